@@ -1,0 +1,13 @@
+/**
+ * Group-wise quantisation of kept rows. Both compilers read these sizes.
+ *
+ * group4 (asymmetric, 16 levels, groups of 64 channels within a row, the last one shorter):
+ *     row = ⌈C/64⌉ headers of 4 bytes (bf16 minimum, then bf16 step), padded to 16 bytes, then ⌈C/32⌉ blocks of 16 bytes
+ *     (low nibble = element i of 32, high nibble = element i+16); value = minimum + step·code.
+ *
+ * group8 (symmetric int8, one group = one head of one row):
+ *     rows·C int8 codes, padded to 16 bytes, then rows·HEADS f32 scales; value = scale·code, scale = max|x|/127.
+ */
+export const enum Group {
+  Size4 = 64,
+}

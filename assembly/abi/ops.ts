@@ -1,0 +1,162 @@
+/**
+ * The engine's operators and the names of their arguments: the contract between `src/ops` (which writes instructions) and
+ * `assembly/kernels` (which reads them). One instruction is
+ *
+ *     word 0   op
+ *     word 1   length in words, header included
+ *     word 2   node id (for error messages)
+ *     word 3…  arguments, i32 or f32 bits, in the order of the op's own enum below
+ *
+ * Addresses are byte offsets into the arena, 16-byte aligned; 0 means absent. Shapes are row-major: `y[M,N]` has N contiguous.
+ * Everything is f32 unless said. `+=` marks an accumulator, `=` an overwritten output.
+ */
+export const enum Op {
+  // dense
+  Linear = 1,
+  LinearBackwardX,
+  LinearBackwardW,
+  BiasBackward,
+  // spatial
+  Conv,
+  ConvBackwardX,
+  ConvBackwardW,
+  Depthwise,
+  DepthwiseBackwardX,
+  DepthwiseBackwardW,
+  Pool,
+  PoolBackward,
+  // element-wise
+  Activation,
+  ActivationBackward,
+  Add,
+  // normalisation and attention
+  LayerNorm,
+  LayerNormBackward,
+  LayerNormBackwardW,
+  Attention,
+  AttentionBackward,
+  // tokens
+  Embed,
+  EmbedBackward,
+  // ends of the network
+  Pixels,
+  CrossEntropy,
+  // update
+  SumSquares,
+  Schedule,
+  AdamW,
+  Sgd,
+  // init
+  FoldBatchNorm,
+  ResizePositions,
+}
+
+export const enum Instruction {
+  Op = 0,
+  Words = 1,
+  Node = 2,
+  Arguments = 3,
+}
+
+/** Linear: y[M,N] = x[M,K] · w[N,K]ᵀ + b[N]. B may be 0. */
+export const enum LinearArg { X, W, B, Y, M, N, K }
+/** LinearBackwardX: dx[M,K] = dy[M,N] · w[N,K] + acc[M,K]. ACC may be 0 or equal DX. */
+export const enum LinearBackwardXArg { DY, W, ACC, DX, M, N, K }
+/** LinearBackwardW: dw[N,K] += dy[M,N]ᵀ · x[M,K]. */
+export const enum LinearBackwardWArg { DY, X, DW, M, N, K }
+/** BiasBackward: db[N] += Σ_m dy[m,N]. */
+export const enum BiasBackwardArg { DY, DB, M, N }
+
+/**
+ * Conv: x[B,H,W,C] (NHWC), w[O,R,S,C], b[O] or 0, y[B,OH,OW,O]. TOP and LEFT are the zero padding before the first row and column;
+ * padding after the last is whatever OH and OW imply. One STRIDE for both axes.
+ */
+export const enum ConvArg { X, W, B, Y, BATCH, H, WIDTH, C, OH, OW, O, R, S, STRIDE, TOP, LEFT }
+/** ConvBackwardX: dx[B,H,W,C] = convᵀ(dy[B,OH,OW,O], w). */
+export const enum ConvBackwardXArg { DY, W, DX, BATCH, H, WIDTH, C, OH, OW, O, R, S, STRIDE, TOP, LEFT }
+/** ConvBackwardW: dw[O,R,S,C] += Σ dy · patches(x). */
+export const enum ConvBackwardWArg { DY, X, DW, BATCH, H, WIDTH, C, OH, OW, O, R, S, STRIDE, TOP, LEFT }
+/** Depthwise: w[R,S,C], one filter a channel; otherwise as Conv with O = C. */
+export const enum DepthwiseArg { X, W, B, Y, BATCH, H, WIDTH, C, OH, OW, R, S, STRIDE, TOP, LEFT }
+export const enum DepthwiseBackwardXArg { DY, W, DX, BATCH, H, WIDTH, C, OH, OW, R, S, STRIDE, TOP, LEFT }
+/** DepthwiseBackwardW: dw[R,S,C] += Σ dy · x. */
+export const enum DepthwiseBackwardWArg { DY, X, DW, BATCH, H, WIDTH, C, OH, OW, R, S, STRIDE, TOP, LEFT }
+/** Pool: y[B,C] = mean over positions FIRST … FIRST+COUNT-1 of x[B,P,C]. COUNT = 1 takes one token, unchanged. */
+export const enum PoolArg { X, Y, BATCH, P, C, FIRST, COUNT }
+/** PoolBackward: dx[B,P,C] = dy[B,C]/COUNT in the pooled positions, + acc[B,P,C]; 0 elsewhere. ACC may be 0 or equal DX. */
+export const enum PoolBackwardArg { DY, ACC, DX, BATCH, P, C, FIRST, COUNT }
+
+/** The element-wise functions. Values appear in programs. */
+export const enum Kind { Relu = 1, Relu6, LeakyRelu, HardSigmoid, Sigmoid, Tanh, HardSwish, Silu, Gelu, GeluTanh }
+/** What an operator keeps for its backward. */
+export const enum Keep { Nothing = 0, Value = 1, Bit1 = 2, Code4 = 3, Group4 = 4, Group8 = 5 }
+/**
+ * Activation: y[N] = f(x[N]); Y may equal X unless KEEP = Value (then x itself is what stays).
+ * KEEP = Bit1: KEPT gets ⌈N/16⌉ u16; bit i of a u16 is 1 where f′ ≠ 0 for element i of its 16.
+ * KEEP = Code4: KEPT gets ⌈N/32⌉·16 bytes; byte i of a 16-byte block holds the code of element i (low nibble) and i+16 (high nibble).
+ * TABLE: address of a Codebook record (abi/codebook.ts) where KEEP = Code4, else 0.
+ */
+export const enum ActivationArg { X, Y, KEPT, KIND, KEEP, N, TABLE }
+/** ActivationBackward: dx[N] = f′ · dy[N], f′ from x (Value), the bit, or TABLE's level of the code. DX may equal DY. */
+export const enum ActivationBackwardArg { KEPT, DY, DX, KIND, KEEP, N, TABLE }
+/** Add: y[N] = SCALE·(a[N] + b[N]). Y may equal A or B. SCALE is f32. */
+export const enum AddArg { A, B, Y, N, SCALE }
+
+/**
+ * LayerNorm: y[M,C] = x̂·gamma + beta, x̂ = (x-mean)·rstd by row, biased variance, EPS f32. Y may equal X.
+ * KEEP = Value: XHAT gets x̂ f32 [M,C]. KEEP = Group4: XHAT gets rows of `group4RowBytes(C)` (abi/groups.ts). RSTD gets f32 [M]. Both 0 where KEEP = Nothing.
+ */
+export const enum LayerNormArg { X, GAMMA, BETA, Y, XHAT, RSTD, M, C, EPS, KEEP }
+/** LayerNormBackward: dx = rstd·(g - mean(g) - x̂·mean(g·x̂)) + acc, g = dy·gamma. ACC may be 0 or equal DX; DX may equal DY. */
+export const enum LayerNormBackwardArg { XHAT, RSTD, GAMMA, DY, ACC, DX, M, C, KEEP }
+/** LayerNormBackwardW: dgamma[C] += Σ_m dy·x̂. (dbeta is BiasBackward.) */
+export const enum LayerNormBackwardWArg { XHAT, DY, DGAMMA, M, C, KEEP }
+/**
+ * Attention: o = softmax(q·kᵀ·SCALE)·v for each of HEADS heads; q, k, v, o are [B,T,C], a head is C/HEADS neighbouring channels.
+ * KEEP = Group8: KQ, KK, KV get int8 copies of q, k, v: `group8Bytes(B·T, C, HEADS)` each (abi/groups.ts), one group a head and row.
+ * KEEP = Value or Nothing: KQ, KK, KV are 0 (with Value the operands themselves stay alive).
+ */
+export const enum AttentionArg { Q, K, V, O, KQ, KK, KV, BATCH, T, C, HEADS, SCALE, KEEP }
+/** AttentionBackward: dq, dk, dv [B,T,C] from do [B,T,C]; the probabilities are recomputed from Q, K (f32 or int8) and renormalised. */
+export const enum AttentionBackwardArg { Q, K, V, DO, DQ, DK, DV, BATCH, T, C, HEADS, SCALE, KEEP }
+
+/**
+ * Embed: y[B,T,C]: the class token, the distillation token (each [C], or 0: absent), then x[B,P,C]; plus pos[T,C]. T = P + tokens present.
+ * POSROWS = T, or P where the position embedding has no rows for the extra tokens.
+ */
+export const enum EmbedArg { X, CLS, DIST, POS, Y, BATCH, P, C, POSROWS }
+/** EmbedBackward: dx[B,P,C] = dy's patch rows; DCLS, DDIST, DPOS += (each may be 0, DX too). T as above; HASCLS, HASDIST are 0 or 1. */
+export const enum EmbedBackwardArg { DY, DX, DCLS, DDIST, DPOS, BATCH, P, C, POSROWS, HASCLS, HASDIST }
+
+/**
+ * Pixels: y[B,H,W,3] f32 = u8[B,SH,SW,3]·scale[c] + shift[c]; TABLE is f32 scale[3] then shift[3].
+ * AUGMENT: bits below. SAMPLES: u32[B], the counter of each picture in its random stream; STATE for the seed.
+ * Without AUGMENT.Crop the centre H×W of SH×SW is taken. With it the window is shifted by up to PAD pixels each way, edge pixels repeated.
+ */
+export const enum PixelsArg { X, Y, TABLE, SAMPLES, STATE, BATCH, SH, SW, H, WIDTH, AUGMENT, PAD }
+export const enum Augment { None = 0, Crop = 1, Flip = 2 }
+/**
+ * CrossEntropy with label smoothing: adds loss, correct and count to STATE; dlogits[B,N] = LossScale·(softmax - target), or DLOGITS = 0.
+ * labels i32[B]; -1 marks a padding row: no loss, zero gradient. LOSSES f32[B], CHOICES i32[B] (the arg max) are always written.
+ */
+export const enum CrossEntropyArg { X, LABELS, DLOGITS, LOSSES, CHOICES, STATE, BATCH, N }
+
+/** SumSquares: STATE.SumSquares += Σ g², f64, in blocks of 4,096 elements in index order. */
+export const enum SumSquaresArg { G, N, STATE }
+/** Schedule: norm and clip factor from SumSquares (then 0), learning rate for this step, beta powers, Step += 1. */
+export const enum ScheduleArg { STATE }
+/** AdamW: decoupled decay where DECAY = 1; g is scaled by ClipFactor, then zeroed. */
+export const enum AdamWArg { P, G, MEAN, VARIANCE, N, STATE, DECAY }
+/** Sgd with momentum (PyTorch's convention, decoupled decay where DECAY = 1); g is scaled by ClipFactor, then zeroed. */
+export const enum SgdArg { P, G, MOMENTUM, N, STATE, DECAY }
+
+/**
+ * FoldBatchNorm, in place: f = gamma/√(var+EPS); w ·= f for its channel, b = beta + (b - mean)·f.
+ * w is [O, K] (DEPTHWISE = 0) or [K, O] (DEPTHWISE = 1). GAMMA may be 0 (ones), BETA too (zeros).
+ */
+export const enum FoldBatchNormArg { W, B, GAMMA, BETA, MEAN, VAR, O, K, EPS, DEPTHWISE }
+/**
+ * ResizePositions: y[PREFIX + H·W, C] from x[PREFIX + H0·W0, C]: PREFIX rows copied, the grid resampled bicubically
+ * (a = -0.75, half-pixel centres; ANTIALIAS = 1 widens the filter when shrinking and uses a = -0.5, as PyTorch does).
+ */
+export const enum ResizePositionsArg { X, Y, PREFIX, H0, W0, H, WIDTH, C, ANTIALIAS }

@@ -1,0 +1,13 @@
+/** The engine's exports: everything that the host can ask of it. */
+import { writeConstants } from './math';
+import { configure } from './team';
+
+export { place } from './kernels/load';
+export { sampleAt } from './random';
+export { walk } from './run';
+
+/** Prepares an arena: constants into the head, this thread's number and scratch. Call once in each instance. */
+export function setup(arena: usize, scratchOffset: usize, scratchBytes: usize, thread: i32, threads: i32): void {
+  configure(arena, scratchOffset, scratchBytes, thread, threads);
+  if (thread == 0) writeConstants();
+}

