@@ -1,7 +1,6 @@
 // Builds everything: AssemblyScript -> build/*.wasm, esbuild -> dist/. `--types` adds the declarations for npm.
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
-import { build } from 'esbuild';
 import { dispatchSource } from './dispatch.mjs';
 
 mkdirSync('build', { recursive: true });
