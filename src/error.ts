@@ -57,3 +57,36 @@ export class Interrupted extends Error {
   override name = 'Interrupted';
   exitCode = 130;
 }
+
+/** A name from a file as it may stand in a sentence: on one line, not longer than a line. */
+export function shown(name: string): string {
+  const text = JSON.stringify(name).slice(1, -1);
+  return text.length <= 100 ? text : `${text.slice(0, 97)}...`;
+}
+
+/** Up to three of `names` that a person who typed `name` may have meant, best first. */
+export function nearest(name: string, names: Iterable<string>): string[] {
+  const found: { other: string; edits: number }[] = [];
+  const limit = Math.max(2, name.length >> 1);
+  for (const other of names) {
+    if (name.length > 200 || Math.abs(other.length - name.length) > limit) continue;
+    const edits = distance(name, other);
+    if (edits <= limit) found.push({ other, edits });
+  }
+  found.sort((a, b) => a.edits - b.edits || (a.other < b.other ? -1 : 1));
+  return found.slice(0, 3).map(({ other }) => other);
+}
+
+/** Levenshtein's distance: single-character insertions, deletions and replacements between two words. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}

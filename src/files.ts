@@ -1,0 +1,185 @@
+/**
+ * Files on a board whose power may go at any moment: a file appears whole under its name or not at all, and every byte
+ * written is counted, because SD cards wear.
+ */
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { InputError } from './error.ts';
+
+/** Something that is read by ranges. `readAt` fills the whole target or throws. */
+export interface ByteSource {
+  readonly size: number;
+  readAt(offset: number, target: Uint8Array): void;
+  close(): void;
+}
+
+/** Appends to the file being written. */
+export type Write = (bytes: Uint8Array) => void;
+
+let written = 0;
+let sequence = 0;
+
+/** Bytes that this process has handed to the file system so far. */
+export function bytesWritten(): number {
+  return written;
+}
+
+/** What an operating system's error code means to the person who reads it. */
+const meanings: Record<string, string> = {
+  ENOENT: 'no such file or folder',
+  EACCES: 'permission denied',
+  EPERM: 'operation not permitted',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'no space left on the device',
+  EDQUOT: 'the disk quota is used up',
+  EISDIR: 'is a folder, not a file',
+  ENOTDIR: 'a part of the path is a file, not a folder',
+  EEXIST: 'a file of that name is in the way',
+  EMFILE: 'too many open files',
+  ENAMETOOLONG: 'the name is too long',
+  EIO: 'the device reports a fault',
+};
+
+/** Runs `action` on `path`; an operating system's error becomes one sentence, everything else passes through. */
+export function guarded<T>(path: string, what: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException | null)?.code;
+    if (error instanceof InputError || typeof code !== 'string' || !/^E[A-Z0-9]+$/.test(code)) throw error;
+    throw new InputError({ where: path, what: `${what}: ${meanings[code] ?? code}` });
+  }
+}
+
+/** Opens a file for reading by ranges. */
+export function openFile(path: string): ByteSource {
+  const fd = guarded(path, 'cannot be opened', () => openSync(path, 'r'));
+  let size = 0;
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) throw new InputError({ where: path, what: 'is not an ordinary file' });
+    size = stat.size;
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+  return {
+    size,
+    readAt(offset, target) {
+      let done = 0;
+      while (done < target.length) {
+        const n = guarded(path, 'cannot be read', () => readSync(fd, target, done, target.length - done, offset + done));
+        if (n === 0) {
+          throw new InputError({ where: path, what: 'ends early', got: `${offset + done} bytes`, expected: offset + target.length });
+        }
+        done += n;
+      }
+    },
+    close: () => closeSync(fd),
+  };
+}
+
+/**
+ * Writes a file whole or not at all: a temporary name in the same folder, synced, renamed over `path`, the folder synced.
+ * Whatever goes wrong, what stood at `path` before is untouched and the temporary file is gone.
+ */
+export function writeAtomic(path: string, fill: (write: Write) => void): void {
+  const folder = dirname(path);
+  const temporary = join(folder, `.${basename(path)}.${process.pid}-${sequence++}.tmp`);
+  const fd = guarded(path, 'cannot be written', () => openSync(temporary, 'wx'));
+  let open = true;
+  try {
+    fill((bytes) => {
+      for (let done = 0; done < bytes.length; ) {
+        const n = guarded(path, 'cannot be written', () => writeSync(fd, bytes, done, bytes.length - done));
+        done += n;
+        written += n;
+      }
+    });
+    guarded(path, 'cannot be written', () => {
+      fsyncSync(fd);
+      open = false;
+      closeSync(fd);
+      renameSync(temporary, path);
+    });
+  } catch (error) {
+    if (open) closeSync(fd);
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+  syncFolder(folder);
+}
+
+/** Makes the rename itself durable. Some file systems cannot sync a folder; the rename is then as durable as they make it. */
+function syncFolder(folder: string): void {
+  let fd: number;
+  try {
+    fd = openSync(folder, 'r');
+  } catch {
+    return;
+  }
+  try {
+    fsyncSync(fd);
+  } catch {
+    // EINVAL or EPERM: not supported here, and nothing is left to do.
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Writes text whole or not at all. */
+export function writeText(path: string, text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  writeAtomic(path, (write) => write(bytes));
+}
+
+/** Makes the folder and those above it. */
+export function makeFolder(path: string): void {
+  guarded(path, 'cannot be made', () => mkdirSync(path, { recursive: true }));
+}
+
+export function fileExists(path: string): boolean {
+  return existsSync(path);
+}
+
+export function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+/** Reads a JSON object from a file of at most `limit` bytes. */
+export function readJson(path: string, limit = 16 << 20): Record<string, unknown> {
+  const size = guarded(path, 'cannot be read', () => statSync(path).size);
+  if (size > limit)
+    throw new InputError({ where: path, what: 'is too large for a JSON file', got: `${size} bytes`, expected: `at most ${limit}` });
+  return parseJson(
+    path,
+    guarded(path, 'cannot be read', () => readFileSync(path)),
+  );
+}
+
+/** Parses UTF-8 JSON whose outermost value must be an object. */
+export function parseJson(where: string, bytes: Uint8Array): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (error) {
+    throw new InputError({ where, what: `is not valid JSON (${(error as Error).message})` });
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new InputError({ where, what: 'does not hold a JSON object' });
+  }
+  return value as Record<string, unknown>;
+}

@@ -1,0 +1,333 @@
+/**
+ * Weights files in the safetensors format, read by ranges and never as a whole:
+ *
+ *     0          8                 8 + n
+ *     | n (u64)  | JSON header     | tensors, row-major, little-endian, one after the other
+ *
+ * The header maps each name to `{dtype, shape, data_offsets: [first, last + 1]}`, offsets counted from 8 + n. Nothing in it is trusted:
+ * the tensors must cover the rest of the file exactly, without holes and without overlap. (The header's length need not be a multiple of
+ * 8, since older writers did not pad; `offset` may therefore be unaligned.)
+ */
+import { join } from 'node:path';
+import { InputError, nearest, shown } from './error.ts';
+import { type ByteSource, fileExists, isFolder, openFile, readJson, type Write, writeAtomic } from './files.ts';
+import { type Dtype, dtypeBytes, dtypes, elements, isDtype, type Shape, shapeText } from './tensor.ts';
+
+/** Where one tensor lies. */
+export interface Tensor {
+  name: string;
+  dtype: Dtype;
+  shape: Shape;
+  /** First byte, counted from the start of its file. */
+  offset: number;
+  bytes: number;
+  /** Index into `files`; 0 unless the weights are sharded. */
+  file: number;
+}
+
+/** An open weights file, or the shards of one, seen as one. */
+export interface SafetensorsFile {
+  /** What was opened; stands first in every message. */
+  path: string;
+  files: readonly { path: string; source: ByteSource }[];
+  metadata: ReadonlyMap<string, string>;
+  /** By name, in the order of their bytes. */
+  tensors: ReadonlyMap<string, Tensor>;
+  /** The tensor of that name; an InputError with the nearest names where there is none. */
+  tensor(name: string): Tensor;
+  /** Fills `target` with the tensor's bytes from byte `from` on. */
+  read(tensor: Tensor, target: Uint8Array, from?: number): void;
+  /** Hands the tensor over in pieces of whole elements, all in the same buffer: use or copy a piece before returning. */
+  readChunks(tensor: Tensor, chunkBytes: number, each: (bytes: Uint8Array, elementStart: number) => void): void;
+  close(): void;
+}
+
+/** The format allows 100 MB, which would take a board's memory to parse; this is room for some 100,000 tensors. */
+const maxHeaderBytes = 16 << 20;
+
+/** Opens a weights file, or the one (sharded or not) in a model folder. Reads its header only. */
+export function openSafetensors(path: string): SafetensorsFile {
+  if (!isFolder(path)) return openSource(path, openFile(path));
+  const single = join(path, 'model.safetensors');
+  if (fileExists(single)) return openSource(single, openFile(single));
+  const index = join(path, 'model.safetensors.index.json');
+  if (fileExists(index)) return openShards(path, index);
+  if (fileExists(join(path, 'pytorch_model.bin'))) {
+    throw new InputError({
+      where: join(path, 'pytorch_model.bin'),
+      what: 'is a pickle, which could run any program and is not read',
+      hint: `convert it in that folder with: python -c "import torch; from safetensors.torch import save_file; \
+save_file({k: v.clone().contiguous() for k, v in torch.load('pytorch_model.bin', weights_only=True).items()}, 'model.safetensors')"`,
+    });
+  }
+  throw new InputError({ where: path, what: 'no weights in this folder', expected: 'model.safetensors' });
+}
+
+/** Opens a file that something else than the file system provides. Takes the source over: it is closed if the file is refused. */
+export function openSource(path: string, source: ByteSource): SafetensorsFile {
+  try {
+    const { tensors, metadata } = readHeader(path, source);
+    return view(path, [{ path, source }], tensors, metadata);
+  } catch (error) {
+    source.close();
+    throw error;
+  }
+}
+
+/** The shards that an index names, as one file. The index must agree with what the shards hold. */
+function openShards(folder: string, index: string): SafetensorsFile {
+  const map = readJson(index, maxHeaderBytes).weight_map;
+  if (!isRecord(map)) throw new InputError({ where: index, what: 'weight_map is missing' });
+  const files: { path: string; source: ByteSource }[] = [];
+  const tensors = new Map<string, Tensor>();
+  try {
+    for (const file of new Set(Object.values(map))) {
+      if (typeof file !== 'string' || !/^[\w-][\w.-]*\.safetensors$/.test(file)) {
+        throw new InputError({
+          where: index,
+          what: 'bad shard name',
+          got: shown(String(file)),
+          expected: 'a .safetensors file in the same folder',
+        });
+      }
+      const path = join(folder, file);
+      const source = openFile(path);
+      const shard = files.push({ path, source }) - 1;
+      for (const tensor of readHeader(path, source).tensors.values()) {
+        if (map[tensor.name] !== file) {
+          throw new InputError({
+            where: `${path}, tensor ${shown(tensor.name)}`,
+            what: 'is in this shard but not so in the index',
+            hint: index,
+          });
+        }
+        tensors.set(tensor.name, { ...tensor, file: shard });
+      }
+    }
+    for (const [name, file] of Object.entries(map)) {
+      if (!tensors.has(name))
+        throw new InputError({ where: join(folder, String(file)), what: `tensor ${shown(name)} of the index is missing` });
+    }
+    return view(folder, files, tensors, new Map());
+  } catch (error) {
+    for (const { source } of files) source.close();
+    throw error;
+  }
+}
+
+function view(path: string, files: SafetensorsFile['files'], tensors: Map<string, Tensor>, metadata: Map<string, string>): SafetensorsFile {
+  const file: SafetensorsFile = {
+    path,
+    files,
+    tensors,
+    metadata,
+    tensor(name) {
+      const tensor = tensors.get(name);
+      if (tensor) return tensor;
+      const near = nearest(name, tensors.keys()).map(shown);
+      throw new InputError({
+        where: path,
+        what: `tensor ${shown(name)} is missing`,
+        hint: near.length > 0 ? `nearest names: ${near.join(', ')}` : `the file holds ${tensors.size} tensors`,
+      });
+    },
+    read(tensor, target, from = 0) {
+      if (from < 0 || from + target.length > tensor.bytes) throw new RangeError(`${tensor.name}: read past its end`);
+      files[tensor.file]!.source.readAt(tensor.offset + from, target);
+    },
+    readChunks(tensor, chunkBytes, each) {
+      const size = dtypeBytes(tensor.dtype);
+      const step = Math.max(1, Math.floor(Math.min(chunkBytes, tensor.bytes) / size)) * size;
+      const buffer = new Uint8Array(Math.min(step, tensor.bytes));
+      for (let at = 0; at < tensor.bytes; at += step) {
+        const piece = buffer.subarray(0, Math.min(step, tensor.bytes - at));
+        file.read(tensor, piece, at);
+        each(piece, at / size);
+      }
+    },
+    close() {
+      for (const { source } of files) source.close();
+    },
+  };
+  return file;
+}
+
+/** Reads and checks the header of one file. */
+function readHeader(path: string, source: ByteSource): { tensors: Map<string, Tensor>; metadata: Map<string, string> } {
+  const bad = (what: string, more: { got?: string | number; expected?: string | number; hint?: string } = {}) =>
+    new InputError({ where: path, what, ...more });
+  if (source.size < 8)
+    throw bad('is too short for a safetensors file', { got: `${source.size} bytes`, hint: 'was the download complete?' });
+  const prefix = new DataView(new ArrayBuffer(8));
+  source.readAt(0, new Uint8Array(prefix.buffer));
+  const length = prefix.getUint32(0, true) + prefix.getUint32(4, true) * 2 ** 32;
+  if (length > maxHeaderBytes)
+    throw bad('the header length is not that of a safetensors file', { got: length, expected: `at most ${maxHeaderBytes}` });
+  if (8 + length > source.size) {
+    throw bad('the header is cut off', { got: `${source.size - 8} bytes`, expected: length, hint: 'was the download complete?' });
+  }
+  const bytes = new Uint8Array(length);
+  source.readAt(8, bytes);
+  const header = parseHeader(path, bytes);
+
+  const metadata = new Map<string, string>();
+  const tensors: Tensor[] = [];
+  const dataStart = 8 + length;
+  for (const [name, entry] of Object.entries(header)) {
+    if (name === '__metadata__') {
+      if (!isRecord(entry)) throw bad('__metadata__ is not an object');
+      for (const [key, value] of Object.entries(entry)) {
+        if (typeof value !== 'string') throw bad(`__metadata__.${shown(key)} is not a string`);
+        metadata.set(key, value);
+      }
+    } else {
+      tensors.push(readEntry(`${path}, tensor ${shown(name)}`, name, entry, dataStart, source.size));
+    }
+  }
+
+  tensors.sort((a, b) => a.offset - b.offset || a.bytes - b.bytes);
+  let end = dataStart;
+  let before = 'the header';
+  for (const { name, offset, bytes } of tensors) {
+    if (offset !== end) {
+      const what = offset < end ? 'overlaps' : 'leaves a hole after';
+      const got = `data from byte ${offset - dataStart}`;
+      throw new InputError({ where: `${path}, tensor ${shown(name)}`, what: `${what} ${before}`, got, expected: end - dataStart });
+    }
+    end = offset + bytes;
+    before = shown(name);
+  }
+  if (end !== source.size) {
+    throw bad('bytes that belong to no tensor', { got: `${source.size - end} after ${before}`, expected: 0 });
+  }
+  return { tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])), metadata };
+}
+
+/** One tensor's entry, checked by itself: type, shape, range inside the file, bytes = elements × size. */
+function readEntry(where: string, name: string, entry: unknown, dataStart: number, fileSize: number): Tensor {
+  const bad = (what: string, got?: unknown, expected?: string | number) => {
+    const text = got === undefined ? 'nothing' : shown(JSON.stringify(got));
+    return new InputError({ where, what, got: text, expected });
+  };
+  if (!isRecord(entry)) throw bad('its header entry is not an object', entry);
+  const { dtype, shape, data_offsets: range } = entry;
+  if (!isDtype(dtype)) throw bad('unknown dtype', dtype, `one of ${dtypes.join(' ')}`);
+  if (!Array.isArray(shape)) throw bad('bad shape', shape, 'a list of lengths');
+  const n = elements(shape);
+  if (Number.isNaN(n)) throw bad('bad shape', shape, 'whole lengths ≥ 0 whose product is below 2^53');
+  if (!Array.isArray(range) || range.length !== 2 || Number.isNaN(elements(range.slice(0, 1))) || Number.isNaN(elements(range.slice(1)))) {
+    throw bad('bad data_offsets', range, 'two whole numbers ≥ 0');
+  }
+  const [first, last] = range as [number, number];
+  if (first > last) throw bad('data_offsets run backwards', range);
+  if (dataStart + last > fileSize) {
+    throw new InputError({
+      where,
+      what: 'lies outside the file',
+      got: `${fileSize - dataStart} bytes of data`,
+      expected: `at least ${last}`,
+      hint: 'was the download complete?',
+    });
+  }
+  const bytes = n * dtypeBytes(dtype);
+  if (bytes !== last - first) throw bad(`${dtype} ${shapeText(shape)} does not fit its range`, last - first, `${bytes} bytes`);
+  return { name, dtype, shape, offset: dataStart + first, bytes, file: 0 };
+}
+
+/** The header's JSON. Depth and doubled names are checked first, on the bytes: JSON.parse would keep the last of two in silence. */
+function parseHeader(where: string, bytes: Uint8Array): Record<string, unknown> {
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new InputError({ where, what: 'the header is not UTF-8 text' });
+  }
+  if (text[0] !== '{') throw new InputError({ where, what: 'the header is not a JSON object' });
+  let header: unknown;
+  try {
+    checkNames(where, text);
+    header = JSON.parse(text);
+  } catch (error) {
+    if (error instanceof InputError) throw error;
+    throw new InputError({ where, what: `the header is not valid JSON (${shown((error as Error).message)})` });
+  }
+  return header as Record<string, unknown>;
+}
+
+/** Walks the brackets and strings of a JSON text: at most three levels deep, no name twice in one object. */
+function checkNames(where: string, text: string): void {
+  const open: Set<string>[] = [];
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i];
+    if (c === '{' || c === '[') {
+      if (open.push(new Set()) > 3) throw new InputError({ where, what: 'the header is nested too deeply', expected: 'at most 3 levels' });
+    } else if (c === '}' || c === ']') {
+      open.pop();
+    } else if (c === '"') {
+      const start = i++;
+      while (i < text.length && text[i] !== '"') i += text[i] === '\\' ? 2 : 1;
+      let next = i + 1;
+      while (text[next] === ' ' || text[next] === '\n' || text[next] === '\r' || text[next] === '\t') next++;
+      if (text[next] !== ':') continue;
+      const name = JSON.parse(text.slice(start, i + 1)) as string;
+      const names = open.at(-1);
+      if (names?.has(name)) throw new InputError({ where: `${where}, tensor ${shown(name)}`, what: 'the name stands twice in the header' });
+      names?.add(name);
+    }
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A tensor to be written; `data` may be made when its turn comes, so that one tensor at a time is in memory. */
+export interface TensorData {
+  name: string;
+  dtype: Dtype;
+  shape: Shape;
+  data: Uint8Array | (() => Uint8Array);
+}
+
+/**
+ * Writes a file whole or not at all. The bytes depend on the contents alone: tensors by descending type, then by name (the order of
+ * the format's reference writer), metadata by key, the header padded with spaces to a multiple of 8.
+ */
+export function writeSafetensors(path: string, tensors: readonly TensorData[], metadata: Record<string, string> = {}): void {
+  writeAtomic(path, (write) => writeTensors(path, write, tensors, metadata));
+}
+
+/** The same into any stream of bytes; `where` stands in messages. */
+export function writeTensors(where: string, write: Write, tensors: readonly TensorData[], metadata: Record<string, string> = {}): void {
+  const rank = (dtype: Dtype) => dtypes.indexOf(dtype);
+  const sorted = [...tensors].sort((a, b) => rank(b.dtype) - rank(a.dtype) || (a.name < b.name ? -1 : 1));
+  const parts: string[] = [];
+  const keys = Object.keys(metadata).sort();
+  if (keys.length > 0) {
+    parts.push(`"__metadata__":{${keys.map((key) => `${JSON.stringify(key)}:${JSON.stringify(metadata[key])}`).join(',')}}`);
+  }
+  const names = new Set(['__metadata__']);
+  let end = 0;
+  for (const { name, dtype, shape } of sorted) {
+    if (names.has(name)) throw new InputError({ where: `${where}, tensor ${shown(name)}`, what: 'would be written twice' });
+    names.add(name);
+    const bytes = elements(shape) * dtypeBytes(dtype);
+    if (!Number.isSafeInteger(end + bytes))
+      throw new InputError({ where: `${where}, tensor ${shown(name)}`, what: 'bad shape', got: shapeText(shape) });
+    parts.push(`${JSON.stringify(name)}:{"dtype":"${dtype}","shape":[${shape.join(',')}],"data_offsets":[${end},${end + bytes}]}`);
+    end += bytes;
+  }
+  const json = new TextEncoder().encode(`{${parts.join(',')}}`);
+  const header = new Uint8Array(8 + Math.ceil(json.length / 8) * 8).fill(0x20);
+  new DataView(header.buffer).setBigUint64(0, BigInt(header.length - 8), true);
+  header.set(json, 8);
+  write(header);
+  for (const { name, dtype, shape, data } of sorted) {
+    const bytes = typeof data === 'function' ? data() : data;
+    const expected = elements(shape) * dtypeBytes(dtype);
+    if (bytes.length !== expected) {
+      throw new InputError({ where: `${where}, tensor ${shown(name)}`, what: 'wrong number of bytes', got: bytes.length, expected });
+    }
+    write(bytes);
+  }
+}
