@@ -1,2 +1,245 @@
+/**
+ * The engine's own mathematics: AssemblyScript's Math carries tables, and the engine may have no data section.
+ *
+ * The coefficients of the vector functions lie in the head (`setup` writes them) and are read with load32_splat: a splat of an
+ * immediate inside a loop costs two instructions per use, this costs one. So a kernel says `const t = constants()` once at its top
+ * and hands `t` down. Fitted by tools/fit-math.mjs; NaN goes through every function, infinities give the limits.
+ */
+import { Head } from './abi/head';
+import { base } from './team';
+
+/** Byte offsets of the constants from `constants()`. Polynomials highest power first. */
+const enum At {
+  // exp
+  ExpHigh = 0,
+  ExpLow = 4,
+  Log2E = 8,
+  /** 1.5·2^23 + 127: adding it rounds to an integer, and leaves that integer's exponent bits at the bottom of the word. */
+  Round = 12,
+  Ln2High = 16,
+  Ln2Low = 20,
+  Exp = 24,
+  One = 44,
+  // Φ(x) - 1/2
+  CdfHigh = 48,
+  CdfLow = 52,
+  CdfP = 56,
+  CdfQ = 80,
+  // tanh
+  TanhHigh = 104,
+  TanhLow = 108,
+  TanhP = 112,
+  TanhQ = 132,
+  // free for kernels
+  Half = 152,
+  End = 156,
+}
+
+/** Where the vector functions find their constants. */
+@inline export function constants(): usize {
+  return base + Head.Math;
+}
+
 /** Writes the math constants into the head; called once by `setup`. */
-export function writeConstants(): void {}
+export function writeConstants(): void {
+  const t = constants();
+  store<f32>(t, 89.0, At.ExpHigh);
+  store<f32>(t, -88.0, At.ExpLow);
+  store<f32>(t, 1.44269504, At.Log2E);
+  store<f32>(t, 12583039.0, At.Round);
+  store<f32>(t, 0.693359375, At.Ln2High);
+  store<f32>(t, -2.12194440e-4, At.Ln2Low);
+  store<f32>(t, 0.00138145708, At.Exp);
+  store<f32>(t, 0.00836873055, At.Exp + 4);
+  store<f32>(t, 0.041668389, At.Exp + 8);
+  store<f32>(t, 0.166665211, At.Exp + 12);
+  store<f32>(t, 0.49999994, At.Exp + 16);
+  store<f32>(t, 1.0, At.One);
+  // From 5.5 (8.75 for tanh) on, the rounded quotient is exactly 1/2 (1), so both functions saturate cleanly.
+  store<f32>(t, 5.5, At.CdfHigh);
+  store<f32>(t, -5.5, At.CdfLow);
+  store<f32>(t, 2.21449987e-8, At.CdfP);
+  store<f32>(t, 6.3564994e-6, At.CdfP + 4);
+  store<f32>(t, 1.73851688e-4, At.CdfP + 8);
+  store<f32>(t, 0.00470726611, At.CdfP + 12);
+  store<f32>(t, 0.034376245, At.CdfP + 16);
+  store<f32>(t, 0.398942232, At.CdfP + 20);
+  store<f32>(t, 1.18020012e-6, At.CdfQ);
+  store<f32>(t, 7.51020052e-5, At.CdfQ + 4);
+  store<f32>(t, 0.00191298441, At.CdfQ + 8);
+  store<f32>(t, 0.0289401617, At.CdfQ + 12);
+  store<f32>(t, 0.252834171, At.CdfQ + 16);
+  store<f32>(t, 1.0, At.CdfQ + 20);
+  store<f32>(t, 8.75, At.TanhHigh);
+  store<f32>(t, -8.75, At.TanhLow);
+  store<f32>(t, 1.33632767e-8, At.TanhP);
+  store<f32>(t, 2.06014211e-5, At.TanhP + 4);
+  store<f32>(t, 0.00349449087, At.TanhP + 8);
+  store<f32>(t, 0.133798733, At.TanhP + 12);
+  store<f32>(t, 0.99999994, At.TanhP + 16);
+  store<f32>(t, 7.77602338e-7, At.TanhQ);
+  store<f32>(t, 3.28429247e-4, At.TanhQ + 4);
+  store<f32>(t, 0.0258721169, At.TanhQ + 8);
+  store<f32>(t, 0.467131734, At.TanhQ + 12);
+  store<f32>(t, 1.0, At.TanhQ + 16);
+  store<f32>(t, 0.5, At.Half);
+}
+
+/** a·b + c: two instructions, or one fused in the relaxed build. */
+@inline export function madd(a: v128, b: v128, c: v128): v128 {
+  return ASC_FEATURE_RELAXED_SIMD ? f32x4.relaxed_madd(a, b, c) : f32x4.add(f32x4.mul(a, b), c);
+}
+
+/** The constant at `offset`, in all four lanes. */
+@inline function k4(t: usize, offset: usize): v128 {
+  return v128.load32_splat(t + offset);
+}
+
+/** e^x, relative error under 2e-7; 0 below -87.68, +∞ from 88.38 on. (pmin and pmax keep a NaN that stands first.) */
+@inline export function exp4(x: v128, t: usize): v128 {
+  x = f32x4.pmax(f32x4.pmin(x, k4(t, At.ExpHigh)), k4(t, At.ExpLow));
+  const round = k4(t, At.Round);
+  const bits = madd(x, k4(t, At.Log2E), round);
+  const n = f32x4.sub(bits, round);
+  // r = x - n·ln 2, ln 2 in two parts so that the first product is exact.
+  const r = f32x4.sub(f32x4.sub(x, f32x4.mul(n, k4(t, At.Ln2High))), f32x4.mul(n, k4(t, At.Ln2Low)));
+  let p = madd(k4(t, At.Exp), r, k4(t, At.Exp + 4));
+  p = madd(p, r, k4(t, At.Exp + 8));
+  p = madd(p, r, k4(t, At.Exp + 12));
+  p = madd(p, r, k4(t, At.Exp + 16));
+  p = madd(p, f32x4.mul(r, r), r);
+  // The shift makes 2^n of the biased exponent: 0 for n = -127, +∞ for 128.
+  return f32x4.mul(f32x4.add(p, k4(t, At.One)), i32x4.shl(bits, 23));
+}
+
+/** Φ(x) - 1/2 = erf(x/√2)/2 of the standard normal distribution, absolute error under 2e-7. */
+@inline export function cdf4(x: v128, t: usize): v128 {
+  x = f32x4.pmax(f32x4.pmin(x, k4(t, At.CdfHigh)), k4(t, At.CdfLow));
+  const s = f32x4.mul(x, x);
+  let p = madd(k4(t, At.CdfP), s, k4(t, At.CdfP + 4));
+  let q = madd(k4(t, At.CdfQ), s, k4(t, At.CdfQ + 4));
+  p = madd(p, s, k4(t, At.CdfP + 8));
+  q = madd(q, s, k4(t, At.CdfQ + 8));
+  p = madd(p, s, k4(t, At.CdfP + 12));
+  q = madd(q, s, k4(t, At.CdfQ + 12));
+  p = madd(p, s, k4(t, At.CdfP + 16));
+  q = madd(q, s, k4(t, At.CdfQ + 16));
+  p = madd(p, s, k4(t, At.CdfP + 20));
+  q = madd(q, s, k4(t, At.CdfQ + 20));
+  return f32x4.div(f32x4.mul(p, x), q);
+}
+
+/** erf x, absolute error under 3e-7. */
+@inline export function erf4(x: v128, t: usize): v128 {
+  const c = cdf4(f32x4.mul(x, f32x4.splat(1.41421356)), t);
+  return f32x4.add(c, c);
+}
+
+/** tanh x, absolute error under 3e-7. */
+@inline export function tanh4(x: v128, t: usize): v128 {
+  x = f32x4.pmax(f32x4.pmin(x, k4(t, At.TanhHigh)), k4(t, At.TanhLow));
+  const s = f32x4.mul(x, x);
+  let p = madd(k4(t, At.TanhP), s, k4(t, At.TanhP + 4));
+  let q = madd(k4(t, At.TanhQ), s, k4(t, At.TanhQ + 4));
+  p = madd(p, s, k4(t, At.TanhP + 8));
+  q = madd(q, s, k4(t, At.TanhQ + 8));
+  p = madd(p, s, k4(t, At.TanhP + 12));
+  q = madd(q, s, k4(t, At.TanhQ + 12));
+  p = madd(p, s, k4(t, At.TanhP + 16));
+  q = madd(q, s, k4(t, At.TanhQ + 16));
+  return f32x4.div(f32x4.mul(p, x), q);
+}
+
+/** 1/(1 + e^-x), relative error under 4e-7 (to the left too, where tanh would cancel). */
+@inline export function sigmoid4(x: v128, t: usize): v128 {
+  const one = k4(t, At.One);
+  return f32x4.div(one, f32x4.add(one, exp4(f32x4.neg(x), t)));
+}
+
+// Scalars, f64: schedules, random numbers, losses. Correct to a few ulp, the same bits everywhere.
+
+/** cos(π·x). */
+export function cosPi(x: f64): f64 {
+  x = abs(x);
+  x -= 2.0 * floor(x * 0.5); // [0, 2)
+  if (x > 1.0) x = 2.0 - x;
+  let sign = 1.0;
+  if (x > 0.5) {
+    x = 1.0 - x;
+    sign = -1.0;
+  }
+  if (x > 0.25) return sign * sinPiSmall(0.5 - x);
+  const s = x * x;
+  let p = 4.3030695870329470e-6;
+  p = p * s - 1.0463810492484571e-4;
+  p = p * s + 1.9295743094039231e-3;
+  p = p * s - 2.5806891390014060e-2;
+  p = p * s + 0.23533063035889320;
+  p = p * s - 1.3352627688545895;
+  p = p * s + 4.0587121264167682;
+  p = p * s - 4.9348022005446793;
+  return sign * (p * s + 1.0);
+}
+
+/** sin(π·x) for |x| <= 1/4: Taylor's series, whose first neglected term is below 1e-17. */
+function sinPiSmall(x: f64): f64 {
+  const s = x * x;
+  let p = 7.9520540014755128e-7;
+  p = p * s - 2.1915353447830216e-5;
+  p = p * s + 4.6630280576761256e-4;
+  p = p * s - 7.3704309457143508e-3;
+  p = p * s + 8.2145886611128229e-2;
+  p = p * s - 0.59926452932079208;
+  p = p * s + 2.5501640398773454;
+  p = p * s - 5.1677127800499700;
+  return (p * s + 3.1415926535897932) * x;
+}
+
+/** The natural logarithm; -∞ at 0, NaN below. */
+export function log64(x: f64): f64 {
+  if (!(x > 0.0)) return x == 0.0 ? -Infinity : NaN;
+  if (x == Infinity) return x;
+  let exponent = 0;
+  if (x < 2.2250738585072014e-308) {
+    x *= 18014398509481984.0; // 2^54: subnormals become normal
+    exponent = -54;
+  }
+  let bits = reinterpret<i64>(x);
+  exponent += <i32>(bits >> 52) - 1023;
+  let m = reinterpret<f64>((bits & 0x000fffffffffffff) | 0x3ff0000000000000);
+  if (m > 1.4142135623730951) {
+    m *= 0.5;
+    exponent++;
+  }
+  // log m = 2·artanh s, s = (m-1)/(m+1), |s| < 0.172.
+  const s = (m - 1.0) / (m + 1.0);
+  const z = s * s;
+  let p = 1.0 / 21.0;
+  p = p * z + 1.0 / 19.0;
+  p = p * z + 1.0 / 17.0;
+  p = p * z + 1.0 / 15.0;
+  p = p * z + 1.0 / 13.0;
+  p = p * z + 1.0 / 11.0;
+  p = p * z + 1.0 / 9.0;
+  p = p * z + 1.0 / 7.0;
+  p = p * z + 1.0 / 5.0;
+  p = p * z + 1.0 / 3.0;
+  const n = <f64>exponent;
+  return n * 0.6931471803691238 + (2.0 * s + (2.0 * s * z * p + n * 1.9082149292705878e-10));
+}
+
+/** e^x; 0 below -708, +∞ above 709.78. */
+export function exp64(x: f64): f64 {
+  if (x != x) return x;
+  if (x > 709.78) return Infinity;
+  if (x < -708.0) return 0.0;
+  const n = nearest(x * 1.4426950408889634);
+  const r = (x - n * 0.6931471803691238) - n * 1.9082149292705878e-10;
+  // Taylor's series to r^13, |r| < 0.347.
+  let p = 1.0;
+  for (let k = 13.0; k > 0.0; k -= 1.0) p = 1.0 + (p * r) / k;
+  // 2^n in two factors: n = 1024 has no exponent of its own.
+  const half = <i64>n >> 1;
+  const rest = <i64>n - half;
+  return p * reinterpret<f64>((half + 1023) << 52) * reinterpret<f64>((rest + 1023) << 52);
+}
