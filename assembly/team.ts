@@ -28,3 +28,13 @@ export function first(n: i32): i32 {
 export function last(n: i32): i32 {
   return <i32>((<i64>n * (thread + 1)) / threads);
 }
+
+/** First element of this thread's share of `n`, in whole blocks of `unit` elements (so that two threads never share a cache line). */
+export function firstBy(n: i32, unit: i32): i32 {
+  return min(n, first((n + unit - 1) / unit) * unit);
+}
+
+/** One past the last element of this thread's share of `n`, in whole blocks of `unit` elements. */
+export function lastBy(n: i32, unit: i32): i32 {
+  return min(n, last((n + unit - 1) / unit) * unit);
+}
