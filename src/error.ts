@@ -60,7 +60,15 @@ export class Interrupted extends Error {
 
 /** A name from a file as it may stand in a sentence: on one line, not longer than a line. */
 export function shown(name: string): string {
-  const text = JSON.stringify(name).slice(1, -1);
+  return cut(JSON.stringify(name).slice(1, -1));
+}
+
+/** The same for any value of a JSON file. */
+export function shownValue(value: unknown): string {
+  return value === undefined ? 'nothing' : cut(JSON.stringify(value));
+}
+
+function cut(text: string): string {
   return text.length <= 100 ? text : `${text.slice(0, 97)}...`;
 }
 

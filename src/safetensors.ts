@@ -9,7 +9,7 @@
  * 8, since older writers did not pad; `offset` may therefore be unaligned.)
  */
 import { join } from 'node:path';
-import { InputError, nearest, shown } from './error.ts';
+import { InputError, nearest, shown, shownValue } from './error.ts';
 import { type ByteSource, fileExists, isFolder, openFile, readJson, type Write, writeAtomic } from './files.ts';
 import { type Dtype, dtypeBytes, dtypes, elements, isDtype, type Shape, shapeText } from './tensor.ts';
 
@@ -86,7 +86,7 @@ function openShards(folder: string, index: string): SafetensorsFile {
         throw new InputError({
           where: index,
           what: 'bad shard name',
-          got: shown(String(file)),
+          got: shownValue(file),
           expected: 'a .safetensors file in the same folder',
         });
       }
@@ -205,10 +205,7 @@ function readHeader(path: string, source: ByteSource): { tensors: Map<string, Te
 
 /** One tensor's entry, checked by itself: type, shape, range inside the file, bytes = elements × size. */
 function readEntry(where: string, name: string, entry: unknown, dataStart: number, fileSize: number): Tensor {
-  const bad = (what: string, got?: unknown, expected?: string | number) => {
-    const text = got === undefined ? 'nothing' : shown(JSON.stringify(got));
-    return new InputError({ where, what, got: text, expected });
-  };
+  const bad = (what: string, got: unknown, expected?: string) => new InputError({ where, what, got: shownValue(got), expected });
   if (!isRecord(entry)) throw bad('its header entry is not an object', entry);
   const { dtype, shape, data_offsets: range } = entry;
   if (!isDtype(dtype)) throw bad('unknown dtype', dtype, `one of ${dtypes.join(' ')}`);

@@ -39,14 +39,15 @@ export function dtypeBytes(dtype: Dtype): number {
   return bytesOf[dtype];
 }
 
-/** Number of elements; 1 for a scalar (no axes). NaN where a length is not a whole number ≥ 0 or the product is not exact. */
+/** Number of elements; 1 for a scalar (no axes). NaN where a length is not a whole number ≥ 0 or the product passes 2^53. */
 export function elements(shape: Shape): number {
   let n = 1;
   for (const length of shape) {
     if (!Number.isSafeInteger(length) || length < 0) return Number.NaN;
     n *= length;
+    if (!Number.isSafeInteger(n)) return Number.NaN;
   }
-  return Number.isSafeInteger(n) ? n : Number.NaN;
+  return n;
 }
 
 /** `[768, 3, 16, 16]`, as shapes stand in every message. */
