@@ -90,6 +90,12 @@ export function writeConstants(): void {
   return ASC_FEATURE_RELAXED_SIMD ? f32x4.relaxed_madd(a, b, c) : f32x4.add(f32x4.mul(a, b), c);
 }
 
+/** Sum of the four lanes, (0+2)+(1+3). */
+@inline export function sum4(v: v128): f32 {
+  const pair = f32x4.add(v, v128.shuffle<f32>(v, v, 2, 3, 0, 1));
+  return f32x4.extract_lane(pair, 0) + f32x4.extract_lane(pair, 1);
+}
+
 /** The constant at `offset`, in all four lanes. */
 @inline function k4(t: usize, offset: usize): v128 {
   return v128.load32_splat(t + offset);

@@ -1,0 +1,110 @@
+/** Group-wise quantisation of kept rows, as drawn in `abi/groups.ts`: what layer norm and attention share. */
+import { Group } from '../abi/groups';
+import { madd } from '../math';
+
+/** Adding it to a small f32 leaves that number, rounded half to even, in the lowest bits. */
+const ROUND: f32 = 12582912.0;
+/** Steps below this have no reciprocal in f32; their group counts as constant. */
+const SMALLEST_STEP: f32 = 1e-30;
+
+@inline function bf16(bits: u32): f32 {
+  return reinterpret<f32>(bits << 16);
+}
+
+/** The largest bf16 ≤ x, as its 16 bits; NaN stays NaN. */
+@inline function bf16Down(x: f32): u32 {
+  const bits = reinterpret<u32>(x);
+  return x != x ? 0x7fc0 : (bits + (bits >> 31) * 0xffff) >> 16;
+}
+
+/** The smallest bf16 ≥ x for x ≥ 0, as its 16 bits; NaN stays NaN. */
+@inline function bf16Up(x: f32): u32 {
+  return x != x ? 0x7fc0 : (reinterpret<u32>(x) + 0xffff) >> 16;
+}
+
+/** Bytes of the headers of one group4 row of `c` channels; the codes start there. */
+@inline export function group4HeadBytes(c: i32): usize {
+  return <usize>(((((c + Group.Size4 - 1) / Group.Size4) << 2) + 15) & ~15);
+}
+
+/** Bytes of one group4 row of `c` channels. */
+@inline export function group4RowBytes(c: i32): usize {
+  return group4HeadBytes(c) + <usize>(((c + 31) >> 5) << 4);
+}
+
+/**
+ * Writes the header of a group whose values span [low, high]. The minimum is rounded down and the step up, so that 16 levels
+ * always reach both ends. A NaN in either end makes every value of the group decode as NaN.
+ */
+@inline export function writeHeader4(header: usize, low: f32, high: f32): void {
+  const minimum = bf16Down(low);
+  let step = (high - bf16(minimum)) * <f32>(1.0 / 15.0);
+  if (step < SMALLEST_STEP) step = 0;
+  store<u32>(header, minimum | (bf16Up(step) << 16));
+}
+
+@inline export function minimum4(header: usize): f32 {
+  return bf16(load<u16>(header));
+}
+
+@inline export function step4(header: usize): f32 {
+  return bf16(load<u16>(header, 2));
+}
+
+/** 1 / step, 0 for a constant group. */
+@inline export function inverse4(header: usize): f32 {
+  const step = step4(header);
+  return step == 0 ? 0 : 1 / step;
+}
+
+/** The codes of sixteen values as i8x16: round((v - minimum)·inverse), at most 15. */
+@inline export function codes4(a: v128, b: v128, c: v128, d: v128, minimum: v128, inverse: v128, round: v128, fifteen: v128): v128 {
+  a = i32x4.sub(madd(f32x4.sub(a, minimum), inverse, round), round);
+  b = i32x4.sub(madd(f32x4.sub(b, minimum), inverse, round), round);
+  c = i32x4.sub(madd(f32x4.sub(c, minimum), inverse, round), round);
+  d = i32x4.sub(madd(f32x4.sub(d, minimum), inverse, round), round);
+  return i8x16.min_u(i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d)), fifteen);
+}
+
+/** The code of one value, by the same rule. */
+@inline export function code4(x: f32, minimum: f32, inverse: f32): u32 {
+  return min<u32>(<u32>max<i32>(reinterpret<i32>((x - minimum) * inverse + ROUND) - reinterpret<i32>(ROUND), 0), 15);
+}
+
+@inline export function rounding(): v128 {
+  return f32x4.splat(ROUND);
+}
+
+/** Four values from the four codes in the low bytes of `codes`. */
+@inline function values4(codes: v128, minimum: v128, step: v128): v128 {
+  return madd(f32x4.convert_i32x4_u(codes), step, minimum);
+}
+
+/** Decodes channels [from, to) of a group4 row of `c` channels; `from` is a multiple of 64. Channel `from` goes to `out`; up to 31 floats past the end are written. */
+export function decode4(row: usize, c: i32, from: i32, to: i32, out: usize): void {
+  let header = row + (<usize>(from / Group.Size4) << 2);
+  let codes = row + group4HeadBytes(c) + (<usize>from >> 1);
+  let minimum = f32x4.splat(0);
+  let step = minimum;
+  for (let i = from; i < to; i += 32) {
+    if ((i & (Group.Size4 - 1)) == 0) {
+      minimum = f32x4.splat(minimum4(header));
+      step = f32x4.splat(step4(header));
+      header += 4;
+    }
+    const block = v128.load(codes);
+    decode16(v128.and(block, i8x16.splat(15)), minimum, step, out);
+    decode16(i8x16.shr_u(block, 4), minimum, step, out + 64);
+    codes += 16;
+    out += 128;
+  }
+}
+
+@inline function decode16(codes: v128, minimum: v128, step: v128, out: usize): void {
+  const low = i16x8.extend_low_i8x16_u(codes);
+  const high = i16x8.extend_high_i8x16_u(codes);
+  v128.store(out, values4(i32x4.extend_low_i16x8_u(low), minimum, step));
+  v128.store(out, values4(i32x4.extend_high_i16x8_u(low), minimum, step), 16);
+  v128.store(out, values4(i32x4.extend_low_i16x8_u(high), minimum, step), 32);
+  v128.store(out, values4(i32x4.extend_high_i16x8_u(high), minimum, step), 48);
+}
