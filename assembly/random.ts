@@ -3,6 +3,7 @@
  * the same ones. Philox-2x32 with ten rounds: J. Salmon, M. Moraes, R. Dror, D. Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
  */
 import { Stream } from './abi/random';
+import { cosPi, log64 } from './math';
 
 const MULTIPLIER: u64 = 0xd256d193;
 const WEYL: u32 = 0x9e3779b9;
@@ -51,4 +52,12 @@ export function sampleAt(i: u32, n: u32, seed: u32, epoch: u32): u32 {
     value = (left << half) | right;
   } while (value >= n);
   return value;
+}
+
+/** A standard normal number: Box-Muller on the two words of `random`. */
+export function normalAt(seed: u32, stream: u32, counter: u32): f64 {
+  const bits = random(seed, stream, counter);
+  // In (0, 1], so that the logarithm is finite.
+  const radius = sqrt<f64>(-2 * log64((<f64>(<u32>bits) + 1) / 4294967296));
+  return radius * cosPi(<f64>(<u32>(bits >> 32)) / 2147483648);
 }

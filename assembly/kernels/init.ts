@@ -1,2 +1,127 @@
-export function foldBatchNorm(p: usize): void {}
-export function resizePositions(p: usize): void {}
+/** What happens to weights once, after loading and before the first step. */
+import { FoldBatchNormArg, ResizePositionsArg } from '../abi/ops';
+import { address, float, int } from '../argument';
+import { first, last, scratch } from '../team';
+
+/**
+ * FoldBatchNorm, in place: f = gamma/√(var+EPS); w ·= f, b = beta + (b - mean)·f, in f64, rounded once.
+ *
+ * w is [O,K] (DEPTHWISE = 0) or [K,O] (DEPTHWISE = 1); b, mean, var [O]; GAMMA [O] may be 0 (ones), BETA [O] too (zeros). Nothing overlaps.
+ * Threads share O.
+ */
+export function foldBatchNorm(p: usize): void {
+  const w = address(p, FoldBatchNormArg.W);
+  const b = address(p, FoldBatchNormArg.B);
+  const gamma = address(p, FoldBatchNormArg.GAMMA);
+  const beta = address(p, FoldBatchNormArg.BETA);
+  const means = address(p, FoldBatchNormArg.MEAN);
+  const variances = address(p, FoldBatchNormArg.VAR);
+  const outputs = int(p, FoldBatchNormArg.O);
+  const k = int(p, FoldBatchNormArg.K);
+  const epsilon = <f64>float(p, FoldBatchNormArg.EPS);
+  const byColumn = int(p, FoldBatchNormArg.DEPTHWISE) != 0;
+  const step = <usize>(byColumn ? outputs : 1) << 2;
+  const until = last(outputs);
+  for (let o = first(outputs); o < until; o++) {
+    const at = <usize>o << 2;
+    const scale = gamma != 0 ? <f64>load<f32>(gamma + at) : 1;
+    const shift = beta != 0 ? <f64>load<f32>(beta + at) : 0;
+    const factor = scale / sqrt<f64>(<f64>load<f32>(variances + at) + epsilon);
+    store<f32>(b + at, <f32>(shift + (<f64>load<f32>(b + at) - <f64>load<f32>(means + at)) * factor));
+    let entry = byColumn ? w + at : w + at * k;
+    for (let i = 0; i < k; i++) {
+      store<f32>(entry, <f32>(<f64>load<f32>(entry) * factor));
+      entry += step;
+    }
+  }
+}
+
+/**
+ * ResizePositions: y[PREFIX + H·W, C] from x[PREFIX + H0·W0, C]: PREFIX rows copied, then the grid resampled bicubically, the filter of each axis
+ * as in `weigh`. Sums in f64. X and Y do not overlap. Threads share the rows of y. Scratch a thread: 8·(H0 + W0) bytes.
+ *
+ * The numbers are those of torch.nn.functional.interpolate(mode='bicubic', align_corners=False), given an output size.
+ */
+export function resizePositions(p: usize): void {
+  const x = address(p, ResizePositionsArg.X);
+  const y = address(p, ResizePositionsArg.Y);
+  const prefix = int(p, ResizePositionsArg.PREFIX);
+  const height0 = int(p, ResizePositionsArg.H0);
+  const width0 = int(p, ResizePositionsArg.W0);
+  const height = int(p, ResizePositionsArg.H);
+  const width = int(p, ResizePositionsArg.WIDTH);
+  const c = int(p, ResizePositionsArg.C);
+  const antialias = int(p, ResizePositionsArg.ANTIALIAS) != 0;
+  const row = <usize>c << 2;
+  const columns = scratch;
+  const lines = scratch + (<usize>width0 << 3);
+  const rows = prefix + height * width;
+  const until = last(rows);
+  for (let r = first(rows); r < until; r++) {
+    const out = y + <usize>r * row;
+    if (r < prefix) {
+      memory.copy(out, x + <usize>r * row, row);
+      continue;
+    }
+    const line = (r - prefix) / width;
+    weigh(lines, height0, height, line, antialias);
+    weigh(columns, width0, width, r - prefix - line * width, antialias);
+    for (let channel: usize = 0; channel < row; channel += 4) {
+      let sum: f64 = 0;
+      let at = x + <usize>prefix * row + channel;
+      for (let i = 0; i < height0; i++) {
+        const weight = load<f64>(lines + (<usize>i << 3));
+        if (weight == 0) {
+          at += row * width0;
+          continue;
+        }
+        let inner: f64 = 0;
+        for (let j = 0; j < width0; j++) {
+          inner += load<f64>(columns + (<usize>j << 3)) * <f64>load<f32>(at);
+          at += row;
+        }
+        sum += weight * inner;
+      }
+      store<f32>(out + channel, <f32>sum);
+    }
+  }
+}
+
+/**
+ * The weights of `n0` inputs in output `i` of `n`, half-pixel centres, f64[n0] at `to`. Plain: four taps, a = -0.75, inputs beyond the edge are the
+ * edge. Antialiased: a = -0.5, the filter n0/n times wider when that is above 1, inputs beyond the edge left out and the rest scaled to sum 1.
+ */
+function weigh(to: usize, n0: i32, n: i32, i: i32, antialias: bool): void {
+  memory.fill(to, 0, <usize>n0 << 3);
+  const ratio = <f64>n0 / <f64>n;
+  const centre = ratio * (<f64>i + 0.5);
+  if (!antialias) {
+    const start = <i32>floor<f64>(centre - 0.5);
+    for (let tap = start - 1; tap <= start + 2; tap++) {
+      const at = to + (<usize>max(0, min(n0 - 1, tap)) << 3);
+      store<f64>(at, load<f64>(at) + cubic(centre - 0.5 - <f64>tap, -0.75));
+    }
+    return;
+  }
+  const stretch = max(ratio, 1);
+  const from = max(0, <i32>(centre - 2 * stretch + 0.5));
+  const until = min(n0, <i32>(centre + 2 * stretch + 0.5));
+  let sum: f64 = 0;
+  for (let tap = from; tap < until; tap++) {
+    const weight = cubic((<f64>tap - centre + 0.5) / stretch, -0.5);
+    store<f64>(to + (<usize>tap << 3), weight);
+    sum += weight;
+  }
+  for (let tap = from; tap < until; tap++) {
+    const at = to + (<usize>tap << 3);
+    store<f64>(at, load<f64>(at) / sum);
+  }
+}
+
+/** Keys' cubic convolution kernel (R. Keys, "Cubic convolution interpolation for digital image processing", 1981). */
+function cubic(x: f64, a: f64): f64 {
+  x = abs<f64>(x);
+  if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
+  if (x < 2) return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a;
+  return 0;
+}

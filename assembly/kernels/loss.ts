@@ -1,1 +1,99 @@
-export function crossEntropy(p: usize): void {}
+import { State } from '../abi/head';
+import { CrossEntropyArg } from '../abi/ops';
+import { Status } from '../abi/status';
+import { address, int } from '../argument';
+import { exp64, log64 } from '../math';
+import { fail } from '../status';
+import { thread } from '../team';
+
+/**
+ * CrossEntropy with label smoothing ε = STATE.Smoothing, as PyTorch's: the target is 1-ε at the label plus ε/N everywhere,
+ *
+ *     loss = -Σ target·log softmax(x) = lse(x) - (1-ε)·x[label] - ε·mean(x),      dlogits = LossScale·(softmax(x) - target).
+ *
+ * x[B,N]; labels i32[B], -1 for a padding row (loss 0, gradient 0, not counted); losses f32[B]; choices i32[B], the first largest logit.
+ * DLOGITS may be 0 or equal X. Adds to STATE's LossSum, Correct and Count. The first thread does it all, in f64: the sum over pictures is one chain and
+ * the logits are few. Fails on a label outside -1 … N-1 and on any row, padding too, whose loss is not finite; STATE then stays as it was.
+ */
+export function crossEntropy(p: usize): void {
+  if (thread != 0) return;
+  const x = address(p, CrossEntropyArg.X);
+  const labels = address(p, CrossEntropyArg.LABELS);
+  const dlogits = address(p, CrossEntropyArg.DLOGITS);
+  const losses = address(p, CrossEntropyArg.LOSSES);
+  const choices = address(p, CrossEntropyArg.CHOICES);
+  const state = address(p, CrossEntropyArg.STATE);
+  const batch = int(p, CrossEntropyArg.BATCH);
+  const n = int(p, CrossEntropyArg.N);
+  const row = <usize>n << 2;
+  const smoothing = <f64>load<f32>(state, State.Smoothing);
+  const lossScale = <f64>load<f32>(state, State.LossScale);
+  let lossSum: f64 = 0;
+  let correct = 0;
+  let count = 0;
+  for (let i = 0; i < batch; i++) {
+    const at = <usize>i << 2;
+    const logits = x + <usize>i * row;
+    const label = load<i32>(labels + at);
+    if (label < -1 || label >= n) return fail(Status.BadLabel);
+    const choice = largest(logits, n);
+    const lse = logSumExp(logits, n, load<f32>(logits + (<usize>choice << 2)));
+    // One NaN anywhere makes the sum NaN, also in a row that has no label.
+    let loss = lse;
+    if (label >= 0) {
+      loss -= (1 - smoothing) * <f64>load<f32>(logits + (<usize>label << 2));
+      if (smoothing != 0) loss -= smoothing * mean(logits, n);
+    }
+    if (!isFinite<f32>(<f32>loss)) return fail(Status.LossNotFinite);
+    store<i32>(choices + at, choice);
+    store<f32>(losses + at, label < 0 ? 0 : <f32>loss);
+    if (label >= 0) {
+      lossSum += loss;
+      correct += i32(choice == label);
+      count++;
+    }
+    if (dlogits == 0) continue;
+    const out = dlogits + <usize>i * row;
+    if (label < 0) memory.fill(out, 0, row);
+    else gradient(logits, out, n, label, lse, lossScale, smoothing);
+  }
+  store<f64>(state, load<f64>(state, State.LossSum) + lossSum, State.LossSum);
+  store<i32>(state, load<i32>(state, State.Correct) + correct, State.Correct);
+  store<i32>(state, load<i32>(state, State.Count) + count, State.Count);
+}
+
+/** The first position of the largest of n logits. */
+function largest(x: usize, n: i32): i32 {
+  let best = 0;
+  let value = load<f32>(x);
+  for (let i = 1; i < n; i++) {
+    const candidate = load<f32>(x + (<usize>i << 2));
+    if (candidate > value) {
+      value = candidate;
+      best = i;
+    }
+  }
+  return best;
+}
+
+/** log Σ exp(x), given the largest x. */
+function logSumExp(x: usize, n: i32, top: f32): f64 {
+  let sum: f64 = 0;
+  for (let i = 0; i < n; i++) sum += exp64(<f64>load<f32>(x + (<usize>i << 2)) - <f64>top);
+  return <f64>top + log64(sum);
+}
+
+function mean(x: usize, n: i32): f64 {
+  let sum: f64 = 0;
+  for (let i = 0; i < n; i++) sum += <f64>load<f32>(x + (<usize>i << 2));
+  return sum / <f64>n;
+}
+
+function gradient(x: usize, dx: usize, n: i32, label: i32, lse: f64, scale: f64, smoothing: f64): void {
+  const everywhere = smoothing / <f64>n;
+  for (let i = 0; i < n; i++) {
+    const at = <usize>i << 2;
+    const target = i == label ? 1 - smoothing + everywhere : everywhere;
+    store<f32>(dx + at, <f32>(scale * (exp64(<f64>load<f32>(x + at) - lse) - target)));
+  }
+}
