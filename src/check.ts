@@ -1,0 +1,35 @@
+/** An executable description of a well-formed graph: run between compilation and planning. */
+import { ABSENT, type Graph, nodesOf, PHASES, valueOf } from './graph.ts';
+
+/** Throws on the first violation; a violation is a fault of ours, never of the input. */
+export function checkGraph(graph: Graph): void {
+  const fault = (text: string): never => {
+    throw new Error(`graph: ${text}`);
+  };
+  const written = new Map<number, string>();
+  for (const phase of PHASES) {
+    for (const node of graph.phases[phase]) {
+      if (node.phase !== phase) fault(`${node.name} stands in ${phase} but says ${node.phase}`);
+      for (const id of [...node.inputs, ...node.updates]) {
+        if (id === ABSENT) continue;
+        const value = valueOf(graph, id);
+        if (value.role === 'temp' && value.source === undefined && written.get(id) !== phase)
+          fault(`${node.name} (${phase}) reads ${value.name}, which no earlier node of the phase writes`);
+      }
+      for (const id of node.outputs) {
+        const value = valueOf(graph, id);
+        if (value.role !== 'temp' && value.role !== 'batch') fault(`${node.name} writes ${value.name}, a ${value.role}`);
+        if (written.has(id)) fault(`${value.name} is written twice`);
+        written.set(id, phase);
+      }
+      for (const id of node.updates)
+        if (id !== ABSENT && valueOf(graph, id).role === 'temp' && phase !== 'init')
+          fault(`${node.name} updates the temporary ${valueOf(graph, id).name}`);
+    }
+  }
+  const trained = new Set(graph.phases.update.flatMap((n) => n.updates));
+  const used = new Set(nodesOf(graph).flatMap((n) => n.inputs));
+  for (const value of graph.values)
+    if (value.role === 'param' && used.has(value.id) && graph.phases.update.length > 0 && !trained.has(value.id))
+      fault(`${value.name} is learnable but never updated`);
+}

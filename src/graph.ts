@@ -1,0 +1,116 @@
+/**
+ * The graph: flat lists of values and nodes. Values are written once (SSA) except where a node says that it updates one.
+ * Nodes stand in execution order within their phase, and the phases follow each other, so a node's place in `nodes(graph)` is also a
+ * time and a lifetime is two integers.
+ */
+
+export type DType = 'f32' | 'i32' | 'u32' | 'u8';
+
+/** Shape (row-major) and element type of a value. */
+export interface Type {
+  dtype: DType;
+  shape: readonly number[];
+}
+
+/**
+ * Where a value lives, and for how long.
+ * `frozen` weights as they are after `init` · `param` learnable · `grad` its accumulator · `moment` optimizer state · `state` the state block ·
+ * `batch` what the host writes or reads around a micro-batch · `table` constants beside the program · `temp` from its first to its last use.
+ */
+export type Role = 'frozen' | 'param' | 'grad' | 'moment' | 'state' | 'batch' | 'table' | 'temp';
+
+/** What a tensor is to its layer; methods choose what learns by it. */
+export type Kind = 'weight' | 'bias' | 'scale' | 'embedding';
+
+/**
+ * Where a loaded value comes from: elements [start, start + n) of the named tensor, seen as a row-major [n0, n1, n2] block whose element
+ * (i0, i1, i2) goes to i0·s0 + i1·s1 + i2·s2 of the value.
+ */
+export interface Source {
+  tensor: string;
+  /** Shape that the whole tensor must have in the file. */
+  shape: readonly number[];
+  /** First element of the tensor that belongs to this value. */
+  start: number;
+  dims: readonly [number, number, number];
+  strides: readonly [number, number, number];
+}
+
+export interface Value {
+  id: number;
+  name: string;
+  type: Type;
+  role: Role;
+  bytes: number;
+  source?: Source;
+  kind?: Kind;
+  /** Contents of a `table` value. */
+  data?: Uint8Array;
+}
+
+export type Phase = 'init' | 'train' | 'update' | 'eval';
+export const PHASES: readonly Phase[] = ['init', 'train', 'update', 'eval'];
+
+/** Named integers (floats as themselves; `lower` knows which are which). */
+export type Attributes = Record<string, number>;
+
+export interface Node {
+  op: string;
+  name: string;
+  phase: Phase;
+  /** Value ids; -1 is an absent operand. */
+  inputs: number[];
+  outputs: number[];
+  /** Values that are read and written: accumulators, parameters in `update`, weights in `init`. */
+  updates: number[];
+  attributes: Attributes;
+  /** Pairs [input, output] (positions) that may share memory. */
+  inPlace: readonly (readonly [number, number])[];
+  /** Scratch bytes a thread needs while this node runs. */
+  scratchBytes: number;
+  /** True from the loss on: what such a node reads of an earlier one was kept for backward. */
+  isBackward: boolean;
+}
+
+export interface Graph {
+  values: Value[];
+  phases: Record<Phase, Node[]>;
+}
+
+export const ABSENT = -1;
+
+export function createGraph(): Graph {
+  return { values: [], phases: { init: [], train: [], update: [], eval: [] } };
+}
+
+/** Every node in execution order. */
+export function nodesOf(graph: Graph): Node[] {
+  return PHASES.flatMap((phase) => graph.phases[phase]);
+}
+
+const WIDTH: Record<DType, number> = { f32: 4, i32: 4, u32: 4, u8: 1 };
+
+export const numel = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
+export const byteLength = (type: Type): number => numel(type.shape) * WIDTH[type.dtype];
+export const f32 = (...shape: number[]): Type => ({ dtype: 'f32', shape });
+export const u8 = (...shape: number[]): Type => ({ dtype: 'u8', shape });
+export const i32 = (...shape: number[]): Type => ({ dtype: 'i32', shape });
+
+/** Appends a value and returns its id. */
+export function addValue(graph: Graph, name: string, type: Type, role: Role, more: Partial<Value> = {}): number {
+  const id = graph.values.length;
+  graph.values.push({ id, name, type, role, bytes: byteLength(type), ...more });
+  return id;
+}
+
+export const valueOf = (graph: Graph, id: number): Value => {
+  const value = graph.values[id];
+  if (value === undefined) throw new RangeError(`graph: no value ${id}`);
+  return value;
+};
+export const typeOf = (graph: Graph, id: number): Type => valueOf(graph, id).type;
+export const shapeOf = (graph: Graph, id: number): readonly number[] => valueOf(graph, id).type.shape;
+/** Size of the last axis: channels. */
+export const lastDim = (graph: Graph, id: number): number => shapeOf(graph, id).at(-1) as number;
+/** Product of all axes but the last: rows. */
+export const rowsOf = (graph: Graph, id: number): number => numel(shapeOf(graph, id).slice(0, -1));

@@ -1,0 +1,94 @@
+/** Multi-head attention. The probabilities are never kept: backward computes them again. */
+import { AttentionArg, AttentionBackwardArg, Keep } from '../../assembly/abi/ops.ts';
+import { shapeOf, type Type, typeOf, u8 } from '../graph.ts';
+import { group8Bytes } from '../groups.ts';
+import { attentionScratch } from '../scratch.ts';
+import { float, type OpDef, same, shape, traffic, words } from './def.ts';
+
+type Three = [number, number, number];
+
+export const attention: Record<string, OpDef> = {
+  /** inputs q, k, v [B,T,C]; output o [B,T,C]; attributes heads, scale, keep. */
+  Attention: {
+    infer(inputs, a) {
+      const q = shape(inputs, 0);
+      same('attention: k', shape(inputs, 1), q);
+      same('attention: v', shape(inputs, 2), q);
+      if (q[2]! % a.heads!) throw new RangeError(`attention: ${q[2]} channels do not divide into ${a.heads} heads`);
+      return [{ dtype: 'f32', shape: q }];
+    },
+    saves(node, graph, needs) {
+      if (!needs.some(Boolean)) return [];
+      const [b, t, c] = shapeOf(graph, node.inputs[0]!) as Three;
+      const codes = u8(group8Bytes(b * t, c, node.attributes.heads!));
+      return [
+        { keep: Keep.Value, inputs: [0, 1, 2], extra: [] },
+        { keep: Keep.Group8, inputs: [], extra: [codes, codes, codes] },
+      ];
+    },
+    /** Eager attention: q, k, v and the probabilities. */
+    autograd(node, graph, needs) {
+      if (!needs.some(Boolean)) return { values: [], bytes: 0 };
+      const [b, t] = shapeOf(graph, node.inputs[0]!) as Three;
+      return { values: node.inputs.slice(0, 3), bytes: 4 * b * node.attributes.heads! * t * t };
+    },
+    backward(node, g) {
+      const kept = node.attributes.keep === Keep.Value ? node.inputs : node.outputs.slice(1);
+      const dq = g.emit('AttentionBackward', `${node.name}.dqkv`, [g.of(node.outputs[0]!), ...kept], node.attributes);
+      node.inputs.forEach((x, i) => {
+        if (g.needs(x)) g.add(x, dq[i]!);
+      });
+    },
+    scratch: (inputs, a) => attentionScratch(shape(inputs, 0)[1]!, shape(inputs, 0)[2]! / a.heads!),
+    lower: (n, at, graph) => {
+      const [b, t, c] = shapeOf(graph, n.inputs[0]!) as Three;
+      const coded = n.outputs.length > 1;
+      return words({
+        [AttentionArg.Q]: at.input(0),
+        [AttentionArg.K]: at.input(1),
+        [AttentionArg.V]: at.input(2),
+        [AttentionArg.O]: at.output(0),
+        [AttentionArg.KQ]: coded ? at.output(1) : 0,
+        [AttentionArg.KK]: coded ? at.output(2) : 0,
+        [AttentionArg.KV]: coded ? at.output(3) : 0,
+        [AttentionArg.BATCH]: b,
+        [AttentionArg.T]: t,
+        [AttentionArg.C]: c,
+        [AttentionArg.HEADS]: n.attributes.heads!,
+        [AttentionArg.SCALE]: float(n.attributes.scale!),
+        [AttentionArg.KEEP]: n.attributes.keep ?? Keep.Nothing,
+      });
+    },
+    cost: (n, graph) => {
+      const [b, t, c] = shapeOf(graph, n.inputs[0]!) as Three;
+      return { macs: 2 * b * t * t * c, bytes: traffic(n, graph) };
+    },
+  },
+  /** inputs do, q, k, v (f32 or int8 groups); outputs dq, dk, dv. */
+  AttentionBackward: {
+    infer: (inputs): Type[] => Array.from({ length: 3 }, () => ({ dtype: 'f32' as const, shape: shape(inputs, 0) })),
+    scratch: (inputs, a) => attentionScratch(shape(inputs, 0)[1]!, shape(inputs, 0)[2]! / a.heads!),
+    lower: (n, at, graph) => {
+      const [b, t, c] = typeOf(graph, n.inputs[0]!).shape as Three;
+      return words({
+        [AttentionBackwardArg.Q]: at.input(1),
+        [AttentionBackwardArg.K]: at.input(2),
+        [AttentionBackwardArg.V]: at.input(3),
+        [AttentionBackwardArg.DO]: at.input(0),
+        [AttentionBackwardArg.DQ]: at.output(0),
+        [AttentionBackwardArg.DK]: at.output(1),
+        [AttentionBackwardArg.DV]: at.output(2),
+        [AttentionBackwardArg.BATCH]: b,
+        [AttentionBackwardArg.T]: t,
+        [AttentionBackwardArg.C]: c,
+        [AttentionBackwardArg.HEADS]: n.attributes.heads!,
+        [AttentionBackwardArg.SCALE]: float(n.attributes.scale!),
+        [AttentionBackwardArg.KEEP]: n.attributes.keep!,
+      });
+    },
+    cost: (n, graph) => {
+      const [b, t, c] = typeOf(graph, n.inputs[0]!).shape as Three;
+      return { macs: 5 * b * t * t * c, bytes: traffic(n, graph) };
+    },
+  },
+};

@@ -1,0 +1,95 @@
+import type { Keep } from '../../assembly/abi/ops.ts';
+import type { Attributes, Graph, Node, Type } from '../graph.ts';
+
+/** One legal way for an operator to keep what its backward needs. */
+export interface Saved {
+  keep: Keep;
+  /** Inputs (positions) that stay alive as they are. */
+  inputs: readonly number[];
+  /** Extra outputs that the forward kernel writes for it: codes, statistics. */
+  extra: readonly Type[];
+}
+
+/** Addresses of a node's operands; 0 where absent. */
+export interface Operands {
+  input(i: number): number;
+  output(i: number): number;
+  update(i: number): number;
+}
+
+/** What an operator's `backward` can ask for and do. */
+export interface Gradients {
+  graph: Graph;
+  /** Gradient of an output value, or ABSENT where nothing below needs it. */
+  of(value: number): number;
+  /** Whether a gradient of this value is wanted. */
+  needs(value: number): boolean;
+  /** What has been summed into this value's gradient so far, or ABSENT; an operator that can add takes it as its ACC operand. */
+  soFar(value: number): number;
+  /** Replaces the gradient so far by `gradient`, which already contains it. */
+  set(value: number, gradient: number): void;
+  /** Adds a contribution, with an Add node where there is one already. */
+  add(value: number, gradient: number): void;
+  /** The accumulator of a learnable value. */
+  accumulator(param: number): number;
+  /** Appends a backward node and returns its outputs. */
+  emit(op: string, name: string, inputs: number[], attributes?: Attributes, updates?: number[]): number[];
+}
+
+/** Everything the host knows of one operator, as data. */
+export interface OpDef {
+  /** Types of the outputs, kept extras excluded. Throws where operands do not fit. */
+  infer(inputs: readonly (Type | undefined)[], attributes: Attributes): Type[];
+  /** Legal choices, the exact one first; absent or empty: nothing is needed. `needs[i]`: is a gradient of input i wanted? */
+  saves?(node: Node, graph: Graph, needs: readonly boolean[]): Saved[];
+  /** What an f32 autograd (PyTorch eager) keeps for the same gradients: values by id, and further bytes. */
+  autograd?(node: Node, graph: Graph, needs: readonly boolean[]): { values: number[]; bytes: number };
+  /** Appends the nodes that turn gradients of the outputs into gradients of the inputs. */
+  backward?(node: Node, gradients: Gradients): void;
+  /** Pairs [input, output] that the kernel allows to share memory. */
+  inPlace?: readonly (readonly [number, number])[];
+  /** Scratch bytes a thread. */
+  scratch?(inputs: readonly (Type | undefined)[], attributes: Attributes): number;
+  /** The instruction's arguments. */
+  lower(node: Node, at: Operands, graph: Graph): number[];
+  /** Multiply-adds and bytes moved, for the planner's predictions. */
+  cost(node: Node, graph: Graph): { macs: number; bytes: number };
+}
+
+const bits = new DataView(new ArrayBuffer(4));
+/** The bits of an f32 argument. */
+export function float(x: number): number {
+  bits.setFloat32(0, x);
+  return bits.getInt32(0);
+}
+
+/** `{[Arg.X]: 1, …}` as a dense list of words; a hole is an error of the definition. */
+export function words(named: Record<number, number>): number[] {
+  const count = Object.keys(named).length;
+  const list = Array.from({ length: count }, (_, i) => named[i]);
+  if (list.some((w) => w === undefined)) throw new RangeError('lower: an argument is missing');
+  return list as number[];
+}
+
+/** The shape of an operand that must be there. */
+export function shape(inputs: readonly (Type | undefined)[], i: number): readonly number[] {
+  const type = inputs[i];
+  if (type === undefined) throw new RangeError(`infer: operand ${i} is absent`);
+  return type.shape;
+}
+
+/** Throws unless two shapes agree; `what` names the operand in the message. */
+export function same(what: string, got: readonly number[], expected: readonly number[]): void {
+  if (got.length !== expected.length || got.some((d, i) => d !== expected[i]))
+    throw new RangeError(`${what}: shape [${got}], expected [${expected}]`);
+}
+
+/** Bytes that a node's operands add up to: the default memory cost. */
+export function traffic(node: Node, graph: Graph): number {
+  let bytes = 0;
+  for (const id of [...node.inputs, ...node.outputs, ...node.updates]) if (id >= 0) bytes += graph.values[id]?.bytes ?? 0;
+  return bytes;
+}
+
+/** Cost of an operator that only moves its operands. */
+export const moves = (node: Node, graph: Graph): { macs: number; bytes: number } => ({ macs: 0, bytes: traffic(node, graph) });

@@ -1,0 +1,89 @@
+/** Element-wise functions and sums. */
+import { ActivationArg, ActivationBackwardArg, AddArg, Keep, Kind } from '../../assembly/abi/ops.ts';
+import { numel, shapeOf, u8 } from '../graph.ts';
+import { bit1Bytes, code4Bytes } from '../groups.ts';
+import { float, moves, type OpDef, type Saved, same, shape, words } from './def.ts';
+
+/** Functions whose derivative has two values: a bit is exact. */
+const TWO_SLOPES: readonly number[] = [Kind.Relu, Kind.Relu6, Kind.LeakyRelu, Kind.HardSigmoid];
+/** Functions whose PyTorch backward reads the output, so that autograd keeps that. */
+const KEEPS_OUTPUT: readonly number[] = [Kind.Relu, Kind.Sigmoid, Kind.Tanh];
+
+export const elementwise: Record<string, OpDef> = {
+  /** inputs x, table (codebook) or absent; output y; attributes kind, keep. */
+  Activation: {
+    infer: (inputs) => [{ dtype: 'f32', shape: shape(inputs, 0) }],
+    saves(node, graph, needs) {
+      if (!needs[0]) return [];
+      const n = numel(shapeOf(graph, node.inputs[0]!));
+      const exact: Saved = { keep: Keep.Value, inputs: [0], extra: [] };
+      if (TWO_SLOPES.includes(node.attributes.kind!)) return [exact, { keep: Keep.Bit1, inputs: [], extra: [u8(bit1Bytes(n))] }];
+      return [exact, { keep: Keep.Code4, inputs: [], extra: [u8(code4Bytes(n))] }];
+    },
+    autograd: (node, _graph, needs) => ({
+      values: needs[0] ? [KEEPS_OUTPUT.includes(node.attributes.kind!) ? node.outputs[0]! : node.inputs[0]!] : [],
+      bytes: 0,
+    }),
+    backward(node, g) {
+      const [x, table] = node.inputs as [number, number];
+      const kept = node.attributes.keep === Keep.Value ? x : node.outputs[1]!;
+      const dx = g.emit('ActivationBackward', `${node.name}.dx`, [g.of(node.outputs[0]!), kept, table], node.attributes);
+      g.add(x, dx[0]!);
+    },
+    inPlace: [[0, 0]],
+    lower: (n, at, graph) =>
+      words({
+        [ActivationArg.X]: at.input(0),
+        [ActivationArg.Y]: at.output(0),
+        [ActivationArg.KEPT]: n.outputs.length > 1 ? at.output(1) : 0,
+        [ActivationArg.KIND]: n.attributes.kind!,
+        [ActivationArg.KEEP]: n.attributes.keep ?? Keep.Nothing,
+        [ActivationArg.N]: numel(shapeOf(graph, n.inputs[0]!)),
+        [ActivationArg.TABLE]: n.attributes.keep === Keep.Code4 ? at.input(1) : 0,
+      }),
+    cost: moves,
+  },
+  /** inputs dy, kept (x or codes), table or absent; output dx. */
+  ActivationBackward: {
+    infer: (inputs) => [{ dtype: 'f32', shape: shape(inputs, 0) }],
+    inPlace: [[0, 0]],
+    lower: (n, at, graph) =>
+      words({
+        [ActivationBackwardArg.KEPT]: at.input(1),
+        [ActivationBackwardArg.DY]: at.input(0),
+        [ActivationBackwardArg.DX]: at.output(0),
+        [ActivationBackwardArg.KIND]: n.attributes.kind!,
+        [ActivationBackwardArg.KEEP]: n.attributes.keep!,
+        [ActivationBackwardArg.N]: numel(shapeOf(graph, n.inputs[0]!)),
+        [ActivationBackwardArg.TABLE]: n.attributes.keep === Keep.Code4 ? at.input(2) : 0,
+      }),
+    cost: moves,
+  },
+  /** y = scale·(a + b). */
+  Add: {
+    infer(inputs) {
+      same('add', shape(inputs, 1), shape(inputs, 0));
+      return [{ dtype: 'f32', shape: shape(inputs, 0) }];
+    },
+    backward(node, g) {
+      const dy = g.of(node.outputs[0]!);
+      const { scale } = node.attributes as { scale: number };
+      // scale·dy is itself a scaled sum: (scale/2)·(dy + dy).
+      const dx = scale === 1 ? dy : g.emit('Add', `${node.name}.dx`, [dy, dy], { scale: scale / 2 })[0]!;
+      for (const x of node.inputs) if (g.needs(x)) g.add(x, dx);
+    },
+    inPlace: [
+      [0, 0],
+      [1, 0],
+    ],
+    lower: (n, at, graph) =>
+      words({
+        [AddArg.A]: at.input(0),
+        [AddArg.B]: at.input(1),
+        [AddArg.Y]: at.output(0),
+        [AddArg.N]: numel(shapeOf(graph, n.inputs[0]!)),
+        [AddArg.SCALE]: float(n.attributes.scale!),
+      }),
+    cost: moves,
+  },
+};

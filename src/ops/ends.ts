@@ -1,0 +1,54 @@
+/** The two ends of the network: pictures in, loss out. */
+import { CrossEntropyArg, PixelsArg } from '../../assembly/abi/ops.ts';
+import { f32, i32, shapeOf } from '../graph.ts';
+import { moves, type OpDef, same, shape, words } from './def.ts';
+
+type Four = [number, number, number, number];
+
+export const ends: Record<string, OpDef> = {
+  /** inputs pictures u8[B,SH,SW,3], table f32[6] (scale, shift), samples u32[B], state; output f32[B,h,w,3]; attributes h, w, augment, pad. */
+  Pixels: {
+    infer: (inputs, a) => [f32(shape(inputs, 0)[0]!, a.h!, a.w!, 3)],
+    lower: (n, at, graph) => {
+      const [b, sh, sw] = shapeOf(graph, n.inputs[0]!) as Four;
+      return words({
+        [PixelsArg.X]: at.input(0),
+        [PixelsArg.Y]: at.output(0),
+        [PixelsArg.TABLE]: at.input(1),
+        [PixelsArg.SAMPLES]: at.input(2),
+        [PixelsArg.STATE]: at.input(3),
+        [PixelsArg.BATCH]: b,
+        [PixelsArg.SH]: sh,
+        [PixelsArg.SW]: sw,
+        [PixelsArg.H]: n.attributes.h!,
+        [PixelsArg.WIDTH]: n.attributes.w!,
+        [PixelsArg.AUGMENT]: n.attributes.augment!,
+        [PixelsArg.PAD]: n.attributes.pad!,
+      });
+    },
+    cost: moves,
+  },
+  /** inputs logits[B,N], labels i32[B]; outputs losses[B], choices i32[B] and, with attribute train, dlogits[B,N]; updates state. */
+  CrossEntropy: {
+    infer(inputs, a) {
+      const [b, n] = shape(inputs, 0) as [number, number];
+      same('cross entropy: labels', shape(inputs, 1), [b]);
+      return [f32(b), i32(b), ...(a.train ? [f32(b, n)] : [])];
+    },
+    autograd: (node, graph) => ({ values: [], bytes: 4 * shapeOf(graph, node.inputs[0]!).reduce((n, d) => n * d, 1) }),
+    lower: (n, at, graph) => {
+      const [b, classes] = shapeOf(graph, n.inputs[0]!) as [number, number];
+      return words({
+        [CrossEntropyArg.X]: at.input(0),
+        [CrossEntropyArg.LABELS]: at.input(1),
+        [CrossEntropyArg.DLOGITS]: n.attributes.train ? at.output(2) : 0,
+        [CrossEntropyArg.LOSSES]: at.output(0),
+        [CrossEntropyArg.CHOICES]: at.output(1),
+        [CrossEntropyArg.STATE]: at.update(0),
+        [CrossEntropyArg.BATCH]: b,
+        [CrossEntropyArg.N]: classes,
+      });
+    },
+    cost: moves,
+  },
+};

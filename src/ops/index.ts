@@ -1,0 +1,70 @@
+/** Every operator by name, and the one function that appends a node. */
+import { ABSENT, type Attributes, addValue, byteLength, type Graph, type Node, type Phase, typeOf } from '../graph.ts';
+import { attention } from './attention.ts';
+import type { OpDef } from './def.ts';
+import { dense } from './dense.ts';
+import { elementwise } from './elementwise.ts';
+import { ends } from './ends.ts';
+import { init } from './init.ts';
+import { norm } from './norm.ts';
+import { spatial } from './spatial.ts';
+import { tokens } from './tokens.ts';
+import { update } from './update.ts';
+
+export const OPS: Readonly<Record<string, OpDef>> = {
+  ...dense,
+  ...spatial,
+  ...elementwise,
+  ...norm,
+  ...attention,
+  ...tokens,
+  ...ends,
+  ...update,
+  ...init,
+};
+
+export function definition(op: string): OpDef {
+  const def = OPS[op];
+  if (def === undefined) throw new RangeError(`ops: no definition of ${op}`);
+  return def;
+}
+
+export interface Emit {
+  phase: Phase;
+  isBackward?: boolean;
+  updates?: number[];
+}
+
+/** Appends a node, with values for its outputs; returns the node. Absent operands are ABSENT. */
+export function emit(graph: Graph, op: string, name: string, inputs: number[], attributes: Attributes, how: Emit): Node {
+  const def = definition(op);
+  const types = inputs.map((id) => (id === ABSENT ? undefined : typeOf(graph, id)));
+  const outputs = def.infer(types, attributes).map((type, i) => addValue(graph, i === 0 ? name : `${name}:${i}`, type, 'temp'));
+  const node: Node = {
+    op,
+    name,
+    phase: how.phase,
+    inputs,
+    outputs,
+    updates: how.updates ?? [],
+    attributes: { ...attributes },
+    inPlace: def.inPlace ?? [],
+    scratchBytes: def.scratch?.(types, attributes) ?? 0,
+    isBackward: how.isBackward ?? false,
+  };
+  graph.phases[how.phase].push(node);
+  return node;
+}
+
+/** Adds kept outputs to a forward node that was appended before the policy was known. */
+export function keepOutputs(
+  graph: Graph,
+  node: Node,
+  types: readonly { dtype: 'f32' | 'i32' | 'u32' | 'u8'; shape: readonly number[] }[],
+): void {
+  types.forEach((type, i) => {
+    const id = addValue(graph, `${node.name}.kept${i}`, type, 'temp');
+    graph.values[id]!.bytes = byteLength(type);
+    node.outputs.push(id);
+  });
+}

@@ -1,0 +1,44 @@
+/** What runs once, after the weights are in place. */
+import { FoldBatchNormArg, ResizePositionsArg } from '../../assembly/abi/ops.ts';
+import { numel, shapeOf } from '../graph.ts';
+import { float, moves, type OpDef, words } from './def.ts';
+
+export const init: Record<string, OpDef> = {
+  /** inputs gamma, beta, mean, var (first two may be absent); updates w, b; attributes eps, depthwise. */
+  FoldBatchNorm: {
+    infer: () => [],
+    lower: (n, at, graph) => {
+      const o = shapeOf(graph, n.updates[1]!)[0]!;
+      return words({
+        [FoldBatchNormArg.W]: at.update(0),
+        [FoldBatchNormArg.B]: at.update(1),
+        [FoldBatchNormArg.GAMMA]: at.input(0),
+        [FoldBatchNormArg.BETA]: at.input(1),
+        [FoldBatchNormArg.MEAN]: at.input(2),
+        [FoldBatchNormArg.VAR]: at.input(3),
+        [FoldBatchNormArg.O]: o,
+        [FoldBatchNormArg.K]: numel(shapeOf(graph, n.updates[0]!)) / o,
+        [FoldBatchNormArg.EPS]: float(n.attributes.eps!),
+        [FoldBatchNormArg.DEPTHWISE]: n.attributes.depthwise!,
+      });
+    },
+    cost: moves,
+  },
+  /** input x[prefix+h0·w0, C]; updates y[prefix+h·w, C]. */
+  ResizePositions: {
+    infer: () => [],
+    lower: (n, at, graph) =>
+      words({
+        [ResizePositionsArg.X]: at.input(0),
+        [ResizePositionsArg.Y]: at.update(0),
+        [ResizePositionsArg.PREFIX]: n.attributes.prefix!,
+        [ResizePositionsArg.H0]: n.attributes.h0!,
+        [ResizePositionsArg.W0]: n.attributes.w0!,
+        [ResizePositionsArg.H]: n.attributes.h!,
+        [ResizePositionsArg.WIDTH]: n.attributes.w!,
+        [ResizePositionsArg.C]: shapeOf(graph, n.inputs[0]!).at(-1)!,
+        [ResizePositionsArg.ANTIALIAS]: n.attributes.antialias!,
+      }),
+    cost: moves,
+  },
+};

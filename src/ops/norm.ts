@@ -1,0 +1,94 @@
+/** Layer normalisation over the last axis. */
+import { Keep, LayerNormArg, LayerNormBackwardArg, LayerNormBackwardWArg } from '../../assembly/abi/ops.ts';
+import { f32, lastDim, rowsOf, shapeOf, u8 } from '../graph.ts';
+import { group4RowBytes } from '../groups.ts';
+import { layerNormScratch } from '../scratch.ts';
+import { float, moves, type OpDef, same, shape, words } from './def.ts';
+
+const [X, GAMMA, BETA] = [0, 1, 2];
+
+export const norm: Record<string, OpDef> = {
+  /** inputs x[…,C], gamma[C], beta[C]; output y; kept: x̂ (f32 or 4-bit groups) and rstd by row; attributes eps, keep. */
+  LayerNorm: {
+    infer(inputs) {
+      const x = shape(inputs, X);
+      same('layer norm: gamma', shape(inputs, GAMMA), [x.at(-1)!]);
+      same('layer norm: beta', shape(inputs, BETA), [x.at(-1)!]);
+      return [{ dtype: 'f32', shape: x }];
+    },
+    saves(node, graph, needs) {
+      if (!needs[X] && !needs[GAMMA]) return [];
+      const x = node.inputs[X]!;
+      const [rows, c] = [rowsOf(graph, x), lastDim(graph, x)];
+      return [
+        { keep: Keep.Value, inputs: [], extra: [f32(...shapeOf(graph, x)), f32(rows)] },
+        { keep: Keep.Group4, inputs: [], extra: [u8(rows * group4RowBytes(c)), f32(rows)] },
+      ];
+    },
+    autograd: (node, graph, needs) =>
+      needs[X] || needs[GAMMA] || needs[BETA]
+        ? { values: [node.inputs[X]!], bytes: 8 * rowsOf(graph, node.inputs[X]!) }
+        : { values: [], bytes: 0 },
+    backward(node, g) {
+      const [x, gamma, beta] = node.inputs as [number, number, number];
+      const [y, xhat, rstd] = node.outputs as [number, number, number];
+      const dy = g.of(y);
+      const { keep } = node.attributes as { keep: number };
+      if (g.needs(beta)) g.emit('BiasBackward', `${node.name}.db`, [dy], {}, [g.accumulator(beta)]);
+      if (g.needs(gamma)) g.emit('LayerNormBackwardW', `${node.name}.dgamma`, [xhat, dy], { keep }, [g.accumulator(gamma)]);
+      if (g.needs(x)) g.set(x, g.emit('LayerNormBackward', `${node.name}.dx`, [dy, xhat, rstd, gamma, g.soFar(x)], { keep })[0]!);
+    },
+    inPlace: [[0, 0]],
+    lower: (n, at, graph) =>
+      words({
+        [LayerNormArg.X]: at.input(X),
+        [LayerNormArg.GAMMA]: at.input(GAMMA),
+        [LayerNormArg.BETA]: at.input(BETA),
+        [LayerNormArg.Y]: at.output(0),
+        [LayerNormArg.XHAT]: n.outputs.length > 1 ? at.output(1) : 0,
+        [LayerNormArg.RSTD]: n.outputs.length > 1 ? at.output(2) : 0,
+        [LayerNormArg.M]: rowsOf(graph, n.inputs[X]!),
+        [LayerNormArg.C]: lastDim(graph, n.inputs[X]!),
+        [LayerNormArg.EPS]: float(n.attributes.eps!),
+        [LayerNormArg.KEEP]: n.attributes.keep ?? Keep.Nothing,
+      }),
+    cost: moves,
+  },
+  /** inputs dy, x̂, rstd, gamma, acc or absent; output dx. */
+  LayerNormBackward: {
+    infer: (inputs) => [{ dtype: 'f32', shape: shape(inputs, 0) }],
+    inPlace: [
+      [4, 0],
+      [0, 0],
+    ],
+    scratch: (inputs) => layerNormScratch(shape(inputs, 0).at(-1)!),
+    lower: (n, at, graph) =>
+      words({
+        [LayerNormBackwardArg.XHAT]: at.input(1),
+        [LayerNormBackwardArg.RSTD]: at.input(2),
+        [LayerNormBackwardArg.GAMMA]: at.input(3),
+        [LayerNormBackwardArg.DY]: at.input(0),
+        [LayerNormBackwardArg.ACC]: at.input(4),
+        [LayerNormBackwardArg.DX]: at.output(0),
+        [LayerNormBackwardArg.M]: rowsOf(graph, n.inputs[0]!),
+        [LayerNormBackwardArg.C]: lastDim(graph, n.inputs[0]!),
+        [LayerNormBackwardArg.KEEP]: n.attributes.keep!,
+      }),
+    cost: moves,
+  },
+  /** inputs x̂, dy; updates dgamma. */
+  LayerNormBackwardW: {
+    infer: () => [],
+    scratch: (inputs) => layerNormScratch(shape(inputs, 1).at(-1)!),
+    lower: (n, at, graph) =>
+      words({
+        [LayerNormBackwardWArg.XHAT]: at.input(0),
+        [LayerNormBackwardWArg.DY]: at.input(1),
+        [LayerNormBackwardWArg.DGAMMA]: at.update(0),
+        [LayerNormBackwardWArg.M]: rowsOf(graph, n.inputs[1]!),
+        [LayerNormBackwardWArg.C]: lastDim(graph, n.inputs[1]!),
+        [LayerNormBackwardWArg.KEEP]: n.attributes.keep!,
+      }),
+    cost: moves,
+  },
+};

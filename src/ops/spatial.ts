@@ -1,0 +1,206 @@
+/** Convolution, depthwise convolution and pooling in NHWC. */
+import {
+  ConvArg,
+  ConvBackwardWArg,
+  ConvBackwardXArg,
+  DepthwiseArg,
+  DepthwiseBackwardWArg,
+  DepthwiseBackwardXArg,
+  Keep,
+  PoolArg,
+  PoolBackwardArg,
+} from '../../assembly/abi/ops.ts';
+import { type Attributes, type Graph, type Node, numel, shapeOf } from '../graph.ts';
+import { convScratch } from '../scratch.ts';
+import { moves, type OpDef, same, shape, traffic, words } from './def.ts';
+
+const [X, W, B] = [0, 1, 2];
+
+/** Attributes of a window: kernel r×s, stride, zero rows above and columns left, output height and width. */
+interface Window extends Attributes {
+  r: number;
+  s: number;
+  stride: number;
+  top: number;
+  left: number;
+  oh: number;
+  ow: number;
+}
+
+type Four = [number, number, number, number];
+
+/** Geometry shared by the six kernels, from the image side [B,H,W,C] and the attributes. */
+function geometry(image: readonly number[], a: Attributes, outChannels?: number): number[] {
+  const [batch, h, w, c] = image as Four;
+  const { r, s, stride, top, left, oh, ow } = a as Window;
+  return [batch, h, w, c, oh, ow, ...(outChannels === undefined ? [] : [outChannels]), r, s, stride, top, left];
+}
+
+/** Places `geometry` after the operand addresses: the argument enums list both in this order. */
+const convArguments = (first: number, operands: number[], rest: number[]): number[] => {
+  if (operands.length !== first) throw new RangeError('lower: operands do not match the argument enum');
+  return [...operands, ...rest];
+};
+
+const inferConv: OpDef['infer'] = (inputs, a) => {
+  const [batch, , , c] = shape(inputs, X) as Four;
+  const { r, s, oh, ow } = a as Window;
+  const [o] = shape(inputs, W) as Four;
+  same('conv: weight', shape(inputs, W), [o, r, s, c]);
+  if (inputs[B]) same('conv: bias', shape(inputs, B), [o]);
+  return [{ dtype: 'f32', shape: [batch, oh, ow, o] }];
+};
+
+const inferDepthwise: OpDef['infer'] = (inputs, a) => {
+  const [batch, , , c] = shape(inputs, X) as Four;
+  const { r, s, oh, ow } = a as Window;
+  same('depthwise: weight', shape(inputs, W), [r, s, c]);
+  if (inputs[B]) same('depthwise: bias', shape(inputs, B), [c]);
+  return [{ dtype: 'f32', shape: [batch, oh, ow, c] }];
+};
+
+/** Backward of both kinds of convolution; `op` is the forward's name. */
+const backwardOf =
+  (op: 'Conv' | 'Depthwise'): OpDef['backward'] =>
+  (node, g) => {
+    const [x, w, b] = node.inputs as [number, number, number];
+    const dy = g.of(node.outputs[0]!);
+    const [, h, width, c] = shapeOf(g.graph, x) as Four;
+    const a = { ...node.attributes, h, w: width, c };
+    if (g.needs(b)) g.emit('BiasBackward', `${node.name}.db`, [dy], {}, [g.accumulator(b)]);
+    if (g.needs(w)) g.emit(`${op}BackwardW`, `${node.name}.dw`, [dy, x], a, [g.accumulator(w)]);
+    if (g.needs(x)) g.add(x, g.emit(`${op}BackwardX`, `${node.name}.dx`, [dy, w], a)[0]!);
+  };
+
+const savesInput: OpDef['saves'] = (_node, _graph, needs) => (needs[W] ? [{ keep: Keep.Value, inputs: [X], extra: [] }] : []);
+/** PyTorch's convolution keeps its input even where only the bias learns (pytorch issue 133566). */
+const autogradInput: OpDef['autograd'] = (node) => ({ values: [node.inputs[X]!], bytes: 0 });
+const inferImage: OpDef['infer'] = (inputs, a) => [{ dtype: 'f32', shape: [shape(inputs, 0)[0]!, a.h!, a.w!, a.c!] }];
+
+const convMacs = (n: Node, graph: Graph, w: number, dy: number): { macs: number; bytes: number } => {
+  const [batch, oh, ow] = shapeOf(graph, dy) as Four;
+  return { macs: batch * oh * ow * numel(shapeOf(graph, w)), bytes: traffic(n, graph) };
+};
+
+const image = (n: Node, graph: Graph): readonly number[] => [
+  shapeOf(graph, n.inputs[0]!)[0]!,
+  n.attributes.h!,
+  n.attributes.w!,
+  n.attributes.c!,
+];
+
+export const spatial: Record<string, OpDef> = {
+  /** inputs x[B,H,W,C], w[O,R,S,C], b[O] or absent; output y[B,OH,OW,O]; attributes Window. */
+  Conv: {
+    infer: inferConv,
+    saves: savesInput,
+    autograd: autogradInput,
+    backward: backwardOf('Conv'),
+    scratch: (inputs) => convScratch(shape(inputs, X), shape(inputs, W)),
+    lower: (n, at, graph) =>
+      convArguments(
+        ConvArg.BATCH,
+        [at.input(X), at.input(W), at.input(B), at.output(0)],
+        geometry(shapeOf(graph, n.inputs[X]!), n.attributes, shapeOf(graph, n.inputs[W]!)[0]),
+      ),
+    cost: (n, graph) => convMacs(n, graph, n.inputs[W]!, n.outputs[0]!),
+  },
+  /** inputs dy, w; output dx[B,H,W,C]; attributes Window and h, w, c. */
+  ConvBackwardX: {
+    infer: inferImage,
+    scratch: (inputs, a) => convScratch([shape(inputs, 0)[0]!, a.h!, a.w!, a.c!], shape(inputs, 1)),
+    lower: (n, at, graph) =>
+      convArguments(
+        ConvBackwardXArg.BATCH,
+        [at.input(0), at.input(1), at.output(0)],
+        geometry(image(n, graph), n.attributes, shapeOf(graph, n.inputs[1]!)[0]),
+      ),
+    cost: (n, graph) => convMacs(n, graph, n.inputs[1]!, n.inputs[0]!),
+  },
+  /** inputs dy, x; updates dw. */
+  ConvBackwardW: {
+    infer: () => [],
+    scratch: (inputs, a) => convScratch(shape(inputs, 1), [shape(inputs, 0)[3]!, a.r!, a.s!, a.c!]),
+    lower: (n, at, graph) =>
+      convArguments(
+        ConvBackwardWArg.BATCH,
+        [at.input(0), at.input(1), at.update(0)],
+        geometry(image(n, graph), n.attributes, shapeOf(graph, n.inputs[0]!)[3]),
+      ),
+    cost: (n, graph) => convMacs(n, graph, n.updates[0]!, n.inputs[0]!),
+  },
+  /** inputs x[B,H,W,C], w[R,S,C], b[C] or absent; output y[B,OH,OW,C]. */
+  Depthwise: {
+    infer: inferDepthwise,
+    saves: savesInput,
+    autograd: autogradInput,
+    backward: backwardOf('Depthwise'),
+    lower: (n, at, graph) =>
+      convArguments(
+        DepthwiseArg.BATCH,
+        [at.input(X), at.input(W), at.input(B), at.output(0)],
+        geometry(shapeOf(graph, n.inputs[X]!), n.attributes),
+      ),
+    cost: (n, graph) => ({ macs: numel(shapeOf(graph, n.outputs[0]!)) * n.attributes.r! * n.attributes.s!, bytes: traffic(n, graph) }),
+  },
+  DepthwiseBackwardX: {
+    infer: inferImage,
+    lower: (n, at, graph) =>
+      convArguments(DepthwiseBackwardXArg.BATCH, [at.input(0), at.input(1), at.output(0)], geometry(image(n, graph), n.attributes)),
+    cost: (n, graph) => ({ macs: numel(shapeOf(graph, n.inputs[0]!)) * n.attributes.r! * n.attributes.s!, bytes: traffic(n, graph) }),
+  },
+  DepthwiseBackwardW: {
+    infer: () => [],
+    lower: (n, at, graph) =>
+      convArguments(DepthwiseBackwardWArg.BATCH, [at.input(0), at.input(1), at.update(0)], geometry(image(n, graph), n.attributes)),
+    cost: (n, graph) => ({ macs: numel(shapeOf(graph, n.inputs[0]!)) * n.attributes.r! * n.attributes.s!, bytes: traffic(n, graph) }),
+  },
+
+  /** Mean over `count` positions from `first` of x[B,…,C] (the middle axes are positions); output y[B,C]. One position is taken as it is. */
+  Pool: {
+    infer(inputs, a) {
+      const x = shape(inputs, 0);
+      if (a.first! + a.count! > numel(x.slice(1, -1))) throw new RangeError('pool: window past the last position');
+      return [{ dtype: 'f32', shape: [x[0]!, x.at(-1)!] }];
+    },
+    backward(node, g) {
+      const x = node.inputs[0]!;
+      const positions = numel(shapeOf(g.graph, x).slice(1, -1));
+      const dx = g.emit('PoolBackward', `${node.name}.dx`, [g.of(node.outputs[0]!), g.soFar(x)], { ...node.attributes, positions });
+      g.graph.values[dx[0]!]!.type = g.graph.values[x]!.type;
+      g.set(x, dx[0]!);
+    },
+    lower: (n, at, graph) => {
+      const x = shapeOf(graph, n.inputs[0]!);
+      return words({
+        [PoolArg.X]: at.input(0),
+        [PoolArg.Y]: at.output(0),
+        [PoolArg.BATCH]: x[0]!,
+        [PoolArg.P]: numel(x.slice(1, -1)),
+        [PoolArg.C]: x.at(-1)!,
+        [PoolArg.FIRST]: n.attributes.first!,
+        [PoolArg.COUNT]: n.attributes.count!,
+      });
+    },
+    cost: moves,
+  },
+  /** inputs dy[B,C], acc or absent; output dx[B,positions,C]. */
+  PoolBackward: {
+    infer: (inputs, a) => [{ dtype: 'f32', shape: [shape(inputs, 0)[0]!, a.positions!, shape(inputs, 0)[1]!] }],
+    inPlace: [[1, 0]],
+    lower: (n, at, graph) => {
+      const [batch, c] = shapeOf(graph, n.inputs[0]!) as [number, number];
+      return words({
+        [PoolBackwardArg.DY]: at.input(0),
+        [PoolBackwardArg.ACC]: at.input(1),
+        [PoolBackwardArg.DX]: at.output(0),
+        [PoolBackwardArg.BATCH]: batch,
+        [PoolBackwardArg.P]: n.attributes.positions!,
+        [PoolBackwardArg.C]: c,
+        [PoolBackwardArg.FIRST]: n.attributes.first!,
+        [PoolBackwardArg.COUNT]: n.attributes.count!,
+      });
+    },
+    cost: moves,
+  },
+};

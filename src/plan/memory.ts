@@ -1,0 +1,195 @@
+/** The static plan: an address for every value, and the itemised size of the arena. */
+import { Head } from '../../assembly/abi/head.ts';
+import { BudgetError } from '../error.ts';
+import { ABSENT, type Graph, type Node, nodesOf, type Role } from '../graph.ts';
+import { align, type Block, lifetimes, liveBytes } from './lifetime.ts';
+import { place } from './place.ts';
+
+export const PAGE = 65536;
+
+/** Bytes of the arena by purpose; with `padding` they sum to `linearBytes`. */
+export interface Parts {
+  frozen: number;
+  /** Parameters, their gradient accumulators, optimizer state and the state block. */
+  trainable: number;
+  /** Kept for backward and alive at the peak. */
+  kept: number;
+  /** Other temporaries alive at the peak. */
+  temporaries: number;
+  batch: number;
+  program: number;
+  scratch: number;
+  /** Head, alignment, fragmentation, the rest of the last page. */
+  padding: number;
+}
+
+export interface Range {
+  offset: number;
+  bytes: number;
+}
+
+export interface Plan {
+  /** Size of the whole linear memory: what the wasm memory is made with. */
+  linearBytes: number;
+  parts: Parts;
+  /** Address of each value by id; -1 for a value that nothing uses. */
+  offsets: number[];
+  program: Range;
+  frozen: Range;
+  /** State block, parameters, accumulators, moments: one piece, the checkpoint region. */
+  region: Range;
+  batch: Range;
+  temporaries: Range;
+  /** Of one thread; `maxThreads` of these follow each other. */
+  scratch: Range;
+  maxThreads: number;
+  /** The node at which most is alive, and what is alive there. */
+  peak: { node: string; time: number; bytes: number };
+  /** Largest sum of live temporaries: no placement can be smaller. */
+  lowerBound: number;
+  /** All bytes kept for backward, whole micro-batch. */
+  keptBytes: number;
+  /** Live temporaries by node, in execution order. */
+  timeline: { node: string; live: number; kept: number }[];
+}
+
+export interface PlanOptions {
+  /** Bytes of code and constant tables. */
+  codeBytes: number;
+  maxThreads: number;
+}
+
+const ORDER: readonly Role[] = ['state', 'param', 'grad', 'moment'];
+
+/** Ids of values that a forward node of the train phase leaves for its backward. */
+export function keptValues(graph: Graph): Set<number> {
+  const forward = new Set<number>();
+  for (const node of graph.phases.train) if (!node.isBackward) for (const id of node.outputs) forward.add(id);
+  const kept = new Set<number>();
+  for (const node of graph.phases.train)
+    if (node.isBackward && node.op !== 'CrossEntropy') for (const id of node.inputs) if (id !== ABSENT && forward.has(id)) kept.add(id);
+  return kept;
+}
+
+/** Lays out the whole arena. Deterministic: reads neither the machine nor a clock. */
+export function planMemory(graph: Graph, options: PlanOptions): Plan {
+  const nodes = nodesOf(graph);
+  const offsets = new Array<number>(graph.values.length).fill(-1);
+  let top = Head.Bytes as number;
+
+  const lay = (role: Role): void => {
+    for (const value of graph.values) {
+      if (value.role !== role) continue;
+      offsets[value.id] = top;
+      top += align(value.bytes);
+    }
+  };
+  const range = (fill: () => void): Range => {
+    const offset = top;
+    fill();
+    return { offset, bytes: top - offset };
+  };
+
+  const program = range(() => {
+    top += align(options.codeBytes);
+    lay('table');
+  });
+  const frozen = range(() => lay('frozen'));
+  const region = range(() => ORDER.forEach(lay));
+  const batch = range(() => lay('batch'));
+
+  const blocks = lifetimes(graph);
+  const placement = place(blocks);
+  const temporaries = range(() => {
+    blocks.forEach((block, i) => {
+      for (const id of block.values) offsets[id] = top + placement.offsets[i]!;
+    });
+    top += placement.bytes;
+  });
+
+  const scratchBytes = align(Math.max(0, ...nodes.map((n) => n.scratchBytes)));
+  const scratch: Range = { offset: top, bytes: scratchBytes };
+  top += scratchBytes * options.maxThreads;
+  const linearBytes = Math.ceil(top / PAGE) * PAGE;
+
+  const live = liveBytes(blocks, nodes.length);
+  const keptIds = keptValues(graph);
+  const keptBlocks = blocks.filter((b) => b.values.some((id) => keptIds.has(id)));
+  const keptLive = keptLiveBytes(graph, nodes, keptIds);
+  const time = live.reduce((best, bytes, t) => (bytes > live[best]! ? t : best), 0);
+  const lowerBound = live[time] ?? 0;
+  const kept = keptLive[time] ?? 0;
+
+  const parts: Parts = {
+    frozen: frozen.bytes,
+    trainable: region.bytes,
+    kept,
+    temporaries: lowerBound - kept,
+    batch: batch.bytes,
+    program: program.bytes,
+    scratch: scratchBytes * options.maxThreads,
+    padding: 0,
+  };
+  parts.padding = linearBytes - Object.values(parts).reduce((a, b) => a + b, 0);
+  return {
+    linearBytes,
+    parts,
+    offsets,
+    program,
+    frozen,
+    region,
+    batch,
+    temporaries,
+    scratch,
+    maxThreads: options.maxThreads,
+    peak: { node: nodes[time]?.name ?? '', time, bytes: lowerBound },
+    lowerBound,
+    keptBytes: keptBlocks.length === 0 ? 0 : [...keptIds].reduce((sum, id) => sum + graph.values[id]!.bytes, 0),
+    timeline: nodes.map((node, t) => ({ node: node.name, live: live[t]!, kept: keptLive[t]! })),
+  };
+}
+
+/** Bytes of kept values alive at each time: from their producer to their last reader. */
+function keptLiveBytes(graph: Graph, nodes: readonly Node[], kept: ReadonlySet<number>): number[] {
+  const live = new Array<number>(nodes.length).fill(0);
+  const born = new Map<number, number>();
+  const dies = new Map<number, number>();
+  nodes.forEach((node, time) => {
+    for (const id of node.outputs) if (kept.has(id)) born.set(id, time);
+    for (const id of node.inputs) if (kept.has(id)) dies.set(id, time);
+  });
+  for (const [id, first] of born) for (let t = first; t <= (dies.get(id) ?? first); t++) live[t]! += align(graph.values[id]!.bytes);
+  return live;
+}
+
+/** The `n` largest values alive at the peak, temporaries and residents alike. */
+export function largestAlive(graph: Graph, plan: Plan, n: number): { name: string; bytes: number }[] {
+  const alive = new Set<number>();
+  for (const block of lifetimes(graph) as Block[])
+    if (block.first <= plan.peak.time && plan.peak.time <= block.last) alive.add(block.values[0]!);
+  for (const value of graph.values) if (value.role !== 'temp') alive.add(value.id);
+  return [...alive]
+    .map((id) => ({ name: graph.values[id]!.name, bytes: graph.values[id]!.bytes }))
+    .sort((a, b) => b.bytes - a.bytes || (a.name < b.name ? -1 : 1))
+    .slice(0, n);
+}
+
+const mib = (bytes: number): string => `${(bytes / 1048576).toFixed(2)} MiB`;
+
+/** Throws unless the plan fits. `smallestBytes` is what the same job needs with the least memory (found by the caller). */
+export function checkBudget(graph: Graph, plan: Plan, budgetBytes: number, smallest: { bytes: number; how: string }): void {
+  if (plan.linearBytes <= budgetBytes) return;
+  const values = largestAlive(graph, plan, 5)
+    .map((v) => `${v.name} ${mib(v.bytes)}`)
+    .join(', ');
+  throw new BudgetError(
+    {
+      where: '--budget',
+      what: `the plan does not fit: peak at ${plan.peak.node}, largest alive there ${values}`,
+      got: mib(budgetBytes),
+      expected: `at least ${mib(plan.linearBytes)}`,
+      hint: `the smallest budget that fits is ${smallest.bytes / 1024}KiB (${smallest.how})`,
+    },
+    smallest.bytes,
+  );
+}

@@ -1,0 +1,46 @@
+/** Offsets for blocks whose lifetimes overlap in time but must not overlap in memory. */
+import type { Block } from './lifetime.ts';
+
+export interface Placement {
+  /** Offset of each block, in the order given. */
+  offsets: number[];
+  /** Bytes from 0 to the end of the highest block. */
+  bytes: number;
+}
+
+/** Puts each block, in the given order, at the lowest offset that is free during its whole life. */
+function firstFit(blocks: readonly Block[], order: readonly number[]): Placement {
+  const offsets = new Array<number>(blocks.length).fill(0);
+  const placed: number[] = [];
+  let bytes = 0;
+  for (const i of order) {
+    const block = blocks[i]!;
+    let offset = 0;
+    // `placed` is sorted by offset: walk up until a gap is large enough.
+    for (const j of placed) {
+      const other = blocks[j]!;
+      if (other.last < block.first || block.last < other.first) continue;
+      if (offset + block.bytes <= offsets[j]!) break;
+      offset = Math.max(offset, offsets[j]! + other.bytes);
+    }
+    offsets[i] = offset;
+    const at = placed.findIndex((j) => offsets[j]! > offset);
+    placed.splice(at < 0 ? placed.length : at, 0, i);
+    bytes = Math.max(bytes, offset + block.bytes);
+  }
+  return { offsets, bytes };
+}
+
+/** The best of a few orders: large first, long-lived first, area first. Deterministic. */
+export function place(blocks: readonly Block[]): Placement {
+  const life = (b: Block): number => b.last - b.first + 1;
+  const keys: ((b: Block) => number)[] = [(b) => b.bytes, (b) => life(b), (b) => b.bytes * life(b), (b) => b.bytes * Math.sqrt(life(b))];
+  const indices = blocks.map((_, i) => i);
+  let best: Placement | undefined;
+  for (const key of keys) {
+    const order = [...indices].sort((i, j) => key(blocks[j]!) - key(blocks[i]!) || i - j);
+    const placement = firstFit(blocks, order);
+    if (best === undefined || placement.bytes < best.bytes) best = placement;
+  }
+  return best as Placement;
+}

@@ -1,0 +1,46 @@
+/** Which values need a gradient, and what each operator keeps for it. */
+import type { Keep } from '../assembly/abi/ops.ts';
+import { ABSENT, type Graph, type Node } from './graph.ts';
+import type { Saved } from './ops/def.ts';
+import { definition, keepOutputs } from './ops/index.ts';
+
+/** `exact` keeps f32 (the parity oracle), `s2a` the fewest bytes that method.md's table allows. */
+export type Policy = 'exact' | 's2a';
+export const POLICIES: readonly Policy[] = ['exact', 's2a'];
+
+/** For every value id: does training need its gradient? Parameters do, and whatever is computed from one. */
+export function gradientNeeds(graph: Graph): boolean[] {
+  const needs = graph.values.map((v) => v.role === 'param');
+  for (const node of graph.phases.train)
+    if (node.inputs.some((id) => id !== ABSENT && needs[id])) for (const id of node.outputs) needs[id] = true;
+  return needs;
+}
+
+const inputNeeds = (node: Node, needs: readonly boolean[]): boolean[] => node.inputs.map((id) => id !== ABSENT && (needs[id] as boolean));
+
+/** Chooses, for each forward node on the way of a gradient, one of the operator's legal ways to keep what backward needs. */
+export function chooseSaved(graph: Graph, needs: boolean[], policy: Policy): void {
+  for (const node of graph.phases.train) {
+    if (!needs[node.outputs[0] as number]) continue;
+    const choices = definition(node.op).saves?.(node, graph, inputNeeds(node, needs)) ?? [];
+    // Definitions list the exact choice first and the smallest last.
+    const choice: Saved | undefined = policy === 'exact' ? choices[0] : choices.at(-1);
+    if (choice === undefined) continue;
+    node.attributes.keep = choice.keep satisfies Keep;
+    keepOutputs(graph, node, choice.extra);
+  }
+}
+
+/** Bytes that an f32 autograd (PyTorch eager) would keep for the same gradients: every storage once, parameters excluded. */
+export function autogradBytes(graph: Graph, needs: readonly boolean[]): number {
+  const kept = new Set<number>();
+  let bytes = 0;
+  for (const node of graph.phases.train) {
+    if (node.isBackward || !needs[node.outputs[0] as number]) continue;
+    const saved = definition(node.op).autograd?.(node, graph, inputNeeds(node, needs));
+    for (const id of saved?.values ?? []) kept.add(id);
+    bytes += saved?.bytes ?? 0;
+  }
+  for (const id of kept) bytes += graph.values[id]!.bytes;
+  return bytes;
+}
