@@ -1,0 +1,317 @@
+"""Writes test/golden: model folders as their libraries save them, and what PyTorch computes with them. See README.md for the keys.
+
+    python tools/golden/make.py [case …]
+"""
+
+import copy
+import json
+import math
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import safetensors.torch
+import timm
+import torch
+import transformers
+from models import Tuned, Uniform, checkpoint_name, fold, key_biases, loss_of, randomise, trainable, zero_biases
+from timm.models import save_for_hf
+
+ROOT = Path(__file__).resolve().parents[2] / "test" / "golden"
+CLASSES, BATCH, STEPS, WHOLE = 5, 4, 10, 2048
+LABELS = torch.tensor([3, 0, 4, 1])
+torch.manual_seed(1)
+torch.set_num_threads(1)
+transformers.logging.set_verbosity_error()
+transformers.utils.logging.disable_progress_bar()
+
+IMAGENET = dict(image_mean=[0.485, 0.456, 0.406], image_std=[0.229, 0.224, 0.225])
+
+
+def vit(**c):
+    return transformers.ViTForImageClassification(transformers.ViTConfig(num_labels=7, **c))
+
+
+def deit(**c):
+    return transformers.DeiTForImageClassificationWithTeacher(transformers.DeiTConfig(num_labels=6, **c))
+
+
+def mobilenet(**c):
+    return transformers.MobileNetV2ForImageClassification(transformers.MobileNetV2Config(num_labels=7, **c))
+
+
+def timm_model(name, **arguments):
+    model = timm.create_model(name, num_classes=6, **arguments)
+    model.arguments = arguments
+    return model
+
+
+SMALL = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, image_size=32, patch_size=8)
+TIMM = dict(embed_dim=32, depth=2, num_heads=2, mlp_ratio=2.0, img_size=32, patch_size=8)
+
+# name: (model, image size, options)
+CASES = {
+    "vit-hf": (lambda: vit(hidden_size=48, num_hidden_layers=3, num_attention_heads=3, intermediate_size=96, image_size=32, patch_size=8),
+               (32, 32), dict(other_sizes=[(48, 48), (24, 24)])),
+    "vit-hf-rect": (lambda: vit(hidden_size=40, num_hidden_layers=2, num_attention_heads=2, intermediate_size=72, image_size=[24, 40],
+                                patch_size=4, qkv_bias=False, layer_norm_eps=1e-6), (24, 40), dict(processor=IMAGENET)),
+    "vit-hf-f16": (lambda: vit(**SMALL), (32, 32), dict(dtype=torch.float16)),
+    "vit-hf-bf16": (lambda: vit(**SMALL), (32, 32), dict(dtype=torch.bfloat16)),
+    "deit-hf": (lambda: deit(**SMALL), (32, 32), dict(processor=IMAGENET)),
+    "vit-timm": (lambda: timm_model("vit_tiny_patch16_224", **TIMM), (32, 32), dict(other_sizes=[(48, 48), (24, 24)])),
+    "vit-timm-avg": (lambda: timm_model("vit_tiny_patch16_224", global_pool="avg", **TIMM), (32, 32), {}),
+    "deit-timm": (lambda: timm_model("deit_tiny_distilled_patch16_224", **TIMM), (32, 32), {}),
+    "mobilenetv2-hf": (lambda: mobilenet(depth_multiplier=0.1, image_size=40, finegrained_output=False), (40, 40), {}),
+    "mobilenetv2-hf-symmetric": (lambda: mobilenet(depth_multiplier=0.05, image_size=48, tf_padding=False), (48, 48), dict(processor=IMAGENET)),
+    "mobilenetv2-timm": (lambda: timm_model("mobilenetv2_035"), (48, 48), dict(recipe=True)),
+}
+
+
+def processor_of(model, size, keywords):
+    kind = {"vit": transformers.ViTImageProcessor, "deit": transformers.DeiTImageProcessor,
+            "mobilenet_v2": transformers.MobileNetV2ImageProcessor}[model.config.model_type]
+    shape = {"height": size[0], "width": size[1]}
+    if model.config.model_type == "vit":
+        return kind(size=shape, **keywords)
+    if model.config.model_type == "deit":
+        return kind(size={"height": size[0] * 8 // 7, "width": size[1] * 8 // 7}, crop_size=shape, **keywords)
+    return kind(size={"shortest_edge": size[0] * 8 // 7}, crop_size=shape, **keywords)
+
+
+def save(model, folder, size, options, recipe):
+    """The folder a user would have; with `recipe`, large tensors are left out and given by the recipe instead."""
+    if hasattr(model, "config"):
+        model.to(options.get("dtype", torch.float32)).save_pretrained(folder)
+        processor_of(model, size, options.get("processor", {})).save_pretrained(folder)
+        return
+    save_for_hf(model, folder, model_args=model.arguments, safe_serialization=True)
+    if options.get("recipe"):
+        path = folder / "model.safetensors"
+        tensors = safetensors.torch.load_file(path)
+        made = {n: [*recipe[n], list(t.shape)] for n, t in tensors.items() if t.ndim > 1}
+        path.unlink()
+        safetensors.torch.save_file({n: t for n, t in tensors.items() if n not in made}, folder / "small.safetensors", {"format": "pt"})
+        (folder / "recipe.json").write_text(json.dumps({"seed": options["seed"], "tensors": made}) + "\n")
+
+
+def load(model, folder, size=None):
+    """The model again from its folder, f32, evaluation mode; timm's for another image size resamples the positions as it loads."""
+    if hasattr(model, "config"):
+        return type(model).from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    arguments = dict(model.arguments, **({"img_size": size} if size else {}))
+    name = json.loads((folder / "config.json").read_text())["architecture"]
+    again = timm.create_model(name, num_classes=6, **arguments).eval()
+    if (folder / "recipe.json").exists():
+        again.load_state_dict(assemble(folder))
+    else:
+        timm.models.load_checkpoint(again, str(folder / "model.safetensors"), filter_fn=timm.models.vision_transformer.checkpoint_filter_fn)
+    return again
+
+
+def assemble(folder):
+    recipe = json.loads((folder / "recipe.json").read_text())
+    uniform, tensors = Uniform(recipe["seed"]), safetensors.torch.load_file(folder / "small.safetensors")
+    for name, (number, low, high, shape) in recipe["tensors"].items():
+        tensors[name] = torch.from_numpy(uniform.draw(number, math.prod(shape), low, high)).view(shape)
+    return tensors
+
+
+def statistics(model, folder):
+    if hasattr(model, "config"):
+        c = json.loads((folder / "preprocessor_config.json").read_text())
+        return c["image_mean"], c["image_std"]
+    c = json.loads((folder / "config.json").read_text())["pretrained_cfg"]
+    return c["mean"], c["std"]
+
+
+def pictures(size, seed):
+    """uint8 [4, H, W, 3]: a coarse pattern under noise."""
+    r = np.random.default_rng(seed)
+    coarse = r.integers(0, 256, (BATCH, 4, 4, 3)).repeat(-(-size[0] // 4), 1).repeat(-(-size[1] // 4), 2)[:, :size[0], :size[1]]
+    return torch.from_numpy(np.clip(coarse * 0.75 + r.integers(0, 64, coarse.shape), 0, 255).astype(np.uint8))
+
+
+def normalise(images, mean, std):
+    x = images.float() / 255
+    return ((x - torch.tensor(mean)) / torch.tensor(std)).permute(0, 3, 1, 2).contiguous()
+
+
+def head_values(seed, width):
+    uniform = Uniform(seed + 77)
+    weight = torch.from_numpy(uniform.draw(0, CLASSES * width, -1, 1)).view(CLASSES, width) * (1.5 / width**0.5)
+    return weight, torch.from_numpy(uniform.draw(1, CLASSES, -0.5, 0.5))
+
+
+def tuned(model, size, seed, interpolate=False):
+    """The model as it is tuned: batch norm folded, missing biases added, a random new head."""
+    t = Tuned(zero_biases(fold(copy.deepcopy(model))), CLASSES, size, interpolate).eval()
+    weight, bias = head_values(seed, t.head.in_features)
+    with torch.no_grad():
+        t.head.weight.copy_(weight)
+        t.head.bias.copy_(bias)
+    return t
+
+
+def gradients(out, prefix, t, method, x, smoothing=0.0, thin=False):
+    named = trainable(t, method)
+    grads = torch.autograd.grad(loss_of(t(x), LABELS, smoothing), [p for _, p in named])
+    for (name, _), g in zip(named, grads):
+        out[f"{prefix}/{name}"] = thinned(g) if thin and g.numel() > WHOLE else g
+
+
+def thinned(g):
+    """Every k-th element of a large gradient, k the smallest odd number that leaves at most WHOLE; flat, which tells it from a whole one."""
+    k = -(-g.numel() // WHOLE)
+    return g.flatten()[:: k + (k % 2 == 0)].contiguous()
+
+
+def learned(t, method):
+    """What the optimizer moves: key biases stay, their gradient is rounding noise that AdamW would follow."""
+    keys, _ = key_biases(t.backbone)
+    return [(n, p) for n, p in trainable(t, method) if n not in keys]
+
+
+def still_keys(named):
+    """timm's key biases are the middle third of a fused bias: their gradient is set to zero."""
+    for name, p in named:
+        if name.endswith("attn.qkv.bias"):
+            p.grad[p.numel() // 3 : 2 * p.numel() // 3] = 0
+
+
+def train(t, method, x, kind):
+    """Ten losses, each before its update."""
+    t = copy.deepcopy(t)
+    named = learned(t, method)
+    groups = [{"params": [p for _, p in named if p.ndim >= 2], "weight_decay": 0.01}, {"params": [p for _, p in named if p.ndim < 2], "weight_decay": 0.0}]
+    if kind == "adamw":
+        optimizer = torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.999), eps=1e-8)
+    else:
+        for g in groups:
+            g["weight_decay"] = 0.0
+        optimizer = torch.optim.SGD(groups, lr=0.1, momentum=0.9)
+    losses, norms, rates = [], [], []
+    for step in range(STEPS):
+        optimizer.zero_grad()
+        loss = loss_of(t(x), LABELS)
+        loss.backward()
+        still_keys(named)
+        if kind == "sgd":
+            rate = 0.1 * ((step + 1) / 3 if step < 3 else 0.5 * (1 + math.cos(math.pi * (step - 3) / (STEPS - 3))))
+            for g in optimizer.param_groups:
+                g["lr"] = rate
+            rates.append(rate)
+            norms.append(torch.nn.utils.clip_grad_norm_([p for _, p in named], 1.0).item())
+        optimizer.step()
+        losses.append(loss.item())
+    return losses, norms, rates, t.head.weight.detach()
+
+
+def golden(model, folder, size, seed):
+    mean, std = statistics(model, folder)
+    again = load(model, folder)
+    images = pictures(size, seed)
+    x = normalise(images, mean, std)
+    out = {"images": images, "labels": LABELS.int(), "mean": torch.tensor(mean), "std": torch.tensor(std)}
+    with torch.no_grad():
+        logits = again(x)
+    out["logits"] = logits if torch.is_tensor(logits) else logits.logits
+    t = tuned(again, size, seed)
+    out["head.weight"], out["head.bias"] = t.head.weight.detach().clone(), t.head.bias.detach().clone()
+    with torch.no_grad():
+        out["features"] = t.features(x)
+        out["logits.new"] = t(x)
+        unfolded = Tuned(copy.deepcopy(again), CLASSES, size).features(x)
+        assert torch.allclose(out["features"], unfolded, atol=2e-5 * unfolded.abs().max().item()), "folding changed the model"
+        out["loss"], out["loss.smooth"] = [loss_of(out["logits.new"], LABELS, s).reshape(1) for s in (0.0, 0.1)]
+    for method in ("probe", "bias", "full"):
+        gradients(out, method, t, method, x, thin=(folder / "recipe.json").exists())
+    gradients(out, "smooth", t, "bias", x, 0.1)
+    for method, kind in [("probe", "adamw"), ("bias", "adamw"), ("full", "adamw"), ("bias", "sgd")]:
+        losses, norms, rates, head = train(t, method, x, kind)
+        out[f"losses.{method}.{kind}"] = torch.tensor(losses)
+        if kind == "sgd":
+            out["sgd.norms"], out["sgd.rates"] = torch.tensor(norms), torch.tensor(rates)
+        if method == "bias":
+            out[f"after.{method}.{kind}/head.weight"] = head
+    write(folder / "golden.safetensors", out)
+    return t, out
+
+
+def other_size(model, folder, size, seed):
+    """The same checkpoint at another image size: interpolated position embeddings."""
+    mean, std = statistics(model, folder)
+    interpolate = hasattr(model, "config")
+    again = load(model, folder, size)
+    images = pictures(size, seed + size[0])
+    x = normalise(images, mean, std)
+    out = {"images": images, "labels": LABELS.int(), "mean": torch.tensor(mean), "std": torch.tensor(std)}
+    t = tuned(again, size, seed, interpolate)
+    with torch.no_grad():
+        if interpolate:
+            out["logits"] = again(x, interpolate_pos_encoding=True).logits
+            embeddings = again.base_model.embeddings
+            count = (size[0] // embeddings.patch_size) * (size[1] // embeddings.patch_size)
+            out["positions"] = embeddings.interpolate_pos_encoding(torch.zeros(1, count + 1, embeddings.cls_token.shape[-1]), *size)
+        else:
+            out["logits"], out["positions"] = again(x), again.pos_embed.detach()
+        out["head.weight"], out["head.bias"] = t.head.weight.detach().clone(), t.head.bias.detach().clone()
+        out["features"], out["logits.new"] = t.features(x), t(x)
+        out["loss"] = loss_of(out["logits.new"], LABELS).reshape(1)
+    gradients(out, "bias", t, "bias", x)
+    write(folder / f"golden-{size[0]}.safetensors", out)
+
+
+def write(path, tensors):
+    for name, value in tensors.items():
+        assert torch.isfinite(value.float()).all(), name
+    safetensors.torch.save_file({n: v.detach().clone().contiguous() for n, v in tensors.items()}, path)
+
+
+def readable(folder):
+    for file in folder.iterdir():
+        file.chmod(0o644)
+
+
+def make(name, number):
+    build, size, options = CASES[name]
+    options = dict(options, seed=1000 + number)
+    folder = ROOT / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    model = build()
+    batch = torch.cat([normalise(pictures(size, 50 + i), [0.5] * 3, [0.5] * 3) for i in range(8)])
+    recipe = randomise(model, options["seed"], batch)
+    save(model, folder, size, options, recipe)
+    t, out = golden(model, folder, size, options["seed"])
+    for other in options.get("other_sizes", []):
+        other_size(model, folder, other, options["seed"])
+    keys, fused = key_biases(t.backbone)
+    entry = {"size": list(size), "classes": CLASSES, "keyBiases": keys, "fusedBiases": fused, "otherSizes": [s[0] for s in options.get("other_sizes", [])]}
+    readable(folder)
+    report(name, folder, t, out)
+    return entry
+
+
+def report(name, folder, t, out):
+    """A glance at whether the case tests anything: unit-size activations, gradients that are not zero."""
+    grads = {n.split("/", 1)[1]: v.norm().item() for n, v in out.items() if n.startswith("bias/")}
+    small = sorted(grads, key=grads.get)
+    size = sum(f.stat().st_size for f in folder.iterdir())
+    print(f"{name}: {size >> 10} KiB, logits {out['logits'].std():.2f}, new {out['logits.new'].std():.2f}, losses "
+          + " ".join(f"{k.split('.', 1)[1]} {v[0]:.3f}→{v[-1]:.3f}" for k, v in out.items() if k.startswith("losses"))
+          + f"; norms {out['sgd.norms'].min():.2f}…{out['sgd.norms'].max():.2f}; smallest gradients "
+          + ", ".join(f"{n} {grads[n]:.1e}" for n in small[:4]))
+
+
+def main():
+    chosen = sys.argv[1:] or list(CASES)
+    index = ROOT / "index.json"
+    entries = json.loads(index.read_text())["cases"] if index.exists() else {}
+    for name in chosen:
+        entries[name] = make(name, list(CASES).index(name))
+    versions = {m.__name__: m.__version__ for m in (torch, transformers, timm, np)}
+    index.write_text(json.dumps({"program": "tools/golden/make.py", "versions": versions, "cases": {n: entries[n] for n in CASES if n in entries}}, indent=1) + "\n")
+
+
+main()

@@ -1,0 +1,157 @@
+"""What the programs here share: random checkpoints, batch norm folded into convolutions, the checkpoint's own tensor names, methods."""
+
+import re
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Uniform:
+    """Counter-based uniform numbers, so that JavaScript (test/recipe.ts) can make the same weights: 24 bits of murmur3's finalizer."""
+
+    def __init__(self, seed):
+        self.seed = seed
+
+    def draw(self, tensor, count, low, high):
+        """`count` f32 values of tensor number `tensor`, in [low, high)."""
+        with np.errstate(over="ignore"):
+            x = np.arange(count, dtype=np.uint32) * np.uint32(0x9E3779B1) + np.uint32((self.seed + tensor * 0x85EBCA6B) & 0xFFFFFFFF)
+            x = (x ^ (x >> np.uint32(16))) * np.uint32(0x85EBCA6B)
+            x = (x ^ (x >> np.uint32(13))) * np.uint32(0xC2B2AE35)
+            x = x ^ (x >> np.uint32(16))
+        return (low + (high - low) * ((x >> np.uint32(8)).astype(np.float64) / 16777216.0)).astype(np.float32)
+
+
+def ranges(name, shape):
+    """The interval a tensor of this name is drawn from: activations stay near unit size, nothing is trivial."""
+    if re.search(r"(norm[^.]*|bn\d)\.weight$|layernorm_\w+\.weight$", name):
+        return 0.6, 1.8
+    if re.search(r"token|position_embeddings|pos_embed", name):
+        return -0.8, 0.8
+    if len(shape) < 2:
+        return -0.5, 0.5
+    bound = (3.0 / np.prod(shape[1:])) ** 0.5 * 1.2
+    return -bound, bound
+
+
+@torch.no_grad()
+def randomise(model, seed, images=None):
+    """Draws every parameter; batch norms get the statistics of `images`, perturbed. Returns the recipe: {name: [number, low, high]}."""
+    uniform, recipe = Uniform(seed), {}
+    for number, (name, p) in enumerate(sorted(model.named_parameters())):
+        low, high = ranges(name, p.shape)
+        p.copy_(torch.from_numpy(uniform.draw(number, p.numel(), low, high)).view(p.shape))
+        recipe[name] = [number, low, high]
+    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+    if norms:
+        for m in norms:
+            m.momentum = None
+            m.reset_running_stats()
+            m.weight.copy_(m.weight * 1.2)
+            m.bias.copy_(m.bias * 2 + 0.5)
+        model.train()
+        model(images)
+        torch.manual_seed(seed)
+        for m in norms:
+            m.running_var.mul_(torch.empty_like(m.running_var).uniform_(0.7, 1.4)).add_(0.02)
+            m.running_mean.add_(torch.randn_like(m.running_mean) * 0.1 * m.running_var.sqrt())
+    model.eval()
+    return recipe
+
+
+@torch.no_grad()
+def fold(model):
+    """Folds every batch norm (evaluation statistics) into the convolution before it, in f64; the convolution gets a bias."""
+
+    def take(conv, norm):
+        scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
+        conv.weight.copy_(conv.weight.double() * scale.view(-1, 1, 1, 1))
+        conv.bias = nn.Parameter((norm.bias.double() - norm.running_mean.double() * scale).float())
+
+    for module in list(model.modules()):
+        children = dict(module.named_children())
+        if "convolution" in children and children.get("normalization") is not None:  # transformers
+            take(children["convolution"], children["normalization"])
+            module.normalization = None
+        for conv, norm in [("conv_stem", "bn1"), ("conv_head", "bn2")]:  # timm's stem and head
+            if conv in children and isinstance(children.get(norm), nn.BatchNorm2d):
+                take(children[conv], children[norm])
+                setattr(module, norm, children[norm].act)
+        names = [n for n, c in children.items() if isinstance(c, nn.Conv2d) and n in ("conv_pw", "conv_dw", "conv_pwl")]
+        norms = [n for n in ("bn1", "bn2", "bn3") if n in children]
+        if names:  # timm's blocks: convolutions and norms stand in the order they run
+            assert len(names) == len(norms), (names, norms)
+            for conv, norm in zip(names, norms):
+                take(children[conv], children[norm])
+                setattr(module, norm, children[norm].act)
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in model.modules())
+    return model
+
+
+@torch.no_grad()
+def zero_biases(model):
+    """A frozen linear without a bias gets a zero one, which learns."""
+    for m in model.modules():
+        if isinstance(m, (nn.Linear, nn.Conv2d)) and m.bias is None:
+            m.bias = nn.Parameter(torch.zeros(m.weight.shape[0]))
+    return model
+
+
+def checkpoint_name(name):
+    """transformers 5 renamed ViT's and DeiT's modules in memory; files keep the older names."""
+    name = re.sub(r"^(vit|deit)\.layers\.", r"\1.encoder.layer.", name)
+    for new, old in [
+        ("attention.q_proj", "attention.attention.query"), ("attention.k_proj", "attention.attention.key"),
+        ("attention.v_proj", "attention.attention.value"), ("attention.o_proj", "attention.output.dense"),
+        ("mlp.fc1", "intermediate.dense"), ("mlp.fc2", "output.dense"),
+    ]:
+        if name.startswith(("vit.", "deit.")):
+            name = name.replace(new, old)
+    return name
+
+
+class Tuned(nn.Module):
+    """The backbone under a new head. A distilled model's new head reads the mean of the class and the distillation token."""
+
+    def __init__(self, model, classes, size, interpolate=False):
+        super().__init__()
+        self.transformers = hasattr(model, "config")
+        self.keywords = {"interpolate_pos_encoding": True} if interpolate else {}
+        if not self.transformers:
+            model.reset_classifier(0)
+        for name in ("classifier", "cls_classifier", "distillation_classifier"):
+            if self.transformers and hasattr(model, name):
+                setattr(model, name, nn.Identity())
+        self.backbone = model
+        with torch.no_grad():
+            width = self.features(torch.zeros(1, 3, *size)).shape[1]
+        self.head = nn.Linear(width, classes)
+
+    def features(self, x):
+        return self.backbone(x, **self.keywords).logits if self.transformers else self.backbone(x)
+
+    def forward(self, x):
+        return self.head(self.features(x))
+
+
+def key_biases(model):
+    """Names of the key biases (their gradient is identically zero) and of timm's fused biases (the middle third is)."""
+    names = [checkpoint_name(n) for n, _ in model.named_parameters()]
+    return [n for n in names if re.search(r"attention\.key\.bias$", n)], [n for n in names if n.endswith("attn.qkv.bias")]
+
+
+def trainable(tuned, method):
+    """[(checkpoint name, parameter)] of a method; `head.*` is the new head."""
+    named = [(checkpoint_name(n.removeprefix("backbone.")), p) for n, p in tuned.named_parameters()]
+    chosen = {
+        "probe": lambda n: n.startswith("head."),
+        "bias": lambda n: n.startswith("head.") or n.endswith(".bias"),
+        "full": lambda n: True,
+    }[method]
+    return [(n, p) for n, p in named if chosen(n)]
+
+
+def loss_of(logits, labels, smoothing=0.0):
+    return F.cross_entropy(logits, labels, label_smoothing=smoothing)
