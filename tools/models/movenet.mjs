@@ -129,7 +129,10 @@ function outputsFirst(bytes, taps, inputs, outputs) {
   const moved = Buffer.alloc(bytes.length);
   for (let t = 0; t < taps; t++)
     for (let i = 0; i < inputs; i++)
-      for (let o = 0; o < outputs; o++) bytes.copy(moved, 2 * ((o * inputs + i) * taps + t), 2 * ((t * inputs + i) * outputs + o));
+      for (let o = 0; o < outputs; o++) {
+        const word = bytes.readUInt16LE(2 * ((t * inputs + i) * outputs + o));
+        moved.writeUInt16LE(word, 2 * ((o * inputs + i) * taps + t));
+      }
   return moved;
 }
 
