@@ -1,6 +1,7 @@
 // Builds everything: AssemblyScript -> build/*.wasm, esbuild -> dist/. `--types` adds the declarations for npm.
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { build } from 'esbuild';
 import { dispatchSource } from './dispatch.mjs';
 
 mkdirSync('build', { recursive: true });
@@ -16,3 +17,15 @@ writeFileSync('assembly/dispatch.ts', dispatchSource());
 asc('assembly/index.ts', 'engine');
 asc('assembly/kernels.ts', 'kernels');
 copyFileSync('build/engine.wasm', 'dist/engine.wasm');
+
+// The picture decoder's thread is an entry of its own.
+await build({
+  entryPoints: { decoder: 'src/data/worker.ts' },
+  outdir: 'dist',
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node20',
+  packages: 'external',
+  logLevel: 'error',
+});

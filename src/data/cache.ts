@@ -1,0 +1,198 @@
+/**
+ * The prepared pictures in one file, read by ranges: training never holds more than its micro-batch.
+ *
+ *     n × H × W × RGB bytes │ JSON: what they are │ JSON length, u32 little-endian │ "S2APICT1"
+ *
+ * The description comes last, since which pictures are readable is known last; with it in the same file one rename is atomic.
+ */
+import { createHash, type Hash } from 'node:crypto';
+import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readdirSync, readSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { InputError } from '../error.ts';
+import type { Preprocess, Size } from './preprocess.ts';
+import type { Sample, Skipped } from './scan.ts';
+
+const magic = 'S2APICT1';
+const footerBytes = 4 + magic.length;
+
+export type Part = 'train' | 'val' | 'test';
+
+/** A picture of the cache: where it came from. Its index here is its index in the file. */
+export interface Picture extends Sample {
+  part: Part;
+}
+
+export interface Description {
+  /** Of everything the pixels depend on: specification, decoder, list of files with sizes and times. */
+  digest: string;
+  /** SHA-256 of the pixels. */
+  pixels: string;
+  decoder: string;
+  spec: Preprocess;
+  size: Size;
+  classes: string[];
+  pictures: Picture[];
+  skipped: Skipped[];
+}
+
+export interface Cache extends Description {
+  path: string;
+  /** Size of the file. */
+  bytes: number;
+  /** Bytes of one picture: H · W · 3. */
+  pictureBytes: number;
+  /** Reads picture `index` into `target`, which has `pictureBytes`; `target` may lie in the engine's memory. */
+  readInto(index: number, target: Uint8Array): void;
+  close(): void;
+}
+
+/** Opens a cache file; every length in it is checked before it is used. */
+export function openCache(path: string): Cache {
+  let file: number;
+  try {
+    file = openSync(path, 'r');
+  } catch (error) {
+    throw new InputError({ where: path, what: `the picture cache cannot be read (${(error as NodeJS.ErrnoException).code})` });
+  }
+  try {
+    const bytes = fstatSync(file).size;
+    const description = describe(file, bytes, path);
+    const { height, width } = description.size;
+    const pictureBytes = height * width * 3;
+    return {
+      ...description,
+      path,
+      bytes,
+      pictureBytes,
+      readInto(index, target) {
+        if (!(index >= 0 && index < description.pictures.length) || target.length !== pictureBytes) {
+          throw new RangeError(`picture ${index} of ${description.pictures.length}, ${target.length} of ${pictureBytes} bytes`);
+        }
+        readAll(file, target, index * pictureBytes, path);
+      },
+      close: () => closeSync(file),
+    };
+  } catch (error) {
+    closeSync(file);
+    throw error;
+  }
+}
+
+function readAll(file: number, target: Uint8Array, position: number, path: string): void {
+  for (let done = 0; done < target.length; ) {
+    const n = readSync(file, target, done, target.length - done, position + done);
+    if (n === 0) throw new InputError({ where: path, what: 'the picture cache is truncated', hint: 'delete it; it is made again' });
+    done += n;
+  }
+}
+
+function describe(file: number, bytes: number, path: string): Description {
+  const damaged = () => new InputError({ where: path, what: 'not a picture cache, or a damaged one', hint: 'delete it; it is made again' });
+  if (bytes < footerBytes) throw damaged();
+  const footer = Buffer.alloc(footerBytes);
+  readAll(file, footer, bytes - footerBytes, path);
+  const jsonBytes = footer.readUInt32LE(0);
+  if (footer.toString('latin1', 4) !== magic || jsonBytes > bytes - footerBytes) throw damaged();
+  const json = Buffer.alloc(jsonBytes);
+  readAll(file, json, bytes - footerBytes - jsonBytes, path);
+  let description: Description;
+  try {
+    description = JSON.parse(json.toString()) as Description;
+  } catch {
+    throw damaged();
+  }
+  const { size, pictures } = description;
+  if (!Array.isArray(pictures) || pictures.length * size?.height * size?.width * 3 !== bytes - footerBytes - jsonBytes) throw damaged();
+  return description;
+}
+
+export interface CacheWriter {
+  add(picture: Picture, pixels: Uint8Array): void;
+  /** Writes the description, syncs and renames; returns the bytes written in all. */
+  finish(rest: Omit<Description, 'pixels' | 'pictures'>): number;
+  /** Removes what was written. */
+  abandon(): void;
+}
+
+/** Writes a cache under a temporary name; `path` appears whole or not at all. */
+export function writeCache(path: string): CacheWriter {
+  const folder = dirname(path);
+  const temporary = `${path}.${process.pid}.tmp`;
+  const failed = (error: unknown) =>
+    new InputError({ where: path, what: `the picture cache cannot be written (${(error as NodeJS.ErrnoException).code ?? error})` });
+  let file: number;
+  try {
+    mkdirSync(folder, { recursive: true });
+    sweep(folder);
+    file = openSync(temporary, 'w');
+  } catch (error) {
+    throw failed(error);
+  }
+  const hash: Hash = createHash('sha256');
+  const pictures: Picture[] = [];
+  let written = 0;
+  let open = true;
+  const write = (bytes: Uint8Array) => {
+    try {
+      for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done, bytes.length - done);
+    } catch (error) {
+      abandon();
+      throw failed(error);
+    }
+    written += bytes.length;
+  };
+  const abandon = () => {
+    if (!open) return;
+    open = false;
+    closeSync(file);
+    unlinkSync(temporary);
+  };
+  return {
+    add(picture, pixels) {
+      hash.update(pixels);
+      write(pixels);
+      pictures.push(picture);
+    },
+    finish(rest) {
+      const json = Buffer.from(JSON.stringify({ ...rest, pixels: hash.digest('hex'), pictures }));
+      const footer = Buffer.alloc(footerBytes);
+      footer.writeUInt32LE(json.length, 0);
+      footer.write(magic, 4, 'latin1');
+      write(json);
+      write(footer);
+      try {
+        fsyncSync(file);
+        closeSync(file);
+        open = false;
+        renameSync(temporary, path);
+        syncFolder(folder);
+      } catch (error) {
+        throw failed(error);
+      }
+      return written;
+    },
+    abandon,
+  };
+}
+
+/** A rename survives a power cut only when its folder is synced too; some file systems cannot. */
+function syncFolder(folder: string): void {
+  try {
+    const file = openSync(folder, 'r');
+    fsyncSync(file);
+    closeSync(file);
+  } catch {}
+}
+
+/** Removes temporary files of processes that are gone (a power cut leaves one behind). */
+function sweep(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    const pid = /\.pictures\.(\d+)\.tmp$/.exec(name)?.[1];
+    if (!pid || Number(pid) === process.pid) continue;
+    try {
+      process.kill(Number(pid), 0);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ESRCH') unlinkSync(join(folder, name));
+    }
+  }
+}

@@ -1,0 +1,30 @@
+/** From a picture file's bytes to the prepared pixels, inside a limit on the decoder's memory. */
+import { decodeBytes, readHeader, Unreadable } from './header.ts';
+import { decodeJpeg, jpegName, openJpeg } from './jpeg.ts';
+import { decodePng, pngName } from './png.ts';
+import { type Preprocess, preparePixels } from './preprocess.ts';
+
+/** Names and versions of what decodes: decoders differ by up to 3 levels, so a cache belongs to one. */
+export const decoderName = `${jpegName}, ${pngName}`;
+
+/** The decoder's memory unless another limit is given: a 24-megapixel JPEG, or a progressive one of 14. */
+export const defaultDecoderBytes = 96 * 2 ** 20;
+
+const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
+
+/**
+ * H × W × RGB of one JPEG or PNG. Throws Unreadable, whose message is the reason, for a picture that cannot be used or would
+ * take more than `limit` bytes to decode.
+ */
+export async function decodePicture(bytes: Uint8Array, spec: Preprocess, limit = defaultDecoderBytes): Promise<Uint8Array> {
+  const header = readHeader(bytes);
+  const needed = decodeBytes(header, bytes.length);
+  if (needed > limit) {
+    const { width, height, format, progressive } = header;
+    const kind = `${progressive ? 'progressive ' : ''}${format.toUpperCase()}`;
+    throw new Unreadable(`too large: a ${kind} of ${width}×${height} takes ${mib(needed)} to decode, the limit is ${mib(limit)}`);
+  }
+  if (header.format === 'png') return preparePixels(decodePng(bytes), header.orientation, spec);
+  await openJpeg();
+  return decodeJpeg(bytes, (pixels) => preparePixels(pixels, header.orientation, spec));
+}

@@ -1,0 +1,169 @@
+/**
+ * What a picture file's first bytes say, read before anything is decoded: format, size, orientation, and so the memory that
+ * decoding it will take. Nothing here trusts a length it has not checked.
+ */
+
+/** A picture that cannot be used; its message is the reason shown beside the file's name. */
+export class Unreadable extends Error {
+  override name = 'Unreadable';
+}
+
+export interface Header {
+  format: 'jpeg' | 'png';
+  width: number;
+  height: number;
+  /** Colour components. */
+  components: number;
+  /** Samples per pixel on average: a JPEG of 4:2:0 has 1.5. */
+  samples: number;
+  /** A progressive JPEG, or one of several scans: all its coefficients are held until the last scan. */
+  progressive: boolean;
+  /** Bits per sample. */
+  depth: number;
+  /** EXIF orientation, 1 to 8. */
+  orientation: number;
+}
+
+/** The bytes that decoding takes beside the resized picture, from the header alone. */
+export function decodeBytes({ format, width, height, components, samples, progressive, depth }: Header, fileBytes: number): number {
+  const pixels = width * height;
+  // fast-png holds the inflated rows twice (in pieces, then joined), or once beside the unfiltered ones.
+  if (format === 'png') return fileBytes + 2 * Math.ceil((pixels * samples * depth) / 8);
+  // Four inks: 16-bit coefficients of each, whatever the scans. Else RGBA, and the coefficients of a progressive one;
+  // the file's bytes are held here and copied into the decoder's memory.
+  if (components === 4) return fileBytes + Math.ceil(pixels * 2 * samples);
+  return 2 * fileBytes + Math.ceil(pixels * (progressive ? 4 + 2 * samples : 4));
+}
+
+export function readHeader(bytes: Uint8Array): Header {
+  if (bytes.length === 0) throw new Unreadable('the file is empty');
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff) return readJpeg(view);
+  if (starts(bytes, 0, '\x89PNG\r\n\x1a\n')) return readPng(view);
+  throw new Unreadable(`${foreign(bytes)}, not a JPEG or PNG`);
+}
+
+function starts(bytes: Uint8Array, at: number, text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (bytes[at + i] !== text.charCodeAt(i)) return false;
+  return true;
+}
+
+/** Names what else a file may be, so that a person knows what to convert. */
+function foreign(bytes: Uint8Array): string {
+  if (starts(bytes, 4, 'ftyp')) {
+    if (starts(bytes, 8, 'avi')) return 'an AVIF picture';
+    return ['heic', 'heix', 'hevc', 'mif1', 'msf1', 'heim', 'heis'].some((b) => starts(bytes, 8, b))
+      ? 'a HEIC picture'
+      : 'a video or HEIC file';
+  }
+  if (starts(bytes, 0, 'RIFF') && starts(bytes, 8, 'WEBP')) return 'a WebP picture';
+  if (starts(bytes, 0, 'GIF8')) return 'a GIF picture';
+  if (starts(bytes, 0, 'BM')) return 'a BMP picture';
+  if (starts(bytes, 0, 'II*\0') || starts(bytes, 0, 'MM\0*')) return 'a TIFF or raw picture';
+  return bytes.subarray(0, 64).every((b) => b >= 32 || b === 9 || b === 10 || b === 13) ? 'a text file' : 'unknown data';
+}
+
+/** Walks the JPEG's segments up to the first scan. */
+function readJpeg(view: DataView): Header {
+  let orientation = 1;
+  let header: Header | undefined;
+  let at = 2;
+  while (at + 4 <= view.byteLength) {
+    if (view.getUint8(at) !== 0xff) throw new Unreadable('a damaged JPEG: no marker where a segment should begin');
+    const marker = view.getUint8(at + 1);
+    if (marker === 0xff) {
+      at++; // fill byte
+      continue;
+    }
+    if (marker === 0xd9) break;
+    const length = view.getUint16(at + 2);
+    const body = at + 4;
+    const end = at + 2 + length;
+    if (length < 2 || end > view.byteLength) break;
+    if (marker === 0xda) {
+      if (!header) throw new Unreadable('a damaged JPEG: no frame header');
+      const parted = length >= 3 && view.getUint8(body) < header.components;
+      return { ...header, orientation, progressive: header.progressive || parted };
+    }
+    if (marker === 0xe1 && length >= 16 && view.getUint32(body) === 0x45786966) {
+      orientation = readOrientation(new DataView(view.buffer, view.byteOffset + body + 6, end - body - 6)) ?? orientation;
+    }
+    // Start of frame: C0 to CF without DHT (C4), JPG (C8) and DAC (CC).
+    if (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc) {
+      if (length < 8 || length < 8 + 3 * view.getUint8(body + 5)) break;
+      if (marker > 0xc2) throw new Unreadable('a JPEG of a rare kind (lossless, hierarchical or arithmetic coding)');
+      const depth = view.getUint8(body);
+      const components = view.getUint8(body + 5);
+      if (depth !== 8) throw new Unreadable(`a JPEG of ${depth} bits per sample, not 8`);
+      if (components !== 1 && components !== 3 && components !== 4)
+        throw new Unreadable(`a JPEG of ${components} components, not 1, 3 or 4`);
+      header = {
+        format: 'jpeg',
+        height: view.getUint16(body + 1),
+        width: view.getUint16(body + 3),
+        components,
+        samples: samplesPerPixel(view, body, components),
+        progressive: marker === 0xc2,
+        depth,
+        orientation,
+      };
+      if (header.width === 0 || header.height === 0) throw new Unreadable('a JPEG without its size in the frame header');
+    }
+    at = end;
+  }
+  throw new Unreadable('a truncated JPEG: it ends before the picture begins');
+}
+
+/** The components' shares of the finest one's grid, summed. */
+function samplesPerPixel(view: DataView, frame: number, components: number): number {
+  let sum = 0;
+  let across = 1;
+  let down = 1;
+  for (let i = 0; i < components; i++) {
+    const factors = view.getUint8(frame + 7 + 3 * i);
+    const h = factors >> 4;
+    const v = factors & 15;
+    if (h < 1 || h > 4 || v < 1 || v > 4) throw new Unreadable('a damaged JPEG: wrong sampling factors');
+    sum += h * v;
+    across = Math.max(across, h);
+    down = Math.max(down, v);
+  }
+  return sum / (across * down);
+}
+
+/** Walks the PNG's chunks up to the first data. */
+function readPng(view: DataView): Header {
+  if (view.byteLength < 33 || view.getUint32(12) !== 0x49484452) throw new Unreadable('a truncated PNG: it ends before the picture begins');
+  const width = view.getUint32(16);
+  const height = view.getUint32(20);
+  const depth = view.getUint8(24);
+  const components = ({ 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 } as Record<number, number>)[view.getUint8(25)];
+  if (width === 0 || height === 0 || components === undefined) throw new Unreadable('a damaged PNG: wrong header');
+  let orientation = 1;
+  let at = 33;
+  while (at + 12 <= view.byteLength) {
+    const length = view.getUint32(at);
+    const type = view.getUint32(at + 4);
+    if (type === 0x49444154 || at + 12 + length > view.byteLength) break;
+    if (type === 0x65584966) orientation = readOrientation(new DataView(view.buffer, view.byteOffset + at + 8, length)) ?? 1;
+    at += 12 + length;
+  }
+  return { format: 'png', width, height, components, samples: components, progressive: false, depth, orientation };
+}
+
+/** Tag 274 of the first directory of a TIFF block; undefined where there is none or it makes no sense. */
+function readOrientation(tiff: DataView): number | undefined {
+  if (tiff.byteLength < 14) return undefined;
+  const little = tiff.getUint16(0) === 0x4949;
+  const directory = tiff.getUint32(4, little);
+  if (directory + 2 > tiff.byteLength) return undefined;
+  const count = tiff.getUint16(directory, little);
+  for (let i = 0; i < count; i++) {
+    const entry = directory + 2 + 12 * i;
+    if (entry + 12 > tiff.byteLength) return undefined;
+    if (tiff.getUint16(entry, little) !== 0x0112) continue;
+    const value = tiff.getUint16(entry + 8, little);
+    return value >= 1 && value <= 8 ? value : undefined;
+  }
+  return undefined;
+}

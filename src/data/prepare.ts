@@ -1,0 +1,149 @@
+/** Pictures in, cache out: the one function that training calls before it begins. */
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { InputError, Interrupted } from '../error.ts';
+import { type Cache, openCache, type Picture, writeCache } from './cache.ts';
+import { decoderName, defaultDecoderBytes } from './decode.ts';
+import { type Decoder, startDecoder } from './decoder.ts';
+import { outputSize, type Preprocess } from './preprocess.ts';
+import { type Folder, type Skipped, scanFolder } from './scan.ts';
+import { splitSamples } from './split.ts';
+
+export interface PrepareOptions {
+  /** The folder of pictures. */
+  root: string;
+  preprocess: Preprocess;
+  /** Where the cache file is kept, and found again. */
+  cacheFolder: string;
+  /** Of the hold-out, where the folder has no `val`. */
+  seed: number;
+  /** Share of each class held out; 0.2 unless given. */
+  holdOut?: number;
+  /** The most bytes that decoding one picture may take; larger pictures are skipped. */
+  decoderBytes?: number;
+  onProgress?(progress: { done: number; total: number; path: string; skipped: number }): void;
+  /** Stops between two pictures; nothing half-written stays. */
+  signal?: AbortSignal;
+  /** Another way to run the decoder. */
+  start?(): Decoder;
+}
+
+export interface Prepared {
+  cache: Cache;
+  classes: string[];
+  /** Indices into the cache. */
+  train: number[];
+  val: number[];
+  test: number[];
+  /** True where val came from the folder, false where it was held out. */
+  valGiven: boolean;
+  skipped: Skipped[];
+  /** 0 when an earlier cache was reused. */
+  bytesWritten: number;
+  decoder: string;
+  digest: string;
+}
+
+export async function prepare(options: PrepareOptions): Promise<Prepared> {
+  const folder = scanFolder(options.root);
+  const limit = options.decoderBytes ?? defaultDecoderBytes;
+  const pictures: Picture[] = [];
+  for (const part of ['train', 'val', 'test'] as const) for (const sample of folder[part] ?? []) pictures.push({ ...sample, part });
+  const identity = {
+    format: 1,
+    spec: options.preprocess,
+    decoder: decoderName,
+    limit,
+    classes: folder.classes,
+    pictures,
+    skipped: folder.skipped,
+  };
+  const digest = createHash('sha256').update(JSON.stringify(identity)).digest('hex');
+  const path = join(options.cacheFolder, `${digest.slice(0, 16)}.pictures`);
+
+  let bytesWritten = 0;
+  let cache = reusable(path, digest);
+  if (!cache) {
+    bytesWritten = await decodeAll(options, folder, pictures, { path, digest, limit });
+    cache = openCache(path);
+  }
+  return {
+    cache,
+    classes: folder.classes,
+    ...parts(cache, options, folder.val !== null),
+    skipped: cache.skipped,
+    bytesWritten,
+    decoder: cache.decoder,
+    digest,
+  };
+}
+
+/** An earlier cache of the same digest; a damaged one is made again. */
+function reusable(path: string, digest: string): Cache | undefined {
+  if (!existsSync(path)) return undefined;
+  try {
+    const cache = openCache(path);
+    if (cache.digest === digest) return cache;
+    cache.close();
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+  }
+  return undefined;
+}
+
+async function decodeAll(
+  { root, preprocess, onProgress, signal, start = startDecoder }: PrepareOptions,
+  { classes, skipped: unlisted }: Folder,
+  pictures: Picture[],
+  { path, digest, limit }: { path: string; digest: string; limit: number },
+): Promise<number> {
+  const skipped = [...unlisted];
+  const left = classes.map(() => 0);
+  const writer = writeCache(path);
+  const decoder = start();
+  const stop = () => void decoder.close();
+  signal?.addEventListener('abort', stop);
+  try {
+    for (const [i, picture] of pictures.entries()) {
+      if (signal?.aborted) throw new Interrupted('interrupted while preparing pictures');
+      const reply = await decoder.decode({ path: join(root, picture.path), spec: preprocess, limit });
+      if (signal?.aborted) throw new Interrupted('interrupted while preparing pictures');
+      if ('reason' in reply) skipped.push({ path: picture.path, reason: reply.reason });
+      else {
+        writer.add(picture, reply.pixels);
+        if (picture.part === 'train') left[picture.label]!++;
+      }
+      onProgress?.({ done: i + 1, total: pictures.length, path: picture.path, skipped: skipped.length });
+    }
+    const empty = left.indexOf(0);
+    if (empty >= 0) {
+      const of = (s: Skipped) => s.path.split('/').at(-2) === classes[empty];
+      const { path: example, reason } = skipped.find(of)!;
+      throw new InputError({
+        where: join(root, classes[empty]!),
+        what: 'no readable picture in this class',
+        hint: `${example}: ${reason}`,
+      });
+    }
+    return writer.finish({ digest, decoder: decoderName, spec: preprocess, size: outputSize(preprocess), classes, skipped });
+  } finally {
+    signal?.removeEventListener('abort', stop);
+    writer.abandon();
+    await decoder.close();
+  }
+}
+
+/** Which pictures of the cache learn and which judge. */
+function parts({ pictures }: Cache, { seed, holdOut = 0.2 }: PrepareOptions, valGiven: boolean) {
+  const of = (part: string) => pictures.flatMap((p, i) => (p.part === part ? [i] : []));
+  const train = of('train');
+  const test = of('test');
+  if (valGiven) return { train, val: of('val'), test, valGiven };
+  const split = splitSamples(
+    train.map((i) => pictures[i]!.label),
+    holdOut,
+    seed,
+  );
+  return { train: split.train.map((i) => train[i]!), val: split.val.map((i) => train[i]!), test, valGiven };
+}

@@ -1,0 +1,153 @@
+/**
+ * Antialiased resizing of 8-bit RGB, horizontal pass first, then vertical, each rounded to 8 bits: the arithmetic of
+ * Pillow's `Image.resize`, which the Hugging Face and timm processors call.
+ *
+ * For output i with scale s = in/out, the filter f is stretched by max(s, 1) and centred on (i + 1/2)·s; its weights over
+ * the input pixels it covers are normalised to sum 1 and held as integers of 22 fraction bits.
+ */
+
+export type Resample = 'bilinear' | 'bicubic' | 'lanczos';
+
+/** A picture as it is decoded: rows are asked for once each, top to bottom, so nothing need hold the whole as RGB. */
+export interface Pixels {
+  width: number;
+  height: number;
+  /** Writes row y as width × RGB into `row`. */
+  readRow(y: number, row: Uint8Array): void;
+}
+
+const FRACTION = 22;
+const HALF = 1 << (FRACTION - 1);
+
+interface Filter {
+  /** Half the width of the filter's support, in input pixels when enlarging. */
+  support: number;
+  at(x: number): number;
+}
+
+const sinc = (x: number) => (x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x));
+
+const filters: Record<Resample, Filter> = {
+  bilinear: { support: 1, at: (x) => Math.max(0, 1 - Math.abs(x)) },
+  // Keys' cubic convolution with a = -1/2.
+  bicubic: {
+    support: 2,
+    at(x) {
+      const t = Math.abs(x);
+      if (t < 1) return (1.5 * t - 2.5) * t * t + 1;
+      if (t < 2) return ((-0.5 * t + 2.5) * t - 4) * t + 2;
+      return 0;
+    },
+  },
+  lanczos: { support: 3, at: (x) => (Math.abs(x) < 3 ? sinc(x) * sinc(x / 3) : 0) },
+};
+
+/** The weights of outputs [first, first + count) along one axis; output i reads inputs [from[i], from[i] + taps[i]). */
+interface Weights {
+  from: Int32Array;
+  taps: Int32Array;
+  /** Row i starts at i · most. */
+  values: Int32Array;
+  most: number;
+}
+
+function weights(nIn: number, nOut: number, first: number, count: number, resample: Resample): Weights {
+  const { support, at } = filters[resample];
+  const scale = nIn / nOut;
+  const stretch = Math.max(scale, 1);
+  const reach = support * stretch;
+  const most = 2 * Math.ceil(reach) + 1;
+  const from = new Int32Array(count);
+  const taps = new Int32Array(count);
+  const values = new Int32Array(count * most);
+  const exact = new Float64Array(most);
+  for (let i = 0; i < count; i++) {
+    const centre = (first + i + 0.5) * scale;
+    const begin = Math.max(0, Math.trunc(centre - reach + 0.5));
+    const end = Math.min(nIn, Math.trunc(centre + reach + 0.5));
+    let sum = 0;
+    for (let x = begin; x < end; x++) {
+      const w = at((x - centre + 0.5) / stretch);
+      exact[x - begin] = w;
+      sum += w;
+    }
+    for (let x = begin; x < end; x++) {
+      const w = (exact[x - begin]! / sum) * (1 << FRACTION);
+      values[i * most + x - begin] = Math.trunc(w < 0 ? w - 0.5 : w + 0.5);
+    }
+    from[i] = begin;
+    taps[i] = end - begin;
+  }
+  return { from, taps, values, most };
+}
+
+/** A rectangle of the resized picture. */
+export interface Window {
+  left: number;
+  top: number;
+  width: number;
+  height: number;
+}
+
+/**
+ * The `window` of `pixels` resized to width × height, as packed RGB. Only the columns and rows of the window are computed,
+ * so a thin picture that would resize to a million columns costs no more than its crop.
+ */
+export function resample(pixels: Pixels, width: number, height: number, window: Window, by: Resample): Uint8Array {
+  const across = weights(pixels.width, width, window.left, window.width, by);
+  const down = weights(pixels.height, height, window.top, window.height, by);
+  const stride = window.width * 3;
+  const firstRow = down.from[0]!;
+  const last = window.height - 1;
+  const rows = down.from[last]! + down.taps[last]! - firstRow;
+
+  const middle = new Uint8Array(rows * stride);
+  const row = new Uint8Array(pixels.width * 3);
+  // A decoder that streams has to pass the rows above the window too.
+  for (let y = 0; y < firstRow; y++) pixels.readRow(y, row);
+  for (let y = 0; y < rows; y++) {
+    pixels.readRow(firstRow + y, row);
+    resampleRow(row, across, middle, y * stride);
+  }
+  const out = new Uint8Array(window.height * stride);
+  for (let y = 0; y < window.height; y++) {
+    resampleColumns(middle, (down.from[y]! - firstRow) * stride, stride, down, y, out);
+  }
+  return out;
+}
+
+const clip = (sum: number) => {
+  const v = sum >> FRACTION;
+  return v < 0 ? 0 : v > 255 ? 255 : v;
+};
+
+function resampleRow(row: Uint8Array, { from, taps, values, most }: Weights, out: Uint8Array, at: number): void {
+  for (let i = 0; i < from.length; i++) {
+    let r = HALF;
+    let g = HALF;
+    let b = HALF;
+    let p = from[i]! * 3;
+    const begin = i * most;
+    const end = begin + taps[i]!;
+    for (let k = begin; k < end; k++, p += 3) {
+      const w = values[k]!;
+      r = (r + row[p]! * w) | 0;
+      g = (g + row[p + 1]! * w) | 0;
+      b = (b + row[p + 2]! * w) | 0;
+    }
+    out[at + 3 * i] = clip(r);
+    out[at + 3 * i + 1] = clip(g);
+    out[at + 3 * i + 2] = clip(b);
+  }
+}
+
+function resampleColumns(rows: Uint8Array, start: number, stride: number, down: Weights, y: number, out: Uint8Array): void {
+  const begin = y * down.most;
+  const taps = down.taps[y]!;
+  for (let x = 0; x < stride; x++) {
+    let sum = HALF;
+    let p = start + x;
+    for (let k = 0; k < taps; k++, p += stride) sum = (sum + rows[p]! * down.values[begin + k]!) | 0;
+    out[y * stride + x] = clip(sum);
+  }
+}

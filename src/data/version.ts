@@ -1,0 +1,14 @@
+/** Versions of installed packages, for the cache to name its decoder. */
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+
+export const require = createRequire(import.meta.url);
+
+/** `name version`, from the package.json above the package's entry (its exports may hide that file). */
+export function packageName(name: string): string {
+  let folder = dirname(require.resolve(name));
+  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
+  const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string };
+  return `${name} ${version}`;
+}
