@@ -1,2 +1,222 @@
-export function attention(p: usize): void {}
-export function attentionBackward(p: usize): void {}
+/**
+ * Softmax attention: for each of HEADS heads of D = C/HEADS channels, S = SCALE·Q·Kᵀ, P = softmax of S by row, O = P·V.
+ *
+ *   q, k, v, o, dq, dk, dv, do   f32 [B, T, C]; a head is a block of D neighbouring channels, used in place with C as row stride
+ *   KEEP = Group8                int8 copies of q, k, v, one scale a head and row (abi/groups.ts)
+ *
+ * Backward recomputes P with its own row sums (a saved sum does not fit rounded Q and K), then
+ *
+ *   dP = dO·Vᵀ, dS = SCALE·P∘(dP - rowsum(P∘dP)), dV = Pᵀ·dO, dQ = dS·K, dK = dSᵀ·Q.
+ *
+ * Queries pass in tiles of at most 64 rows, each with whole rows of S: no online softmax, so o is the same under every KEEP.
+ * O may be Q; DQ may be DO; else no output may be an input. Threads share the B·HEADS pairs.
+ *
+ * Scratch (`attentionScratch`, `attentionBackwardScratch` in src/scratch.ts), S = 4·T rounded up to 16, R = rows of a tile:
+ *
+ *     | gemm panel | R·S scores | R·S dS (backward) | 3 × T·(4·D rounded up to 16) decoded Q, K, V (backward, Group8) |
+ */
+import { AttentionArg as F, AttentionBackwardArg as B, Keep } from '../abi/ops';
+import { Status } from '../abi/status';
+import { address, float, int } from '../argument';
+import { constants, exp4, madd, sum4 } from '../math';
+import { fail } from '../status';
+import { first, last, scratch } from '../team';
+import { GEMM_SCRATCH, gemmNN, gemmNT, gemmTN } from './gemm';
+import { decode8, encode8, group8CodeBytes } from './groups';
+
+const TILE: i32 = 64;
+
+/** Rows of a tile: T in as few tiles as possible, all about as high, a multiple of four. */
+@inline function tileRows(t: i32): i32 {
+  const tiles = (t + TILE - 1) / TILE;
+  return ((t + tiles - 1) / tiles + 3) & ~3;
+}
+
+@inline function padded(floats: i32): usize {
+  return ((<usize>floats << 2) + 15) & ~15;
+}
+
+export function attention(p: usize): void {
+  const q = address(p, F.Q);
+  const k = address(p, F.K);
+  const v = address(p, F.V);
+  const o = address(p, F.O);
+  const t = int(p, F.T);
+  const c = int(p, F.C);
+  const heads = int(p, F.HEADS);
+  const keep = int(p, F.KEEP);
+  const d = c / heads;
+  const rows = int(p, F.BATCH) * t;
+  if (keep != Keep.Nothing && keep != Keep.Value && keep != Keep.Group8) return fail(Status.BadEncoding);
+  const stride = <usize>c << 2;
+  const scoreStride = padded(t);
+  const tile = tileRows(t);
+  const scores = scratch + GEMM_SCRATCH;
+  const pairs = int(p, F.BATCH) * heads;
+  for (let pair = first(pairs), end = last(pairs); pair < end; pair++) {
+    const row = pair / heads * t;
+    const head = pair % heads;
+    if (keep == Keep.Group8) {
+      encodeHead(q, address(p, F.KQ), rows, row, t, c, heads, head);
+      encodeHead(k, address(p, F.KK), rows, row, t, c, heads, head);
+      encodeHead(v, address(p, F.KV), rows, row, t, c, heads, head);
+    }
+    const at = <usize>row * stride + (<usize>(head * d) << 2);
+    for (let i = 0; i < t; i += tile) {
+      const m = min(tile, t - i);
+      const there = at + <usize>i * stride;
+      gemmNT(m, t, d, q + there, stride, k + at, stride, scores, scoreStride, 0, 0, scratch);
+      softmax(scores, m, t, scoreStride, float(p, F.SCALE));
+      gemmNN(m, d, t, scores, scoreStride, v + at, stride, o + there, stride, 0, scratch);
+    }
+  }
+}
+
+export function attentionBackward(p: usize): void {
+  const dO = address(p, B.DO);
+  const dq = address(p, B.DQ);
+  const dk = address(p, B.DK);
+  const dv = address(p, B.DV);
+  const t = int(p, B.T);
+  const c = int(p, B.C);
+  const heads = int(p, B.HEADS);
+  const keep = int(p, B.KEEP);
+  const scale = float(p, B.SCALE);
+  const d = c / heads;
+  const rows = int(p, B.BATCH) * t;
+  if (keep != Keep.Value && keep != Keep.Group8) return fail(Status.BadEncoding);
+  const stride = <usize>c << 2;
+  const scoreStride = padded(t);
+  const tile = tileRows(t);
+  const scores = scratch + GEMM_SCRATCH;
+  const ds = scores + <usize>tile * scoreStride;
+  const decoded = ds + <usize>tile * scoreStride;
+  // The operands of one head: in place, or decoded, one after the other, with a row stride of their own.
+  const kept = keep == Keep.Group8 ? padded(d) : stride;
+  const decodedBytes = <usize>t * kept;
+  const pairs = int(p, B.BATCH) * heads;
+  for (let pair = first(pairs), end = last(pairs); pair < end; pair++) {
+    const row = pair / heads * t;
+    const head = pair % heads;
+    const at = <usize>row * stride + (<usize>(head * d) << 2);
+    let q = address(p, B.Q);
+    let k = address(p, B.K);
+    let v = address(p, B.V);
+    if (keep == Keep.Group8) {
+      decodeHead(q, decoded, rows, row, t, c, heads, head);
+      decodeHead(k, decoded + decodedBytes, rows, row, t, c, heads, head);
+      decodeHead(v, decoded + 2 * decodedBytes, rows, row, t, c, heads, head);
+      q = decoded;
+      k = decoded + decodedBytes;
+      v = decoded + 2 * decodedBytes;
+    } else {
+      q += at;
+      k += at;
+      v += at;
+    }
+    for (let i = 0; i < t; i += tile) {
+      const m = min(tile, t - i);
+      const more = i > 0 ? 1 : 0;
+      const qTile = q + <usize>i * kept;
+      const there = at + <usize>i * stride;
+      gemmNT(m, t, d, qTile, kept, k, kept, scores, scoreStride, 0, 0, scratch);
+      softmax(scores, m, t, scoreStride, scale);
+      gemmNT(m, t, d, dO + there, stride, v, kept, ds, scoreStride, 0, 0, scratch);
+      gemmTN(t, d, m, scores, scoreStride, dO + there, stride, dv + at, stride, more, scratch);
+      softmaxBackward(scores, ds, m, t, scoreStride, scale);
+      gemmTN(t, d, m, ds, scoreStride, qTile, kept, dk + at, stride, more, scratch);
+      gemmNN(m, d, t, ds, scoreStride, k, kept, dq + there, stride, 0, scratch);
+    }
+  }
+}
+
+/** Writes the int8 copy of one head: `t` rows of x[rows, C] from `row` on. */
+function encodeHead(x: usize, kept: usize, rows: i32, row: i32, t: i32, c: i32, heads: i32, head: i32): void {
+  const d = c / heads;
+  const scales = kept + group8CodeBytes(rows, c);
+  for (let r = row; r < row + t; r++) {
+    const at = <usize>r * <usize>c + <usize>(head * d);
+    store<f32>(scales + (<usize>(r * heads + head) << 2), encode8(x + (at << 2), d, kept + at));
+  }
+}
+
+/** One head of an int8 copy as f32 rows of D, each padded to 16 bytes. */
+function decodeHead(kept: usize, out: usize, rows: i32, row: i32, t: i32, c: i32, heads: i32, head: i32): void {
+  const d = c / heads;
+  const scales = kept + group8CodeBytes(rows, c);
+  for (let r = row; r < row + t; r++) {
+    decode8(kept + <usize>r * <usize>c + <usize>(head * d), d, load<f32>(scales + (<usize>(r * heads + head) << 2)), out);
+    out += padded(d);
+  }
+}
+
+/** Each of `m` rows of `n` scores becomes softmax(scale·s). The padding of a row becomes 0. */
+function softmax(s: usize, m: i32, n: i32, stride: usize, scale: f32): void {
+  for (; m > 0; m--) {
+    for (let i = <usize>n << 2; i < stride; i += 4) store<f32>(s + i, -Infinity);
+    const largest = rowMaximum(s, s + stride);
+    const total = exponentials(s, s + stride, largest, scale);
+    scaleRow(s, s + stride, 1 / total);
+    s += stride;
+  }
+}
+
+/** A NaN may or may not be the result; its own exponential is NaN in any case, and with it the sum. */
+function rowMaximum(s: usize, end: usize): f32 {
+  let a = v128.load(s);
+  let b = a;
+  for (; s + 32 <= end; s += 32) {
+    a = f32x4.pmax(a, v128.load(s));
+    b = f32x4.pmax(b, v128.load(s, 16));
+  }
+  if (s < end) a = f32x4.pmax(a, v128.load(s));
+  a = f32x4.pmax(a, b);
+  a = f32x4.pmax(a, v128.shuffle<f32>(a, a, 2, 3, 0, 1));
+  return max<f32>(f32x4.extract_lane(a, 0), f32x4.extract_lane(a, 1));
+}
+
+/** s = exp(scale·(s - largest)), and their sum. */
+function exponentials(s: usize, end: usize, largest: f32, scale: f32): f32 {
+  const t = constants();
+  const top = f32x4.splat(largest);
+  const factor = f32x4.splat(scale);
+  let a = f32x4.splat(0);
+  let b = a;
+  for (; s + 32 <= end; s += 32) {
+    const e = exp4(f32x4.mul(f32x4.sub(v128.load(s), top), factor), t);
+    const f = exp4(f32x4.mul(f32x4.sub(v128.load(s, 16), top), factor), t);
+    v128.store(s, e);
+    v128.store(s, f, 16);
+    a = f32x4.add(a, e);
+    b = f32x4.add(b, f);
+  }
+  if (s < end) {
+    const e = exp4(f32x4.mul(f32x4.sub(v128.load(s), top), factor), t);
+    v128.store(s, e);
+    a = f32x4.add(a, e);
+  }
+  return sum4(f32x4.add(a, b));
+}
+
+function scaleRow(s: usize, end: usize, factor: f32): void {
+  const f = f32x4.splat(factor);
+  for (; s < end; s += 16) v128.store(s, f32x4.mul(v128.load(s), f));
+}
+
+/** ds = scale·p∘(ds - rowsum(p∘ds)): dP arrives in `ds`, dS leaves there. */
+function softmaxBackward(p: usize, ds: usize, m: i32, n: i32, stride: usize, scale: f32): void {
+  const factor = f32x4.splat(scale);
+  for (; m > 0; m--) {
+    // p is 0 in the padding; what lies there in ds must be finite for 0 to win.
+    for (let i = <usize>n << 2; i < stride; i += 4) store<f32>(ds + i, 0);
+    let sum = f32x4.splat(0);
+    for (let i: usize = 0; i < stride; i += 16) sum = madd(v128.load(p + i), v128.load(ds + i), sum);
+    const mean = f32x4.splat(sum4(sum));
+    for (let i: usize = 0; i < stride; i += 16) {
+      const d = f32x4.mul(v128.load(p + i), f32x4.sub(v128.load(ds + i), mean));
+      v128.store(ds + i, f32x4.mul(d, factor));
+    }
+    p += stride;
+    ds += stride;
+  }
+}

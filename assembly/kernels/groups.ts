@@ -108,3 +108,65 @@ export function decode4(row: usize, c: i32, from: i32, to: i32, out: usize): voi
   v128.store(out, values4(i32x4.extend_low_i16x8_u(high), minimum, step), 32);
   v128.store(out, values4(i32x4.extend_high_i16x8_u(high), minimum, step), 48);
 }
+
+/** Bytes of the codes of a group8 tensor of `rows` rows of `c` channels; the scales start there. */
+@inline export function group8CodeBytes(rows: i32, c: i32): usize {
+  return (<usize>rows * <usize>c + 15) & ~15;
+}
+
+@inline function scaled8(x: usize, inverse: v128, round: v128): v128 {
+  return i32x4.sub(madd(v128.load(x), inverse, round), round);
+}
+
+/**
+ * Writes round(127·x / max|x|) of `n` values as int8 and returns their scale, max|x| / 127.
+ * 0 where every |x| is under 1e-30; NaN or infinite where an x is, so that all of them decode as NaN.
+ */
+export function encode8(x: usize, n: i32, codes: usize): f32 {
+  let largest = f32x4.splat(0);
+  let i = 0;
+  for (; i + 4 <= n; i += 4) largest = f32x4.max(largest, f32x4.abs(v128.load(x + (<usize>i << 2))));
+  largest = f32x4.max(largest, v128.shuffle<f32>(largest, largest, 2, 3, 0, 1));
+  let top = max<f32>(f32x4.extract_lane(largest, 0), f32x4.extract_lane(largest, 1));
+  for (; i < n; i++) top = max<f32>(top, abs<f32>(load<f32>(x + (<usize>i << 2))));
+  if (top < SMALLEST_STEP) top = 0;
+
+  const inverse: f32 = top == 0 ? 0 : 127 / top;
+  const inv = f32x4.splat(inverse);
+  const round = rounding();
+  for (i = 0; i + 16 <= n; i += 16) {
+    const low = i16x8.narrow_i32x4_s(scaled8(x, inv, round), scaled8(x + 16, inv, round));
+    const high = i16x8.narrow_i32x4_s(scaled8(x + 32, inv, round), scaled8(x + 48, inv, round));
+    v128.store(codes, i8x16.narrow_i16x8_s(low, high));
+    x += 64;
+    codes += 16;
+  }
+  for (; i < n; i++) {
+    store<i8>(codes, <i8>(reinterpret<i32>(load<f32>(x) * inverse + ROUND) - reinterpret<i32>(ROUND)));
+    x += 4;
+    codes += 1;
+  }
+  return top * <f32>(1.0 / 127.0);
+}
+
+/** The `n` values of one group8 group. */
+export function decode8(codes: usize, n: i32, scale: f32, out: usize): void {
+  const s = f32x4.splat(scale);
+  let i = 0;
+  for (; i + 16 <= n; i += 16) {
+    const block = v128.load(codes);
+    const low = i16x8.extend_low_i8x16_s(block);
+    const high = i16x8.extend_high_i8x16_s(block);
+    v128.store(out, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(low)), s));
+    v128.store(out, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(low)), s), 16);
+    v128.store(out, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(high)), s), 32);
+    v128.store(out, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(high)), s), 48);
+    codes += 16;
+    out += 64;
+  }
+  for (; i < n; i++) {
+    store<f32>(out, <f32>load<i8>(codes) * scale);
+    codes += 1;
+    out += 4;
+  }
+}

@@ -2,7 +2,7 @@
 import { AttentionArg, AttentionBackwardArg, Keep } from '../../assembly/abi/ops.ts';
 import { shapeOf, type Type, typeOf, u8 } from '../graph.ts';
 import { group8Bytes } from '../groups.ts';
-import { attentionScratch } from '../scratch.ts';
+import { attentionBackwardScratch, attentionScratch } from '../scratch.ts';
 import { float, type OpDef, same, shape, traffic, words } from './def.ts';
 
 type Three = [number, number, number];
@@ -39,7 +39,7 @@ export const attention: Record<string, OpDef> = {
         if (g.needs(x)) g.add(x, dq[i]!);
       });
     },
-    scratch: (inputs, a) => attentionScratch(shape(inputs, 0)[1]!, shape(inputs, 0)[2]! / a.heads!),
+    scratch: (inputs) => attentionScratch(shape(inputs, 0)[1]!),
     lower: (n, at, graph) => {
       const [b, t, c] = shapeOf(graph, n.inputs[0]!) as Three;
       const coded = n.outputs.length > 1;
@@ -67,7 +67,7 @@ export const attention: Record<string, OpDef> = {
   /** inputs do, q, k, v (f32 or int8 groups); outputs dq, dk, dv. */
   AttentionBackward: {
     infer: (inputs): Type[] => Array.from({ length: 3 }, () => ({ dtype: 'f32' as const, shape: shape(inputs, 0) })),
-    scratch: (inputs, a) => attentionScratch(shape(inputs, 0)[1]!, shape(inputs, 0)[2]! / a.heads!),
+    scratch: (inputs, a) => attentionBackwardScratch(shape(inputs, 0)[1]!, shape(inputs, 0)[2]! / a.heads!, a.keep!),
     lower: (n, at, graph) => {
       const [b, t, c] = typeOf(graph, n.inputs[0]!).shape as Three;
       return words({

@@ -29,3 +29,16 @@ export function decodeGroup4(bytes: Uint8Array, rows: number, c: number): Group4
     }
   return out;
 }
+
+/** A group8 tensor of `rows` rows of `c` channels in `heads` groups each. */
+export function decodeGroup8(bytes: Uint8Array, rows: number, c: number, heads: number): { values: Float64Array; scale: Float64Array } {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const scales = Math.ceil((rows * c) / 16) * 16;
+  const out = { values: new Float64Array(rows * c), scale: new Float64Array(rows * c) };
+  for (let i = 0; i < rows * c; i++) {
+    const group = Math.floor(i / c) * heads + Math.floor(((i % c) * heads) / c);
+    out.scale[i] = view.getFloat32(scales + group * 4, true);
+    out.values[i] = Math.fround(view.getInt8(i) * out.scale[i]!);
+  }
+  return out;
+}
