@@ -1,5 +1,5 @@
 /** Appends the backward nodes: one pass over the forward nodes in reverse, each operator writing its own derivative. */
-import { ABSENT, type Attributes, addValue, type Graph, valueOf } from './graph.ts';
+import { ABSENT, type Attributes, addValue, type Graph, valueAt } from './graph.ts';
 import type { Gradients } from './ops/def.ts';
 import { definition, emit } from './ops/index.ts';
 
@@ -24,13 +24,13 @@ export function addBackward(graph: Graph, logits: number, dlogits: number, needs
     set: (value, next) => gradient.set(value, next),
     add(value, next) {
       const before = gradient.get(value);
-      const sum = before === undefined ? next : append('Add', `${valueOf(graph, value).name}.grad`, [before, next], { scale: 1 })[0]!;
+      const sum = before === undefined ? next : append('Add', `${valueAt(graph, value).name}.grad`, [before, next], { scale: 1 })[0]!;
       gradient.set(value, sum);
     },
     accumulator(param) {
       let id = accumulators.get(param);
       if (id === undefined) {
-        const { name, type } = valueOf(graph, param);
+        const { name, type } = valueAt(graph, param);
         id = addValue(graph, `${name}.grad`, type, 'grad');
         accumulators.set(param, id);
       }

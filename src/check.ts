@@ -1,5 +1,5 @@
 /** An executable description of a well-formed graph: run between compilation and planning. */
-import { ABSENT, type Graph, nodesOf, PHASES, valueOf } from './graph.ts';
+import { ABSENT, type Graph, nodesOf, PHASES, valueAt } from './graph.ts';
 
 /** Throws on the first violation; a violation is a fault of ours, never of the input. */
 export function checkGraph(graph: Graph): void {
@@ -12,19 +12,19 @@ export function checkGraph(graph: Graph): void {
       if (node.phase !== phase) fault(`${node.name} stands in ${phase} but says ${node.phase}`);
       for (const id of [...node.inputs, ...node.updates]) {
         if (id === ABSENT) continue;
-        const value = valueOf(graph, id);
+        const value = valueAt(graph, id);
         if (value.role === 'temp' && value.source === undefined && written.get(id) !== phase)
           fault(`${node.name} (${phase}) reads ${value.name}, which no earlier node of the phase writes`);
       }
       for (const id of node.outputs) {
-        const value = valueOf(graph, id);
+        const value = valueAt(graph, id);
         if (value.role !== 'temp' && value.role !== 'batch') fault(`${node.name} writes ${value.name}, a ${value.role}`);
         if (written.has(id)) fault(`${value.name} is written twice`);
         written.set(id, phase);
       }
       for (const id of node.updates)
-        if (id !== ABSENT && valueOf(graph, id).role === 'temp' && phase !== 'init')
-          fault(`${node.name} updates the temporary ${valueOf(graph, id).name}`);
+        if (id !== ABSENT && valueAt(graph, id).role === 'temp' && phase !== 'init')
+          fault(`${node.name} updates the temporary ${valueAt(graph, id).name}`);
     }
   }
   const trained = new Set(graph.phases.update.flatMap((n) => n.updates));

@@ -43,6 +43,8 @@ export interface Value {
   role: Role;
   bytes: number;
   source?: Source;
+  /** How the elements lie in the checkpoint's tensor, whether they come from there or not: an adapter is written that way. */
+  layout?: Pick<Source, 'shape' | 'dims' | 'strides'>;
   kind?: Kind;
   /** Contents of a `table` value. */
   data?: Uint8Array;
@@ -103,13 +105,13 @@ export function addValue(graph: Graph, name: string, type: Type, role: Role, mor
   return id;
 }
 
-export const valueOf = (graph: Graph, id: number): Value => {
+export const valueAt = (graph: Graph, id: number): Value => {
   const value = graph.values[id];
   if (value === undefined) throw new RangeError(`graph: no value ${id}`);
   return value;
 };
-export const typeOf = (graph: Graph, id: number): Type => valueOf(graph, id).type;
-export const shapeOf = (graph: Graph, id: number): readonly number[] => valueOf(graph, id).type.shape;
+export const typeOf = (graph: Graph, id: number): Type => valueAt(graph, id).type;
+export const shapeOf = (graph: Graph, id: number): readonly number[] => valueAt(graph, id).type.shape;
 /** Size of the last axis: channels. */
 export const lastDim = (graph: Graph, id: number): number => shapeOf(graph, id).at(-1) as number;
 /** Product of all axes but the last: rows. */

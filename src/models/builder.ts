@@ -1,0 +1,293 @@
+/**
+ * Layers as a model file wants to write them: each appends its nodes and declares its weights under the checkpoint's own names.
+ * The same model function is run once for the train phase and once for eval; weights are shared by name.
+ */
+import { Kind } from '../../assembly/abi/ops.ts';
+import {
+  ABSENT,
+  addValue,
+  f32,
+  type Graph,
+  lastDim,
+  numel,
+  type Phase,
+  type Role,
+  type Source,
+  shapeOf,
+  type Kind as WeightKind,
+} from '../graph.ts';
+import type { Method } from '../modules/method.ts';
+import { emit } from '../ops/index.ts';
+
+/** A part of a fused tensor: rows [start, start + its own rows) of `of` rows. */
+export interface Rows {
+  start: number;
+  of: number;
+}
+
+export interface LayerOptions {
+  /** Does the checkpoint have a bias here? */
+  bias?: boolean;
+  rows?: Rows;
+  /** A bias whose gradient is identically zero (attention keys). */
+  biasNeverLearns?: boolean;
+}
+
+/** A convolution's names: its own, and its batch norm's (absent where it was folded before: then the convolution has a bias). */
+export interface ConvNames {
+  conv: string;
+  norm?: string;
+  eps: number;
+}
+
+export interface Window {
+  kernel: number;
+  stride: number;
+  /** TensorFlow's SAME: the odd row of padding comes last. False: (kernel-1)/2 on every side. */
+  tfPadding: boolean;
+}
+
+export interface Builder {
+  graph: Graph;
+  phase: Phase;
+  method: Method;
+  /** Where the classifier comes from: the checkpoint, or new and zero. */
+  head: 'file' | 'new';
+  weights: Map<string, number>;
+}
+
+export function createBuilder(graph: Graph, method: Method, head: 'file' | 'new'): Builder {
+  return { graph, phase: 'train', method, head, weights: new Map() };
+}
+
+interface Weight {
+  name: string;
+  /** Shape in the arena. */
+  shape: readonly number[];
+  kind: WeightKind;
+  role?: Role;
+  /** Absent: starts at zero. */
+  source?: Source;
+  /** How the arena's elements lie in the checkpoint's tensor, for writing it back. */
+  layout?: Pick<Source, 'shape' | 'dims' | 'strides'>;
+}
+
+const flat = (shape: readonly number[]): Pick<Source, 'dims' | 'strides'> => ({ dims: [1, 1, numel(shape)], strides: [0, 0, 1] });
+
+/** A tensor taken from the checkpoint as it is. */
+const whole = (tensor: string, shape: readonly number[]): Source => ({ tensor, shape, start: 0, ...flat(shape) });
+
+/** Declares a weight once; later calls with the same name return the same value. */
+function weight(b: Builder, { name, shape, kind, role, source, layout }: Weight): number {
+  const known = b.weights.get(name);
+  if (known !== undefined) return known;
+  const id = addValue(b.graph, name, f32(...shape), role ?? (b.method.learns(kind) ? 'param' : 'frozen'), {
+    kind,
+    ...(source ? { source } : {}),
+    layout: layout ?? source ?? { shape, ...flat(shape) },
+  });
+  b.weights.set(name, id);
+  return id;
+}
+
+const append = (b: Builder, op: string, name: string, inputs: number[], attributes = {}): number =>
+  emit(b.graph, op, b.phase === 'eval' ? `eval.${name}` : name, inputs, attributes, { phase: b.phase }).outputs[0]!;
+
+/** A bias of `n` elements, from the checkpoint if it has one; else zero if the method adds biases, else absent. */
+function biasOf(b: Builder, name: string, n: number, { bias = true, rows, biasNeverLearns }: LayerOptions): number {
+  if (!bias && (!b.method.addsBiases || biasNeverLearns)) return ABSENT;
+  const suffix = rows ? `[${rows.start}:${rows.start + n}]` : '';
+  return weight(b, {
+    name: `${name}.bias${suffix}`,
+    shape: [n],
+    kind: 'bias',
+    ...(biasNeverLearns ? { role: 'frozen' as const } : {}),
+    ...(bias ? { source: { ...whole(`${name}.bias`, [rows?.of ?? n]), start: rows?.start ?? 0, ...flat([n]) } } : {}),
+  });
+}
+
+/** y[…,n] = x[…,K]·Wᵀ + b. `rows` takes a slice of a fused tensor. */
+export function linear(b: Builder, x: number, name: string, n: number, options: LayerOptions = {}): number {
+  const k = lastDim(b.graph, x);
+  const { rows } = options;
+  const suffix = rows ? `[${rows.start}:${rows.start + n}]` : '';
+  const w = weight(b, {
+    name: `${name}.weight${suffix}`,
+    shape: [n, k],
+    kind: 'weight',
+    source: { ...whole(`${name}.weight`, [rows?.of ?? n, k]), start: (rows?.start ?? 0) * k, ...flat([n, k]) },
+  });
+  return append(b, 'Linear', `${name}${suffix}`, [x, w, biasOf(b, name, n, options)]);
+}
+
+/** The classifier: always learnable. */
+export function classifier(b: Builder, x: number, name: string, classes: number): number {
+  const k = lastDim(b.graph, x);
+  const fromFile = b.head === 'file';
+  const tensor = (suffix: string, shape: number[], kind: WeightKind): number =>
+    weight(b, {
+      name: `${name}.${suffix}`,
+      shape,
+      kind,
+      role: 'param',
+      ...(fromFile ? { source: whole(`${name}.${suffix}`, shape) } : {}),
+    });
+  return append(b, 'Linear', name, [x, tensor('weight', [classes, k], 'weight'), tensor('bias', [classes], 'bias')]);
+}
+
+export function layerNorm(b: Builder, x: number, name: string, eps: number): number {
+  const c = lastDim(b.graph, x);
+  const gamma = weight(b, { name: `${name}.weight`, shape: [c], kind: 'scale', source: whole(`${name}.weight`, [c]) });
+  const beta = weight(b, { name: `${name}.bias`, shape: [c], kind: 'bias', source: whole(`${name}.bias`, [c]) });
+  return append(b, 'LayerNorm', name, [x, gamma, beta], { eps });
+}
+
+export function activation(b: Builder, x: number, name: string, kind: Kind): number {
+  return append(b, 'Activation', name, [x, ABSENT], { kind });
+}
+
+export function add(b: Builder, x: number, y: number, name: string, scale = 1): number {
+  return append(b, 'Add', name, [x, y], { scale });
+}
+
+export function attention(b: Builder, q: number, k: number, v: number, name: string, heads: number): number {
+  const d = lastDim(b.graph, q) / heads;
+  return append(b, 'Attention', name, [q, k, v], { heads, scale: 1 / Math.sqrt(d) });
+}
+
+/** Mean over `count` positions from `first`; one position is taken as it is. */
+export function pool(b: Builder, x: number, name: string, first = 0, count?: number): number {
+  const positions = numel(shapeOf(b.graph, x).slice(1, -1));
+  return append(b, 'Pool', name, [x], { first, count: count ?? positions - first });
+}
+
+/** Folds a batch norm (or, without statistics, a layer scale) into a layer's weight and bias before the first step. */
+function fold(
+  b: Builder,
+  w: number,
+  bias: number,
+  c: number,
+  names: { gamma: string; beta?: string; mean?: string; variance?: string },
+  eps: number,
+  depthwise: number,
+): void {
+  if (b.weights.has(names.gamma)) return;
+  const load = (name: string | undefined): number =>
+    name === undefined ? ABSENT : weight(b, { name, shape: [c], kind: 'scale', role: 'temp', source: whole(name, [c]) });
+  const inputs = [names.gamma, names.beta, names.mean, names.variance].map(load);
+  emit(b.graph, 'FoldBatchNorm', `${names.gamma}.fold`, inputs, { eps, depthwise }, { phase: 'init', updates: [w, bias] });
+}
+
+/** Output size and first padding along one axis. */
+export function span(size: number, { kernel, stride, tfPadding }: Window): { out: number; before: number } {
+  if (!tfPadding) {
+    const before = (kernel - 1) >> 1;
+    return { out: Math.floor((size + 2 * before - kernel) / stride) + 1, before };
+  }
+  const total = Math.max(size % stride === 0 ? kernel - stride : kernel - (size % stride), 0);
+  return { out: Math.ceil(size / stride), before: total >> 1 };
+}
+
+/** Convolution (dense, 1×1 or depthwise) with its batch norm folded in; NHWC. */
+export function conv(b: Builder, x: number, { conv: name, norm, eps }: ConvNames, o: number, window: Window, depthwise = false): number {
+  const [, h, wd, c] = shapeOf(b.graph, x) as [number, number, number, number];
+  const { kernel: r, stride } = window;
+  const file = [o, depthwise ? 1 : c, r, r];
+  const area = r * r;
+  // The checkpoint's [O,I,R,S] becomes [O,R,S,I], a depthwise [C,1,R,S] becomes [R,S,C].
+  const layout: Pick<Source, 'shape' | 'dims' | 'strides'> = depthwise
+    ? { shape: file, dims: [1, o, area], strides: [0, 1, o] }
+    : { shape: file, dims: [o, c, area], strides: [area * c, 1, c] };
+  const pointwise = r === 1 && stride === 1 && !depthwise;
+  const w = weight(b, {
+    name: `${name}.weight`,
+    shape: pointwise ? [o, c] : depthwise ? [r, r, c] : [o, r, r, c],
+    kind: 'weight',
+    source: { tensor: `${name}.weight`, start: 0, ...layout },
+  });
+  const bias = weight(b, { name: `${name}.bias`, shape: [o], kind: 'bias', ...(norm ? {} : { source: whole(`${name}.bias`, [o]) }) });
+  if (norm) {
+    const names = { gamma: `${norm}.weight`, beta: `${norm}.bias`, mean: `${norm}.running_mean`, variance: `${norm}.running_var` };
+    fold(b, w, bias, o, names, eps, depthwise ? 1 : 0);
+  }
+  if (pointwise) return append(b, 'Linear', name, [x, w, bias]);
+  const [vertical, horizontal] = [span(h, window), span(wd, window)];
+  const attributes = { r, s: r, stride, top: vertical.before, left: horizontal.before, oh: vertical.out, ow: horizontal.out };
+  return append(b, depthwise ? 'Depthwise' : 'Conv', name, [x, w, bias], attributes);
+}
+
+/** Folds a layer scale (deit3) into the linear layer whose output it scales. */
+export function layerScale(b: Builder, linearName: string, gamma: string): void {
+  const w = b.weights.get(`${linearName}.weight`)!;
+  fold(b, w, b.weights.get(`${linearName}.bias`)!, shapeOf(b.graph, w)[0]!, { gamma }, 0, 0);
+}
+
+/** Cuts pictures into patches and projects each: a convolution whose stride is its kernel. */
+export function patches(b: Builder, x: number, name: string, c: number, [ph, pw]: readonly [number, number]): number {
+  const [, h, w, channels] = shapeOf(b.graph, x) as [number, number, number, number];
+  const file = [c, channels, ph, pw];
+  const area = ph * pw;
+  const filter = weight(b, {
+    name: `${name}.weight`,
+    shape: [c, ph, pw, channels],
+    kind: 'weight',
+    source: { tensor: `${name}.weight`, shape: file, start: 0, dims: [c, channels, area], strides: [area * channels, 1, channels] },
+  });
+  const bias = biasOf(b, name, c, {});
+  const attributes = { r: ph, s: pw, stride: ph, top: 0, left: 0, oh: Math.floor(h / ph), ow: Math.floor(w / pw) };
+  return append(b, 'Conv', name, [x, filter, bias], attributes);
+}
+
+export interface Positions {
+  name: string;
+  /** Rows before the grid, in the checkpoint. */
+  prefix: number;
+  /** Grid of the checkpoint, and of the picture at hand. */
+  from: readonly [number, number];
+  to: readonly [number, number];
+  antialias: boolean;
+}
+
+/** Class and distillation tokens in front, position embeddings (resampled to the picture's grid) on top. */
+export function embed(b: Builder, x: number, cls: string | undefined, dist: string | undefined, p: Positions): number {
+  const c = lastDim(b.graph, x);
+  const token = (name: string | undefined): number =>
+    name === undefined ? ABSENT : weight(b, { name, shape: [c], kind: 'embedding', source: whole(name, [1, 1, c]) });
+  const fileRows = p.prefix + p.from[0] * p.from[1];
+  const rows = p.prefix + p.to[0] * p.to[1];
+  const resized = p.from[0] !== p.to[0] || p.from[1] !== p.to[1];
+  const known = b.weights.get(p.name);
+  const pos =
+    known ??
+    weight(b, {
+      name: p.name,
+      shape: [rows, c],
+      kind: 'embedding',
+      ...(resized ? { layout: { shape: [1, rows, c], ...flat([rows, c]) } } : { source: whole(p.name, [1, fileRows, c]) }),
+    });
+  if (resized && known === undefined) {
+    const raw = weight(b, {
+      name: `${p.name}:file`,
+      shape: [fileRows, c],
+      kind: 'embedding',
+      role: 'temp',
+      source: whole(p.name, [1, fileRows, c]),
+    });
+    const a = { prefix: p.prefix, h0: p.from[0], w0: p.from[1], h: p.to[0], w: p.to[1], antialias: p.antialias ? 1 : 0 };
+    emit(b.graph, 'ResizePositions', `${p.name}.resize`, [raw], a, { phase: 'init', updates: [pos] });
+  }
+  return append(b, 'Embed', 'embeddings', [x, token(cls), token(dist), pos]);
+}
+
+/** The activation functions that checkpoints name. */
+export const ACTIVATIONS: Readonly<Record<string, Kind>> = {
+  gelu: Kind.Gelu,
+  gelu_new: Kind.GeluTanh,
+  gelu_pytorch_tanh: Kind.GeluTanh,
+  relu: Kind.Relu,
+  relu6: Kind.Relu6,
+  silu: Kind.Silu,
+  swish: Kind.Silu,
+  hard_swish: Kind.HardSwish,
+  hardswish: Kind.HardSwish,
+};

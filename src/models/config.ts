@@ -1,0 +1,54 @@
+/** Typed reading of a configuration: every key with its default, every wrong type one sentence. */
+import { InputError, shownValue } from '../error.ts';
+
+export interface Config {
+  where: string;
+  values: Record<string, unknown>;
+}
+
+const fault = (c: Config, key: string, expected: string): never => {
+  throw new InputError({
+    where: c.where,
+    what: c.values[key] === undefined ? `key "${key}" is missing` : `key "${key}" has a wrong value`,
+    ...(c.values[key] === undefined ? {} : { got: shownValue(c.values[key]) }),
+    expected,
+  });
+};
+
+/** A whole number of at least `least`. Without a default the key must be there. */
+export function integer(c: Config, key: string, preset?: number, least = 1): number {
+  const value = c.values[key] ?? preset;
+  return Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= 1 << 24
+    ? (value as number)
+    : fault(c, key, `a whole number of at least ${least}`);
+}
+
+export function real(c: Config, key: string, preset: number): number {
+  const value = c.values[key] ?? preset;
+  return typeof value === 'number' && Number.isFinite(value) ? value : fault(c, key, 'a number');
+}
+
+export function flag(c: Config, key: string, preset: boolean): boolean {
+  const value = c.values[key] ?? preset;
+  return typeof value === 'boolean' ? value : fault(c, key, 'true or false');
+}
+
+export function text(c: Config, key: string, preset?: string): string {
+  const value = c.values[key] ?? preset;
+  return typeof value === 'string' ? value : fault(c, key, 'a text');
+}
+
+/** A number, or a pair [height, width]. */
+export function pair(c: Config, key: string, preset?: number): [number, number] {
+  const value = c.values[key] ?? preset;
+  const list = Array.isArray(value) ? value : [value, value];
+  const ok = list.length === 2 && list.every((n) => Number.isSafeInteger(n) && n > 0 && n <= 16384);
+  return ok ? (list as [number, number]) : fault(c, key, 'a positive number or a pair of them');
+}
+
+/** A nested object; empty where the key is absent. */
+export function section(c: Config, key: string): Config {
+  const value = c.values[key] ?? {};
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return fault(c, key, 'an object');
+  return { where: `${c.where}: ${key}`, values: value as Record<string, unknown> };
+}

@@ -1,0 +1,79 @@
+/** From a model folder's config.json to a model that can be built. */
+import { join } from 'node:path';
+import { InputError } from '../error.ts';
+import { readJson } from '../files.ts';
+import type { Builder } from './builder.ts';
+import type { Config } from './config.ts';
+import { hfMobileNet, hfVit } from './huggingface.ts';
+import { type MobileNet, mobileNet } from './mobilenet.ts';
+import { isTimmMobileNet, isTimmVit, timmMobileNet, timmVit } from './timm.ts';
+import { type Vit, vit } from './vit.ts';
+
+export interface Model {
+  /** The name that the configuration gives: model_type or architecture. */
+  type: string;
+  spec: Vit | MobileNet;
+  /** Height and width that the network is built for. */
+  image: readonly [number, number];
+  /** Labels of the checkpoint's own head, by row; undefined where it has none. */
+  labels: string[] | undefined;
+}
+
+const SUPPORTED = 'model_type vit, deit, mobilenet_v2, or a timm architecture vit_*, deit_*, deit3_*, mobilenetv2_*';
+
+export function readModel(folder: string, imageSize?: readonly [number, number]): Model {
+  const where = join(folder, 'config.json');
+  return parseModel({ where, values: readJson(where) }, imageSize);
+}
+
+export function parseModel(c: Config, imageSize?: readonly [number, number]): Model {
+  const type = c.values.model_type;
+  const architecture = c.values.architecture;
+  let spec: Vit | MobileNet;
+  if (type === 'vit' || type === 'deit') spec = hfVit(c, imageSize);
+  else if (type === 'mobilenet_v2') spec = hfMobileNet(c, imageSize);
+  else if (typeof architecture === 'string' && isTimmVit(architecture)) spec = timmVit(architecture, c, imageSize);
+  else if (typeof architecture === 'string' && isTimmMobileNet(architecture)) spec = timmMobileNet(architecture, c, imageSize);
+  else {
+    const got = typeof type === 'string' ? type : typeof architecture === 'string' ? architecture : 'neither model_type nor architecture';
+    throw new InputError({ where: c.where, what: 'unsupported model', got, expected: SUPPORTED });
+  }
+  checkGeometry(c.where, spec);
+  return { type: String(type ?? architecture), spec, image: spec.image, labels: labelsOf(c) };
+}
+
+/** Sizes that do not fit each other are refused here, with the configuration's name on them. */
+function checkGeometry(where: string, spec: Vit | MobileNet): void {
+  const fault = (what: string, got: string, expected: string): never => {
+    throw new InputError({ where, what, got, expected });
+  };
+  const [h, w] = spec.image;
+  if (spec.family === 'mobilenet_v2') {
+    if (h < 32 || w < 32) fault('image size is too small', `${h}x${w}`, 'at least 32x32');
+    return;
+  }
+  if (spec.dim % spec.heads !== 0) fault('hidden size does not divide into heads', `${spec.dim} / ${spec.heads}`, 'a whole number');
+  if (spec.patch[0] !== spec.patch[1]) fault('patches are not square', spec.patch.join('x'), 'equal height and width');
+  for (const [a, b] of [spec.image, spec.pretrainedImage]) {
+    if (a % spec.patch[0] !== 0 || b % spec.patch[1] !== 0)
+      fault('image size is not a multiple of the patch size', `${a}x${b}`, `multiples of ${spec.patch[0]}`);
+  }
+}
+
+function labelsOf(c: Config): string[] | undefined {
+  const id2label = c.values.id2label;
+  if (typeof id2label === 'object' && id2label !== null && !Array.isArray(id2label)) {
+    const rows = Object.entries(id2label as Record<string, unknown>);
+    const labels = rows.map((_, i) => (id2label as Record<string, unknown>)[String(i)]);
+    if (labels.every((l) => typeof l === 'string')) return labels as string[];
+  }
+  const names = c.values.label_names;
+  if (Array.isArray(names) && names.every((n) => typeof n === 'string')) return names;
+  const n = c.values.num_labels ?? c.values.num_classes;
+  return Number.isSafeInteger(n) && (n as number) > 0 ? Array.from({ length: n as number }, (_, i) => `LABEL_${i}`) : undefined;
+}
+
+/** Appends the network's forward nodes; `x` is the normalised picture [B,H,W,3]. Returns the logits. */
+export function buildModel(b: Builder, x: number, spec: Vit | MobileNet, classes: number): number {
+  return spec.family === 'vit' ? vit(b, x, spec, classes) : mobileNet(b, x, spec, classes);
+}

@@ -1,0 +1,176 @@
+/** timm configurations (`architecture`, `pretrained_cfg`, `model_args`) and tensor names. */
+import { Kind } from '../../assembly/abi/ops.ts';
+import { InputError } from '../error.ts';
+import { type Config, flag, integer, pair, real, section, text } from './config.ts';
+import { divisible } from './huggingface.ts';
+import type { ConvBlock, ConvLayer, MobileNet } from './mobilenet.ts';
+import type { Vit } from './vit.ts';
+
+/** Dimension, depth, heads by the size in the architecture's name. */
+const SIZES: Readonly<Record<string, readonly [number, number, number]>> = {
+  tiny: [192, 12, 3],
+  small: [384, 12, 6],
+  medium: [512, 12, 8],
+  base: [768, 12, 12],
+  large: [1024, 24, 16],
+  huge: [1280, 32, 16],
+};
+
+const VIT = /^(vit|deit|deit3)_(tiny|small|medium|base|large|huge)_(distilled_)?patch(\d+)_(?:clip_)?(\d+)/;
+
+export const isTimmVit = (architecture: string): boolean =>
+  VIT.test(architecture) && !/clip|gap|rope|reg\d|siglip|rmlp|dino/.test(architecture);
+
+export function timmVit(architecture: string, c: Config, imageSize: readonly [number, number] | undefined): Vit {
+  const [, kind, size, distilled, patchText, imageText] = VIT.exec(architecture) as unknown as [
+    string,
+    string,
+    string,
+    string?,
+    string?,
+    string?,
+  ];
+  const [dimPreset, depthPreset, headsPreset] = SIZES[size!]!;
+  const args = section(c, 'model_args');
+  if (integer(args, 'in_chans', 3) !== 3)
+    throw new InputError({
+      where: args.where,
+      what: 'unsupported in_chans',
+      got: integer(args, 'in_chans', 3),
+      expected: '3 (RGB pictures)',
+    });
+  const pretrainedImage = pair(args, 'img_size', inputSize(c)?.[0] ?? Number(imageText));
+  const dim = integer(args, 'embed_dim', dimPreset);
+  const poolName = text(args, 'global_pool', text(c, 'global_pool', 'token') || 'token');
+  if (poolName !== 'token' && poolName !== 'avg')
+    throw new InputError({ where: c.where, what: 'unsupported global_pool', got: poolName, expected: 'token or avg' });
+  const mean = poolName === 'avg';
+  const hasCls = flag(args, 'class_token', true);
+  const fcNorm = args.values.fc_norm === null || args.values.fc_norm === undefined ? mean : flag(args, 'fc_norm', mean);
+  const deit3 = kind === 'deit3';
+  const scaled = deit3 || typeof args.values.init_values === 'number';
+  return {
+    family: 'vit',
+    image: imageSize ?? pretrainedImage,
+    pretrainedImage,
+    patch: pair(args, 'patch_size', Number(patchText)),
+    dim,
+    depth: integer(args, 'depth', depthPreset),
+    heads: integer(args, 'num_heads', headsPreset),
+    mlp: Math.floor(dim * real(args, 'mlp_ratio', 4)),
+    eps: 1e-6,
+    activation: Kind.Gelu,
+    qkvBias: flag(args, 'qkv_bias', true),
+    positionsCoverTokens: !flag(args, 'no_embed_class', deit3),
+    antialias: true,
+    pool: mean ? 'mean' : 'token',
+    normFirst: !fcNorm,
+    names: {
+      ...(hasCls ? { cls: 'cls_token' } : {}),
+      ...(distilled ? { dist: 'dist_token' } : {}),
+      positions: 'pos_embed',
+      patches: 'patch_embed.proj',
+      block(i) {
+        const l = `blocks.${i}`;
+        return {
+          norm1: `${l}.norm1`,
+          norm2: `${l}.norm2`,
+          qkv: `${l}.attn.qkv`,
+          out: `${l}.attn.proj`,
+          fc1: `${l}.mlp.fc1`,
+          fc2: `${l}.mlp.fc2`,
+          ...(scaled ? { scale: [`${l}.ls1.gamma`, `${l}.ls2.gamma`] as [string, string] } : {}),
+        };
+      },
+      norm: fcNorm ? 'fc_norm' : 'norm',
+      heads: distilled && !mean ? ['head', 'head_dist'] : ['head'],
+    },
+  };
+}
+
+/** [height, width] of `pretrained_cfg.input_size` ([3, h, w]), where it is given. */
+export function inputSize(c: Config): [number, number] | undefined {
+  const list = section(c, 'pretrained_cfg').values.input_size ?? c.values.input_size;
+  return Array.isArray(list) && list.length === 3 && list.every((n) => Number.isSafeInteger(n) && n > 0) ? [list[1], list[2]] : undefined;
+}
+
+const MOBILENET = /^mobilenetv2_(\d{3})(d?)$/;
+export const isTimmMobileNet = (architecture: string): boolean => MOBILENET.test(architecture);
+
+/** [repeats, channels, stride, expansion] by stage. */
+const STAGES = [
+  [1, 16, 1, 1],
+  [2, 24, 2, 6],
+  [3, 32, 2, 6],
+  [4, 64, 2, 6],
+  [3, 96, 1, 6],
+  [3, 160, 2, 6],
+  [1, 320, 1, 6],
+] as const;
+/** Depth multipliers of the widened and deepened variants. */
+const DEPTH: Readonly<Record<string, number>> = { '110d': 1.2, '120d': 1.4 };
+
+export function timmMobileNet(architecture: string, c: Config, imageSize: readonly [number, number] | undefined): MobileNet {
+  const [, digits, deep] = MOBILENET.exec(architecture) as unknown as [string, string, string];
+  const args = section(c, 'model_args');
+  const multiplier = Number(digits) / 100;
+  const channels = (n: number): number => divisible(n * multiplier, 8, 8);
+  const fixed = deep === 'd';
+  const depth = DEPTH[`${digits}${deep}`] ?? 1;
+  const eps = real(args, 'bn_eps', 1e-5);
+  const layer = (
+    conv: string,
+    norm: string,
+    out: number,
+    kernel: number,
+    stride: number,
+    activated: boolean,
+    kind: ConvLayer['kind'] = 'dense',
+  ): ConvLayer => ({
+    names: { conv, norm, eps },
+    kind,
+    out,
+    kernel,
+    stride,
+    activated,
+  });
+  const blocks: ConvBlock[] = [
+    { name: 'stem', layers: [layer('conv_stem', 'bn1', fixed ? 32 : channels(32), 3, 2, true)], residual: false },
+  ];
+  let before = fixed ? 32 : channels(32);
+  STAGES.forEach(([repeats, c0, firstStride, expansion], s) => {
+    const out = channels(c0);
+    const n = s === 0 || s === STAGES.length - 1 ? repeats : Math.ceil(repeats * depth);
+    for (let r = 0; r < n; r++) {
+      const name = `blocks.${s}.${r}`;
+      const stride = r === 0 ? firstStride : 1;
+      const residual = stride === 1 && before === out;
+      const layers =
+        expansion === 1
+          ? [
+              layer(`${name}.conv_dw`, `${name}.bn1`, 0, 3, stride, true, 'depthwise'),
+              layer(`${name}.conv_pw`, `${name}.bn2`, out, 1, 1, false),
+            ]
+          : [
+              layer(`${name}.conv_pw`, `${name}.bn1`, divisible(before * expansion, 8, 8), 1, 1, true),
+              layer(`${name}.conv_dw`, `${name}.bn2`, 0, 3, stride, true, 'depthwise'),
+              layer(`${name}.conv_pwl`, `${name}.bn3`, out, 1, 1, false),
+            ];
+      blocks.push({ name, layers, residual });
+      before = out;
+    }
+  });
+  blocks.push({
+    name: 'head',
+    layers: [layer('conv_head', 'bn2', fixed ? 1280 : Math.max(1280, channels(1280)), 1, 1, true)],
+    residual: false,
+  });
+  return {
+    family: 'mobilenet_v2',
+    image: imageSize ?? inputSize(c) ?? [224, 224],
+    tfPadding: false,
+    activation: Kind.Relu6,
+    blocks,
+    head: 'classifier',
+  };
+}
