@@ -58,18 +58,17 @@ export class Interrupted extends Error {
   exitCode = 130;
 }
 
-/** A name from a file as it may stand in a sentence: on one line, not longer than a line. */
-export function shown(name: string): string {
-  return cut(JSON.stringify(name).slice(1, -1));
+/** Text from a file as it may stand in a sentence: on one line, no longer than a line, nothing that a terminal would obey. */
+export function shown(text: string): string {
+  const plain = text
+    .slice(0, 101)
+    .replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, (c) => (c === '\n' ? '\\n' : `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`));
+  return plain.length <= 100 ? plain : `${plain.slice(0, 97)}...`;
 }
 
 /** The same for any value of a JSON file. */
 export function shownValue(value: unknown): string {
-  return value === undefined ? 'nothing' : cut(JSON.stringify(value));
-}
-
-function cut(text: string): string {
-  return text.length <= 100 ? text : `${text.slice(0, 97)}...`;
+  return value === undefined ? 'nothing' : shown(JSON.stringify(value));
 }
 
 /** Up to three of `names` that a person who typed `name` may have meant, best first. */

@@ -2,6 +2,7 @@
  * Files on a board whose power may go at any moment: a file appears whole under its name or not at all, and every byte
  * written is counted, because SD cards wear.
  */
+import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   existsSync,
@@ -9,6 +10,7 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   readSync,
   renameSync,
@@ -17,7 +19,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { InputError } from './error.ts';
+import { InputError, shown } from './error.ts';
 
 /** Something that is read by ranges. `readAt` fills the whole target or throws. */
 export interface ByteSource {
@@ -30,7 +32,8 @@ export interface ByteSource {
 export type Write = (bytes: Uint8Array) => void;
 
 let written = 0;
-let sequence = 0;
+/** Temporary files that this process is writing. */
+const temporaries = new Set<string>();
 
 /** Bytes that this process has handed to the file system so far. */
 export function bytesWritten(): number {
@@ -98,9 +101,10 @@ export function openFile(path: string): ByteSource {
  */
 export function writeAtomic(path: string, fill: (write: Write) => void): void {
   const folder = dirname(path);
-  const temporary = join(folder, `.${basename(path)}.${process.pid}-${sequence++}.tmp`);
+  const temporary = join(folder, `.${basename(path)}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`);
   const fd = guarded(path, 'cannot be written', () => openSync(temporary, 'wx'));
   let open = true;
+  temporaries.add(basename(temporary));
   try {
     fill((bytes) => {
       for (let done = 0; done < bytes.length; ) {
@@ -119,8 +123,28 @@ export function writeAtomic(path: string, fill: (write: Write) => void): void {
     if (open) closeSync(fd);
     rmSync(temporary, { force: true });
     throw error;
+  } finally {
+    temporaries.delete(basename(temporary));
   }
   syncFolder(folder);
+}
+
+/** Removes temporary files that a killed process or a power cut left in the folder. */
+export function removeLeftovers(folder: string): void {
+  for (const name of guarded(folder, 'cannot be read', () => readdirSync(folder))) {
+    const pid = /^\..*\.(\d+)-[0-9a-f]{8}\.tmp$/.exec(name)?.[1];
+    if (pid === undefined || temporaries.has(name) || (Number(pid) !== process.pid && isAlive(Number(pid)))) continue;
+    rmSync(join(folder, name), { force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }
 
 /** Makes the rename itself durable. Some file systems cannot sync a folder; the rename is then as durable as they make it. */
@@ -176,10 +200,19 @@ export function parseJson(where: string, bytes: Uint8Array): Record<string, unkn
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (error) {
-    throw new InputError({ where, what: `is not valid JSON (${(error as Error).message})` });
+    throw new InputError({ where, what: `is not valid JSON (${shown((error as Error).message)})` });
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new InputError({ where, what: 'does not hold a JSON object' });
   }
   return value as Record<string, unknown>;
+}
+
+/** JSON text that depends on the value alone: keys sorted at every level. */
+export function stableJson(value: unknown, indent?: number): string {
+  const sorted = (_key: string, v: unknown) =>
+    typeof v === 'object' && v !== null && !Array.isArray(v)
+      ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : v;
+  return JSON.stringify(value, sorted, indent);
 }

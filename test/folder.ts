@@ -5,9 +5,14 @@ import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { InputError } from '../src/error.ts';
 
+const folders: string[] = [];
+process.on('exit', () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
 export function newFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 's2a-test-'));
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  folders.push(folder);
   return folder;
 }
 
