@@ -2,6 +2,7 @@
 import { cdf4, constants, erf4, exp4, sigmoid4, tanh4 } from './math';
 
 export { gemmNN, gemmNT, gemmTN } from './kernels/gemm';
+export { im2colDepthwise } from './bench/im2col';
 export * from './index';
 export { cosPi, exp64, log64 } from './math';
 

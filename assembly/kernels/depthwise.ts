@@ -90,6 +90,7 @@ function correlate(
   batch: i32, h: i32, width: i32, c: i32, oh: i32, ow: i32, r: i32, s: i32, stride: i32, top: i32, left: i32,
 ): void {
   const cell = <isize>c << 2;
+  const fast = r == 3 && s == 3 && stride <= 2 && c % 4 == 0;
   const rows = batch * oh;
   const until = last(rows);
   for (let row = first(rows); row < until; row++) {
@@ -98,15 +99,95 @@ function correlate(
     const r0 = max(0, -iy);
     const nr = max(0, min(r, h - iy) - r0);
     const line = x + <isize>((picture * h + iy + r0) * width) * cell;
+    const tap = w + <isize>(r0 * s) * wStep;
+    const out = y + <usize>(row * ow) * cell;
     for (let ox = 0; ox < ow; ox++) {
       const ix = ox * stride - left;
+      if (fast && ix >= 0 && ix + 2 + stride < width) {
+        // As many pairs of neighbours as see no column outside the picture.
+        const pairs = min((width - 3 - ix) / stride + 1, ow - ox) >> 1;
+        if (pairs > 0) {
+          const from = line + <isize>ix * cell;
+          if (stride == 1) pairs1(from, cell * width, tap, wStep, nr, b, out + <usize>ox * cell, cell, pairs);
+          else pairs2(from, cell * width, tap, wStep, nr, b, out + <usize>ox * cell, cell, pairs);
+          ox += 2 * pairs - 1;
+          continue;
+        }
+      }
       const s0 = max(0, -ix);
       const ns = max(0, min(s, width - ix) - s0);
-      pixel(
-        line + <isize>(ix + s0) * cell, cell * width, cell, w + <isize>(r0 * s + s0) * wStep, wStep * s, wStep,
-        nr, ns, b, y + <usize>(row * ow + ox) * cell, c,
-      );
+      pixel(line + <isize>(ix + s0) * cell, cell * width, cell, tap + <isize>s0 * wStep, wStep * s, wStep, nr, ns, b, out + <usize>ox * cell, c);
     }
+  }
+}
+
+/**
+ * 2·`pairs` neighbouring outputs of a filter of `nr` rows of 3 at stride 1, all channels (a multiple of 4; a cell is their bytes), no column outside:
+ * two outputs by four channels at a time share their weights and the two middle columns.
+ */
+function pairs1(x: usize, xRow: isize, w: usize, wStep: isize, nr: i32, b: usize, y: usize, cell: usize, pairs: i32): void {
+  const zero = f32x4.splat(0);
+  const cell2 = cell << 1;
+  const wRow = wStep * 3;
+  for (; pairs > 0; pairs--) {
+    for (let at: usize = 0; at < cell; at += 16) {
+      let sum0 = b != 0 ? v128.load(b + at) : zero;
+      let sum1 = sum0;
+      let xs = x + at;
+      let ws = w + at;
+      for (let i = 0; i < nr; i++) {
+        const w0 = v128.load(ws);
+        const w1 = v128.load(ws + wStep);
+        const w2 = v128.load(ws + 2 * wStep);
+        const x1 = v128.load(xs + cell);
+        const x2 = v128.load(xs + cell2);
+        sum0 = madd(v128.load(xs), w0, sum0);
+        sum1 = madd(x1, w0, sum1);
+        sum0 = madd(x1, w1, sum0);
+        sum1 = madd(x2, w1, sum1);
+        sum0 = madd(x2, w2, sum0);
+        sum1 = madd(v128.load(xs + cell2 + cell), w2, sum1);
+        xs += xRow;
+        ws += wRow;
+      }
+      v128.store(y + at, sum0);
+      v128.store(y + cell + at, sum1);
+    }
+    x += cell2;
+    y += cell2;
+  }
+}
+
+/** The same at stride 2: the two outputs share their weights and one column. */
+function pairs2(x: usize, xRow: isize, w: usize, wStep: isize, nr: i32, b: usize, y: usize, cell: usize, pairs: i32): void {
+  const zero = f32x4.splat(0);
+  const cell2 = cell << 1;
+  const wRow = wStep * 3;
+  for (; pairs > 0; pairs--) {
+    for (let at: usize = 0; at < cell; at += 16) {
+      let sum0 = b != 0 ? v128.load(b + at) : zero;
+      let sum1 = sum0;
+      let xs = x + at;
+      let ws = w + at;
+      for (let i = 0; i < nr; i++) {
+        const w0 = v128.load(ws);
+        const w1 = v128.load(ws + wStep);
+        const w2 = v128.load(ws + 2 * wStep);
+        const x2 = v128.load(xs + cell2);
+        sum0 = madd(v128.load(xs), w0, sum0);
+        sum1 = madd(x2, w0, sum1);
+        sum0 = madd(v128.load(xs + cell), w1, sum0);
+        sum1 = madd(v128.load(xs + cell2 + cell), w1, sum1);
+        sum0 = madd(x2, w2, sum0);
+        sum1 = madd(v128.load(xs + 2 * cell2), w2, sum1);
+        xs += xRow;
+        ws += wRow;
+      }
+      v128.store(y + at, sum0);
+      v128.store(y + cell + at, sum1);
+    }
+    x += 2 * cell2;
+    y += cell2;
   }
 }
 
