@@ -1,2 +1,402 @@
-export function activation(p: usize): void {}
-export function activationBackward(p: usize): void {}
+/**
+ * Activation: y = f(x), keeping nothing, x itself, one bit or a 4-bit code of f′(x) for backward; ActivationBackward: dx = f′·dy.
+ *
+ * Shapes: x, y, dy, dx f32 [N], any N. Aliasing: Y = X and DX = DY are fine (unless x is what is kept); nothing else overlaps.
+ * Threads share out blocks of 32 elements: no two touch one byte of KEPT, no sum is made, and every element goes through the same
+ * instructions wherever it stands, so neither N nor the number of threads changes a bit. y does not depend on KEEP.
+ * Moved per element: forward 8 bytes + the code, backward 8 bytes + the code (12 where x is kept).
+ *
+ * Each function is a class without fields, whose `this` is the address of the math constants: AssemblyScript's way to hand
+ * inlined code to a generic loop. Infinities give the limits, NaN goes through; in `mask` a NaN lies left of every kink.
+ */
+import { Codebook } from '../abi/codebook';
+import { ActivationArg, ActivationBackwardArg, Keep, Kind } from '../abi/ops';
+import { Status } from '../abi/status';
+import { address, int } from '../argument';
+import { cdf4, constants, exp4, madd, sigmoid4, tanh4 } from '../math';
+import { fail } from '../status';
+import { first, last } from '../team';
+
+@inline function splat(x: f32): v128 {
+  return f32x4.splat(x);
+}
+
+// Piecewise linear: value(x), mask(x) = which of the two slopes, pick(dy, mask) = slope·dy.
+
+@unmanaged class Relu {
+  @inline value(x: v128): v128 {
+    return f32x4.pmax(x, splat(0));
+  }
+  @inline mask(x: v128): v128 {
+    return f32x4.gt(x, splat(0));
+  }
+  @inline pick(dy: v128, mask: v128): v128 {
+    return v128.and(dy, mask);
+  }
+}
+
+@unmanaged class Relu6 {
+  @inline value(x: v128): v128 {
+    return f32x4.pmin(f32x4.pmax(x, splat(0)), splat(6));
+  }
+  @inline mask(x: v128): v128 {
+    return v128.and(f32x4.gt(x, splat(0)), f32x4.lt(x, splat(6)));
+  }
+  @inline pick(dy: v128, mask: v128): v128 {
+    return v128.and(dy, mask);
+  }
+}
+
+@unmanaged class LeakyRelu {
+  @inline value(x: v128): v128 {
+    return f32x4.pmax(x, f32x4.mul(x, splat(0.01)));
+  }
+  @inline mask(x: v128): v128 {
+    return f32x4.gt(x, splat(0));
+  }
+  @inline pick(dy: v128, mask: v128): v128 {
+    return v128.bitselect(dy, f32x4.mul(dy, splat(0.01)), mask);
+  }
+}
+
+@unmanaged class HardSigmoid {
+  @inline value(x: v128): v128 {
+    return f32x4.mul(f32x4.pmin(f32x4.pmax(f32x4.add(x, splat(3)), splat(0)), splat(6)), splat(1.0 / 6.0));
+  }
+  @inline mask(x: v128): v128 {
+    return f32x4.lt(f32x4.abs(x), splat(3));
+  }
+  @inline pick(dy: v128, mask: v128): v128 {
+    return v128.and(f32x4.mul(dy, splat(1.0 / 6.0)), mask);
+  }
+}
+
+// Smooth: value(x), slope(x) = f′(x). Products with x take it clamped, where f or f′ has long reached its limit, so that ∞·0 never arises.
+
+@unmanaged class Sigmoid {
+  @inline value(x: v128): v128 {
+    return sigmoid4(x, changetype<usize>(this));
+  }
+  @inline slope(x: v128): v128 {
+    const s = sigmoid4(x, changetype<usize>(this));
+    return f32x4.mul(s, f32x4.sub(splat(1), s));
+  }
+}
+
+@unmanaged class Tanh {
+  @inline value(x: v128): v128 {
+    return tanh4(x, changetype<usize>(this));
+  }
+  @inline slope(x: v128): v128 {
+    const y = tanh4(x, changetype<usize>(this));
+    return f32x4.mul(f32x4.sub(splat(1), y), f32x4.add(splat(1), y));
+  }
+}
+
+@unmanaged class HardSwish {
+  @inline value(x: v128): v128 {
+    const z = f32x4.pmax(x, splat(-3));
+    return f32x4.mul(z, f32x4.mul(f32x4.pmin(f32x4.add(z, splat(3)), splat(6)), splat(1.0 / 6.0)));
+  }
+  @inline slope(x: v128): v128 {
+    const inside = madd(x, splat(1.0 / 3.0), splat(0.5));
+    const right = v128.bitselect(splat(1), inside, f32x4.ge(x, splat(3)));
+    return v128.andnot(right, f32x4.le(x, splat(-3)));
+  }
+}
+
+@unmanaged class Silu {
+  @inline value(x: v128): v128 {
+    return f32x4.mul(f32x4.pmax(x, splat(-90)), sigmoid4(x, changetype<usize>(this)));
+  }
+  @inline slope(x: v128): v128 {
+    const s = sigmoid4(x, changetype<usize>(this));
+    const z = f32x4.pmin(f32x4.pmax(x, splat(-90)), splat(90));
+    return f32x4.mul(s, madd(z, f32x4.sub(splat(1), s), splat(1)));
+  }
+}
+
+@unmanaged class Gelu {
+  @inline value(x: v128): v128 {
+    return f32x4.mul(f32x4.pmax(x, splat(-5.5)), f32x4.add(splat(0.5), cdf4(x, changetype<usize>(this))));
+  }
+  @inline slope(x: v128): v128 {
+    const t = changetype<usize>(this);
+    const z = f32x4.pmin(f32x4.pmax(x, splat(-20)), splat(20));
+    const density = f32x4.mul(exp4(f32x4.mul(f32x4.mul(z, splat(-0.5)), z), t), splat(0.398942280));
+    return madd(z, density, f32x4.add(splat(0.5), cdf4(x, t)));
+  }
+}
+
+/** x·σ(2u), u = √(2/π)·(x + 0.044715·x³): the same as x/2·(1 + tanh u). */
+@unmanaged class GeluTanh {
+  @inline value(x: v128): v128 {
+    const z = f32x4.pmax(x, splat(-16));
+    const w = f32x4.mul(z, madd(f32x4.mul(z, z), splat(0.0713548162726), splat(1.59576912161)));
+    return f32x4.mul(z, sigmoid4(w, changetype<usize>(this)));
+  }
+  @inline slope(x: v128): v128 {
+    const z = f32x4.pmin(f32x4.pmax(x, splat(-16)), splat(16));
+    const s = f32x4.mul(z, z);
+    const w = f32x4.mul(z, madd(s, splat(0.0713548162726), splat(1.59576912161)));
+    const g = sigmoid4(w, changetype<usize>(this));
+    // z·dw/dz
+    const zdw = f32x4.mul(z, madd(s, splat(3.0 * 0.0713548162726), splat(1.59576912161)));
+    return f32x4.mul(g, madd(zdw, f32x4.sub(splat(1), g), splat(1)));
+  }
+}
+
+/** What a table says about coding: see abi/codebook.ts. */
+@unmanaged class Table {
+  @inline cells(i: i32): v128 {
+    return v128.load(changetype<usize>(this) + Codebook.Cells + (<usize>i << 4));
+  }
+  /** |x| → cell, still as i32: far from 0 it may be large, never negative. */
+  @inline cell(x: v128, scale: v128, shift: v128): v128 {
+    return i32x4.shr_s(f32x4.pmax(shift, f32x4.add(f32x4.mul(f32x4.abs(x), scale), shift)), Codebook.CellBits);
+  }
+}
+
+/** The codes of 16 elements, one to a byte. */
+@inline function code16(a: v128, b: v128, c: v128, d: v128, table: usize): v128 {
+  const t = changetype<Table>(table);
+  const scale = v128.load32_splat(table + Codebook.Scale);
+  const shift = v128.load32_splat(table + Codebook.Shift);
+  const zero = i32x4.splat(0);
+  // shift's own cell is taken off in 16 bits, where the narrowing has room for all of them.
+  const origin = i16x8.splat(<i16>(load<i32>(table + Codebook.Shift) >> Codebook.CellBits));
+  let cell = i8x16.narrow_i16x8_u(
+    i16x8.sub(i16x8.narrow_i32x4_s(t.cell(a, scale, shift), t.cell(b, scale, shift)), origin),
+    i16x8.sub(i16x8.narrow_i32x4_s(t.cell(c, scale, shift), t.cell(d, scale, shift)), origin),
+  );
+  cell = i8x16.min_u(cell, i8x16.splat(63));
+  const negative = i8x16.narrow_i16x8_s(
+    i16x8.narrow_i32x4_s(f32x4.lt(a, zero), f32x4.lt(b, zero)),
+    i16x8.narrow_i32x4_s(f32x4.lt(c, zero), f32x4.lt(d, zero)),
+  );
+  // A swizzle gives 0 for an index outside 0..15, so four of them, each 16 further, cover 64 cells.
+  const sixteen = i8x16.splat(16);
+  let code = i8x16.swizzle(t.cells(0), cell);
+  cell = i8x16.sub(cell, sixteen);
+  code = v128.or(code, i8x16.swizzle(t.cells(1), cell));
+  cell = i8x16.sub(cell, sixteen);
+  code = v128.or(code, i8x16.swizzle(t.cells(2), cell));
+  cell = i8x16.sub(cell, sixteen);
+  code = v128.or(code, i8x16.swizzle(t.cells(3), cell));
+  return v128.xor(code, v128.and(negative, v128.load8_splat(table + Codebook.Flip)));
+}
+
+/** y = f(x) for elements [from, to): nothing kept. */
+function forward<F>(x: usize, y: usize, from: i32, to: i32): void {
+  const f = changetype<F>(constants());
+  let i = <usize>from << 2;
+  const end = <usize>to << 2;
+  for (; i + 16 <= end; i += 16) v128.store(y + i, f.value(v128.load(x + i)));
+  for (; i < end; i += 4) v128.store32_lane(y + i, f.value(v128.load32_splat(x + i)), 0);
+}
+
+/** y = f(x), one bit of each element's slope to `kept`. `from` is a multiple of 32. */
+function forwardBit1<F>(x: usize, y: usize, kept: usize, from: i32, to: i32): void {
+  const f = changetype<F>(constants());
+  let i = from;
+  for (; i + 16 <= to; i += 16) {
+    const at = <usize>i << 2;
+    const a = v128.load(x + at);
+    const b = v128.load(x + at, 16);
+    const c = v128.load(x + at, 32);
+    const d = v128.load(x + at, 48);
+    const mask = i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(f.mask(a), f.mask(b)), i16x8.narrow_i32x4_s(f.mask(c), f.mask(d)));
+    store<u16>(kept + (<usize>i >> 3), <u16>i8x16.bitmask(mask));
+    v128.store(y + at, f.value(a));
+    v128.store(y + at, f.value(b), 16);
+    v128.store(y + at, f.value(c), 32);
+    v128.store(y + at, f.value(d), 48);
+  }
+  if (i == to) return;
+  let bits = 0;
+  for (let j = i; j < to; j++) {
+    const v = v128.load32_splat(x + (<usize>j << 2));
+    bits |= (i32x4.bitmask(f.mask(v)) & 1) << (j & 15);
+    v128.store32_lane(y + (<usize>j << 2), f.value(v), 0);
+  }
+  store<u16>(kept + (<usize>i >> 3), <u16>bits);
+}
+
+/** y = f(x), the code of each element's derivative to `kept`. `from` is a multiple of 32. */
+function forwardCode4<F>(x: usize, y: usize, kept: usize, from: i32, to: i32, table: usize): void {
+  const f = changetype<F>(constants());
+  let i = from;
+  let low = i8x16.splat(0);
+  for (; i + 16 <= to; i += 16) {
+    const at = <usize>i << 2;
+    const a = v128.load(x + at);
+    const b = v128.load(x + at, 16);
+    const c = v128.load(x + at, 32);
+    const d = v128.load(x + at, 48);
+    const code = code16(a, b, c, d, table);
+    // The first half of a block is stored too: it is all there is where N ends with it.
+    low = i & 16 ? v128.or(low, i8x16.shl(code, 4)) : code;
+    v128.store(kept + ((<usize>i >> 5) << 4), low);
+    v128.store(y + at, f.value(a));
+    v128.store(y + at, f.value(b), 16);
+    v128.store(y + at, f.value(c), 32);
+    v128.store(y + at, f.value(d), 48);
+  }
+  if (i == to) return;
+  const block = kept + ((<usize>i >> 5) << 4);
+  if ((i & 16) == 0) v128.store(block, i8x16.splat(0));
+  for (let j = i; j < to; j++) {
+    const v = v128.load32_splat(x + (<usize>j << 2));
+    const byte = block + <usize>(j & 15);
+    const code = i8x16.extract_lane_u(code16(v, v, v, v, table), 0);
+    store<u8>(byte, load<u8>(byte) | (code << (j & 16 ? 4 : 0)));
+    v128.store32_lane(y + (<usize>j << 2), f.value(v), 0);
+  }
+}
+
+/** dx = f′(x)·dy, of a piecewise linear f. */
+function backwardMask<F>(x: usize, dy: usize, dx: usize, from: i32, to: i32): void {
+  const f = changetype<F>(constants());
+  let i = <usize>from << 2;
+  const end = <usize>to << 2;
+  for (; i + 16 <= end; i += 16) v128.store(dx + i, f.pick(v128.load(dy + i), f.mask(v128.load(x + i))));
+  for (; i < end; i += 4) v128.store32_lane(dx + i, f.pick(v128.load32_splat(dy + i), f.mask(v128.load32_splat(x + i))), 0);
+}
+
+/** dx = slope·dy, the slope by its bit. */
+function backwardBit1<F>(kept: usize, dy: usize, dx: usize, from: i32, to: i32): void {
+  const f = changetype<F>(constants());
+  const bits0 = i32x4(1, 2, 4, 8);
+  const bits1 = i32x4(16, 32, 64, 128);
+  const bits2 = i32x4(256, 512, 1024, 2048);
+  const bits3 = i32x4(4096, 8192, 16384, 32768);
+  let i = from;
+  for (; i + 16 <= to; i += 16) {
+    const at = <usize>i << 2;
+    const bits = i32x4.splat(load<u16>(kept + (<usize>i >> 3)));
+    v128.store(dx + at, f.pick(v128.load(dy + at), i32x4.eq(v128.and(bits, bits0), bits0)));
+    v128.store(dx + at, f.pick(v128.load(dy + at, 16), i32x4.eq(v128.and(bits, bits1), bits1)), 16);
+    v128.store(dx + at, f.pick(v128.load(dy + at, 32), i32x4.eq(v128.and(bits, bits2), bits2)), 32);
+    v128.store(dx + at, f.pick(v128.load(dy + at, 48), i32x4.eq(v128.and(bits, bits3), bits3)), 48);
+  }
+  for (; i < to; i++) {
+    const at = <usize>i << 2;
+    const bit = (<i32>load<u16>(kept + ((<usize>i >> 4) << 1)) >> (i & 15)) & 1;
+    v128.store32_lane(dx + at, f.pick(v128.load32_splat(dy + at), i32x4.splat(-bit)), 0);
+  }
+}
+
+/** dx = f′(x)·dy, of a smooth f. */
+function backwardSlope<F>(x: usize, dy: usize, dx: usize, from: i32, to: i32): void {
+  const f = changetype<F>(constants());
+  let i = <usize>from << 2;
+  const end = <usize>to << 2;
+  for (; i + 16 <= end; i += 16) v128.store(dx + i, f32x4.mul(v128.load(dy + i), f.slope(v128.load(x + i))));
+  for (; i < end; i += 4) v128.store32_lane(dx + i, f32x4.mul(v128.load32_splat(dy + i), f.slope(v128.load32_splat(x + i))), 0);
+}
+
+/** dx = level·dy for 16 elements whose codes are the bytes of `code`. */
+@inline function scale16(code: v128, low: v128, high: v128, dy: usize, dx: usize): void {
+  const zero = i8x16.splat(0);
+  const l = i8x16.swizzle(low, code);
+  const h = i8x16.swizzle(high, code);
+  // bf16 = the upper half of an f32: bytes to u16, then zeros below.
+  const ab = i8x16.shuffle(l, h, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  const cd = i8x16.shuffle(l, h, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+  v128.store(dx, f32x4.mul(v128.load(dy), i16x8.shuffle(zero, ab, 0, 8, 1, 9, 2, 10, 3, 11)));
+  v128.store(dx, f32x4.mul(v128.load(dy, 16), i16x8.shuffle(zero, ab, 4, 12, 5, 13, 6, 14, 7, 15)), 16);
+  v128.store(dx, f32x4.mul(v128.load(dy, 32), i16x8.shuffle(zero, cd, 0, 8, 1, 9, 2, 10, 3, 11)), 32);
+  v128.store(dx, f32x4.mul(v128.load(dy, 48), i16x8.shuffle(zero, cd, 4, 12, 5, 13, 6, 14, 7, 15)), 48);
+}
+
+/** dx = level·dy, whatever the function was. */
+function backwardCode4(kept: usize, dy: usize, dx: usize, from: i32, to: i32, table: usize): void {
+  const low = v128.load(table + Codebook.LevelLow);
+  const high = v128.load(table + Codebook.LevelHigh);
+  let i = from;
+  for (; i + 32 <= to; i += 32) {
+    const at = <usize>i << 2;
+    const codes = v128.load(kept + (<usize>i >> 1));
+    scale16(v128.and(codes, i8x16.splat(15)), low, high, dy + at, dx + at);
+    scale16(i8x16.shr_u(codes, 4), low, high, dy + at + 64, dx + at + 64);
+  }
+  for (let j = i; j < to; j++) {
+    const byte = load<u8>(kept + (<usize>i >> 1) + <usize>(j & 15));
+    const code = <usize>(j & 16 ? byte >> 4 : byte & 15);
+    const bits = (<u32>load<u8>(table + code, Codebook.LevelHigh) << 24) | (<u32>load<u8>(table + code, Codebook.LevelLow) << 16);
+    const at = <usize>j << 2;
+    store<f32>(dx + at, load<f32>(dy + at) * reinterpret<f32>(bits));
+  }
+}
+
+function forwardLinear<F>(x: usize, y: usize, kept: usize, keep: i32, from: i32, to: i32): void {
+  if (keep == Keep.Bit1) forwardBit1<F>(x, y, kept, from, to);
+  else if (keep <= Keep.Value) forward<F>(x, y, from, to);
+  else fail(Status.BadEncoding);
+}
+
+function forwardSmooth<F>(x: usize, y: usize, kept: usize, keep: i32, from: i32, to: i32, table: usize): void {
+  if (keep == Keep.Code4) forwardCode4<F>(x, y, kept, from, to, table);
+  else if (keep <= Keep.Value) forward<F>(x, y, from, to);
+  else fail(Status.BadEncoding);
+}
+
+function backwardLinear<F>(kept: usize, dy: usize, dx: usize, keep: i32, from: i32, to: i32): void {
+  if (keep == Keep.Bit1) backwardBit1<F>(kept, dy, dx, from, to);
+  else if (keep == Keep.Value) backwardMask<F>(kept, dy, dx, from, to);
+  else fail(Status.BadEncoding);
+}
+
+function backwardSmooth<F>(kept: usize, dy: usize, dx: usize, keep: i32, from: i32, to: i32, table: usize): void {
+  if (keep == Keep.Code4) backwardCode4(kept, dy, dx, from, to, table);
+  else if (keep == Keep.Value) backwardSlope<F>(kept, dy, dx, from, to);
+  else fail(Status.BadEncoding);
+}
+
+export function activation(p: usize): void {
+  const x = address(p, ActivationArg.X);
+  const y = address(p, ActivationArg.Y);
+  const kept = address(p, ActivationArg.KEPT);
+  const keep = int(p, ActivationArg.KEEP);
+  const table = address(p, ActivationArg.TABLE);
+  const n = int(p, ActivationArg.N);
+  const from = first((n + 31) >> 5) << 5;
+  const to = min(last((n + 31) >> 5) << 5, n);
+  switch (int(p, ActivationArg.KIND)) {
+    case Kind.Relu: { forwardLinear<Relu>(x, y, kept, keep, from, to); break; }
+    case Kind.Relu6: { forwardLinear<Relu6>(x, y, kept, keep, from, to); break; }
+    case Kind.LeakyRelu: { forwardLinear<LeakyRelu>(x, y, kept, keep, from, to); break; }
+    case Kind.HardSigmoid: { forwardLinear<HardSigmoid>(x, y, kept, keep, from, to); break; }
+    case Kind.Sigmoid: { forwardSmooth<Sigmoid>(x, y, kept, keep, from, to, table); break; }
+    case Kind.Tanh: { forwardSmooth<Tanh>(x, y, kept, keep, from, to, table); break; }
+    case Kind.HardSwish: { forwardSmooth<HardSwish>(x, y, kept, keep, from, to, table); break; }
+    case Kind.Silu: { forwardSmooth<Silu>(x, y, kept, keep, from, to, table); break; }
+    case Kind.Gelu: { forwardSmooth<Gelu>(x, y, kept, keep, from, to, table); break; }
+    case Kind.GeluTanh: { forwardSmooth<GeluTanh>(x, y, kept, keep, from, to, table); break; }
+    default: fail(Status.BadEncoding);
+  }
+}
+
+export function activationBackward(p: usize): void {
+  const kept = address(p, ActivationBackwardArg.KEPT);
+  const dy = address(p, ActivationBackwardArg.DY);
+  const dx = address(p, ActivationBackwardArg.DX);
+  const keep = int(p, ActivationBackwardArg.KEEP);
+  const table = address(p, ActivationBackwardArg.TABLE);
+  const n = int(p, ActivationBackwardArg.N);
+  const from = first((n + 31) >> 5) << 5;
+  const to = min(last((n + 31) >> 5) << 5, n);
+  switch (int(p, ActivationBackwardArg.KIND)) {
+    case Kind.Relu: { backwardLinear<Relu>(kept, dy, dx, keep, from, to); break; }
+    case Kind.Relu6: { backwardLinear<Relu6>(kept, dy, dx, keep, from, to); break; }
+    case Kind.LeakyRelu: { backwardLinear<LeakyRelu>(kept, dy, dx, keep, from, to); break; }
+    case Kind.HardSigmoid: { backwardLinear<HardSigmoid>(kept, dy, dx, keep, from, to); break; }
+    case Kind.Sigmoid: { backwardSmooth<Sigmoid>(kept, dy, dx, keep, from, to, table); break; }
+    case Kind.Tanh: { backwardSmooth<Tanh>(kept, dy, dx, keep, from, to, table); break; }
+    case Kind.HardSwish: { backwardSmooth<HardSwish>(kept, dy, dx, keep, from, to, table); break; }
+    case Kind.Silu: { backwardSmooth<Silu>(kept, dy, dx, keep, from, to, table); break; }
+    case Kind.Gelu: { backwardSmooth<Gelu>(kept, dy, dx, keep, from, to, table); break; }
+    case Kind.GeluTanh: { backwardSmooth<GeluTanh>(kept, dy, dx, keep, from, to, table); break; }
+    default: fail(Status.BadEncoding);
+  }
+}

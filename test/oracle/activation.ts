@@ -30,7 +30,7 @@ export const functions: Record<Kind, { f: (x: number) => number; df: (x: number)
   [Kind.Tanh]: { f: Math.tanh, df: (x) => 4 * sigmoid(2 * x) * sigmoid(-2 * x), kinks: [] },
   [Kind.HardSwish]: {
     f: (x) => (x * Math.min(Math.max(x + 3, 0), 6)) / 6,
-    df: (x) => (x < -3 ? 0 : x <= 3 ? x / 3 + 0.5 : 1),
+    df: (x) => (x <= -3 ? 0 : x < 3 ? x / 3 + 0.5 : 1),
     kinks: [-3, 3],
   },
   [Kind.Silu]: { f: (x) => x * sigmoid(x), df: (x) => sigmoid(x) * (1 + x * sigmoid(-x)), kinks: [] },
