@@ -1,13 +1,40 @@
 /** Bytes of scratch, per thread, that a kernel needs: the formulas stated in the kernels' own head comments. */
 import { Keep } from '../assembly/abi/ops.ts';
+import { Gemm, Patch } from '../assembly/abi/tiles.ts';
 
 const align = (bytes: number, to: number): number => Math.ceil(bytes / to) * to;
 
 /** LayerNormBackward and LayerNormBackwardW: one decoded row, one row of sums. */
 export const layerNormScratch = (c: number): number => 2 * align(4 * c, 128);
 
-export const gemmScratch = (): number => 131072;
-export const convScratch = (_x: readonly number[], _w: readonly number[]): number => 131072 + 262144;
+/** Linear, LinearBackwardX, LinearBackwardW and every gemm* call. */
+export const gemmScratch = (): number => Gemm.ScratchBytes;
+
+/** Conv and ConvBackwardW: a tile of patches behind the GEMM's scratch. `geometry` as in the instruction, from BATCH to LEFT. */
+export function convScratch(geometry: readonly number[]): number {
+  if (isPointwise(geometry)) return gemmScratch();
+  const [batch, , , c, oh, ow, , r, s] = geometry as Geometry;
+  return gemmScratch() + 4 * Math.min(Patch.Rows, batch * oh * ow) * Math.min(Patch.Columns, r * s * c);
+}
+
+/** ConvBackwardX: a tile of dy and, with a stride, one of dx. */
+export function convBackwardXScratch(geometry: readonly number[]): number {
+  if (isPointwise(geometry)) return gemmScratch();
+  const [, , , c, , , o, , , stride] = geometry as Geometry;
+  const strided = Math.max(1, Math.min(Patch.StridedRows, Math.floor(Patch.StridedFloats / c)));
+  const rows = stride === 1 ? Patch.Rows : strided;
+  return gemmScratch() + 4 * rows * Math.min(Patch.Columns, o) + (stride === 1 ? 0 : 4 * rows * c);
+}
+
+type Twelve<T> = [T, T, T, T, T, T, T, T, T, T, T, T];
+/** BATCH H WIDTH C OH OW O R S STRIDE TOP LEFT. */
+type Geometry = Twelve<number>;
+
+/** A 1×1 convolution that skips and pads nothing is one matrix product, without patches; the kernel asks the same. */
+function isPointwise(geometry: readonly number[]): boolean {
+  const [, h, width, , oh, ow, , r, s, stride, top, left] = geometry as Geometry;
+  return r === 1 && s === 1 && stride === 1 && top === 0 && left === 0 && oh === h && ow === width;
+}
 
 /** One tile of attention scores: at most 64 whole rows. */
 function scoreBytes(t: number): number {

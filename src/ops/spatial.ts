@@ -11,7 +11,7 @@ import {
   PoolBackwardArg,
 } from '../../assembly/abi/ops.ts';
 import { type Attributes, type Graph, type Node, numel, shapeOf } from '../graph.ts';
-import { convScratch } from '../scratch.ts';
+import { convBackwardXScratch, convScratch } from '../scratch.ts';
 import { moves, type OpDef, same, shape, traffic, words } from './def.ts';
 
 const [X, W, B] = [0, 1, 2];
@@ -96,7 +96,7 @@ export const spatial: Record<string, OpDef> = {
     saves: savesInput,
     autograd: autogradInput,
     backward: backwardOf('Conv'),
-    scratch: (inputs) => convScratch(shape(inputs, X), shape(inputs, W)),
+    scratch: (inputs, a) => convScratch(geometry(shape(inputs, X), a, shape(inputs, W)[0]!)),
     lower: (n, at, graph) =>
       convArguments(
         ConvArg.BATCH,
@@ -108,7 +108,7 @@ export const spatial: Record<string, OpDef> = {
   /** inputs dy, w; output dx[B,H,W,C]; attributes Window and h, w, c. */
   ConvBackwardX: {
     infer: inferImage,
-    scratch: (inputs, a) => convScratch([shape(inputs, 0)[0]!, a.h!, a.w!, a.c!], shape(inputs, 1)),
+    scratch: (inputs, a) => convBackwardXScratch(geometry([shape(inputs, 0)[0]!, a.h!, a.w!, a.c!], a, shape(inputs, 1)[0]!)),
     lower: (n, at, graph) =>
       convArguments(
         ConvBackwardXArg.BATCH,
@@ -120,7 +120,7 @@ export const spatial: Record<string, OpDef> = {
   /** inputs dy, x; updates dw. */
   ConvBackwardW: {
     infer: () => [],
-    scratch: (inputs, a) => convScratch(shape(inputs, 1), [shape(inputs, 0)[3]!, a.r!, a.s!, a.c!]),
+    scratch: (inputs, a) => convScratch(geometry(shape(inputs, 1), a, shape(inputs, 0)[3]!)),
     lower: (n, at, graph) =>
       convArguments(
         ConvBackwardWArg.BATCH,
