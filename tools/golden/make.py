@@ -89,10 +89,18 @@ def save(model, folder, size, options, recipe):
     if options.get("recipe"):
         path = folder / "model.safetensors"
         tensors = safetensors.torch.load_file(path)
-        made = {n: [*recipe[n], list(t.shape)] for n, t in tensors.items() if t.ndim > 1}
+        made = {n: part(recipe[n], t) for n, t in tensors.items() if t.ndim > 1}
         path.unlink()
         safetensors.torch.save_file({n: t for n, t in tensors.items() if n not in made}, folder / "small.safetensors", {"format": "pt"})
-        (folder / "recipe.json").write_text(json.dumps({"seed": options["seed"], "tensors": made}) + "\n")
+        lines = ",\n".join(f'"{n}": {json.dumps(p)}' for n, p in made.items())
+        (folder / "recipe.json").write_text(f'{{"seed": {options["seed"]}, "tensors": {{\n{lines}\n}}}}\n')
+
+
+def part(drawn, tensor):
+    """How a tensor was drawn, and its ends as a check on who draws it again."""
+    number, low, high = drawn
+    flat = tensor.flatten()
+    return {"number": number, "low": float(low), "high": float(high), "shape": list(tensor.shape), "first": flat[0].item(), "last": flat[-1].item()}
 
 
 def load(model, folder, size=None):
@@ -112,8 +120,8 @@ def load(model, folder, size=None):
 def assemble(folder):
     recipe = json.loads((folder / "recipe.json").read_text())
     uniform, tensors = Uniform(recipe["seed"]), safetensors.torch.load_file(folder / "small.safetensors")
-    for name, (number, low, high, shape) in recipe["tensors"].items():
-        tensors[name] = torch.from_numpy(uniform.draw(number, math.prod(shape), low, high)).view(shape)
+    for name, p in recipe["tensors"].items():
+        tensors[name] = torch.from_numpy(uniform.draw(p["number"], math.prod(p["shape"]), p["low"], p["high"])).view(p["shape"])
     return tensors
 
 
