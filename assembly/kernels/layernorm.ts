@@ -139,91 +139,92 @@ function normaliseValue(x: usize, c: i32, mean: f32, rstd: f32, gamma: usize, be
   for (; x < end; x += 4, gamma += 4, beta += 4, y += 4, kept += 4) store<f32>(kept, affine1(x, mean, rstd, gamma, beta, y));
 }
 
-/** Groups are coded as they pass: the extremes of x̂ are those of x, x̂ being monotone in it even after rounding. */
+/** x̂ is coded as it passes, against headers that are written first: so the chain of one group's extremes does not hold up its codes. */
 function normaliseGroup4(x: usize, c: i32, mean: f32, rstd: f32, gamma: usize, beta: usize, y: usize, kept: usize): void {
+  writeHeaders(x, c, mean, rstd, kept);
   const m = f32x4.splat(mean);
   const r = f32x4.splat(rstd);
   const round = rounding();
   const fifteen = i8x16.splat(15);
   let codes = kept + group4HeadBytes(c);
-  for (let from = 0; from < c; from += Group.Size4) {
-    const n = min(c - from, Group.Size4);
-    writeRange(kept, x, n, mean, rstd);
-    const minimum = minimum4(kept);
-    const inverse = inverse4(kept);
-    const lo = f32x4.splat(minimum);
-    const inv = f32x4.splat(inverse);
-    let i = 0;
-    for (; i + 32 <= n; i += 32) {
-      const low = codes4(
-        affine4(x, m, r, gamma, beta, y),
-        affine4(x + 16, m, r, gamma + 16, beta + 16, y + 16),
-        affine4(x + 32, m, r, gamma + 32, beta + 32, y + 32),
-        affine4(x + 48, m, r, gamma + 48, beta + 48, y + 48),
-        lo, inv, round, fifteen,
-      );
-      const high = codes4(
-        affine4(x + 64, m, r, gamma + 64, beta + 64, y + 64),
-        affine4(x + 80, m, r, gamma + 80, beta + 80, y + 80),
-        affine4(x + 96, m, r, gamma + 96, beta + 96, y + 96),
-        affine4(x + 112, m, r, gamma + 112, beta + 112, y + 112),
-        lo, inv, round, fifteen,
-      );
-      v128.store(codes, v128.or(low, i16x8.shl(high, 4)));
-      x += 128;
-      gamma += 128;
-      beta += 128;
-      y += 128;
-      codes += 16;
+  let minimum = m;
+  let inverse = m;
+  let i = 0;
+  for (; i + 32 <= c; i += 32) {
+    if ((i & (Group.Size4 - 1)) == 0) {
+      minimum = f32x4.splat(minimum4(kept));
+      inverse = f32x4.splat(inverse4(kept));
+      kept += 4;
     }
-    if (i < n) {
-      v128.store(codes, i64x2.splat(0));
-      for (let j = 0; i < n; i++, j++) {
-        const code = code4(affine1(x, mean, rstd, gamma, beta, y), minimum, inverse);
-        const at = codes + <usize>(j & 15);
-        store<u8>(at, load<u8>(at) | (code << ((j >> 4) << 2)));
-        x += 4;
-        gamma += 4;
-        beta += 4;
-        y += 4;
-      }
-      codes += 16;
-    }
-    kept += 4;
+    const low = codes4(
+      affine4(x, m, r, gamma, beta, y),
+      affine4(x + 16, m, r, gamma + 16, beta + 16, y + 16),
+      affine4(x + 32, m, r, gamma + 32, beta + 32, y + 32),
+      affine4(x + 48, m, r, gamma + 48, beta + 48, y + 48),
+      minimum, inverse, round, fifteen,
+    );
+    const high = codes4(
+      affine4(x + 64, m, r, gamma + 64, beta + 64, y + 64),
+      affine4(x + 80, m, r, gamma + 80, beta + 80, y + 80),
+      affine4(x + 96, m, r, gamma + 96, beta + 96, y + 96),
+      affine4(x + 112, m, r, gamma + 112, beta + 112, y + 112),
+      minimum, inverse, round, fifteen,
+    );
+    v128.store(codes, v128.or(low, i16x8.shl(high, 4)));
+    x += 128;
+    gamma += 128;
+    beta += 128;
+    y += 128;
+    codes += 16;
+  }
+  if (i == c) return;
+  // The last block is short; it opens a group of its own or closes one.
+  if (i & (Group.Size4 - 1)) kept -= 4;
+  v128.store(codes, i64x2.splat(0));
+  for (let j = 0; j < c - i; j++) {
+    const code = code4(affine1(x, mean, rstd, gamma, beta, y), minimum4(kept), inverse4(kept));
+    const at = codes + <usize>(j & 15);
+    store<u8>(at, load<u8>(at) | (code << ((j >> 4) << 2)));
+    x += 4;
+    gamma += 4;
+    beta += 4;
+    y += 4;
   }
 }
 
-/** The group's header, from the smallest and largest of its `n` inputs. */
-@inline function writeRange(header: usize, x: usize, n: i32, mean: f32, rstd: f32): void {
-  let low = load<f32>(x);
-  let high = low;
-  if (n >= 8) {
-    let l0 = v128.load(x);
-    let l1 = v128.load(x, 16);
+/** The headers of one row. The extremes of x̂ are those of x, for x̂ is monotone in x, rounding included. */
+function writeHeaders(x: usize, c: i32, mean: f32, rstd: f32, header: usize): void {
+  for (; c >= 8; c -= Group.Size4) {
+    // The last, overlapping, eight spare a group its tail.
+    const last = x + (<usize>(min(c, Group.Size4) - 8) << 2);
+    let l0 = v128.load(last);
+    let l1 = v128.load(last, 16);
     let h0 = l0;
     let h1 = l1;
-    let i = 8;
-    for (; i + 8 <= n; i += 8) {
-      const a = v128.load(x + (<usize>i << 2));
-      const b = v128.load(x + (<usize>i << 2), 16);
+    for (; x < last; x += 32) {
+      const a = v128.load(x);
+      const b = v128.load(x, 16);
       l0 = f32x4.pmin(l0, a);
       l1 = f32x4.pmin(l1, b);
       h0 = f32x4.pmax(h0, a);
       h1 = f32x4.pmax(h1, b);
     }
-    // The last, overlapping, eight: a group has no tail of its own.
-    const tail = x + (<usize>(n - 8) << 2);
-    l0 = f32x4.pmin(f32x4.pmin(l0, l1), f32x4.pmin(v128.load(tail), v128.load(tail, 16)));
-    h0 = f32x4.pmax(f32x4.pmax(h0, h1), f32x4.pmax(v128.load(tail), v128.load(tail, 16)));
+    x = last + 32;
+    l0 = f32x4.pmin(l0, l1);
+    h0 = f32x4.pmax(h0, h1);
     l0 = f32x4.pmin(l0, v128.shuffle<f32>(l0, l0, 2, 3, 0, 1));
     h0 = f32x4.pmax(h0, v128.shuffle<f32>(h0, h0, 2, 3, 0, 1));
-    low = min<f32>(f32x4.extract_lane(l0, 0), f32x4.extract_lane(l0, 1));
-    high = max<f32>(f32x4.extract_lane(h0, 0), f32x4.extract_lane(h0, 1));
-  } else {
-    for (let i = 1; i < n; i++) {
-      low = min<f32>(low, load<f32>(x + (<usize>i << 2)));
-      high = max<f32>(high, load<f32>(x + (<usize>i << 2)));
-    }
+    const low = min<f32>(f32x4.extract_lane(l0, 0), f32x4.extract_lane(l0, 1));
+    const high = max<f32>(f32x4.extract_lane(h0, 0), f32x4.extract_lane(h0, 1));
+    writeHeader4(header, (low - mean) * rstd, (high - mean) * rstd);
+    header += 4;
+  }
+  if (c <= 0) return;
+  let low = load<f32>(x);
+  let high = low;
+  for (let i = 1; i < c; i++) {
+    low = min<f32>(low, load<f32>(x + (<usize>i << 2)));
+    high = max<f32>(high, load<f32>(x + (<usize>i << 2)));
   }
   writeHeader4(header, (low - mean) * rstd, (high - mean) * rstd);
 }
