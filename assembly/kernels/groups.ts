@@ -14,12 +14,12 @@ const SMALLEST_STEP: f32 = 1e-30;
 /** The largest bf16 ≤ x, as its 16 bits; NaN stays NaN. */
 @inline function bf16Down(x: f32): u32 {
   const bits = reinterpret<u32>(x);
-  return x != x ? 0x7fc0 : (bits + (bits >> 31) * 0xffff) >> 16;
+  return select<u32>(0x7fc0, (bits + (<u32>(<i32>bits >> 31) >> 16)) >> 16, x != x);
 }
 
 /** The smallest bf16 ≥ x for x ≥ 0, as its 16 bits; NaN stays NaN. */
 @inline function bf16Up(x: f32): u32 {
-  return x != x ? 0x7fc0 : (reinterpret<u32>(x) + 0xffff) >> 16;
+  return select<u32>(0x7fc0, (reinterpret<u32>(x) + 0xffff) >> 16, x != x);
 }
 
 /** Bytes of the headers of one group4 row of `c` channels; the codes start there. */

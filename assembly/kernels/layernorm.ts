@@ -210,13 +210,12 @@ function writeHeaders(x: usize, c: i32, mean: f32, rstd: f32, header: usize): vo
       h1 = f32x4.pmax(h1, b);
     }
     x = last + 32;
+    // Both at once: the largest is minus the smallest of what is negated.
     l0 = f32x4.pmin(l0, l1);
-    h0 = f32x4.pmax(h0, h1);
-    l0 = f32x4.pmin(l0, v128.shuffle<f32>(l0, l0, 2, 3, 0, 1));
-    h0 = f32x4.pmax(h0, v128.shuffle<f32>(h0, h0, 2, 3, 0, 1));
-    const low = min<f32>(f32x4.extract_lane(l0, 0), f32x4.extract_lane(l0, 1));
-    const high = max<f32>(f32x4.extract_lane(h0, 0), f32x4.extract_lane(h0, 1));
-    writeHeader4(header, (low - mean) * rstd, (high - mean) * rstd);
+    h0 = f32x4.neg(f32x4.pmax(h0, h1));
+    l0 = f32x4.pmin(v128.shuffle<f32>(l0, h0, 0, 1, 4, 5), v128.shuffle<f32>(l0, h0, 2, 3, 6, 7));
+    l0 = f32x4.pmin(l0, v128.shuffle<f32>(l0, l0, 1, 0, 3, 2));
+    writeHeader4(header, (f32x4.extract_lane(l0, 0) - mean) * rstd, (-f32x4.extract_lane(l0, 2) - mean) * rstd);
     header += 4;
   }
   if (c <= 0) return;
