@@ -1,5 +1,5 @@
 /** Multi-head attention. The probabilities are never kept: backward computes them again. */
-import { AttentionArg, AttentionBackwardArg, Keep } from '../../assembly/abi/ops.ts';
+import { AttentionArg, AttentionBackwardArg, Keep, Op } from '../../assembly/abi/ops.ts';
 import { shapeOf, type Type, typeOf, u8 } from '../graph.ts';
 import { group8Bytes } from '../groups.ts';
 import { attentionBackwardScratch, attentionScratch } from '../scratch.ts';
@@ -10,6 +10,7 @@ type Three = [number, number, number];
 export const attention: Record<string, OpDef> = {
   /** inputs q, k, v [B,T,C]; output o [B,T,C]; attributes heads, scale, keep. */
   Attention: {
+    opcode: Op.Attention,
     infer(inputs, a) {
       const q = shape(inputs, 0);
       same('attention: k', shape(inputs, 1), q);
@@ -66,6 +67,7 @@ export const attention: Record<string, OpDef> = {
   },
   /** inputs do, q, k, v (f32 or int8 groups); outputs dq, dk, dv. */
   AttentionBackward: {
+    opcode: Op.AttentionBackward,
     infer: (inputs): Type[] => Array.from({ length: 3 }, () => ({ dtype: 'f32' as const, shape: shape(inputs, 0) })),
     scratch: (inputs, a) => attentionBackwardScratch(shape(inputs, 0)[1]!, shape(inputs, 0)[2]! / a.heads!, a.keep!),
     lower: (n, at, graph) => {

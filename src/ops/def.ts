@@ -1,4 +1,4 @@
-import type { Keep } from '../../assembly/abi/ops.ts';
+import type { Keep, Op } from '../../assembly/abi/ops.ts';
 import type { Attributes, Graph, Node, Type } from '../graph.ts';
 
 /** One legal way for an operator to keep what its backward needs. */
@@ -38,6 +38,7 @@ export interface Gradients {
 
 /** Everything the host knows of one operator, as data. */
 export interface OpDef {
+  opcode: Op;
   /** Types of the outputs, kept extras excluded. Throws where operands do not fit. */
   infer(inputs: readonly (Type | undefined)[], attributes: Attributes): Type[];
   /** Legal choices, the exact one first; absent or empty: nothing is needed. `needs[i]`: is a gradient of input i wanted? */

@@ -1,5 +1,5 @@
 /** Linear layers (1×1 convolutions too: every leading axis is a row) and the sum that gives a bias its gradient. */
-import { BiasBackwardArg, Keep, LinearArg, LinearBackwardWArg, LinearBackwardXArg } from '../../assembly/abi/ops.ts';
+import { BiasBackwardArg, Keep, LinearArg, LinearBackwardWArg, LinearBackwardXArg, Op } from '../../assembly/abi/ops.ts';
 import { lastDim, rowsOf } from '../graph.ts';
 import { gemmScratch } from '../scratch.ts';
 import { type OpDef, same, shape, traffic, words } from './def.ts';
@@ -9,6 +9,7 @@ const [X, W, B] = [0, 1, 2];
 export const dense: Record<string, OpDef> = {
   /** inputs x[…,K], w[N,K], b[N] or absent; output y[…,N]. */
   Linear: {
+    opcode: Op.Linear,
     infer(inputs) {
       const x = shape(inputs, X);
       const [n, k] = shape(inputs, W) as [number, number];
@@ -44,6 +45,7 @@ export const dense: Record<string, OpDef> = {
 
   /** inputs dy[…,N], w[N,K], acc[…,K] or absent; output dx[…,K]. */
   LinearBackwardX: {
+    opcode: Op.LinearBackwardX,
     infer(inputs) {
       const dy = shape(inputs, 0);
       return [{ dtype: 'f32', shape: [...dy.slice(0, -1), shape(inputs, 1)[1]!] }];
@@ -68,6 +70,7 @@ export const dense: Record<string, OpDef> = {
 
   /** inputs dy[…,N], x[…,K]; updates dw[N,K]. */
   LinearBackwardW: {
+    opcode: Op.LinearBackwardW,
     infer: () => [],
     scratch: gemmScratch,
     lower: (n, at, graph) =>
@@ -87,6 +90,7 @@ export const dense: Record<string, OpDef> = {
 
   /** inputs dy[…,N]; updates db[N]. */
   BiasBackward: {
+    opcode: Op.BiasBackward,
     infer: () => [],
     lower: (n, at, graph) =>
       words({

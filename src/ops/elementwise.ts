@@ -1,5 +1,5 @@
 /** Element-wise functions and sums. */
-import { ActivationArg, ActivationBackwardArg, AddArg, Keep, Kind } from '../../assembly/abi/ops.ts';
+import { ActivationArg, ActivationBackwardArg, AddArg, Keep, Kind, Op } from '../../assembly/abi/ops.ts';
 import { numel, shapeOf, u8 } from '../graph.ts';
 import { bit1Bytes, code4Bytes } from '../groups.ts';
 import { float, moves, type OpDef, type Saved, same, shape, words } from './def.ts';
@@ -12,6 +12,7 @@ const KEEPS_OUTPUT: readonly number[] = [Kind.Relu, Kind.Sigmoid, Kind.Tanh];
 export const elementwise: Record<string, OpDef> = {
   /** inputs x, table (codebook) or absent; output y; attributes kind, keep. */
   Activation: {
+    opcode: Op.Activation,
     infer: (inputs) => [{ dtype: 'f32', shape: shape(inputs, 0) }],
     saves(node, graph, needs) {
       if (!needs[0]) return [];
@@ -45,6 +46,7 @@ export const elementwise: Record<string, OpDef> = {
   },
   /** inputs dy, kept (x or codes), table or absent; output dx. */
   ActivationBackward: {
+    opcode: Op.ActivationBackward,
     infer: (inputs) => [{ dtype: 'f32', shape: shape(inputs, 0) }],
     inPlace: [[0, 0]],
     lower: (n, at, graph) =>
@@ -61,6 +63,7 @@ export const elementwise: Record<string, OpDef> = {
   },
   /** y = scale·(a + b). */
   Add: {
+    opcode: Op.Add,
     infer(inputs) {
       same('add', shape(inputs, 1), shape(inputs, 0));
       return [{ dtype: 'f32', shape: shape(inputs, 0) }];

@@ -1,5 +1,5 @@
 /** The two ends of the network: pictures in, loss out. */
-import { CrossEntropyArg, PixelsArg } from '../../assembly/abi/ops.ts';
+import { CrossEntropyArg, Op, PixelsArg } from '../../assembly/abi/ops.ts';
 import { f32, i32, shapeOf } from '../graph.ts';
 import { moves, type OpDef, same, shape, words } from './def.ts';
 
@@ -8,6 +8,7 @@ type Four = [number, number, number, number];
 export const ends: Record<string, OpDef> = {
   /** inputs pictures u8[B,SH,SW,3], table f32[6] (scale, shift), samples u32[B], state; output f32[B,h,w,3]; attributes h, w, augment, pad. */
   Pixels: {
+    opcode: Op.Pixels,
     infer: (inputs, a) => [f32(shape(inputs, 0)[0]!, a.h!, a.w!, 3)],
     lower: (n, at, graph) => {
       const [b, sh, sw] = shapeOf(graph, n.inputs[0]!) as Four;
@@ -30,6 +31,7 @@ export const ends: Record<string, OpDef> = {
   },
   /** inputs logits[B,N], labels i32[B]; outputs losses[B], choices i32[B] and, with attribute train, dlogits[B,N]; updates state. */
   CrossEntropy: {
+    opcode: Op.CrossEntropy,
     infer(inputs, a) {
       const [b, n] = shape(inputs, 0) as [number, number];
       same('cross entropy: labels', shape(inputs, 1), [b]);

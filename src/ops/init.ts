@@ -1,11 +1,12 @@
 /** What runs once, after the weights are in place. */
-import { FoldBatchNormArg, ResizePositionsArg } from '../../assembly/abi/ops.ts';
+import { FoldBatchNormArg, Op, ResizePositionsArg } from '../../assembly/abi/ops.ts';
 import { numel, shapeOf } from '../graph.ts';
 import { float, moves, type OpDef, words } from './def.ts';
 
 export const init: Record<string, OpDef> = {
   /** inputs gamma, beta, mean, var (first two may be absent); updates w, b; attributes eps, depthwise. */
   FoldBatchNorm: {
+    opcode: Op.FoldBatchNorm,
     infer: () => [],
     lower: (n, at, graph) => {
       const o = shapeOf(graph, n.updates[1]!)[0]!;
@@ -26,6 +27,7 @@ export const init: Record<string, OpDef> = {
   },
   /** input x[prefix+h0·w0, C]; updates y[prefix+h·w, C]. */
   ResizePositions: {
+    opcode: Op.ResizePositions,
     infer: () => [],
     lower: (n, at, graph) =>
       words({

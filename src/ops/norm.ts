@@ -1,5 +1,5 @@
 /** Layer normalisation over the last axis. */
-import { Keep, LayerNormArg, LayerNormBackwardArg, LayerNormBackwardWArg } from '../../assembly/abi/ops.ts';
+import { Keep, LayerNormArg, LayerNormBackwardArg, LayerNormBackwardWArg, Op } from '../../assembly/abi/ops.ts';
 import { f32, lastDim, rowsOf, shapeOf, u8 } from '../graph.ts';
 import { group4RowBytes } from '../groups.ts';
 import { layerNormScratch } from '../scratch.ts';
@@ -10,6 +10,7 @@ const [X, GAMMA, BETA] = [0, 1, 2];
 export const norm: Record<string, OpDef> = {
   /** inputs x[…,C], gamma[C], beta[C]; output y; kept: x̂ (f32 or 4-bit groups) and rstd by row; attributes eps, keep. */
   LayerNorm: {
+    opcode: Op.LayerNorm,
     infer(inputs) {
       const x = shape(inputs, X);
       same('layer norm: gamma', shape(inputs, GAMMA), [x.at(-1)!]);
@@ -56,6 +57,7 @@ export const norm: Record<string, OpDef> = {
   },
   /** inputs dy, x̂, rstd, gamma, acc or absent; output dx. */
   LayerNormBackward: {
+    opcode: Op.LayerNormBackward,
     infer: (inputs) => [{ dtype: 'f32', shape: shape(inputs, 0) }],
     inPlace: [
       [4, 0],
@@ -78,6 +80,7 @@ export const norm: Record<string, OpDef> = {
   },
   /** inputs x̂, dy; updates dgamma. */
   LayerNormBackwardW: {
+    opcode: Op.LayerNormBackwardW,
     infer: () => [],
     scratch: (inputs) => layerNormScratch(shape(inputs, 1).at(-1)!),
     lower: (n, at, graph) =>

@@ -7,6 +7,7 @@ import {
   DepthwiseBackwardWArg,
   DepthwiseBackwardXArg,
   Keep,
+  Op,
   PoolArg,
   PoolBackwardArg,
 } from '../../assembly/abi/ops.ts';
@@ -92,6 +93,7 @@ const image = (n: Node, graph: Graph): readonly number[] => [
 export const spatial: Record<string, OpDef> = {
   /** inputs x[B,H,W,C], w[O,R,S,C], b[O] or absent; output y[B,OH,OW,O]; attributes Window. */
   Conv: {
+    opcode: Op.Conv,
     infer: inferConv,
     saves: savesInput,
     autograd: autogradInput,
@@ -107,6 +109,7 @@ export const spatial: Record<string, OpDef> = {
   },
   /** inputs dy, w; output dx[B,H,W,C]; attributes Window and h, w, c. */
   ConvBackwardX: {
+    opcode: Op.ConvBackwardX,
     infer: inferImage,
     scratch: (inputs, a) => convBackwardXScratch(geometry([shape(inputs, 0)[0]!, a.h!, a.w!, a.c!], a, shape(inputs, 1)[0]!)),
     lower: (n, at, graph) =>
@@ -119,6 +122,7 @@ export const spatial: Record<string, OpDef> = {
   },
   /** inputs dy, x; updates dw. */
   ConvBackwardW: {
+    opcode: Op.ConvBackwardW,
     infer: () => [],
     scratch: (inputs, a) => convScratch(geometry(shape(inputs, 1), a, shape(inputs, 0)[3]!)),
     lower: (n, at, graph) =>
@@ -131,6 +135,7 @@ export const spatial: Record<string, OpDef> = {
   },
   /** inputs x[B,H,W,C], w[R,S,C], b[C] or absent; output y[B,OH,OW,C]. */
   Depthwise: {
+    opcode: Op.Depthwise,
     infer: inferDepthwise,
     saves: savesInput,
     autograd: autogradInput,
@@ -144,12 +149,14 @@ export const spatial: Record<string, OpDef> = {
     cost: (n, graph) => ({ macs: numel(shapeOf(graph, n.outputs[0]!)) * n.attributes.r! * n.attributes.s!, bytes: traffic(n, graph) }),
   },
   DepthwiseBackwardX: {
+    opcode: Op.DepthwiseBackwardX,
     infer: inferImage,
     lower: (n, at, graph) =>
       convArguments(DepthwiseBackwardXArg.BATCH, [at.input(0), at.input(1), at.output(0)], geometry(image(n, graph), n.attributes)),
     cost: (n, graph) => ({ macs: numel(shapeOf(graph, n.inputs[0]!)) * n.attributes.r! * n.attributes.s!, bytes: traffic(n, graph) }),
   },
   DepthwiseBackwardW: {
+    opcode: Op.DepthwiseBackwardW,
     infer: () => [],
     lower: (n, at, graph) =>
       convArguments(DepthwiseBackwardWArg.BATCH, [at.input(0), at.input(1), at.update(0)], geometry(image(n, graph), n.attributes)),
@@ -158,6 +165,7 @@ export const spatial: Record<string, OpDef> = {
 
   /** Mean over `count` positions from `first` of x[B,…,C] (the middle axes are positions); output y[B,C]. One position is taken as it is. */
   Pool: {
+    opcode: Op.Pool,
     infer(inputs, a) {
       const x = shape(inputs, 0);
       if (a.first! + a.count! > numel(x.slice(1, -1))) throw new RangeError('pool: window past the last position');
@@ -186,6 +194,7 @@ export const spatial: Record<string, OpDef> = {
   },
   /** inputs dy[B,C], acc or absent; output dx[B,positions,C]. */
   PoolBackward: {
+    opcode: Op.PoolBackward,
     infer: (inputs, a) => [{ dtype: 'f32', shape: [shape(inputs, 0)[0]!, a.positions!, shape(inputs, 0)[1]!] }],
     inPlace: [[1, 0]],
     lower: (n, at, graph) => {

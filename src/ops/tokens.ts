@@ -1,5 +1,5 @@
 /** Class and distillation tokens, position embeddings. */
-import { EmbedArg, EmbedBackwardArg } from '../../assembly/abi/ops.ts';
+import { EmbedArg, EmbedBackwardArg, Op } from '../../assembly/abi/ops.ts';
 import { ABSENT, shapeOf } from '../graph.ts';
 import { moves, type OpDef, same, shape, words } from './def.ts';
 
@@ -9,6 +9,7 @@ type Three = [number, number, number];
 export const tokens: Record<string, OpDef> = {
   /** inputs patches x[B,…,C], cls[C], dist[C] (each may be absent), pos[rows,C]; output y[B,T,C]. */
   Embed: {
+    opcode: Op.Embed,
     infer(inputs) {
       const x = shape(inputs, X);
       const [b, c] = [x[0]!, x.at(-1)!];
@@ -56,6 +57,7 @@ export const tokens: Record<string, OpDef> = {
   },
   /** input dy; output dx (patch rows) where wanted; updates dcls, ddist, dpos (each may be absent). */
   EmbedBackward: {
+    opcode: Op.EmbedBackward,
     infer: (_inputs, a) => (a.wanted ? [{ dtype: 'f32', shape: [a.batch!, a.patches!, a.c!] }] : []),
     lower: (n, at) =>
       words({

@@ -1,11 +1,12 @@
 /** The optimizer step. Gradients are accumulators: an update leaves them zero. */
-import { AdamWArg, ScheduleArg, SgdArg, SumSquaresArg } from '../../assembly/abi/ops.ts';
+import { AdamWArg, Op, ScheduleArg, SgdArg, SumSquaresArg } from '../../assembly/abi/ops.ts';
 import { numel, shapeOf } from '../graph.ts';
 import { moves, type OpDef, words } from './def.ts';
 
 export const update: Record<string, OpDef> = {
   /** input g; updates state. */
   SumSquares: {
+    opcode: Op.SumSquares,
     infer: () => [],
     lower: (n, at, graph) =>
       words({
@@ -17,12 +18,14 @@ export const update: Record<string, OpDef> = {
   },
   /** updates state. */
   Schedule: {
+    opcode: Op.Schedule,
     infer: () => [],
     lower: (_n, at) => words({ [ScheduleArg.STATE]: at.update(0) }),
     cost: moves,
   },
   /** input state; updates p, g, mean, variance; attribute decay. */
   AdamW: {
+    opcode: Op.AdamW,
     infer: () => [],
     lower: (n, at, graph) =>
       words({
@@ -38,6 +41,7 @@ export const update: Record<string, OpDef> = {
   },
   /** input state; updates p, g, momentum; attribute decay. */
   Sgd: {
+    opcode: Op.Sgd,
     infer: () => [],
     lower: (n, at, graph) =>
       words({

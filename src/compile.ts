@@ -1,0 +1,131 @@
+/**
+ * The whole path on one page: model + method + budget → program.
+ *
+ *     weights ─► graph ─► modules ─► loss ─► saved ─► backward ─► update ─► plan ─► verify ─► program
+ */
+import { State } from '../assembly/abi/head.ts';
+import { Augment } from '../assembly/abi/ops.ts';
+import { Io } from '../assembly/abi/program.ts';
+import { addBackward } from './backward.ts';
+import { checkGraph } from './check.ts';
+import { addValue, createGraph, f32, type Graph, i32, type Phase, u8, valueAt } from './graph.ts';
+import { createBuilder } from './models/builder.ts';
+import { buildModel, type Model } from './models/index.ts';
+import { type MethodName, methodOf } from './modules/method.ts';
+import { emit } from './ops/index.ts';
+import { type Plan, planMemory } from './plan/memory.ts';
+import { verifyPlan } from './plan/verify.ts';
+import { codeBytes } from './program/encode.ts';
+import { link } from './program/link.ts';
+import type { Program } from './program/program.ts';
+import { autogradBytes, chooseSaved, gradientNeeds, type Policy } from './saved.ts';
+import { addUpdate, type Optimizer } from './update.ts';
+
+export interface CompileOptions {
+  model: Model;
+  classes: number;
+  /** Pictures in one pass of the network: the batch of every value. */
+  microBatch: number;
+  method?: MethodName;
+  keep?: Policy;
+  optimizer?: Optimizer;
+  /** The classifier: new and zero (fine-tuning), or the checkpoint's own. */
+  head?: 'new' | 'file';
+  /** `infer` compiles evaluation alone: nothing is kept, nothing learns. */
+  purpose?: 'train' | 'infer';
+  /** The model sees (pixel · scale − mean) / std. */
+  normalize?: { scale: number; mean: readonly number[]; std: readonly number[] };
+  /** Random shift by up to `shift` pixels and horizontal flip, in training. */
+  augment?: { shift: number; flip: boolean };
+  maxThreads?: number;
+}
+
+export interface Compiled {
+  program: Program;
+  plan: Plan;
+  graph: Graph;
+  /** What f32 autograd would keep for the same method, whole micro-batch. */
+  autogradBytes: number;
+}
+
+const HALF = { scale: 1 / 255, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
+
+/** Compiles; knows nothing of files or runtimes. Deterministic. */
+export function compile(options: CompileOptions): Compiled {
+  const { model, classes, microBatch, method = 'bias', keep = 's2a', optimizer = 'adamw', head = 'new', purpose = 'train' } = options;
+  const graph = createGraph();
+  const io = inputs(graph, options);
+  const b = createBuilder(graph, methodOf(method), head);
+  /** pictures → logits → loss, in one phase. */
+  const forward = (phase: Phase): { logits: number; loss: number[] } => {
+    b.phase = phase;
+    const logits = buildModel(b, pixels(graph, io, phase, options), model.spec, classes);
+    const name = phase === 'eval' ? 'eval.loss' : 'loss';
+    const attributes = { train: phase === 'train' ? 1 : 0 };
+    const loss = emit(graph, 'CrossEntropy', name, [logits, io.labels], attributes, {
+      phase,
+      isBackward: true,
+      updates: [io.state],
+    }).outputs;
+    for (const id of loss.slice(0, 2)) valueAt(graph, id).role = 'batch';
+    return { logits, loss };
+  };
+
+  const ports = new Map<Io, number>([
+    [Io.Pictures, io.pictures],
+    [Io.Labels, io.labels],
+    [Io.Samples, io.samples],
+    [Io.State, io.state],
+  ]);
+  let accumulators = new Map<number, number>();
+  let autograd = 0;
+  if (purpose === 'train') {
+    const { logits, loss } = forward('train');
+    const needs = gradientNeeds(graph);
+    autograd = autogradBytes(graph, needs);
+    chooseSaved(graph, needs, keep);
+    accumulators = addBackward(graph, logits, loss[2]!, needs);
+    addUpdate(graph, accumulators, optimizer, io.state);
+    ports.set(Io.Losses, loss[0]!).set(Io.Choices, loss[1]!);
+  }
+  const { logits, loss } = forward('eval');
+  valueAt(graph, logits).role = 'batch';
+  ports.set(Io.EvalLosses, loss[0]!).set(Io.EvalChoices, loss[1]!).set(Io.Logits, logits);
+
+  checkGraph(graph);
+  const plan = planMemory(graph, { codeBytes: codeBytes(graph), maxThreads: options.maxThreads ?? 1 });
+  verifyPlan(graph, plan);
+  const about = { model: model.type, image: model.image, classes, method, keep, optimizer, microBatch, purpose };
+  return { program: link(graph, plan, accumulators, ports, about), plan, graph, autogradBytes: autograd };
+}
+
+interface Inputs {
+  pictures: number;
+  labels: number;
+  samples: number;
+  state: number;
+  table: number;
+}
+
+/** What the host writes: pictures, labels, counters of the random streams; and the state block. */
+function inputs(graph: Graph, { model, microBatch, normalize = HALF }: CompileOptions): Inputs {
+  const { scale, mean, std } = normalize;
+  const table = Float32Array.from([...std.map((s) => scale / s), ...mean.map((m, c) => -m / std[c]!)]);
+  return {
+    pictures: addValue(graph, 'pictures', u8(microBatch, ...model.image, 3), 'batch'),
+    labels: addValue(graph, 'labels', i32(microBatch), 'batch'),
+    samples: addValue(graph, 'samples', { dtype: 'u32', shape: [microBatch] }, 'batch'),
+    state: addValue(graph, 'state', u8(State.Bytes), 'state'),
+    table: addValue(graph, 'normalize', f32(6), 'table', { data: new Uint8Array(table.buffer) }),
+  };
+}
+
+/** uint8 pictures → normalised f32, augmented in training. */
+function pixels(graph: Graph, io: Inputs, phase: Phase, { model, augment }: CompileOptions): number {
+  const [h, w] = model.image;
+  const random = phase === 'train' && augment !== undefined;
+  const bits = random ? (augment.shift > 0 ? Augment.Crop : 0) | (augment.flip ? Augment.Flip : 0) : 0;
+  const attributes = { h, w, augment: bits, pad: random ? augment.shift : 0 };
+  const name = phase === 'eval' ? 'eval.pixels' : 'pixels';
+  return emit(graph, 'Pixels', name, [io.pictures, io.table, io.samples, io.state], attributes, { phase }).outputs[0]!;
+}

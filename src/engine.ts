@@ -1,0 +1,177 @@
+/** The engine around one program: its memory, made once and never grown, and its phases. */
+
+import { Head } from '../assembly/abi/head.ts';
+import type { Io } from '../assembly/abi/program.ts';
+import { Status } from '../assembly/abi/status.ts';
+import { EngineError, InputError } from './error.ts';
+import type { Phase } from './graph.ts';
+import type { ParameterRecord, Placed, Program } from './program/program.ts';
+import type { SafetensorsFile } from './safetensors.ts';
+import { sameShape, shapeText } from './tensor.ts';
+
+interface Exports {
+  setup(arena: number, scratchOffset: number, scratchBytes: number, thread: number, threads: number): void;
+  walk(code: number, end: number): number;
+  place(
+    src: number,
+    dtype: number,
+    start: number,
+    count: number,
+    dst: number,
+    n1: number,
+    n2: number,
+    s0: number,
+    s1: number,
+    s2: number,
+  ): number;
+  sampleAt(i: number, n: number, seed: number, epoch: number): number;
+}
+
+export interface Engine {
+  program: Program;
+  memory: WebAssembly.Memory;
+  /** Runs a phase to its end; throws EngineError with the failing node's name. */
+  run(phase: Phase): void;
+  /** A view of a port: bytes that the host writes before, or reads after, a phase. */
+  bytes(port: Io): Uint8Array;
+  floats(port: Io): Float32Array;
+  ints(port: Io): Int32Array;
+  state: DataView;
+  /** State, parameters, accumulators and optimizer state: what a checkpoint holds. */
+  region: Uint8Array;
+  /** Position `i` of an epoch's order of `n` pictures. */
+  sampleAt(i: number, n: number, seed: number, epoch: number): number;
+  /** Copies a tensor's bytes into place, converting and permuting; returns how many numbers were not finite. */
+  place(record: Placed, dtype: number, bytes: Uint8Array, elementStart: number, elementBytes: number): number;
+}
+
+const REASONS: Readonly<Record<number, string>> = {
+  [Status.UnknownOp]: 'unknown operator',
+  [Status.Truncated]: 'the code ends inside an instruction',
+  [Status.LossNotFinite]: 'the loss is not finite (NaN or infinite)',
+  [Status.GradientNotFinite]: 'the gradient is not finite (NaN or infinite)',
+  [Status.BadLabel]: 'a label lies outside the classes',
+  [Status.BadEncoding]: 'an encoding that the kernel does not have',
+};
+const HINTS: Readonly<Record<number, string>> = {
+  [Status.LossNotFinite]: 'try a smaller --lr',
+  [Status.GradientNotFinite]: 'try a smaller --lr',
+};
+
+/** Largest piece of a weights file that is staged in scratch at a time. */
+const STAGE_BYTES = 65536;
+
+/** Makes the memory (initial = maximum = the plan), copies the program in, and writes the constants. Weights come next: `loadWeights`. */
+export function createEngine(program: Program, wasm: BufferSource): Engine {
+  const pages = program.linearBytes / 65536;
+  let memory: WebAssembly.Memory;
+  try {
+    memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  } catch {
+    throw new EngineError({ where: 'memory', what: `the runtime refused ${program.linearBytes / 1048576} MiB of linear memory` });
+  }
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(wasm), { env: { memory } });
+  const engine = instance.exports as unknown as Exports;
+  new Uint8Array(memory.buffer).set(program.image, program.programOffset);
+  engine.setup(0, program.scratch.offset, program.scratch.bytes, 0, 1);
+
+  const port = (id: Io): { offset: number; bytes: number } => {
+    const range = program.io.get(id);
+    if (range === undefined) throw new EngineError({ where: 'program', what: `has no port ${id}` });
+    return range;
+  };
+  const view = new DataView(memory.buffer);
+  const stateRange = program.region.offset;
+  return {
+    program,
+    memory,
+    run(phase) {
+      const { start, end } = program.entries[phase];
+      const status = engine.walk(start, end);
+      if (status === Status.Ok) return;
+      const node = program.symbols[view.getInt32(Head.FailedNode, true)] ?? 'unknown node';
+      const hint = HINTS[status];
+      throw new EngineError({ where: node, what: REASONS[status] ?? `status ${status}`, ...(hint ? { hint } : {}) });
+    },
+    bytes: (id) => new Uint8Array(memory.buffer, port(id).offset, port(id).bytes),
+    floats: (id) => new Float32Array(memory.buffer, port(id).offset, port(id).bytes / 4),
+    ints: (id) => new Int32Array(memory.buffer, port(id).offset, port(id).bytes / 4),
+    state: new DataView(memory.buffer, stateRange),
+    region: new Uint8Array(memory.buffer, program.region.offset, program.region.bytes),
+    sampleAt: (i, n, seed, epoch) => engine.sampleAt(i, n, seed, epoch) >>> 0,
+    place(record, dtype, bytes, elementStart, elementBytes) {
+      const { scratch } = program;
+      const room = Math.min(STAGE_BYTES, scratch.bytes);
+      let bad = 0;
+      for (let at = 0; at < bytes.length; at += room) {
+        const piece = bytes.subarray(at, Math.min(at + room, bytes.length));
+        new Uint8Array(memory.buffer, scratch.offset, piece.length).set(piece);
+        const [, n1, n2] = record.dims;
+        bad += engine.place(
+          scratch.offset,
+          dtype,
+          elementStart + at / elementBytes,
+          piece.length / elementBytes,
+          record.offset,
+          n1,
+          n2,
+          ...record.strides,
+        );
+      }
+      return bad;
+    },
+  };
+}
+
+/** Codes of the element types that weights may have; the engine converts each to f32. */
+const DTYPES: Readonly<Record<string, { code: number; bytes: number }>> = {
+  F32: { code: 0, bytes: 4 },
+  F16: { code: 1, bytes: 2 },
+  BF16: { code: 2, bytes: 2 },
+};
+
+/**
+ * Loads every weight of the program from its byte range, piece by piece, then runs `init`. Nothing is filled in:
+ * a missing or misshapen tensor, an unknown element type or a NaN is an InputError.
+ */
+export function loadWeights(engine: Engine, file: SafetensorsFile): void {
+  const stage = new Uint8Array(STAGE_BYTES);
+  for (const record of engine.program.weights) {
+    const tensor = file.tensor(record.name);
+    const where = `${file.path}: ${record.name}`;
+    // A leading axis of 1 (position embeddings, class tokens) may be absent.
+    if (!sameShape(tensor.shape, record.shape))
+      throw new InputError({ where, what: 'wrong shape', got: shapeText(tensor.shape), expected: shapeText(record.shape) });
+    const dtype = DTYPES[tensor.dtype];
+    if (dtype === undefined)
+      throw new InputError({ where, what: 'unsupported element type', got: tensor.dtype, expected: 'F32, F16 or BF16' });
+    const [n0, n1, n2] = record.dims;
+    const total = n0 * n1 * n2 * dtype.bytes;
+    const from = record.start * dtype.bytes;
+    let bad = 0;
+    for (let at = 0; at < total; at += stage.length) {
+      const piece = stage.subarray(0, Math.min(stage.length, total - at));
+      file.read(tensor, piece, from + at);
+      bad += engine.place(record, dtype.code, piece, at / dtype.bytes, dtype.bytes);
+    }
+    if (bad > 0) throw new InputError({ where, what: `holds ${bad} numbers that are NaN or infinite` });
+  }
+  engine.run('init');
+}
+
+/** A learnable tensor in the checkpoint's own layout, gathered from the arena. `from`: its value, or its gradient. */
+export function readParameter(engine: Engine, record: ParameterRecord, from: number = record.offset): Float32Array {
+  const [n0, n1, n2] = record.dims;
+  const [s0, s1, s2] = record.strides;
+  const source = new Float32Array(engine.memory.buffer, from, n0 * n1 * n2);
+  const out = new Float32Array(source.length);
+  let at = 0;
+  for (let i0 = 0; i0 < n0; i0++)
+    for (let i1 = 0; i1 < n1; i1++) for (let i2 = 0; i2 < n2; i2++) out[at++] = source[i0 * s0 + i1 * s1 + i2 * s2]!;
+  return out;
+}
+
+/** Puts a learnable tensor back, from the checkpoint's own layout. */
+export function writeParameter(engine: Engine, record: ParameterRecord, values: Float32Array): void {
+  engine.place(record, 0, new Uint8Array(values.buffer, values.byteOffset, values.byteLength), 0, 4);
+}

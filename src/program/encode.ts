@@ -1,0 +1,38 @@
+/** Lowers a planned graph: every node becomes one instruction with addresses in it. */
+import { Instruction } from '../../assembly/abi/ops.ts';
+import { ABSENT, type Graph, type Node, PHASES, type Phase } from '../graph.ts';
+import { definition } from '../ops/index.ts';
+
+/** The instruction of a node; `offsets` are the plan's, by value id. */
+function instruction(graph: Graph, node: Node, id: number, offsets: readonly number[]): number[] {
+  const at = (value: number | undefined): number => (value === undefined || value === ABSENT ? 0 : (offsets[value] as number));
+  const operands = {
+    input: (i: number): number => at(node.inputs[i]),
+    output: (i: number): number => at(node.outputs[i]),
+    update: (i: number): number => at(node.updates[i]),
+  };
+  const { opcode, lower: argumentsOf } = definition(node.op);
+  const args = argumentsOf(node, operands, graph);
+  return [opcode, Instruction.Arguments + args.length, id, ...args];
+}
+
+export interface Code {
+  words: Int32Array;
+  /** First and one past the last word of each phase. */
+  phases: Record<Phase, { start: number; end: number }>;
+}
+
+/** Code of the whole graph. Its length does not depend on the addresses, so it can be measured before planning (all addresses 0). */
+export function lower(graph: Graph, offsets: readonly number[]): Code {
+  const words: number[] = [];
+  const phases = {} as Code['phases'];
+  let id = 0;
+  for (const phase of PHASES) {
+    const start = words.length;
+    for (const node of graph.phases[phase]) words.push(...instruction(graph, node, id++, offsets));
+    phases[phase] = { start, end: words.length };
+  }
+  return { words: Int32Array.from(words), phases };
+}
+
+export const codeBytes = (graph: Graph): number => lower(graph, new Array<number>(graph.values.length).fill(0)).words.byteLength;
