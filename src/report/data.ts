@@ -1,0 +1,97 @@
+/** What a report shows. Plain data: a run's JSON has the same fields, so a page can be made again from it. */
+
+/** Bytes of linear memory by part, in the order they are shown; the same names as in the plan's JSON. */
+export interface MemoryParts {
+  frozen: number;
+  trainable: number;
+  kept: number;
+  temporaries: number;
+  batch: number;
+  program: number;
+  scratch: number;
+}
+
+export const PARTS: readonly { key: keyof MemoryParts; label: string }[] = [
+  { key: 'frozen', label: 'frozen weights' },
+  { key: 'trainable', label: 'trainable + optimizer' },
+  { key: 'kept', label: 'kept for backward' },
+  { key: 'temporaries', label: 'temporaries' },
+  { key: 'batch', label: 'batch' },
+  { key: 'program', label: 'program' },
+  { key: 'scratch', label: 'scratch' },
+];
+
+/** A plan as one column or one bar. */
+export interface PlanColumn {
+  label: string;
+  parts: MemoryParts;
+  /** All of it: the parts and the padding between them. */
+  linearBytes: number;
+}
+
+/** The bytes no part owns: alignment between areas, and the rest of the last page. */
+export function paddingBytes(plan: PlanColumn): number {
+  return plan.linearBytes - PARTS.reduce((sum, { key }) => sum + plan.parts[key], 0);
+}
+
+export interface EpochPoint {
+  /** 1 is the first. */
+  epoch: number;
+  trainLoss: number;
+  trainAccuracy?: number;
+  valLoss: number;
+  valAccuracy: number;
+}
+
+/** One picture with what it is and what the model says. */
+export interface Prediction {
+  /** A whole PNG file. */
+  png: Uint8Array;
+  truth: string;
+  predicted: string;
+  /** Probability of the predicted class, 0 … 1. */
+  confidence: number;
+  /** Where the picture came from. */
+  file?: string;
+}
+
+export interface ReportData {
+  /** What was trained, in a few words: the page's heading. */
+  title: string;
+  /** One or two sentences: what was done. */
+  summary: string;
+  classes: string[];
+  /** Fractions of `predictions` pictures that the model did not train on. */
+  accuracy: {
+    chance: number;
+    /** With the classifier alone trained, where that was measured. */
+    head?: number;
+    after: number;
+    predictions: number;
+    /** Which pictures: `validation`, `test`. */
+    part: string;
+  };
+  /** Training loss after each step. */
+  losses: { step: number; loss: number }[];
+  epochs: EpochPoint[];
+  /** The epoch whose weights were kept. */
+  bestEpoch: number;
+  plan: PlanColumn;
+  /** The same job planned in other ways, to compare. */
+  others: PlanColumn[];
+  budgetBytes?: number;
+  measured: {
+    linearBytes: number;
+    /** The process's resident peak. */
+    residentBytes?: number;
+    seconds: number;
+    imagesPerSecond: number;
+  };
+  pictures: Prediction[];
+  skipped: { file: string; reason: string }[];
+  configuration: { name: string; value: string | number | boolean }[];
+  /** The command that does it again. */
+  command: string;
+  /** The adapter's folder. */
+  adapter: string;
+}
