@@ -61,6 +61,16 @@ test('a file of the reference writer is read', () => {
   opened.close();
 });
 
+test('every weights file that Python saved for other tests opens', () => {
+  const paths = readdirSync('test/golden', { recursive: true }).map((name) => join('test/golden', String(name)));
+  const opened = paths.filter((path) => path.endsWith('.safetensors')).map(openSafetensors);
+  assert.ok(opened.length > 5);
+  for (const { tensors, close } of opened) {
+    assert.ok(tensors.size > 0);
+    close();
+  }
+});
+
 test('the same tensors are written byte for byte as by the reference writer, in whatever order they come', () => {
   const path = join(folder, 'tiny.safetensors');
   for (const tensors of [golden, golden.toReversed()]) {
