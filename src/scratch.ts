@@ -49,3 +49,6 @@ export const attentionScratch = (t: number): number => gemmScratch() + scoreByte
 export function attentionBackwardScratch(t: number, headSize: number, keep: Keep): number {
   return gemmScratch() + 2 * scoreBytes(t) + (keep === Keep.Group8 ? 3 * t * align(4 * headSize, 16) : 0);
 }
+
+/** ResizePositions: the weights of one row and one column of the old grid, f64. */
+export const resizePositionsScratch = (h0: number, w0: number): number => align(8 * (h0 + w0), 128);

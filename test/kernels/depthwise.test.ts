@@ -5,6 +5,7 @@ import { close, numbers } from '../close.ts';
 import { checkGradient } from '../difference.ts';
 import { type DepthwiseShape, depthwise, depthwiseBackwardW, depthwiseBackwardX } from '../oracle/depthwise.ts';
 import { openRig } from '../rig.ts';
+import { onThreads } from './threads.ts';
 
 const rig = openRig(16 << 20, 1 << 16);
 
@@ -48,15 +49,6 @@ function data(d: DepthwiseShape) {
     b: numbers(d.c, 3),
     dy: numbers(d.batch * d.oh * d.ow * d.c, 4),
   };
-}
-
-/** Runs on every share of `threads` threads in turn, as the engine's threads would side by side. */
-function onThreads(threads: number, run: () => void): void {
-  for (let t = 0; t < threads; t++) {
-    rig.kernels.setup(0, rig.scratch, 1 << 14, t, threads);
-    run();
-  }
-  rig.kernels.setup(0, rig.scratch, 1 << 14, 0, 1);
 }
 
 test('forward, with and without bias', () => {
@@ -105,7 +97,7 @@ test('the same bits on any number of threads', () => {
     const [px, pw, pb, pdy] = [rig.f32(x), rig.f32(w), rig.f32(b), rig.f32(dy)];
     const results = [1, 2, 3, 5].map((threads) => {
       const [y, dx, dw] = [rig.f32(dy.length), rig.f32(x.length), rig.f32(w)];
-      onThreads(threads, () => {
+      onThreads(rig, threads, 1 << 12, () => {
         rig.run(Op.Depthwise, [px, pw, pb, y, ...args(d)]);
         rig.run(Op.DepthwiseBackwardX, [pdy, pw, dx, ...args(d)]);
         rig.run(Op.DepthwiseBackwardW, [pdy, px, dw, ...args(d)]);

@@ -1,0 +1,13 @@
+/** Philox-2x32-10 in whole numbers of JavaScript: the twin of assembly/random.ts. Returns its two words. */
+export function philox(seed: number, stream: number, counter: number): [number, number] {
+  let left = BigInt(counter >>> 0);
+  let right = BigInt(stream >>> 0);
+  let key = BigInt(seed >>> 0);
+  const mask = 0xffffffffn;
+  for (let round = 0; round < 10; round++) {
+    const product = left * 0xd256d193n;
+    [left, right] = [(product >> 32n) ^ key ^ right, product & mask];
+    key = (key + 0x9e3779b9n) & mask;
+  }
+  return [Number(left), Number(right)];
+}
