@@ -58,16 +58,18 @@ export function vit(b: Builder, x: number, spec: Vit, classes: number): number {
   });
   for (let i = 0; i < spec.depth; i++) h = block(b, h, spec, i);
 
-  // A norm works row by row, so the rows that the head does not read are dropped before it.
-  const tail = (first: number, count: number | undefined, head: string, name: string): number => {
-    if (spec.pool === 'token' || !spec.normFirst)
-      return classifier(b, layerNorm(b, pool(b, h, name, first, count), names.norm, spec.eps), head, classes);
-    return classifier(b, pool(b, layerNorm(b, h, names.norm, spec.eps), name, first, count), head, classes);
-  };
+  const norm = (x: number): number => layerNorm(b, x, names.norm, spec.eps);
   const [head, distHead] = names.heads as [string, string?];
-  if (spec.pool === 'mean') return tail(extra, undefined, head, 'pool');
-  if (distHead === undefined) return tail(0, 1, head, 'pool');
-  return add(b, tail(0, 1, head, 'pool.cls'), tail(1, 1, distHead, 'pool.dist'), 'logits', 0.5);
+  if (spec.pool === 'mean') {
+    const features = spec.normFirst ? pool(b, norm(h), 'pool', extra) : norm(pool(b, h, 'pool', extra));
+    return classifier(b, features, head, classes);
+  }
+  // A norm works row by row, so the rows that the head does not read are dropped before it.
+  const token = (row: number): number => norm(pool(b, h, `pool.${row}`, row, 1));
+  if (distHead === undefined) return classifier(b, token(0), head, classes);
+  // The checkpoint averages two heads; a new one reads the mean of their two tokens, which is the same with half the weights.
+  if (b.head === 'new') return classifier(b, add(b, token(0), token(1), 'features', 0.5), head, classes);
+  return add(b, classifier(b, token(0), head, classes), classifier(b, token(1), distHead, classes), 'logits', 0.5);
 }
 
 function block(b: Builder, x: number, spec: Vit, i: number): number {

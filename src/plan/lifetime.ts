@@ -37,7 +37,8 @@ export function lifetimes(graph: Graph): Block[] {
       if (from === undefined || to === undefined || from === ABSENT) continue;
       const a = blockOf.get(from);
       const b = blockOf.get(to);
-      if (!a || !b || a === b || a.last !== time || a.bytes < b.bytes) continue;
+      // An output that has already taken another operand's place begins before this node.
+      if (!a || !b || a === b || b.first !== time || a.last !== time || a.bytes < b.bytes) continue;
       // The operand may only be shared if the node reads it through this one input.
       if (node.inputs.some((id, j) => j !== i && id !== ABSENT && blockOf.get(id) === a)) continue;
       a.values.push(...b.values);
