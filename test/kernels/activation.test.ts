@@ -1,7 +1,9 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Keep, Kind, Op } from '../../assembly/abi/ops.ts';
-import { bit1Bytes } from '../../src/groups.ts';
+import { cellOf, codebookBytes, codeOf, slopeOf } from '../../src/codebook.ts';
+import { bit1Bytes, code4Bytes } from '../../src/groups.ts';
+import { tables } from '../../src/tables.ts';
 import { numbers } from '../close.ts';
 import { functions } from '../oracle/activation.ts';
 import { openRig } from '../rig.ts';
@@ -132,6 +134,66 @@ test('one bit gives the exact gradient, byte for byte that of keeping x', () => 
           assert.ok(Math.abs(exact[i]! - dy[i]! * functions[kind].df(v)) <= 1e-7 * Math.abs(dy[i]!), `kind ${kind} at ${v}`);
       });
     }
+});
+
+test('a 4-bit code gives level·dy exactly, and leaves y alone', () => {
+  for (const kind of smooth)
+    for (const n of sizes) {
+      rig.clear();
+      const book = tables[kind]!;
+      const table = rig.u8(codebookBytes(book));
+      const x = numbers(n, n + kind, 2);
+      special.slice(0, n).forEach((v, i) => {
+        x[i] = v;
+      });
+      const dy = numbers(n, 5 + n);
+      const run = forward(kind, Keep.Code4, x, code4Bytes(n), { table });
+      same(run.y, forward(kind, Keep.Nothing, x).y);
+      x.forEach((v, i) => {
+        const byte = run.bytes[(i >> 5) * 16 + (i & 15)]!;
+        assert.is(i & 16 ? byte >> 4 : byte & 15, codeOf(book, v), `kind ${kind}: code of ${v}`);
+      });
+      const want = dy.map((d, i) => d * slopeOf(book, x[i]!));
+      same(backward(kind, Keep.Code4, run.kept, dy, { table }), want);
+      same(backward(kind, Keep.Code4, run.kept, dy, { table, inPlace: true, threads: 3 }), want);
+      const split = forward(kind, Keep.Code4, x, code4Bytes(n), { table, inPlace: true, threads: 3 });
+      same(split.y, run.y);
+      assert.equal(split.bytes, run.bytes);
+      for (let i = n; i < code4Bytes(n) * 2; i++) {
+        const byte = run.bytes[(i >> 5) * 16 + (i & 15)]!;
+        assert.is(i & 16 ? byte >> 4 : byte & 15, 0, 'codes past N are 0');
+      }
+    }
+});
+
+test('x on a break and its neighbours get the codes that the host computes', () => {
+  for (const kind of smooth) {
+    rig.clear();
+    const book = tables[kind]!;
+    const table = rig.u8(codebookBytes(book));
+    const word = new Int32Array(1);
+    const float = (bits: number) => {
+      word[0] = bits;
+      return new Float32Array(word.buffer)[0]!;
+    };
+    // Every cell's first float, found by bisection, and the one before it.
+    const edges: number[] = [];
+    for (let c = 1; c < 64; c++) {
+      let [low, high] = [0, 0x7f800000];
+      while (high - low > 1) {
+        const mid = Math.floor((low + high) / 2);
+        if (cellOf(book, float(mid)) >= c) high = mid;
+        else low = mid;
+      }
+      for (const bits of [low, high]) edges.push(float(bits), -float(bits));
+    }
+    const all = Float32Array.from([...walk, ...edges]);
+    const run = forward(kind, Keep.Code4, all, code4Bytes(all.length), { table });
+    all.forEach((v, i) => {
+      const byte = run.bytes[(i >> 5) * 16 + (i & 15)]!;
+      if ((i & 16 ? byte >> 4 : byte & 15) !== codeOf(book, v)) assert.unreachable(`kind ${kind}: code of ${v}`);
+    });
+  }
 });
 
 test('encodings that a kind does not have are refused', () => {

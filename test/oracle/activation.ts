@@ -22,7 +22,7 @@ const innerSlope = (x: number): number => Math.sqrt(2 / Math.PI) * (1 + 3 * 0.04
 
 /** f and f′ of every kind. */
 export const functions: Record<Kind, { f: (x: number) => number; df: (x: number) => number; kinks: number[] }> = {
-  [Kind.Relu]: { f: (x) => (x > 0 ? x : 0), df: (x) => (x > 0 ? 1 : 0), kinks: [0] },
+  [Kind.Relu]: { f: (x) => Math.max(x, 0), df: (x) => (x > 0 ? 1 : 0), kinks: [0] },
   [Kind.Relu6]: { f: (x) => Math.min(Math.max(x, 0), 6), df: (x) => (x > 0 && x < 6 ? 1 : 0), kinks: [0, 6] },
   [Kind.LeakyRelu]: { f: (x) => (x > 0 ? x : 0.01 * x), df: (x) => (x > 0 ? 1 : 0.01), kinks: [0] },
   [Kind.HardSigmoid]: { f: (x) => Math.min(Math.max(x + 3, 0), 6) / 6, df: (x) => (x > -3 && x < 3 ? 1 / 6 : 0), kinks: [-3, 3] },

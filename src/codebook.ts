@@ -1,0 +1,301 @@
+/**
+ * Derivative codes: which 16 values stand for f′(x) in backward, and which x gets which.
+ *
+ * The best code gives each x the level nearest to f′(x), so one level may serve several intervals, and each level is the mean of
+ * what it stands for: one-dimensional k-means of f′, solved exactly here by dynamic programming over the sorted values.
+ * `fitLevels` fits freely; `fitTable` fits what the kernel can look up, a code for each cell of |x| (drawn in assembly/abi/codebook.ts).
+ */
+import { Codebook } from '../assembly/abi/codebook.ts';
+import { Kind } from '../assembly/abi/ops.ts';
+import { InputError } from './error.ts';
+
+export type Fn = (x: number) => number;
+
+/** What the kernel looks up; `levels` are bf16 numbers, `cells` the code of each cell of |x|. */
+export interface Table {
+  levels: number[];
+  cells: number[];
+  scale: number;
+  shift: number;
+  /** XORed onto the code where x < 0. */
+  flip: number;
+}
+
+const normal = (x: number, sigma: number): number => Math.exp((-0.5 * x * x) / (sigma * sigma)) / (sigma * Math.sqrt(2 * Math.PI));
+/** The weight of the shipped tables, half N(0, 1²) and half N(0, 2²): what pretrained networks feed their activations, roughly. */
+export const weight: Fn = (x) => 0.5 * normal(x, 1) + 0.5 * normal(x, 2);
+
+const sigmoid: Fn = (x) => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)));
+
+/** Φ(x) by its series of positive terms (2/√π·e^-z²·Σ …, z = x/√2). */
+const cdf: Fn = (x) => {
+  if (Math.abs(x) > 8) return x > 0 ? 1 : 0;
+  let term = x;
+  let sum = x;
+  for (let n = 1; Math.abs(term) > Math.abs(sum) * 1e-17; n++) {
+    term *= (x * x) / (2 * n + 1);
+    sum += term;
+  }
+  return 0.5 + normal(x, 1) * sum;
+};
+
+/** f′ of the smooth kinds. */
+export const derivatives: Partial<Record<Kind, Fn>> = {
+  [Kind.Sigmoid]: (x) => sigmoid(x) * sigmoid(-x),
+  [Kind.Tanh]: (x) => 4 * sigmoid(2 * x) * sigmoid(-2 * x),
+  [Kind.HardSwish]: (x) => (x <= -3 ? 0 : x < 3 ? x / 3 + 0.5 : 1),
+  [Kind.Silu]: (x) => sigmoid(x) * (1 + x * sigmoid(-x)),
+  [Kind.Gelu]: (x) => cdf(x) + x * normal(x, 1),
+  [Kind.GeluTanh]: (x) => {
+    const k = 2 * Math.sqrt(2 / Math.PI);
+    const u = k * (x + 0.044715 * x ** 3);
+    return sigmoid(u) * (1 + x * k * (1 + 3 * 0.044715 * x * x) * sigmoid(-u));
+  },
+};
+
+/** The nearest bf16 number (ties to even). */
+export function bf16(x: number): number {
+  view.setFloat32(0, x);
+  const bits = view.getUint32(0);
+  view.setUint32(0, (bits + 0x7fff + ((bits >>> 16) & 1)) & 0xffff0000);
+  return view.getFloat32(0);
+}
+const view = new DataView(new ArrayBuffer(4));
+
+/** Points of a density: values, their weights, and how much each varies inside (0 for a single x). Weight 0 is allowed. */
+interface Points {
+  value: Float64Array;
+  weight: Float64Array;
+}
+
+/**
+ * The k values that minimise Σ weight·(value - nearest)², ascending: exact, by dynamic programming over the sorted points.
+ * With `pinned`, that value is one of the k, whatever it costs.
+ */
+function kMeans({ value, weight }: Points, k: number, pinned?: number): number[] {
+  const order = Array.from(value.keys()).filter((i) => weight[i]! > 0);
+  order.sort((a, b) => value[a]! - value[b]!);
+  const n = order.length;
+  const w = new Float64Array(n + 1);
+  const wv = new Float64Array(n + 1);
+  const wvv = new Float64Array(n + 1);
+  order.forEach((at, i) => {
+    const [v, mass] = [value[at]!, weight[at]!];
+    w[i + 1] = w[i]! + mass;
+    wv[i + 1] = wv[i]! + mass * v;
+    wvv[i + 1] = wvv[i]! + mass * v * v;
+  });
+  const mean = (i: number, j: number) => (wv[j]! - wv[i]!) / (w[j]! - w[i]!);
+  /** Cost of points i … j-1 around their mean, or around `pinned`. */
+  const free = (i: number, j: number) => (i < j ? wvv[j]! - wvv[i]! - (wv[j]! - wv[i]!) * mean(i, j) : 0);
+  const fixed = (i: number, j: number) => wvv[j]! - wvv[i]! - 2 * pinned! * (wv[j]! - wv[i]!) + pinned! ** 2 * (w[j]! - w[i]!);
+
+  // best[level][used][j]: least cost of the first j points by `level` means, with the pinned one among them or not.
+  type Row = { cost: Float64Array; from: Int32Array; fixed: Uint8Array };
+  const row = (): Row => ({ cost: new Float64Array(n + 1).fill(Infinity), from: new Int32Array(n + 1), fixed: new Uint8Array(n + 1) });
+  const best: [Row, Row][] = [[row(), row()]];
+  best[0]![0].cost[0] = 0;
+  /** The best last segment for every j in [low, high]: its start only moves right with j. */
+  const solve = (from: Row, to: Row, cost: typeof free, isFixed: number, low: number, high: number, left: number, right: number): void => {
+    if (low > high) return;
+    const j = (low + high) >> 1;
+    let at = left;
+    let least = Infinity;
+    for (let i = left; i <= Math.min(j, right); i++) {
+      const c = from.cost[i]! + cost(i, j);
+      if (c < least) [least, at] = [c, i];
+    }
+    if (least < to.cost[j]!) {
+      to.cost[j] = least;
+      to.from[j] = at;
+      to.fixed[j] = isFixed;
+    }
+    solve(from, to, cost, isFixed, low, j - 1, left, at);
+    solve(from, to, cost, isFixed, j + 1, high, at, right);
+  };
+  for (let level = 1; level <= k; level++) {
+    const [before, next] = [best[level - 1]!, [row(), row()] as [Row, Row]];
+    solve(before[0], next[0], free, 0, 0, n, 0, n);
+    if (pinned !== undefined) {
+      solve(before[1], next[1], free, 0, 0, n, 0, n);
+      solve(before[0], next[1], fixed, 1, 0, n, 0, n);
+    }
+    best.push(next);
+  }
+  const levels: number[] = [];
+  let used = pinned === undefined ? 0 : 1;
+  for (let level = k, j = n; level > 0; level--) {
+    const r = best[level]![used as 0 | 1];
+    const i = r.from[j]!;
+    if (r.fixed[j]) {
+      levels.push(pinned!);
+      used = 0;
+    } else levels.push(i < j ? mean(i, j) : (levels.at(-1) ?? pinned ?? 0));
+    j = i;
+  }
+  return levels.sort((a, b) => a - b);
+}
+
+/** Index of the level nearest to v (the lower one of two as near). */
+export function nearest(levels: ArrayLike<number>, v: number): number {
+  let best = 0;
+  for (let i = 1; i < levels.length; i++) if (Math.abs(levels[i]! - v) < Math.abs(levels[best]! - v)) best = i;
+  return best;
+}
+
+export interface Fit {
+  bits?: number;
+  /** How often each x comes: a density, or a layer's own measured histogram. */
+  density?: Fn;
+  from?: number;
+  to?: number;
+}
+
+function checked(where: string, { bits = 4, density = weight, from = -10, to = 10 }: Fit) {
+  if (!Number.isInteger(bits) || bits < 1 || bits > 4) throw new InputError({ where, what: 'bits', got: bits, expected: '1 to 4' });
+  if (!(from < to)) throw new InputError({ where, what: 'range', got: `${from} to ${to}`, expected: 'an increasing one' });
+  return { bits, density, from, to };
+}
+
+const samples = 20000;
+
+/** The density and f′ at the midpoints of `samples` equal steps. */
+function sample(df: Fn, density: Fn, from: number, to: number): Points & { x: Float64Array } {
+  const step = (to - from) / samples;
+  const x = Float64Array.from({ length: samples }, (_, i) => from + step * (i + 0.5));
+  return { x, value: x.map(df), weight: x.map((v) => density(v) * step) };
+}
+
+/** The best levels for f′, free of any grid: x takes the level nearest to f′(x). `error` is ∫ density·(f′ - level)². */
+export function fitLevels(df: Fn, fit: Fit = {}): { levels: number[]; error: number } {
+  const { bits, density, from, to } = checked('fitLevels', fit);
+  const points = sample(df, density, from, to);
+  const levels = kMeans(points, 2 ** bits);
+  let error = 0;
+  points.value.forEach((v, i) => {
+    error += points.weight[i]! * (v - levels[nearest(levels, v)]!) ** 2;
+  });
+  return { levels, error };
+}
+
+/** The cell of x, by the kernel's own arithmetic. */
+export function cellOf({ scale, shift }: Pick<Table, 'scale' | 'shift'>, x: number): number {
+  const origin = Math.fround(shift);
+  const v = Math.fround(Math.fround(Math.abs(x) * Math.fround(scale)) + origin);
+  return Number.isNaN(v) ? 0 : Math.min((bitsOf(v) >> Codebook.CellBits) - (bitsOf(origin) >> Codebook.CellBits), 63);
+}
+
+function bitsOf(x: number): number {
+  view.setFloat32(0, x);
+  return view.getInt32(0);
+}
+
+function floatOf(bits: number): number {
+  view.setInt32(0, bits);
+  return view.getFloat32(0);
+}
+
+/** The code of x, as the forward kernel writes it. */
+export const codeOf = (table: Table, x: number): number => table.cells[cellOf(table, x)]! ^ (x < 0 ? table.flip : 0);
+
+/** What the backward kernel multiplies dy by, where the forward saw x. */
+export const slopeOf = (table: Table, x: number): number => table.levels[codeOf(table, x)]!;
+
+/** ∫ density·(f′ - slope)² of a table, as the kernel computes it. */
+export function tableError(table: Table, df: Fn, fit: Fit = {}): number {
+  const { density, from, to } = checked('tableError', fit);
+  const { x, value, weight } = sample(df, density, from, to);
+  return x.reduce((sum, v, i) => sum + weight[i]! * (value[i]! - slopeOf(table, v)) ** 2, 0);
+}
+
+/**
+ * The best table that the kernel can look up. Cells, code by cell and levels are fitted together: for each way to divide |x| the
+ * codes are exact k-means of the cells' means. The outermost level is pinned to the limit of f′ (or near it, see below),
+ * so that far tails, which no density counts, are right.
+ */
+export function fitTable(df: Fn, fit: Fit = {}): Table {
+  const { bits, density, from, to } = checked('fitTable', fit);
+  const reach = Math.max(-from, to);
+  const probes = Array.from({ length: 64 }, (_, i) => ((i + 1) * reach) / 64);
+  const even = probes.every((x) => Math.abs(df(x) - df(-x)) < 1e-9);
+  const mirrored = probes.every((x) => Math.abs(df(x) + df(-x) - 1) < 1e-9);
+  if (!even && !mirrored)
+    throw new InputError({ where: 'fitTable', what: 'a derivative without symmetry', expected: 'f′(-x) = f′(x) or f′(-x) = 1 - f′(x)' });
+  // Folded onto x >= 0, where a mirrored f′ stays above 1/2 and so uses the upper half of the codes.
+  const folded = sample(df, (x) => (x <= to ? density(x) : 0) + (-x >= from ? density(-x) : 0), 0, reach);
+  const count = 2 ** bits / (even ? 1 : 2);
+  // An even f′ decays for long before it is 0: a pin at 0 itself would cost a tenth of the error, 1/128 of the peak does not.
+  const limit = even ? df(0) / 128 : df(1e6);
+
+  const step = reach / samples;
+  const total = (f: (v: number) => number) => {
+    const sums = new Float64Array(samples + 1);
+    folded.value.forEach((v, i) => {
+      sums[i + 1] = sums[i]! + folded.weight[i]! * f(v);
+    });
+    return sums;
+  };
+  const moments = [total(() => 1), total((v) => v), total((v) => v * v)];
+
+  const tableAt = (scale: number, shift: number): { table: Table; error: number } => {
+    // Weight, first and second moment of f′ in each cell, from running sums.
+    const ends = Array.from({ length: 65 }, (_, c) => {
+      const x = (floatOf(((bitsOf(shift) >> Codebook.CellBits) + c) << Codebook.CellBits) - shift) / scale;
+      return c === 64 ? samples : Math.min(Math.max(Math.round(x / step), 0), samples);
+    });
+    const [weight, sum, squares] = moments.map((m) => Float64Array.from({ length: 64 }, (_, c) => m[ends[c + 1]!]! - m[ends[c]!]!)) as [
+      Float64Array,
+      Float64Array,
+      Float64Array,
+    ];
+    const value = sum.map((s, i) => (weight[i]! > 0 ? s / weight[i]! : limit));
+    const half = kMeans({ value, weight }, count, limit);
+    const levels = (even ? half : [...half.map((v) => 1 - v).reverse(), ...half]).map(bf16);
+    const upper = levels.slice(-count);
+    const cells = Array.from(value, (v) => levels.length - count + nearest(upper, v));
+    cells[63] = levels.length - count + nearest(upper, limit);
+    let error = 0;
+    cells.forEach((code, i) => {
+      error += squares[i]! - 2 * sum[i]! * levels[code]! + weight[i]! * levels[code]! ** 2;
+    });
+    return { table: { levels, cells, scale, shift, flip: even ? 0 : levels.length - 1 }, error };
+  };
+
+  let best = tableAt(1, 1);
+  const consider = (scale: number, shift: number) => {
+    const found = tableAt(Math.fround(scale), Math.fround(shift));
+    if (found.error < best.error) best = found;
+  };
+  for (const shift of shifts) for (let i = 0; i < 48; i++) consider(0.25 * 32 ** (i / 48), shift);
+  for (let width = 0.04; width > 0.002; width /= 1.5) {
+    const { scale, shift } = best.table;
+    for (let i = -3; i <= 3; i++) for (let j = -3; j <= 3; j++) consider(scale * (1 + (width * i) / 3), shift * (1 + (width * j) / 3));
+  }
+  return best.table;
+}
+/** Where in its octave |x| starts: the larger, the fewer narrow cells, until they are all equal. */
+const shifts = [1, 1.25, 1.5, 1.75, 2, 2.5, 3, 4, 8, 16];
+
+/** The record of a table, as assembly/abi/codebook.ts draws it. */
+export function codebookBytes(table: Table): Uint8Array {
+  const { levels, cells, scale, shift, flip } = table;
+  if (levels.length > 16 || cells.length !== 64)
+    throw new InputError({
+      where: 'codebook',
+      what: 'size',
+      got: `${levels.length} levels, ${cells.length} cells`,
+      expected: 'at most 16 and exactly 64',
+    });
+  const bytes = new Uint8Array(Codebook.Bytes);
+  const data = new DataView(bytes.buffer);
+  bytes.set(cells, Codebook.Cells);
+  levels.forEach((level, i) => {
+    const bits = bitsOf(bf16(level)) >>> 16;
+    bytes[Codebook.LevelLow + i] = bits & 255;
+    bytes[Codebook.LevelHigh + i] = bits >>> 8;
+  });
+  data.setFloat32(Codebook.Scale, scale, true);
+  data.setFloat32(Codebook.Shift, shift, true);
+  data.setInt32(Codebook.Flip, flip, true);
+  return bytes;
+}

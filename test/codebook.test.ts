@@ -1,0 +1,127 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Codebook } from '../assembly/abi/codebook.ts';
+import { Kind } from '../assembly/abi/ops.ts';
+import { bf16, cellOf, codebookBytes, codeOf, derivatives, fitLevels, fitTable, nearest, slopeOf, tableError } from '../src/codebook.ts';
+import { InputError } from '../src/error.ts';
+import { tables } from '../src/tables.ts';
+import { functions } from './oracle/activation.ts';
+
+const smooth = [Kind.Sigmoid, Kind.Tanh, Kind.HardSwish, Kind.Silu, Kind.Gelu, Kind.GeluTanh];
+
+test('derivatives agree with the oracle', () => {
+  for (const kind of smooth)
+    for (let x = -12; x <= 12; x += 1 / 64)
+      assert.ok(Math.abs(derivatives[kind]!(x) - functions[kind].df(x)) < 1e-12, `kind ${kind} at ${x}`);
+});
+
+test('the free fit reaches the known optima', () => {
+  const within = (got: number, want: number, part: number) => assert.ok(Math.abs(got / want - 1) < part, `error ${got}, expected ${want}`);
+  const uniform = { density: () => 1 };
+  within(fitLevels(derivatives[Kind.Gelu]!, uniform).error, 0.00212, 0.02);
+  within(fitLevels(derivatives[Kind.Silu]!, uniform).error, 0.00316, 0.02);
+  within(fitLevels(derivatives[Kind.HardSwish]!, uniform).error, 0.008, 0.02);
+  within(fitLevels(derivatives[Kind.Sigmoid]!, uniform).error, 0.00021, 0.02);
+  within(fitLevels(derivatives[Kind.Gelu]!).error, 4.02e-4, 0.01);
+  within(fitLevels(derivatives[Kind.Silu]!).error, 4.35e-4, 0.01);
+});
+
+test('no small change of any level is better', () => {
+  const df = derivatives[Kind.Gelu]!;
+  const { levels } = fitLevels(df, { bits: 3 });
+  const error = (l: number[]) => {
+    let sum = 0;
+    for (let x = -10; x < 10; x += 1 / 256) sum += Math.exp(-x * x * 0.125) * (df(x) - l[nearest(l, df(x))]!) ** 2;
+    return sum;
+  };
+  // A different quadrature and a slightly different density: so a clear worsening is asked of a clear change only.
+  levels.forEach((_, i) => {
+    for (const step of [-0.03, 0.03])
+      assert.ok(error(levels.map((v, j) => (i === j ? v + step : v))) > error(levels), `level ${i} ${step}`);
+  });
+});
+
+test('fewer bits, more error; one bit too', () => {
+  let last = 0;
+  for (const bits of [4, 3, 2, 1]) {
+    const { levels, error } = fitLevels(derivatives[Kind.Silu]!, { bits });
+    assert.is(levels.length, 2 ** bits);
+    assert.ok(error > last);
+    last = error;
+  }
+  assert.throws(
+    () => fitLevels(Math.cos, { bits: 5 }),
+    (e: Error) => e instanceof InputError && /bits, got 5/.test(e.message),
+  );
+});
+
+test('a step is coded without error', () => {
+  const step = (x: number) => (x > 1 ? 1 : x < -2 ? 0.25 : 0);
+  const { levels, error } = fitLevels(step, { bits: 2 });
+  assert.ok(error < 1e-20);
+  for (const v of [0, 0.25, 1]) assert.ok(levels.some((l) => Math.abs(l - v) < 1e-12));
+});
+
+test('shipped tables: what the fitter makes, within 10 % of the weighted optimum, bf16 and grid included', () => {
+  for (const kind of smooth) {
+    const df = derivatives[kind]!;
+    const table = tables[kind]!;
+    assert.ok(tableError(table, df) < 1.1 * fitLevels(df).error, `kind ${kind}: ${tableError(table, df)} against ${fitLevels(df).error}`);
+    if (kind === Kind.Gelu || kind === Kind.Tanh) assert.ok(Math.abs(tableError(fitTable(df), df) / tableError(table, df) - 1) < 0.01);
+    assert.is(table.levels.length, 16);
+    assert.ok(table.levels.every((l) => l === bf16(l)));
+  }
+});
+
+test('shipped tables: symmetric, exact in the far tails, also unweighted', () => {
+  for (const kind of [Kind.Gelu, Kind.GeluTanh, Kind.Silu, Kind.HardSwish]) {
+    const table = tables[kind]!;
+    assert.equal(
+      [Number.NEGATIVE_INFINITY, -1e30, -20, 20, 1e30, Infinity].map((x) => slopeOf(table, x)),
+      [0, 0, 0, 1, 1, 1],
+      `kind ${kind}`,
+    );
+    for (let x = 1 / 128; x < 9; x += 1 / 64) assert.is(codeOf(table, -x), 15 - codeOf(table, x));
+    table.levels.forEach((l, i) => {
+      assert.ok(Math.abs(l + table.levels[15 - i]! - 1) < 1 / 128);
+    });
+  }
+  for (const kind of [Kind.Sigmoid, Kind.Tanh]) {
+    assert.ok(slopeOf(tables[kind]!, -Infinity) <= derivatives[kind]!(0) / 100);
+    for (const x of [0.3, 1, 2, 4, 20]) assert.is(codeOf(tables[kind]!, -x), codeOf(tables[kind]!, x));
+  }
+  assert.ok(tableError(tables[Kind.Gelu]!, derivatives[Kind.Gelu]!, { density: () => 1 }) < 0.00246);
+  assert.ok(tableError(tables[Kind.Silu]!, derivatives[Kind.Silu]!, { density: () => 1 }) < 0.00646);
+});
+
+test('cells: NaN is in the first, the last has no end, bounds lie right', () => {
+  const table = { scale: 1, shift: 1 };
+  assert.equal(
+    [Number.NaN, 0, -0, 1 / 32, Math.fround(1 / 32 - 1e-7), 1, 3, 1e30, Infinity, -Infinity].map((x) => cellOf(table, x)),
+    [0, 0, 0, 1, 0, 32, 63, 63, 63, 63],
+  );
+});
+
+test('the record', () => {
+  const table = tables[Kind.Gelu]!;
+  const bytes = codebookBytes(table);
+  assert.is(bytes.length, Codebook.Bytes);
+  assert.equal([...bytes.slice(Codebook.Cells, 64)], table.cells);
+  const view = new DataView(bytes.buffer);
+  assert.is(view.getFloat32(Codebook.Scale, true), Math.fround(table.scale));
+  assert.is(view.getFloat32(Codebook.Shift, true), Math.fround(table.shift));
+  assert.is(view.getInt32(Codebook.Flip, true), 15);
+  table.levels.forEach((level, i) => {
+    view.setUint32(112, (bytes[Codebook.LevelHigh + i]! << 24) | (bytes[Codebook.LevelLow + i]! << 16));
+    assert.is(view.getFloat32(112), level);
+  });
+});
+
+test('a derivative without symmetry has no table', () => {
+  assert.throws(
+    () => fitTable((x) => (x > 1 ? 1 : 0.3)),
+    (e: Error) => e instanceof InputError,
+  );
+});
+
+test.run();
