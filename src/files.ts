@@ -95,41 +95,76 @@ export function openFile(path: string): ByteSource {
   };
 }
 
+/** A file in the making. */
+export interface NewFile {
+  write: Write;
+  /** The file appears under its name. */
+  commit(): void;
+  /** Nothing remains; does nothing after `commit`. */
+  discard(): void;
+}
+
 /**
- * Writes a file whole or not at all: a temporary name in the same folder, synced, renamed over `path`, the folder synced.
- * Whatever goes wrong, what stood at `path` before is untouched and the temporary file is gone.
+ * Begins a file that will appear whole or not at all: a temporary name in the same folder, synced, renamed over `path`, the folder synced.
+ * Until `commit` what stood at `path` before is untouched; after `discard`, as after a failed `commit`, the temporary file is gone.
  */
-export function writeAtomic(path: string, fill: (write: Write) => void): void {
+export function createFile(path: string): NewFile {
   const folder = dirname(path);
-  const temporary = join(folder, `.${basename(path)}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`);
+  const name = `.${basename(path)}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
+  const temporary = join(folder, name);
   const fd = guarded(path, 'cannot be written', () => openSync(temporary, 'wx'));
-  let open = true;
-  temporaries.add(basename(temporary));
-  try {
-    fill((bytes) => {
+  temporaries.add(name);
+  let isOpen = true;
+  const close = () => {
+    if (isOpen) {
+      isOpen = false;
+      closeSync(fd);
+    }
+  };
+  const discard = () => {
+    if (!temporaries.delete(name)) return;
+    close();
+    rmSync(temporary, { force: true });
+  };
+  return {
+    write(bytes) {
       for (let done = 0; done < bytes.length; ) {
         const n = guarded(path, 'cannot be written', () => writeSync(fd, bytes, done, bytes.length - done));
         done += n;
         written += n;
       }
-    });
-    guarded(path, 'cannot be written', () => {
-      fsyncSync(fd);
-      open = false;
-      closeSync(fd);
-      renameSync(temporary, path);
-    });
-  } catch (error) {
-    if (open) closeSync(fd);
-    rmSync(temporary, { force: true });
-    throw error;
-  } finally {
-    temporaries.delete(basename(temporary));
-  }
-  syncFolder(folder);
+    },
+    commit() {
+      try {
+        guarded(path, 'cannot be written', () => {
+          fsyncSync(fd);
+          close();
+          renameSync(temporary, path);
+        });
+      } catch (error) {
+        discard();
+        throw error;
+      }
+      temporaries.delete(name);
+      syncFolder(folder);
+    },
+    discard,
+  };
 }
 
-/** Removes temporary files that a killed process or a power cut left in the folder. */
+/** Writes a file whole or not at all, in one go. Whatever goes wrong, what stood at `path` before is untouched. */
+export function writeAtomic(path: string, fill: (write: Write) => void): void {
+  const file = createFile(path);
+  try {
+    fill(file.write);
+    file.commit();
+  } catch (error) {
+    file.discard();
+    throw error;
+  }
+}
+
+/** Removes temporary files that a killed process or a power cut left in the folder. To be called by the thread that writes there. */
 export function removeLeftovers(folder: string): void {
   for (const name of guarded(folder, 'cannot be read', () => readdirSync(folder))) {
     const pid = /^\..*\.(\d+)-[0-9a-f]{8}\.tmp$/.exec(name)?.[1];

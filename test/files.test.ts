@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert';
 import { baseDigest, digest, fileDigest } from '../src/digest.ts';
 import {
   bytesWritten,
+  createFile,
   guarded,
   makeFolder,
   openFile,
@@ -61,6 +62,28 @@ test('a failed write leaves the old file and nothing else', () => {
   );
   assert.is(readFileSync(path, 'utf8'), 'second');
   assert.equal(readdirSync(folder), names);
+});
+
+test('a file written over a long time, given up or committed', () => {
+  const path = join(folder, 'long');
+  const given = createFile(path);
+  given.write(text('half'));
+  given.discard();
+  given.discard();
+  const file = createFile(path);
+  file.write(text('whole'));
+  assert.not.ok(readdirSync(folder).includes('long'));
+  file.commit();
+  file.discard();
+  assert.is(readFileSync(path, 'utf8'), 'whole');
+  mkdirSync(join(folder, 'way', 'x'), { recursive: true });
+  const blocked = createFile(join(folder, 'way'));
+  refused(() => blocked.commit(), 'way', 'cannot be written');
+  blocked.discard();
+  assert.equal(
+    readdirSync(folder).filter((name) => name.endsWith('.tmp')),
+    [],
+  );
 });
 
 test('where nothing can be written, one sentence says why', () => {

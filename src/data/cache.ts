@@ -6,9 +6,10 @@
  * The description comes last, since which pictures are readable is known last; with it in the same file one rename is atomic.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readdirSync, readSync, renameSync, unlinkSync, writeSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { InputError } from '../error.ts';
+import { createFile, makeFolder, removeLeftovers } from '../files.ts';
 import type { Preprocess, Size } from './preprocess.ts';
 import type { Sample, Skipped } from './scan.ts';
 
@@ -114,43 +115,20 @@ export interface CacheWriter {
   abandon(): void;
 }
 
-/** Writes a cache under a temporary name; `path` appears whole or not at all. */
+/** Writes a cache; `path` appears whole or not at all. */
 export function writeCache(path: string): CacheWriter {
   const folder = dirname(path);
-  const temporary = `${path}.${process.pid}.tmp`;
-  const failed = (error: unknown) =>
-    new InputError({ where: path, what: `the picture cache cannot be written (${(error as NodeJS.ErrnoException).code ?? error})` });
-  let file: number;
-  try {
-    mkdirSync(folder, { recursive: true });
-    sweep(folder);
-    file = openSync(temporary, 'w');
-  } catch (error) {
-    throw failed(error);
-  }
+  makeFolder(folder);
+  removeLeftovers(folder);
+  const file = createFile(path);
   const hash: Hash = createHash('sha256');
   const pictures: Picture[] = [];
-  let written = 0;
-  let open = true;
-  const write = (bytes: Uint8Array) => {
-    try {
-      for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done, bytes.length - done);
-    } catch (error) {
-      abandon();
-      throw failed(error);
-    }
-    written += bytes.length;
-  };
-  const abandon = () => {
-    if (!open) return;
-    open = false;
-    closeSync(file);
-    unlinkSync(temporary);
-  };
+  let pixelBytes = 0;
   return {
     add(picture, pixels) {
       hash.update(pixels);
-      write(pixels);
+      file.write(pixels);
+      pixelBytes += pixels.length;
       pictures.push(picture);
     },
     finish(rest) {
@@ -158,41 +136,11 @@ export function writeCache(path: string): CacheWriter {
       const footer = Buffer.alloc(footerBytes);
       footer.writeUInt32LE(json.length, 0);
       footer.write(magic, 4, 'latin1');
-      write(json);
-      write(footer);
-      try {
-        fsyncSync(file);
-        closeSync(file);
-        open = false;
-        renameSync(temporary, path);
-        syncFolder(folder);
-      } catch (error) {
-        throw failed(error);
-      }
-      return written;
+      file.write(json);
+      file.write(footer);
+      file.commit();
+      return pixelBytes + json.length + footerBytes;
     },
-    abandon,
+    abandon: file.discard,
   };
-}
-
-/** A rename survives a power cut only when its folder is synced too; some file systems cannot. */
-function syncFolder(folder: string): void {
-  try {
-    const file = openSync(folder, 'r');
-    fsyncSync(file);
-    closeSync(file);
-  } catch {}
-}
-
-/** Removes temporary files of processes that are gone (a power cut leaves one behind). */
-function sweep(folder: string): void {
-  for (const name of readdirSync(folder)) {
-    const pid = /\.pictures\.(\d+)\.tmp$/.exec(name)?.[1];
-    if (!pid || Number(pid) === process.pid) continue;
-    try {
-      process.kill(Number(pid), 0);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ESRCH') unlinkSync(join(folder, name));
-    }
-  }
 }
