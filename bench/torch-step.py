@@ -1,0 +1,99 @@
+"""One training step in PyTorch, on the processor: milliseconds and the process's memory over its import. Prints one line of JSON.
+
+    python bench/torch-step.py [--model vit-tiny|mobilenetv2] [--method bias|probe|full] [--batch 8] [--steps 5] [--hold all|torch|none]
+
+One thread. `--hold all` (the default) keeps every library to 128-bit SIMD, like the engine it is compared with; `torch` keeps PyTorch's own kernels,
+oneDNN and OpenBLAS to it, but not MKL, which multiplies the matrices where PyTorch is built with it (the wheels for x86); `none` lets all of them
+use what the machine has. The step is forward, backward and AdamW on data that is already in memory; models of transformers, 224×224, 100
+classes, random weights, batch norm folded, evaluation mode.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+from pathlib import Path
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--model", choices=["vit-tiny", "mobilenetv2"], default="vit-tiny")
+parser.add_argument("--method", choices=["bias", "probe", "full"], default="bias")
+parser.add_argument("--batch", type=int, default=8)
+parser.add_argument("--steps", type=int, default=5)
+parser.add_argument("--hold", choices=["all", "torch", "none"], default="all", help="what is kept to 128-bit SIMD")
+arguments = parser.parse_args()
+
+# The libraries read these once, as they load.
+os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+if arguments.hold != "none":
+    os.environ.update(ONEDNN_MAX_CPU_ISA="SSE41", OPENBLAS_CORETYPE="Nehalem", ATEN_CPU_CAPABILITY="default")
+if arguments.hold == "all":
+    os.environ.update(MKL_ENABLE_INSTRUCTIONS="SSE4_2")
+
+import torch  # noqa: E402
+import transformers  # noqa: E402
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools" / "golden"))
+from models import Tuned, fold, key_biases, loss_of, trainable, zero_biases  # noqa: E402
+
+transformers.logging.set_verbosity_error()
+torch.set_num_threads(1)
+torch.manual_seed(0)
+
+
+def memory(key):
+    """A line of /proc/self/status in bytes; null elsewhere than on Linux."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(key)), None)
+
+
+def build():
+    if arguments.model == "vit-tiny":
+        config = transformers.ViTConfig(hidden_size=192, num_attention_heads=3, intermediate_size=768)
+        model = transformers.ViTForImageClassification(config)
+    else:
+        model = fold(transformers.MobileNetV2ForImageClassification(transformers.MobileNetV2Config()).eval())
+    return Tuned(zero_biases(model).eval(), 100, (224, 224)).eval()
+
+
+# Models are classes of lazily loaded modules: loading them belongs to the import.
+transformers.ViTForImageClassification, transformers.MobileNetV2ForImageClassification
+imported = memory("VmRSS")
+model = build()
+for p in model.parameters():
+    p.requires_grad_(False)
+keys, _ = key_biases(model.backbone)
+chosen = [p for name, p in trainable(model, arguments.method) if name not in keys]
+for p in chosen:
+    p.requires_grad_(True)
+decay, plain = [p for p in chosen if p.ndim >= 2], [p for p in chosen if p.ndim < 2]
+optimizer = torch.optim.AdamW([{"params": decay, "weight_decay": 0.01}, {"params": plain, "weight_decay": 0.0}], lr=1e-3)
+x, labels = torch.randn(arguments.batch, 3, 224, 224), torch.randint(0, 100, (arguments.batch,))
+
+times = []
+for step in range(arguments.steps + 1):
+    began = time.perf_counter()
+    optimizer.zero_grad()
+    loss_of(model(x), labels).backward()
+    optimizer.step()
+    if step > 0:
+        times.append((time.perf_counter() - began) * 1e3)
+peak = memory("VmHWM")
+
+print(json.dumps({
+    "model": arguments.model,
+    "method": arguments.method,
+    "batch": arguments.batch,
+    "msPerStep": round(statistics.median(times), 2),
+    "msBest": round(min(times), 2),
+    "peakOverImportBytes": None if peak is None else peak - imported,
+    "simd": {"all": "128-bit", "torch": "128-bit but for MKL", "none": "any"}[arguments.hold],
+    "blas": "MKL" if torch.backends.mkl.is_available() else "other",
+    "capability": torch.backends.cpu.get_cpu_capability(),
+    "threads": 1,
+    "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
+}))
