@@ -123,11 +123,18 @@ export function decode4(row: usize, c: i32, from: i32, to: i32, out: usize): voi
  * 0 where every |x| is under 1e-30; NaN or infinite where an x is, so that all of them decode as NaN.
  */
 export function encode8(x: usize, n: i32, codes: usize): f32 {
-  let largest = f32x4.splat(0);
+  // As integers, magnitudes keep their order and NaN stands above them all.
+  let a = i32x4.splat(0);
+  let b = a;
   let i = 0;
-  for (; i + 4 <= n; i += 4) largest = f32x4.max(largest, f32x4.abs(v128.load(x + (<usize>i << 2))));
-  largest = f32x4.max(largest, v128.shuffle<f32>(largest, largest, 2, 3, 0, 1));
-  let top = max<f32>(f32x4.extract_lane(largest, 0), f32x4.extract_lane(largest, 1));
+  for (; i + 8 <= n; i += 8) {
+    a = i32x4.max_s(a, f32x4.abs(v128.load(x + (<usize>i << 2))));
+    b = i32x4.max_s(b, f32x4.abs(v128.load(x + (<usize>i << 2), 16)));
+  }
+  a = i32x4.max_s(a, b);
+  a = i32x4.max_s(a, v128.shuffle<f32>(a, a, 2, 3, 0, 1));
+  a = i32x4.max_s(a, v128.shuffle<f32>(a, a, 1, 0, 3, 2));
+  let top = f32x4.extract_lane(a, 0);
   for (; i < n; i++) top = max<f32>(top, abs<f32>(load<f32>(x + (<usize>i << 2))));
   if (top < SMALLEST_STEP) top = 0;
 
