@@ -1,5 +1,6 @@
 /** From a picture file's bytes to the prepared pixels, inside a limit on the decoder's memory. */
 import { decodeBytes, readHeader, Unreadable } from './header.ts';
+import { decodeInks } from './inks.ts';
 import { decodeJpeg, jpegName, openJpeg } from './jpeg.ts';
 import { decodePng, pngName } from './png.ts';
 import { type Preprocess, preparePixels } from './preprocess.ts';
@@ -25,6 +26,7 @@ export async function decodePicture(bytes: Uint8Array, spec: Preprocess, limit =
     throw new Unreadable(`too large: a ${kind} of ${width}×${height} takes ${mib(needed)} to decode, the limit is ${mib(limit)}`);
   }
   if (header.format === 'png') return preparePixels(decodePng(bytes), header.orientation, spec);
+  if (header.components === 4) return preparePixels(decodeInks(bytes), header.orientation, spec);
   await openJpeg();
   return decodeJpeg(bytes, (pixels) => preparePixels(pixels, header.orientation, spec));
 }

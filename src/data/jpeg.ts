@@ -70,7 +70,7 @@ export function decodeJpeg<T>(bytes: Uint8Array, use: (pixels: Pixels) => T): T 
   take = (rgba, width, height) => {
     // An exception must not cross the codec's frames: they would not free the picture.
     try {
-      if (warnings.some((w) => /premature end/i.test(w))) throw new Unreadable('a truncated JPEG: it ends before the picture does');
+      refuseHoles();
       outcome = { result: use(rgbaPixels(rgba, width, height)) };
     } catch (error) {
       outcome = { error };
@@ -81,14 +81,25 @@ export function decodeJpeg<T>(bytes: Uint8Array, use: (pixels: Pixels) => T): T 
   } catch (error) {
     // A fatal error exits the codec, which can then not be used again.
     codec = undefined;
-    const reason = warnings.at(-1) ?? (error as Error).message;
-    throw new Unreadable(`a damaged JPEG: ${reason.trim()}`);
+    refuseHoles();
+    throw new Unreadable(`a damaged JPEG: ${(warnings.at(-1) ?? (error as Error).message).trim()}`);
   } finally {
     take = () => {};
   }
   if (!outcome) throw new Unreadable('a damaged JPEG');
   if ('error' in outcome) throw outcome.error;
   return outcome.result;
+}
+
+/**
+ * libjpeg fills what is missing with grey and only warns; a picture with such a hole must not be learned from. Stray bytes
+ * between segments, which some cameras leave, do no harm.
+ */
+function refuseHoles(): void {
+  for (const warning of warnings) {
+    if (/premature end of jpeg file/i.test(warning)) throw new Unreadable('a truncated JPEG: it ends before the picture does');
+    if (/corrupt/i.test(warning) && !/extraneous/i.test(warning)) throw new Unreadable(`a damaged JPEG: ${warning.trim()}`);
+  }
 }
 
 function rgbaPixels(rgba: Uint8Array, width: number, height: number): Pixels {

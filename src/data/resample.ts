@@ -55,6 +55,7 @@ function weights(nIn: number, nOut: number, first: number, count: number, resamp
   const { support, at } = filters[resample];
   const scale = nIn / nOut;
   const stretch = Math.max(scale, 1);
+  const narrow = 1 / stretch;
   const reach = support * stretch;
   const most = 2 * Math.ceil(reach) + 1;
   const from = new Int32Array(count);
@@ -67,7 +68,7 @@ function weights(nIn: number, nOut: number, first: number, count: number, resamp
     const end = Math.min(nIn, Math.trunc(centre + reach + 0.5));
     let sum = 0;
     for (let x = begin; x < end; x++) {
-      const w = at((x - centre + 0.5) / stretch);
+      const w = at((x - centre + 0.5) * narrow);
       exact[x - begin] = w;
       sum += w;
     }
