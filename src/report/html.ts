@@ -1,0 +1,189 @@
+/**
+ * The report of a run as one HTML file: style, charts and pictures are inside it, nothing is fetched and no script runs, so it can
+ * be copied off a board and opened anywhere.
+ */
+import { escapeText, lineChart } from './chart.ts';
+import { PARTS, type PlanColumn, type Prediction, paddingBytes, type ReportData } from './data.ts';
+import { STYLESHEET } from './stylesheet.ts';
+import { formatDuration, formatMebibytes, formatPercent } from './terminal.ts';
+
+export function reportPage(data: ReportData): string {
+  const body = [
+    `<header><h1>${escapeText(data.title)}</h1><p>${escapeText(data.summary)}</p></header>`,
+    accuracySection(data),
+    `<div class="two">${lossSection(data)}${epochSection(data)}</div>`,
+    memorySection(data),
+    picturesSection(data),
+    skippedSection(data),
+    againSection(data),
+    '<footer>Made by S2A. This file is complete: it loads nothing and runs nothing.</footer>',
+  ];
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escapeText(data.title)}</title>
+<style>${STYLESHEET}</style>
+</head>
+<body><main>
+${body.filter(Boolean).join('\n')}
+</main></body>
+</html>
+`;
+}
+
+/** Wilson's 95 % interval of a share seen in n trials: it stays within 0 … 1 and is right for few trials too. */
+export function wilson(share: number, n: number): [low: number, high: number] {
+  const z2 = 1.959964 ** 2;
+  const middle = (share + z2 / (2 * n)) / (1 + z2 / n);
+  const half = (Math.sqrt(z2) / (1 + z2 / n)) * Math.sqrt((share * (1 - share)) / n + z2 / (4 * n * n));
+  return [Math.max(0, middle - half), Math.min(1, middle + half)];
+}
+
+function accuracySection({ accuracy, classes }: ReportData): string {
+  const { chance, head, after, predictions, part } = accuracy;
+  const row = (label: string, share: number, colour: string) => {
+    const width = (100 * share).toFixed(2);
+    return `<div><div class="head"><span>${label}</span><b>${formatPercent(share)}</b></div>
+<div class="track"><span style="width:${width}%;background:var(--${colour})"></span></div></div>`;
+  };
+  const [low, high] = wilson(after, predictions);
+  const rows = [row('by chance', chance, 'padding')];
+  if (head !== undefined) rows.push(row('with the classifier alone', head, 'frozen'));
+  rows.push(row('after fine-tuning', after, 'blue'));
+  const interval = `${formatPercent(low)} to ${formatPercent(high)}`;
+  return `<section><h2>Accuracy</h2>
+<p class="quiet">${classes.length} classes, ${predictions} ${escapeText(part)} pictures the model never learned from; 95 % interval after fine-tuning: ${interval}.</p>
+<div class="bars">${rows.join('')}</div></section>`;
+}
+
+function lossSection({ losses, epochs, bestEpoch }: ReportData): string {
+  const steps = losses.at(-1)?.step ?? 1;
+  const chart = lineChart({
+    title: 'Loss by epoch',
+    xLabel: 'epoch',
+    yLabel: 'loss (cross-entropy)',
+    yRange: [0, 0.1],
+    series: [
+      { label: 'training', points: epochs.map((e) => [e.epoch, e.trainLoss]) },
+      { label: 'validation', points: epochs.map((e) => [e.epoch, e.valLoss]) },
+      { label: 'each step', faint: true, points: thin(losses, 400).map((l) => [(l.step / steps) * epochs.length, l.loss]) },
+    ],
+    mark: { x: bestEpoch, label: `kept: epoch ${bestEpoch}` },
+  });
+  return `<section><h2>Loss</h2>${chart}</section>`;
+}
+
+/** At most `count` points: the mean of each run of neighbours. */
+function thin(losses: ReportData['losses'], count: number): ReportData['losses'] {
+  const size = Math.ceil(losses.length / count);
+  if (size <= 1) return losses;
+  const mean = (list: ReportData['losses'], key: 'step' | 'loss') => list.reduce((sum, l) => sum + l[key], 0) / list.length;
+  return Array.from({ length: Math.ceil(losses.length / size) }, (_, i) => {
+    const group = losses.slice(i * size, (i + 1) * size);
+    return { step: mean(group, 'step'), loss: mean(group, 'loss') };
+  });
+}
+
+function epochSection({ epochs, accuracy, bestEpoch }: ReportData): string {
+  const trained = epochs.filter((e) => e.trainAccuracy !== undefined);
+  const rules = [{ y: accuracy.chance, label: 'chance' }];
+  if (accuracy.head !== undefined) rules.push({ y: accuracy.head, label: 'classifier alone' });
+  const chart = lineChart({
+    title: 'Accuracy by epoch',
+    xLabel: 'epoch',
+    yLabel: 'accuracy',
+    yRange: [0, 1],
+    yText: (v) => `${Math.round(100 * v)} %`,
+    series: [
+      { label: 'training', points: trained.map((e) => [e.epoch, e.trainAccuracy!]) },
+      { label: 'validation', points: epochs.map((e) => [e.epoch, e.valAccuracy]) },
+    ],
+    rules,
+    mark: { x: bestEpoch, label: `kept: epoch ${bestEpoch}` },
+  });
+  return `<section><h2>Accuracy by epoch</h2>${chart}</section>`;
+}
+
+function memorySection({ plan, others, budgetBytes, measured }: ReportData): string {
+  const plans = [plan, ...others];
+  const scale = Math.max(...plans.map((p) => p.linearBytes), budgetBytes ?? 0);
+  const share = (bytes: number) => `${((100 * bytes) / scale).toFixed(3)}%`;
+  const over = (p: PlanColumn) => budgetBytes !== undefined && p.linearBytes > budgetBytes;
+  const areas = [...PARTS.map(({ key, label }) => ({ key, label, bytes: (p: PlanColumn) => p.parts[key] }))] as {
+    key: string;
+    label: string;
+    bytes: (p: PlanColumn) => number;
+  }[];
+  areas.push({ key: 'padding', label: 'padding', bytes: paddingBytes });
+
+  const budget = budgetBytes === undefined ? '' : `<i class="budget" style="left:${share(budgetBytes)}"></i>`;
+  const bars = plans.map((p) => {
+    const spans = areas.map(({ key, label, bytes }) => {
+      const title = `${label}: ${formatMebibytes(bytes(p))}`;
+      return `<span style="width:${share(bytes(p))};background:var(--${key})" title="${title}"></span>`;
+    });
+    const total = `${formatMebibytes(p.linearBytes)}${over(p) ? ' &middot; over the budget' : ''}`;
+    return `<div><div class="head"><span>${escapeText(p.label)}</span><b>${total}</b></div><div class="track">${spans.join('')}${budget}</div></div>`;
+  });
+  const legend = areas.map(({ key, label }) => `<li><i style="background:var(--${key})"></i>${label}</li>`);
+  if (budgetBytes !== undefined) legend.push(`<li><i class="dash"></i>budget ${formatMebibytes(budgetBytes)}</li>`);
+
+  const cells = (value: (p: PlanColumn) => number) => plans.map((p) => `<td>${formatMebibytes(value(p))}</td>`).join('');
+  const rows = areas.map(({ label, bytes }) => `<tr><th>${label}</th>${cells(bytes)}</tr>`);
+  rows.push(`<tr class="total"><th>linear memory</th>${cells((p) => p.linearBytes)}</tr>`);
+
+  const exact = measured.linearBytes === plan.linearBytes;
+  const sentences = [
+    `Planned ${formatMebibytes(plan.linearBytes)} of linear memory, measured ${formatMebibytes(measured.linearBytes)}: ${
+      exact ? 'equal to the byte.' : `a difference of ${measured.linearBytes - plan.linearBytes} bytes.`
+    }`,
+  ];
+  if (measured.residentBytes !== undefined)
+    sentences.push(`The process as a whole, runtime included, peaked at ${formatMebibytes(measured.residentBytes)} resident.`);
+  return `<section class="memory"><h2>Memory</h2><p class="quiet">${sentences.join(' ')}</p>
+<div class="bars">${bars.join('\n')}</div><ul class="legend">${legend.join('')}</ul>
+<div class="scroll"><table class="number"><thead><tr><th></th>${plans.map((p) => `<th>${escapeText(p.label)}</th>`).join('')}</tr></thead>
+<tbody>${rows.join('\n')}</tbody></table></div></section>`;
+}
+
+function picturesSection({ pictures }: ReportData): string {
+  if (pictures.length === 0) return '';
+  const wrong = pictures.filter((p) => p.truth !== p.predicted).length;
+  return `<section><h2>Pictures</h2>
+<p class="quiet">What each is, and what the model says. ${wrong} of these ${pictures.length} are wrong, in red.</p>
+<div class="pictures">${pictures.map(figure).join('\n')}</div></section>`;
+}
+
+function figure({ png, truth, predicted, confidence, file }: Prediction): string {
+  const right = truth === predicted;
+  const verdict = `${right ? '&check;' : '&cross;'} ${escapeText(predicted)} ${Math.round(100 * confidence)}&nbsp;%`;
+  return `<figure class="${right ? 'right' : 'wrong'}"><img src="data:image/png;base64,${base64(png)}" alt="${escapeText(truth)}" loading="lazy"${
+    file ? ` title="${escapeText(file)}"` : ''
+  }><figcaption><span>${escapeText(truth)}</span><span>${verdict}</span></figcaption></figure>`;
+}
+
+/** In pieces, since an argument list has a limit. */
+function base64(bytes: Uint8Array): string {
+  let text = '';
+  for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
+  return btoa(text);
+}
+
+function skippedSection({ skipped }: ReportData): string {
+  if (skipped.length === 0) return '';
+  const rows = skipped.map(({ file, reason }) => `<tr><td><code>${escapeText(file)}</code></td><td>${escapeText(reason)}</td></tr>`);
+  return `<section><h2>Skipped pictures</h2><p class="quiet">${skipped.length} could not be used and took no part.</p>
+<div class="scroll"><table><tbody>${rows.join('\n')}</tbody></table></div></section>`;
+}
+
+function againSection({ command, adapter, configuration, measured, epochs }: ReportData): string {
+  const rows = configuration.map(
+    ({ name, value }) => `<tr><th>${escapeText(name)}</th><td><code>${escapeText(String(value))}</code></td></tr>`,
+  );
+  const took = `${formatDuration(measured.seconds)} for ${epochs.length} epochs, ${measured.imagesPerSecond.toFixed(1)} images/s.`;
+  return `<section><h2>To do it again</h2><pre>${escapeText(command)}</pre>
+<p>The adapter is in <code>${escapeText(adapter)}</code>. Training took ${took}</p>
+<div class="scroll"><table><tbody>${rows.join('\n')}</tbody></table></div></section>`;
+}
