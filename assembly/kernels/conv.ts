@@ -183,6 +183,8 @@ function gatherPatches(x: usize, pixel: i32, rows: i32, k: i32, columns: i32, to
       const end = min(k + columns - r * length, length);
       const h = h0 + r;
       if (h < 0 || h >= height || inside0 >= end || inside1 <= start) zeroFloats(end - start, to);
+      else if (inside0 <= start && inside1 >= end)
+        copyFloats(end - start, x + (<usize>(((b * height + h) * width + w0) * channels + start) << 2), to);
       else {
         const from = max(start, inside0);
         const until = min(end, inside1);

@@ -95,18 +95,25 @@ function block(
       p += <usize>kc << 6;
     }
     if (n < nc) {
-      // The last columns are worked on in a tile of their own, as wide as a panel.
+      // The last columns are worked on in a tile of their own, as wide as their panel.
       const width = nc - n;
       const at = <usize>n << 2;
-      if (resume) copyRows(mc, width, cm + at, ldc, narrow, 64);
+      const row = panelRow(width);
+      if (resume) copyRows(mc, width, cm + at, ldc, narrow, row);
       else if (bias != 0) {
         clear(start);
-        copyRows(1, width, bias + at, 0, start, 0);
+        copyFloats(width, bias + at, start);
       }
-      multiply(mc, kc, am, lda, p, narrow, 64, resume ? 0 : start);
-      copyRows(mc, width, narrow, 64, cm + at, ldc);
+      if (width > 8) multiply(mc, kc, am, lda, p, narrow, row, resume ? 0 : start);
+      else multiplyHalf(mc, kc, am, lda, p, narrow, row, resume ? 0 : start);
+      copyRows(mc, width, narrow, row, cm + at, ldc);
     }
   }
+}
+
+/** Bytes from k to k in a panel: sixteen columns, or eight where the last panel needs no more. */
+@inline function panelRow(columns: i32): usize {
+  return columns > 8 ? 64 : 32;
 }
 
 /**
@@ -160,6 +167,58 @@ function multiply(M: i32, K: i32, a: usize, lda: usize, b: usize, c: usize, ldc:
   }
 }
 
+/** The same for a panel of eight columns, four rows at once: as many products for a load. */
+function multiplyHalf(M: i32, K: i32, a: usize, lda: usize, b: usize, c: usize, ldc: usize, start: usize): void {
+  for (let m = 0; m < M; m += 4) {
+    let a0 = a + <usize>m * lda;
+    let a1 = m + 1 < M ? a0 + lda : a0;
+    let a2 = m + 2 < M ? a1 + lda : a1;
+    let a3 = m + 3 < M ? a2 + lda : a2;
+    const c0 = c + <usize>m * ldc;
+    const c1 = m + 1 < M ? c0 + ldc : c0;
+    const c2 = m + 2 < M ? c1 + ldc : c1;
+    const c3 = m + 3 < M ? c2 + ldc : c2;
+    let s00 = v128.load(start != 0 ? start : c0, 0);
+    let s01 = v128.load(start != 0 ? start : c0, 16);
+    let s10 = v128.load(start != 0 ? start : c1, 0);
+    let s11 = v128.load(start != 0 ? start : c1, 16);
+    let s20 = v128.load(start != 0 ? start : c2, 0);
+    let s21 = v128.load(start != 0 ? start : c2, 16);
+    let s30 = v128.load(start != 0 ? start : c3, 0);
+    let s31 = v128.load(start != 0 ? start : c3, 16);
+    let p = b;
+    for (let k = K; k > 0; k--) {
+      const b0 = v128.load(p, 0);
+      const b1 = v128.load(p, 16);
+      const x0 = v128.load32_splat(a0);
+      s00 = madd(x0, b0, s00);
+      s01 = madd(x0, b1, s01);
+      const x1 = v128.load32_splat(a1);
+      s10 = madd(x1, b0, s10);
+      s11 = madd(x1, b1, s11);
+      const x2 = v128.load32_splat(a2);
+      s20 = madd(x2, b0, s20);
+      s21 = madd(x2, b1, s21);
+      const x3 = v128.load32_splat(a3);
+      s30 = madd(x3, b0, s30);
+      s31 = madd(x3, b1, s31);
+      a0 += 4;
+      a1 += 4;
+      a2 += 4;
+      a3 += 4;
+      p += 32;
+    }
+    v128.store(c0, s00, 0);
+    v128.store(c0, s01, 16);
+    v128.store(c1, s10, 0);
+    v128.store(c1, s11, 16);
+    v128.store(c2, s20, 0);
+    v128.store(c2, s21, 16);
+    v128.store(c3, s30, 0);
+    v128.store(c3, s31, 16);
+  }
+}
+
 /** Packs b[kc,nc] into panels. Columns past the last are zero. */
 function packColumns(kc: i32, nc: i32, b: usize, ldb: usize, panel: usize): void {
   let p = panel;
@@ -176,36 +235,47 @@ function packColumns(kc: i32, nc: i32, b: usize, ldb: usize, panel: usize): void
     }
   }
   if (n < nc) {
-    let from = b + (<usize>n << 2);
-    for (let k = 0; k < kc; k++) {
-      clear(p);
-      copyFloats(nc - n, from, p);
-      from += ldb;
-      p += 64;
-    }
+    const row = panelRow(nc - n);
+    memory.fill(p, 0, <usize>kc * row);
+    copyRows(kc, nc - n, b + (<usize>n << 2), ldb, p, row);
   }
 }
 
 /** Packs b[nc,kc]ᵀ into panels. Columns past the last repeat it: what they add up to is never stored. */
 function packRows(kc: i32, nc: i32, b: usize, ldb: usize, panel: usize): void {
   let to = panel;
+  const last = nc - 1;
   for (let n = 0; n < nc; n += Gemm.Panel) {
-    for (let j = 0; j < Gemm.Panel; j += 4) {
-      const last = nc - 1;
-      const r0 = b + <usize>min(n + j, last) * ldb;
-      const r1 = b + <usize>min(n + j + 1, last) * ldb;
-      const r2 = b + <usize>min(n + j + 2, last) * ldb;
-      const r3 = b + <usize>min(n + j + 3, last) * ldb;
-      transpose4(kc, r0, r1, r2, r3, to + (<usize>j << 2));
+    const row = panelRow(nc - n);
+    for (let at: usize = 0, j = n; at < row; at += 16, j += 4) {
+      const r0 = b + <usize>min(j, last) * ldb;
+      const r1 = b + <usize>min(j + 1, last) * ldb;
+      const r2 = b + <usize>min(j + 2, last) * ldb;
+      const r3 = b + <usize>min(j + 3, last) * ldb;
+      turn(kc, r0, r1, r2, r3, to + at, row);
     }
-    to += <usize>kc << 6;
+    to += <usize>kc * row;
   }
 }
 
-/** Writes four rows of K floats as columns: to[k·16 + i] = rᵢ[k]. */
-function transpose4(K: i32, r0: usize, r1: usize, r2: usize, r3: usize, to: usize): void {
-  let k = K;
-  for (; k >= 4; k -= 4) {
+/** to[mc,kc] = a[kc,mc]ᵀ, TRANSPOSED_ROW bytes from row to row. */
+function transpose(kc: i32, mc: i32, a: usize, lda: usize, to: usize): void {
+  let k = 0;
+  for (; k + 4 <= kc; k += 4) {
+    turn(mc, a, a + lda, a + 2 * lda, a + 3 * lda, to, TRANSPOSED_ROW);
+    a += 4 * lda;
+    to += 16;
+  }
+  for (; k < kc; k++) {
+    for (let m: usize = 0; m < <usize>mc; m++) store<f32>(to + m * TRANSPOSED_ROW, load<f32>(a + (m << 2)));
+    a += lda;
+    to += 4;
+  }
+}
+
+/** Turns four rows of n floats into four columns: to[i·step + 4·j] = rⱼ[i]. */
+function turn(n: i32, r0: usize, r1: usize, r2: usize, r3: usize, to: usize, step: usize): void {
+  for (; n >= 4; n -= 4) {
     const a = v128.load(r0);
     const b = v128.load(r1);
     const c = v128.load(r2);
@@ -214,17 +284,20 @@ function transpose4(K: i32, r0: usize, r1: usize, r2: usize, r3: usize, to: usiz
     const ab23 = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
     const cd01 = v128.shuffle<f32>(c, d, 0, 4, 1, 5);
     const cd23 = v128.shuffle<f32>(c, d, 2, 6, 3, 7);
-    v128.store(to, v128.shuffle<i64>(ab01, cd01, 0, 2), 0);
-    v128.store(to, v128.shuffle<i64>(ab01, cd01, 1, 3), 64);
-    v128.store(to, v128.shuffle<i64>(ab23, cd23, 0, 2), 128);
-    v128.store(to, v128.shuffle<i64>(ab23, cd23, 1, 3), 192);
+    v128.store(to, v128.shuffle<i64>(ab01, cd01, 0, 2));
+    to += step;
+    v128.store(to, v128.shuffle<i64>(ab01, cd01, 1, 3));
+    to += step;
+    v128.store(to, v128.shuffle<i64>(ab23, cd23, 0, 2));
+    to += step;
+    v128.store(to, v128.shuffle<i64>(ab23, cd23, 1, 3));
+    to += step;
     r0 += 16;
     r1 += 16;
     r2 += 16;
     r3 += 16;
-    to += 256;
   }
-  for (; k > 0; k--) {
+  for (; n > 0; n--) {
     store<f32>(to, load<f32>(r0), 0);
     store<f32>(to, load<f32>(r1), 4);
     store<f32>(to, load<f32>(r2), 8);
@@ -233,55 +306,7 @@ function transpose4(K: i32, r0: usize, r1: usize, r2: usize, r3: usize, to: usiz
     r1 += 4;
     r2 += 4;
     r3 += 4;
-    to += 64;
-  }
-}
-
-/** to[mc,kc] = a[kc,mc]ᵀ, TRANSPOSED_ROW bytes from row to row. */
-function transpose(kc: i32, mc: i32, a: usize, lda: usize, to: usize): void {
-  let k = 0;
-  for (; k + 4 <= kc; k += 4) {
-    let r0 = a + <usize>k * lda;
-    let r1 = r0 + lda;
-    let r2 = r1 + lda;
-    let r3 = r2 + lda;
-    let t = to + (<usize>k << 2);
-    let m = mc;
-    for (; m >= 4; m -= 4) {
-      const a = v128.load(r0);
-      const b = v128.load(r1);
-      const c = v128.load(r2);
-      const d = v128.load(r3);
-      const ab01 = v128.shuffle<f32>(a, b, 0, 4, 1, 5);
-      const ab23 = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
-      const cd01 = v128.shuffle<f32>(c, d, 0, 4, 1, 5);
-      const cd23 = v128.shuffle<f32>(c, d, 2, 6, 3, 7);
-      v128.store(t, v128.shuffle<i64>(ab01, cd01, 0, 2));
-      v128.store(t + TRANSPOSED_ROW, v128.shuffle<i64>(ab01, cd01, 1, 3));
-      v128.store(t + 2 * TRANSPOSED_ROW, v128.shuffle<i64>(ab23, cd23, 0, 2));
-      v128.store(t + 3 * TRANSPOSED_ROW, v128.shuffle<i64>(ab23, cd23, 1, 3));
-      r0 += 16;
-      r1 += 16;
-      r2 += 16;
-      r3 += 16;
-      t += 4 * TRANSPOSED_ROW;
-    }
-    for (; m > 0; m--) {
-      store<f32>(t, load<f32>(r0), 0);
-      store<f32>(t, load<f32>(r1), 4);
-      store<f32>(t, load<f32>(r2), 8);
-      store<f32>(t, load<f32>(r3), 12);
-      r0 += 4;
-      r1 += 4;
-      r2 += 4;
-      r3 += 4;
-      t += TRANSPOSED_ROW;
-    }
-  }
-  for (; k < kc; k++) {
-    const from = a + <usize>k * lda;
-    const t = to + (<usize>k << 2);
-    for (let m = 0; m < mc; m++) store<f32>(t + <usize>m * TRANSPOSED_ROW, load<f32>(from + (<usize>m << 2)));
+    to += step;
   }
 }
 
@@ -320,14 +345,16 @@ function copyRows(M: i32, n: i32, from: usize, fromRow: usize, to: usize, toRow:
 
 /** Copies n floats; for a handful of them a call of memory.copy costs more than the copy. */
 export function copyFloats(n: i32, from: usize, to: usize): void {
-  for (; n >= 4; n -= 4) {
-    v128.store(to, v128.load(from));
-    from += 16;
-    to += 16;
+  if (n < 4) {
+    for (; n > 0; n--) {
+      store<f32>(to, load<f32>(from));
+      from += 4;
+      to += 4;
+    }
+    return;
   }
-  for (; n > 0; n--) {
-    store<f32>(to, load<f32>(from));
-    from += 4;
-    to += 4;
-  }
+  // The last vector may overlap the one before.
+  const end = <usize>(n - 4) << 2;
+  for (let i: usize = 0; i < end; i += 16) v128.store(to + i, v128.load(from + i));
+  v128.store(to + end, v128.load(from + end));
 }

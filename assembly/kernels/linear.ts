@@ -76,9 +76,9 @@ export function addTN(M: i32, N: i32, K: i32, a: usize, b: usize, c: usize): voi
   );
 }
 
-/** Whether threads share c[M,N] by rows: only where it has too few panels of columns to share evenly, and rows in plenty. */
+/** Whether threads share c[M,N] by rows (each then packs all of b): only with few panels that do not come out even, and rows in plenty. */
 export function splitsRows(M: i32, N: i32): bool {
-  return panels(N) < 4 * threads && M >= 32 * threads;
+  return panels(N) < 4 * threads && panels(N) % threads != 0 && M >= 32 * threads;
 }
 
 /** This thread's columns of N, in whole panels of 16. */
