@@ -12,7 +12,8 @@
 import { join } from 'node:path';
 import { digest } from './digest.ts';
 import { InputError, shownValue } from './error.ts';
-import { fileExists, makeFolder, parseJson, readJson, stableJson, writeAtomic } from './files.ts';
+import { fileExists, makeFolder, readJson, writeAtomic } from './files.ts';
+import { isRecord, parseJson, stableJson } from './json.ts';
 import { openSafetensors, type SafetensorsFile, type TensorData, writeTensors } from './safetensors.ts';
 import { shapeText } from './tensor.ts';
 
@@ -172,8 +173,4 @@ function checkHead(path: string, info: AdapterInfo, tensors: ReadonlyMap<string,
       });
     }
   }
-}
-
-function isRecord(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -12,7 +12,8 @@ import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { hashRange } from './digest.ts';
 import { InputError, shownValue } from './error.ts';
-import { type ByteSource, guarded, isFolder, makeFolder, openFile, parseJson, writeAtomic } from './files.ts';
+import { type ByteSource, guarded, isFolder, makeFolder, openFile, writeAtomic } from './files.ts';
+import { isRecord, parseJson } from './json.ts';
 
 /** Where a run stands and what it belongs to. */
 export interface CheckpointHead {
@@ -158,7 +159,7 @@ function check(path: string, source: ByteSource): Checkpoint {
   const { step, epoch, position, program, data, host, regions } = head as Record<string, unknown> & CheckpointHead & { regions: number[] };
   const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
   for (const [name, value] of Object.entries({ step, epoch, position })) if (!isCount(value)) throw bad(name, shownValue(value));
-  if (typeof program !== 'string' || typeof data !== 'string' || typeof host !== 'object' || host === null) throw bad('head fields');
+  if (typeof program !== 'string' || typeof data !== 'string' || !isRecord(host)) throw bad('head fields');
   if (!Array.isArray(regions) || !regions.every(isCount)) throw bad('regions', shownValue(regions));
   const offsets = [dataStart(jsonBytes)];
   for (const bytes of regions) offsets.push(offsets.at(-1)! + bytes);

@@ -19,7 +19,8 @@ import {
   writeSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { InputError, shown } from './error.ts';
+import { InputError } from './error.ts';
+import { parseJson } from './json.ts';
 
 /** Something that is read by ranges. `readAt` fills the whole target or throws. */
 export interface ByteSource {
@@ -227,27 +228,4 @@ export function readJson(path: string, limit = 16 << 20): Record<string, unknown
     path,
     guarded(path, 'cannot be read', () => readFileSync(path)),
   );
-}
-
-/** Parses UTF-8 JSON whose outermost value must be an object. */
-export function parseJson(where: string, bytes: Uint8Array): Record<string, unknown> {
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch (error) {
-    throw new InputError({ where, what: `is not valid JSON (${shown((error as Error).message)})` });
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new InputError({ where, what: 'does not hold a JSON object' });
-  }
-  return value as Record<string, unknown>;
-}
-
-/** JSON text that depends on the value alone: keys sorted at every level. */
-export function stableJson(value: unknown, indent?: number): string {
-  const sorted = (_key: string, v: unknown) =>
-    typeof v === 'object' && v !== null && !Array.isArray(v)
-      ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : v;
-  return JSON.stringify(value, sorted, indent);
 }

@@ -11,6 +11,7 @@
 import { join } from 'node:path';
 import { InputError, nearest, shown, shownValue } from './error.ts';
 import { type ByteSource, fileExists, isFolder, openFile, readJson, type Write, writeAtomic } from './files.ts';
+import { isRecord, parseJson } from './json.ts';
 import { type Dtype, dtypeBytes, dtypes, elements, isDtype, type Shape, shapeText } from './tensor.ts';
 
 /** Where one tensor lies. */
@@ -168,7 +169,8 @@ function readHeader(path: string, source: ByteSource): { tensors: Map<string, Te
   }
   const bytes = new Uint8Array(length);
   source.readAt(8, bytes);
-  const header = parseHeader(path, bytes);
+  if (bytes[0] !== 0x7b) throw bad('the header is not a JSON object');
+  const header = parseJson(`${path}, header`, bytes, 3);
 
   const metadata = new Map<string, string>();
   const tensors: Tensor[] = [];
@@ -229,53 +231,6 @@ function readEntry(where: string, name: string, entry: unknown, dataStart: numbe
   const bytes = n * dtypeBytes(dtype);
   if (bytes !== last - first) throw bad(`${dtype} ${shapeText(shape)} does not fit its range`, last - first, `${bytes} bytes`);
   return { name, dtype, shape, offset: dataStart + first, bytes, file: 0 };
-}
-
-/** The header's JSON. Depth and doubled names are checked first, on the bytes: JSON.parse would keep the last of two in silence. */
-function parseHeader(where: string, bytes: Uint8Array): Record<string, unknown> {
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    throw new InputError({ where, what: 'the header is not UTF-8 text' });
-  }
-  if (text[0] !== '{') throw new InputError({ where, what: 'the header is not a JSON object' });
-  let header: unknown;
-  try {
-    checkNames(where, text);
-    header = JSON.parse(text);
-  } catch (error) {
-    if (error instanceof InputError) throw error;
-    throw new InputError({ where, what: `the header is not valid JSON (${shown((error as Error).message)})` });
-  }
-  return header as Record<string, unknown>;
-}
-
-/** Walks the brackets and strings of a JSON text: at most three levels deep, no name twice in one object. */
-function checkNames(where: string, text: string): void {
-  const open: Set<string>[] = [];
-  for (let i = 0; i < text.length; i++) {
-    const c = text[i];
-    if (c === '{' || c === '[') {
-      if (open.push(new Set()) > 3) throw new InputError({ where, what: 'the header is nested too deeply', expected: 'at most 3 levels' });
-    } else if (c === '}' || c === ']') {
-      open.pop();
-    } else if (c === '"') {
-      const start = i++;
-      while (i < text.length && text[i] !== '"') i += text[i] === '\\' ? 2 : 1;
-      let next = i + 1;
-      while (text[next] === ' ' || text[next] === '\n' || text[next] === '\r' || text[next] === '\t') next++;
-      if (text[next] !== ':') continue;
-      const name = JSON.parse(text.slice(start, i + 1)) as string;
-      const names = open.at(-1);
-      if (names?.has(name)) throw new InputError({ where: `${where}, tensor ${shown(name)}`, what: 'the name stands twice in the header' });
-      names?.add(name);
-    }
-  }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** A tensor to be written; `data` may be made when its turn comes, so that one tensor at a time is in memory. */

@@ -157,13 +157,13 @@ test('another program or other data is refused, and the sentence says which', ()
 
 test('kill -9 at any moment leaves a valid checkpoint', async () => {
   const folder = newFolder();
-  for (let round = 0; round < 5; round++) {
+  for (let round = 0; round < 3; round++) {
     clearCheckpoints(folder);
     const writer = spawn(process.execPath, [fileURLToPath(import.meta.url), 'write-until-killed', folder], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     await new Promise((resolve) => writer.stdout.once('data', resolve));
-    await new Promise((resolve) => setTimeout(resolve, 3 + 7 * round));
+    await new Promise((resolve) => setTimeout(resolve, 3 + 11 * round));
     writer.kill('SIGKILL');
     await new Promise((resolve) => writer.once('exit', resolve));
     const checkpoint = readLatest(folder, expected, silent)!;

@@ -9,10 +9,8 @@ import {
   guarded,
   makeFolder,
   openFile,
-  parseJson,
   readJson,
   removeLeftovers,
-  stableJson,
   writeAtomic,
   writeText,
 } from '../src/files.ts';
@@ -159,17 +157,8 @@ test('JSON files', () => {
   writeFileSync(path, '\ufeff{"a":[1]}');
   assert.equal(readJson(path), { a: [1] });
   refused(() => readJson(path, 5), 'a.json', 'too large', 'at most 5');
-  for (const bad of ['', '{', '{"a":1,}', '[1]', '3', 'null', '"x"', '{\n"a":\n\n}']) {
-    refused(() => parseJson('a.json', text(bad)), 'a.json', 'JSON');
-  }
-  refused(() => parseJson('a.json', new Uint8Array([0x22, 0xff, 0x22])), 'a.json', 'JSON');
   refused(() => readJson(folder), folder);
   refused(() => readJson(join(folder, 'none.json')), 'none.json', 'no such file');
-});
-
-test('stable JSON does not see the order of keys', () => {
-  assert.is(stableJson({ b: [{ d: 1, c: null }], a: 'x' }), '{"a":"x","b":[{"c":null,"d":1}]}');
-  assert.is(stableJson({ a: 1, b: 2 }), stableJson({ b: 2, a: 1 }));
 });
 
 test('digests are SHA-256', () => {

@@ -151,7 +151,7 @@ const hostile: [string, unknown, number, string[], bigint?][] = [
     'name twice',
     '{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"\\u0061" :{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}',
     1,
-    ['tensor a', 'twice'],
+    ['name a ', 'twice'],
   ],
   ['key twice', '{"a":{"dtype":"U8","dtype":"I8","shape":[1],"data_offsets":[0,1]}}', 1, ['dtype', 'twice']],
   ['metadata twice', '{"__metadata__":{},"__metadata__":{}}', 0, ['__metadata__', 'twice']],
