@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert';
 import { decodePicture } from '../../src/data/decode.ts';
 import { Unreadable } from '../../src/data/header.ts';
 import { apart, asIs, pattern } from './pattern.ts';
+import { oriented } from './photo.ts';
 
 const folder = 'test/golden/pictures';
 const golden = JSON.parse(readFileSync(`${folder}/pictures.json`, 'utf8')) as Record<
@@ -39,22 +40,6 @@ test('16-bit and interlaced PNG', async () => {
   const woven = encode({ width, height, data: rgb, channels: 3 }, { interlace: 'Adam7' });
   assert.is(apart(await decodePicture(woven, asIs(width, height)), rgb), 0);
 });
-
-/** Puts an EXIF block with an orientation, in either byte order, behind the first marker of a JPEG. */
-function oriented(jpeg: Uint8Array, orientation: number, little: boolean): Uint8Array {
-  const exif = new DataView(new ArrayBuffer(36));
-  exif.setUint32(0, 0xffe10022);
-  exif.setUint32(4, 0x45786966); // "Exif", two zeros
-  exif.setUint16(10, little ? 0x4949 : 0x4d4d);
-  exif.setUint16(12, 42, little);
-  exif.setUint32(14, 8, little);
-  exif.setUint16(18, 1, little);
-  exif.setUint16(20, 0x0112, little);
-  exif.setUint16(22, 3, little);
-  exif.setUint32(24, 1, little);
-  exif.setUint16(28, orientation, little);
-  return Buffer.concat([jpeg.subarray(0, 2), new Uint8Array(exif.buffer), jpeg.subarray(2)]);
-}
 
 /** Where the upright picture's pixel (x, y) lies in the file: the EXIF standard's table. */
 const places: Record<number, (x: number, y: number, w: number, h: number) => [number, number]> = {
