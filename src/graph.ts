@@ -36,6 +36,8 @@ export interface Source {
   strides: readonly [number, number, number];
 }
 
+export type Layout = Pick<Source, 'shape' | 'dims' | 'strides'>;
+
 export interface Value {
   id: number;
   name: string;
@@ -44,7 +46,7 @@ export interface Value {
   bytes: number;
   source?: Source;
   /** How the elements lie in the checkpoint's tensor, whether they come from there or not: an adapter is written that way. */
-  layout?: Pick<Source, 'shape' | 'dims' | 'strides'>;
+  layout?: Layout;
   kind?: Kind;
   /** Contents of a `table` value. */
   data?: Uint8Array;

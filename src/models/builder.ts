@@ -8,6 +8,7 @@ import {
   addValue,
   f32,
   type Graph,
+  type Layout,
   lastDim,
   numel,
   type Phase,
@@ -69,7 +70,7 @@ interface Weight {
   /** Absent: starts at zero. */
   source?: Source;
   /** How the arena's elements lie in the checkpoint's tensor, for writing it back. */
-  layout?: Pick<Source, 'shape' | 'dims' | 'strides'>;
+  layout?: Layout;
 }
 
 const flat = (shape: readonly number[]): Pick<Source, 'dims' | 'strides'> => ({ dims: [1, 1, numel(shape)], strides: [0, 0, 1] });
@@ -101,6 +102,7 @@ function biasOf(b: Builder, name: string, n: number, { bias = true, rows, biasNe
     name: `${name}.bias${suffix}`,
     shape: [n],
     kind: 'bias',
+    layout: { shape: [n], ...flat([n]) },
     ...(biasNeverLearns ? { role: 'frozen' as const } : {}),
     ...(bias ? { source: { ...whole(`${name}.bias`, [rows?.of ?? n]), start: rows?.start ?? 0, ...flat([n]) } } : {}),
   });
@@ -116,6 +118,7 @@ export function linear(b: Builder, x: number, name: string, n: number, options: 
     shape: [n, k],
     kind: 'weight',
     source: { ...whole(`${name}.weight`, [rows?.of ?? n, k]), start: (rows?.start ?? 0) * k, ...flat([n, k]) },
+    layout: { shape: [n, k], ...flat([n, k]) },
   });
   return append(b, 'Linear', `${name}${suffix}`, [x, w, biasOf(b, name, n, options)]);
 }
@@ -195,7 +198,7 @@ export function conv(b: Builder, x: number, { conv: name, norm, eps }: ConvNames
   const file = [o, depthwise ? 1 : c, r, r];
   const area = r * r;
   // The checkpoint's [O,I,R,S] becomes [O,R,S,I], a depthwise [C,1,R,S] becomes [R,S,C].
-  const layout: Pick<Source, 'shape' | 'dims' | 'strides'> = depthwise
+  const layout: Layout = depthwise
     ? { shape: file, dims: [1, o, area], strides: [0, 1, o] }
     : { shape: file, dims: [o, c, area], strides: [area * c, 1, c] };
   const pointwise = r === 1 && stride === 1 && !depthwise;

@@ -1,6 +1,6 @@
 /** Puts code, tables and records together into a program. */
 import type { Io } from '../../assembly/abi/program.ts';
-import { type Graph, nodesOf, numel, PHASES, type Phase, type Value } from '../graph.ts';
+import { type Graph, type Layout, nodesOf, numel, PHASES, type Phase, type Value } from '../graph.ts';
 import type { Plan, Range } from '../plan/memory.ts';
 import { lower } from './encode.ts';
 import type { About, Placed, Program } from './program.ts';
@@ -20,15 +20,9 @@ export function link(
     if (value.role === 'table' && value.data) image.set(value.data, plan.offsets[value.id]! - plan.program.offset);
 
   const used = (value: Value): boolean => plan.offsets[value.id]! >= 0;
-  const placed = (value: Value): Placed => {
-    const layout = value.source ?? value.layout ?? { dims: [1, 1, numel(value.type.shape)], strides: [0, 0, 1], shape: value.type.shape };
-    return {
-      name: value.source?.tensor ?? value.name,
-      offset: plan.offsets[value.id]!,
-      dims: layout.dims,
-      strides: layout.strides,
-      shape: layout.shape,
-    };
+  const placed = (value: Value, name: string, layout: Layout | undefined): Placed => {
+    const { dims, strides, shape } = layout ?? { dims: [1, 1, numel(value.type.shape)], strides: [0, 0, 1], shape: value.type.shape };
+    return { name, offset: plan.offsets[value.id]!, dims, strides, shape };
   };
   const entry = (phase: Phase): { start: number; end: number } => ({
     start: plan.program.offset + 4 * code.phases[phase].start,
@@ -44,13 +38,15 @@ export function link(
     scratch: plan.scratch,
     maxThreads: plan.maxThreads,
     entries: Object.fromEntries(PHASES.map((phase) => [phase, entry(phase)])) as Program['entries'],
-    weights: graph.values.filter((v) => v.source && used(v)).map((v) => ({ ...placed(v), start: v.source!.start })),
+    weights: graph.values
+      .filter((v) => v.source && used(v))
+      .map((v) => ({ ...placed(v, v.source!.tensor, v.source), start: v.source!.start })),
     io: new Map([...ports].filter(([, id]) => plan.offsets[id]! >= 0).map(([port, id]) => [port, range(id)])),
     parameters: graph.values
       .filter((v) => v.role === 'param' && used(v))
       .map((v) => {
         const gradient = accumulators.get(v.id);
-        return { ...placed(v), name: v.name, gradient: gradient === undefined ? 0 : plan.offsets[gradient]! };
+        return { ...placed(v, v.name, v.layout), gradient: gradient === undefined ? 0 : plan.offsets[gradient]! };
       }),
     symbols: nodesOf(graph).map((n) => n.name),
     about,

@@ -1,0 +1,49 @@
+/** Learnt tensors between the arena and an adapter on disk, each in the checkpoint's own layout. */
+import type { AdapterFile } from './adapterfile.ts';
+import { type Engine, readParameter, writeParameter } from './engine.ts';
+import { InputError } from './error.ts';
+import type { TensorData } from './safetensors.ts';
+import { sameShape, shapeText } from './tensor.ts';
+
+/** The parameters as tensors to write, one at a time; key `s2a` adapters by checkpoint names. */
+export function adapterTensors(engine: Engine): TensorData[] {
+  return engine.program.parameters.map((record) => ({
+    name: record.name,
+    dtype: 'F32',
+    shape: record.shape,
+    data: () => new Uint8Array(readParameter(engine, record).buffer),
+  }));
+}
+
+/** Names of the classifier's tensors among the parameters, for the adapter's `head`. */
+export function headNames(engine: Engine): string[] {
+  const { classes } = engine.program.about;
+  return engine.program.parameters
+    .filter(
+      (r) =>
+        /(^|\.)(classifier|cls_classifier|distillation_classifier|head|head_dist)\.(weight|bias)$/.test(r.name) && r.shape[0] === classes,
+    )
+    .map((r) => r.name);
+}
+
+/** Puts an adapter's tensors in place. Every parameter of the program must be there, with its shape, and nothing else. */
+export function applyAdapter(engine: Engine, adapter: AdapterFile): void {
+  const expected = new Set(engine.program.parameters.map((r) => r.name));
+  for (const name of adapter.weights.tensors.keys())
+    if (!expected.has(name))
+      throw new InputError({
+        where: adapter.path,
+        what: `tensor ${name} has no place in method ${engine.program.about.method} of ${engine.program.about.model}`,
+      });
+  for (const record of engine.program.parameters) {
+    const tensor = adapter.weights.tensor(record.name);
+    const where = `${adapter.path}: ${record.name}`;
+    if (tensor.dtype !== 'F32') throw new InputError({ where, what: 'unsupported element type', got: tensor.dtype, expected: 'F32' });
+    if (!sameShape(tensor.shape, record.shape))
+      throw new InputError({ where, what: 'wrong shape', got: shapeText(tensor.shape), expected: shapeText(record.shape) });
+    const values = new Float32Array(tensor.bytes / 4);
+    adapter.weights.read(tensor, new Uint8Array(values.buffer));
+    if (!values.every(Number.isFinite)) throw new InputError({ where, what: 'holds numbers that are NaN or infinite' });
+    writeParameter(engine, record, values);
+  }
+}

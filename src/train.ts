@@ -1,0 +1,261 @@
+/** The training loop: micro-batches, accumulation, evaluation, and a position that can be saved at any moment and continued exactly. */
+import { State } from '../assembly/abi/head.ts';
+import { Io } from '../assembly/abi/program.ts';
+import type { Engine } from './engine.ts';
+import { InputError } from './error.ts';
+
+/** Labelled pictures, read one at a time into the arena. */
+export interface Samples {
+  count: number;
+  label(index: number): number;
+  readInto(index: number, target: Uint8Array): void;
+}
+
+export interface TrainOptions {
+  epochs: number;
+  /** Pictures in one optimizer step; a multiple of the program's micro-batch. */
+  batchSize: number;
+  rate: number;
+  seed: number;
+  weightDecay: number;
+  /** Share of all steps in which the rate rises. */
+  warmup: number;
+  /** Final rate as a fraction of the peak. */
+  finalFraction: number;
+  /** Largest gradient norm; 0: no clipping. */
+  clipNorm: number;
+  smoothing: number;
+  momentum: number;
+}
+
+export const TRAIN_DEFAULTS: Omit<TrainOptions, 'epochs' | 'batchSize' | 'rate'> = {
+  seed: 0,
+  weightDecay: 0.01,
+  warmup: 0.1,
+  finalFraction: 0,
+  clipNorm: 1,
+  smoothing: 0,
+  momentum: 0.9,
+};
+
+/** Sums over pictures since they were last cleared. */
+export interface Tally {
+  loss: number;
+  correct: number;
+  count: number;
+}
+
+export interface EpochResult {
+  /** 1 is the first. */
+  epoch: number;
+  train: Tally;
+  val: Tally;
+  best: boolean;
+}
+
+/** What the host has to remember beside the engine's region: plain JSON, saved with every checkpoint. */
+export interface HostState {
+  epochTally: Tally;
+  epochs: EpochResult[];
+  bestEpoch: number;
+}
+
+export const freshHostState = (): HostState => ({ epochTally: { loss: 0, correct: 0, count: 0 }, epochs: [], bestEpoch: 0 });
+
+export interface TrainHooks {
+  onStep?(info: {
+    epoch: number;
+    step: number;
+    totalSteps: number;
+    loss: number;
+    rate: number;
+    norm: number;
+    tally: Tally;
+    position: number;
+  }): void;
+  onEpoch?(result: EpochResult): void;
+  /** The parameters are the best so far: keep a copy. Called before the epoch's checkpoint. */
+  keepBest?(): void;
+  /** A place where a checkpoint may be written. `due`: the step number is a multiple of what the user asked for. */
+  onBoundary?(step: number, host: HostState): void;
+  /** Asked after every micro-batch; true stops the loop with the region consistent. */
+  stopping?(): boolean;
+}
+
+/** Writes the run's constants into the state block; a run that continues has them already. */
+export function startRun(engine: Engine, options: TrainOptions, samples: number): void {
+  const { state } = engine;
+  const total = totalSteps(options, samples);
+  state.setInt32(State.Step, 0, true);
+  state.setInt32(State.TotalSteps, total, true);
+  state.setInt32(State.WarmupSteps, Math.min(total - 1, Math.ceil(total * options.warmup)), true);
+  state.setUint32(State.Seed, options.seed, true);
+  const floats: [State, number][] = [
+    [State.BaseRate, options.rate],
+    [State.FinalFraction, options.finalFraction],
+    [State.Beta1, options.momentum],
+    [State.Beta2, 0.999],
+    [State.Epsilon, 1e-8],
+    [State.WeightDecay, options.weightDecay],
+    [State.ClipNorm, options.clipNorm],
+    [State.Smoothing, options.smoothing],
+  ];
+  for (const [field, value] of floats) state.setFloat32(field, value, true);
+  state.setFloat64(State.Beta1Power, 1, true);
+  state.setFloat64(State.Beta2Power, 1, true);
+  state.setUint32(State.Epoch, 0, true);
+  state.setUint32(State.Position, 0, true);
+  clearTally(engine);
+}
+
+export const totalSteps = ({ epochs, batchSize }: TrainOptions, samples: number): number => epochs * Math.ceil(samples / batchSize);
+
+/** Refuses a batch that micro-batches do not divide. */
+export function checkBatch(batchSize: number, microBatch: number): void {
+  if (batchSize % microBatch !== 0)
+    throw new InputError({
+      where: '--micro-batch',
+      what: 'does not divide the batch size',
+      got: microBatch,
+      expected: `a divisor of ${batchSize}`,
+    });
+}
+
+/** Trains from wherever the state block says it stands. Returns false where `stopping` ended it early. */
+export async function train(
+  engine: Engine,
+  data: { train: Samples; val: Samples },
+  options: TrainOptions,
+  host: HostState,
+  hooks: TrainHooks,
+): Promise<boolean> {
+  const { state } = engine;
+  const n = data.train.count;
+  const { microBatch } = engine.program.about;
+  checkBatch(options.batchSize, microBatch);
+  const total = totalSteps(options, n);
+  for (;;) {
+    const epoch = state.getUint32(State.Epoch, true);
+    if (epoch >= options.epochs) return true;
+    let position = state.getUint32(State.Position, true);
+    while (position < n) {
+      const end = Math.min(n, (Math.floor(position / options.batchSize) + 1) * options.batchSize);
+      const stepSize = end - Math.floor(position / options.batchSize) * options.batchSize;
+      state.setFloat32(State.LossScale, 1 / stepSize, true);
+      while (position < end) {
+        const count = Math.min(microBatch, end - position);
+        fillTrain(engine, data.train, epoch, position, count);
+        engine.run('train');
+        position += count;
+        state.setUint32(State.Position, position, true);
+        if (position < end) {
+          await pause();
+          if (hooks.stopping?.()) return false;
+        }
+      }
+      engine.run('update');
+      const tally = takeTally(engine);
+      for (const key of ['loss', 'correct', 'count'] as const) host.epochTally[key] += tally[key];
+      const step = state.getInt32(State.Step, true);
+      hooks.onStep?.({
+        epoch: epoch + 1,
+        step,
+        totalSteps: total,
+        loss: tally.loss / tally.count,
+        rate: state.getFloat32(State.Rate, true),
+        norm: state.getFloat32(State.Norm, true),
+        tally: host.epochTally,
+        position,
+      });
+      if (position < n) hooks.onBoundary?.(step, host);
+      await pause();
+      if (hooks.stopping?.()) return false;
+    }
+    const val = await evaluate(engine, data.val);
+    const best = isBetter(val, host.epochs[host.bestEpoch - 1]?.val);
+    const result: EpochResult = { epoch: epoch + 1, train: host.epochTally, val, best };
+    host.epochs.push(result);
+    host.epochTally = { loss: 0, correct: 0, count: 0 };
+    if (best) host.bestEpoch = epoch + 1;
+    state.setUint32(State.Epoch, epoch + 1, true);
+    state.setUint32(State.Position, 0, true);
+    if (best) hooks.keepBest?.();
+    hooks.onEpoch?.(result);
+    hooks.onBoundary?.(state.getInt32(State.Step, true), host);
+  }
+}
+
+/** More correct, or as many with a smaller loss. */
+const isBetter = (a: Tally, b: Tally | undefined): boolean =>
+  b === undefined ||
+  a.correct * b.count > b.correct * a.count ||
+  (a.correct * b.count === b.correct * a.count && a.loss * b.count < b.loss * a.count);
+
+/** Writes one micro-batch; rows past `count` are padding (label -1). */
+function fillTrain(engine: Engine, samples: Samples, epoch: number, position: number, count: number): void {
+  const n = samples.count;
+  const seed = engine.state.getUint32(State.Seed, true);
+  const counters = engine.ints(Io.Samples);
+  fill(
+    engine,
+    count,
+    (row) => {
+      counters[row] = Math.imul(epoch, n) + position + row;
+      return engine.sampleAt(position + row, n, seed, epoch);
+    },
+    samples,
+  );
+}
+
+function fill(engine: Engine, count: number, indexOf: (row: number) => number, samples: Samples): void {
+  const pictures = engine.bytes(Io.Pictures);
+  const labels = engine.ints(Io.Labels);
+  const size = pictures.length / labels.length;
+  labels.fill(-1);
+  for (let row = 0; row < count; row++) {
+    const index = indexOf(row);
+    samples.readInto(index, pictures.subarray(row * size, (row + 1) * size));
+    labels[row] = samples.label(index);
+  }
+}
+
+/** Loss and accuracy over all samples, in order; `each` sees every picture's logits and choice. */
+export async function evaluate(
+  engine: Engine,
+  samples: Samples,
+  each?: (index: number, choice: number, logits: Float32Array) => void,
+): Promise<Tally> {
+  const { microBatch, classes } = engine.program.about;
+  clearTally(engine);
+  for (let from = 0; from < samples.count; from += microBatch) {
+    const count = Math.min(microBatch, samples.count - from);
+    fill(engine, count, (row) => from + row, samples);
+    engine.run('eval');
+    if (each) {
+      const [choices, logits] = [engine.ints(Io.EvalChoices), engine.floats(Io.Logits)];
+      for (let row = 0; row < count; row++) each(from + row, choices[row]!, logits.subarray(row * classes, (row + 1) * classes));
+    }
+    await pause();
+  }
+  return takeTally(engine);
+}
+
+function clearTally({ state }: Engine): void {
+  state.setFloat64(State.LossSum, 0, true);
+  state.setInt32(State.Correct, 0, true);
+  state.setInt32(State.Count, 0, true);
+}
+
+function takeTally(engine: Engine): Tally {
+  const { state } = engine;
+  const tally = {
+    loss: state.getFloat64(State.LossSum, true),
+    correct: state.getInt32(State.Correct, true),
+    count: state.getInt32(State.Count, true),
+  };
+  clearTally(engine);
+  return tally;
+}
+
+/** Gives the host a turn: signals, progress. */
+const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
