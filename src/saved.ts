@@ -1,8 +1,10 @@
 /** Which values need a gradient, and what each operator keeps for it. */
-import type { Keep } from '../assembly/abi/ops.ts';
-import { ABSENT, type Graph, type Node } from './graph.ts';
+import type { Keep, Kind } from '../assembly/abi/ops.ts';
+import { codebookBytes } from './codebook.ts';
+import { ABSENT, addValue, type Graph, type Node, u8 } from './graph.ts';
 import type { Saved } from './ops/def.ts';
 import { definition, keepOutputs } from './ops/index.ts';
+import { tables } from './tables.ts';
 
 /** `exact` keeps f32 (the parity oracle), `s2a` the fewest bytes that method.md's table allows. */
 export type Policy = 'exact' | 's2a';
@@ -20,6 +22,7 @@ const inputNeeds = (node: Node, needs: readonly boolean[]): boolean[] => node.in
 
 /** Chooses, for each forward node on the way of a gradient, one of the operator's legal ways to keep what backward needs. */
 export function chooseSaved(graph: Graph, needs: boolean[], policy: Policy): void {
+  const codebooks = new Map<number, number>();
   for (const node of graph.phases.train) {
     if (!needs[node.outputs[0] as number]) continue;
     const choices = definition(node.op).saves?.(node, graph, inputNeeds(node, needs)) ?? [];
@@ -28,7 +31,19 @@ export function chooseSaved(graph: Graph, needs: boolean[], policy: Policy): voi
     if (choice === undefined) continue;
     node.attributes.keep = choice.keep satisfies Keep;
     keepOutputs(graph, node, choice.extra);
+    if (choice.codebook === undefined) continue;
+    const known = codebooks.get(choice.codebook) ?? addCodebook(graph, choice.codebook);
+    codebooks.set(choice.codebook, known);
+    node.inputs[1] = known;
   }
+}
+
+/** The derivative table of an activation, as a constant beside the program. */
+function addCodebook(graph: Graph, kind: Kind): number {
+  const table = tables[kind];
+  if (table === undefined) throw new RangeError(`saved: no codebook for activation ${kind}`);
+  const data = codebookBytes(table);
+  return addValue(graph, `codebook.${kind}`, u8(data.length), 'table', { data });
 }
 
 /** Bytes that an f32 autograd (PyTorch eager) would keep for the same gradients: every storage once, parameters excluded. */

@@ -213,9 +213,10 @@ export function conv(b: Builder, x: number, { conv: name, norm, eps }: ConvNames
     const names = { gamma: `${norm}.weight`, beta: `${norm}.bias`, mean: `${norm}.running_mean`, variance: `${norm}.running_var` };
     fold(b, w, bias, o, names, eps, depthwise ? 1 : 0);
   }
-  if (pointwise) return append(b, 'Linear', name, [x, w, bias]);
+  if (pointwise) return append(b, 'Linear', name, [x, w, bias], { pointwise: 1 });
   const [vertical, horizontal] = [span(h, window), span(wd, window)];
-  const attributes = { r, s: r, stride, top: vertical.before, left: horizontal.before, oh: vertical.out, ow: horizontal.out };
+  const tfPadding = window.tfPadding ? 1 : 0;
+  const attributes = { r, s: r, stride, top: vertical.before, left: horizontal.before, oh: vertical.out, ow: horizontal.out, tfPadding };
   return append(b, depthwise ? 'Depthwise' : 'Conv', name, [x, w, bias], attributes);
 }
 

@@ -8,6 +8,8 @@ export interface Saved {
   inputs: readonly number[];
   /** Extra outputs that the forward kernel writes for it: codes, statistics. */
   extra: readonly Type[];
+  /** Activation kind whose codebook the kernel reads, as its input 1. */
+  codebook?: number;
 }
 
 /** Addresses of a node's operands; 0 where absent. */

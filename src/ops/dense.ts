@@ -18,7 +18,8 @@ export const dense: Record<string, OpDef> = {
       return [{ dtype: 'f32', shape: [...x.slice(0, -1), n] }];
     },
     saves: (_node, _graph, needs) => (needs[W] ? [{ keep: Keep.Value, inputs: [X], extra: [] }] : []),
-    autograd: (node, _graph, needs) => ({ values: needs[W] ? [node.inputs[X]!] : [], bytes: 0 }),
+    // PyTorch's 1×1 convolution keeps its input even where only the bias learns (pytorch issue 133566).
+    autograd: (node, _graph, needs) => ({ values: needs[W] || node.attributes.pointwise ? [node.inputs[X]!] : [], bytes: 0 }),
     backward(node, g) {
       const [x, w, b] = node.inputs as [number, number, number];
       const dy = g.of(node.outputs[0]!);

@@ -19,7 +19,7 @@ export const elementwise: Record<string, OpDef> = {
       const n = numel(shapeOf(graph, node.inputs[0]!));
       const exact: Saved = { keep: Keep.Value, inputs: [0], extra: [] };
       if (TWO_SLOPES.includes(node.attributes.kind!)) return [exact, { keep: Keep.Bit1, inputs: [], extra: [u8(bit1Bytes(n))] }];
-      return [exact, { keep: Keep.Code4, inputs: [], extra: [u8(code4Bytes(n))] }];
+      return [exact, { keep: Keep.Code4, inputs: [], extra: [u8(code4Bytes(n))], codebook: node.attributes.kind! }];
     },
     autograd: (node, _graph, needs) => ({
       values: needs[0] ? [KEEPS_OUTPUT.includes(node.attributes.kind!) ? node.outputs[0]! : node.inputs[0]!] : [],

@@ -74,8 +74,17 @@ const backwardOf =
   };
 
 const savesInput: OpDef['saves'] = (_node, _graph, needs) => (needs[W] ? [{ keep: Keep.Value, inputs: [X], extra: [] }] : []);
-/** PyTorch's convolution keeps its input even where only the bias learns (pytorch issue 133566). */
-const autogradInput: OpDef['autograd'] = (node) => ({ values: [node.inputs[X]!], bytes: 0 });
+/**
+ * PyTorch's convolution keeps its input even where only the bias learns (pytorch issue 133566); with TensorFlow's padding that input is a
+ * padded copy.
+ */
+const autogradInput: OpDef['autograd'] = (node, graph) => {
+  const x = node.inputs[X]!;
+  const { r, s, stride, oh, ow, tfPadding } = node.attributes as unknown as Window & { tfPadding?: number };
+  if (!tfPadding) return { values: [x], bytes: 0 };
+  const [batch, h, w, c] = shapeOf(graph, x) as Four;
+  return { values: [], bytes: 4 * batch * c * Math.max(h, (oh - 1) * stride + r) * Math.max(w, (ow - 1) * stride + s) };
+};
 const inferImage: OpDef['infer'] = (inputs, a) => [{ dtype: 'f32', shape: [shape(inputs, 0)[0]!, a.h!, a.w!, a.c!] }];
 
 const convMacs = (n: Node, graph: Graph, w: number, dy: number): { macs: number; bytes: number } => {
