@@ -8,6 +8,7 @@ import json
 import math
 import shutil
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -61,9 +62,12 @@ CASES = {
     "deit-hf": (lambda: deit(**SMALL), (32, 32), dict(processor=IMAGENET)),
     "vit-timm": (lambda: timm_model("vit_tiny_patch16_224", **TIMM), (32, 32), dict(other_sizes=[(48, 48), (24, 24)])),
     "vit-timm-avg": (lambda: timm_model("vit_tiny_patch16_224", global_pool="avg", **TIMM), (32, 32), {}),
+    "vit-timm-gap": (lambda: timm_model("vit_tiny_patch16_224", global_pool="avg", class_token=False, **dict(TIMM, depth=1)), (32, 32), {}),
+    "deit3-timm": (lambda: timm_model("deit3_small_patch16_224", **dict(TIMM, depth=1)), (32, 32), dict(other_sizes=[(48, 48)])),
     "deit-timm": (lambda: timm_model("deit_tiny_distilled_patch16_224", **TIMM), (32, 32), {}),
     "mobilenetv2-hf": (lambda: mobilenet(depth_multiplier=0.1, image_size=40, finegrained_output=False), (40, 40), {}),
-    "mobilenetv2-hf-symmetric": (lambda: mobilenet(depth_multiplier=0.05, image_size=48, tf_padding=False), (48, 48), dict(processor=IMAGENET)),
+    "mobilenetv2-hf-symmetric": (lambda: mobilenet(depth_multiplier=0.05, image_size=48, tf_padding=False, first_layer_is_expansion=False),
+                                 (48, 48), dict(processor=IMAGENET)),
     "mobilenetv2-timm": (lambda: timm_model("mobilenetv2_035"), (48, 48), dict(recipe=True)),
 }
 
@@ -317,7 +321,7 @@ def main():
     index = ROOT / "index.json"
     entries = json.loads(index.read_text())["cases"] if index.exists() else {}
     for name in chosen:
-        entries[name] = make(name, list(CASES).index(name))
+        entries[name] = make(name, zlib.crc32(name.encode()) % 100000)
     versions = {m.__name__: m.__version__ for m in (torch, transformers, timm, np)}
     index.write_text(json.dumps({"program": "tools/golden/make.py", "versions": versions, "cases": {n: entries[n] for n in CASES if n in entries}}, indent=1) + "\n")
 
