@@ -115,7 +115,7 @@ export function hfMobileNet(c: Config, imageSize: readonly [number, number] | un
   });
   const width = CHANNELS.map(channels);
   const stem: ConvLayer[] = [layer('conv_stem.first_conv', channels(32), 3, 2, true)];
-  if (!flag(c, 'first_layer_is_expansion', true)) stem.push(layer('conv_stem.expand_1x1', expanded(channels(32)), 1, 1, true));
+  if (!flag(c, 'first_layer_is_expansion', true)) stem.push(layer('conv_stem.expand_1x1', channels(32), 1, 1, true));
   stem.push(layer('conv_stem.conv_3x3', 0, 3, 1, true, 'depthwise'), layer('conv_stem.reduce_1x1', width[0]!, 1, 1, false));
 
   const blocks: ConvBlock[] = [{ name: `${p}conv_stem`, layers: stem, residual: false }];

@@ -63,7 +63,7 @@ def randomise(model, seed, images=None):
 
 @torch.no_grad()
 def fold(model):
-    """Folds every batch norm (evaluation statistics) into the convolution before it, in f64; the convolution gets a bias."""
+    """Folds every batch norm (evaluation statistics) into the convolution before it, in f64, and every layer scale into its linear."""
 
     def take(conv, norm):
         scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
@@ -86,6 +86,12 @@ def fold(model):
             for conv, norm in zip(names, norms):
                 take(children[conv], children[norm])
                 setattr(module, norm, children[norm].act)
+        for scale, linear in [("ls1", "attn.proj"), ("ls2", "mlp.fc2")]:  # timm's layer scale
+            if hasattr(children.get(scale), "gamma"):
+                gamma, inner = children[scale].gamma, module.get_submodule(linear)
+                inner.weight.mul_(gamma.view(-1, 1))
+                inner.bias.mul_(gamma)
+                setattr(module, scale, nn.Identity())
     assert not any(isinstance(m, nn.BatchNorm2d) for m in model.modules())
     return model
 
