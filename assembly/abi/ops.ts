@@ -152,7 +152,7 @@ export const enum SgdArg { P, G, MOMENTUM, N, STATE, DECAY }
 
 /**
  * FoldBatchNorm, in place: f = gamma/√(var+EPS); w ·= f for its channel, b = beta + (b - mean)·f.
- * w is [O, K] (DEPTHWISE = 0) or [K, O] (DEPTHWISE = 1). GAMMA may be 0 (ones), BETA too (zeros).
+ * w is [O, K] (DEPTHWISE = 0) or [K, O] (DEPTHWISE = 1). GAMMA may be 0 (ones), BETA too (zeros). MEAN and VAR both 0: f = gamma, a layer scale.
  */
 export const enum FoldBatchNormArg { W, B, GAMMA, BETA, MEAN, VAR, O, K, EPS, DEPTHWISE }
 /**

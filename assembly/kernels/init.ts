@@ -7,6 +7,7 @@ import { first, last, scratch } from '../team';
  * FoldBatchNorm, in place: f = gamma/√(var+EPS); w ·= f, b = beta + (b - mean)·f, in f64, rounded once.
  *
  * w is [O,K] (DEPTHWISE = 0) or [K,O] (DEPTHWISE = 1); b, mean, var [O]; GAMMA [O] may be 0 (ones), BETA [O] too (zeros). Nothing overlaps.
+ * Without statistics (MEAN and VAR 0) it folds a scale: f = gamma.
  * Threads share O.
  */
 export function foldBatchNorm(p: usize): void {
@@ -26,8 +27,9 @@ export function foldBatchNorm(p: usize): void {
     const at = <usize>o << 2;
     const scale = gamma != 0 ? <f64>load<f32>(gamma + at) : 1;
     const shift = beta != 0 ? <f64>load<f32>(beta + at) : 0;
-    const factor = scale / sqrt<f64>(<f64>load<f32>(variances + at) + epsilon);
-    store<f32>(b + at, <f32>(shift + (<f64>load<f32>(b + at) - <f64>load<f32>(means + at)) * factor));
+    const mean = means != 0 ? <f64>load<f32>(means + at) : 0;
+    const factor = variances != 0 ? scale / sqrt<f64>(<f64>load<f32>(variances + at) + epsilon) : scale;
+    store<f32>(b + at, <f32>(shift + (<f64>load<f32>(b + at) - mean) * factor));
     let entry = byColumn ? w + at : w + at * k;
     for (let i = 0; i < k; i++) {
       store<f32>(entry, <f32>(<f64>load<f32>(entry) * factor));

@@ -4,7 +4,7 @@ import { numel, shapeOf } from '../graph.ts';
 import { float, moves, type OpDef, words } from './def.ts';
 
 export const init: Record<string, OpDef> = {
-  /** inputs gamma, beta, mean, var (first two may be absent); updates w, b; attributes eps, depthwise. */
+  /** inputs gamma, beta, mean, var (gamma, beta, or mean and var may be absent); updates w, b; attributes eps, depthwise. */
   FoldBatchNorm: {
     opcode: Op.FoldBatchNorm,
     infer: () => [],
