@@ -1,5 +1,5 @@
 // Takes the pretrained MobileNetV2 1.0 out of MoveNet Lightning (npm @vladmandic/human) and writes it as a model folder in the
-// layout of Hugging Face:  node tools/models/movenet.mjs <folder> [image size]
+// layout of Hugging Face:  node tools/models/movenet.mjs <folder> [image size] [model.json]
 //
 // What the folder holds: config.json, preprocessor_config.json, model.safetensors, LICENSE, NOTICE.
 // - The half-float bits of every weight are the original ones; only the order changes (HWIO -> OIHW, depthwise HWC1 -> C1HW).
@@ -162,10 +162,10 @@ feature pyramid and pose heads left behind; weights were reordered from HWIO to 
 MobileNetV2; the half-float values are unchanged. Batch normalisation was folded into them before, by the exporter.
 `;
 
-/** Writes the model folder. */
-export function convert(folder, imageSize = 128) {
+/** Writes the model folder; `source` is the graph's file, for tests. */
+export function convert(folder, imageSize = 96, source = undefined) {
   const { models, version } = human();
-  const graph = openGraphModel(join(models, 'movenet-lightning.json'));
+  const graph = openGraphModel(source ?? join(models, 'movenet-lightning.json'));
   checkNormalisation(graph);
   const tensors = backbone().flatMap((step) => take(graph, step));
 
@@ -215,11 +215,11 @@ export function convert(folder, imageSize = 128) {
 }
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  const [folder, size = '128'] = process.argv.slice(2);
-  if (!folder || !(Number(size) % 32 === 0)) {
-    process.stderr.write('node tools/models/movenet.mjs <folder> [image size, a multiple of 32]\n');
+  const [folder, size = '96', source] = process.argv.slice(2);
+  if (!folder || !(Number(size) > 0 && Number(size) % 32 === 0)) {
+    process.stderr.write('node tools/models/movenet.mjs <folder> [image size, a multiple of 32] [model.json]\n');
     process.exit(2);
   }
-  const { tensors, parameters } = convert(folder, Number(size));
+  const { tensors, parameters } = convert(folder, Number(size), source);
   process.stdout.write(`${folder}: MobileNetV2 1.0, ${tensors} tensors, ${parameters.toLocaleString('en')} parameters\n`);
 }
