@@ -9,7 +9,7 @@ import { Head } from './abi/head';
 import { base } from './team';
 
 /** Byte offsets of the constants from `constants()`. Polynomials highest power first. */
-const enum At {
+export const enum Constant {
   // exp
   ExpHigh = 0,
   ExpLow = 4,
@@ -30,9 +30,22 @@ const enum At {
   TanhLow = 108,
   TanhP = 112,
   TanhQ = 132,
-  // free for kernels
+  // of the activations
   Half = 152,
-  End = 156,
+  SqrtTwo = 156,
+  Density = 160,
+  MinusHalf = 164,
+  High = 168,
+  Low = 172,
+  GeluCubic = 176,
+  GeluLinear = 180,
+  GeluCubic3 = 184,
+  Three = 188,
+  MinusThree = 192,
+  Six = 196,
+  Sixth = 200,
+  Third = 204,
+  Leak = 208,
 }
 
 /** Where the vector functions find their constants. */
@@ -43,46 +56,61 @@ const enum At {
 /** Writes the math constants into the head; called once by `setup`. */
 export function writeConstants(): void {
   const t = constants();
-  store<f32>(t, 89.0, At.ExpHigh);
-  store<f32>(t, -88.0, At.ExpLow);
-  store<f32>(t, 1.44269504, At.Log2E);
-  store<f32>(t, 12583039.0, At.Round);
-  store<f32>(t, 0.693359375, At.Ln2High);
-  store<f32>(t, -2.12194440e-4, At.Ln2Low);
-  store<f32>(t, 0.00138145708, At.Exp);
-  store<f32>(t, 0.00836873055, At.Exp + 4);
-  store<f32>(t, 0.041668389, At.Exp + 8);
-  store<f32>(t, 0.166665211, At.Exp + 12);
-  store<f32>(t, 0.49999994, At.Exp + 16);
-  store<f32>(t, 1.0, At.One);
+  store<f32>(t, 89.0, Constant.ExpHigh);
+  store<f32>(t, -88.0, Constant.ExpLow);
+  store<f32>(t, 1.44269504, Constant.Log2E);
+  store<f32>(t, 12583039.0, Constant.Round);
+  store<f32>(t, 0.693359375, Constant.Ln2High);
+  store<f32>(t, -2.12194440e-4, Constant.Ln2Low);
+  store<f32>(t, 0.00138145708, Constant.Exp);
+  store<f32>(t, 0.00836873055, Constant.Exp + 4);
+  store<f32>(t, 0.041668389, Constant.Exp + 8);
+  store<f32>(t, 0.166665211, Constant.Exp + 12);
+  store<f32>(t, 0.49999994, Constant.Exp + 16);
+  store<f32>(t, 1.0, Constant.One);
   // From 5.5 (8.75 for tanh) on, the rounded quotient is exactly 1/2 (1), so both functions saturate cleanly.
-  store<f32>(t, 5.5, At.CdfHigh);
-  store<f32>(t, -5.5, At.CdfLow);
-  store<f32>(t, 2.21449987e-8, At.CdfP);
-  store<f32>(t, 6.3564994e-6, At.CdfP + 4);
-  store<f32>(t, 1.73851688e-4, At.CdfP + 8);
-  store<f32>(t, 0.00470726611, At.CdfP + 12);
-  store<f32>(t, 0.034376245, At.CdfP + 16);
-  store<f32>(t, 0.398942232, At.CdfP + 20);
-  store<f32>(t, 1.18020012e-6, At.CdfQ);
-  store<f32>(t, 7.51020052e-5, At.CdfQ + 4);
-  store<f32>(t, 0.00191298441, At.CdfQ + 8);
-  store<f32>(t, 0.0289401617, At.CdfQ + 12);
-  store<f32>(t, 0.252834171, At.CdfQ + 16);
-  store<f32>(t, 1.0, At.CdfQ + 20);
-  store<f32>(t, 8.75, At.TanhHigh);
-  store<f32>(t, -8.75, At.TanhLow);
-  store<f32>(t, 1.33632767e-8, At.TanhP);
-  store<f32>(t, 2.06014211e-5, At.TanhP + 4);
-  store<f32>(t, 0.00349449087, At.TanhP + 8);
-  store<f32>(t, 0.133798733, At.TanhP + 12);
-  store<f32>(t, 0.99999994, At.TanhP + 16);
-  store<f32>(t, 7.77602338e-7, At.TanhQ);
-  store<f32>(t, 3.28429247e-4, At.TanhQ + 4);
-  store<f32>(t, 0.0258721169, At.TanhQ + 8);
-  store<f32>(t, 0.467131734, At.TanhQ + 12);
-  store<f32>(t, 1.0, At.TanhQ + 16);
-  store<f32>(t, 0.5, At.Half);
+  store<f32>(t, 5.5, Constant.CdfHigh);
+  store<f32>(t, -5.5, Constant.CdfLow);
+  store<f32>(t, 2.21449987e-8, Constant.CdfP);
+  store<f32>(t, 6.3564994e-6, Constant.CdfP + 4);
+  store<f32>(t, 1.73851688e-4, Constant.CdfP + 8);
+  store<f32>(t, 0.00470726611, Constant.CdfP + 12);
+  store<f32>(t, 0.034376245, Constant.CdfP + 16);
+  store<f32>(t, 0.398942232, Constant.CdfP + 20);
+  store<f32>(t, 1.18020012e-6, Constant.CdfQ);
+  store<f32>(t, 7.51020052e-5, Constant.CdfQ + 4);
+  store<f32>(t, 0.00191298441, Constant.CdfQ + 8);
+  store<f32>(t, 0.0289401617, Constant.CdfQ + 12);
+  store<f32>(t, 0.252834171, Constant.CdfQ + 16);
+  store<f32>(t, 1.0, Constant.CdfQ + 20);
+  store<f32>(t, 8.75, Constant.TanhHigh);
+  store<f32>(t, -8.75, Constant.TanhLow);
+  store<f32>(t, 1.33632767e-8, Constant.TanhP);
+  store<f32>(t, 2.06014211e-5, Constant.TanhP + 4);
+  store<f32>(t, 0.00349449087, Constant.TanhP + 8);
+  store<f32>(t, 0.133798733, Constant.TanhP + 12);
+  store<f32>(t, 0.99999994, Constant.TanhP + 16);
+  store<f32>(t, 7.77602338e-7, Constant.TanhQ);
+  store<f32>(t, 3.28429247e-4, Constant.TanhQ + 4);
+  store<f32>(t, 0.0258721169, Constant.TanhQ + 8);
+  store<f32>(t, 0.467131734, Constant.TanhQ + 12);
+  store<f32>(t, 1.0, Constant.TanhQ + 16);
+  store<f32>(t, 0.5, Constant.Half);
+  store<f32>(t, 1.41421356, Constant.SqrtTwo);
+  store<f32>(t, 0.39894228, Constant.Density); // 1/√2π
+  store<f32>(t, -0.5, Constant.MinusHalf);
+  // Beyond these every activation has reached its limit.
+  store<f32>(t, 90.0, Constant.High);
+  store<f32>(t, -90.0, Constant.Low);
+  store<f32>(t, 0.0713548163, Constant.GeluCubic); // 2·√(2/π)·0.044715
+  store<f32>(t, 1.59576912, Constant.GeluLinear); // 2·√(2/π)
+  store<f32>(t, 0.214064449, Constant.GeluCubic3);
+  store<f32>(t, 3.0, Constant.Three);
+  store<f32>(t, -3.0, Constant.MinusThree);
+  store<f32>(t, 6.0, Constant.Six);
+  store<f32>(t, 1.0 / 6.0, Constant.Sixth);
+  store<f32>(t, 1.0 / 3.0, Constant.Third);
+  store<f32>(t, 0.01, Constant.Leak);
 }
 
 /** a·b + c: two instructions, or one fused in the relaxed build. */
@@ -97,68 +125,68 @@ export function writeConstants(): void {
 }
 
 /** The constant at `offset`, in all four lanes. */
-@inline function k4(t: usize, offset: usize): v128 {
+@inline export function k4(t: usize, offset: usize): v128 {
   return v128.load32_splat(t + offset);
 }
 
 /** e^x, relative error under 2e-7; 0 below -87.68, +∞ from 88.38 on. (pmin and pmax keep a NaN that stands first.) */
 @inline export function exp4(x: v128, t: usize): v128 {
-  x = f32x4.pmax(f32x4.pmin(x, k4(t, At.ExpHigh)), k4(t, At.ExpLow));
-  const round = k4(t, At.Round);
-  const bits = madd(x, k4(t, At.Log2E), round);
+  x = f32x4.pmax(f32x4.pmin(x, k4(t, Constant.ExpHigh)), k4(t, Constant.ExpLow));
+  const round = k4(t, Constant.Round);
+  const bits = madd(x, k4(t, Constant.Log2E), round);
   const n = f32x4.sub(bits, round);
   // r = x - n·ln 2, ln 2 in two parts so that the first product is exact.
-  const r = f32x4.sub(f32x4.sub(x, f32x4.mul(n, k4(t, At.Ln2High))), f32x4.mul(n, k4(t, At.Ln2Low)));
-  let p = madd(k4(t, At.Exp), r, k4(t, At.Exp + 4));
-  p = madd(p, r, k4(t, At.Exp + 8));
-  p = madd(p, r, k4(t, At.Exp + 12));
-  p = madd(p, r, k4(t, At.Exp + 16));
+  const r = f32x4.sub(f32x4.sub(x, f32x4.mul(n, k4(t, Constant.Ln2High))), f32x4.mul(n, k4(t, Constant.Ln2Low)));
+  let p = madd(k4(t, Constant.Exp), r, k4(t, Constant.Exp + 4));
+  p = madd(p, r, k4(t, Constant.Exp + 8));
+  p = madd(p, r, k4(t, Constant.Exp + 12));
+  p = madd(p, r, k4(t, Constant.Exp + 16));
   p = madd(p, f32x4.mul(r, r), r);
   // The shift makes 2^n of the biased exponent: 0 for n = -127, +∞ for 128.
-  return f32x4.mul(f32x4.add(p, k4(t, At.One)), i32x4.shl(bits, 23));
+  return f32x4.mul(f32x4.add(p, k4(t, Constant.One)), i32x4.shl(bits, 23));
 }
 
 /** Φ(x) - 1/2 = erf(x/√2)/2 of the standard normal distribution, absolute error under 2e-7. */
 @inline export function cdf4(x: v128, t: usize): v128 {
-  x = f32x4.pmax(f32x4.pmin(x, k4(t, At.CdfHigh)), k4(t, At.CdfLow));
+  x = f32x4.pmax(f32x4.pmin(x, k4(t, Constant.CdfHigh)), k4(t, Constant.CdfLow));
   const s = f32x4.mul(x, x);
-  let p = madd(k4(t, At.CdfP), s, k4(t, At.CdfP + 4));
-  let q = madd(k4(t, At.CdfQ), s, k4(t, At.CdfQ + 4));
-  p = madd(p, s, k4(t, At.CdfP + 8));
-  q = madd(q, s, k4(t, At.CdfQ + 8));
-  p = madd(p, s, k4(t, At.CdfP + 12));
-  q = madd(q, s, k4(t, At.CdfQ + 12));
-  p = madd(p, s, k4(t, At.CdfP + 16));
-  q = madd(q, s, k4(t, At.CdfQ + 16));
-  p = madd(p, s, k4(t, At.CdfP + 20));
-  q = madd(q, s, k4(t, At.CdfQ + 20));
+  let p = madd(k4(t, Constant.CdfP), s, k4(t, Constant.CdfP + 4));
+  let q = madd(k4(t, Constant.CdfQ), s, k4(t, Constant.CdfQ + 4));
+  p = madd(p, s, k4(t, Constant.CdfP + 8));
+  q = madd(q, s, k4(t, Constant.CdfQ + 8));
+  p = madd(p, s, k4(t, Constant.CdfP + 12));
+  q = madd(q, s, k4(t, Constant.CdfQ + 12));
+  p = madd(p, s, k4(t, Constant.CdfP + 16));
+  q = madd(q, s, k4(t, Constant.CdfQ + 16));
+  p = madd(p, s, k4(t, Constant.CdfP + 20));
+  q = madd(q, s, k4(t, Constant.CdfQ + 20));
   return f32x4.div(f32x4.mul(p, x), q);
 }
 
 /** erf x, absolute error under 3e-7. */
 @inline export function erf4(x: v128, t: usize): v128 {
-  const c = cdf4(f32x4.mul(x, f32x4.splat(1.41421356)), t);
+  const c = cdf4(f32x4.mul(x, k4(t, Constant.SqrtTwo)), t);
   return f32x4.add(c, c);
 }
 
 /** tanh x, absolute error under 3e-7. */
 @inline export function tanh4(x: v128, t: usize): v128 {
-  x = f32x4.pmax(f32x4.pmin(x, k4(t, At.TanhHigh)), k4(t, At.TanhLow));
+  x = f32x4.pmax(f32x4.pmin(x, k4(t, Constant.TanhHigh)), k4(t, Constant.TanhLow));
   const s = f32x4.mul(x, x);
-  let p = madd(k4(t, At.TanhP), s, k4(t, At.TanhP + 4));
-  let q = madd(k4(t, At.TanhQ), s, k4(t, At.TanhQ + 4));
-  p = madd(p, s, k4(t, At.TanhP + 8));
-  q = madd(q, s, k4(t, At.TanhQ + 8));
-  p = madd(p, s, k4(t, At.TanhP + 12));
-  q = madd(q, s, k4(t, At.TanhQ + 12));
-  p = madd(p, s, k4(t, At.TanhP + 16));
-  q = madd(q, s, k4(t, At.TanhQ + 16));
+  let p = madd(k4(t, Constant.TanhP), s, k4(t, Constant.TanhP + 4));
+  let q = madd(k4(t, Constant.TanhQ), s, k4(t, Constant.TanhQ + 4));
+  p = madd(p, s, k4(t, Constant.TanhP + 8));
+  q = madd(q, s, k4(t, Constant.TanhQ + 8));
+  p = madd(p, s, k4(t, Constant.TanhP + 12));
+  q = madd(q, s, k4(t, Constant.TanhQ + 12));
+  p = madd(p, s, k4(t, Constant.TanhP + 16));
+  q = madd(q, s, k4(t, Constant.TanhQ + 16));
   return f32x4.div(f32x4.mul(p, x), q);
 }
 
 /** 1/(1 + e^-x), relative error under 4e-7 (to the left too, where tanh would cancel). */
 @inline export function sigmoid4(x: v128, t: usize): v128 {
-  const one = k4(t, At.One);
+  const one = k4(t, Constant.One);
   return f32x4.div(one, f32x4.add(one, exp4(f32x4.neg(x), t)));
 }
 

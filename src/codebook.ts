@@ -182,7 +182,9 @@ export function fitLevels(df: Fn, fit: Fit = {}): { levels: number[]; error: num
 export function cellOf({ scale, shift }: Pick<Table, 'scale' | 'shift'>, x: number): number {
   const origin = Math.fround(shift);
   const v = Math.fround(Math.fround(Math.abs(x) * Math.fround(scale)) + origin);
-  return Number.isNaN(v) ? 0 : Math.min((bitsOf(v) >> Codebook.CellBits) - (bitsOf(origin) >> Codebook.CellBits), 63);
+  return Number.isNaN(v)
+    ? Codebook.CellCount - 1
+    : Math.min((bitsOf(v) >> Codebook.CellBits) - (bitsOf(origin) >> Codebook.CellBits), Codebook.CellCount - 1);
 }
 
 function bitsOf(x: number): number {
@@ -224,8 +226,8 @@ export function fitTable(df: Fn, fit: Fit = {}): Table {
   // Folded onto x >= 0, where a mirrored f′ stays above 1/2 and so uses the upper half of the codes.
   const folded = sample(df, (x) => (x <= to ? density(x) : 0) + (-x >= from ? density(-x) : 0), 0, reach);
   const count = 2 ** bits / (even ? 1 : 2);
-  // An even f′ decays for long before it is 0: a pin at 0 itself would cost a tenth of the error, 1/128 of the peak does not.
-  const limit = even ? df(0) / 128 : df(1e6);
+  // An even f′ decays for long before it is 0: a pin at 0 itself would cost a tenth of the error, 1/64 of the peak does not.
+  const limit = even ? df(0) / 64 : df(1e6);
 
   const step = reach / samples;
   const total = (f: (v: number) => number) => {
@@ -239,21 +241,19 @@ export function fitTable(df: Fn, fit: Fit = {}): Table {
 
   const tableAt = (scale: number, shift: number): { table: Table; error: number } => {
     // Weight, first and second moment of f′ in each cell, from running sums.
-    const ends = Array.from({ length: 65 }, (_, c) => {
+    const ends = Array.from({ length: Codebook.CellCount + 1 }, (_, c) => {
       const x = (floatOf(((bitsOf(shift) >> Codebook.CellBits) + c) << Codebook.CellBits) - shift) / scale;
-      return c === 64 ? samples : Math.min(Math.max(Math.round(x / step), 0), samples);
+      return c === Codebook.CellCount ? samples : Math.min(Math.max(Math.round(x / step), 0), samples);
     });
-    const [weight, sum, squares] = moments.map((m) => Float64Array.from({ length: 64 }, (_, c) => m[ends[c + 1]!]! - m[ends[c]!]!)) as [
-      Float64Array,
-      Float64Array,
-      Float64Array,
-    ];
+    const [weight, sum, squares] = moments.map((m) =>
+      Float64Array.from({ length: Codebook.CellCount }, (_, c) => m[ends[c + 1]!]! - m[ends[c]!]!),
+    ) as [Float64Array, Float64Array, Float64Array];
     const value = sum.map((s, i) => (weight[i]! > 0 ? s / weight[i]! : limit));
     const half = kMeans({ value, weight }, count, limit);
     const levels = (even ? half : [...half.map((v) => 1 - v).reverse(), ...half]).map(bf16);
     const upper = levels.slice(-count);
     const cells = Array.from(value, (v) => levels.length - count + nearest(upper, v));
-    cells[63] = levels.length - count + nearest(upper, limit);
+    cells[Codebook.CellCount - 1] = levels.length - count + nearest(upper, limit);
     let error = 0;
     cells.forEach((code, i) => {
       error += squares[i]! - 2 * sum[i]! * levels[code]! + weight[i]! * levels[code]! ** 2;
@@ -279,12 +279,12 @@ const shifts = [1, 1.25, 1.5, 1.75, 2, 2.5, 3, 4, 8, 16];
 /** The record of a table, as assembly/abi/codebook.ts draws it. */
 export function codebookBytes(table: Table): Uint8Array {
   const { levels, cells, scale, shift, flip } = table;
-  if (levels.length > 16 || cells.length !== 64)
+  if (levels.length > 16 || cells.length !== Codebook.CellCount)
     throw new InputError({
       where: 'codebook',
       what: 'size',
       got: `${levels.length} levels, ${cells.length} cells`,
-      expected: 'at most 16 and exactly 64',
+      expected: '`at most 16 and exactly ${Codebook.CellCount}`',
     });
   const bytes = new Uint8Array(Codebook.Bytes);
   const data = new DataView(bytes.buffer);

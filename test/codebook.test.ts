@@ -87,18 +87,18 @@ test('shipped tables: symmetric, exact in the far tails, also unweighted', () =>
     });
   }
   for (const kind of [Kind.Sigmoid, Kind.Tanh]) {
-    assert.ok(slopeOf(tables[kind]!, -Infinity) <= derivatives[kind]!(0) / 100);
+    assert.ok(slopeOf(tables[kind]!, -Infinity) <= derivatives[kind]!(0) / 60);
     for (const x of [0.3, 1, 2, 4, 20]) assert.is(codeOf(tables[kind]!, -x), codeOf(tables[kind]!, x));
   }
   assert.ok(tableError(tables[Kind.Gelu]!, derivatives[Kind.Gelu]!, { density: () => 1 }) < 0.00246);
   assert.ok(tableError(tables[Kind.Silu]!, derivatives[Kind.Silu]!, { density: () => 1 }) < 0.00646);
 });
 
-test('cells: NaN is in the first, the last has no end, bounds lie right', () => {
+test('cells: the last has no end and takes NaN, bounds lie right', () => {
   const table = { scale: 1, shift: 1 };
   assert.equal(
-    [Number.NaN, 0, -0, 1 / 32, Math.fround(1 / 32 - 1e-7), 1, 3, 1e30, Infinity, -Infinity].map((x) => cellOf(table, x)),
-    [0, 0, 0, 1, 0, 32, 63, 63, 63, 63],
+    [Number.NaN, 0, -0, 1 / 16, Math.fround(1 / 16 - 1e-7), 1, 3, 1e30, Infinity, -Infinity].map((x) => cellOf(table, x)),
+    [31, 0, 0, 1, 0, 16, 31, 31, 31, 31],
   );
 });
 
@@ -106,14 +106,15 @@ test('the record', () => {
   const table = tables[Kind.Gelu]!;
   const bytes = codebookBytes(table);
   assert.is(bytes.length, Codebook.Bytes);
-  assert.equal([...bytes.slice(Codebook.Cells, 64)], table.cells);
+  assert.equal([...bytes.slice(Codebook.Cells, Codebook.CellCount)], table.cells);
   const view = new DataView(bytes.buffer);
   assert.is(view.getFloat32(Codebook.Scale, true), Math.fround(table.scale));
   assert.is(view.getFloat32(Codebook.Shift, true), Math.fround(table.shift));
   assert.is(view.getInt32(Codebook.Flip, true), 15);
+  const scratch = new DataView(new ArrayBuffer(4));
   table.levels.forEach((level, i) => {
-    view.setUint32(112, (bytes[Codebook.LevelHigh + i]! << 24) | (bytes[Codebook.LevelLow + i]! << 16));
-    assert.is(view.getFloat32(112), level);
+    scratch.setUint32(0, (bytes[Codebook.LevelHigh + i]! << 24) | (bytes[Codebook.LevelLow + i]! << 16));
+    assert.is(scratch.getFloat32(0), level);
   });
 });
 

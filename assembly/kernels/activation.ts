@@ -13,177 +13,209 @@ import { Codebook } from '../abi/codebook';
 import { ActivationArg, ActivationBackwardArg, Keep, Kind } from '../abi/ops';
 import { Status } from '../abi/status';
 import { address, int } from '../argument';
-import { cdf4, constants, exp4, madd, sigmoid4, tanh4 } from '../math';
+import { Constant, cdf4, constants, exp4, k4, madd, sigmoid4, tanh4 } from '../math';
 import { fail } from '../status';
 import { first, last } from '../team';
 
-@inline function splat(x: f32): v128 {
-  return f32x4.splat(x);
+/** A function: `this` is the address of the constants, `k` one of them. */
+@unmanaged class Curve {
+  @inline get t(): usize {
+    return changetype<usize>(this);
+  }
+  @inline k(constant: Constant): v128 {
+    return k4(changetype<usize>(this), constant);
+  }
 }
 
 // Piecewise linear: value(x), mask(x) = which of the two slopes, pick(dy, mask) = slope·dy.
 
-@unmanaged class Relu {
+@unmanaged class Relu extends Curve {
   @inline value(x: v128): v128 {
-    return f32x4.pmax(x, splat(0));
+    return f32x4.pmax(x, i32x4.splat(0));
   }
   @inline mask(x: v128): v128 {
-    return f32x4.gt(x, splat(0));
+    return f32x4.gt(x, i32x4.splat(0));
   }
   @inline pick(dy: v128, mask: v128): v128 {
     return v128.and(dy, mask);
   }
 }
 
-@unmanaged class Relu6 {
+@unmanaged class Relu6 extends Curve {
   @inline value(x: v128): v128 {
-    return f32x4.pmin(f32x4.pmax(x, splat(0)), splat(6));
+    return f32x4.pmin(f32x4.pmax(x, i32x4.splat(0)), this.k(Constant.Six));
   }
   @inline mask(x: v128): v128 {
-    return v128.and(f32x4.gt(x, splat(0)), f32x4.lt(x, splat(6)));
+    return v128.and(f32x4.gt(x, i32x4.splat(0)), f32x4.lt(x, this.k(Constant.Six)));
   }
   @inline pick(dy: v128, mask: v128): v128 {
     return v128.and(dy, mask);
   }
 }
 
-@unmanaged class LeakyRelu {
+@unmanaged class LeakyRelu extends Curve {
   @inline value(x: v128): v128 {
-    return f32x4.pmax(x, f32x4.mul(x, splat(0.01)));
+    return f32x4.pmax(x, f32x4.mul(x, this.k(Constant.Leak)));
   }
   @inline mask(x: v128): v128 {
-    return f32x4.gt(x, splat(0));
+    return f32x4.gt(x, i32x4.splat(0));
   }
   @inline pick(dy: v128, mask: v128): v128 {
-    return v128.bitselect(dy, f32x4.mul(dy, splat(0.01)), mask);
+    return v128.bitselect(dy, f32x4.mul(dy, this.k(Constant.Leak)), mask);
   }
 }
 
-@unmanaged class HardSigmoid {
+@unmanaged class HardSigmoid extends Curve {
   @inline value(x: v128): v128 {
-    return f32x4.mul(f32x4.pmin(f32x4.pmax(f32x4.add(x, splat(3)), splat(0)), splat(6)), splat(1.0 / 6.0));
+    return f32x4.mul(f32x4.pmin(f32x4.pmax(f32x4.add(x, this.k(Constant.Three)), i32x4.splat(0)), this.k(Constant.Six)), this.k(Constant.Sixth));
   }
   @inline mask(x: v128): v128 {
-    return f32x4.lt(f32x4.abs(x), splat(3));
+    return f32x4.lt(f32x4.abs(x), this.k(Constant.Three));
   }
   @inline pick(dy: v128, mask: v128): v128 {
-    return v128.and(f32x4.mul(dy, splat(1.0 / 6.0)), mask);
+    return v128.and(f32x4.mul(dy, this.k(Constant.Sixth)), mask);
   }
 }
 
 // Smooth: value(x), slope(x) = f′(x). Products with x take it clamped, where f or f′ has long reached its limit, so that ∞·0 never arises.
 
-@unmanaged class Sigmoid {
+@unmanaged class Sigmoid extends Curve {
   @inline value(x: v128): v128 {
-    return sigmoid4(x, changetype<usize>(this));
+    return sigmoid4(x, this.t);
   }
   @inline slope(x: v128): v128 {
-    const s = sigmoid4(x, changetype<usize>(this));
-    return f32x4.mul(s, f32x4.sub(splat(1), s));
+    const s = sigmoid4(x, this.t);
+    return f32x4.mul(s, f32x4.sub(this.k(Constant.One), s));
   }
 }
 
-@unmanaged class Tanh {
+@unmanaged class Tanh extends Curve {
   @inline value(x: v128): v128 {
-    return tanh4(x, changetype<usize>(this));
+    return tanh4(x, this.t);
   }
   @inline slope(x: v128): v128 {
-    const y = tanh4(x, changetype<usize>(this));
-    return f32x4.mul(f32x4.sub(splat(1), y), f32x4.add(splat(1), y));
+    const y = tanh4(x, this.t);
+    return f32x4.mul(f32x4.sub(this.k(Constant.One), y), f32x4.add(this.k(Constant.One), y));
   }
 }
 
-@unmanaged class HardSwish {
+@unmanaged class HardSwish extends Curve {
   @inline value(x: v128): v128 {
-    const z = f32x4.pmax(x, splat(-3));
-    return f32x4.mul(z, f32x4.mul(f32x4.pmin(f32x4.add(z, splat(3)), splat(6)), splat(1.0 / 6.0)));
+    const z = f32x4.pmax(x, this.k(Constant.MinusThree));
+    return f32x4.mul(z, f32x4.mul(f32x4.pmin(f32x4.add(z, this.k(Constant.Three)), this.k(Constant.Six)), this.k(Constant.Sixth)));
   }
   @inline slope(x: v128): v128 {
-    const inside = madd(x, splat(1.0 / 3.0), splat(0.5));
-    const right = v128.bitselect(splat(1), inside, f32x4.ge(x, splat(3)));
-    return v128.andnot(right, f32x4.le(x, splat(-3)));
+    const inside = madd(x, this.k(Constant.Third), this.k(Constant.Half));
+    const right = v128.bitselect(this.k(Constant.One), inside, f32x4.ge(x, this.k(Constant.Three)));
+    return v128.andnot(right, f32x4.le(x, this.k(Constant.MinusThree)));
   }
 }
 
-@unmanaged class Silu {
+@unmanaged class Silu extends Curve {
   @inline value(x: v128): v128 {
-    return f32x4.mul(f32x4.pmax(x, splat(-90)), sigmoid4(x, changetype<usize>(this)));
+    return f32x4.mul(f32x4.pmax(x, this.k(Constant.Low)), sigmoid4(x, this.t));
   }
   @inline slope(x: v128): v128 {
-    const s = sigmoid4(x, changetype<usize>(this));
-    const z = f32x4.pmin(f32x4.pmax(x, splat(-90)), splat(90));
-    return f32x4.mul(s, madd(z, f32x4.sub(splat(1), s), splat(1)));
+    const s = sigmoid4(x, this.t);
+    const z = f32x4.pmin(f32x4.pmax(x, this.k(Constant.Low)), this.k(Constant.High));
+    return f32x4.mul(s, madd(z, f32x4.sub(this.k(Constant.One), s), this.k(Constant.One)));
   }
 }
 
-@unmanaged class Gelu {
+@unmanaged class Gelu extends Curve {
   @inline value(x: v128): v128 {
-    return f32x4.mul(f32x4.pmax(x, splat(-5.5)), f32x4.add(splat(0.5), cdf4(x, changetype<usize>(this))));
+    return f32x4.mul(f32x4.pmax(x, this.k(Constant.CdfLow)), f32x4.add(this.k(Constant.Half), cdf4(x, this.t)));
   }
   @inline slope(x: v128): v128 {
-    const t = changetype<usize>(this);
-    const z = f32x4.pmin(f32x4.pmax(x, splat(-20)), splat(20));
-    const density = f32x4.mul(exp4(f32x4.mul(f32x4.mul(z, splat(-0.5)), z), t), splat(0.398942280));
-    return madd(z, density, f32x4.add(splat(0.5), cdf4(x, t)));
+    const z = f32x4.pmin(f32x4.pmax(x, this.k(Constant.Low)), this.k(Constant.High));
+    const density = f32x4.mul(exp4(f32x4.mul(f32x4.mul(z, this.k(Constant.MinusHalf)), z), this.t), this.k(Constant.Density));
+    return madd(z, density, f32x4.add(this.k(Constant.Half), cdf4(x, this.t)));
   }
 }
 
 /** x·σ(2u), u = √(2/π)·(x + 0.044715·x³): the same as x/2·(1 + tanh u). */
-@unmanaged class GeluTanh {
+@unmanaged class GeluTanh extends Curve {
   @inline value(x: v128): v128 {
-    const z = f32x4.pmax(x, splat(-16));
-    const w = f32x4.mul(z, madd(f32x4.mul(z, z), splat(0.0713548162726), splat(1.59576912161)));
-    return f32x4.mul(z, sigmoid4(w, changetype<usize>(this)));
+    const z = f32x4.pmax(x, this.k(Constant.Low));
+    const w = f32x4.mul(z, madd(f32x4.mul(z, z), this.k(Constant.GeluCubic), this.k(Constant.GeluLinear)));
+    return f32x4.mul(z, sigmoid4(w, this.t));
   }
   @inline slope(x: v128): v128 {
-    const z = f32x4.pmin(f32x4.pmax(x, splat(-16)), splat(16));
+    const z = f32x4.pmin(f32x4.pmax(x, this.k(Constant.Low)), this.k(Constant.High));
     const s = f32x4.mul(z, z);
-    const w = f32x4.mul(z, madd(s, splat(0.0713548162726), splat(1.59576912161)));
-    const g = sigmoid4(w, changetype<usize>(this));
+    const w = f32x4.mul(z, madd(s, this.k(Constant.GeluCubic), this.k(Constant.GeluLinear)));
+    const g = sigmoid4(w, this.t);
     // z·dw/dz
-    const zdw = f32x4.mul(z, madd(s, splat(3.0 * 0.0713548162726), splat(1.59576912161)));
-    return f32x4.mul(g, madd(zdw, f32x4.sub(splat(1), g), splat(1)));
+    const zdw = f32x4.mul(z, madd(s, this.k(Constant.GeluCubic3), this.k(Constant.GeluLinear)));
+    return f32x4.mul(g, madd(zdw, f32x4.sub(this.k(Constant.One), g), this.k(Constant.One)));
   }
 }
 
-/** What a table says about coding: see abi/codebook.ts. */
-@unmanaged class Table {
-  @inline cells(i: i32): v128 {
-    return v128.load(changetype<usize>(this) + Codebook.Cells + (<usize>i << 4));
-  }
-  /** |x| → cell, still as i32: far from 0 it may be large, never negative. */
-  @inline cell(x: v128, scale: v128, shift: v128): v128 {
-    return i32x4.shr_s(f32x4.pmax(shift, f32x4.add(f32x4.mul(f32x4.abs(x), scale), shift)), Codebook.CellBits);
-  }
+/** |x| → cell + the cell of `shift`, still as i32. The shift without sign sends every NaN to the last cell. */
+@inline function cell4(x: v128, scale: v128, shift: v128): v128 {
+  return i32x4.shr_u(madd(f32x4.abs(x), scale, shift), Codebook.CellBits);
 }
 
-/** The codes of 16 elements, one to a byte. */
-@inline function code16(a: v128, b: v128, c: v128, d: v128, table: usize): v128 {
-  const t = changetype<Table>(table);
-  const scale = v128.load32_splat(table + Codebook.Scale);
-  const shift = v128.load32_splat(table + Codebook.Shift);
+/** All ones where x < 0, as 16 bytes. */
+@inline function negative16(a: v128, b: v128, c: v128, d: v128): v128 {
   const zero = i32x4.splat(0);
-  // shift's own cell is taken off in 16 bits, where the narrowing has room for all of them.
-  const origin = i16x8.splat(<i16>(load<i32>(table + Codebook.Shift) >> Codebook.CellBits));
-  let cell = i8x16.narrow_i16x8_u(
-    i16x8.sub(i16x8.narrow_i32x4_s(t.cell(a, scale, shift), t.cell(b, scale, shift)), origin),
-    i16x8.sub(i16x8.narrow_i32x4_s(t.cell(c, scale, shift), t.cell(d, scale, shift)), origin),
-  );
-  cell = i8x16.min_u(cell, i8x16.splat(63));
-  const negative = i8x16.narrow_i16x8_s(
+  return i8x16.narrow_i16x8_s(
     i16x8.narrow_i32x4_s(f32x4.lt(a, zero), f32x4.lt(b, zero)),
     i16x8.narrow_i32x4_s(f32x4.lt(c, zero), f32x4.lt(d, zero)),
   );
-  // A swizzle gives 0 for an index outside 0..15, so four of them, each 16 further, cover 64 cells.
+}
+
+/** Codes of elements [from, to) to `kept`; `from` is a multiple of 32. */
+function encode(x: usize, kept: usize, from: i32, to: i32, table: usize): void {
+  const scale = v128.load32_splat(table + Codebook.Scale);
+  const shift = v128.load32_splat(table + Codebook.Shift);
+  const flip = v128.load8_splat(table + Codebook.Flip);
+  const origin = i16x8.splat(<i16>(load<i32>(table + Codebook.Shift) >> Codebook.CellBits));
+  const cells0 = v128.load(table, Codebook.Cells);
+  const cells1 = v128.load(table, Codebook.Cells + 16);
+  const most = i8x16.splat(<i8>(Codebook.CellCount - 1));
   const sixteen = i8x16.splat(16);
-  let code = i8x16.swizzle(t.cells(0), cell);
-  cell = i8x16.sub(cell, sixteen);
-  code = v128.or(code, i8x16.swizzle(t.cells(1), cell));
-  cell = i8x16.sub(cell, sixteen);
-  code = v128.or(code, i8x16.swizzle(t.cells(2), cell));
-  cell = i8x16.sub(cell, sixteen);
-  code = v128.or(code, i8x16.swizzle(t.cells(3), cell));
-  return v128.xor(code, v128.and(negative, v128.load8_splat(table + Codebook.Flip)));
+  let block = kept + (<usize>from >> 1);
+  let low = i8x16.splat(0);
+  for (let i = from; i < to; i += 16) {
+    const at = x + (<usize>i << 2);
+    let a: v128, b: v128, c: v128, d: v128;
+    if (i + 16 <= to) {
+      a = v128.load(at);
+      b = v128.load(at, 16);
+      c = v128.load(at, 32);
+      d = v128.load(at, 48);
+    } else {
+      a = loadPart(at, to - i);
+      b = loadPart(at + 16, to - i - 4);
+      c = loadPart(at + 32, to - i - 8);
+      d = loadPart(at + 48, to - i - 12);
+    }
+    let cell = i8x16.narrow_i16x8_u(
+      i16x8.sub(i16x8.narrow_i32x4_s(cell4(a, scale, shift), cell4(b, scale, shift)), origin),
+      i16x8.sub(i16x8.narrow_i32x4_s(cell4(c, scale, shift), cell4(d, scale, shift)), origin),
+    );
+    // A swizzle gives 0 for an index outside 0..15, so two of them, one of them 16 further, cover 32 cells.
+    cell = i8x16.min_u(cell, most);
+    let code = v128.or(i8x16.swizzle(cells0, cell), i8x16.swizzle(cells1, i8x16.sub(cell, sixteen)));
+    code = v128.xor(code, v128.and(negative16(a, b, c, d), flip));
+    if (i & 16) {
+      v128.store(block, v128.or(low, i16x8.shl(code, 4)));
+      block += 16;
+    } else low = code;
+  }
+  // N ends with the first half of a block.
+  if (((to - from + 15) >> 4) & 1) v128.store(block, low);
+}
+
+/** The first n of four elements (none where n <= 0), zeros after them. */
+function loadPart(at: usize, n: i32): v128 {
+  let v = i32x4.splat(0);
+  if (n > 0) v = v128.load32_zero(at);
+  if (n > 1) v = v128.load32_lane(at, v, 1, 4);
+  if (n > 2) v = v128.load32_lane(at, v, 2, 8);
+  if (n > 3) v = v128.load32_lane(at, v, 3, 12);
+  return v;
 }
 
 /** y = f(x) for elements [from, to): nothing kept. */
@@ -222,35 +254,12 @@ function forwardBit1<F>(x: usize, y: usize, kept: usize, from: i32, to: i32): vo
   store<u16>(kept + (<usize>i >> 3), <u16>bits);
 }
 
-/** y = f(x), the code of each element's derivative to `kept`. `from` is a multiple of 32. */
+/** y = f(x) and the codes, chunk by chunk: the second pass over a chunk finds it in the first-level cache, and both loops keep their registers. */
 function forwardCode4<F>(x: usize, y: usize, kept: usize, from: i32, to: i32, table: usize): void {
-  const f = changetype<F>(constants());
-  let i = from;
-  let low = i8x16.splat(0);
-  for (; i + 16 <= to; i += 16) {
-    const at = <usize>i << 2;
-    const a = v128.load(x + at);
-    const b = v128.load(x + at, 16);
-    const c = v128.load(x + at, 32);
-    const d = v128.load(x + at, 48);
-    const code = code16(a, b, c, d, table);
-    // The first half of a block is stored too: it is all there is where N ends with it.
-    low = i & 16 ? v128.or(low, i8x16.shl(code, 4)) : code;
-    v128.store(kept + ((<usize>i >> 5) << 4), low);
-    v128.store(y + at, f.value(a));
-    v128.store(y + at, f.value(b), 16);
-    v128.store(y + at, f.value(c), 32);
-    v128.store(y + at, f.value(d), 48);
-  }
-  if (i == to) return;
-  const block = kept + ((<usize>i >> 5) << 4);
-  if ((i & 16) == 0) v128.store(block, i8x16.splat(0));
-  for (let j = i; j < to; j++) {
-    const v = v128.load32_splat(x + (<usize>j << 2));
-    const byte = block + <usize>(j & 15);
-    const code = i8x16.extract_lane_u(code16(v, v, v, v, table), 0);
-    store<u8>(byte, load<u8>(byte) | (code << (j & 16 ? 4 : 0)));
-    v128.store32_lane(y + (<usize>j << 2), f.value(v), 0);
+  for (let i = from; i < to; i += 1024) {
+    const end = min(i + 1024, to);
+    encode(x, kept, i, end, table);
+    forward<F>(x, y, i, end);
   }
 }
 
@@ -313,12 +322,13 @@ function backwardSlope<F>(x: usize, dy: usize, dx: usize, from: i32, to: i32): v
 function backwardCode4(kept: usize, dy: usize, dx: usize, from: i32, to: i32, table: usize): void {
   const low = v128.load(table + Codebook.LevelLow);
   const high = v128.load(table + Codebook.LevelHigh);
+  const nibble = i8x16.splat(15);
   let i = from;
   for (; i + 32 <= to; i += 32) {
     const at = <usize>i << 2;
     const codes = v128.load(kept + (<usize>i >> 1));
-    scale16(v128.and(codes, i8x16.splat(15)), low, high, dy + at, dx + at);
-    scale16(i8x16.shr_u(codes, 4), low, high, dy + at + 64, dx + at + 64);
+    scale16(v128.and(codes, nibble), low, high, dy + at, dx + at);
+    scale16(v128.and(i16x8.shr_u(codes, 4), nibble), low, high, dy + at + 64, dx + at + 64);
   }
   for (let j = i; j < to; j++) {
     const byte = load<u8>(kept + (<usize>i >> 1) + <usize>(j & 15));
