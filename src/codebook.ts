@@ -284,7 +284,7 @@ export function codebookBytes(table: Table): Uint8Array {
       where: 'codebook',
       what: 'size',
       got: `${levels.length} levels, ${cells.length} cells`,
-      expected: '`at most 16 and exactly ${Codebook.CellCount}`',
+      expected: `at most 16 and exactly ${Codebook.CellCount}`,
     });
   const bytes = new Uint8Array(Codebook.Bytes);
   const data = new DataView(bytes.buffer);
