@@ -57,18 +57,29 @@ const SMALLEST_STEP: f32 = 1e-30;
   return step == 0 ? 0 : 1 / step;
 }
 
-/** The codes of sixteen values as i8x16: round((v - minimum)·inverse), at most 15. */
-@inline export function codes4(a: v128, b: v128, c: v128, d: v128, minimum: v128, inverse: v128, round: v128, fifteen: v128): v128 {
-  a = i32x4.sub(madd(f32x4.sub(a, minimum), inverse, round), round);
-  b = i32x4.sub(madd(f32x4.sub(b, minimum), inverse, round), round);
-  c = i32x4.sub(madd(f32x4.sub(c, minimum), inverse, round), round);
-  d = i32x4.sub(madd(f32x4.sub(d, minimum), inverse, round), round);
-  return i8x16.min_u(i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d)), fifteen);
+/** Adding it to v·inverse gives a number whose bits 8…11 are the code round((v - minimum)·inverse), to 1/256. */
+@inline export function offset4(minimum: f32, inverse: f32): f32 {
+  return <f32>49152.5 - minimum * inverse;
+}
+
+/** Eight codes in the high bytes of i16x8, from eight values. */
+@inline export function codes4(a: v128, b: v128, inverse: v128, offset: v128, mask: v128): v128 {
+  return i16x8.narrow_i32x4_u(v128.and(madd(a, inverse, offset), mask), v128.and(madd(b, inverse, offset), mask));
+}
+
+/** A block from its 32 codes, eight in each of a, b (low nibbles), c, d (high nibbles). */
+@inline export function block4(a: v128, b: v128, c: v128, d: v128): v128 {
+  return i8x16.narrow_i16x8_u(v128.or(i16x8.shr_u(a, 8), i16x8.shr_u(c, 4)), v128.or(i16x8.shr_u(b, 8), i16x8.shr_u(d, 4)));
+}
+
+/** What cuts the code out. */
+@inline export function mask4(): v128 {
+  return i32x4.splat(0xf00);
 }
 
 /** The code of one value, by the same rule. */
-@inline export function code4(x: f32, minimum: f32, inverse: f32): u32 {
-  return min<u32>(<u32>max<i32>(reinterpret<i32>((x - minimum) * inverse + ROUND) - reinterpret<i32>(ROUND), 0), 15);
+@inline export function code4(x: f32, inverse: f32, offset: f32): u32 {
+  return (reinterpret<u32>(x * inverse + offset) >> 8) & 15;
 }
 
 @inline export function rounding(): v128 {

@@ -16,7 +16,7 @@ import { address, float, int } from '../argument';
 import { madd, sum4 } from '../math';
 import { fail } from '../status';
 import { first, last, scratch } from '../team';
-import { code4, codes4, decode4, group4HeadBytes, group4RowBytes, inverse4, minimum4, rounding, writeHeader4 } from './groups';
+import { block4, code4, codes4, decode4, group4HeadBytes, group4RowBytes, inverse4, mask4, minimum4, offset4, writeHeader4 } from './groups';
 
 export function layerNorm(p: usize): void {
   const c = int(p, F.C);
@@ -109,9 +109,13 @@ function squares(x: usize, c: i32, mean: f32): f32 {
   return total;
 }
 
+@inline function normal4(x: v128, mean: v128, rstd: v128): v128 {
+  return f32x4.mul(f32x4.sub(x, mean), rstd);
+}
+
 /** Four x̂ from x; their y is written. */
 @inline function affine4(x: usize, mean: v128, rstd: v128, gamma: usize, beta: usize, y: usize): v128 {
-  const xhat = f32x4.mul(deviation(x, mean), rstd);
+  const xhat = normal4(v128.load(x), mean, rstd);
   v128.store(y, madd(xhat, v128.load(gamma), v128.load(beta)));
   return xhat;
 }
@@ -144,33 +148,40 @@ function normaliseGroup4(x: usize, c: i32, mean: f32, rstd: f32, gamma: usize, b
   writeHeaders(x, c, mean, rstd, kept);
   const m = f32x4.splat(mean);
   const r = f32x4.splat(rstd);
-  const round = rounding();
-  const fifteen = i8x16.splat(15);
+  const mask = mask4();
   let codes = kept + group4HeadBytes(c);
-  let minimum = m;
   let inverse = m;
+  let offset = m;
   let i = 0;
   for (; i + 32 <= c; i += 32) {
     if ((i & (Group.Size4 - 1)) == 0) {
-      minimum = f32x4.splat(minimum4(kept));
-      inverse = f32x4.splat(inverse4(kept));
+      const scalar = inverse4(kept);
+      inverse = f32x4.splat(scalar);
+      offset = f32x4.splat(offset4(minimum4(kept), scalar));
       kept += 4;
     }
-    const low = codes4(
-      affine4(x, m, r, gamma, beta, y),
-      affine4(x + 16, m, r, gamma + 16, beta + 16, y + 16),
-      affine4(x + 32, m, r, gamma + 32, beta + 32, y + 32),
-      affine4(x + 48, m, r, gamma + 48, beta + 48, y + 48),
-      minimum, inverse, round, fifteen,
-    );
-    const high = codes4(
-      affine4(x + 64, m, r, gamma + 64, beta + 64, y + 64),
-      affine4(x + 80, m, r, gamma + 80, beta + 80, y + 80),
-      affine4(x + 96, m, r, gamma + 96, beta + 96, y + 96),
-      affine4(x + 112, m, r, gamma + 112, beta + 112, y + 112),
-      minimum, inverse, round, fifteen,
-    );
-    v128.store(codes, v128.or(low, i16x8.shl(high, 4)));
+    // Written out, for the offsets to be constants of the loads.
+    let u = normal4(v128.load(x), m, r);
+    let v = normal4(v128.load(x, 16), m, r);
+    v128.store(y, madd(u, v128.load(gamma), v128.load(beta)));
+    v128.store(y, madd(v, v128.load(gamma, 16), v128.load(beta, 16)), 16);
+    const low0 = codes4(u, v, inverse, offset, mask);
+    u = normal4(v128.load(x, 32), m, r);
+    v = normal4(v128.load(x, 48), m, r);
+    v128.store(y, madd(u, v128.load(gamma, 32), v128.load(beta, 32)), 32);
+    v128.store(y, madd(v, v128.load(gamma, 48), v128.load(beta, 48)), 48);
+    const low1 = codes4(u, v, inverse, offset, mask);
+    u = normal4(v128.load(x, 64), m, r);
+    v = normal4(v128.load(x, 80), m, r);
+    v128.store(y, madd(u, v128.load(gamma, 64), v128.load(beta, 64)), 64);
+    v128.store(y, madd(v, v128.load(gamma, 80), v128.load(beta, 80)), 80);
+    const high0 = codes4(u, v, inverse, offset, mask);
+    u = normal4(v128.load(x, 96), m, r);
+    v = normal4(v128.load(x, 112), m, r);
+    v128.store(y, madd(u, v128.load(gamma, 96), v128.load(beta, 96)), 96);
+    v128.store(y, madd(v, v128.load(gamma, 112), v128.load(beta, 112)), 112);
+    const high1 = codes4(u, v, inverse, offset, mask);
+    v128.store(codes, block4(low0, low1, high0, high1));
     x += 128;
     gamma += 128;
     beta += 128;
@@ -180,9 +191,11 @@ function normaliseGroup4(x: usize, c: i32, mean: f32, rstd: f32, gamma: usize, b
   if (i == c) return;
   // The last block is short; it opens a group of its own or closes one.
   if (i & (Group.Size4 - 1)) kept -= 4;
+  const scalar = inverse4(kept);
+  const shift = offset4(minimum4(kept), scalar);
   v128.store(codes, i64x2.splat(0));
   for (let j = 0; j < c - i; j++) {
-    const code = code4(affine1(x, mean, rstd, gamma, beta, y), minimum4(kept), inverse4(kept));
+    const code = code4(affine1(x, mean, rstd, gamma, beta, y), scalar, shift);
     const at = codes + <usize>(j & 15);
     store<u8>(at, load<u8>(at) | (code << ((j >> 4) << 2)));
     x += 4;

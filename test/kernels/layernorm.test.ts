@@ -133,7 +133,7 @@ test('forward: every width and keep, in place or not, any threads', () => {
   }
 });
 
-test('group4: within half a step of x̂, both ends reached, padding zero', () => {
+test('group4: within half a step of x̂ (and 1/256), both ends reached, padding zero', () => {
   for (const c of widths) {
     const m = 5;
     const { x, gamma, beta } = inputs(m, c);
@@ -142,7 +142,7 @@ test('group4: within half a step of x̂, both ends reached, padding zero', () =>
     const { values, step, minimum } = decodeGroup4(kept, m, c);
     for (let i = 0; i < m * c; i++) {
       const x = xhat[i]!;
-      assert.ok(Math.abs(values[i]! - x) <= 0.5001 * step[i]! + 1e-6, `C ${c}, ${i}: ${x} became ${values[i]}, step ${step[i]}`);
+      assert.ok(Math.abs(values[i]! - x) <= 0.505 * step[i]! + 1e-6, `C ${c}, ${i}: ${x} became ${values[i]}, step ${step[i]}`);
       assert.ok(minimum[i]! <= x && x <= minimum[i]! + 15 * step[i]! + 1e-6, `C ${c}, ${i}: ${x} is out of reach`);
     }
     // The range is used: the step is no larger than bf16 rounding of both ends makes it.
