@@ -114,10 +114,10 @@ export const enum LayerNormBackwardWArg { XHAT, DY, DGAMMA, M, C, KEEP }
 /**
  * Attention: o = softmax(q·kᵀ·SCALE)·v for each of HEADS heads; q, k, v, o are [B,T,C], a head is C/HEADS neighbouring channels.
  * KEEP = Group8: KQ, KK, KV get int8 copies of q, k, v: `group8Bytes(B·T, C, HEADS)` each (abi/groups.ts), one group a head and row.
- * KEEP = Value or Nothing: KQ, KK, KV are 0 (with Value the operands themselves stay alive).
+ * KEEP = Value or Nothing: KQ, KK, KV are 0 (with Value the operands themselves stay alive). O may equal Q unless KEEP = Value.
  */
 export const enum AttentionArg { Q, K, V, O, KQ, KK, KV, BATCH, T, C, HEADS, SCALE, KEEP }
-/** AttentionBackward: dq, dk, dv [B,T,C] from do [B,T,C]; the probabilities are recomputed from Q, K (f32 or int8) and renormalised. */
+/** AttentionBackward: dq, dk, dv [B,T,C] from do [B,T,C]; the probabilities are recomputed from Q, K (f32 or int8) and renormalised. DQ may equal DO. */
 export const enum AttentionBackwardArg { Q, K, V, DO, DQ, DK, DV, BATCH, T, C, HEADS, SCALE, KEEP }
 
 /**

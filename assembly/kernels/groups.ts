@@ -91,7 +91,10 @@ const SMALLEST_STEP: f32 = 1e-30;
   return madd(f32x4.convert_i32x4_u(codes), step, minimum);
 }
 
-/** Decodes channels [from, to) of a group4 row of `c` channels; `from` is a multiple of 64. Channel `from` goes to `out`; up to 31 floats past the end are written. */
+/**
+ * Decodes channels [from, to) of a group4 row of `c` channels, `from` a multiple of 64. Channel `from` goes to `out`;
+ * up to 31 floats past the end are written.
+ */
 export function decode4(row: usize, c: i32, from: i32, to: i32, out: usize): void {
   let header = row + (<usize>(from / Group.Size4) << 2);
   let codes = row + group4HeadBytes(c) + (<usize>from >> 1);

@@ -16,7 +16,8 @@ import { address, float, int } from '../argument';
 import { madd, sum4 } from '../math';
 import { fail } from '../status';
 import { first, last, scratch } from '../team';
-import { block4, code4, codes4, decode4, group4HeadBytes, group4RowBytes, inverse4, mask4, minimum4, offset4, writeHeader4 } from './groups';
+import { block4, code4, codes4, decode4, group4HeadBytes, group4RowBytes } from './groups';
+import { inverse4, mask4, minimum4, offset4, writeHeader4 } from './groups';
 
 export function layerNorm(p: usize): void {
   const c = int(p, F.C);
