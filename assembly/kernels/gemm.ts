@@ -137,7 +137,8 @@ function multiply(M: i32, K: i32, a: usize, lda: usize, b: usize, c: usize, ldc:
     let s12 = v128.load(from1, 32);
     let s13 = v128.load(from1, 48);
     let p = b;
-    for (let k = K; k > 0; k--) {
+    const end = b + (<usize>K << 6);
+    do {
       const b0 = v128.load(p, 0);
       const b1 = v128.load(p, 16);
       const b2 = v128.load(p, 32);
@@ -155,7 +156,7 @@ function multiply(M: i32, K: i32, a: usize, lda: usize, b: usize, c: usize, ldc:
       a0 += 4;
       a1 += 4;
       p += 64;
-    }
+    } while (p < end);
     v128.store(c0, s00, 0);
     v128.store(c0, s01, 16);
     v128.store(c0, s02, 32);
@@ -187,7 +188,8 @@ function multiplyHalf(M: i32, K: i32, a: usize, lda: usize, b: usize, c: usize, 
     let s30 = v128.load(start != 0 ? start : c3, 0);
     let s31 = v128.load(start != 0 ? start : c3, 16);
     let p = b;
-    for (let k = K; k > 0; k--) {
+    const end = b + (<usize>K << 5);
+    do {
       const b0 = v128.load(p, 0);
       const b1 = v128.load(p, 16);
       const x0 = v128.load32_splat(a0);
@@ -207,7 +209,7 @@ function multiplyHalf(M: i32, K: i32, a: usize, lda: usize, b: usize, c: usize, 
       a2 += 4;
       a3 += 4;
       p += 32;
-    }
+    } while (p < end);
     v128.store(c0, s00, 0);
     v128.store(c0, s01, 16);
     v128.store(c1, s10, 0);
