@@ -157,7 +157,7 @@ function checked(where: string, { bits = 4, density = weight, from = -10, to = 1
   return { bits, density, from, to };
 }
 
-const samples = 20000;
+const samples = 8000;
 
 /** The density and f′ at the midpoints of `samples` equal steps. */
 function sample(df: Fn, density: Fn, from: number, to: number): Points & { x: Float64Array } {
