@@ -215,6 +215,16 @@ function writeHeaders(x: usize, c: i32, mean: f32, rstd: f32, header: usize): vo
     let l1 = v128.load(last, 16);
     let h0 = l0;
     let h1 = l1;
+    for (; x + 32 < last; x += 64) {
+      const a = v128.load(x);
+      const b = v128.load(x, 16);
+      const d = v128.load(x, 32);
+      const e = v128.load(x, 48);
+      l0 = f32x4.pmin(l0, f32x4.pmin(a, d));
+      l1 = f32x4.pmin(l1, f32x4.pmin(b, e));
+      h0 = f32x4.pmax(h0, f32x4.pmax(a, d));
+      h1 = f32x4.pmax(h1, f32x4.pmax(b, e));
+    }
     for (; x < last; x += 32) {
       const a = v128.load(x);
       const b = v128.load(x, 16);
