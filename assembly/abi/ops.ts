@@ -93,7 +93,7 @@ export const enum Keep { Nothing = 0, Value = 1, Bit1 = 2, Code4 = 3, Group4 = 4
 /**
  * Activation: y[N] = f(x[N]); Y may equal X unless KEEP = Value (then x itself is what stays).
  * KEEP = Bit1: KEPT gets ⌈N/16⌉ u16; bit i of a u16 is 1 where f′ takes the larger of its two slopes at element i of its 16.
- * KEEP = Code4: KEPT gets ⌈N/32⌉·16 bytes; byte i of a 16-byte block holds the code of element i (low nibble) and i+16 (high nibble).
+ * KEEP = Code4: KEPT gets ⌈N/32⌉·16 bytes; byte i of a 16-byte block holds the code of element i (low nibble) and i+16 (high nibble); past N the code of 0.
  * TABLE: address of a Codebook record (abi/codebook.ts) where KEEP = Code4, else 0.
  */
 export const enum ActivationArg { X, Y, KEPT, KIND, KEEP, N, TABLE }

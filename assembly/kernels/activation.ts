@@ -165,6 +165,23 @@ import { first, last } from '../team';
   );
 }
 
+/** The codes of 16 elements, a byte each. */
+@inline function code16(
+  a: v128, b: v128, c: v128, d: v128,
+  scale: v128, shift: v128, origin: v128, cells0: v128, cells1: v128, flip: v128,
+): v128 {
+  const cell = i8x16.min_u(
+    i8x16.narrow_i16x8_u(
+      i16x8.sub(i16x8.narrow_i32x4_s(cell4(a, scale, shift), cell4(b, scale, shift)), origin),
+      i16x8.sub(i16x8.narrow_i32x4_s(cell4(c, scale, shift), cell4(d, scale, shift)), origin),
+    ),
+    i8x16.splat(<i8>(Codebook.CellCount - 1)),
+  );
+  // A swizzle gives 0 for an index outside 0..15, so two of them, one of them 16 further, cover 32 cells.
+  const code = v128.or(i8x16.swizzle(cells0, cell), i8x16.swizzle(cells1, i8x16.sub(cell, i8x16.splat(16))));
+  return v128.xor(code, v128.and(negative16(a, b, c, d), flip));
+}
+
 /** Codes of elements [from, to) to `kept`; `from` is a multiple of 32. */
 function encode(x: usize, kept: usize, from: i32, to: i32, table: usize): void {
   const scale = v128.load32_splat(table + Codebook.Scale);
@@ -173,39 +190,32 @@ function encode(x: usize, kept: usize, from: i32, to: i32, table: usize): void {
   const origin = i16x8.splat(<i16>(load<i32>(table + Codebook.Shift) >> Codebook.CellBits));
   const cells0 = v128.load(table, Codebook.Cells);
   const cells1 = v128.load(table, Codebook.Cells + 16);
-  const most = i8x16.splat(<i8>(Codebook.CellCount - 1));
-  const sixteen = i8x16.splat(16);
-  let block = kept + (<usize>from >> 1);
-  let low = i8x16.splat(0);
-  for (let i = from; i < to; i += 16) {
+  let i = from;
+  for (; i + 32 <= to; i += 32) {
     const at = x + (<usize>i << 2);
-    let a: v128, b: v128, c: v128, d: v128;
-    if (i + 16 <= to) {
-      a = v128.load(at);
-      b = v128.load(at, 16);
-      c = v128.load(at, 32);
-      d = v128.load(at, 48);
-    } else {
-      a = loadPart(at, to - i);
-      b = loadPart(at + 16, to - i - 4);
-      c = loadPart(at + 32, to - i - 8);
-      d = loadPart(at + 48, to - i - 12);
-    }
-    let cell = i8x16.narrow_i16x8_u(
-      i16x8.sub(i16x8.narrow_i32x4_s(cell4(a, scale, shift), cell4(b, scale, shift)), origin),
-      i16x8.sub(i16x8.narrow_i32x4_s(cell4(c, scale, shift), cell4(d, scale, shift)), origin),
+    const low = code16(
+      v128.load(at), v128.load(at, 16), v128.load(at, 32), v128.load(at, 48),
+      scale, shift, origin, cells0, cells1, flip,
     );
-    // A swizzle gives 0 for an index outside 0..15, so two of them, one of them 16 further, cover 32 cells.
-    cell = i8x16.min_u(cell, most);
-    let code = v128.or(i8x16.swizzle(cells0, cell), i8x16.swizzle(cells1, i8x16.sub(cell, sixteen)));
-    code = v128.xor(code, v128.and(negative16(a, b, c, d), flip));
-    if (i & 16) {
-      v128.store(block, v128.or(low, i16x8.shl(code, 4)));
-      block += 16;
-    } else low = code;
+    const high = code16(
+      v128.load(at, 64), v128.load(at, 80), v128.load(at, 96), v128.load(at, 112),
+      scale, shift, origin, cells0, cells1, flip,
+    );
+    v128.store(kept + (<usize>i >> 1), v128.or(low, i16x8.shl(high, 4)));
   }
-  // N ends with the first half of a block.
-  if (((to - from + 15) >> 4) & 1) v128.store(block, low);
+  if (i == to) return;
+  // The last block: elements past N are coded as x = 0.
+  const at = x + (<usize>i << 2);
+  const n = to - i;
+  const low = code16(
+    loadPart(at, n), loadPart(at + 16, n - 4), loadPart(at + 32, n - 8), loadPart(at + 48, n - 12),
+    scale, shift, origin, cells0, cells1, flip,
+  );
+  const high = code16(
+    loadPart(at + 64, n - 16), loadPart(at + 80, n - 20), loadPart(at + 96, n - 24), loadPart(at + 112, n - 28),
+    scale, shift, origin, cells0, cells1, flip,
+  );
+  v128.store(kept + (<usize>i >> 1), v128.or(low, i16x8.shl(high, 4)));
 }
 
 /** The first n of four elements (none where n <= 0), zeros after them. */

@@ -158,6 +158,10 @@ test('a 4-bit code gives level·dy exactly, and leaves y alone', () => {
       same(backward(kind, Keep.Code4, run.kept, dy, { table, inPlace: true, threads: 3 }), want);
       const split = forward(kind, Keep.Code4, x, code4Bytes(n), { table, inPlace: true, threads: 3 });
       same(split.y, run.y);
+      for (let i = n; i < code4Bytes(n) * 2; i++) {
+        const byte = run.bytes[(i >> 5) * 16 + (i & 15)]!;
+        assert.is(i & 16 ? byte >> 4 : byte & 15, codeOf(book, 0), 'past N the code of 0');
+      }
       assert.equal(split.bytes, run.bytes);
     }
 });
