@@ -1,6 +1,7 @@
 /**
  * Random numbers without state: a number is a function of (seed, stream, counter), so every runtime, thread count and resumed run sees
- * the same ones. Philox-2x32 with ten rounds: J. Salmon, M. Moraes, R. Dror, D. Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+ * the same ones. Philox-2x32 with ten rounds: J. Salmon, M. Moraes, R. Dror, D. Shaw, "Parallel random numbers: as easy as 1, 2, 3",
+ * SC 2011.
  */
 import { Stream } from './abi/random';
 import { cosPi, log64 } from './math';
@@ -31,8 +32,8 @@ export function random(seed: u32, stream: u32, counter: u32): u64 {
 const ROUNDS: u32 = 8;
 
 /**
- * Position `i` of epoch `epoch`'s order of `n` pictures: a permutation of 0 … n-1 computed without memory, by a balanced Feistel network over
- * the next power of four, walked until it lands below n (J. Black, P. Rogaway, "Ciphers with arbitrary finite domains", CT-RSA 2002).
+ * Position `i` of epoch `epoch`'s order of `n` pictures: a permutation of 0 … n-1 computed without memory, by a balanced Feistel network
+ * over the next power of four, walked until it lands below n (J. Black, P. Rogaway, "Ciphers with arbitrary finite domains", CT-RSA 2002).
  * `i` must be below `n`; epochs below 2²⁴ differ.
  */
 export function sampleAt(i: u32, n: u32, seed: u32, epoch: u32): u32 {

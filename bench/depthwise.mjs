@@ -1,5 +1,5 @@
-// Depthwise 3×3 on MobileNetV2's shapes at 224×224 (batch 1, one thread): the engine's kernels, and the forward against im2col with a dot product.
-// node bench/depthwise.mjs, after npm run build.
+// Depthwise 3×3 on MobileNetV2's shapes at 224×224 (batch 1, one thread): the engine's kernels, and the forward against im2col with a dot
+// product. node bench/depthwise.mjs, after npm run build.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 

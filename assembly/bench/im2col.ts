@@ -1,6 +1,7 @@
 /**
- * What the depthwise kernels are measured against: im2col, one output row at a time so that the patches [OH, 9, C] stay in the cache, zeros for the
- * padding, then one dot product a channel. x[H,H,C], w[9,C], y[OH,OH,C], one zero before each axis; C a multiple of 4. Not part of the engine.
+ * What the depthwise kernels are measured against: im2col, one output row at a time so that the patches [OH, 9, C] stay in the cache,
+ * zeros for the padding, then one dot product a channel. x[H,H,C], w[9,C], y[OH,OH,C], one zero before each axis; C a multiple of 4. Not
+ * part of the engine.
  */
 export function im2colDepthwise(x: usize, w: usize, y: usize, h: i32, c: i32, oh: i32, stride: i32, patches: usize): void {
   const cell = <usize>c << 2;

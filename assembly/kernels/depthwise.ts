@@ -1,8 +1,10 @@
 /**
- * Depthwise convolution, NHWC, one filter a channel: x[B,H,W,C], w[R,S,C], y[B,OH,OW,C], any R, S, STRIDE and C. Taps outside the picture are left out:
- * no padded copy is made. Every output is one chain, its bias first, then its taps in ascending (r, s), whichever path computes it.
+ * Depthwise convolution, NHWC, one filter a channel: x[B,H,W,C], w[R,S,C], y[B,OH,OW,C], any R, S, STRIDE and C. Taps outside the picture
+ * are left out: no padded copy is made. Every output is one chain, its bias first, then its taps in ascending (r, s), whichever path
+ * computes it.
  *
- * `pixel` serves every size and the borders; 3×3 filters at stride 1 and 2, four channels at a time, have paths of their own in their interior.
+ * `pixel` serves every size and the borders; 3×3 filters at stride 1 and 2, four channels at a time, have paths of their own in their
+ * interior.
  */
 import { DepthwiseArg, DepthwiseBackwardWArg, DepthwiseBackwardXArg } from '../abi/ops';
 import { address, int } from '../argument';
@@ -83,7 +85,8 @@ export function depthwiseBackwardX(p: usize): void {
 }
 
 /**
- * The forward pass, and with `wStep` negative (w at the last tap) its adjoint at stride 1; `wStep` is the distance in bytes from a tap to the next.
+ * The forward pass, and with `wStep` negative (w at the last tap) its adjoint at stride 1; `wStep` is the distance in bytes from a tap to
+ * the next.
  */
 function correlate(
   x: usize, w: usize, wStep: isize, b: usize, y: usize,
@@ -116,14 +119,17 @@ function correlate(
       }
       const s0 = max(0, -ix);
       const ns = max(0, min(s, width - ix) - s0);
-      pixel(line + <isize>(ix + s0) * cell, cell * width, cell, tap + <isize>s0 * wStep, wStep * s, wStep, nr, ns, b, out + <usize>ox * cell, c);
+      pixel(
+        line + <isize>(ix + s0) * cell, cell * width, cell, tap + <isize>s0 * wStep, wStep * s, wStep, nr, ns, b,
+        out + <usize>ox * cell, c,
+      );
     }
   }
 }
 
 /**
- * 2·`pairs` neighbouring outputs of a filter of `nr` rows of 3 at stride 1, all channels (a multiple of 4; a cell is their bytes), no column outside:
- * two outputs by four channels at a time share their weights and the two middle columns.
+ * 2·`pairs` neighbouring outputs of a filter of `nr` rows of 3 at stride 1, all channels (a multiple of 4; a cell is their bytes), no
+ * column outside: two outputs by four channels at a time share their weights and the two middle columns.
  */
 function pairs1(x: usize, xRow: isize, w: usize, wStep: isize, nr: i32, b: usize, y: usize, cell: usize, pairs: i32): void {
   const zero = f32x4.splat(0);
@@ -192,7 +198,8 @@ function pairs2(x: usize, xRow: isize, w: usize, wStep: isize, nr: i32, b: usize
 }
 
 /**
- * One output position, all `c` channels: y = b + Σ_ij w[i,j]·x[i,j], i < nr, j < ns; a step of i moves `xRow` and `wRow` bytes, one of j `xStep` and `wStep`.
+ * One output position, all `c` channels: y = b + Σ_ij w[i,j]·x[i,j], i < nr, j < ns; a step of i moves `xRow` and `wRow` bytes, one of j
+ * `xStep` and `wStep`.
  */
 function pixel(
   x: usize, xRow: isize, xStep: isize, w: usize, wRow: isize, wStep: isize, nr: i32, ns: i32, b: usize, y: usize, c: i32,
@@ -274,8 +281,8 @@ function pixel(
 }
 
 /**
- * DepthwiseBackwardW: dw[r,s] += Σ dy[oy,ox]·x[iy,ix]. DW overlaps nothing. Threads share the channels in blocks of 16, so that no sum is split:
- * each output row is summed by itself, ox ascending, and added to dw in the order of rows.
+ * DepthwiseBackwardW: dw[r,s] += Σ dy[oy,ox]·x[iy,ix]. DW overlaps nothing. Threads share the channels in blocks of 16, so that no sum is
+ * split: each output row is summed by itself, ox ascending, and added to dw in the order of rows.
  */
 export function depthwiseBackwardW(p: usize): void {
   const dy = address(p, DepthwiseBackwardWArg.DY);

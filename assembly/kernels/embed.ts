@@ -36,7 +36,8 @@ export function embed(p: usize): void {
 }
 
 /**
- * EmbedBackward: dx[B,P,C] = dy's patch rows; dcls, ddist [C] and dpos[POSROWS,C] += their rows of dy, summed over pictures in ascending order.
+ * EmbedBackward: dx[B,P,C] = dy's patch rows; dcls, ddist [C] and dpos[POSROWS,C] += their rows of dy, summed over pictures in ascending
+ * order.
  *
  * DX, DCLS, DDIST, DPOS may be 0 (not wanted); none overlaps DY. Threads share the T rows, each over the whole batch.
  */

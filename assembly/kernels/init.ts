@@ -39,8 +39,8 @@ export function foldBatchNorm(p: usize): void {
 }
 
 /**
- * ResizePositions: y[PREFIX + H·W, C] from x[PREFIX + H0·W0, C]: PREFIX rows copied, then the grid resampled bicubically, the filter of each axis
- * as in `weigh`. Sums in f64. X and Y do not overlap. Threads share the rows of y. Scratch a thread: 8·(H0 + W0) bytes.
+ * ResizePositions: y[PREFIX + H·W, C] from x[PREFIX + H0·W0, C]: PREFIX rows copied, then the grid resampled bicubically, the filter of
+ * each axis as in `weigh`. Sums in f64. X and Y do not overlap. Threads share the rows of y. Scratch a thread: 8·(H0 + W0) bytes.
  *
  * The numbers are those of torch.nn.functional.interpolate(mode='bicubic', align_corners=False), given an output size.
  */
@@ -90,8 +90,9 @@ export function resizePositions(p: usize): void {
 }
 
 /**
- * The weights of `n0` inputs in output `i` of `n`, half-pixel centres, f64[n0] at `to`. Plain: four taps, a = -0.75, inputs beyond the edge are the
- * edge. Antialiased: a = -0.5, the filter n0/n times wider when that is above 1, inputs beyond the edge left out and the rest scaled to sum 1.
+ * The weights of `n0` inputs in output `i` of `n`, half-pixel centres, f64[n0] at `to`. Plain: four taps, a = -0.75, inputs beyond the
+ * edge are the edge. Antialiased: a = -0.5, the filter n0/n times wider when that is above 1, inputs beyond the edge left out and the
+ * rest scaled to sum 1.
  */
 function weigh(to: usize, n0: i32, n: i32, i: i32, antialias: bool): void {
   memory.fill(to, 0, <usize>n0 << 3);

@@ -14,7 +14,8 @@ const HALF_SCALE: u32 = 0x77800000;
 
 /**
  * Places `count` elements of a weight, converting to f32: element `start + j` of the file's row-major [n0,n1,n2] tensor goes to
- * dst[i0·s0 + i1·s1 + i2·s2], strides in elements. `dtype` 0 f32, 1 f16, 2 bf16. Returns how many were not finite (they are placed as they are).
+ * dst[i0·s0 + i1·s1 + i2·s2], strides in elements. `dtype` 0 f32, 1 f16, 2 bf16. Returns how many were not finite (they are placed as
+ * they are).
  *
  * `src` holds the chunk, of any alignment; `src` and `dst` are addresses in this memory and do not overlap. The caller has checked sizes.
  */

@@ -12,8 +12,9 @@ import { thread } from '../team';
  *     loss = -Σ target·log softmax(x) = lse(x) - (1-ε)·x[label] - ε·mean(x),      dlogits = LossScale·(softmax(x) - target).
  *
  * x[B,N]; labels i32[B], -1 for a padding row (loss 0, gradient 0, not counted); losses f32[B]; choices i32[B], the first largest logit.
- * DLOGITS may be 0 or equal X. Adds to STATE's LossSum, Correct and Count. The first thread does it all, in f64: the sum over pictures is one chain and
- * the logits are few. Fails on a label outside -1 … N-1 and on any row, padding too, whose loss is not finite; STATE then stays as it was.
+ * DLOGITS may be 0 or equal X. Adds to STATE's LossSum, Correct and Count. The first thread does it all, in f64: the sum over pictures is
+ * one chain and the logits are few. Fails on a label outside -1 … N-1 and on any row, padding too, whose loss is not finite; STATE then
+ * stays as it was.
  */
 export function crossEntropy(p: usize): void {
   if (thread != 0) return;

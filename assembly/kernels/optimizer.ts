@@ -53,11 +53,11 @@ function blockSquares(g: usize, n: i32): f64 {
  * Schedule, once a step, s = STATE.Step counted from 0:
  *
  *     Norm = √SumSquares, SumSquares = 0, ClipFactor = min(1, ClipNorm/(Norm + 1e-6)), 1 where ClipNorm = 0
- *     Rate = base·(s+1)/warmup                                             while s < warmup
- *            final + (base - final)·½·(1 + cos(π·(s-warmup)/max(1, total-warmup)))   until s = total, final after it; final = FinalFraction·base
+ *     Rate = base·(s+1)/warmup                                                 while s < warmup, then
+ *            final + (base - final)·½·(1 + cos(π·(s-warmup)/max(1, total-warmup)))   until s = total, final after it
  *     Beta1Power, Beta2Power = beta^(s+1), Step = s+1
  *
- * Clipping as torch.nn.utils.clip_grad_norm_. Fails, leaving Step alone, where the norm is not finite.
+ * base = BaseRate, final = FinalFraction·base. Clipping as torch.nn.utils.clip_grad_norm_. Fails, leaving Step alone, where the norm is not finite.
  */
 export function schedule(p: usize): void {
   if (thread != 0) return;

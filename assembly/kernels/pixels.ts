@@ -8,9 +8,10 @@ import { first, last } from '../team';
 /**
  * Pixels: y[B,H,W,3] f32 = u8 x[B,SH,SW,3]·scale[c] + shift[c], seen through a window of H×W; TABLE is scale[3], shift[3].
  *
- * The window lies in the middle (an odd difference leaves the extra pixel after it), with AUGMENT.Crop moved by -PAD … PAD on each axis, with
- * AUGMENT.Flip mirrored left to right for half of the pictures. Positions outside x repeat its edge pixels. The random bits of picture i are a
- * function of (STATE.Seed, SAMPLES[i]) alone, the same whichever augmentations are on. SAMPLES and STATE are read only with AUGMENT.
+ * The window lies in the middle (an odd difference leaves the extra pixel after it), with AUGMENT.Crop moved by -PAD … PAD on each axis,
+ * with AUGMENT.Flip mirrored left to right for half of the pictures. Positions outside x repeat its edge pixels. The random bits of
+ * picture i are a function of (STATE.Seed, SAMPLES[i]) alone, the same whichever augmentations are on. SAMPLES and STATE are read only
+ * with AUGMENT.
  *
  * Y overlaps nothing. Threads share the B·H rows. Moves 3 + 12 bytes a pixel.
  */
