@@ -137,7 +137,8 @@ export const enum PixelsArg { X, Y, TABLE, SAMPLES, STATE, BATCH, SH, SW, H, WID
 export const enum Augment { None = 0, Crop = 1, Flip = 2 }
 /**
  * CrossEntropy with label smoothing: adds loss, correct and count to STATE; dlogits[B,N] = LossScale·(softmax - target), or DLOGITS = 0.
- * labels i32[B]; -1 marks a padding row: no loss, zero gradient (its logits must be finite all the same). LOSSES f32[B], CHOICES i32[B] (the arg max) are always written.
+ * labels i32[B]; -1 marks a padding row: no loss, zero gradient (its logits must be finite all the same).
+ * LOSSES f32[B], CHOICES i32[B] (the arg max) are always written.
  */
 export const enum CrossEntropyArg { X, LABELS, DLOGITS, LOSSES, CHOICES, STATE, BATCH, N }
 
