@@ -21,6 +21,7 @@ from timm.models import save_for_hf
 
 ROOT = Path(__file__).resolve().parents[2] / "test" / "golden"
 CLASSES, BATCH, STEPS, WHOLE = 5, 4, 10, 2048
+SGD_RATE = 0.02
 LABELS = torch.tensor([3, 0, 4, 1])
 torch.manual_seed(1)
 torch.set_num_threads(1)
@@ -155,9 +156,10 @@ def head_values(seed, width):
     return weight, torch.from_numpy(uniform.draw(1, CLASSES, -0.5, 0.5))
 
 
-def tuned(model, size, seed, interpolate=False):
-    """The model as it is tuned: batch norm folded, missing biases added, a random new head."""
-    t = Tuned(zero_biases(fold(copy.deepcopy(model))), CLASSES, size, interpolate).eval()
+def tuned(model, size, seed, interpolate=False, added=True):
+    """The model as it is tuned: batch norm folded, missing biases added for method bias, a random new head."""
+    folded = fold(copy.deepcopy(model))
+    t = Tuned(zero_biases(folded) if added else folded, CLASSES, size, interpolate).eval()
     weight, bias = head_values(seed, t.head.in_features)
     with torch.no_grad():
         t.head.weight.copy_(weight)
@@ -201,7 +203,7 @@ def train(t, method, x, kind):
     else:
         for g in groups:
             g["weight_decay"] = 0.0
-        optimizer = torch.optim.SGD(groups, lr=0.1, momentum=0.9)
+        optimizer = torch.optim.SGD(groups, lr=SGD_RATE, momentum=0.9)
     losses, norms, rates = [], [], []
     for step in range(STEPS):
         optimizer.zero_grad()
@@ -209,7 +211,7 @@ def train(t, method, x, kind):
         loss.backward()
         still_keys(named)
         if kind == "sgd":
-            rate = 0.1 * ((step + 1) / 3 if step < 3 else 0.5 * (1 + math.cos(math.pi * (step - 3) / (STEPS - 3))))
+            rate = SGD_RATE * ((step + 1) / 3 if step < 3 else 0.5 * (1 + math.cos(math.pi * (step - 3) / (STEPS - 3))))
             for g in optimizer.param_groups:
                 g["lr"] = rate
             rates.append(rate)
@@ -236,11 +238,15 @@ def golden(model, folder, size, seed):
         unfolded = Tuned(copy.deepcopy(again), CLASSES, size).features(x)
         assert torch.allclose(out["features"], unfolded, atol=2e-5 * unfolded.abs().max().item()), "folding changed the model"
         out["loss"], out["loss.smooth"] = [loss_of(out["logits.new"], LABELS, s).reshape(1) for s in (0.0, 0.1)]
+    plain = tuned(again, size, seed, added=False)
     for method in ("probe", "bias", "full"):
-        gradients(out, method, t, method, x, thin=(folder / "recipe.json").exists())
+        gradients(out, method, t if method == "bias" else plain, method, x, thin=(folder / "recipe.json").exists())
     gradients(out, "smooth", t, "bias", x, 0.1)
     for method, kind in [("probe", "adamw"), ("bias", "adamw"), ("full", "adamw"), ("bias", "sgd")]:
-        losses, norms, rates, head = train(t, method, x, kind)
+        start = t if method == "bias" else plain
+        losses, norms, rates, head = train(start, method, x, kind)
+        exact = torch.tensor(train(copy.deepcopy(start).double(), method, x.double(), kind)[0])
+        out[f"sensitivity.{method}.{kind}"] = ((torch.tensor(losses) - exact).norm() / exact.norm()).reshape(1)
         out[f"losses.{method}.{kind}"] = torch.tensor(losses)
         if kind == "sgd":
             out["sgd.norms"], out["sgd.rates"] = torch.tensor(norms), torch.tensor(rates)
@@ -312,6 +318,7 @@ def report(name, folder, t, out):
     size = sum(f.stat().st_size for f in folder.iterdir())
     print(f"{name}: {size >> 10} KiB, logits {out['logits'].std():.2f}, new {out['logits.new'].std():.2f}, losses "
           + " ".join(f"{k.split('.', 1)[1]} {v[0]:.3f}→{v[-1]:.3f}" for k, v in out.items() if k.startswith("losses"))
+          + "; f32 against f64 " + " ".join(f"{v.item():.0e}" for k, v in out.items() if k.startswith("sensitivity"))
           + f"; norms {out['sgd.norms'].min():.2f}…{out['sgd.norms'].max():.2f}; smallest gradients "
           + ", ".join(f"{n} {grads[n]:.1e}" for n in small[:4]))
 
