@@ -83,7 +83,7 @@ function reportData({ head, after, plans, budgetBytes, predictions, command }) {
   const [own, ...others] = plans;
   return {
     title: 'MobileNetV2 learns ten animals',
-    summary: `Every bias of a pretrained MobileNetV2 1.0 and a new classifier learned from 40 drawings each of ${TEN.length} animals, inside ${BUDGET}.`,
+    summary: `Every bias of a pretrained MobileNetV2 1.0 and a new classifier learned from 40 drawings each of ${TEN.length} animals, inside ${BUDGET.replace('MiB', ' MiB')}.`,
     classes: TEN,
     accuracy: { chance: 1 / TEN.length, head: head.accuracy, after: after.accuracy, predictions: after.count, part: 'test' },
     losses: of('step').map(({ step, loss }) => ({ step, loss })),

@@ -152,7 +152,7 @@ function picturesSection({ pictures }: ReportData): string {
   if (pictures.length === 0) return '';
   const wrong = pictures.filter((p) => p.truth !== p.predicted).length;
   return `<section><h2>Pictures</h2>
-<p class="quiet">What each is, and what the model says. ${wrong} of these ${pictures.length} are wrong, in red.</p>
+<p class="quiet">What each is, and what the model says. ${wrong === 0 ? `All ${pictures.length} are right.` : `${wrong} of these ${pictures.length} are wrong, in red.`}</p>
 <div class="pictures">${pictures.map(figure).join('\n')}</div></section>`;
 }
 

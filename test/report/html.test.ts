@@ -50,6 +50,8 @@ test('it says what happened', () => {
   assert.is(page.split('over the budget').length - 1, 2);
   assert.is(page.split('<figure').length - 1, 24);
   assert.is(page.split('class="wrong"').length - 1, 5);
+  data.pictures = data.pictures.filter((p) => p.truth === p.predicted);
+  assert.ok(reportPage(data).includes('All 19 are right.'));
   data.measured.linearBytes += 65536;
   assert.ok(reportPage(data).includes('a difference of 65536 bytes'));
 });
