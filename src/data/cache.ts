@@ -103,7 +103,8 @@ function describe(file: number, bytes: number, path: string): Description {
     throw damaged();
   }
   const { size, pictures } = description;
-  if (!Array.isArray(pictures) || pictures.length * size?.height * size?.width * 3 !== bytes - footerBytes - jsonBytes) throw damaged();
+  if (!(size?.height > 0 && size.width > 0)) throw damaged();
+  if (!Array.isArray(pictures) || pictures.length * size.height * size.width * 3 !== bytes - footerBytes - jsonBytes) throw damaged();
   return description;
 }
 

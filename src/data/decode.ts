@@ -8,8 +8,14 @@ import { type Preprocess, preparePixels } from './preprocess.ts';
 /** Names and versions of what decodes: decoders differ by up to 3 levels, so a cache belongs to one. */
 export const decoderName = `${jpegName}, ${pngName}`;
 
-/** The decoder's memory unless another limit is given: a 24-megapixel JPEG, or a progressive one of 14. */
-export const defaultDecoderBytes = 96 * 2 ** 20;
+/** The decoder's memory unless another limit is given: any JPEG of 12 megapixels, or one of 30 that is not progressive. */
+export const defaultDecoderBytes = 128 * 2 ** 20;
+
+/**
+ * What the decoder's thread, the codec's code and its compilation take beside that, as bench/decode-memory.mjs measures it:
+ * while preparing, the process stays under its idle size + this + the limit.
+ */
+export const decoderOverheadBytes = 44 * 2 ** 20;
 
 const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 

@@ -27,8 +27,8 @@ export interface Header {
 /** The bytes that decoding takes beside the resized picture, from the header alone. */
 export function decodeBytes({ format, width, height, components, samples, progressive, depth }: Header, fileBytes: number): number {
   const pixels = width * height;
-  // fast-png holds the inflated rows twice (in pieces, then joined), or once beside the unfiltered ones.
-  if (format === 'png') return fileBytes + 2 * Math.ceil((pixels * samples * depth) / 8);
+  // fast-png holds the inflated rows in pieces, joined, and unfiltered; the collector takes the pieces late.
+  if (format === 'png') return fileBytes + 3 * Math.ceil((pixels * samples * depth) / 8);
   // Four inks: 16-bit coefficients of each, whatever the scans. Else RGBA, and the coefficients of a progressive one;
   // the file's bytes are held here and copied into the decoder's memory.
   if (components === 4) return fileBytes + Math.ceil(pixels * 2 * samples);
