@@ -14,7 +14,7 @@ import { gunzipSync } from 'node:zlib';
 import { encode } from 'fast-png';
 
 /** The demo's ten. */
-export const TEN = ['bear', 'bird', 'butterfly', 'camel', 'cat', 'elephant', 'fish', 'horse', 'rabbit', 'snail'];
+export const TEN = ['apple', 'bicycle', 'butterfly', 'cat', 'fish', 'flower', 'house', 'star', 'tree', 'umbrella'];
 
 const SIDE = 28;
 
