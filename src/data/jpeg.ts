@@ -35,6 +35,9 @@ export async function openJpeg(): Promise<void> {
   } as never)) as unknown as Codec;
 }
 
+/** Gives the globals back. */
+let restore: () => void = () => {};
+
 /** What the decoder's result is handed to, during `decodeJpeg`. */
 let take: (rgba: Uint8Array, width: number, height: number) => void = () => {};
 
@@ -47,18 +50,20 @@ const stand = {
     return memory;
   },
   ImageData: function receive(rgba: Uint8Array, width: number, height: number) {
+    restore();
     take(rgba, width, height);
   },
 };
 
-/** Calls `codec.decode` with the names in place; it is synchronous, so nobody else sees them. */
+/** Calls `codec.decode` with the names in place until it has a picture; it is synchronous, so nobody else sees them. */
 function runCodec({ decode }: Codec, bytes: Uint8Array): void {
   const { Uint8ClampedArray: clamped, ImageData: image } = globalThis;
+  restore = () => Object.assign(globalThis, { Uint8ClampedArray: clamped, ImageData: image });
   Object.assign(globalThis, stand);
   try {
     decode(bytes, false);
   } finally {
-    Object.assign(globalThis, { Uint8ClampedArray: clamped, ImageData: image });
+    restore();
   }
 }
 

@@ -102,7 +102,8 @@ export function resample(pixels: Pixels, width: number, height: number, window: 
   const last = window.height - 1;
   const rows = down.from[last]! + down.taps[last]! - firstRow;
 
-  const middle = new Uint8Array(rows * stride);
+  // Clamped arrays: a negative lobe may carry a sum below 0 or above 255.
+  const middle = new Uint8ClampedArray(rows * stride);
   const row = new Uint8Array(pixels.width * 3);
   // A decoder that streams has to pass the rows above the window too.
   for (let y = 0; y < firstRow; y++) pixels.readRow(y, row);
@@ -110,19 +111,14 @@ export function resample(pixels: Pixels, width: number, height: number, window: 
     pixels.readRow(firstRow + y, row);
     resampleRow(row, across, middle, y * stride);
   }
-  const out = new Uint8Array(window.height * stride);
+  const out = new Uint8ClampedArray(window.height * stride);
   for (let y = 0; y < window.height; y++) {
     resampleColumns(middle, (down.from[y]! - firstRow) * stride, stride, down, y, out);
   }
-  return out;
+  return new Uint8Array(out.buffer);
 }
 
-const clip = (sum: number) => {
-  const v = sum >> FRACTION;
-  return v < 0 ? 0 : v > 255 ? 255 : v;
-};
-
-function resampleRow(row: Uint8Array, { from, taps, values, most }: Weights, out: Uint8Array, at: number): void {
+function resampleRow(row: Uint8Array, { from, taps, values, most }: Weights, out: Uint8ClampedArray, at: number): void {
   for (let i = 0; i < from.length; i++) {
     let r = HALF;
     let g = HALF;
@@ -136,19 +132,19 @@ function resampleRow(row: Uint8Array, { from, taps, values, most }: Weights, out
       g = (g + row[p + 1]! * w) | 0;
       b = (b + row[p + 2]! * w) | 0;
     }
-    out[at + 3 * i] = clip(r);
-    out[at + 3 * i + 1] = clip(g);
-    out[at + 3 * i + 2] = clip(b);
+    out[at + 3 * i] = r >> FRACTION;
+    out[at + 3 * i + 1] = g >> FRACTION;
+    out[at + 3 * i + 2] = b >> FRACTION;
   }
 }
 
-function resampleColumns(rows: Uint8Array, start: number, stride: number, down: Weights, y: number, out: Uint8Array): void {
+function resampleColumns(rows: Uint8ClampedArray, start: number, stride: number, down: Weights, y: number, out: Uint8ClampedArray): void {
   const begin = y * down.most;
   const taps = down.taps[y]!;
   for (let x = 0; x < stride; x++) {
     let sum = HALF;
     let p = start + x;
     for (let k = 0; k < taps; k++, p += stride) sum = (sum + rows[p]! * down.values[begin + k]!) | 0;
-    out[y * stride + x] = clip(sum);
+    out[y * stride + x] = sum >> FRACTION;
   }
 }
