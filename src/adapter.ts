@@ -26,7 +26,7 @@ export function headNames(engine: Engine): string[] {
     .map((r) => r.name);
 }
 
-/** Puts an adapter's tensors in place. Every parameter of the program must be there, with its shape, and nothing else. */
+/** Puts an adapter's tensors in place. Every parameter must be there, with its shape, and nothing else; all are checked before the first is written. */
 export function applyAdapter(engine: Engine, adapter: AdapterFile): void {
   const expected = new Set(engine.program.parameters.map((r) => r.name));
   for (const name of adapter.weights.tensors.keys())
@@ -35,7 +35,7 @@ export function applyAdapter(engine: Engine, adapter: AdapterFile): void {
         where: adapter.path,
         what: `tensor ${name} has no place in method ${engine.program.about.method} of ${engine.program.about.model}`,
       });
-  for (const record of engine.program.parameters) {
+  const checked = engine.program.parameters.map((record) => {
     const tensor = adapter.weights.tensor(record.name);
     const where = `${adapter.path}: ${record.name}`;
     if (tensor.dtype !== 'F32') throw new InputError({ where, what: 'unsupported element type', got: tensor.dtype, expected: 'F32' });
@@ -44,6 +44,7 @@ export function applyAdapter(engine: Engine, adapter: AdapterFile): void {
     const values = new Float32Array(tensor.bytes / 4);
     adapter.weights.read(tensor, new Uint8Array(values.buffer));
     if (!values.every(Number.isFinite)) throw new InputError({ where, what: 'holds numbers that are NaN or infinite' });
-    writeParameter(engine, record, values);
-  }
+    return { record, values };
+  });
+  for (const { record, values } of checked) writeParameter(engine, record, values);
 }

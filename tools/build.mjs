@@ -1,10 +1,11 @@
 // Builds everything: AssemblyScript -> build/*.wasm, esbuild -> dist/. `--types` adds the declarations for npm.
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
 import { dispatchSource } from './dispatch.mjs';
 
 mkdirSync('build', { recursive: true });
+rmSync('dist', { recursive: true, force: true });
 mkdirSync('dist', { recursive: true });
 
 /** Runs asc with our asconfig only; a bare file beside an asconfig.json would silently add that file's own entries. */
@@ -18,14 +19,19 @@ asc('assembly/index.ts', 'engine');
 asc('assembly/kernels.ts', 'kernels');
 copyFileSync('build/engine.wasm', 'dist/engine.wasm');
 
-// The picture decoder's thread is an entry of its own.
+/** The library, the command, and the picture decoder's thread, which is an entry of its own. */
 await build({
-  entryPoints: { decoder: 'src/data/worker.ts' },
+  entryPoints: { index: 'src/index.ts', s2a: 'targets/cli/main.ts', decoder: 'src/data/worker.ts' },
   outdir: 'dist',
   bundle: true,
+  splitting: true,
+  chunkNames: 'chunk-[hash]',
   platform: 'node',
   format: 'esm',
   target: 'node20',
   packages: 'external',
   logLevel: 'error',
 });
+chmodSync('dist/s2a.js', 0o755);
+if (process.argv.includes('--types'))
+  execFileSync('node', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.types.json'], { stdio: 'inherit' });

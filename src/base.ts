@@ -1,0 +1,49 @@
+/** A model folder, opened: what it is, how it wants its pictures, and its weights by ranges. */
+import { join } from 'node:path';
+import { type Preprocess, readPreprocess } from './data/preprocess.ts';
+import { baseDigest } from './digest.ts';
+import { InputError } from './error.ts';
+import { fileExists, isFolder, readJson } from './files.ts';
+import { type Model, readModel } from './models/index.ts';
+import { openSafetensors, type SafetensorsFile } from './safetensors.ts';
+
+export interface Base {
+  folder: string;
+  model: Model;
+}
+
+/** Reads config.json alone. `imageSize` overrides its height and width. */
+export function openBase(folder: string, imageSize?: number): Base {
+  if (!isFolder(folder))
+    throw new InputError({ where: folder, what: 'no such model folder', hint: 'give a folder with config.json and model.safetensors' });
+  return { folder, model: readModel(folder, imageSize === undefined ? undefined : [imageSize, imageSize]) };
+}
+
+/** How pictures are prepared: preprocessor_config.json (Hugging Face) or config.json (timm), at the model's size. */
+export function preprocessOf({ folder, model }: Base): Preprocess {
+  const [h, w] = model.image;
+  if (h !== w)
+    throw new InputError({
+      where: folder,
+      what: 'the model wants pictures that are not square',
+      got: `${h}x${w}`,
+      hint: 'give --image-size',
+    });
+  const processor = join(folder, 'preprocessor_config.json');
+  const where = fileExists(processor) ? processor : join(folder, 'config.json');
+  const spec = readPreprocess(readJson(where), where);
+  const size = spec.crop ?? (spec.resize.mode === 'exact' ? spec.resize : { height: 0, width: 0 });
+  return size.height === h && size.width === w ? spec : readPreprocess(readJson(where), where, h);
+}
+
+export function openWeights({ folder }: Base): SafetensorsFile {
+  return openSafetensors(folder);
+}
+
+/** What an adapter remembers of its base. */
+export function identity(
+  { model }: Base,
+  weights: SafetensorsFile,
+): { type: string; digest: string; imageSize: readonly [number, number] } {
+  return { type: model.type, digest: baseDigest(weights), imageSize: model.image };
+}

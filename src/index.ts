@@ -1,0 +1,25 @@
+/**
+ * s2a: fine-tune pretrained vision models inside a fixed memory budget.
+ *
+ *     import { trainJob, loadClassifier } from 's2a';
+ *     await trainJob({ model: 'models/vit-tiny', data: 'photos', out: 'adapter', budgetBytes: 30 << 20 });
+ *     const classifier = loadClassifier({ model: 'models/vit-tiny', adapter: 'adapter' });
+ *     classifier.predict(rgb, width, height)[0].label;
+ */
+export { type AdapterFile, type AdapterInfo, readAdapter } from './adapterfile.ts';
+export { type Base, openBase, preprocessOf } from './base.ts';
+export { type Classifier, type ClassifierOptions, loadClassifier, type Prediction } from './classifier.ts';
+export { type Compiled, type CompileOptions, compile } from './compile.ts';
+export { decodePicture } from './data/decode.ts';
+export type { Preprocess } from './data/preprocess.ts';
+export { createEngine, type Engine, loadWeights } from './engine.ts';
+export { BudgetError, EngineError, InputError, Interrupted } from './error.ts';
+export { type FitOptions, fit } from './fit.ts';
+export { type JobHooks, type JobResult, type TrainJob, trainJob } from './job.ts';
+export { type Model, readModel } from './models/index.ts';
+export type { MethodName } from './modules/method.ts';
+export { type PlanReport, planReport } from './planreport.ts';
+export { printProgram } from './program/print.ts';
+export { decodeProgram, encodeProgram, type Program } from './program/program.ts';
+export type { Policy } from './saved.ts';
+export { VERSION } from './version.ts';

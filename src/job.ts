@@ -1,0 +1,242 @@
+/** Training as one call: model folder + pictures + budget → adapter folder. The command line and the library both come here. */
+import { join } from 'node:path';
+import { adapterTensors, headNames } from './adapter.ts';
+import { writeAdapter } from './adapterfile.ts';
+import { identity, openBase, openWeights, preprocessOf } from './base.ts';
+import type { Cache } from './data/cache.ts';
+import { defaultDecoderBytes } from './data/decode.ts';
+import { type Prepared, type PrepareOptions, prepare } from './data/prepare.ts';
+import { scanFolder } from './data/scan.ts';
+import { digest } from './digest.ts';
+import { createEngine, loadWeights } from './engine.ts';
+import { Interrupted } from './error.ts';
+import { bytesWritten, makeFolder } from './files.ts';
+import { fit } from './fit.ts';
+import { resetPeak, resident, shareProcess } from './footprint.ts';
+import type { MethodName } from './modules/method.ts';
+import { type PlanReport, planReport } from './planreport.ts';
+import { openRun } from './run.ts';
+import type { Policy } from './saved.ts';
+import { type EpochResult, type Samples, startRun, TRAIN_DEFAULTS, type TrainHooks, type TrainOptions, train } from './train.ts';
+import type { Optimizer } from './update.ts';
+import { VERSION } from './version.ts';
+import { engineBytes } from './wasm.ts';
+
+/** Peak learning rates that suit a new head on a frozen or whole backbone, AdamW. */
+export const DEFAULT_RATES: Readonly<Record<Optimizer, Readonly<Record<MethodName, number>>>> = {
+  adamw: { bias: 5e-3, probe: 1e-2, full: 5e-4 },
+  sgd: { bias: 5e-2, probe: 1e-1, full: 1e-2 },
+};
+
+export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
+  /** Folder with config.json and model.safetensors. */
+  model: string;
+  /** Folder of pictures: root/class/* or root/{train,val}/class/*. */
+  data: string;
+  /** Folder that the adapter is written to; `run/` inside it holds cache, checkpoints and metrics. */
+  out: string;
+  method?: MethodName;
+  keep?: Policy;
+  optimizer?: Optimizer;
+  rate?: number;
+  microBatch?: number;
+  budgetBytes?: number;
+  processBudgetBytes?: number;
+  imageSize?: number;
+  /** Share of each class held out where there is no val folder. */
+  holdOut?: number;
+  /** Random shift in pixels and horizontal flip. */
+  augment?: { shift: number; flip: boolean };
+  cacheFolder?: string;
+  saveEvery?: number;
+  resume?: boolean;
+}
+
+/** What a run tells while it goes. */
+export interface JobHooks extends Pick<TrainHooks, 'onStep' | 'onEpoch' | 'stopping'> {
+  onPlan?(plan: PlanReport): void;
+  onPrepare?: PrepareOptions['onProgress'];
+  onPrepared?(prepared: Prepared): void;
+  onStart?(info: { train: number; val: number; totalSteps: number; resumedAt: number | undefined }): void;
+  warn?(sentence: string): void;
+  signal?: AbortSignal;
+}
+
+export interface JobResult {
+  adapter: string;
+  plan: PlanReport;
+  classes: string[];
+  epochs: EpochResult[];
+  bestEpoch: number;
+  accuracy: number;
+  skipped: Prepared['skipped'];
+  pictures: { train: number; val: number; cacheBytes: number; cacheBytesWritten: number; decoder: string };
+  memory: {
+    linearBytes: number;
+    plannedBytes: number;
+    residentPeakBytes: number;
+    residentPeakPreparingBytes: number;
+    residentBeforeBytes: number;
+  };
+  bytesWritten: number;
+  seconds: number;
+  rate: number;
+}
+
+/** A list of cache indices as samples. */
+export const samplesOf = (cache: Cache, indices: readonly number[]): Samples => ({
+  count: indices.length,
+  label: (i) => cache.pictures[indices[i]!]!.label,
+  readInto: (i, target) => cache.readInto(indices[i]!, target),
+});
+
+/** Options with every default in place; part of what a checkpoint belongs to. */
+function settle(job: TrainJob): TrainOptions & { rate: number } {
+  const method = job.method ?? 'bias';
+  const given = Object.fromEntries(Object.entries(job).filter(([, v]) => v !== undefined)) as Partial<TrainOptions>;
+  const { epochs = 20, batchSize = 16 } = given;
+  const pick = <K extends keyof typeof TRAIN_DEFAULTS>(key: K): number => given[key] ?? TRAIN_DEFAULTS[key];
+  return {
+    epochs,
+    batchSize,
+    rate: job.rate ?? DEFAULT_RATES[job.optimizer ?? 'adamw'][method],
+    seed: pick('seed'),
+    weightDecay: pick('weightDecay'),
+    warmup: pick('warmup'),
+    finalFraction: pick('finalFraction'),
+    clipNorm: pick('clipNorm'),
+    smoothing: pick('smoothing'),
+    momentum: pick('momentum'),
+  };
+}
+
+/** The same object without its undefined members. */
+function defined<T extends object>(object: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(object).filter(([, v]) => v !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> };
+}
+
+/** Trains to the end, or until `stopping`: then the run is saved and Interrupted thrown. */
+export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<JobResult> {
+  const began = Date.now();
+  const residentBefore = process.memoryUsage.rss();
+  const options = settle(job);
+  const base = openBase(job.model, job.imageSize);
+  const weights = openWeights(base);
+  const runFolder = join(job.out, 'run');
+  makeFolder(runFolder);
+
+  // The folder's class count is all that a plan needs of it: what does not fit is refused before any picture is decoded.
+  const preprocess = preprocessOf(base);
+  const compiled = fit({
+    model: base.model,
+    classes: scanFolder(job.data).classes.length,
+    batchSize: options.batchSize,
+    normalize: preprocess,
+    ...defined({
+      method: job.method,
+      keep: job.keep,
+      optimizer: job.optimizer,
+      microBatch: job.microBatch,
+      budgetBytes: job.budgetBytes,
+      augment: job.augment,
+    }),
+  });
+  const { linearBytes } = compiled.plan;
+  const decoderBytes =
+    job.processBudgetBytes === undefined
+      ? defaultDecoderBytes
+      : shareProcess(job.processBudgetBytes, linearBytes, defaultDecoderBytes).decoderBytes;
+  const plan = planReport(compiled, options.batchSize, job.budgetBytes);
+  hooks.onPlan?.(plan);
+
+  const prepared = await prepare({
+    root: job.data,
+    preprocess,
+    cacheFolder: job.cacheFolder ?? runFolder,
+    seed: options.seed,
+    decoderBytes,
+    ...(job.holdOut === undefined ? {} : { holdOut: job.holdOut }),
+    ...(hooks.onPrepare ? { onProgress: hooks.onPrepare } : {}),
+    ...(hooks.signal ? { signal: hooks.signal } : {}),
+  });
+  const residentPeakPreparing = resident().peak;
+  hooks.onPrepared?.(prepared);
+  try {
+    resetPeak();
+    const engine = createEngine(compiled.program, engineBytes());
+    loadWeights(engine, weights);
+    const data = { train: samplesOf(prepared.cache, prepared.train), val: samplesOf(prepared.cache, prepared.val) };
+    const who = identity(base, weights);
+    const run = openRun(runFolder, engine, {
+      options,
+      weights: who.digest,
+      data: digest(prepared.digest, JSON.stringify([prepared.train, prepared.val])),
+      resume: job.resume ?? false,
+      warn: hooks.warn ?? (() => {}),
+    });
+    if (run.resumedAt === undefined) startRun(engine, options, data.train.count);
+    hooks.onStart?.({
+      train: data.train.count,
+      val: data.val.count,
+      totalSteps: options.epochs * Math.ceil(data.train.count / options.batchSize),
+      resumedAt: run.resumedAt,
+    });
+
+    const finished = await train(engine, data, options, run.host, {
+      ...(hooks.onStep ? { onStep: hooks.onStep } : {}),
+      ...(hooks.onEpoch ? { onEpoch: hooks.onEpoch } : {}),
+      keepBest: run.keepBest,
+      onBoundary: (step) => {
+        if (job.saveEvery !== undefined && step % job.saveEvery === 0) run.save();
+      },
+      stopping: () => (hooks.stopping?.() ?? false) || (hooks.signal?.aborted ?? false),
+    });
+    if (!finished) {
+      run.save();
+      throw new Interrupted(`interrupted; the run is saved in ${runFolder}: --resume continues it`);
+    }
+    run.restoreBest();
+    const best = run.host.epochs[run.host.bestEpoch - 1]!;
+    writeAdapter(
+      job.out,
+      {
+        method: job.method ?? 'bias',
+        base: who,
+        head: headNames(engine),
+        labels: prepared.classes,
+        preprocessing: preprocess as unknown as Record<string, unknown>,
+        createdBy: `s2a ${VERSION}`,
+      },
+      adapterTensors(engine),
+    );
+    return {
+      adapter: job.out,
+      plan,
+      classes: prepared.classes,
+      epochs: run.host.epochs,
+      bestEpoch: run.host.bestEpoch,
+      accuracy: best.val.correct / best.val.count,
+      skipped: prepared.skipped,
+      pictures: {
+        train: prepared.train.length,
+        val: prepared.val.length,
+        cacheBytes: prepared.cache.bytes,
+        cacheBytesWritten: prepared.bytesWritten,
+        decoder: prepared.decoder,
+      },
+      memory: {
+        linearBytes: engine.memory.buffer.byteLength,
+        plannedBytes: plan.linearBytes,
+        residentPeakBytes: resident().peak,
+        residentPeakPreparingBytes: residentPeakPreparing,
+        residentBeforeBytes: residentBefore,
+      },
+      bytesWritten: bytesWritten(),
+      seconds: (Date.now() - began) / 1000,
+      rate: options.rate,
+    };
+  } finally {
+    prepared.cache.close();
+    weights.close();
+  }
+}

@@ -1,0 +1,58 @@
+/** A plan as plain data: what `s2a plan --json` prints and what reports show. */
+import type { Compiled } from './compile.ts';
+import { numel } from './graph.ts';
+import type { Parts } from './plan/memory.ts';
+
+export interface PlanReport {
+  model: string;
+  imageSize: readonly [number, number];
+  classes: number;
+  method: string;
+  keep: string;
+  batchSize: number;
+  microBatch: number;
+  /** Size of the whole linear memory, a multiple of 64 KiB. */
+  linearBytes: number;
+  /** What the user allowed; null where unlimited. */
+  budgetBytes: number | null;
+  parts: Omit<Parts, 'padding'>;
+  /** Head, alignment, fragmentation, rest of the last page: with the parts it sums to linearBytes. */
+  padding: number;
+  keptBytesPerImage: number;
+  /** The same method with everything that an f32 autograd keeps. */
+  keptBytesPerImageF32: number;
+  peak: { node: string; bytes: number };
+  /** Largest sum of live temporaries, and what their placement takes. */
+  placement: { lowerBound: number; bytes: number };
+  trainable: { count: number; percent: number };
+}
+
+export function planReport(
+  { plan, graph, program, autogradBytes }: Compiled,
+  batchSize: number,
+  budgetBytes: number | undefined,
+): PlanReport {
+  const { model, image, classes, method, keep, microBatch } = program.about;
+  const { padding, ...parts } = plan.parts;
+  const count = (role: string): number =>
+    graph.values.reduce((n, v) => (v.role === role && plan.offsets[v.id]! >= 0 ? n + numel(v.type.shape) : n), 0);
+  const [learnable, frozen] = [count('param'), count('frozen')];
+  return {
+    model,
+    imageSize: image,
+    classes,
+    method,
+    keep,
+    batchSize,
+    microBatch,
+    linearBytes: plan.linearBytes,
+    budgetBytes: budgetBytes ?? null,
+    parts,
+    padding,
+    keptBytesPerImage: Math.round(plan.keptBytes / microBatch),
+    keptBytesPerImageF32: Math.round(autogradBytes / microBatch),
+    peak: { node: plan.peak.node, bytes: plan.peak.bytes },
+    placement: { lowerBound: plan.lowerBound, bytes: plan.temporaries.bytes },
+    trainable: { count: learnable, percent: (100 * learnable) / (learnable + frozen) },
+  };
+}

@@ -1,0 +1,60 @@
+/** `s2a eval`: accuracy of an adapter on labelled pictures. */
+import { InputError } from '../../src/error.ts';
+import { formatPercent, table } from '../../src/report/terminal.ts';
+import { judgeAdapter, type Split } from './judge.ts';
+import { bytes, defined, parse, whole } from './options.ts';
+import type { Output } from './output.ts';
+
+const SPLITS: readonly string[] = ['all', 'train', 'val', 'test'];
+
+export async function evaluate(args: string[], out: Output): Promise<void> {
+  const flags = { split: 'text', 'micro-batch': 'text', budget: 'text', cache: 'text', seed: 'text', json: 'flag' } as const;
+  const p = parse(args, flags, { least: 3, most: 3, usage: 's2a eval <model folder> <adapter> <pictures>' });
+  const [model, adapter, data] = p.positionals as [string, string, string];
+  const split = p.text('split');
+  if (split !== undefined && !SPLITS.includes(split))
+    throw new InputError({ where: '--split', what: 'unknown value', got: split, expected: SPLITS.join(', ') });
+  const {
+    tally,
+    labels,
+    confusion,
+    skipped,
+    split: used,
+  } = await judgeAdapter({
+    model,
+    adapter,
+    data,
+    onProgress: (done, total) => out.live(`preparing pictures ${done}/${total}`),
+    ...defined({
+      split: split as Split | undefined,
+      microBatch: whole(p, 'micro-batch'),
+      budgetBytes: bytes(p, 'budget'),
+      cacheFolder: p.text('cache'),
+      seed: whole(p, 'seed', 0),
+    }),
+  });
+  const accuracy = tally.correct / tally.count;
+  const classes = labels.map((label, i) => {
+    const row = confusion[i]!;
+    const count = row.reduce((a, b) => a + b, 0);
+    return { label, count, correct: row[i]! };
+  });
+  if (p.flag('json')) {
+    out.json({
+      split: used,
+      accuracy,
+      correct: tally.correct,
+      count: tally.count,
+      loss: tally.loss / tally.count,
+      classes,
+      confusion,
+      skipped,
+    });
+    return;
+  }
+  out.line(
+    `accuracy ${formatPercent(accuracy)}: ${tally.correct} of ${tally.count} pictures (${used}), loss ${(tally.loss / tally.count).toFixed(3)}\n`,
+  );
+  out.line(table(classes.map(({ label, count, correct }) => [label, `${correct}/${count}`, formatPercent(correct / count)])));
+  for (const { path, reason } of skipped) out.note(out.style.yellow(`skipped ${path}: ${reason}`));
+}

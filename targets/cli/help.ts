@@ -1,0 +1,78 @@
+/** What --help prints. */
+const COMMON = `  --method bias|probe|full   what learns (bias)
+  --keep s2a|exact           what is kept for backward: codes, or f32 (s2a)
+  --optimizer adamw|sgd      (adamw)
+  --batch-size N             pictures in one optimizer step (16)
+  --micro-batch N            pictures in one pass; must divide the batch (chosen)
+  --budget SIZE              most linear memory, for example 48MiB
+  --image-size N             pictures of N x N instead of the model's own size
+  --json                     the result as JSON on standard output`;
+
+export const HELP: Readonly<Record<string, string>> = {
+  '': `s2a: fine-tune a pretrained vision model on this machine, inside a fixed memory budget
+
+  s2a plan    <model>                       what training would need, before any data
+  s2a train   <model> <pictures> --out DIR  learn; writes an adapter folder
+  s2a eval    <model> <adapter> <pictures>  accuracy of an adapter on labelled pictures
+  s2a predict <model> <adapter> <picture…>  what is on these pictures
+  s2a print   <model>                       the compiled program as text
+
+<model> is a folder with config.json and model.safetensors (Hugging Face or timm):
+ViT, DeiT, MobileNetV2. s2a <command> --help says more.
+
+  s2a plan models/vit-tiny --classes 10 --batch-size 8 --budget 30MiB
+  s2a train models/vit-tiny photos --budget 30MiB --out my-adapter
+  s2a predict models/vit-tiny my-adapter new/*.jpg
+
+Exit codes: 0 done, 2 wrong input, 3 does not fit the budget, 4 engine, 130 interrupted.`,
+  plan: `s2a plan <model folder> [options]: the itemised memory plan, from config.json alone
+
+  --classes N                classes of the new head (10)
+${COMMON}
+
+  s2a plan models/vit-tiny --classes 100 --batch-size 8 --micro-batch 1 --budget 30MiB`,
+  train: `s2a train <model folder> <pictures> --out <folder> [options]
+
+<pictures> holds root/class/*.jpg or root/{train,val}/class/*.jpg (.jpeg, .png; any case).
+Without val, a seeded part of each class is held out. The best epoch is kept.
+
+  --out DIR                  where the adapter goes; DIR/run holds cache, checkpoints, metrics
+  --epochs N                 (20)
+  --lr X                     peak learning rate (by method)
+  --warmup X                 share of the steps in which the rate rises (0.1)
+  --weight-decay X           (0.01), none on biases
+  --clip X                   largest gradient norm, 0 for none (1)
+  --label-smoothing X        (0)
+  --augment crop,flip        random shift and flip (none)
+  --hold-out X               share of each class held out (0.2)
+  --seed N                   (0)
+  --save-every N             checkpoint every N steps
+  --resume                   go on from the last checkpoint in --out
+  --cache DIR                where prepared pictures are kept (DIR/run of --out)
+  --process-budget SIZE      limit the whole process instead: linear memory + runtime + decoder
+  --report FILE              write an HTML page with the result
+${COMMON}
+
+  s2a train models/mobilenetv2 photos --budget 24MiB --epochs 15 --out my-adapter
+  s2a train models/mobilenetv2 photos --out my-adapter --save-every 50 --resume`,
+  eval: `s2a eval <model folder> <adapter> <pictures> [options]: accuracy on labelled pictures
+
+  --split all|train|val|test which part of <pictures> (test, else val, else all)
+  --micro-batch N            pictures in one pass (8)
+  --budget SIZE              most linear memory
+  --cache DIR                where prepared pictures are kept (a temporary folder)
+  --json                     the result as JSON
+
+  s2a eval models/vit-tiny my-adapter photos --split val`,
+  predict: `s2a predict <model folder> <adapter> <picture…> [options]
+
+  --top N                    how many classes to show (1)
+  --budget SIZE              most linear memory
+  --json                     one JSON object a picture
+
+  s2a predict models/vit-tiny my-adapter new/*.jpg --top 3`,
+  print: `s2a print <model folder> [options]: the compiled program as text
+
+  --classes N                classes of the new head (10)
+${COMMON}`,
+};

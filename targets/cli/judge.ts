@@ -1,0 +1,95 @@
+/** Runs an adapter over labelled pictures, one part of a folder. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openInference, ranked } from '../../src/classifier.ts';
+import { type Prepared, prepare } from '../../src/data/prepare.ts';
+import type { Preprocess } from '../../src/data/preprocess.ts';
+import { InputError } from '../../src/error.ts';
+import { samplesOf } from '../../src/job.ts';
+import { evaluate, type Tally } from '../../src/train.ts';
+
+export interface Judged {
+  truth: string;
+  predicted: string;
+  confidence: number;
+  file: string;
+  width: number;
+  height: number;
+  pixels: Uint8Array;
+}
+
+export type Split = 'all' | 'train' | 'val' | 'test';
+
+export interface JudgeOptions {
+  model: string;
+  adapter: string;
+  data: string;
+  split?: Split;
+  cacheFolder?: string;
+  seed?: number;
+  holdOut?: number;
+  budgetBytes?: number;
+  microBatch?: number;
+  onProgress?(done: number, total: number): void;
+}
+
+export interface Judgement {
+  tally: Tally;
+  split: Split;
+  labels: readonly string[];
+  /** confusion[truth][predicted], counts. */
+  confusion: number[][];
+  skipped: Prepared['skipped'];
+}
+
+/** Evaluates; `each` sees every picture with its prediction. */
+export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judged) => void): Promise<Judgement> {
+  const { engine, adapter } = openInference({ ...options, microBatch: options.microBatch ?? 8 });
+  const folder = options.cacheFolder ?? mkdtempSync(join(tmpdir(), 's2a-'));
+  try {
+    const prepared = await prepare({
+      root: options.data,
+      preprocess: adapter.preprocessing as unknown as Preprocess,
+      cacheFolder: folder,
+      seed: options.seed ?? 0,
+      ...(options.holdOut === undefined ? {} : { holdOut: options.holdOut }),
+      onProgress: ({ done, total }) => options.onProgress?.(done, total),
+    });
+    try {
+      const unknown = prepared.classes.find((c) => !adapter.labels.includes(c));
+      if (unknown !== undefined)
+        throw new InputError({
+          where: options.data,
+          what: `class ${unknown} is unknown to the adapter`,
+          expected: adapter.labels.join(', '),
+        });
+      const split = options.split ?? (prepared.test.length > 0 ? 'test' : prepared.valGiven ? 'val' : 'all');
+      const indices = { ...prepared, all: [...prepared.train, ...prepared.val, ...prepared.test] }[split];
+      if (indices.length === 0) throw new InputError({ where: options.data, what: `no pictures in ${split}` });
+      const labelOf = prepared.classes.map((c) => adapter.labels.indexOf(c));
+      const raw = samplesOf(prepared.cache, indices);
+      const samples = { ...raw, label: (i: number): number => labelOf[raw.label(i)]! };
+      const confusion = adapter.labels.map(() => adapter.labels.map(() => 0));
+      const pixels = new Uint8Array(prepared.cache.pictureBytes);
+      const tally = await evaluate(engine, samples, (i, choice, logits) => {
+        confusion[samples.label(i)]![choice]!++;
+        if (!each) return;
+        samples.readInto(i, pixels);
+        each({
+          truth: adapter.labels[samples.label(i)]!,
+          predicted: adapter.labels[choice]!,
+          confidence: ranked(logits, adapter.labels)[0]!.probability,
+          file: prepared.cache.pictures[indices[i]!]!.path,
+          ...prepared.cache.size,
+          pixels: pixels.slice(),
+        });
+      });
+      return { tally, split, labels: adapter.labels, confusion, skipped: prepared.skipped };
+    } finally {
+      prepared.cache.close();
+    }
+  } finally {
+    if (options.cacheFolder === undefined) rmSync(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,49 @@
+#!/usr/bin/env node
+/** The command line: picks a command, turns errors into one sentence and an exit code. */
+import { BudgetError, EngineError, InputError, Interrupted, nearest } from '../../src/error.ts';
+import { VERSION } from '../../src/version.ts';
+import { evaluate } from './evaluate.ts';
+import { HELP } from './help.ts';
+import { createOutput, type Output } from './output.ts';
+import { plan } from './plan.ts';
+import { predict } from './predict.ts';
+import { print } from './print.ts';
+import { train } from './train.ts';
+
+const COMMANDS: Readonly<Record<string, (args: string[], out: Output) => void | Promise<void>>> = {
+  plan,
+  train,
+  eval: evaluate,
+  predict,
+  print,
+};
+
+async function main(args: string[]): Promise<number> {
+  const [command, ...rest] = args;
+  const out = createOutput();
+  try {
+    if (command === '--version' || command === '-v') out.line(VERSION);
+    else if (command === undefined || command === '--help' || command === '-h' || command === 'help')
+      out.line(HELP[rest[0] ?? ''] ?? HELP['']!);
+    else if (!Object.hasOwn(COMMANDS, command)) {
+      const near = nearest(command, Object.keys(COMMANDS))[0];
+      throw new InputError({
+        where: command,
+        what: 'unknown command',
+        expected: Object.keys(COMMANDS).join(', '),
+        ...(near ? { hint: `did you mean ${near}?` } : {}),
+      });
+    } else if (rest.includes('--help') || rest.includes('-h')) out.line(HELP[command]!);
+    else await COMMANDS[command]!(rest, out);
+    return 0;
+  } catch (error) {
+    if (error instanceof InputError || error instanceof BudgetError || error instanceof EngineError || error instanceof Interrupted) {
+      out.note(`s2a: ${error.message}`);
+      return error.exitCode;
+    }
+    out.note(`s2a: unexpected error: ${(error as Error)?.message ?? error}\n${(error as Error)?.stack ?? ''}`);
+    return 4;
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,117 @@
+/** Flags: their types, and one sentence for each that is wrong. */
+import { parseArgs } from 'node:util';
+import { InputError, nearest } from '../../src/error.ts';
+import { METHODS, type MethodName } from '../../src/modules/method.ts';
+import { POLICIES, type Policy } from '../../src/saved.ts';
+import { OPTIMIZERS, type Optimizer } from '../../src/update.ts';
+
+type Kind = 'text' | 'flag';
+export type Flags = Readonly<Record<string, Kind>>;
+
+export interface Parsed {
+  positionals: string[];
+  text(name: string): string | undefined;
+  flag(name: string): boolean;
+}
+
+/** Parses a command's arguments; an unknown flag is named with the nearest right one. */
+export function parse(args: string[], flags: Flags, positionals: { least: number; most: number; usage: string }): Parsed {
+  const options = Object.fromEntries(
+    Object.entries(flags).map(([name, kind]) => [name, { type: kind === 'flag' ? ('boolean' as const) : ('string' as const) }]),
+  );
+  for (const arg of args) {
+    if (arg === '--') break;
+    const name = /^--([^=]+)/.exec(arg)?.[1];
+    if (name !== undefined && !Object.hasOwn(flags, name)) {
+      const near = nearest(name, Object.keys(flags))[0];
+      throw new InputError({ where: `--${name}`, what: 'unknown option', ...(near ? { hint: `did you mean --${near}?` } : {}) });
+    }
+  }
+  let parsed: ReturnType<typeof parseArgs>;
+  try {
+    parsed = parseArgs({ args, options, allowPositionals: true, strict: true });
+  } catch (error) {
+    throw new InputError({ where: 'arguments', what: (error as Error).message.replace(/\.? To specify.*/s, '') });
+  }
+  const n = parsed.positionals.length;
+  if (n < positionals.least || n > positionals.most)
+    throw new InputError({ where: 'arguments', what: 'wrong number of them', got: n, expected: positionals.usage });
+  return {
+    positionals: parsed.positionals,
+    text: (name) => parsed.values[name] as string | undefined,
+    flag: (name) => parsed.values[name] === true,
+  };
+}
+
+/** `48MiB`, `512KiB`, `1GiB`, `64MB`, or plain bytes. */
+export function bytes(p: Parsed, name: string): number | undefined {
+  const value = p.text(name);
+  if (value === undefined) return undefined;
+  const match = /^(\d+(?:\.\d+)?)\s*(B|KiB|MiB|GiB|kB|KB|MB|GB)?$/.exec(value);
+  const unit = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3, kB: 1e3, KB: 1e3, MB: 1e6, GB: 1e9 }[match?.[2] ?? 'B'] as number;
+  const n = match ? Math.floor(Number(match[1]) * unit) : Number.NaN;
+  if (!(n > 0)) throw new InputError({ where: `--${name}`, what: 'not a size', got: value, expected: 'for example 48MiB' });
+  return n;
+}
+
+export function whole(p: Parsed, name: string, least = 1): number | undefined {
+  const value = p.text(name);
+  if (value === undefined) return undefined;
+  if (!/^\d+$/.test(value) || Number(value) < least || Number(value) > 0x7fffffff)
+    throw new InputError({ where: `--${name}`, what: 'wrong value', got: value, expected: `a whole number of at least ${least}` });
+  return Number(value);
+}
+
+export function real(p: Parsed, name: string, least: number, most: number): number | undefined {
+  const value = p.text(name);
+  if (value === undefined) return undefined;
+  const n = Number(value);
+  if (value.trim() === '' || !(n >= least && n <= most))
+    throw new InputError({ where: `--${name}`, what: 'wrong value', got: value, expected: `a number from ${least} to ${most}` });
+  return n;
+}
+
+function oneOf<T extends string>(p: Parsed, name: string, choices: readonly T[]): T | undefined {
+  const value = p.text(name);
+  if (value === undefined || choices.includes(value as T)) return value as T | undefined;
+  const near = nearest(value, choices)[0];
+  throw new InputError({
+    where: `--${name}`,
+    what: 'unknown value',
+    got: value,
+    expected: choices.join(', '),
+    ...(near ? { hint: `did you mean ${near}?` } : {}),
+  });
+}
+
+export const method = (p: Parsed): MethodName | undefined => oneOf(p, 'method', Object.keys(METHODS) as MethodName[]);
+export const keep = (p: Parsed): Policy | undefined => oneOf(p, 'keep', POLICIES);
+export const optimizer = (p: Parsed): Optimizer | undefined => oneOf(p, 'optimizer', OPTIMIZERS);
+
+/** `crop`, `flip`, `crop,flip` or `none`; a crop shifts by up to an eighth of the picture. */
+export function augment(p: Parsed, imageSize: number): { shift: number; flip: boolean } | undefined {
+  const value = p.text('augment');
+  if (value === undefined || value === 'none') return undefined;
+  const parts = value.split(',');
+  const wrong = parts.find((part) => part !== 'crop' && part !== 'flip');
+  if (wrong !== undefined)
+    throw new InputError({ where: '--augment', what: 'unknown value', got: wrong, expected: 'crop, flip, crop,flip or none' });
+  return { shift: parts.includes('crop') ? Math.max(1, Math.floor(imageSize / 8)) : 0, flip: parts.includes('flip') };
+}
+
+/** The flags of everything that plans. */
+export const PLAN_FLAGS = {
+  method: 'text',
+  keep: 'text',
+  optimizer: 'text',
+  'batch-size': 'text',
+  'micro-batch': 'text',
+  budget: 'text',
+  'image-size': 'text',
+  json: 'flag',
+} as const satisfies Flags;
+
+/** The members that are not undefined. */
+export function defined<T extends object>(object: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(object).filter(([, v]) => v !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> };
+}

@@ -1,0 +1,40 @@
+/** `s2a plan`: the itemised memory plan, from config.json alone. */
+import { openBase } from '../../src/base.ts';
+import { type FitOptions, fit } from '../../src/fit.ts';
+import { planReport } from '../../src/planreport.ts';
+import { formatBytes, table } from '../../src/report/terminal.ts';
+import { bytes, defined, keep, method, optimizer, type Parsed, PLAN_FLAGS, parse, whole } from './options.ts';
+import type { Output } from './output.ts';
+import { planLines } from './show.ts';
+
+export const planOptions = (p: Parsed): FitOptions => ({
+  model: openBase(p.positionals[0]!, whole(p, 'image-size')).model,
+  classes: whole(p, 'classes', 2) ?? 10,
+  batchSize: whole(p, 'batch-size') ?? 16,
+  ...defined({
+    method: method(p),
+    keep: keep(p),
+    optimizer: optimizer(p),
+    microBatch: whole(p, 'micro-batch'),
+    budgetBytes: bytes(p, 'budget'),
+  }),
+});
+
+export function plan(args: string[], out: Output): void {
+  const p = parse(args, { ...PLAN_FLAGS, classes: 'text' }, { least: 1, most: 1, usage: 's2a plan <model folder>' });
+  const options = planOptions(p);
+  const report = planReport(fit(options), options.batchSize, options.budgetBytes);
+  if (p.flag('json')) out.json(report);
+  else {
+    out.line(planLines(report));
+    const ratio = report.keptBytesPerImageF32 / Math.max(1, report.keptBytesPerImage);
+    out.line(
+      `\n${table([
+        ['kept for backward, per picture', formatBytes(report.keptBytesPerImage)],
+        ['the same, kept as f32 autograd does', `${formatBytes(report.keptBytesPerImageF32)} (${ratio.toFixed(1)}x)`],
+        ['learns', `${report.trainable.count} numbers (${report.trainable.percent.toFixed(2)} %)`],
+        ['peak at', `${report.peak.node}`],
+      ])}`,
+    );
+  }
+}

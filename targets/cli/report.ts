@@ -1,0 +1,99 @@
+/** The HTML page of a run: the result with some of the pictures it was judged by. */
+import { encode } from 'fast-png';
+import { openBase } from '../../src/base.ts';
+import { writeText } from '../../src/files.ts';
+import { fit } from '../../src/fit.ts';
+import type { JobResult, TrainJob } from '../../src/job.ts';
+import { planReport } from '../../src/planreport.ts';
+import type { PlanColumn, Prediction, ReportData } from '../../src/report/data.ts';
+import { reportPage } from '../../src/report/html.ts';
+import { judgeAdapter } from './judge.ts';
+
+/** Pictures shown. */
+const SHOWN = 24;
+
+export async function writeReport(
+  path: string,
+  job: TrainJob,
+  result: JobResult,
+  losses: ReportData['losses'],
+  command: string,
+): Promise<void> {
+  const pictures = await shownPictures(job, result);
+  const { plan, memory } = result;
+  const column = (label: string, p: typeof plan): PlanColumn => ({ label, parts: p.parts, linearBytes: p.linearBytes });
+  const trained = result.pictures.train * result.epochs.length;
+  const data: ReportData = {
+    title: `${plan.model}: ${result.classes.length} classes, method ${plan.method}`,
+    summary: `Fine-tuned on ${result.pictures.train} pictures for ${result.epochs.length} epochs; judged by ${result.pictures.val} others.`,
+    classes: result.classes,
+    accuracy: { chance: 1 / result.classes.length, after: result.accuracy, predictions: result.pictures.val, part: 'validation' },
+    losses,
+    epochs: result.epochs.map((e) => ({
+      epoch: e.epoch,
+      trainLoss: e.train.loss / e.train.count,
+      trainAccuracy: e.train.correct / e.train.count,
+      valLoss: e.val.loss / e.val.count,
+      valAccuracy: e.val.correct / e.val.count,
+    })),
+    bestEpoch: result.bestEpoch,
+    plan: column(`${plan.method}, ${plan.keep}`, plan),
+    others: otherPlans(job, result),
+    ...(plan.budgetBytes === null ? {} : { budgetBytes: plan.budgetBytes }),
+    measured: {
+      linearBytes: memory.linearBytes,
+      residentBytes: memory.residentPeakBytes,
+      seconds: result.seconds,
+      imagesPerSecond: trained / result.seconds,
+    },
+    pictures,
+    skipped: result.skipped.map(({ path: file, reason }) => ({ file, reason })),
+    configuration: [
+      { name: 'model', value: job.model },
+      { name: 'method', value: plan.method },
+      { name: 'keep', value: plan.keep },
+      { name: 'batch size', value: plan.batchSize },
+      { name: 'micro-batch', value: plan.microBatch },
+      { name: 'learning rate', value: result.rate },
+      { name: 'seed', value: job.seed ?? 0 },
+    ],
+    command,
+    adapter: result.adapter,
+  };
+  writeText(path, reportPage(data));
+}
+
+/** The same job with everything kept in f32, and with everything learning. */
+function otherPlans(job: TrainJob, { plan, classes }: JobResult): PlanColumn[] {
+  const { model } = openBase(job.model, job.imageSize);
+  const of = (label: string, method: 'bias' | 'full' | 'probe', keep: 'exact'): PlanColumn => {
+    const { batchSize, microBatch } = plan;
+    const p = planReport(fit({ model, classes: classes.length, batchSize, microBatch, method, keep }), batchSize, undefined);
+    return { label, parts: p.parts, linearBytes: p.linearBytes };
+  };
+  return [of(`${plan.method}, f32 kept`, plan.method as 'bias', 'exact'), of('full, f32 kept', 'full', 'exact')];
+}
+
+async function shownPictures(job: TrainJob, result: JobResult): Promise<Prediction[]> {
+  const list: Prediction[] = [];
+  const { seed, holdOut } = job;
+  const from = {
+    model: job.model,
+    adapter: result.adapter,
+    data: job.data,
+    cacheFolder: job.cacheFolder ?? `${job.out}/run`,
+    split: 'val' as const,
+  };
+  await judgeAdapter({ ...from, ...(seed === undefined ? {} : { seed }), ...(holdOut === undefined ? {} : { holdOut }) }, (picture) => {
+    if (list.length >= SHOWN) return;
+    const { width, height, pixels } = picture;
+    list.push({
+      png: encode({ width, height, data: pixels, channels: 3, depth: 8 }),
+      truth: picture.truth,
+      predicted: picture.predicted,
+      confidence: picture.confidence,
+      file: picture.file,
+    });
+  });
+  return list;
+}

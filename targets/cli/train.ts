@@ -1,0 +1,180 @@
+/** `s2a train`: progress while it goes, planned against measured at the end. */
+import { appendFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { openBase } from '../../src/base.ts';
+import { InputError } from '../../src/error.ts';
+import { type JobHooks, type JobResult, type TrainJob, trainJob } from '../../src/job.ts';
+import { epochLine, formatBytes, formatDuration, formatPercent, plainLine, progressLine } from '../../src/report/terminal.ts';
+import { augment, bytes, defined, type Flags, keep, method, optimizer, type Parsed, PLAN_FLAGS, parse, real, whole } from './options.ts';
+import type { Output } from './output.ts';
+import { writeReport } from './report.ts';
+import { planLines } from './show.ts';
+
+const FLAGS: Flags = {
+  ...PLAN_FLAGS,
+  out: 'text',
+  epochs: 'text',
+  lr: 'text',
+  warmup: 'text',
+  'weight-decay': 'text',
+  clip: 'text',
+  'label-smoothing': 'text',
+  augment: 'text',
+  'hold-out': 'text',
+  seed: 'text',
+  'save-every': 'text',
+  resume: 'flag',
+  cache: 'text',
+  'process-budget': 'text',
+  report: 'text',
+};
+
+function jobOf(p: Parsed): TrainJob {
+  const [model, data] = p.positionals as [string, string];
+  const out = p.text('out');
+  if (out === undefined) throw new InputError({ where: '--out', what: 'is missing', expected: 'a folder for the adapter' });
+  const imageSize = whole(p, 'image-size');
+  return {
+    model,
+    data,
+    out,
+    resume: p.flag('resume'),
+    ...defined({
+      method: method(p),
+      keep: keep(p),
+      optimizer: optimizer(p),
+      batchSize: whole(p, 'batch-size'),
+      microBatch: whole(p, 'micro-batch'),
+      budgetBytes: bytes(p, 'budget'),
+      processBudgetBytes: bytes(p, 'process-budget'),
+      imageSize,
+      epochs: whole(p, 'epochs'),
+      rate: real(p, 'lr', 0, 1e3),
+      warmup: real(p, 'warmup', 0, 1),
+      weightDecay: real(p, 'weight-decay', 0, 1e3),
+      clipNorm: real(p, 'clip', 0, 1e9),
+      smoothing: real(p, 'label-smoothing', 0, 0.999),
+      holdOut: real(p, 'hold-out', 0.01, 0.9),
+      seed: whole(p, 'seed', 0),
+      saveEvery: whole(p, 'save-every'),
+      cacheFolder: p.text('cache'),
+      augment: p.text('augment') === undefined ? undefined : augment(p, openBase(model, imageSize).model.image[0]),
+    }),
+  };
+}
+
+export async function train(args: string[], out: Output): Promise<void> {
+  const p = parse(args, FLAGS, { least: 2, most: 2, usage: 's2a train <model folder> <pictures> --out <folder>' });
+  const job = jobOf(p);
+  const controller = new AbortController();
+  const stop = (): void => controller.abort();
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+  const losses: { step: number; loss: number }[] = [];
+  try {
+    const result = await trainJob(job, progress(job, out, controller.signal, losses));
+    if (p.text('report') !== undefined) await writeReport(p.text('report')!, job, result, losses, `s2a train ${args.join(' ')}`);
+    if (p.flag('json')) out.json(result);
+    else out.line(summary(result, p.text('report')));
+  } finally {
+    process.removeListener('SIGINT', stop);
+    process.removeListener('SIGTERM', stop);
+  }
+}
+
+/** What is shown and logged while the job runs. Metrics go to DIR/run/metrics.jsonl, one JSON object a line. */
+function progress(job: TrainJob, out: Output, signal: AbortSignal, losses: { step: number; loss: number }[]): JobHooks {
+  const metrics = join(job.out, 'run', 'metrics.jsonl');
+  const epochs = job.epochs ?? 20;
+  let epochBegan = Date.now();
+  let began = 0;
+  let firstStep = 0;
+  let seen = 0;
+  let lastPlain = 0;
+  return {
+    signal,
+    warn: (sentence) => out.note(out.style.yellow(sentence)),
+    onPlan: (plan) => out.note(`${planLines(plan)}\n`),
+    onPrepare: ({ done, total, skipped }) => out.live(`preparing pictures ${done}/${total}${skipped ? `, ${skipped} skipped` : ''}`),
+    onPrepared({ train: trained, val, skipped, bytesWritten, cache }) {
+      const written = bytesWritten > 0 ? `${formatBytes(bytesWritten)} written` : 'reused';
+      out.note(`pictures: ${trained.length} to learn from, ${val.length} to judge by; cache ${formatBytes(cache.bytes)}, ${written}`);
+      for (const { path, reason } of skipped.slice(0, 10)) out.note(out.style.yellow(`  skipped ${path}: ${reason}`));
+      if (skipped.length > 10) out.note(out.style.yellow(`  and ${skipped.length - 10} more`));
+    },
+    onStart({ resumedAt, totalSteps }) {
+      if (resumedAt === undefined) writeFileSync(metrics, '');
+      else out.note(`going on from step ${resumedAt} of ${totalSteps}`);
+      began = Date.now();
+      epochBegan = began;
+      firstStep = resumedAt ?? 0;
+    },
+    onStep({ epoch, step, totalSteps, loss, rate, norm, tally }) {
+      losses.push({ step, loss });
+      appendFileSync(metrics, `${JSON.stringify({ step, epoch, loss, rate, norm })}\n`);
+      const seconds = (Date.now() - began) / 1000;
+      seen += job.batchSize ?? 16;
+      const line = {
+        epoch,
+        epochs,
+        step,
+        steps: totalSteps,
+        loss,
+        accuracy: tally.correct / tally.count,
+        imagesPerSecond: seen / seconds,
+        secondsLeft: (seconds / (step - firstStep)) * (totalSteps - step),
+      };
+      if (out.terminal) out.live(progressLine(line, out.columns));
+      else if (Date.now() - lastPlain > 10000) {
+        lastPlain = Date.now();
+        out.note(plainLine(line));
+      }
+    },
+    onEpoch({ epoch, train: t, val, best }) {
+      appendFileSync(
+        metrics,
+        `${JSON.stringify({ epoch, trainLoss: t.loss / t.count, valLoss: val.loss / val.count, valAccuracy: val.correct / val.count, best })}\n`,
+      );
+      const seconds = (Date.now() - epochBegan) / 1000;
+      epochBegan = Date.now();
+      out.note(
+        epochLine({
+          epoch,
+          epochs,
+          trainLoss: t.loss / t.count,
+          valLoss: val.loss / val.count,
+          valAccuracy: val.correct / val.count,
+          seconds,
+          best,
+        }),
+      );
+    },
+  };
+}
+
+/** Planned against measured, and what to do next. */
+function summary(r: JobResult, report: string | undefined): string {
+  const { memory } = r;
+  const beyond = memory.residentPeakBytes - memory.linearBytes;
+  const rows = [
+    [
+      'accuracy',
+      `${formatPercent(r.accuracy)} on ${r.pictures.val} pictures (best epoch ${r.bestEpoch}; chance ${formatPercent(1 / r.classes.length)})`,
+    ],
+    [
+      'linear memory',
+      `${formatBytes(memory.linearBytes)} measured, ${formatBytes(memory.plannedBytes)} planned${r.plan.budgetBytes === null ? '' : `, budget ${formatBytes(r.plan.budgetBytes)}`}`,
+    ],
+    [
+      'process, peak',
+      `${formatBytes(memory.residentPeakBytes)} resident while training (${formatBytes(beyond)} beyond linear memory), ${formatBytes(memory.residentPeakPreparingBytes)} while preparing pictures`,
+    ],
+    ['written', `${formatBytes(r.bytesWritten)}, of it ${formatBytes(r.pictures.cacheBytesWritten)} picture cache`],
+    ['time', formatDuration(r.seconds)],
+    ['adapter', r.adapter],
+    ...(report === undefined ? [] : [['report', report]]),
+  ];
+  const width = Math.max(...rows.map(([name]) => name!.length));
+  const lines = rows.map(([name, value]) => `${name!.padEnd(width)}  ${value}`).join('\n');
+  return `\n${lines}\n\nnext: s2a predict <model> ${r.adapter} <picture>`;
+}
