@@ -31,7 +31,7 @@ export async function decodePicture(bytes: Uint8Array, spec: Preprocess, limit =
     const kind = `${progressive ? 'progressive ' : ''}${format.toUpperCase()}`;
     throw new Unreadable(`too large: a ${kind} of ${width}×${height} takes ${mib(needed)} to decode, the limit is ${mib(limit)}`);
   }
-  if (header.format === 'png') return preparePixels(decodePng(bytes), header.orientation, spec);
+  if (header.format === 'png') return preparePixels(decodePng(bytes, header), header.orientation, spec);
   if (header.components === 4) return preparePixels(decodeInks(bytes), header.orientation, spec);
   await openJpeg();
   return decodeJpeg(bytes, (pixels) => preparePixels(pixels, header.orientation, spec));

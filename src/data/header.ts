@@ -16,7 +16,7 @@ export interface Header {
   components: number;
   /** Samples per pixel on average: a JPEG of 4:2:0 has 1.5. */
   samples: number;
-  /** A progressive JPEG, or one of several scans: all its coefficients are held until the last scan. */
+  /** A progressive JPEG, or one of several scans: all its coefficients are held until the last scan. An interlaced PNG. */
   progressive: boolean;
   /** Bits per sample. */
   depth: number;
@@ -27,8 +27,11 @@ export interface Header {
 /** The bytes that decoding takes beside the resized picture, from the header alone. */
 export function decodeBytes({ format, width, height, components, samples, progressive, depth }: Header, fileBytes: number): number {
   const pixels = width * height;
-  // fast-png holds the inflated rows in pieces, joined, and unfiltered; the collector takes the pieces late.
-  if (format === 'png') return fileBytes + 3 * Math.ceil((pixels * samples * depth) / 8);
+  // Interlaced, the rows are held inflated in pieces, joined, and unfiltered; else a piece, two rows and their RGB are.
+  if (format === 'png') {
+    const row = Math.ceil((width * samples * depth) / 8);
+    return fileBytes + (progressive ? 3 * row * height : 4 * row + Math.min(8 << 20, 3 * row * height));
+  }
   // Four inks: 16-bit coefficients of each, whatever the scans. Else RGBA, and the coefficients of a progressive one;
   // the file's bytes are held here and copied into the decoder's memory.
   if (components === 4) return fileBytes + Math.ceil(pixels * 2 * samples);
@@ -137,8 +140,19 @@ function readPng(view: DataView): Header {
   const width = view.getUint32(16);
   const height = view.getUint32(20);
   const depth = view.getUint8(24);
-  const components = ({ 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 } as Record<number, number>)[view.getUint8(25)];
-  if (width === 0 || height === 0 || components === undefined) throw new Unreadable('a damaged PNG: wrong header');
+  // Components and depths of each colour type (PNG, table 12).
+  const types: Record<number, [number, number[]]> = {
+    0: [1, [1, 2, 4, 8, 16]],
+    2: [3, [8, 16]],
+    3: [1, [1, 2, 4, 8]],
+    4: [2, [8, 16]],
+    6: [4, [8, 16]],
+  };
+  const [components, depths] = types[view.getUint8(25)] ?? [0, []];
+  if (width === 0 || height === 0 || !depths.includes(depth) || view.getUint16(26) !== 0 || view.getUint8(28) > 1) {
+    throw new Unreadable('a damaged PNG: wrong header');
+  }
+  if (width > 65535 || height > 65535) throw new Unreadable(`too large: a PNG of ${width}×${height}, the limit is 65535 a side`);
   let orientation = 1;
   let at = 33;
   while (at + 12 <= view.byteLength) {
@@ -148,7 +162,7 @@ function readPng(view: DataView): Header {
     if (type === 0x65584966) orientation = readOrientation(new DataView(view.buffer, view.byteOffset + at + 8, length)) ?? 1;
     at += 12 + length;
   }
-  return { format: 'png', width, height, components, samples: components, progressive: false, depth, orientation };
+  return { format: 'png', width, height, components, samples: components, progressive: view.getUint8(28) !== 0, depth, orientation };
 }
 
 /** Tag 274 of the first directory of a TIFF block; undefined where there is none or it makes no sense. */
