@@ -1,0 +1,94 @@
+// The networks that benchmarks train, with random weights: what a step costs does not depend on what they have learnt.
+import { mkdirSync } from 'node:fs';
+import { build } from 'esbuild';
+
+const entry = `export { compile } from './src/compile.ts'; export { fit } from './src/fit.ts'; export { startRun, TRAIN_DEFAULTS } from './src/train.ts';
+export { createEngine, loadWeights } from './src/engine.ts'; export { parseModel } from './src/models/index.ts'; export { OPS } from './src/ops/index.ts';
+export { engineBytes } from './src/wasm.ts'; export { Io } from './assembly/abi/program.ts'; export { State } from './assembly/abi/head.ts';
+export { Instruction, Keep, Kind, Op } from './assembly/abi/ops.ts'; export { openRig } from './test/rig.ts'; export { numbers } from './test/close.ts';
+export { tables } from './src/tables.ts'; export { codebookBytes } from './src/codebook.ts';`;
+
+/** The sources, bundled: benchmarks see what the library does not export. */
+export async function sources() {
+  mkdirSync('build/bench', { recursive: true });
+  const outfile = 'build/bench/sources.js';
+  await build({ stdin: { contents: entry, resolveDir: '.', loader: 'ts' }, bundle: true, format: 'esm', platform: 'node', outfile });
+  return import(`../${outfile}`);
+}
+
+const vit = (width, heads) => ({
+  model_type: 'vit',
+  hidden_size: width,
+  num_attention_heads: heads,
+  intermediate_size: 4 * width,
+  num_hidden_layers: 12,
+  image_size: 224,
+  patch_size: 16,
+  layer_norm_eps: 1e-12,
+  hidden_act: 'gelu',
+});
+
+/** Configurations by name, as Hugging Face writes them. */
+export const NETWORKS = {
+  'vit-tiny': vit(192, 3),
+  'vit-small': vit(384, 6),
+  mobilenetv2: {
+    model_type: 'mobilenet_v2',
+    depth_multiplier: 1,
+    image_size: 224,
+    hidden_act: 'relu6',
+    layer_norm_eps: 1e-3,
+    tf_padding: true,
+  },
+};
+
+export const CLASSES = 100;
+
+/** A weights file that exists nowhere: every tensor random, scaled so that activations keep their size through the network. */
+function randomWeights() {
+  const shapes = new Map();
+  let seed = 1;
+  const uniform = () => {
+    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+    return seed / 2 ** 31 - 1;
+  };
+  return {
+    path: 'random weights',
+    tensor: (name) => ({ name, dtype: 'F32', shape: shapes.get(name) }),
+    expect: (name, shape) => shapes.set(name, shape),
+    read({ name, shape }, target) {
+      const floats = new Float32Array(target.buffer, target.byteOffset, target.length / 4);
+      const fanIn = shape.slice(1).reduce((a, b) => a * b, 1);
+      const one = /running_var|norm.*weight|normalization\.weight/.test(name);
+      const size = shape.length > 1 ? Math.sqrt(3 / fanIn) : 0.1;
+      for (let i = 0; i < floats.length; i++) floats[i] = one ? 1 : size * uniform();
+    },
+  };
+}
+
+/**
+ * A network ready to train: its engine and `step()`, one whole batch with its update. The micro-batch is the one given, or the one that the product
+ * chooses for this batch.
+ */
+export function openNetwork(source, name, { batch = 8, microBatch, keep = 's2a', method = 'bias', wasm = source.engineBytes() } = {}) {
+  const { fit, parseModel, createEngine, loadWeights, startRun, TRAIN_DEFAULTS, Io, State } = source;
+  const model = parseModel({ where: name, values: NETWORKS[name] });
+  const { program, plan } = fit({ model, classes: CLASSES, batchSize: batch, method, keep, ...(microBatch ? { microBatch } : {}) });
+  const engine = createEngine(program, wasm);
+  const weights = randomWeights();
+  for (const record of program.weights) weights.expect(record.name, record.shape);
+  loadWeights(engine, weights);
+  startRun(engine, { ...TRAIN_DEFAULTS, epochs: 1000, batchSize: batch, rate: 1e-3 }, batch);
+  const pictures = engine.bytes(Io.Pictures);
+  for (let i = 0; i < pictures.length; i++) pictures[i] = (Math.imul(i, 2654435761) >>> 13) & 255;
+  engine.ints(Io.Labels).forEach((_, i, labels) => {
+    labels[i] = i % CLASSES;
+  });
+  engine.state.setFloat32(State.LossScale, 1 / batch, true);
+  const passes = batch / program.about.microBatch;
+  const step = () => {
+    for (let i = 0; i < passes; i++) engine.run('train');
+    engine.run('update');
+  };
+  return { name, engine, program, plan, passes, step };
+}
