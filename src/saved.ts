@@ -46,16 +46,33 @@ function addCodebook(graph: Graph, kind: Kind): number {
   return addValue(graph, `codebook.${kind}`, u8(data.length), 'table', { data });
 }
 
-/** Bytes that an f32 autograd (PyTorch eager) would keep for the same gradients: every storage once, parameters excluded. */
+/**
+ * Bytes that an f32 autograd (PyTorch eager) would keep for the same gradients: every storage once and whole, parameters excluded.
+ * Run before `addBackward`, while the train phase is forward and loss alone.
+ */
 export function autogradBytes(graph: Graph, needs: readonly boolean[]): number {
-  const kept = new Set<number>();
+  const storages = new Map<number, Storage>();
+  const storageOf = (id: number): Storage => storages.get(id) ?? { id, scale: 1 };
+  const kept = new Map<number, number>();
   let bytes = 0;
   for (const node of graph.phases.train) {
-    if (node.isBackward || !needs[node.outputs[0] as number]) continue;
-    const saved = definition(node.op).autograd?.(node, graph, inputNeeds(node, needs));
-    for (const id of saved?.values ?? []) kept.add(id);
-    bytes += saved?.bytes ?? 0;
+    const { storage, autograd } = definition(node.op);
+    const [x, y] = [node.inputs[0] as number, node.outputs[0] as number];
+    const own = storage?.(node, graph) ?? 'own';
+    const from = storageOf(x);
+    if (own === 'view') storages.set(y, { id: from.id, scale: (graph.values[x]!.bytes / graph.values[y]!.bytes) * from.scale });
+    else if (own === 'rows') storages.set(y, { id: y, scale: from.scale });
+    if (!needs[y]) continue;
+    const saved = autograd?.(node, graph, inputNeeds(node, needs));
+    for (const id of saved?.values ?? []) kept.set(storageOf(id).id, graph.values[id]!.bytes * storageOf(id).scale);
+    bytes += (saved?.bytes ?? 0) * (own === 'rows' ? from.scale : 1);
   }
-  for (const id of kept) bytes += graph.values[id]!.bytes;
+  for (const size of kept.values()) bytes += size;
   return bytes;
+}
+
+/** The storage behind a value in PyTorch: that of value `id`, `scale` times as large as the value. */
+interface Storage {
+  id: number;
+  scale: number;
 }

@@ -47,6 +47,11 @@ export interface OpDef {
   saves?(node: Node, graph: Graph, needs: readonly boolean[]): Saved[];
   /** What an f32 autograd (PyTorch eager) keeps for the same gradients: values by id, and further bytes. */
   autograd?(node: Node, graph: Graph, needs: readonly boolean[]): { values: number[]; bytes: number };
+  /**
+   * PyTorch's storage behind output 0, where it is not its own: a `view` of input 0, or `rows`: input 0 is a view here but the whole there
+   * (checkpoints' own code takes the class token after the last norm, this project before it).
+   */
+  storage?(node: Node, graph: Graph): 'own' | 'view' | 'rows';
   /** Appends the nodes that turn gradients of the outputs into gradients of the inputs. */
   backward?(node: Node, gradients: Gradients): void;
   /** Pairs [input, output] that the kernel allows to share memory. */

@@ -37,7 +37,11 @@ export const ends: Record<string, OpDef> = {
       same('cross entropy: labels', shape(inputs, 1), [b]);
       return [f32(b), i32(b), ...(a.train ? [f32(b, n)] : [])];
     },
-    autograd: (node, graph) => ({ values: [], bytes: 4 * shapeOf(graph, node.inputs[0]!).reduce((n, d) => n * d, 1) }),
+    /** The log-probabilities, and the labels as int64. */
+    autograd(node, graph) {
+      const [b, n] = shapeOf(graph, node.inputs[0]!) as [number, number];
+      return { values: [], bytes: 4 * b * n + 8 * b };
+    },
     lower: (n, at, graph) => {
       const [b, classes] = shapeOf(graph, n.inputs[0]!) as [number, number];
       return words({

@@ -30,6 +30,7 @@ export const norm: Record<string, OpDef> = {
       needs[X] || needs[GAMMA] || needs[BETA]
         ? { values: [node.inputs[X]!], bytes: 8 * rowsOf(graph, node.inputs[X]!) }
         : { values: [], bytes: 0 },
+    storage: () => 'rows',
     backward(node, g) {
       const [x, gamma, beta] = node.inputs as [number, number, number];
       const [y, xhat, rstd] = node.outputs as [number, number, number];

@@ -180,6 +180,7 @@ export const spatial: Record<string, OpDef> = {
       if (a.first! + a.count! > numel(x.slice(1, -1))) throw new RangeError('pool: window past the last position');
       return [{ dtype: 'f32', shape: [x[0]!, x.at(-1)!] }];
     },
+    storage: (node) => (node.attributes.count === 1 ? 'view' : 'own'),
     backward(node, g) {
       const x = node.inputs[0]!;
       const positions = numel(shapeOf(g.graph, x).slice(1, -1));

@@ -1,0 +1,30 @@
+/** The models of the memory targets at full size: configurations alone, planning needs no weights. */
+import { type Model, parseModel } from '../../src/models/index.ts';
+
+const vit = (dim: number, heads: number, depth = 12): Model =>
+  parseModel({
+    where: 'config.json',
+    values: {
+      model_type: 'vit',
+      hidden_size: dim,
+      num_attention_heads: heads,
+      num_hidden_layers: depth,
+      intermediate_size: 4 * dim,
+      image_size: 224,
+      patch_size: 16,
+    },
+  });
+
+const mobilenet = (tfPadding: boolean): Model =>
+  parseModel({ where: 'config.json', values: { model_type: 'mobilenet_v2', image_size: 224, tf_padding: tfPadding } });
+
+export const VITS: Readonly<Record<string, Model>> = {
+  'vit-tiny': vit(192, 3),
+  'vit-small': vit(384, 6),
+  'vit-base': vit(768, 12),
+  'vit-large': vit(1024, 16, 24),
+};
+export const MOBILENETS: Readonly<Record<string, Model>> = {
+  'mobilenetv2-1.0': mobilenet(true),
+  'mobilenetv2-1.0 symmetric': mobilenet(false),
+};
