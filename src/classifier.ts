@@ -1,13 +1,15 @@
 /** Inference for applications: a plan that keeps nothing, one memory, many predictions. */
 import { Io } from '../assembly/abi/program.ts';
 import { applyAdapter } from './adapter.ts';
-import { type AdapterFile, checkBase, readAdapter } from './adapterfile.ts';
+import { type AdapterFile, type AdapterInfo, checkBase, readAdapter } from './adapterfile.ts';
 import { identity, openBase, openWeights } from './base.ts';
-import { type Preprocess, resizeRgb } from './data/preprocess.ts';
+import { type Bytes, parseBytes } from './bytes.ts';
+import { checkPreprocess, outputSize, type Preprocess, resizeRgb } from './data/preprocess.ts';
 import { createEngine, type Engine, loadWeights } from './engine.ts';
-import { InputError } from './error.ts';
+import { EngineError, InputError } from './error.ts';
 import { fit } from './fit.ts';
-import type { MethodName } from './modules/method.ts';
+import { stableJson } from './json.ts';
+import { methodOf } from './modules/method.ts';
 import { engineBytes } from './wasm.ts';
 
 export interface Prediction {
@@ -19,60 +21,72 @@ export interface Prediction {
 }
 
 export interface ClassifierOptions {
-  /** Folder of the base model: config.json and model.safetensors. */
+  /** Folder of the base model that the adapter was trained on: config.json and model.safetensors. */
   model: string;
-  /** Adapter folder, or its weights file. */
-  adapter: string;
-  /** Most bytes of linear memory; a BudgetError says what would fit. */
-  budgetBytes?: number;
-  /** Pictures in one pass (1). */
-  microBatch?: number;
+  /** The most linear memory: bytes, or a text such as '48MiB'. Unlimited where absent. */
+  budget?: Bytes;
 }
 
 export interface Classifier {
-  labels: readonly string[];
-  /** How pictures are prepared. */
-  preprocess: Preprocess;
-  /** Size of the linear memory. */
-  linearBytes: number;
-  engine: Engine;
-  /** Classes of an upright RGB picture (width·height·3 bytes), most probable first. */
+  /** Names of the classes, in the order of the logits; changes with the adapter. */
+  readonly labels: readonly string[];
+  /** How a picture becomes the network's input. */
+  readonly preprocess: Preprocess;
+  /** Bytes of linear memory: all that the classifier uses beside JavaScript, the same for its whole life. */
+  readonly linearBytes: number;
+  /**
+   * Every class of one picture, the most probable first.
+   * `rgb`: width · height · 3 bytes, rows from the top, upright; any size: it is resized and cropped as in training.
+   * Throws InputError for a wrong number of bytes, EngineError for logits that are not finite.
+   */
   predict(rgb: Uint8Array, width: number, height: number): Prediction[];
-  /** The same for a picture that is prepared already (`preprocess`, H·W·3 bytes). */
+  /** The same for a picture that `preprocess` has been done to already, as `decodePicture` returns it: H · W · 3 bytes. */
   predictPrepared(pixels: Uint8Array): Prediction[];
-  /** Changes to another adapter of the same base, method and number of classes. All of it is read and checked first: a refused one changes nothing. */
+  /**
+   * Changes to another adapter of the same base, method, preprocessing and number of classes. The new one is read and checked whole
+   * before the first number is written, so one that is refused (InputError) leaves the classifier as it was.
+   */
   changeAdapter(adapter: string): void;
 }
 
 export interface OpenedAdapter {
   engine: Engine;
-  adapter: Omit<AdapterFile, 'weights'>;
+  adapter: AdapterInfo;
+  preprocess: Preprocess;
 }
 
-/** Base + adapter in an engine that only infers. */
-export function openInference({ model, adapter: path, budgetBytes, microBatch = 1 }: ClassifierOptions): OpenedAdapter {
+/** Base + adapter in an engine that only infers, `microBatch` pictures at a time. */
+export function openInference(path: string, { model, budget, microBatch = 1 }: ClassifierOptions & { microBatch?: number }): OpenedAdapter {
   const adapter = readAdapter(path);
   try {
     const base = openBase(model, adapter.base.imageSize[0]);
     const weights = openWeights(base);
     try {
       checkBase(adapter, identity(base, weights));
-      const preprocess = adapter.preprocessing as unknown as Preprocess;
+      const preprocess = checkPreprocess(adapter.preprocessing, adapter.path);
+      const { height, width } = outputSize(preprocess);
+      if (height !== base.model.image[0] || width !== base.model.image[1])
+        throw new InputError({
+          where: adapter.path,
+          what: 'its preprocessing makes pictures of another size than the base takes',
+          got: `${height}x${width}`,
+          expected: base.model.image.join('x'),
+        });
       const { program } = fit({
         model: base.model,
         classes: adapter.labels.length,
-        method: adapter.method as MethodName,
+        method: methodOf(adapter.method, adapter.path).name,
         purpose: 'infer',
         batchSize: microBatch,
         microBatch,
         normalize: preprocess,
-        ...(budgetBytes === undefined ? {} : { budgetBytes }),
+        ...(budget === undefined ? {} : { budgetBytes: parseBytes(budget, 'budget') }),
       });
       const engine = createEngine(program, engineBytes());
       loadWeights(engine, weights);
       applyAdapter(engine, adapter);
       const { weights: _closed, ...info } = adapter;
-      return { engine, adapter: info };
+      return { engine, adapter: info, preprocess };
     } finally {
       weights.close();
     }
@@ -81,11 +95,17 @@ export function openInference({ model, adapter: path, budgetBytes, microBatch = 
   }
 }
 
-/** Loads a base model with an adapter for repeated predictions. Throws InputError or BudgetError; allocates once. */
-export function loadClassifier(options: ClassifierOptions): Classifier {
-  const { engine, adapter } = openInference({ ...options, microBatch: 1 });
-  let { labels } = adapter;
-  const preprocess = adapter.preprocessing as unknown as Preprocess;
+/**
+ * A base model with an adapter, ready for any number of predictions: linear memory is made once and never grows.
+ *
+ *     const classifier = loadClassifier('my-adapter', { model: 'models/vit-tiny', budget: '48MiB' });
+ *
+ * `adapter`: the folder that training wrote, or its weights file. Throws InputError for files that are missing, broken or do not belong
+ * together, and BudgetError, which names the smallest budget that works.
+ */
+export function loadClassifier(adapter: string, options: ClassifierOptions): Classifier {
+  const { engine, adapter: first, preprocess } = openInference(adapter, options);
+  let { labels } = first;
   const pictures = engine.bytes(Io.Pictures);
   const labelPort = engine.ints(Io.Labels);
   const logits = engine.floats(Io.Logits);
@@ -104,31 +124,15 @@ export function loadClassifier(options: ClassifierOptions): Classifier {
     },
     preprocess,
     linearBytes: engine.memory.buffer.byteLength,
-    engine,
-    predict(rgb, width, height) {
-      if (!(width > 0 && height > 0) || rgb.length !== width * height * 3)
-        throw new InputError({ where: 'predict', what: 'wrong number of bytes', got: rgb.length, expected: `${width}·${height}·3` });
-      return predictPrepared(resizeRgb(rgb, width, height, preprocess));
-    },
+    predict: (rgb, width, height) => predictPrepared(resizeRgb(rgb, width, height, preprocess)),
     predictPrepared,
     changeAdapter(path) {
       const next = readAdapter(path);
       try {
-        checkBase(next, adapter.base);
-        if (next.method !== adapter.method)
-          throw new InputError({
-            where: next.path,
-            what: 'the adapter was trained with another method',
-            got: next.method,
-            expected: adapter.method,
-          });
-        if (next.labels.length !== labels.length)
-          throw new InputError({
-            where: next.path,
-            what: 'the adapter has another number of classes',
-            got: next.labels.length,
-            expected: labels.length,
-          });
+        checkBase(next, first.base);
+        checkSame(next, 'was trained with another method', next.method, first.method);
+        checkSame(next, 'has another number of classes', next.labels.length, labels.length);
+        checkSame(next, 'wants its pictures prepared otherwise', stableJson(next.preprocessing), stableJson(first.preprocessing));
         applyAdapter(engine, next);
         labels = next.labels;
       } finally {
@@ -138,11 +142,18 @@ export function loadClassifier(options: ClassifierOptions): Classifier {
   };
 }
 
+/** What the program was compiled for must stay the same. */
+function checkSame(next: AdapterFile, what: string, got: string | number, expected: string | number): void {
+  if (got !== expected)
+    throw new InputError({ where: next.path, what: `the adapter ${what}`, got, expected, hint: 'load it with loadClassifier' });
+}
+
 /** Softmax of logits, most probable first. */
 export function ranked(logits: Float32Array, labels: readonly string[]): Prediction[] {
   const top = logits.reduce((m, x) => Math.max(m, x), Number.NEGATIVE_INFINITY);
   const powers = Array.from(logits, (x) => Math.exp(x - top));
   const sum = powers.reduce((a, b) => a + b, 0);
+  if (!Number.isFinite(sum)) throw new EngineError({ where: 'logits', what: 'they are not finite (NaN or infinite)' });
   return powers
     .map((p, index) => ({ label: labels[index]!, index, probability: p / sum }))
     .sort((a, b) => b.probability - a.probability || a.index - b.index);

@@ -2,12 +2,13 @@
  * s2a: fine-tune pretrained vision models inside a fixed memory budget.
  *
  *     import { trainJob, loadClassifier } from 's2a';
- *     await trainJob({ model: 'models/vit-tiny', data: 'photos', out: 'adapter', budgetBytes: 30 << 20 });
- *     const classifier = loadClassifier({ model: 'models/vit-tiny', adapter: 'adapter' });
+ *     await trainJob({ model: 'models/vit-tiny', data: 'photos', out: 'adapter', budget: '30MiB' });
+ *     const classifier = loadClassifier('adapter', { model: 'models/vit-tiny' });
  *     classifier.predict(rgb, width, height)[0].label;
  */
 export { type AdapterFile, type AdapterInfo, readAdapter } from './adapterfile.ts';
 export { type Base, openBase, preprocessOf } from './base.ts';
+export type { Bytes } from './bytes.ts';
 export { type Classifier, type ClassifierOptions, loadClassifier, type Prediction } from './classifier.ts';
 export { type Compiled, type CompileOptions, compile } from './compile.ts';
 export { decodePicture } from './data/decode.ts';

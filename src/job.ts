@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { adapterTensors, headNames } from './adapter.ts';
 import { writeAdapter } from './adapterfile.ts';
 import { identity, openBase, openWeights, preprocessOf } from './base.ts';
+import { type Bytes, parseBytes } from './bytes.ts';
 import type { Cache } from './data/cache.ts';
 import { defaultDecoderBytes } from './data/decode.ts';
 import { type Prepared, type PrepareOptions, prepare } from './data/prepare.ts';
@@ -40,8 +41,10 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   optimizer?: Optimizer;
   rate?: number;
   microBatch?: number;
-  budgetBytes?: number;
-  processBudgetBytes?: number;
+  /** The most linear memory: bytes, or a text such as '48MiB'. Unlimited where absent. */
+  budget?: Bytes;
+  /** The most that the whole process may take: linear memory + the runtime's own + the picture decoder. */
+  processBudget?: Bytes;
   imageSize?: number;
   /** Share of each class held out where there is no val folder. */
   holdOut?: number;
@@ -120,6 +123,7 @@ export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<Job
   const began = Date.now();
   const residentBefore = process.memoryUsage.rss();
   const options = settle(job);
+  const budgetBytes = job.budget === undefined ? undefined : parseBytes(job.budget, '--budget');
   const base = openBase(job.model, job.imageSize);
   const weights = openWeights(base);
   const runFolder = join(job.out, 'run');
@@ -137,16 +141,16 @@ export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<Job
       keep: job.keep,
       optimizer: job.optimizer,
       microBatch: job.microBatch,
-      budgetBytes: job.budgetBytes,
+      budgetBytes,
       augment: job.augment,
     }),
   });
   const { linearBytes } = compiled.plan;
   const decoderBytes =
-    job.processBudgetBytes === undefined
+    job.processBudget === undefined
       ? defaultDecoderBytes
-      : shareProcess(job.processBudgetBytes, linearBytes, defaultDecoderBytes).decoderBytes;
-  const plan = planReport(compiled, options.batchSize, job.budgetBytes);
+      : shareProcess(parseBytes(job.processBudget, '--process-budget'), linearBytes, defaultDecoderBytes).decoderBytes;
+  const plan = planReport(compiled, options.batchSize, budgetBytes);
   hooks.onPlan?.(plan);
 
   const prepared = await prepare({

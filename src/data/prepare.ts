@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError, Interrupted } from '../error.ts';
+import { stableJson } from '../json.ts';
 import { type Cache, openCache, type Picture, writeCache } from './cache.ts';
 import { decoderName, defaultDecoderBytes } from './decode.ts';
 import { type Decoder, startDecoder } from './decoder.ts';
@@ -59,7 +60,7 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
     pictures,
     skipped: folder.skipped,
   };
-  const digest = createHash('sha256').update(JSON.stringify(identity)).digest('hex');
+  const digest = createHash('sha256').update(stableJson(identity)).digest('hex');
   const path = join(options.cacheFolder, `${digest.slice(0, 16)}.pictures`);
 
   let bytesWritten = 0;

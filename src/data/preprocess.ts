@@ -3,7 +3,8 @@
  * `preprocessor_config.json` or a timm `config.json`. Resizing and cropping are done here, once, into the cache; scaling and
  * normalising are numbers that the engine applies to each batch.
  */
-import { InputError } from '../error.ts';
+import { InputError, shownValue } from '../error.ts';
+import { isRecord } from '../json.ts';
 import { type Pixels, type Resample, resample } from './resample.ts';
 
 export interface Size {
@@ -264,4 +265,34 @@ export function resizeRgb(rgb: Uint8Array, width: number, height: number, spec: 
   }
   const readRow = (y: number, row: Uint8Array) => row.set(rgb.subarray(y * width * 3, (y + 1) * width * 3));
   return preparePixels({ width, height, readRow }, 1, spec);
+}
+
+/** A specification that comes from a file of ours: every field checked, nothing else let in. */
+export function checkPreprocess(value: unknown, where: string): Preprocess {
+  const fault = (key: string, got: unknown, expected: string): never => {
+    throw new InputError({ where, what: `bad preprocessing.${key}`, got: shownValue(got), expected });
+  };
+  const record = (key: string, v: unknown): Json => (isRecord(v) ? v : fault(key, v, 'an object'));
+  const json = record('', value);
+  const resize = record('resize', json.resize);
+  const { mode } = resize;
+  if (mode !== 'exact' && mode !== 'shortest') fault('resize.mode', mode, 'exact or shortest');
+  const crop = json.crop === null ? null : record('crop', json.crop);
+  const rounding = crop?.rounding;
+  if (crop && rounding !== 'floor' && rounding !== 'even') fault('crop.rounding', rounding, 'floor or even');
+  const by = json.resample;
+  if (by !== 'lanczos' && by !== 'bilinear' && by !== 'bicubic') fault('resample', by, 'lanczos, bilinear or bicubic');
+  const spec: Preprocess = {
+    resize:
+      mode === 'exact'
+        ? { mode, ...squareOr(where, 'preprocessing.resize', resize) }
+        : { mode: 'shortest', edge: pixels(where, 'preprocessing.resize.edge', resize.edge) },
+    resample: by as Resample,
+    crop: crop && { ...squareOr(where, 'preprocessing.crop', crop), rounding: rounding as 'floor' | 'even' },
+    scale: finite(where, 'preprocessing.scale', json.scale),
+    mean: triple(where, 'preprocessing.mean', json.mean),
+    std: divisors(where, 'preprocessing.std', json.std),
+  };
+  outputSize(spec);
+  return spec;
 }

@@ -22,15 +22,16 @@ export const METHODS: Readonly<Record<MethodName, Method>> = {
   full: { name: 'full', learns: () => true, addsBiases: false },
 };
 
-export function methodOf(name: string): Method {
+/** `where` names the flag or file that gave the name. */
+export function methodOf(name: string, where = '--method'): Method {
   const method = Object.hasOwn(METHODS, name) ? METHODS[name as MethodName] : undefined;
-  if (method === undefined)
-    throw new InputError({
-      where: '--method',
-      what: 'unknown method',
-      got: name,
-      expected: Object.keys(METHODS).join(', '),
-      hint: `did you mean ${nearest(name, Object.keys(METHODS))[0] ?? 'bias'}?`,
-    });
-  return method;
+  if (method !== undefined) return method;
+  const near = nearest(name, Object.keys(METHODS))[0];
+  throw new InputError({
+    where,
+    what: 'unknown method',
+    got: name,
+    expected: Object.keys(METHODS).join(', '),
+    ...(near ? { hint: `did you mean ${near}?` } : {}),
+  });
 }

@@ -28,7 +28,7 @@ export async function evaluate(args: string[], out: Output): Promise<void> {
     ...defined({
       split: split as Split | undefined,
       microBatch: whole(p, 'micro-batch'),
-      budgetBytes: bytes(p, 'budget'),
+      budget: bytes(p, 'budget'),
       cacheFolder: p.text('cache'),
       seed: whole(p, 'seed', 0),
     }),

@@ -2,9 +2,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Bytes } from '../../src/bytes.ts';
 import { openInference, ranked } from '../../src/classifier.ts';
 import { type Prepared, prepare } from '../../src/data/prepare.ts';
-import type { Preprocess } from '../../src/data/preprocess.ts';
 import { InputError } from '../../src/error.ts';
 import { samplesOf } from '../../src/job.ts';
 import { evaluate, type Tally } from '../../src/train.ts';
@@ -29,7 +29,7 @@ export interface JudgeOptions {
   cacheFolder?: string;
   seed?: number;
   holdOut?: number;
-  budgetBytes?: number;
+  budget?: Bytes;
   microBatch?: number;
   onProgress?(done: number, total: number): void;
 }
@@ -45,12 +45,12 @@ export interface Judgement {
 
 /** Evaluates; `each` sees every picture with its prediction. */
 export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judged) => void): Promise<Judgement> {
-  const { engine, adapter } = openInference({ ...options, microBatch: options.microBatch ?? 8 });
+  const { engine, adapter, preprocess } = openInference(options.adapter, { ...options, microBatch: options.microBatch ?? 8 });
   const folder = options.cacheFolder ?? mkdtempSync(join(tmpdir(), 's2a-'));
   try {
     const prepared = await prepare({
       root: options.data,
-      preprocess: adapter.preprocessing as unknown as Preprocess,
+      preprocess,
       cacheFolder: folder,
       seed: options.seed ?? 0,
       ...(options.holdOut === undefined ? {} : { holdOut: options.holdOut }),

@@ -1,5 +1,6 @@
 /** Flags: their types, and one sentence for each that is wrong. */
 import { parseArgs } from 'node:util';
+import { parseBytes } from '../../src/bytes.ts';
 import { InputError, nearest } from '../../src/error.ts';
 import { METHODS, type MethodName } from '../../src/modules/method.ts';
 import { POLICIES, type Policy } from '../../src/saved.ts';
@@ -43,15 +44,10 @@ export function parse(args: string[], flags: Flags, positionals: { least: number
   };
 }
 
-/** `48MiB`, `512KiB`, `1GiB`, `64MB`, or plain bytes. */
+/** A size: see parseBytes. */
 export function bytes(p: Parsed, name: string): number | undefined {
   const value = p.text(name);
-  if (value === undefined) return undefined;
-  const match = /^(\d+(?:\.\d+)?)\s*(B|KiB|MiB|GiB|kB|KB|MB|GB)?$/.exec(value);
-  const unit = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3, kB: 1e3, KB: 1e3, MB: 1e6, GB: 1e9 }[match?.[2] ?? 'B'] as number;
-  const n = match ? Math.floor(Number(match[1]) * unit) : Number.NaN;
-  if (!(n > 0)) throw new InputError({ where: `--${name}`, what: 'not a size', got: value, expected: 'for example 48MiB' });
-  return n;
+  return value === undefined ? undefined : parseBytes(value, `--${name}`);
 }
 
 export function whole(p: Parsed, name: string, least = 1): number | undefined {

@@ -12,7 +12,7 @@ export async function predict(args: string[], out: Output): Promise<void> {
   const p = parse(args, flags, { least: 3, most: Number.POSITIVE_INFINITY, usage: 's2a predict <model folder> <adapter> <picture…>' });
   const [model, adapter, ...files] = p.positionals as [string, string, ...string[]];
   const top = whole(p, 'top') ?? 1;
-  const classifier = loadClassifier({ model, adapter, ...defined({ budgetBytes: bytes(p, 'budget') }) });
+  const classifier = loadClassifier(adapter, { model, ...defined({ budget: bytes(p, 'budget') }) });
   let unreadable = 0;
   for (const file of files) {
     let pixels: Uint8Array;
