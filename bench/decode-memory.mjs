@@ -1,4 +1,4 @@
-// Peak resident memory of a Node process while it prepares 12-megapixel photos, and what is left of it when they are prepared.
+// Peak resident memory of the decoder's process and of its parent while 12-megapixel photos are prepared, and what is left afterwards.
 //
 //     npm run build && node bench/decode-memory.mjs [photos=8]
 //
@@ -29,10 +29,10 @@ async function main(photos) {
     console.log(`node ${process.versions.node}, ${photos} photos of 4032×3024 each; MiB resident\n`);
     console.log(`imported, idle         ${idle.peak.toFixed(0)}`);
     for (const kind of ['baseline', 'progressive']) {
-      const { peak, after, fileMiB, ms } = run('measure', code, join(folder, kind));
+      const { peak, after, fileMiB, ms, decoder } = run('measure', code, join(folder, kind));
       const seconds = (ms / photos / 1000).toFixed(2);
       console.log(
-        `${kind.padEnd(12)} peak ${peak.toFixed(0)}, afterwards ${after.toFixed(0)}; ${fileMiB.toFixed(1)} MiB a file, ${seconds} s each`,
+        `${kind.padEnd(12)} decoder ${decoder.toFixed(0)} beside ${peak.toFixed(0)}, afterwards ${after.toFixed(0)}; ${fileMiB.toFixed(1)} MiB a file, ${seconds} s each`,
       );
     }
   } finally {
@@ -71,15 +71,17 @@ async function measure(code, root) {
   const { prepare } = await import(pathToFileURL(code).href);
   const began = performance.now();
   let fileMiB = 0;
+  let decoder = 0;
   if (root) {
     const crop = { height: 224, width: 224, rounding: 'floor' };
     const preprocess = { resize: { mode: 'shortest', edge: 256 }, resample: 'bicubic', crop, scale: 1, mean: [0, 0, 0], std: [1, 1, 1] };
-    const { cache, skipped } = await prepare({ root, preprocess, cacheFolder: join(root, '.cache'), seed: 1 });
+    const { cache, skipped, decoderPeakBytes } = await prepare({ root, preprocess, cacheFolder: join(root, '.cache'), seed: 1 });
     if (skipped.length > 0) throw new Error(JSON.stringify(skipped));
     fileMiB = cache.pictures[0].bytes / MiB;
     cache.close();
+    decoder = decoderPeakBytes / MiB;
   }
   const ms = performance.now() - began;
   const peak = process.resourceUsage().maxRSS / 1024;
-  console.log(JSON.stringify({ peak, after: process.memoryUsage.rss() / MiB, fileMiB, ms }));
+  console.log(JSON.stringify({ peak, after: process.memoryUsage.rss() / MiB, fileMiB, ms, decoder }));
 }

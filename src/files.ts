@@ -99,6 +99,9 @@ export function openFile(path: string): ByteSource {
 /** A file in the making. */
 export interface NewFile {
   write: Write;
+  /** For a process that writes a part of the file itself, at `offset`; what it wrote is counted by `wroteAlready`. */
+  fd: number;
+  wroteAlready(bytes: number): void;
   /** The file appears under its name. */
   commit(): void;
   /** Nothing remains; does nothing after `commit`. */
@@ -127,12 +130,19 @@ export function createFile(path: string): NewFile {
     close();
     rmSync(temporary, { force: true });
   };
+  let end = 0;
+  const count = (n: number) => {
+    end += n;
+    written += n;
+  };
   return {
+    fd,
+    wroteAlready: count,
     write(bytes) {
       for (let done = 0; done < bytes.length; ) {
-        const n = guarded(path, 'cannot be written', () => writeSync(fd, bytes, done, bytes.length - done));
+        const n = guarded(path, 'cannot be written', () => writeSync(fd, bytes, done, bytes.length - done, end));
         done += n;
-        written += n;
+        count(n);
       }
     },
     commit() {

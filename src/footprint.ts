@@ -35,32 +35,26 @@ export function resetPeak(): void {
 /** What training adds to the runtime as it stands, beside linear memory: compiled code, buffers, garbage before it is collected. */
 const TRAINING_BYTES = 24 << 20;
 /** Decoding with less than this would skip ordinary pictures. */
-const LEAST_DECODER_BYTES = 24 << 20;
+const LEAST_DECODER_BYTES = 16 << 20;
 
-export interface ProcessShare {
-  /** The runtime's own: resident now, before anything is loaded, and what training adds. */
-  runtimeBytes: number;
-  linearBytes: number;
-  /** The most that decoding one picture may take. */
-  decoderBytes: number;
-}
+const mib = (bytes: number): string => `${(bytes / 1048576).toFixed(1)} MiB`;
 
-/** Divides a whole-process budget, or refuses it before any work is done. */
-export function shareProcess(budgetBytes: number, linearBytes: number, decoderBytes: number): ProcessShare {
-  const runtimeBytes = process.memoryUsage.rss() + TRAINING_BYTES;
-  const left = budgetBytes - runtimeBytes - linearBytes;
-  if (left < LEAST_DECODER_BYTES) {
-    const mib = (bytes: number): string => `${(bytes / 1048576).toFixed(1)} MiB`;
-    const least = linearBytes + runtimeBytes + LEAST_DECODER_BYTES;
-    throw new BudgetError(
-      {
-        where: '--process-budget',
-        what: `linear memory ${mib(linearBytes)} + runtime ${mib(runtimeBytes)} + picture decoder ${mib(LEAST_DECODER_BYTES)} do not fit`,
-        got: mib(budgetBytes),
-        expected: `at least ${mib(least)}`,
-      },
-      least,
-    );
+/**
+ * The most that decoding one picture may take under a whole-process budget; BudgetError where there is too little, before any work is done.
+ * The decoder ends before the arena is made, so the budget has to hold the runtime with the decoder, and then the runtime with linear
+ * memory, and never all three. `overheadBytes`: what a decoder takes beside the picture.
+ */
+export function shareProcess(budgetBytes: number, linearBytes: number, decoder: { wantedBytes: number; overheadBytes: number }): number {
+  const idle = process.memoryUsage.rss();
+  const training = idle + TRAINING_BYTES + linearBytes;
+  const preparing = idle + decoder.overheadBytes + LEAST_DECODER_BYTES;
+  const least = Math.max(training, preparing);
+  if (budgetBytes < least) {
+    const what =
+      training >= preparing
+        ? `training needs linear memory ${mib(linearBytes)} + runtime ${mib(idle + TRAINING_BYTES)}`
+        : `preparing pictures needs runtime ${mib(idle)} + decoder ${mib(decoder.overheadBytes + LEAST_DECODER_BYTES)}`;
+    throw new BudgetError({ where: '--process-budget', what, got: mib(budgetBytes), expected: `at least ${mib(least)}` }, least);
   }
-  return { runtimeBytes, linearBytes, decoderBytes: Math.min(decoderBytes, left) };
+  return Math.min(decoder.wantedBytes, budgetBytes - idle - decoder.overheadBytes);
 }

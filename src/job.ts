@@ -5,7 +5,7 @@ import { writeAdapter } from './adapterfile.ts';
 import { identity, openBase, openWeights, preprocessOf } from './base.ts';
 import { type Bytes, parseBytes } from './bytes.ts';
 import type { Cache } from './data/cache.ts';
-import { defaultDecoderBytes } from './data/decode.ts';
+import { decoderOverheadBytes, defaultDecoderBytes } from './data/decode.ts';
 import { type Prepared, type PrepareOptions, prepare } from './data/prepare.ts';
 import { scanFolder } from './data/scan.ts';
 import { digest } from './digest.ts';
@@ -79,6 +79,8 @@ export interface JobResult {
     plannedBytes: number;
     residentPeakBytes: number;
     residentPeakPreparingBytes: number;
+    /** Of the decoder's own process, which ends before training. */
+    decoderPeakBytes: number;
     residentBeforeBytes: number;
   };
   bytesWritten: number;
@@ -145,11 +147,13 @@ export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<Job
       augment: job.augment,
     }),
   });
-  const { linearBytes } = compiled.plan;
   const decoderBytes =
     job.processBudget === undefined
       ? defaultDecoderBytes
-      : shareProcess(parseBytes(job.processBudget, '--process-budget'), linearBytes, defaultDecoderBytes).decoderBytes;
+      : shareProcess(parseBytes(job.processBudget, '--process-budget'), compiled.plan.linearBytes, {
+          wantedBytes: defaultDecoderBytes,
+          overheadBytes: decoderOverheadBytes,
+        });
   const plan = planReport(compiled, options.batchSize, budgetBytes);
   hooks.onPlan?.(plan);
 
@@ -233,6 +237,7 @@ export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<Job
         plannedBytes: plan.linearBytes,
         residentPeakBytes: resident().peak,
         residentPeakPreparingBytes: residentPeakPreparing,
+        decoderPeakBytes: prepared.decoderPeakBytes,
         residentBeforeBytes: residentBefore,
       },
       bytesWritten: bytesWritten(),

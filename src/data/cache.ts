@@ -26,7 +26,7 @@ export interface Picture extends Sample {
 export interface Description {
   /** Of everything the pixels depend on: specification, decoder, list of files with sizes and times. */
   digest: string;
-  /** SHA-256 of the pixels. */
+  /** SHA-256 of the pictures' own SHA-256s. */
   pixels: string;
   decoder: string;
   spec: Preprocess;
@@ -109,7 +109,10 @@ function describe(file: number, bytes: number, path: string): Description {
 }
 
 export interface CacheWriter {
-  add(picture: Picture, pixels: Uint8Array): void;
+  /** Where the next picture's pixels go: the decoder writes them there itself, so that they never pass through this process's heap. */
+  next(): { fd: number; offset: number };
+  /** The decoder wrote them; `digest` is their SHA-256. */
+  add(picture: Picture, digest: string): void;
   /** Writes the description, syncs and renames; returns the bytes written in all. */
   finish(rest: Omit<Description, 'pixels' | 'pictures'>): number;
   /** Removes what was written. */
@@ -117,7 +120,7 @@ export interface CacheWriter {
 }
 
 /** Writes a cache; `path` appears whole or not at all. */
-export function writeCache(path: string): CacheWriter {
+export function writeCache(path: string, pictureBytes: number): CacheWriter {
   const folder = dirname(path);
   makeFolder(folder);
   removeLeftovers(folder);
@@ -126,10 +129,11 @@ export function writeCache(path: string): CacheWriter {
   const pictures: Picture[] = [];
   let pixelBytes = 0;
   return {
-    add(picture, pixels) {
-      hash.update(pixels);
-      file.write(pixels);
-      pixelBytes += pixels.length;
+    next: () => ({ fd: file.fd, offset: pixelBytes }),
+    add(picture, digest) {
+      hash.update(digest);
+      file.wroteAlready(pictureBytes);
+      pixelBytes += pictureBytes;
       pictures.push(picture);
     },
     finish(rest) {

@@ -27,7 +27,7 @@ export interface PrepareOptions {
   /** Stops between two pictures; nothing half-written stays. */
   signal?: AbortSignal;
   /** Another way to run the decoder. */
-  start?(): Decoder;
+  start?(fd: number): Decoder;
 }
 
 export interface Prepared {
@@ -43,6 +43,8 @@ export interface Prepared {
   /** 0 when an earlier cache was reused. */
   bytesWritten: number;
   decoder: string;
+  /** The most that the decoder's own process has had resident; 0 when nothing was decoded, or by a thread. */
+  decoderPeakBytes: number;
   digest: string;
 }
 
@@ -63,10 +65,10 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
   const digest = createHash('sha256').update(stableJson(identity)).digest('hex');
   const path = join(options.cacheFolder, `${digest.slice(0, 16)}.pictures`);
 
-  let bytesWritten = 0;
+  let written = { bytes: 0, decoderPeakBytes: 0 };
   let cache = reusable(path, digest);
   if (!cache) {
-    bytesWritten = await decodeAll(options, folder, pictures, { path, digest, limit });
+    written = await decodeAll(options, folder, pictures, { path, digest, limit });
     cache = openCache(path);
   }
   return {
@@ -74,7 +76,8 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
     classes: folder.classes,
     ...parts(cache, options, folder.val !== null),
     skipped: cache.skipped,
-    bytesWritten,
+    bytesWritten: written.bytes,
+    decoderPeakBytes: written.decoderPeakBytes,
     decoder: cache.decoder,
     digest,
   };
@@ -98,21 +101,25 @@ async function decodeAll(
   { classes, skipped: unlisted }: Folder,
   pictures: Picture[],
   { path, digest, limit }: { path: string; digest: string; limit: number },
-): Promise<number> {
+): Promise<{ bytes: number; decoderPeakBytes: number }> {
   const skipped = [...unlisted];
   const left = classes.map(() => 0);
-  const writer = writeCache(path);
-  const decoder = start();
+  let decoderPeakBytes = 0;
+  const size = outputSize(preprocess);
+  const writer = writeCache(path, size.height * size.width * 3);
+  const decoder = start(writer.next().fd);
   const stop = () => void decoder.close();
   signal?.addEventListener('abort', stop);
   try {
     for (const [i, picture] of pictures.entries()) {
       if (signal?.aborted) throw new Interrupted('interrupted while preparing pictures');
-      const reply = await decoder.decode({ path: join(root, picture.path), spec: preprocess, limit });
+      const reply = await decoder.decode({ path: join(root, picture.path), spec: preprocess, limit, ...writer.next() });
       if (signal?.aborted) throw new Interrupted('interrupted while preparing pictures');
+      decoderPeakBytes = Math.max(decoderPeakBytes, reply.peakBytes ?? 0);
+      if ('failed' in reply) throw new InputError({ where: path, what: `cannot be written (${reply.failed})` });
       if ('reason' in reply) skipped.push({ path: picture.path, reason: reply.reason });
       else {
-        writer.add(picture, reply.pixels);
+        writer.add(picture, reply.digest);
         if (picture.part === 'train') left[picture.label]!++;
       }
       onProgress?.({ done: i + 1, total: pictures.length, path: picture.path, skipped: skipped.length });
@@ -127,7 +134,7 @@ async function decodeAll(
         hint: `${example}: ${reason}`,
       });
     }
-    return writer.finish({ digest, decoder: decoderName, spec: preprocess, size: outputSize(preprocess), classes, skipped });
+    return { bytes: writer.finish({ digest, decoder: decoderName, spec: preprocess, size, classes, skipped }), decoderPeakBytes };
   } finally {
     signal?.removeEventListener('abort', stop);
     writer.abandon();

@@ -1,6 +1,8 @@
-/** The decoder's thread: one picture at a time in, prepared pixels or a reason out. It ends before training, and its memory with it. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+/** The decoder: one picture at a time in; its pixels go straight into the cache file, a digest or a reason comes back. It ends before training, and its memory with it. */
+import { createHash } from 'node:crypto';
+import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
+import { resident } from '../footprint.ts';
 import { decodePicture } from './decode.ts';
 import { Unreadable } from './header.ts';
 import type { Preprocess } from './preprocess.ts';
@@ -10,9 +12,16 @@ export interface Request {
   spec: Preprocess;
   /** Bytes that decoding may take. */
   limit: number;
+  /** Open file, as this process knows it, and where in it the pixels belong. */
+  fd: number;
+  offset: number;
 }
 
-export type Reply = { pixels: Uint8Array<ArrayBuffer> } | { reason: string };
+/** `digest`: SHA-256 of the pixels written. `reason`: the picture cannot be used. `failed`: the file cannot be written. */
+export type Reply = ({ digest: string } | { reason: string } | { failed: string }) & {
+  /** The most this process has had resident; absent from a thread. */
+  peakBytes?: number;
+};
 
 /** Grows to the largest file and is read into again: a new buffer each would wait for the collector, megabytes at a time. */
 let buffer = new Uint8Array(1 << 20);
@@ -31,16 +40,35 @@ function readFile(path: string, limit: number): Uint8Array {
   }
 }
 
-parentPort?.on('message', async ({ path, spec, limit }: Request) => {
-  let reply: Reply;
+async function answer({ path, spec, limit, fd, offset }: Request): Promise<Reply> {
+  let pixels: Uint8Array;
   try {
-    reply = { pixels: (await decodePicture(readFile(path, limit), spec, limit)) as Uint8Array<ArrayBuffer> };
+    pixels = await decodePicture(readFile(path, limit), spec, limit);
   } catch (error) {
-    if (error instanceof Unreadable) reply = { reason: error.message };
-    else {
-      const { code, message } = error as NodeJS.ErrnoException;
-      reply = { reason: code ? `cannot be read (${code})` : `the decoder stopped: ${message}` };
-    }
+    if (error instanceof Unreadable) return { reason: error.message };
+    const { code, message } = error as NodeJS.ErrnoException;
+    return { reason: code ? `cannot be read (${code})` : `the decoder stopped: ${message}` };
   }
-  parentPort?.postMessage(reply, 'pixels' in reply ? [reply.pixels.buffer] : []);
-});
+  try {
+    for (let done = 0; done < pixels.length; ) done += writeSync(fd, pixels, done, pixels.length - done, offset + done);
+  } catch (error) {
+    return { failed: (error as NodeJS.ErrnoException).code ?? String(error) };
+  }
+  return { digest: createHash('sha256').update(pixels).digest('hex') };
+}
+
+// A thread answers its port, a process its parent; a parent that is gone ends it.
+if (parentPort) {
+  const port = parentPort;
+  port.on('message', async (request: Request) => {
+    port.postMessage(await answer(request));
+  });
+} else if (process.send) {
+  process.on('message', async (request: Request) => {
+    const reply = await answer(request);
+    process.send?.({ ...reply, peakBytes: resident().peak });
+  });
+  process.on('disconnect', () => process.exit());
+  // Ctrl-C reaches the whole group: the parent decides when the decoder ends.
+  process.on('SIGINT', () => {});
+}

@@ -167,7 +167,7 @@ function summary(r: JobResult, report: string | undefined): string {
     ],
     [
       'process, peak',
-      `${formatBytes(memory.residentPeakBytes)} resident while training (${formatBytes(beyond)} beyond linear memory), ${formatBytes(memory.residentPeakPreparingBytes)} while preparing pictures`,
+      `${formatBytes(memory.residentPeakBytes)} resident while training (${formatBytes(beyond)} beyond linear memory), ${formatBytes(memory.residentPeakPreparingBytes)} while preparing pictures${memory.decoderPeakBytes ? ` (decoder ${formatBytes(memory.decoderPeakBytes)}, a process that has ended)` : ''}`,
     ],
     ['written', `${formatBytes(r.bytesWritten)}, of it ${formatBytes(r.pictures.cacheBytesWritten)} picture cache`],
     ['time', formatDuration(r.seconds)],
