@@ -31,19 +31,21 @@ export function lifetimes(graph: Graph): Block[] {
     blockOf.set(id, { values: [id], bytes: align(graph.values[id]!.bytes), first: start, last: last.get(id)! });
 
   nodes.forEach((node, time) => {
+    // Blocks that pass from an operand to an output here: each can do so once.
+    const passed = new Set<Block>();
     for (const [i, o] of node.inPlace) {
       const from = node.inputs[i];
       const to = node.outputs[o];
       if (from === undefined || to === undefined || from === ABSENT) continue;
       const a = blockOf.get(from);
       const b = blockOf.get(to);
-      // An output that has already taken another operand's place begins before this node.
-      if (!a || !b || a === b || b.first !== time || a.last !== time || a.bytes < b.bytes) continue;
+      if (!a || !b || passed.has(a) || passed.has(b) || a.last !== time || b.first !== time || a.bytes < b.bytes) continue;
       // The operand may only be shared if the node reads it through this one input.
-      if (node.inputs.some((id, j) => j !== i && id !== ABSENT && blockOf.get(id) === a)) continue;
+      if ([...node.inputs, ...node.updates].some((id, j) => j !== i && id !== ABSENT && blockOf.get(id) === a)) continue;
       a.values.push(...b.values);
       a.last = b.last;
       for (const id of b.values) blockOf.set(id, a);
+      passed.add(a);
     }
   });
   return [...new Set(blockOf.values())];

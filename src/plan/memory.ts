@@ -35,6 +35,8 @@ export interface Plan {
   /** Address of each value by id; -1 for a value that nothing uses. */
   offsets: number[];
   program: Range;
+  /** The instructions, first in `program`; constant tables follow. */
+  code: Range;
   frozen: Range;
   /** State block, parameters, accumulators, moments: one piece, the checkpoint region. */
   region: Range;
@@ -90,6 +92,7 @@ export function planMemory(graph: Graph, options: PlanOptions): Plan {
     return { offset, bytes: top - offset };
   };
 
+  const code: Range = { offset: top, bytes: options.codeBytes };
   const program = range(() => {
     top += align(options.codeBytes);
     lay('table');
@@ -136,6 +139,7 @@ export function planMemory(graph: Graph, options: PlanOptions): Plan {
     parts,
     offsets,
     program,
+    code,
     frozen,
     region,
     batch,

@@ -1,87 +1,124 @@
 /**
- * Checks a plan without trusting it: replays the program over memory addresses and asks, at every read, whether the bytes there are
- * still the value's own. Written independently of lifetimes and placement; knows values and times, knows no operator.
+ * Checks a plan without trusting it: first where everything lies, then a replay of the program over addresses that asks, at every read,
+ * whether the bytes there are still the value's own. Written independently of lifetimes and placement; knows values and times, no operator.
  */
-import { ABSENT, type Graph, nodesOf } from '../graph.ts';
-import type { Plan } from './memory.ts';
+import { Head } from '../../assembly/abi/head.ts';
+import { ABSENT, type Graph, type Node, nodesOf, type Role } from '../graph.ts';
+import { PAGE, type Plan, type Range } from './memory.ts';
 
-interface Owner {
-  value: number;
+/** The bytes [from, to) of the arena and what lies there. */
+interface Extent {
+  name: string;
   from: number;
   to: number;
 }
+interface Owner extends Extent {
+  id: number;
+}
 
-/** Throws on the first value that is read after another has overwritten it, or that lies outside its region. */
+function fault(text: string): never {
+  throw new Error(`plan: ${text}`);
+}
+
+const overlap = (a: Extent, b: Extent): boolean => a.from < b.to && b.from < a.to;
+const inside = (a: Extent, b: Extent): boolean => a.from >= b.from && a.to <= b.to;
+const extentOf = (name: string, { offset, bytes }: Range, times = 1): Extent => ({ name, from: offset, to: offset + bytes * times });
+
+/** Throws where two of them share a byte. */
+function disjoint(extents: readonly Extent[]): void {
+  const sorted = extents.filter((e) => e.to > e.from).sort((a, b) => a.from - b.from);
+  sorted.forEach((e, i) => {
+    const next = sorted[i + 1];
+    if (next && overlap(e, next)) fault(`${e.name} and ${next.name} share bytes from ${next.from} on`);
+  });
+}
+
+/** Throws on the first value that lies where it may not, or that is read after another has overwritten it. */
 export function verifyPlan(graph: Graph, plan: Plan): void {
-  const fault = (text: string): never => {
-    throw new Error(`plan: ${text}`);
-  };
-  const name = (id: number): string => graph.values[id]!.name;
-  const extent = (id: number): Owner => {
-    const from = plan.offsets[id]!;
-    return { value: id, from, to: from + graph.values[id]!.bytes };
-  };
+  checkRegions(plan);
+  const owners = checkValues(graph, plan);
+  replay(graph, plan, owners);
+}
 
-  // Residents: aligned, inside the arena, disjoint from each other and from temporaries and scratch.
-  const residents: Owner[] = [];
-  for (const value of graph.values) {
-    const e = extent(value.id);
-    if (e.from < 0) continue;
-    if (e.from % 16 !== 0) fault(`${value.name} is not aligned`);
-    if (e.from < 4096 || e.to > plan.linearBytes) fault(`${value.name} lies outside the arena`);
-    if (value.role !== 'temp') residents.push(e);
-    else if (e.from < plan.temporaries.offset || e.to > plan.temporaries.offset + plan.temporaries.bytes)
-      fault(`${value.name} lies outside the temporaries`);
+/** Regions: whole bytes of the arena, past the head, apart from each other. */
+function checkRegions(plan: Plan): void {
+  const { linearBytes, maxThreads, scratch, parts } = plan;
+  if (!(linearBytes > 0) || linearBytes % PAGE !== 0) fault(`${linearBytes} bytes are not whole pages`);
+  const arena: Extent = { name: 'arena', from: Head.Bytes, to: linearBytes };
+  const regions = (['program', 'frozen', 'region', 'batch', 'temporaries'] as const).map((name) => extentOf(name, plan[name]));
+  regions.push(extentOf('scratch', scratch, maxThreads));
+  for (const e of [...regions, extentOf('scratch of a thread', scratch)]) {
+    if (!Number.isInteger(e.from / 16) || !(e.to >= e.from)) fault(`${e.name} is no aligned range`);
+    if (!inside(e, arena)) fault(`${e.name} ends outside the arena`);
   }
-  const ranges = [
-    ...residents,
-    { value: -1, from: plan.temporaries.offset, to: plan.temporaries.offset + plan.temporaries.bytes },
-    { value: -2, from: plan.scratch.offset, to: plan.scratch.offset + plan.scratch.bytes * plan.maxThreads },
-  ].sort((a, b) => a.from - b.from || a.to - b.to);
-  ranges.forEach((r, i) => {
-    const next = ranges[i + 1];
-    if (next && r.to > next.from && r.to > r.from) fault(`two residents overlap at ${next.from}`);
-    if (r.to > plan.linearBytes) fault('the last region ends outside the arena');
-  });
+  disjoint(regions);
+  const sum = Object.values(parts).reduce((a, b) => a + b, 0);
+  if (sum !== linearBytes) fault(`the parts sum to ${sum}, not to ${linearBytes}`);
+  for (const [part, bytes] of Object.entries(parts)) if (!(bytes >= 0)) fault(`${part} is ${bytes} bytes`);
+}
 
-  let owners: Owner[] = graph.values.filter((v) => v.role === 'temp' && v.source && plan.offsets[v.id]! >= 0).map((v) => extent(v.id));
-  owners.forEach((a, i) => {
-    for (const b of owners.slice(i + 1))
-      if (a.from < b.to && b.from < a.to) fault(`${name(a.value)} and ${name(b.value)} are loaded to the same bytes`);
+/** Which region a value has to lie in. */
+const HOME: Record<Role, 'program' | 'frozen' | 'region' | 'batch' | 'temporaries'> = {
+  table: 'program',
+  frozen: 'frozen',
+  state: 'region',
+  param: 'region',
+  grad: 'region',
+  moment: 'region',
+  batch: 'batch',
+  temp: 'temporaries',
+};
+
+/** Values: each that a node touches has an aligned place in its region, residents apart from each other. Returns what is loaded as temporaries. */
+function checkValues(graph: Graph, plan: Plan): Owner[] {
+  const touched = new Set(nodesOf(graph).flatMap((n) => [...n.inputs, ...n.updates, ...n.outputs]));
+  const placed = graph.values.filter((value) => touched.has(value.id) || plan.offsets[value.id] !== -1);
+  const extents = placed.map((value): Owner => {
+    const e = { ...extentOf(value.name, { offset: plan.offsets[value.id]!, bytes: value.bytes }), id: value.id };
+    if (!Number.isInteger(e.from / 16)) fault(`${value.name} is not aligned, or has no place: ${e.from}`);
+    if (!inside(e, extentOf('', plan[HOME[value.role]]))) fault(`${value.name} lies outside the ${HOME[value.role]}`);
+    return e;
   });
+  const code = extentOf('code', plan.code);
+  if (plan.code.offset !== plan.program.offset || !inside(code, extentOf('', plan.program))) fault('the code lies outside the program');
+  disjoint([code, ...extents.filter((e) => graph.values[e.id]!.role !== 'temp')]);
+  const loaded = extents.filter((e) => graph.values[e.id]!.role === 'temp' && graph.values[e.id]!.source);
+  disjoint(loaded);
+  return loaded;
+}
+
+/** Follows the nodes and keeps, for every temporary whose bytes are its own, where it lies. */
+function replay(graph: Graph, plan: Plan, loaded: Owner[]): void {
+  const extent = (id: number): Owner => {
+    const { name, bytes } = graph.values[id]!;
+    return { ...extentOf(name, { offset: plan.offsets[id]!, bytes }), id };
+  };
+  const isTemp = (id: number): boolean => graph.values[id]!.role === 'temp';
+  let owners = new Map(loaded.map((o) => [o.id, o]));
   let phase = '';
   for (const node of nodesOf(graph)) {
-    if (node.phase !== phase) {
-      if (phase !== '') owners = [];
-      phase = node.phase;
-    }
-    if (node.scratchBytes > plan.scratch.bytes)
+    // Nothing but residents outlives a phase; what is loaded is there for the first.
+    if (node.phase !== phase && phase !== '') owners = new Map();
+    phase = node.phase;
+    if (!(node.scratchBytes <= plan.scratch.bytes))
       fault(`${node.name} needs ${node.scratchBytes} bytes of scratch, the plan has ${plan.scratch.bytes}`);
-    for (const id of [...node.inputs, ...node.updates]) {
-      if (id === ABSENT || graph.values[id]!.role !== 'temp') continue;
-      if (!owners.some((o) => o.value === id)) fault(`${node.name} reads ${name(id)}, whose bytes are not its own any more`);
-    }
-    node.outputs.forEach((id, o) => {
-      const e = extent(id);
-      const shared = node.inPlace.filter(([, out]) => out === o).map(([i]) => node.inputs[i]);
-      // An operand may only be overwritten where the kernel allows it, and then exactly on top of it.
-      [...node.inputs, ...node.updates].forEach((input, j) => {
-        if (input === ABSENT || input === undefined) return;
-        const x = extent(input);
-        const overlaps = x.from < e.to && e.from < x.to;
-        const twice = node.inputs.some((other, k) => other === input && k !== j);
-        if (overlaps && (!shared.includes(input) || x.from !== e.from || twice))
-          fault(`${node.name} writes ${name(id)} over its own operand ${name(input)}`);
-      });
-      node.outputs.slice(o + 1).forEach((other) => {
-        const x = extent(other);
-        if (x.from < e.to && e.from < x.to) fault(`${node.name} writes ${name(id)} and ${name(other)} to the same bytes`);
-      });
+    const operands = [...node.inputs, ...node.updates].filter((id) => id !== ABSENT);
+    for (const id of operands)
+      if (isTemp(id) && !owners.has(id)) fault(`${node.name} reads ${extent(id).name}, whose bytes are not its own any more`);
+    const outputs = node.outputs.map(extent);
+    disjoint(outputs);
+    outputs.forEach((y, o) => {
+      for (const id of operands)
+        if (overlap(extent(id), y) && !mayReplace(node, operands, id, o, extent(id).from === y.from))
+          fault(`${node.name} writes ${y.name} over its own operand ${extent(id).name}`);
     });
-    for (const id of node.outputs) {
-      const e = extent(id);
-      owners = owners.filter((x) => x.to <= e.from || e.to <= x.from);
-      if (graph.values[id]!.role === 'temp') owners.push(e);
-    }
+    for (const y of outputs) for (const owner of owners.values()) if (overlap(owner, y)) owners.delete(owner.id);
+    for (const y of outputs) if (isTemp(y.id)) owners.set(y.id, y);
   }
+}
+
+/** An operand may be overwritten where the kernel allows it, exactly on top of it, and if it is no other operand too. */
+function mayReplace(node: Node, operands: readonly number[], id: number, output: number, onTop: boolean): boolean {
+  const allowed = node.inPlace.some(([i, o]) => o === output && node.inputs[i] === id);
+  return allowed && onTop && operands.filter((other) => other === id).length === 1;
 }
