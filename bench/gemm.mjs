@@ -46,54 +46,69 @@ export function shapes() {
   return list;
 }
 
-/** The engine as a contestant: prepare(shape) lays random operands out and returns a function that multiplies them once. */
-export function engine(file = 'build/kernels.wasm') {
+/** The engine as a contestant (see peers.mjs); `op` overrides the shape's own. B is packed at every call. */
+export function engine({ op: forced, file = 'build/kernels.wasm' } = {}) {
   const pages = 1024;
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(file)), { env: { memory } });
   exports.setup(0, 4096, 1 << 20, 0, 1);
-  return ({ op, m, n, k }) => {
+  const product = ({ op, m, n, k }) => {
     const panel = 4096;
     const a = 4096 + (1 << 20);
     const b = a + m * k * 4;
     const c = b + n * k * 4;
-    const operands = new Float32Array(memory.buffer, a, m * k + n * k);
-    for (let i = 0; i < operands.length; i++) operands[i] = Math.random() - 0.5;
     if (op === 'NT') return () => exports.gemmNT(m, n, k, a, k * 4, b, k * 4, c, n * 4, 0, 0, panel);
     if (op === 'NN') return () => exports.gemmNN(m, n, k, a, k * 4, b, n * 4, c, n * 4, 0, panel);
     return () => exports.gemmTN(m, n, k, a, m * 4, b, n * 4, c, n * 4, 0, panel);
   };
+  return {
+    name: `S2A ${forced ?? ''}`.trim(),
+    prepare(shape) {
+      const { m, n, k } = shape;
+      const operands = new Float32Array(memory.buffer, 4096 + (1 << 20), m * k + n * k);
+      for (let i = 0; i < operands.length; i++) operands[i] = Math.random() - 0.5;
+      const run = product({ ...shape, op: forced ?? shape.op });
+      return {
+        slice(ms) {
+          const began = performance.now();
+          let times = 0;
+          do {
+            run();
+            times++;
+          } while (performance.now() - began < ms);
+          return (2 * m * n * k * times) / (performance.now() - began) / 1e6;
+        },
+        close() {},
+      };
+    },
+  };
 }
 
-/** Median GFLOP/s of every contestant at one shape; their runs are interleaved, so that a busy machine touches all alike. */
-export function measure(shape, contestants, rounds = 7, ms = 12) {
-  const runs = contestants.map((prepare) => prepare(shape));
-  const flops = 2 * shape.m * shape.n * shape.k;
-  const times = (run) => Math.max(1, Math.ceil(ms / Math.max(time(run, 1), 1e-3)));
-  const repeats = runs.map((run) => {
-    time(run, 3);
-    return times(run);
-  });
-  const rates = runs.map(() => []);
+/**
+ * GFLOP/s of every contestant at one shape. Short slices by turns, so that a busy machine touches all alike, and the best of each: whatever
+ * else runs only takes away.
+ */
+export async function measure(shape, contestants, { rounds = 7, ms = 12, warm = 60 } = {}) {
+  const prepared = [];
+  for (const contestant of contestants) {
+    prepared.push(await contestant.prepare(shape));
+    await prepared.at(-1).slice(warm);
+  }
+  const rates = contestants.map(() => 0);
   for (let round = 0; round < rounds; round++)
-    for (const [i, run] of runs.entries()) rates[i].push((flops * repeats[i]) / time(run, repeats[i]) / 1e6);
-  return rates.map((list) => list.sort((x, y) => x - y)[rounds >> 1]);
-}
-
-function time(run, times) {
-  const began = performance.now();
-  for (let i = 0; i < times; i++) run();
-  return performance.now() - began;
+    for (const [i, { slice }] of prepared.entries()) rates[i] = Math.max(rates[i], await slice(ms));
+  for (const { close } of prepared) close();
+  return rates;
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const wanted = process.argv[2] ?? '';
   const files = process.argv.length > 3 ? process.argv.slice(3) : ['build/kernels.wasm'];
-  const contestants = files.map((file) => engine(file));
+  const contestants = files.map((file) => engine({ file }));
   for (const shape of shapes()) {
     const name = `${shape.name} ${shape.op}`;
     if (!name.includes(wanted)) continue;
-    const rates = measure(shape, contestants).map((r) => r.toFixed(1).padStart(7));
+    const rates = (await measure(shape, contestants)).map((r) => r.toFixed(1).padStart(7));
     console.log(`${name.padEnd(22)} ${[shape.m, shape.n, shape.k].join('×').padEnd(16)}${rates.join('')}`);
   }
 }
