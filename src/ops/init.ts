@@ -1,6 +1,7 @@
 /** What runs once, after the weights are in place. */
 import { FoldBatchNormArg, Op, ResizePositionsArg } from '../../assembly/abi/ops.ts';
 import { numel, shapeOf } from '../graph.ts';
+import { resizePositionsScratch } from '../scratch.ts';
 import { float, moves, type OpDef, words } from './def.ts';
 
 export const init: Record<string, OpDef> = {
@@ -29,6 +30,7 @@ export const init: Record<string, OpDef> = {
   ResizePositions: {
     opcode: Op.ResizePositions,
     infer: () => [],
+    scratch: (_inputs, a) => resizePositionsScratch(a.h0!, a.w0!),
     lower: (n, at, graph) =>
       words({
         [ResizePositionsArg.X]: at.input(0),

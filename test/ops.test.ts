@@ -1,0 +1,42 @@
+/** The operator table: every operator of the contract against its oracle, through graph, derivative, plan and engine. */
+import { readFileSync } from 'node:fs';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { OPS } from '../src/ops/index.ts';
+import { attentionCases } from './ops/cases/attention.ts';
+import { denseCases } from './ops/cases/dense.ts';
+import { elementwiseCases } from './ops/cases/elementwise.ts';
+import { endsCases } from './ops/cases/ends.ts';
+import { initCases } from './ops/cases/init.ts';
+import { normCases } from './ops/cases/norm.ts';
+import { spatialCases } from './ops/cases/spatial.ts';
+import { tokensCases } from './ops/cases/tokens.ts';
+import { updateCases } from './ops/cases/update.ts';
+import { checkDirect, checkForward, seen } from './ops/table.ts';
+
+const forward = [...denseCases, ...spatialCases, ...elementwiseCases, ...normCases, ...attentionCases, ...tokensCases];
+for (const c of forward) test(c.name, () => checkForward(c));
+for (const c of [...endsCases, ...updateCases, ...initCases]) test(c.name, () => checkDirect(c));
+
+test('every operator has a case', () => {
+  const abi = readFileSync('assembly/abi/ops.ts', 'utf8').replace(/\/\/.*/g, '');
+  const ops = /const enum Op \{([^}]*)\}/
+    .exec(abi)![1]!
+    .match(/\w+/g)!
+    .filter((word) => /^[A-Z]/.test(word));
+  assert.ok(ops.length >= 30);
+  assert.equal(
+    ops.filter((op) => !seen.ops.has(op)),
+    [],
+  );
+});
+
+test('every pair of operands that may share memory did', () => {
+  const pairs = Object.entries(OPS).flatMap(([op, def]) => (def.inPlace ?? []).map(([i, o]) => `${op} ${i}→${o}`));
+  assert.equal(
+    pairs.filter((pair) => !seen.inPlace.has(pair)),
+    [],
+  );
+});
+
+test.run();

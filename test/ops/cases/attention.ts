@@ -1,0 +1,62 @@
+/** Attention: rows, channels of a head and heads of every tail size; scores that saturate. */
+import { group8Bytes } from '../../../src/groups.ts';
+import { numbers } from '../../close.ts';
+import { attention, attentionBackward } from '../../oracle/attention.ts';
+import { decodeGroup8 } from '../../oracle/groups.ts';
+import { type Forward, frozen, type Numbers, type Operand, x } from '../table.ts';
+import { TAILS } from './tails.ts';
+
+interface Options {
+  learns?: readonly [boolean, boolean, boolean];
+  /** Factor on q: large ones make one probability 1. */
+  spread?: number;
+  tolerance?: readonly [number, number];
+}
+
+function heads(batch: number, t: number, count: number, d: number, options: Options = {}): Forward {
+  const { learns = [true, true, true], spread, tolerance } = options;
+  const c = count * d;
+  const scale = Math.fround(1 / Math.sqrt(d));
+  const shape = { batch, t, c, heads: count, scale };
+  const n = batch * t * c;
+  const as = (i: number): Operand => {
+    const o = x([batch, t, c], numbers(n, 50 + i, i === 0 ? (spread ?? 1) : 1));
+    return learns[i] ? o : frozen(o);
+  };
+  const gradients = (q: Numbers, k: Numbers, v: Numbers, dy: Numbers): Float64Array[] => {
+    const { dq, dk, dv } = attentionBackward(q, k, v, dy, shape);
+    return [dq, dk, dv];
+  };
+  const f32s = 4 * n * learns.filter(Boolean).length;
+  return {
+    op: 'Attention',
+    name: `Attention batch ${batch}, ${t} rows, ${count} heads of ${d}, learns ${learns.map(Number)}${spread === undefined ? '' : `, q × ${spread}`}`,
+    inputs: [as(0), as(1), as(2)],
+    attributes: { heads: count, scale },
+    shape: [batch, t, c],
+    f: (v) => attention(v[0]!, v[1]!, v[2]!, shape),
+    kept: [f32s, 3 * group8Bytes(batch * t, c, count)],
+    decoded: {
+      bound: spread === undefined ? 0.02 : 0.5,
+      gradients: (kept, _inputs, dy) => {
+        const [q, k, v] = kept.map((bytes) => decodeGroup8(bytes, batch * t, c, count).values);
+        return gradients(q!, k!, v!, dy);
+      },
+    },
+    ...(spread !== undefined && { analytic: (v: readonly Numbers[], dy: Numbers) => gradients(v[0]!, v[1]!, v[2]!, dy) }),
+    ...(tolerance && { tolerance }),
+  };
+}
+
+export const attentionCases: readonly Forward[] = [
+  ...TAILS.map((t) => heads(1, t, 2, 5)),
+  ...TAILS.map((d) => heads(1, 6, 1, d)),
+  heads(2, 7, 3, 4),
+  heads(3, 1, 1, 1),
+  heads(1, 70, 2, 8),
+  heads(2, 5, 2, 6, { learns: [true, false, false] }),
+  heads(2, 5, 2, 6, { learns: [false, true, true] }),
+  heads(2, 5, 2, 6, { learns: [false, false, true] }),
+  heads(1, 9, 2, 8, { spread: 0 }),
+  heads(1, 9, 2, 8, { spread: 60, tolerance: [2e-5, 1e-3] }),
+];

@@ -1,0 +1,50 @@
+/** Linear layers. Every size of the tail list as rows, as outputs and as depth; the other two stay odd. */
+import { biasBackward, linear, linearBackwardW, linearBackwardX } from '../../oracle/linear.ts';
+import { type Forward, frozen, type Operand, w, x } from '../table.ts';
+import { TAILS } from './tails.ts';
+
+interface Options {
+  bias?: boolean;
+  learns?: readonly [boolean, boolean, boolean];
+  data?: (n: number, seed: number) => Float32Array;
+}
+
+function dense(lead: readonly number[], n: number, k: number, { bias = true, learns = [true, true, true], data }: Options = {}): Forward {
+  const m = lead.reduce((a, b) => a * b, 1);
+  const as = (o: Operand, i: number): Operand => (learns[i] ? o : frozen(o));
+  const inputs = [as(x([...lead, k], data?.(m * k, 5)), 0), as(w([n, k], data?.(n * k, 6)), 1), bias ? as(w([n], data?.(n, 7)), 2) : null];
+  return {
+    op: 'Linear',
+    name: `Linear [${lead}]×${k} → ${n}${bias ? '' : ', no bias'}, learns ${learns.map(Number)}${data ? ', special values' : ''}`,
+    inputs,
+    shape: [...lead, n],
+    f: (v) => linear(m, n, k, v[0]!, v[1]!, bias ? v[2]! : null),
+    kept: learns[0] && learns[1] ? [4 * m * k, 4 * m * k] : [0, 0],
+    ...(data && {
+      analytic: (v: readonly ArrayLike<number>[], dy: ArrayLike<number>) => [
+        linearBackwardX(m, n, k, dy, v[1]!),
+        linearBackwardW(m, n, k, dy, v[0]!),
+        biasBackward(m, n, dy),
+      ],
+    }),
+  };
+}
+
+/** Zeros of both signs, subnormals, large and small numbers side by side. */
+const special = (n: number, seed: number): Float32Array =>
+  Float32Array.from({ length: n }, (_, i) => [0, -0, 1e-40, -1e-45, 3e8, -2e8, 1e-8, 1][(i * 5 + seed) % 8]!);
+
+export const denseCases: readonly Forward[] = [
+  ...TAILS.map((m) => dense([m], 5, 7)),
+  ...TAILS.map((n) => dense([3], n, 9)),
+  ...TAILS.map((k) => dense([5], 6, k, { bias: k % 2 === 0 })),
+  dense([2, 3, 3], 20, 12),
+  dense([70], 130, 33),
+  dense([5], 17, 300, { bias: false }),
+  dense([9], 10, 11, { learns: [true, false, true] }),
+  dense([9], 10, 11, { learns: [true, false, false] }),
+  dense([9], 10, 11, { learns: [false, true, false] }),
+  dense([9], 10, 11, { learns: [false, false, true] }),
+  dense([9], 10, 11, { learns: [true, true, false], bias: false }),
+  dense([6], 9, 21, { data: special }),
+];

@@ -1,0 +1,130 @@
+/** Pictures in, loss out. */
+import * as assert from 'uvu/assert';
+import { State } from '../../../assembly/abi/head.ts';
+import { Augment } from '../../../assembly/abi/ops.ts';
+import { Stream } from '../../../assembly/abi/random.ts';
+import { f32, i32 } from '../../../src/graph.ts';
+import { close, numbers } from '../../close.ts';
+import { differences } from '../../oracle/linear.ts';
+import { philox } from '../../oracle/random.ts';
+import { crossEntropy } from '../../oracle/simple.ts';
+import { type Direct, plain } from '../table.ts';
+import { TAILS } from './tails.ts';
+
+const SMOOTHING = Math.fround(0.1);
+const SCALE = 0.25;
+
+function stateBlock(): Uint8Array {
+  const bytes = new Uint8Array(State.Bytes);
+  const view = new DataView(bytes.buffer);
+  view.setFloat32(State.Smoothing, SMOOTHING, true);
+  view.setFloat32(State.LossScale, SCALE, true);
+  view.setFloat64(State.LossSum, 10, true);
+  view.setInt32(State.Correct, 100, true);
+  view.setInt32(State.Count, 200, true);
+  return bytes;
+}
+
+/** The last row is padding. `spread`: factor on the logits. */
+function loss(batch: number, n: number, train: boolean, spread = 3): Direct {
+  const logits = numbers(batch * n, 100 + n, spread);
+  const labels = Int32Array.from({ length: batch }, (_, b) => (b > 0 && b === batch - 1 ? -1 : (b * 7) % n));
+  const total = (x: ArrayLike<number>): Float64Array =>
+    Float64Array.from(labels, (label, b) => (label < 0 ? 0 : crossEntropy(Array.from(x).slice(b * n, (b + 1) * n), label, SMOOTHING)));
+  return {
+    op: 'CrossEntropy',
+    name: `CrossEntropy [${batch},${n}]${train ? '' : ', evaluation'}${spread === 3 ? '' : `, logits × ${spread}`}`,
+    phase: train ? 'train' : 'eval',
+    inputs: [plain(logits, [batch, n]), plain(labels, [batch], 'batch')],
+    updates: [plain(stateBlock(), [State.Bytes], 'state')],
+    attributes: { train: Number(train) },
+    types: [f32(batch), i32(batch), ...(train ? [f32(batch, n)] : [])],
+    check([losses, choices, dlogits], [state]) {
+      const want = total(logits);
+      close(new Float32Array(losses!.buffer), want, 1e-6, 'losses');
+      const best = Array.from(labels, (_, b) => {
+        const row = logits.subarray(b * n, (b + 1) * n);
+        return row.indexOf(Math.max(...row));
+      });
+      assert.equal([...new Int32Array(choices!.buffer)], best, 'choices');
+      const view = new DataView(state!.buffer);
+      close([view.getFloat64(State.LossSum, true) - 10], [want.reduce((a, b) => a + b, 0)], 1e-6, 'sum of losses');
+      assert.is(view.getInt32(State.Correct, true) - 100, best.filter((choice, b) => choice === labels[b]).length);
+      assert.is(view.getInt32(State.Count, true) - 200, labels.filter((label) => label >= 0).length);
+      if (!train) return;
+      const slopes = differences(Float64Array.from(logits), new Float64Array(batch).fill(SCALE), total);
+      close(new Float32Array(dlogits!.buffer), slopes, 1e-6, 'gradient of the logits');
+    },
+  };
+}
+
+interface View {
+  sh: number;
+  sw: number;
+  h: number;
+  w: number;
+  augment?: number;
+  pad?: number;
+}
+
+const SEED = 911;
+const SAMPLES = Uint32Array.from([0, 5, 4294967295]);
+const TABLE = Float32Array.from([0.017, 0.0175, 0.0174, -2.1, -2.03, -1.8]);
+
+/** The window by its definition; random bits from the JavaScript twin of the generator. */
+function window(pictures: Uint8Array, { sh, sw, h, w, augment = 0, pad = 0 }: View): Float64Array {
+  const y = new Float64Array(SAMPLES.length * h * w * 3);
+  SAMPLES.forEach((counter, b) => {
+    const [low, high] = philox(SEED, Stream.Augment, counter);
+    const shift = (bits: number): number => (augment & Augment.Crop ? Math.floor((bits * (2 * pad + 1)) / 65536) - pad : 0);
+    const top = Math.floor((sh - h) / 2) + shift(low & 0xffff);
+    const left = Math.floor((sw - w) / 2) + shift(low >>> 16);
+    const mirrored = (augment & Augment.Flip) !== 0 && high >= 0x80000000;
+    for (let i = 0; i < h; i++)
+      for (let j = 0; j < w; j++) {
+        const row = Math.min(sh - 1, Math.max(0, top + i));
+        const column = Math.min(sw - 1, Math.max(0, left + (mirrored ? w - 1 - j : j)));
+        for (let c = 0; c < 3; c++)
+          y[((b * h + i) * w + j) * 3 + c] = pictures[((b * sh + row) * sw + column) * 3 + c]! * TABLE[c]! + TABLE[3 + c]!;
+      }
+  });
+  return y;
+}
+
+function pixels(view: View): Direct {
+  const { sh, sw, h, w, augment = 0, pad = 0 } = view;
+  const pictures = Uint8Array.from({ length: SAMPLES.length * sh * sw * 3 }, (_, i) => (i * 89 + (i >> 3) * 31) & 255);
+  const state = new Uint8Array(State.Bytes);
+  new DataView(state.buffer).setUint32(State.Seed, SEED, true);
+  return {
+    op: 'Pixels',
+    name: `Pixels ${sh}×${sw} → ${h}×${w}, augment ${augment}, pad ${pad}`,
+    phase: 'train',
+    inputs: [
+      plain(pictures, [SAMPLES.length, sh, sw, 3], 'batch'),
+      plain(TABLE, [6]),
+      plain(SAMPLES, [SAMPLES.length], 'batch'),
+      plain(state, [State.Bytes], 'state'),
+    ],
+    attributes: { h, w, augment, pad },
+    types: [f32(SAMPLES.length, h, w, 3)],
+    check([y]) {
+      close(new Float32Array(y!.buffer), window(pictures, view), 1e-6, 'pixels');
+    },
+  };
+}
+
+const BOTH = Augment.Crop | Augment.Flip;
+export const endsCases: readonly Direct[] = [
+  ...TAILS.map((n) => loss(3, n, true)),
+  ...TAILS.map((batch) => loss(batch, 5, batch % 2 === 0)),
+  loss(2, 1000, true),
+  loss(4, 9, true, 0),
+  loss(4, 9, true, 300),
+  ...TAILS.map((w) => pixels({ sh: 3, sw: w, h: 2, w })),
+  pixels({ sh: 9, sw: 12, h: 6, w: 7 }),
+  pixels({ sh: 9, sw: 12, h: 6, w: 7, augment: BOTH, pad: 3 }),
+  pixels({ sh: 8, sw: 8, h: 8, w: 8, augment: BOTH, pad: 20 }),
+  pixels({ sh: 5, sw: 7, h: 5, w: 7, augment: Augment.Flip }),
+  pixels({ sh: 3, sw: 4, h: 7, w: 9 }),
+];

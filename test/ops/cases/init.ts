@@ -1,0 +1,87 @@
+/** What runs once over the loaded weights. */
+import { close, numbers } from '../../close.ts';
+import { resize } from '../../oracle/simple.ts';
+import { type Direct, plain } from '../table.ts';
+import { TAILS } from './tails.ts';
+
+const floatsOf = (bytes: Uint8Array | undefined): Float32Array => new Float32Array(bytes!.buffer);
+
+interface Absent {
+  gamma?: boolean;
+  beta?: boolean;
+  statistics?: boolean;
+}
+
+function fold(o: number, k: number, depthwise: 0 | 1, absent: Absent = {}): Direct {
+  const [weights, bias, gamma, beta, mean] = [o * k, o, o, o, o].map((n, i) => numbers(n, 60 + i)) as Float32Array[];
+  const variance = numbers(o, 66).map((v) => v * v + 0.01);
+  const eps = Math.fround(1e-3);
+  const channel = [o];
+  const statistics = !absent.statistics;
+  return {
+    op: 'FoldBatchNorm',
+    name: `FoldBatchNorm [${o}×${k}], depthwise ${depthwise}, without ${Object.keys(absent).join(' and ') || 'nothing'}`,
+    phase: 'init',
+    inputs: [
+      absent.gamma ? null : plain(gamma!, channel),
+      absent.beta ? null : plain(beta!, channel),
+      statistics ? plain(mean!, channel) : null,
+      statistics ? plain(variance, channel) : null,
+    ],
+    updates: [plain(weights!, depthwise ? [k, o] : [o, k]), plain(bias!, channel)],
+    attributes: { eps, depthwise },
+    check(_, [w, b]) {
+      const factor = Float64Array.from({ length: o }, (_, i) => {
+        const scale = absent.gamma ? 1 : gamma![i]!;
+        return statistics ? scale / Math.sqrt(variance[i]! + eps) : scale;
+      });
+      const shift = (i: number): number => (absent.beta ? 0 : beta![i]!);
+      close(
+        floatsOf(w),
+        Float64Array.from(weights!, (v, i) => v * factor[depthwise ? i % o : Math.floor(i / k)]!),
+        1e-7,
+        'weight',
+      );
+      close(
+        floatsOf(b),
+        Float64Array.from(bias!, (v, i) => shift(i) + (v - (statistics ? mean![i]! : 0)) * factor[i]!),
+        1e-6,
+        'bias',
+      );
+    },
+  };
+}
+
+function positions(prefix: number, [h0, w0]: [number, number], [h, w]: [number, number], c: number, antialias: 0 | 1): Direct {
+  const old = numbers((prefix + h0 * w0) * c, 70);
+  const rows = prefix + h * w;
+  return {
+    op: 'ResizePositions',
+    name: `ResizePositions ${h0}×${w0} → ${h}×${w}, ${c} channels, ${prefix} tokens, antialias ${antialias}`,
+    phase: 'init',
+    inputs: [plain(old, [prefix + h0 * w0, c])],
+    updates: [plain(new Float32Array(rows * c).fill(Number.NaN), [rows, c])],
+    attributes: { prefix, h0, w0, h, w, antialias },
+    check(_, [bytes]) {
+      const y = floatsOf(bytes);
+      close(y.subarray(0, prefix * c), old.subarray(0, prefix * c), 0, 'tokens');
+      const column = (a: Float32Array, i: number): Float32Array => a.subarray(prefix * c).filter((_, j) => j % c === i);
+      for (let i = 0; i < c; i++) close(column(y, i), resize(column(old, i), h0, w0, h, w, antialias === 1), 1e-6, `channel ${i}`);
+    },
+  };
+}
+
+export const initCases: readonly Direct[] = [
+  ...TAILS.map((o) => fold(o, 9, (o % 2) as 0 | 1)),
+  fold(6, 5, 0, { gamma: true }),
+  fold(6, 5, 1, { beta: true }),
+  fold(6, 5, 1, { gamma: true, beta: true }),
+  fold(6, 5, 0, { statistics: true }),
+  fold(6, 5, 0, { beta: true, statistics: true }),
+  ...TAILS.map((c) => positions(1, [3, 4], [5, 3], c, (c % 2) as 0 | 1)),
+  positions(0, [14, 14], [7, 7], 2, 1),
+  positions(2, [7, 7], [14, 14], 2, 0),
+  positions(1, [24, 24], [5, 10], 1, 1),
+  positions(1, [1, 1], [3, 2], 3, 0),
+  positions(2, [6, 6], [6, 6], 3, 1),
+];

@@ -1,0 +1,121 @@
+/** Convolutions with symmetric and with TensorFlow's padding, depthwise ones, and pooling. */
+import { type ConvShape, conv } from '../../oracle/conv.ts';
+import { depthwise } from '../../oracle/depthwise.ts';
+import { pool } from '../../oracle/simple.ts';
+import { type Forward, frozen, type Operand, w, x } from '../table.ts';
+import { TAILS } from './tails.ts';
+
+interface Window {
+  batch?: number;
+  h: number;
+  width?: number;
+  r: number;
+  s?: number;
+  stride?: number;
+  /** Zeros on every side, or TensorFlow's SAME: the odd one goes below and right. */
+  pad: number | 'same';
+}
+
+function geometry({ batch = 2, h, width = h, r, s = r, stride = 1, pad }: Window): Omit<ConvShape, 'c' | 'o'> {
+  const axis = (n: number, k: number): [before: number, out: number] => {
+    if (pad !== 'same') return [pad, Math.floor((n + 2 * pad - k) / stride) + 1];
+    const out = Math.ceil(n / stride);
+    return [Math.max(0, (out - 1) * stride + k - n) >> 1, out];
+  };
+  const [[top, oh], [left, ow]] = [axis(h, r), axis(width, s)];
+  return { batch, h, width, oh, ow, r, s, stride, top, left };
+}
+
+const attributes = ({ r, s, stride, top, left, oh, ow }: Omit<ConvShape, 'c' | 'o'>) => ({ r, s, stride, top, left, oh, ow });
+const text = ({ h, width = h, r, s = r, stride = 1, pad }: Window): string => `${h}×${width}, window ${r}×${s}/${stride}, padding ${pad}`;
+
+interface Options {
+  bias?: boolean;
+  learns?: readonly [boolean, boolean, boolean];
+}
+const pick = (operands: readonly (Operand | null)[], learns: readonly boolean[]): (Operand | null)[] =>
+  operands.map((o, i) => (o && !learns[i] ? frozen(o) : o));
+
+function convolution(window: Window, c: number, o: number, { bias = true, learns = [true, true, true] }: Options = {}): Forward {
+  const g = geometry(window);
+  const shape: ConvShape = { ...g, c, o };
+  const image = 4 * g.batch * g.h * g.width * c;
+  return {
+    op: 'Conv',
+    name: `Conv ${text(window)}, ${c} → ${o}${bias ? '' : ', no bias'}, learns ${learns.map(Number)}`,
+    inputs: pick([x([g.batch, g.h, g.width, c]), w([o, g.r, g.s, c]), bias ? w([o]) : null], learns),
+    attributes: attributes(g),
+    shape: [g.batch, g.oh, g.ow, o],
+    f: (v) => conv(shape, v[0]!, v[1]!, bias ? v[2]! : null),
+    kept: learns[0] && learns[1] ? [image, image] : [0, 0],
+  };
+}
+
+function depthwiseOne(window: Window, c: number, { bias = true, learns = [true, true, true] }: Options = {}): Forward {
+  const g = geometry(window);
+  const image = 4 * g.batch * g.h * g.width * c;
+  return {
+    op: 'Depthwise',
+    name: `Depthwise ${text(window)}, ${c} channels${bias ? '' : ', no bias'}, learns ${learns.map(Number)}`,
+    inputs: pick([x([g.batch, g.h, g.width, c]), w([g.r, g.s, c]), bias ? w([c]) : null], learns),
+    attributes: attributes(g),
+    shape: [g.batch, g.oh, g.ow, c],
+    f: (v) => depthwise({ ...g, w: g.width, c }, v[0]!, v[1]!, bias ? v[2]! : undefined),
+    kept: learns[0] && learns[1] ? [image, image] : [0, 0],
+  };
+}
+
+function pooling(batch: number, middle: readonly number[], c: number, first: number, count: number): Forward {
+  const p = middle.reduce((a, b) => a * b, 1);
+  return {
+    op: 'Pool',
+    name: `Pool [${batch},${middle},${c}], positions ${first}…${first + count - 1}`,
+    inputs: [x([batch, ...middle, c])],
+    attributes: { first, count },
+    shape: [batch, c],
+    f: (v) => pool(v[0]!, batch, p, c, first, count),
+    kept: [0, 0],
+  };
+}
+
+const WINDOWS: readonly Window[] = [
+  { h: 5, width: 6, r: 3, pad: 1 },
+  { h: 6, width: 5, r: 3, stride: 2, pad: 1 },
+  { h: 6, width: 7, r: 3, stride: 2, pad: 'same' },
+  { h: 5, width: 4, r: 3, pad: 'same' },
+  { h: 7, r: 5, stride: 2, pad: 'same' },
+  { h: 4, width: 5, r: 3, pad: 0 },
+  { h: 6, width: 7, r: 2, s: 3, pad: 0 },
+  { h: 5, r: 1, pad: 0 },
+  { h: 5, r: 1, stride: 2, pad: 0 },
+  { h: 8, r: 4, stride: 4, pad: 0 },
+  { h: 1, r: 3, pad: 1 },
+  { h: 2, r: 3, stride: 2, pad: 'same' },
+];
+const SMALL: Window = { h: 3, width: 4, r: 3, pad: 1 };
+const SOME: readonly (readonly [boolean, boolean, boolean])[] = [
+  [true, false, true],
+  [true, false, false],
+  [false, true, false],
+  [false, false, true],
+];
+
+export const spatialCases: readonly Forward[] = [
+  ...WINDOWS.map((window, i) => convolution(window, [3, 8, 5][i % 3]!, [7, 4, 16][i % 3]!, { bias: i % 4 !== 3 })),
+  ...TAILS.map((c) => convolution({ ...SMALL, batch: 1 }, c, 3)),
+  ...TAILS.map((o) => convolution({ ...SMALL, batch: 1, stride: 2 }, 2, o)),
+  // More pixels and more columns than one tile of patches holds.
+  convolution({ h: 18, width: 15, r: 3, pad: 1, batch: 1 }, 30, 3),
+  convolution({ h: 18, width: 17, r: 3, pad: 'same', stride: 2, batch: 2 }, 30, 2),
+  ...SOME.map((learns) => convolution(SMALL, 4, 5, { learns })),
+  ...WINDOWS.map((window, i) => depthwiseOne(window, [3, 8, 5][i % 3]!, { bias: i % 4 !== 3 })),
+  ...TAILS.map((c) => depthwiseOne(SMALL, c)),
+  ...TAILS.map((c) => depthwiseOne({ ...SMALL, h: 5, stride: 2, pad: 'same', batch: 1 }, c)),
+  ...SOME.map((learns) => depthwiseOne(SMALL, 6, { learns })),
+  ...TAILS.map((c) => pooling(2, [2, 3], c, 0, 6)),
+  pooling(3, [5], 7, 0, 1),
+  pooling(2, [5], 9, 4, 1),
+  pooling(2, [7], 6, 1, 6),
+  pooling(1, [6], 5, 2, 2),
+  pooling(1, [1, 1], 8, 0, 1),
+];

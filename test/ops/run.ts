@@ -1,0 +1,79 @@
+/**
+ * Runs a graph on the real engine, node by node, and watches every byte: a node may change its outputs, its updates and the scratch that
+ * its definition asked for, and nothing else. Whatever no one has written yet is NaN.
+ */
+import { readFileSync } from 'node:fs';
+import * as assert from 'uvu/assert';
+import { Head } from '../../assembly/abi/head.ts';
+import { Instruction } from '../../assembly/abi/ops.ts';
+import { checkGraph } from '../../src/check.ts';
+import { ABSENT, type Graph, nodesOf } from '../../src/graph.ts';
+import { type Plan, planMemory, type Range } from '../../src/plan/memory.ts';
+import { verifyPlan } from '../../src/plan/verify.ts';
+import { codeBytes } from '../../src/program/encode.ts';
+import { link } from '../../src/program/link.ts';
+
+interface Exports {
+  setup(arena: number, scratchOffset: number, scratchBytes: number, thread: number, threads: number): void;
+  walk(code: number, end: number): number;
+}
+
+const wasm = new WebAssembly.Module(readFileSync('build/engine.wasm'));
+const about = { model: '', image: [0, 0], classes: 0, method: '', keep: '', optimizer: '', microBatch: 0, purpose: 'train' } as const;
+
+export interface Result {
+  plan: Plan;
+  /** What a value holds right after the last node that wrote it. */
+  bytes(id: number): Uint8Array;
+  floats(id: number): Float32Array;
+}
+
+/** Plans, verifies, links and runs; `contents` by value id. `threads` run one after the other, node by node. */
+export function runGraph(graph: Graph, contents: ReadonlyMap<number, Uint8Array>, threads = 1): Result {
+  checkGraph(graph);
+  const plan = planMemory(graph, { codeBytes: codeBytes(graph), maxThreads: threads });
+  verifyPlan(graph, plan);
+  const program = link(graph, plan, new Map(), new Map(), about);
+
+  const pages = program.linearBytes / 65536;
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  const engine = new WebAssembly.Instance(wasm, { env: { memory } }).exports as unknown as Exports;
+  const arena = Buffer.from(memory.buffer);
+  arena.fill(0xff, Head.Bytes);
+  arena.set(program.image, program.programOffset);
+  for (const [id, bytes] of contents) if (plan.offsets[id]! >= 0) arena.set(bytes, plan.offsets[id]);
+  const { scratch } = program;
+  engine.setup(0, scratch.offset, scratch.bytes, 0, threads);
+
+  const written = new Map<number, Uint8Array>();
+  const before = Buffer.from(arena);
+  const code = new Int32Array(memory.buffer);
+  let at = program.programOffset;
+  for (const node of nodesOf(graph)) {
+    const end = at + 4 * code[at / 4 + Instruction.Words]!;
+    for (let thread = 0; thread < threads; thread++) {
+      if (threads > 1) engine.setup(0, scratch.offset, scratch.bytes, thread, threads);
+      assert.is(engine.walk(at, end), 0, `${node.name}: status`);
+    }
+    at = end;
+
+    const targets = [...node.outputs, ...node.updates].filter((id) => id !== ABSENT);
+    const allowed: Range[] = targets.map((id) => ({ offset: plan.offsets[id]!, bytes: graph.values[id]!.bytes }));
+    for (let thread = 0; thread < threads; thread++)
+      allowed.push({ offset: scratch.offset + thread * scratch.bytes, bytes: node.scratchBytes });
+    for (const { offset, bytes } of allowed) arena.copy(before, offset, offset, offset + bytes);
+    if (!arena.equals(before)) {
+      const stray = arena.findIndex((byte, i) => byte !== before[i]);
+      const from = plan.offsets.map((o, id) => `${graph.values[id]!.name} at ${o}+${graph.values[id]!.bytes}`);
+      assert.unreachable(`${node.name} (${node.op}) changed byte ${stray}, scratch at ${scratch.offset}+${node.scratchBytes}; ${from}`);
+    }
+    for (const id of targets)
+      written.set(id, Uint8Array.from(arena.subarray(plan.offsets[id]!, plan.offsets[id]! + graph.values[id]!.bytes)));
+  }
+  const bytes = (id: number): Uint8Array => {
+    const found = written.get(id);
+    if (found === undefined) throw new RangeError(`no node wrote ${graph.values[id]!.name}`);
+    return found;
+  };
+  return { plan, bytes, floats: (id) => new Float32Array(bytes(id).buffer) };
+}
