@@ -26,7 +26,7 @@ export interface Values {
   shape(name: string): Shape;
   /** Any tensor as f32 (bytes and whole numbers too). */
   get(name: string): Float32Array;
-  images: Uint8Array;
+  bytes(name: string): Uint8Array;
 }
 
 const index = readJson(join(root, 'index.json')).cases as Record<string, Case>;
@@ -89,11 +89,21 @@ function uniform(seed: number, { number, low, high, shape }: Part): Float32Array
 
 /** What PyTorch computed; at another image size than the model's own where one is given. Keys: tools/golden/README.md. */
 export function goldenValues(name: string, imageSize?: number): Values {
-  const file = openSafetensors(join(root, name, imageSize ? `golden-${imageSize}.safetensors` : 'golden.safetensors'));
-  const get = (key: string) => readAsF32(file, key);
-  const images = new Uint8Array(file.tensor('images').bytes);
-  file.read(file.tensor('images'), images);
-  return { names: [...file.tensors.keys()], shape: (key) => file.tensor(key).shape, get, images };
+  return openValues(join(root, name, imageSize ? `golden-${imageSize}.safetensors` : 'golden.safetensors'));
+}
+
+export function openValues(path: string): Values {
+  const file = openSafetensors(path);
+  return {
+    names: [...file.tensors.keys()],
+    shape: (name) => file.tensor(name).shape,
+    get: (name) => readAsF32(file, name),
+    bytes(name) {
+      const bytes = new Uint8Array(file.tensor(name).bytes);
+      file.read(file.tensor(name), bytes);
+      return bytes;
+    },
+  };
 }
 
 function readAsF32(file: SafetensorsFile, name: string): Float32Array {

@@ -25,7 +25,7 @@ export function goldenEngine(name: string, values: Values, options: Partial<Comp
   const file = openSafetensors(folder);
   loadWeights(engine, file);
   file.close();
-  engine.bytes(Io.Pictures).set(values.images);
+  engine.bytes(Io.Pictures).set(values.bytes('images'));
   engine.ints(Io.Labels).set(values.get('labels'));
   engine.state.setFloat32(State.LossScale, 1 / BATCH, true);
   if (options.head === 'file') return engine;

@@ -54,7 +54,7 @@ export function feed(engine: Engine, { values }: Network, first = 0, batch = 4):
   const pictures = engine.bytes(Io.Pictures);
   const labels = engine.ints(Io.Labels);
   const size = pictures.length / labels.length;
-  pictures.set(values.images.subarray(first * size, first * size + pictures.length));
+  pictures.set(values.bytes('images').subarray(first * size, first * size + pictures.length));
   labels.set(values.get('labels').subarray(first, first + labels.length));
   engine.ints(Io.Samples).forEach((_, i, all) => {
     all[i] = first + i;
