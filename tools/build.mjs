@@ -8,16 +8,16 @@ mkdirSync('build', { recursive: true });
 rmSync('dist', { recursive: true, force: true });
 mkdirSync('dist', { recursive: true });
 
-/** Runs asc with our asconfig only; a bare file beside an asconfig.json would silently add that file's own entries. */
-function asc(entry, target, ...more) {
-  const asc = 'node_modules/assemblyscript/bin/asc.js';
-  execFileSync('node', [asc, entry, '--config', 'asconfig.json', '--target', target, ...more], { stdio: 'inherit' });
+/** Runs asc with the named configuration only; a bare file beside an asconfig.json would silently add that file's own entries. */
+function asc(args, config = 'asconfig.json') {
+  execFileSync('node', ['node_modules/assemblyscript/bin/asc.js', ...args, '--config', config], { stdio: 'inherit' });
 }
 
 writeFileSync('assembly/dispatch.ts', dispatchSource());
-asc('assembly/index.ts', 'engine');
-asc('assembly/kernels.ts', 'kernels');
-copyFileSync('build/engine.wasm', 'dist/engine.wasm');
+asc(['assembly/index.ts', '--target', 'engine']);
+asc(['assembly/kernels.ts', '--target', 'kernels']);
+asc([], 'asconfig.wasi.json');
+for (const name of ['engine.wasm', 's2a.wasm']) copyFileSync(`build/${name}`, `dist/${name}`);
 
 /** The library, the command, and the picture decoder's thread, which is an entry of its own. */
 await build({

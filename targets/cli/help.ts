@@ -28,9 +28,11 @@ Exit codes: 0 done, 2 wrong input, 3 does not fit the budget, 4 engine, 130 inte
   plan: `s2a plan <model folder> [options]: the itemised memory plan, from config.json alone
 
   --classes N                classes of the new head (10)
+  --program FILE             write the compiled program too
 ${COMMON}
 
-  s2a plan models/vit-tiny --classes 100 --batch-size 8 --micro-batch 1 --budget 30MiB`,
+  s2a plan models/vit-tiny --classes 100 --batch-size 8 --micro-batch 1 --budget 30MiB
+  s2a plan models/vit-tiny --classes 100 --program program.s2a`,
   train: `s2a train <model folder> <pictures> --out <folder> [options]
 
 <pictures> holds root/class/*.jpg or root/{train,val}/class/*.jpg (.jpeg, .png; any case).

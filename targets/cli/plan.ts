@@ -1,7 +1,9 @@
 /** `s2a plan`: the itemised memory plan, from config.json alone. */
 import { openBase } from '../../src/base.ts';
+import { writeAtomic } from '../../src/files.ts';
 import { type FitOptions, fit } from '../../src/fit.ts';
 import { planReport } from '../../src/planreport.ts';
+import { encodeProgram } from '../../src/program/program.ts';
 import { formatBytes, table } from '../../src/report/terminal.ts';
 import { bytes, defined, keep, method, optimizer, type Parsed, PLAN_FLAGS, parse, whole } from './options.ts';
 import type { Output } from './output.ts';
@@ -21,9 +23,12 @@ export const planOptions = (p: Parsed): FitOptions => ({
 });
 
 export function plan(args: string[], out: Output): void {
-  const p = parse(args, { ...PLAN_FLAGS, classes: 'text' }, { least: 1, most: 1, usage: 's2a plan <model folder>' });
+  const p = parse(args, { ...PLAN_FLAGS, classes: 'text', program: 'text' }, { least: 1, most: 1, usage: 's2a plan <model folder>' });
   const options = planOptions(p);
-  const report = planReport(fit(options), options.batchSize, options.budgetBytes);
+  const compiled = fit(options);
+  const report = planReport(compiled, options.batchSize, options.budgetBytes);
+  const path = p.text('program');
+  if (path !== undefined) writeAtomic(path, (write) => write(encodeProgram(compiled.program)));
   if (p.flag('json')) out.json(report);
   else {
     out.line(planLines(report));

@@ -1,0 +1,250 @@
+/**
+ * A compiled program file, read whole and checked: after `readProgram` every section lies inside the file, every record inside
+ * the linear memory that the file asks for, and every phase is a chain of whole instructions. Nothing in a file is trusted before.
+ */
+import { Head } from '../../assembly/abi/head';
+import { Instruction } from '../../assembly/abi/ops';
+import { Io, LayoutWord, ParameterWord, ProgramFile, Section, WeightWord } from '../../assembly/abi/program';
+import { crc32 } from './crc';
+import { closeFile, fileBytes, meaning, measure, openFile, opened, readAt } from './files';
+import { reserve } from './memory';
+import { bytes, exit, line, number, STDERR, text, to } from './text';
+
+/** Larger than any program: code and tables of the largest model take a few MiB. */
+const MOST_BYTES: u64 = 1 << 28;
+const PAGE: u32 = 65536;
+const PHASES: u32 = 4;
+const MOST_RANK: u32 = 4;
+const HEADER_BYTES: u32 = ProgramFile.HeaderWords << 2;
+const LEAST_INSTRUCTION: u32 = Instruction.Arguments;
+const LAST_SECTION: u32 = Section.About;
+const FIRST_ADDRESS: u32 = Head.Bytes;
+
+let path: usize = 0;
+let pathBytes: usize = 0;
+let file: usize = 0;
+/** Address and bytes of each section, by id. */
+const sections = memory.data(72);
+
+export function section(id: u32): usize {
+  return file + load<u32>(sections + (id << 3));
+}
+export function sectionBytes(id: u32): u32 {
+  return load<u32>(sections + (id << 3), 4);
+}
+export function headerWord(i: u32): u32 {
+  return load<u32>(file + (i << 2));
+}
+export function layoutWord(i: u32): u32 {
+  return load<u32>(section(Section.Layout) + (i << 2));
+}
+export function linearBytes(): u32 {
+  return headerWord(4);
+}
+
+/** One sentence, exit code 2. */
+function refuse(what: string, hint: string = 'compile it again'): void {
+  begin(what);
+  finish(hint);
+}
+function refuseNumber(what: string, got: u64, wanted: string, expected: u64): void {
+  begin(what);
+  text(', got ');
+  number(got);
+  text(wanted);
+  number(expected);
+  finish('compile it again');
+}
+function begin(what: string): void {
+  to(STDERR);
+  text('s2a: ');
+  bytes(path, pathBytes);
+  text(': ');
+  text(what);
+}
+function finish(hint: string): void {
+  if (hint.length > 0) text('; ');
+  text(hint);
+  line();
+  exit(2);
+}
+function refuseErrno(failed: u32): void {
+  if (failed == 0) return;
+  begin('cannot be read: ');
+  text(meaning(failed));
+  finish('');
+}
+
+/** Reads and checks the file of that path; returns only if everything is in order. */
+export function readProgram(p: usize, n: usize): void {
+  path = p;
+  pathBytes = n;
+  refuseErrno(openFile(p, n));
+  const fd = opened;
+  refuseErrno(measure(fd));
+  if (fileBytes < HEADER_BYTES) refuse('is not a program file');
+  file = reserve(HEADER_BYTES);
+  if (file == 0) refuse('out of memory', '');
+  refuseErrno(readAt(fd, 0, file, HEADER_BYTES));
+  // Looked at before the rest is read, so that a large file of another kind costs nothing.
+  if (headerWord(0) != ProgramFile.Magic) refuse('is not a program file');
+  if (headerWord(1) != ProgramFile.Version)
+    refuseNumber('was compiled for another version of the engine', headerWord(1), ', expected ', ProgramFile.Version);
+  if (headerWord(2) != fileBytes) refuseNumber('has the wrong length', fileBytes, ' bytes, expected ', headerWord(2));
+  if (fileBytes > MOST_BYTES) refuseNumber('is too large for a program', fileBytes, ' bytes, expected at most ', MOST_BYTES);
+  const size = <usize>fileBytes;
+  file = reserve(size);
+  if (file == 0) refuse('does not fit into memory', '');
+  refuseErrno(readAt(fd, 0, file, size));
+  closeFile(fd);
+
+  const unchecked: usize = ProgramFile.UncheckedWords << 2;
+  // The header is checked where it lies now: the file may have changed since the first look.
+  if (headerWord(0) != ProgramFile.Magic || headerWord(1) != ProgramFile.Version || headerWord(2) != fileBytes)
+    refuse('changed while it was read');
+  if (headerWord(3) != crc32(file + unchecked, size - unchecked)) refuse('is damaged: its checksum does not match');
+  checkSections(<u32>size);
+  checkLayout();
+  checkPhases();
+  checkRecords(Section.Weights, 'a weight lies outside the linear memory or its tensor');
+  checkRecords(Section.Parameters, 'a parameter lies outside the linear memory');
+  checkIo();
+}
+
+/** Sections stand in the file one after the other, each known one exactly once. */
+function checkSections(size: u32): void {
+  const n = headerWord(5);
+  if (n != LAST_SECTION) refuseNumber('has the wrong number of sections', n, ', expected ', LAST_SECTION);
+  let free: u64 = <u64>(ProgramFile.HeaderWords + 3 * n) << 2;
+  if (free > size) refuse('has a section outside the file');
+  for (let i: u32 = 0; i < n; i++) {
+    const at = ProgramFile.HeaderWords + 3 * i;
+    const id = headerWord(at);
+    const offset = headerWord(at + 1);
+    const length = headerWord(at + 2);
+    if (id == 0 || id > LAST_SECTION || load<u32>(sections + (id << 3)) != 0) refuse('has an unknown or a repeated section');
+    if ((offset & 3) != 0 || offset < free || <u64>offset + length > size) refuse('has a section outside the file');
+    free = <u64>offset + length;
+    store<u32>(sections + (id << 3), offset);
+    store<u32>(sections + (id << 3), length, 4);
+  }
+}
+
+function isInside(offset: u32, length: u64): bool {
+  return offset >= FIRST_ADDRESS && offset + length <= linearBytes();
+}
+
+function checkLayout(): void {
+  const memory = linearBytes();
+  if (memory == 0 || memory % PAGE != 0) refuse('asks for a linear memory that is not whole pages');
+  if (sectionBytes(Section.Layout) != LayoutWord.Count << 2) refuse('has a layout of the wrong size');
+  const threads = layoutWord(LayoutWord.MaxThreads);
+  const scratch = <u64>layoutWord(LayoutWord.ScratchBytes) * threads;
+  if (
+    threads == 0 ||
+    !isInside(layoutWord(LayoutWord.ProgramOffset), sectionBytes(Section.Image)) ||
+    !isInside(layoutWord(LayoutWord.RegionOffset), layoutWord(LayoutWord.RegionBytes)) ||
+    !isInside(layoutWord(LayoutWord.ScratchOffset), scratch)
+  )
+    refuse('has a layout outside the linear memory');
+}
+
+function checkPhases(): void {
+  for (let phase: u32 = 0; phase < PHASES; phase++) if (countInstructions(phase) < 0) refuse('has broken instructions');
+}
+
+/** Instructions of a phase; -1 where they do not fill it exactly. */
+export function countInstructions(phase: u32): i32 {
+  const offset = layoutWord(LayoutWord.ProgramOffset);
+  const start = layoutWord(LayoutWord.Entries + 2 * phase);
+  const end = layoutWord(LayoutWord.Entries + 2 * phase + 1);
+  if (start < offset || end < start || <u64>end - offset > sectionBytes(Section.Image) || ((start | end | offset) & 3) != 0) return -1;
+  const nodes = countLines(Section.Symbols);
+  let n = 0;
+  let left = (end - start) >> 2;
+  let p = section(Section.Image) + (start - offset);
+  while (left > 0) {
+    if (left < LEAST_INSTRUCTION) return -1;
+    const words = load<u32>(p, Instruction.Words << 2);
+    if (words < LEAST_INSTRUCTION || words > left || load<u32>(p, Instruction.Node << 2) >= nodes) return -1;
+    p += <usize>words << 2;
+    left -= words;
+    n++;
+  }
+  return n;
+}
+
+function countLines(id: u32): u32 {
+  const start = section(id);
+  const end = start + sectionBytes(id);
+  let n: u32 = 1;
+  for (let p = start; p < end; p++) n += <u32>(load<u8>(p) == 0x0a);
+  return n;
+}
+
+/** Both kinds of records begin alike: name, offset, start or gradient, dims, strides, rank, shape. */
+function checkRecords(id: u32, what: string): void {
+  if (sectionBytes(id) % (WeightWord.Count << 2) != 0) refuse('has a broken list of tensors');
+  const names = countLines(Section.Names);
+  for (let i: u32 = 0, n = countRecords(id); i < n; i++) {
+    const p = section(id) + i * (WeightWord.Count << 2);
+    const rank = load<u32>(p, WeightWord.Rank << 2);
+    if (load<u32>(p, WeightWord.Name << 2) >= names) refuse('has a tensor without a name');
+    const bytes = reach(p) << 2;
+    const elements = product(p + (WeightWord.D0 << 2), 3);
+    if (bytes == 0 || elements == 0 || rank > MOST_RANK || !isInside(load<u32>(p, WeightWord.Offset << 2), bytes)) refuse(what);
+    if (id == Section.Weights) {
+      const whole = product(p + (WeightWord.Shape << 2), rank);
+      if (load<u32>(p, WeightWord.Start << 2) + elements > whole) refuse(what);
+    } else {
+      const gradient = load<u32>(p, ParameterWord.Gradient << 2);
+      if (gradient != 0 && !isInside(gradient, bytes)) refuse(what);
+    }
+  }
+}
+
+export function countRecords(id: u32): u32 {
+  return sectionBytes(id) / (WeightWord.Count << 2);
+}
+
+/** Numbers in all tensors of the list. */
+export function countElements(id: u32): u64 {
+  let sum: u64 = 0;
+  for (let i: u32 = 0, n = countRecords(id); i < n; i++)
+    sum += product(section(id) + i * (WeightWord.Count << 2) + (WeightWord.D0 << 2), 3);
+  return sum;
+}
+
+/** Product of n words at p; 0 where it is 0 or 2^32 and more. */
+function product(p: usize, n: u32): u64 {
+  let result: u64 = 1;
+  for (let i: u32 = 0; i < n; i++) {
+    result *= load<u32>(p + (i << 2));
+    if (result > 0xffffffff) return 0;
+  }
+  return result;
+}
+
+/** One past the last element that a record touches, counted from its first; 0 where that is nowhere. */
+function reach(p: usize): u64 {
+  let last: u64 = 0;
+  for (let axis: u32 = 0; axis < 3; axis++) {
+    const size = load<u32>(p + ((WeightWord.D0 + axis) << 2));
+    if (size == 0) return 0;
+    const step = <u64>(size - 1) * load<u32>(p + ((WeightWord.S0 + axis) << 2));
+    if (step > 0xffffffff) return 0;
+    last += step;
+  }
+  return last + 1;
+}
+
+function checkIo(): void {
+  const list = section(Section.Io);
+  const n = sectionBytes(Section.Io);
+  if (n % 12 != 0) refuse('has a broken list of ports');
+  for (let at: u32 = 0; at < n; at += 12) {
+    const port = load<u32>(list + at);
+    if (port < <u32>Io.Pictures || port > <u32>Io.State || !isInside(load<u32>(list + at, 4), load<u32>(list + at, 8)))
+      refuse('has a port outside the linear memory');
+  }
+}

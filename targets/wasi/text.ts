@@ -1,0 +1,82 @@
+/**
+ * Text out of string literals (ASCII), numbers and bytes of files, without a managed string: words are collected in one buffer
+ * and leave in one write.
+ */
+import { fd_write, iovec, proc_exit } from 'bindings/wasi_snapshot_preview1';
+
+export const STDOUT: u32 = 1;
+export const STDERR: u32 = 2;
+
+const CAPACITY: usize = 4096;
+const buffer = memory.data(4096);
+const vector = memory.data(8);
+const moved = memory.data(4);
+let stream: u32 = STDOUT;
+let used: usize = 0;
+
+/** What follows goes to `fd`. */
+export function to(fd: u32): void {
+  flush();
+  stream = fd;
+}
+
+/** Writes out what is collected. A stream that takes nothing more is given up: there is nobody to tell. */
+export function flush(): void {
+  let at = buffer;
+  while (used > 0) {
+    const part = changetype<iovec>(vector);
+    part.buf = at;
+    part.buf_len = used;
+    if (fd_write(stream, vector, 1, moved) != 0) break;
+    const n = <usize>load<u32>(moved);
+    if (n == 0 || n > used) break;
+    at += n;
+    used -= n;
+  }
+  used = 0;
+}
+
+function put(byte: u32): void {
+  if (used == CAPACITY) flush();
+  store<u8>(buffer + used, byte);
+  used++;
+}
+
+export function text(literal: string): void {
+  const p = changetype<usize>(literal);
+  for (let i = 0, n = literal.length; i < n; i++) put(load<u16>(p + (<usize>i << 1)));
+}
+
+export function line(): void {
+  put(0x0a);
+}
+
+export function number(n: u64): void {
+  let unit: u64 = 1;
+  while (n / unit >= 10) unit *= 10;
+  for (; unit > 0; unit /= 10) put(0x30 + <u32>((n / unit) % 10));
+}
+
+/** Bytes from outside, as UTF-8; what a terminal would obey (C0, DEL, C1) is shown as a question mark. */
+export function bytes(p: usize, n: usize): void {
+  let previous: u32 = 0;
+  for (let i: usize = 0; i < n; i++) {
+    const byte = <u32>load<u8>(p + i);
+    const isControl = byte < 0x20 || byte == 0x7f || (previous == 0xc2 && byte >= 0x80 && byte < 0xa0);
+    put(isControl ? 0x3f : byte);
+    previous = byte;
+  }
+}
+
+/** Text left-aligned in a column. */
+export function label(literal: string): void {
+  text(literal);
+  for (let i = literal.length; i < 16; i++) put(0x20);
+}
+
+/** Ends the program; whatever was collected is written first. */
+export function exit(code: u32): void {
+  flush();
+  proc_exit(code);
+  unreachable();
+}
