@@ -11,9 +11,11 @@ import { createHash } from 'node:crypto';
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { hashRange } from './digest.ts';
-import { InputError, shownValue } from './error.ts';
+import { InputError, shown, shownValue } from './error.ts';
 import { type ByteSource, guarded, isFolder, makeFolder, openFile, writeAtomic } from './files.ts';
 import { isRecord, parseJson } from './json.ts';
+
+export type Settings = Record<string, string | number>;
 
 /** Where a run stands and what it belongs to. */
 export interface CheckpointHead {
@@ -25,6 +27,8 @@ export interface CheckpointHead {
   /** Digests: a checkpoint goes on only with the same program and the same data. */
   program: string;
   data: string;
+  /** What the run was started with, by name: told apart one by one, so that a refusal can say which differs. */
+  settings: Settings;
   /** What the host itself has to remember, as plain JSON: best accuracy so far and the like. */
   host: Record<string, unknown>;
 }
@@ -76,7 +80,7 @@ export function writeCheckpoint(folder: string, head: CheckpointHead, regions: r
  */
 export function readLatest(
   folder: string,
-  expected: { program: string; data: string },
+  expected: Pick<CheckpointHead, 'program' | 'data' | 'settings'>,
   warn: (sentence: string) => void,
 ): Checkpoint | undefined {
   const steps = isFolder(folder) ? stepsIn(folder) : [];
@@ -92,25 +96,34 @@ export function readLatest(
       damage = error;
       continue;
     }
-    for (const [key, what] of [
-      ['program', 'another program (model, method, sizes or options)'],
-      ['data', 'other pictures'],
-    ] as const) {
-      if (checkpoint[key] === expected[key]) continue;
+    const other = difference(path, checkpoint, expected);
+    if (other) {
       checkpoint.close();
-      const got = checkpoint[key].slice(0, 12);
-      throw new InputError({
-        where: path,
-        what: `the checkpoint belongs to ${what}`,
-        got,
-        expected: expected[key].slice(0, 12),
-        hint: 'repeat the command it was started with, or start anew without --resume',
-      });
+      throw other;
     }
     if (damage) warn(`${damage.message}; going on from step ${checkpoint.step}`);
     return checkpoint;
   }
   if (damage) throw damage;
+  return undefined;
+}
+
+/** Why a checkpoint is not one of this run, settings first: they explain what follows from them (a seed makes another split). */
+function difference(path: string, found: CheckpointHead, expected: Parameters<typeof readLatest>[1]): InputError | undefined {
+  const short = (value: string | number | undefined) => (typeof value === 'string' ? shown(value.slice(0, 40)) : (value ?? 'nothing'));
+  const refuse = (what: string, then: string | number | undefined, now: string | number | undefined) =>
+    new InputError({
+      where: path,
+      what: `the checkpoint belongs to a run with ${what}`,
+      got: short(now),
+      expected: short(then),
+      hint: 'repeat the command it was started with, or start anew without --resume',
+    });
+  for (const key of new Set([...Object.keys(found.settings), ...Object.keys(expected.settings)]))
+    if (found.settings[key] !== expected.settings[key]) return refuse(`another ${key}`, found.settings[key], expected.settings[key]);
+  const { program, data } = expected;
+  if (found.data !== data) return refuse('other pictures', found.data.slice(0, 12), data.slice(0, 12));
+  if (found.program !== program) return refuse('another program', found.program.slice(0, 12), program.slice(0, 12));
   return undefined;
 }
 
@@ -156,17 +169,18 @@ function check(path: string, source: ByteSource): Checkpoint {
   const json = new Uint8Array(jsonBytes);
   source.readAt(fixedBytes, json);
   const head = parseJson(`${path}, head`, json);
-  const { step, epoch, position, program, data, host, regions } = head as Record<string, unknown> & CheckpointHead & { regions: number[] };
+  const { step, epoch, position, program, data, settings, host, regions } = head as Record<string, unknown> &
+    CheckpointHead & { regions: number[] };
   const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
   for (const [name, value] of Object.entries({ step, epoch, position })) if (!isCount(value)) throw bad(name, shownValue(value));
-  if (typeof program !== 'string' || typeof data !== 'string' || !isRecord(host)) throw bad('head fields');
+  if (typeof program !== 'string' || typeof data !== 'string' || !isRecord(settings) || !isRecord(host)) throw bad('head fields');
   if (!Array.isArray(regions) || !regions.every(isCount)) throw bad('regions', shownValue(regions));
   const offsets = [dataStart(jsonBytes)];
   for (const bytes of regions) offsets.push(offsets.at(-1)! + bytes);
   if (offsets.at(-1) !== end) throw bad('its regions do not fill it', offsets.at(-1), end);
 
   return {
-    ...{ path, step, epoch, position, program, data, host, regions },
+    ...{ path, step, epoch, position, program, data, settings: settings as Settings, host, regions },
     read(region, target) {
       const bytes = regions[region];
       if (target.length !== bytes) {

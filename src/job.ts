@@ -199,8 +199,9 @@ export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<Job
       },
       stopping: () => (hooks.stopping?.() ?? false) || (hooks.signal?.aborted ?? false),
     });
+    // Saved at the end too: a finished run that is resumed has nothing left to do.
+    run.save();
     if (!finished) {
-      run.save();
       throw new Interrupted(`interrupted; the run is saved in ${runFolder}: --resume continues it`);
     }
     run.restoreBest();

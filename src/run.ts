@@ -1,10 +1,11 @@
 /** A run folder: checkpoints, the best parameters so far, and going on from them. */
 import { join } from 'node:path';
 import { State } from '../assembly/abi/head.ts';
-import { clearCheckpoints, openCheckpoint, readLatest, writeCheckpoint } from './checkpointfile.ts';
+import { clearCheckpoints, readLatest, type Settings, writeCheckpoint } from './checkpointfile.ts';
 import { digest } from './digest.ts';
 import type { Engine } from './engine.ts';
-import { fileExists, removeLeftovers } from './files.ts';
+import { InputError } from './error.ts';
+import { removeLeftovers } from './files.ts';
 import { numel } from './graph.ts';
 import { encodeProgram } from './program/program.ts';
 import { freshHostState, type HostState, type TrainOptions } from './train.ts';
@@ -31,14 +32,19 @@ export interface RunOptions {
 /** Opens the folder. Without `resume`, or where nothing is there to go on from, earlier checkpoints are removed and the run is fresh. */
 export function openRun(folder: string, engine: Engine, { options, weights, data, resume, warn }: RunOptions): Run {
   const bestFolder = join(folder, 'best');
-  const program = digest(encodeProgram(engine.program), JSON.stringify(options), weights);
+  const { image, ...about } = engine.program.about;
+  const belongs = {
+    program: digest(encodeProgram(engine.program)),
+    data,
+    settings: { ...about, image: image.join('x'), ...options, weights: weights.slice(0, 12) } as unknown as Settings,
+  };
   const parameters = parameterBytes(engine);
   const { state } = engine;
   let host = freshHostState();
   let resumedAt: number | undefined;
 
   removeLeftovers(folder);
-  const checkpoint = resume ? readLatest(folder, { program, data }, warn) : undefined;
+  const checkpoint = resume ? readLatest(folder, belongs, warn) : undefined;
   if (checkpoint) {
     checkpoint.read(0, engine.region);
     host = checkpoint.host as unknown as HostState;
@@ -52,23 +58,28 @@ export function openRun(folder: string, engine: Engine, { options, weights, data
     step: state.getInt32(State.Step, true),
     epoch: state.getUint32(State.Epoch, true),
     position: state.getUint32(State.Position, true),
-    program,
-    data,
+    ...belongs,
   });
-  let bestPath = '';
   return {
     get host() {
       return host;
     },
     resumedAt,
     save: () => void writeCheckpoint(folder, { ...position(), host: host as unknown as Record<string, unknown> }, [engine.region]),
-    keepBest() {
-      bestPath = writeCheckpoint(bestFolder, { ...position(), host: {} }, [parameters]);
-    },
+    keepBest: () => void writeCheckpoint(bestFolder, { ...position(), host: {} }, [parameters]),
     restoreBest() {
-      const best = bestPath !== '' && fileExists(bestPath) ? openCheckpoint(bestPath) : readLatest(bestFolder, { program, data }, warn);
-      best?.read(0, parameters);
-      best?.close();
+      const best = readLatest(bestFolder, belongs, warn);
+      const { bestEpoch } = host;
+      if (best?.epoch !== bestEpoch)
+        throw new InputError({
+          where: bestFolder,
+          what: 'does not hold the best epoch',
+          got: best?.epoch ?? 'nothing',
+          expected: bestEpoch,
+          hint: 'it was changed while the run went on; start anew without --resume',
+        });
+      best.read(0, parameters);
+      best.close();
     },
   };
 }

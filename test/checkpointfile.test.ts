@@ -8,7 +8,7 @@ import { type CheckpointHead, clearCheckpoints, openCheckpoint, readLatest, writ
 import { digest } from '../src/digest.ts';
 import { newFolder, refused } from './folder.ts';
 
-const expected = { program: digest('program'), data: digest('data') };
+const expected = { program: digest('program'), data: digest('data'), settings: { rate: 0.1 } };
 const head = (step: number): CheckpointHead => ({ step, epoch: 1, position: 2 * step, ...expected, host: { best: 0.5, name: 'ä' } });
 const silent = (sentence: string) => assert.unreachable(sentence);
 const fileOf = (folder: string, step: number) => join(folder, `checkpoint-${step}.s2ac`);
@@ -152,7 +152,14 @@ test('another program or other data is refused, and the sentence says which', ()
   const folder = newFolder();
   writeCheckpoint(folder, head(1), [region(1, 8)]);
   refused(() => readLatest(folder, { ...expected, program: digest('x') }, silent), fileOf(folder, 1), 'another program', '--resume');
-  refused(() => readLatest(folder, { ...expected, data: digest('x') }, silent), fileOf(folder, 1), 'belongs to other pictures');
+  refused(() => readLatest(folder, { ...expected, data: digest('x') }, silent), fileOf(folder, 1), 'other pictures');
+  refused(
+    () => readLatest(folder, { ...expected, settings: { rate: 0.2 } }, silent),
+    'another rate',
+    'got 0.2',
+    'expected 0.1',
+    '--resume',
+  );
 });
 
 test('kill -9 at any moment leaves a valid checkpoint', async () => {
