@@ -2,6 +2,7 @@
 // product. node bench/depthwise.mjs, after npm run build.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { processorTime } from './clock.mjs';
 
 // [H = W, C, stride] and how often MobileNetV2 1.0 has it; assembly/abi/ops.ts numbers the operators.
 const shapes = [
@@ -60,9 +61,9 @@ export function benchDepthwise({ rounds = 25, ops = opNumbers() } = {}) {
     for (let round = -3; round < rounds; round++)
       for (const [name, prepare] of Object.entries(variants)) {
         const once = prepare();
-        const began = performance.now();
+        const began = processorTime();
         for (let i = 0; i < repeats; i++) once();
-        if (round >= 0) times[name].push(((performance.now() - began) * 1e6) / repeats / outputs);
+        if (round >= 0) times[name].push(((processorTime() - began) * 1e6) / repeats / outputs);
       }
     const ns = Object.fromEntries(Object.entries(times).map(([name, all]) => [name, fastest(all)]));
     return { shape: `${h}×${h}×${c}/${stride}`, ...ns, ratio: ns.im2col / ns.forward };

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { benchDepthwise } from './depthwise.mjs';
 import { engine, measure, shapes } from './gemm.mjs';
 import { ort, peak, tfjs } from './peers.mjs';
-import { findPython, MODELS, measureSteps, torchStep } from './steps.mjs';
+import { comparePolicies, findPython, MODELS, measureStep, torchStep } from './steps.mjs';
 
 const { values: flags } = parseArgs({
   options: { quick: { type: 'boolean' }, json: { type: 'boolean' }, only: { type: 'string', default: 'gemm,depthwise,policy,torch' } },
@@ -69,16 +69,10 @@ function depthwise() {
     row('depthwise', `depthwise 3×3 ${shape}, ÷ im2col`, im2col / forward, '×', { target: 2, note: `${forward.toFixed(2)} ns an output` });
 }
 
-const steps = new Map();
-async function stepsOf(model) {
-  if (!steps.has(model)) steps.set(model, await measureSteps(model, { rounds: flags.quick ? 2 : 6 }));
-  return steps.get(model);
-}
-
 async function policy() {
   for (const model of MODELS) {
-    const { s2a, exact, microBatch } = await stepsOf(model);
-    const note = `${s2a.toFixed(0)} and ${exact.toFixed(0)} ms a step, passes of ${microBatch}`;
+    const { s2a, exact } = await comparePolicies(model, { rounds: flags.quick ? 2 : 6 });
+    const note = `${s2a.toFixed(0)} and ${exact.toFixed(0)} ms a step`;
     row('policy', `${model}: bias step, s2a ÷ exact`, s2a / exact, '×', { target: 1.1, atMost: true, note });
   }
 }
@@ -88,21 +82,27 @@ async function torch() {
   if (python === undefined) return say('  no Python with torch and transformers here (PYTHON=…): the step is not compared');
   const count = flags.quick ? 1 : 4;
   for (const model of MODELS) {
-    const { s2a } = await stepsOf(model);
+    const rounds = flags.quick ? 1 : 3;
+    const before = await measureStep(model, { rounds });
     const held = torchStep(python, model, 'torch', count);
     const whole = held.blas === 'MKL' ? torchStep(python, model, 'all', count) : held;
     const free = torchStep(python, model, 'none', count);
-    // Once more, after PyTorch: the machine may have become slower or faster meanwhile.
-    const again = Math.min(s2a, (await measureSteps(model, { rounds: flags.quick ? 1 : 3 })).s2a);
+    // Before PyTorch and after it: the machine may have become slower or faster meanwhile.
+    const after = await measureStep(model, { rounds });
+    const own = Math.min(before.ms, after.ms);
     versions.torch = `${held.versions.torch} (BLAS: ${held.blas}), transformers ${held.versions.transformers}`;
-    row('torch', `${model}: bias step, batch 8, S2A`, again, 'ms');
-    row('torch', `${model}: PyTorch at 128 bits ÷ S2A`, whole.msBest / again, '×', { target: 1, note: `${whole.msBest.toFixed(0)} ms` });
+    const memory = `${(after.linearBytes / 2 ** 20).toFixed(1)} MiB, passes of ${after.microBatch}`;
+    row('torch', `${model}: bias step, batch 8, S2A`, own, 'ms', { note: memory });
+    row('torch', `${model}: PyTorch at 128 bits ÷ S2A`, whole.msProcessor / own, '×', {
+      target: 1,
+      note: `${whole.msProcessor.toFixed(0)} ms`,
+    });
     if (held.blas === 'MKL') {
-      const note = `${held.msBest.toFixed(0)} ms; ONEDNN, OPENBLAS and ATEN held, MKL (not asked by them) free to use ${free.capability}`;
-      row('torch', `${model}: the same but MKL free ÷ S2A`, held.msBest / again, '×', { note });
+      const note = `${held.msProcessor.toFixed(0)} ms; MKL does not read the variables that hold the rest and may use ${free.capability}`;
+      row('torch', `${model}: the same but MKL free ÷ S2A`, held.msProcessor / own, '×', { note });
     }
-    row('torch', `${model}: unrestricted PyTorch (${free.capability}) ÷ S2A`, free.msBest / again, '×', {
-      note: `${free.msBest.toFixed(0)} ms`,
+    row('torch', `${model}: unrestricted PyTorch (${free.capability}) ÷ S2A`, free.msProcessor / own, '×', {
+      note: `${free.msProcessor.toFixed(0)} ms`,
     });
   }
 }
@@ -117,7 +117,8 @@ const failed = rows.filter((r) => r.pass === false);
 const processor = cpus()[0]?.model ?? 'unknown processor';
 const load = loadavg()[0];
 const seconds = Math.round((performance.now() - began) / 1000);
-const noisy = `Ratios of neighbouring slices hold on a busy machine, best of the rounds; single milliseconds do not (load ${load.toFixed(1)} on ${cpus().length} processors; policy and torch lines move by some 5 %).`;
+const noisy = `Times are processor time, best of short slices by turns: ratios hold on a busy machine (load ${load.toFixed(1)} on ${cpus().length} processors)
+to some 3 %; noisier are products of less than a millisecond and whatever PyTorch runs in its own process (10 %).`;
 if (flags.json)
   console.log(JSON.stringify({ processor, arch: process.arch, load, seconds, versions, rows, failed: failed.length, noisy }, null, 1));
 else {

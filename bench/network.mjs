@@ -2,17 +2,27 @@
 import { mkdirSync } from 'node:fs';
 import { build } from 'esbuild';
 
-const entry = `export { compile } from './src/compile.ts'; export { fit } from './src/fit.ts'; export { startRun, TRAIN_DEFAULTS } from './src/train.ts';
-export { createEngine, loadWeights } from './src/engine.ts'; export { parseModel } from './src/models/index.ts'; export { OPS } from './src/ops/index.ts';
-export { engineBytes } from './src/wasm.ts'; export { Io } from './assembly/abi/program.ts'; export { State } from './assembly/abi/head.ts';
-export { Instruction, Keep, Kind, Op } from './assembly/abi/ops.ts'; export { openRig } from './test/rig.ts'; export { numbers } from './test/close.ts';
-export { tables } from './src/tables.ts'; export { codebookBytes } from './src/codebook.ts';`;
+const ENTRY = {
+  './src/compile.ts': 'compile',
+  './src/fit.ts': 'fit',
+  './src/train.ts': 'startRun, TRAIN_DEFAULTS',
+  './src/engine.ts': 'createEngine, loadWeights',
+  './src/models/index.ts': 'parseModel',
+  './src/ops/index.ts': 'OPS',
+  './src/wasm.ts': 'engineBytes',
+  './assembly/abi/program.ts': 'Io',
+  './assembly/abi/head.ts': 'State',
+  './assembly/abi/ops.ts': 'Instruction',
+};
 
 /** The sources, bundled: benchmarks see what the library does not export. */
 export async function sources() {
   mkdirSync('build/bench', { recursive: true });
   const outfile = 'build/bench/sources.js';
-  await build({ stdin: { contents: entry, resolveDir: '.', loader: 'ts' }, bundle: true, format: 'esm', platform: 'node', outfile });
+  const contents = Object.entries(ENTRY)
+    .map(([file, names]) => `export { ${names} } from '${file}';`)
+    .join('\n');
+  await build({ stdin: { contents, resolveDir: '.', loader: 'ts' }, bundle: true, format: 'esm', platform: 'node', outfile });
   return import(`../${outfile}`);
 }
 
@@ -67,8 +77,8 @@ function randomWeights() {
 }
 
 /**
- * A network ready to train: its engine and `step()`, one whole batch with its update. The micro-batch is the one given, or the one that the product
- * chooses for this batch.
+ * A network ready to train, its batch laid out: `engine.run('train')` as often as `passes` says, then `engine.run('update')`, is a step;
+ * `walk(start, end)` runs instructions alone. The micro-batch is the one given, or the one that the product chooses for this batch.
  */
 export function openNetwork(source, name, { batch = 8, microBatch, keep = 's2a', method = 'bias', wasm = source.engineBytes() } = {}) {
   const { fit, parseModel, createEngine, loadWeights, startRun, TRAIN_DEFAULTS, Io, State } = source;
@@ -86,9 +96,31 @@ export function openNetwork(source, name, { batch = 8, microBatch, keep = 's2a',
   });
   engine.state.setFloat32(State.LossScale, 1 / batch, true);
   const passes = batch / program.about.microBatch;
-  const step = () => {
-    for (let i = 0; i < passes; i++) engine.run('train');
-    engine.run('update');
-  };
-  return { name, engine, program, plan, passes, step };
+  // A second instance in the same memory: the library's engine runs whole phases only.
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(wasm), { env: { memory: engine.memory } });
+  exports.setup(0, program.scratch.offset, program.scratch.bytes, 0, 1);
+  return { name, engine, program, plan, passes, walk: exports.walk };
+}
+
+/** The instructions of a phase: { op, node, start, end, args } with arena offsets. */
+export function instructions({ program }, phase, { OPS, Instruction }) {
+  const names = new Map(Object.entries(OPS).map(([name, { opcode }]) => [opcode, name]));
+  const words = new Int32Array(program.image.slice(0, program.image.length & ~3).buffer);
+  const list = [];
+  const { start, end } = program.entries[phase];
+  for (let at = start; at < end; ) {
+    const w = (at - program.programOffset) / 4;
+    const next = at + 4 * words[w + Instruction.Words];
+    const args = words.subarray(w + Instruction.Arguments, w + words[w + Instruction.Words]);
+    list.push({
+      phase,
+      op: names.get(words[w + Instruction.Op]),
+      node: program.symbols[words[w + Instruction.Node]],
+      start: at,
+      end: next,
+      args,
+    });
+    at = next;
+  }
+  return list;
 }

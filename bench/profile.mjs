@@ -1,34 +1,13 @@
-// Where a training step goes, by kind of operator and by instruction, one thread: node bench/profile.mjs [vit-tiny|vit-small|mobilenetv2 …]
+// Where a training step goes, by kind of operator and by instruction, one thread:
+//   node bench/profile.mjs [vit-tiny|vit-small|mobilenetv2 …]
 //   --keep s2a|exact   --method bias|probe|full   --batch 8   --micro-batch n   --rounds 3   --top 12 (slowest instructions)   --json
 // Every instruction is run by itself, some rounds over, and its fastest run counts: whatever else the machine does only adds.
 // Matrix products come with GFLOP/s.
 import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { NETWORKS, openNetwork, sources } from './network.mjs';
-
-/** The instructions of a phase: { op, node, start, end, args } with arena offsets. */
-function instructions({ program }, phase, { OPS, Instruction }) {
-  const names = new Map(Object.entries(OPS).map(([name, { opcode }]) => [opcode, name]));
-  const words = new Int32Array(program.image.slice(0, program.image.length & ~3).buffer);
-  const list = [];
-  const { start, end } = program.entries[phase];
-  for (let at = start; at < end; ) {
-    const w = (at - program.programOffset) / 4;
-    const next = at + 4 * words[w + Instruction.Words];
-    const args = words.subarray(w + Instruction.Arguments, w + words[w + Instruction.Words]);
-    list.push({
-      phase,
-      op: names.get(words[w + Instruction.Op]),
-      node: program.symbols[words[w + Instruction.Node]],
-      start: at,
-      end: next,
-      args,
-    });
-    at = next;
-  }
-  return list;
-}
+import { processorTime } from './clock.mjs';
+import { instructions, NETWORKS, openNetwork, sources } from './network.mjs';
 
 /** Multiplications and additions of one instruction; 0 where it is not a matter of them. Argument places: assembly/abi/ops.ts. */
 function flops({ op, args }) {
@@ -53,16 +32,14 @@ function flops({ op, args }) {
 /** Runs whole steps, instruction by instruction: every instruction with its fastest time in ms a step. */
 export function profile(source, name, { rounds = 3, ...options } = {}) {
   const network = openNetwork(source, name, options);
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(source.engineBytes()), { env: { memory: network.engine.memory } });
-  const { scratch, about } = network.program;
-  exports.setup(0, scratch.offset, scratch.bytes, 0, 1);
+  const { about } = network.program;
   const list = ['train', 'update'].flatMap((phase) => instructions(network, phase, source));
   for (const i of list) i.ms = Infinity;
   for (let round = 0; round < rounds + 1; round++)
     for (const i of list) {
-      const began = performance.now();
-      const status = exports.walk(i.start, i.end);
-      const ms = (performance.now() - began) * (i.phase === 'train' ? network.passes : 1);
+      const began = processorTime();
+      const status = network.walk(i.start, i.end);
+      const ms = (processorTime() - began) * (i.phase === 'train' ? network.passes : 1);
       if (status !== 0) throw new Error(`${i.node}: status ${status}`);
       if (round > 0) i.ms = Math.min(i.ms, ms);
     }

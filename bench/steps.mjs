@@ -1,29 +1,57 @@
 // Whole training steps, bias tuning at batch 8 and 224×224, one thread: s2a beside exact, and PyTorch's beside both.
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { openNetwork, sources } from './network.mjs';
+import { processorTime } from './clock.mjs';
+import { instructions, openNetwork, sources } from './network.mjs';
 
 export const MODELS = ['vit-tiny', 'mobilenetv2'];
 
+/** The fastest of `rounds` steps in ms of processor time; the memory and the passes that the product chose. */
+export async function measureStep(name, { rounds = 5, batch = 8 } = {}) {
+  const { engine, passes, program } = openNetwork(await sources(), name, { batch });
+  const timed = (phase) => {
+    const began = processorTime();
+    engine.run(phase);
+    return processorTime() - began;
+  };
+  const best = { train: timed('train'), update: timed('update') };
+  for (let round = 0; round < rounds; round++) for (const phase of ['train', 'update']) best[phase] = Math.min(best[phase], timed(phase));
+  return { ms: best.train * passes + best.update, microBatch: program.about.microBatch, linearBytes: program.linearBytes };
+}
+
+/** Instructions that are timed together. */
+const CHUNK = 8;
+
 /**
- * Milliseconds of a step: { 's2a': ms, 'exact': ms }, best of `rounds`. A step is run pass by pass, the two policies by turns, and each
- * pass counts with its fastest time, so both see the same moments of a busy machine.
+ * Milliseconds of a step under both policies, { s2a, exact }: a few instructions of one, as many of the other, and so on to the end of the
+ * step, so that both see the same moments of a busy machine; the fastest time of every few is summed.
  */
-export async function measureSteps(name, { rounds = 5, batch = 8 } = {}) {
+export async function comparePolicies(name, { rounds = 5, batch = 8 } = {}) {
   const source = await sources();
-  const policies = ['s2a', 'exact'];
-  const networks = policies.map((keep) => openNetwork(source, name, { batch, keep }));
-  const passes = networks.map(({ engine }) => ({ train: () => engine.run('train'), update: () => engine.run('update') }));
-  const best = policies.map(() => ({ train: Infinity, update: Infinity }));
+  const runs = ['s2a', 'exact'].map((keep) => {
+    const network = openNetwork(source, name, { batch, keep });
+    const chunks = ['train', 'update'].flatMap((phase) => {
+      const list = instructions(network, phase, source);
+      const times = phase === 'train' ? network.passes : 1;
+      const cut = list
+        .filter((_, i) => i % CHUNK === 0)
+        .map((from, i) => ({ start: from.start, end: (list[(i + 1) * CHUNK - 1] ?? list.at(-1)).end }));
+      return cut.map((c) => ({ ...c, times, best: Infinity }));
+    });
+    return { keep, network, chunks };
+  });
   for (let round = -1; round < rounds; round++)
-    for (const phase of ['train', 'update'])
-      for (const i of policies.keys()) {
-        const began = performance.now();
-        passes[i][phase]();
-        if (round >= 0) best[i][phase] = Math.min(best[i][phase], performance.now() - began);
+    for (let i = 0; runs.some(({ chunks }) => i < chunks.length); i++)
+      for (const { network, chunks } of runs) {
+        const chunk = chunks[i];
+        if (chunk === undefined) continue;
+        const began = processorTime();
+        const status = network.walk(chunk.start, chunk.end);
+        const spent = processorTime() - began;
+        if (status !== 0) throw new Error(`${name}: status ${status}`);
+        if (round >= 0) chunk.best = Math.min(chunk.best, spent);
       }
-  const ms = Object.fromEntries(policies.map((keep, i) => [keep, best[i].train * networks[i].passes + best[i].update]));
-  return { ...ms, microBatch: networks[0].program.about.microBatch, linearBytes: networks[0].program.linearBytes };
+  return Object.fromEntries(runs.map(({ keep, chunks }) => [keep, chunks.reduce((sum, { best, times }) => sum + best * times, 0)]));
 }
 
 /** The Python that has torch and transformers: $PYTHON, or what lies on the path; undefined where there is none. */
