@@ -40,6 +40,7 @@ export const attention: Record<string, OpDef> = {
         if (g.needs(x)) g.add(x, dq[i]!);
       });
     },
+    inPlace: [[0, 0]],
     scratch: (inputs) => attentionScratch(shape(inputs, 0)[1]!),
     lower: (n, at, graph) => {
       const [b, t, c] = shapeOf(graph, n.inputs[0]!) as Three;
@@ -69,6 +70,7 @@ export const attention: Record<string, OpDef> = {
   AttentionBackward: {
     opcode: Op.AttentionBackward,
     infer: (inputs): Type[] => Array.from({ length: 3 }, () => ({ dtype: 'f32' as const, shape: shape(inputs, 0) })),
+    inPlace: [[0, 0]],
     scratch: (inputs, a) => attentionBackwardScratch(shape(inputs, 0)[1]!, shape(inputs, 0)[2]! / a.heads!, a.keep!),
     lower: (n, at, graph) => {
       const [b, t, c] = typeOf(graph, n.inputs[0]!).shape as Three;

@@ -1,7 +1,7 @@
 /** Linear layers. Every size of the tail list as rows, as outputs and as depth; the other two stay odd. */
 import { biasBackward, linear, linearBackwardW, linearBackwardX } from '../../oracle/linear.ts';
 import { type Forward, frozen, type Operand, w, x } from '../table.ts';
-import { TAILS } from './tails.ts';
+import { specials, TAILS } from './tails.ts';
 
 interface Options {
   bias?: boolean;
@@ -30,10 +30,6 @@ function dense(lead: readonly number[], n: number, k: number, { bias = true, lea
   };
 }
 
-/** Zeros of both signs, subnormals, large and small numbers side by side. */
-const special = (n: number, seed: number): Float32Array =>
-  Float32Array.from({ length: n }, (_, i) => [0, -0, 1e-40, -1e-45, 3e8, -2e8, 1e-8, 1][(i * 5 + seed) % 8]!);
-
 export const denseCases: readonly Forward[] = [
   ...TAILS.map((m) => dense([m], 5, 7)),
   ...TAILS.map((n) => dense([3], n, 9)),
@@ -46,5 +42,5 @@ export const denseCases: readonly Forward[] = [
   dense([9], 10, 11, { learns: [false, true, false] }),
   dense([9], 10, 11, { learns: [false, false, true] }),
   dense([9], 10, 11, { learns: [true, true, false], bias: false }),
-  dense([6], 9, 21, { data: special }),
+  dense([6], 9, 21, { data: specials }),
 ];

@@ -1,9 +1,10 @@
 /** Convolutions with symmetric and with TensorFlow's padding, depthwise ones, and pooling. */
-import { type ConvShape, conv } from '../../oracle/conv.ts';
-import { depthwise } from '../../oracle/depthwise.ts';
-import { pool } from '../../oracle/simple.ts';
-import { type Forward, frozen, type Operand, w, x } from '../table.ts';
-import { TAILS } from './tails.ts';
+import { type ConvShape, conv, convBackwardW, convBackwardX } from '../../oracle/conv.ts';
+import { depthwise, depthwiseBackwardW, depthwiseBackwardX } from '../../oracle/depthwise.ts';
+import { biasBackward } from '../../oracle/linear.ts';
+import { pool, poolBackward } from '../../oracle/simple.ts';
+import { type Forward, frozen, type Numbers, type Operand, w, x } from '../table.ts';
+import { specials, TAILS } from './tails.ts';
 
 interface Window {
   batch?: number;
@@ -32,48 +33,84 @@ const text = ({ h, width = h, r, s = r, stride = 1, pad }: Window): string => `$
 interface Options {
   bias?: boolean;
   learns?: readonly [boolean, boolean, boolean];
+  /** Special values, whose gradients come from the oracle. */
+  special?: boolean;
 }
+/** Numbers of an operand: special ones, or `x` and `w` make their own. */
+const values = (special: boolean, shape: readonly number[], seed: number): Numbers | undefined =>
+  special
+    ? specials(
+        shape.reduce((a, b) => a * b, 1),
+        seed,
+      )
+    : undefined;
 const pick = (operands: readonly (Operand | null)[], learns: readonly boolean[]): (Operand | null)[] =>
   operands.map((o, i) => (o && !learns[i] ? frozen(o) : o));
 
-function convolution(window: Window, c: number, o: number, { bias = true, learns = [true, true, true] }: Options = {}): Forward {
+function convolution(window: Window, c: number, o: number, options: Options = {}): Forward {
+  const { bias = true, learns = [true, true, true], special = false } = options;
   const g = geometry(window);
   const shape: ConvShape = { ...g, c, o };
-  const image = 4 * g.batch * g.h * g.width * c;
+  const [image, filters] = [
+    [g.batch, g.h, g.width, c],
+    [o, g.r, g.s, c],
+  ];
+  const bytes = 4 * g.batch * g.h * g.width * c;
   return {
     op: 'Conv',
-    name: `Conv ${text(window)}, ${c} → ${o}${bias ? '' : ', no bias'}, learns ${learns.map(Number)}`,
-    inputs: pick([x([g.batch, g.h, g.width, c]), w([o, g.r, g.s, c]), bias ? w([o]) : null], learns),
+    name: `Conv ${text(window)}, ${c} → ${o}${bias ? '' : ', no bias'}, learns ${learns.map(Number)}${special ? ', special values' : ''}`,
+    inputs: pick([x(image, values(special, image, 1)), w(filters, values(special, filters, 2)), bias ? w([o]) : null], learns),
     attributes: attributes(g),
     shape: [g.batch, g.oh, g.ow, o],
     f: (v) => conv(shape, v[0]!, v[1]!, bias ? v[2]! : null),
-    kept: learns[0] && learns[1] ? [image, image] : [0, 0],
+    ...(special && {
+      analytic: (v: readonly Numbers[], dy: Numbers) => [
+        convBackwardX(shape, dy, v[1]!),
+        convBackwardW(shape, dy, v[0]!),
+        biasBackward(dy.length / o, o, dy),
+      ],
+    }),
+    kept: learns[0] && learns[1] ? [bytes, bytes] : [0, 0],
   };
 }
 
-function depthwiseOne(window: Window, c: number, { bias = true, learns = [true, true, true] }: Options = {}): Forward {
+function depthwiseOne(window: Window, c: number, options: Options = {}): Forward {
+  const { bias = true, learns = [true, true, true], special = false } = options;
   const g = geometry(window);
-  const image = 4 * g.batch * g.h * g.width * c;
+  const shape = { ...g, w: g.width, c };
+  const bytes = 4 * g.batch * g.h * g.width * c;
+  const [image, filters] = [
+    [g.batch, g.h, g.width, c],
+    [g.r, g.s, c],
+  ];
   return {
     op: 'Depthwise',
-    name: `Depthwise ${text(window)}, ${c} channels${bias ? '' : ', no bias'}, learns ${learns.map(Number)}`,
-    inputs: pick([x([g.batch, g.h, g.width, c]), w([g.r, g.s, c]), bias ? w([c]) : null], learns),
+    name: `Depthwise ${text(window)}, ${c} channels${bias ? '' : ', no bias'}, learns ${learns.map(Number)}${special ? ', special values' : ''}`,
+    inputs: pick([x(image, values(special, image, 1)), w(filters, values(special, filters, 2)), bias ? w([c]) : null], learns),
     attributes: attributes(g),
     shape: [g.batch, g.oh, g.ow, c],
-    f: (v) => depthwise({ ...g, w: g.width, c }, v[0]!, v[1]!, bias ? v[2]! : undefined),
-    kept: learns[0] && learns[1] ? [image, image] : [0, 0],
+    f: (v) => depthwise(shape, v[0]!, v[1]!, bias ? v[2]! : undefined),
+    ...(special && {
+      analytic: (v: readonly Numbers[], dy: Numbers) => [
+        depthwiseBackwardX(shape, dy, v[1]!),
+        depthwiseBackwardW(shape, dy, v[0]!),
+        biasBackward(dy.length / c, c, dy),
+      ],
+    }),
+    kept: learns[0] && learns[1] ? [bytes, bytes] : [0, 0],
   };
 }
 
-function pooling(batch: number, middle: readonly number[], c: number, first: number, count: number): Forward {
+function pooling(batch: number, middle: readonly number[], c: number, first: number, count: number, data?: Numbers): Forward {
   const p = middle.reduce((a, b) => a * b, 1);
   return {
     op: 'Pool',
-    name: `Pool [${batch},${middle},${c}], positions ${first}…${first + count - 1}`,
-    inputs: [x([batch, ...middle, c])],
+    name: `Pool [${batch},${middle},${c}], positions ${first}…${first + count - 1}${data ? ', special values' : ''}`,
+    inputs: [x([batch, ...middle, c], data)],
     attributes: { first, count },
     shape: [batch, c],
     f: (v) => pool(v[0]!, batch, p, c, first, count),
+    ...(data && { analytic: (_: readonly Numbers[], dy: Numbers) => [poolBackward(dy, batch, p, c, first, count)] }),
     kept: [0, 0],
   };
 }
@@ -107,10 +144,12 @@ export const spatialCases: readonly Forward[] = [
   // More pixels and more columns than one tile of patches holds.
   convolution({ h: 18, width: 15, r: 3, pad: 1, batch: 1 }, 30, 3),
   convolution({ h: 18, width: 17, r: 3, pad: 'same', stride: 2, batch: 2 }, 30, 2),
+  convolution({ h: 5, r: 3, stride: 2, pad: 'same' }, 5, 6, { special: true }),
   ...SOME.map((learns) => convolution(SMALL, 4, 5, { learns })),
   ...WINDOWS.map((window, i) => depthwiseOne(window, [3, 8, 5][i % 3]!, { bias: i % 4 !== 3 })),
   ...TAILS.map((c) => depthwiseOne(SMALL, c)),
   ...TAILS.map((c) => depthwiseOne({ ...SMALL, h: 5, stride: 2, pad: 'same', batch: 1 }, c)),
+  depthwiseOne({ h: 5, r: 3, stride: 2, pad: 'same' }, 7, { special: true }),
   ...SOME.map((learns) => depthwiseOne(SMALL, 6, { learns })),
   ...TAILS.map((c) => pooling(2, [2, 3], c, 0, 6)),
   pooling(3, [5], 7, 0, 1),
@@ -118,4 +157,6 @@ export const spatialCases: readonly Forward[] = [
   pooling(2, [7], 6, 1, 6),
   pooling(1, [6], 5, 2, 2),
   pooling(1, [1, 1], 8, 0, 1),
+  pooling(2, [5], 7, 0, 5, specials(70, 3)),
+  pooling(2, [5], 7, 2, 1, specials(70, 4)),
 ];
