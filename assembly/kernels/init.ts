@@ -21,7 +21,7 @@ export function foldBatchNorm(p: usize): void {
   const k = int(p, FoldBatchNormArg.K);
   const epsilon = <f64>float(p, FoldBatchNormArg.EPS);
   const byColumn = int(p, FoldBatchNormArg.DEPTHWISE) != 0;
-  const step = <usize>(byColumn ? outputs : 1) << 2;
+  const step: usize = byColumn ? <usize>outputs << 2 : 4;
   const until = last(outputs);
   for (let o = first(outputs); o < until; o++) {
     const at = <usize>o << 2;

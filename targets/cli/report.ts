@@ -9,8 +9,8 @@ import type { PlanColumn, Prediction, ReportData } from '../../src/report/data.t
 import { reportPage } from '../../src/report/html.ts';
 import { judgeAdapter } from './judge.ts';
 
-/** Pictures shown. */
-const SHOWN = 24;
+/** Pictures shown, as many of each class. */
+const SHOWN = 30;
 
 export async function writeReport(
   path: string,
@@ -76,6 +76,8 @@ function otherPlans(job: TrainJob, { plan, classes }: JobResult): PlanColumn[] {
 
 async function shownPictures(job: TrainJob, result: JobResult): Promise<Prediction[]> {
   const list: Prediction[] = [];
+  const each = Math.max(1, Math.floor(SHOWN / result.classes.length));
+  const shown = new Map<string, number>();
   const { seed, holdOut } = job;
   const from = {
     model: job.model,
@@ -85,7 +87,9 @@ async function shownPictures(job: TrainJob, result: JobResult): Promise<Predicti
     split: 'val' as const,
   };
   await judgeAdapter({ ...from, ...(seed === undefined ? {} : { seed }), ...(holdOut === undefined ? {} : { holdOut }) }, (picture) => {
-    if (list.length >= SHOWN) return;
+    const n = shown.get(picture.truth) ?? 0;
+    if (n === each || list.length === SHOWN) return;
+    shown.set(picture.truth, n + 1);
     const { width, height, pixels } = picture;
     list.push({
       png: encode({ width, height, data: pixels, channels: 3, depth: 8 }),
