@@ -1,29 +1,83 @@
-/** A program as text: every instruction with its operator, node and arguments. */
+/** A program as text: its header and sections, then every instruction with operator, node and named arguments. */
 import { Instruction } from '../../assembly/abi/ops.ts';
-import { PHASES } from '../graph.ts';
-import { OPS } from '../ops/index.ts';
-import type { Program } from './program.ts';
+import { ABSENT, type Graph, nodesOf, PHASES } from '../graph.ts';
+import type { Plan } from '../plan/memory.ts';
+import { type Argument, SIGNATURES } from './arguments.ts';
+import type { Placed, Program } from './program.ts';
 
-const NAMES: ReadonlyMap<number, string> = new Map(Object.entries(OPS).map(([name, def]) => [def.opcode, name]));
+/** The names of the ports, by number from 1. */
+const PORTS = ['pictures', 'labels', 'samples', 'losses', 'choices', 'evalLosses', 'evalChoices', 'logits', 'state'];
 
-export function printProgram(p: Program): string {
-  const { about, image } = p;
-  const lines = [
-    `; ${about.model} ${about.image.join('x')}, ${about.classes} classes, method ${about.method}, keep ${about.keep}, ${about.optimizer}, micro-batch ${about.microBatch}`,
-    `; linear memory ${p.linearBytes} bytes, program at ${p.programOffset}, ${p.weights.length} weights, ${p.parameters.length} parameters`,
-  ];
-  const words = new Int32Array(image.slice(0, image.length & ~3).buffer);
+/** Where a program comes from; with it addresses are printed with the names of values. */
+export interface Origin {
+  graph: Graph;
+  plan: Plan;
+}
+
+export function printProgram(p: Program, origin?: Origin): string {
+  const { about, region, scratch } = p;
+  const at = (offset: number, bytes: number): string => `${String(offset).padStart(10)} ${String(bytes).padStart(10)} bytes`;
+  const shown = (record: Placed): string =>
+    `  ${at(record.offset, 4 * record.dims[0] * record.dims[1] * record.dims[2])}  ${record.name} [${record.shape.join(', ')}]`;
+  return [
+    `; ${about.model} ${about.image.join('x')}, ${about.classes} classes, ${about.purpose}, method ${about.method}, keep ${about.keep}, ${about.optimizer}, micro-batch ${about.microBatch}`,
+    `; linear memory ${p.linearBytes} bytes`,
+    '',
+    'layout:',
+    `  ${at(p.programOffset, p.image.length)}  program`,
+    `  ${at(region.offset, region.bytes)}  checkpoint region`,
+    `  ${at(scratch.offset, scratch.bytes)}  scratch, times ${p.maxThreads} threads`,
+    '',
+    'io:',
+    ...[...p.io].map(([id, range]) => `  ${at(range.offset, range.bytes)}  ${PORTS[id - 1] ?? id}`),
+    '',
+    `weights: ${p.weights.length}`,
+    ...p.weights.map((w) => shown(w) + (w.start > 0 ? ` from element ${w.start}` : '')),
+    '',
+    `parameters: ${p.parameters.length}`,
+    ...p.parameters.map((w) => shown(w) + (w.gradient > 0 ? `, gradient at ${w.gradient}` : '')),
+    ...code(p, origin),
+  ].join('\n');
+}
+
+/** Every phase, one line for each instruction: its word in the program, operator, arguments, node. */
+function code(p: Program, origin: Origin | undefined): string[] {
+  const words = new DataView(p.image.buffer, p.image.byteOffset, p.image.byteLength);
+  const word = (i: number): number => words.getInt32(4 * i, true);
+  const named = origin ? valueNames(origin) : () => undefined;
+  const lines: string[] = [];
   for (const phase of PHASES) {
-    const { start, end } = p.entries[phase];
     lines.push('', `${phase}:`);
-    let at = (start - p.programOffset) / 4;
-    while (at < (end - p.programOffset) / 4) {
-      const length = words[at + Instruction.Words]!;
-      const name = NAMES.get(words[at + Instruction.Op]!) ?? `op ${words[at]}`;
-      const args = [...words.subarray(at + Instruction.Arguments, at + length)];
-      lines.push(`  ${String(at).padStart(6)}  ${name.padEnd(20)} ${args.join(' ')}  ; ${p.symbols[words[at + Instruction.Node]!]}`);
-      at += Math.max(length, Instruction.Arguments);
+    const [start, end] = [p.entries[phase].start, p.entries[phase].end].map((offset) => (offset - p.programOffset) / 4) as [number, number];
+    for (let at = start; at < end; at += Math.max(word(at + Instruction.Words), Instruction.Arguments)) {
+      const id = word(at + Instruction.Node);
+      const signature = SIGNATURES.get(word(at + Instruction.Op));
+      const count = word(at + Instruction.Words) - Instruction.Arguments;
+      const args = Array.from({ length: Math.max(0, count) }, (_, i) => {
+        const argument: Argument = signature?.arguments[i] ?? { name: `${i}`, kind: 'integer' };
+        const bits = 4 * (at + Instruction.Arguments + i);
+        if (argument.kind === 'float') return `${argument.name}=${words.getFloat32(bits, true).toPrecision(6)}`;
+        const value = words.getInt32(bits, true);
+        if (argument.kind === 'integer') return `${argument.name}=${value}`;
+        if (value === 0) return `${argument.name}=-`;
+        const address = value >>> 0;
+        const name = named(id, address);
+        return `${argument.name}=@${address}${name ? ` ${name}` : ''}`;
+      });
+      lines.push(`  ${String(at).padStart(6)}  ${signature?.op ?? `op ${word(at)}`}  ; ${p.symbols[id] ?? `node ${id}`}`);
+      if (args.length > 0) lines.push(`          ${args.join(', ')}`);
     }
   }
-  return lines.join('\n');
+  return lines;
+}
+
+/** The value that a node means by an address: operands first, since an output may have taken an operand's place. */
+function valueNames({ graph, plan }: Origin): (node: number, address: number) => string | undefined {
+  const nodes = nodesOf(graph);
+  return (id, address) => {
+    const node = nodes[id];
+    if (node === undefined) return undefined;
+    const values = [...node.inputs, ...node.updates, ...node.outputs].filter((v) => v !== ABSENT && plan.offsets[v] === address);
+    return [...new Set(values)].map((v) => graph.values[v]!.name).join(' → ') || undefined;
+  };
 }

@@ -7,5 +7,6 @@ import { planOptions } from './plan.ts';
 
 export function print(args: string[], out: Output): void {
   const p = parse(args, { ...PLAN_FLAGS, classes: 'text' }, { least: 1, most: 1, usage: 's2a print <model folder>' });
-  out.line(printProgram(fit(planOptions(p)).program));
+  const compiled = fit(planOptions(p));
+  out.line(printProgram(compiled.program, compiled));
 }

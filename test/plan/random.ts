@@ -84,17 +84,28 @@ const memory = new Int32Array(1 << 20);
 
 /** What goes wrong when the graph runs by this plan, each byte of the arena marked with what was written there last; undefined: nothing. */
 export function hazard(graph: Graph, plan: Plan, codeBytes: number): string | undefined {
+  try {
+    simulate(graph, plan, codeBytes);
+  } catch (error) {
+    if (error instanceof Hazard) return error.message;
+    throw error;
+  }
+  return undefined;
+}
+
+class Hazard extends Error {}
+
+function simulate(graph: Graph, plan: Plan, codeBytes: number): void {
   const CODE = -1;
   const SCRATCH = -2;
   const marks = memory.subarray(0, plan.linearBytes).fill(0);
   const nodes = nodesOf(graph);
   const operands = (node: Node): number[] => [...node.inputs, ...node.updates].filter((id) => id !== ABSENT);
   const used = new Set(nodes.flatMap((n) => [...operands(n), ...n.outputs]));
-  const placed = (id: number) => ({ ...graph.values[id]!, at: plan.offsets[id]! });
-
-  let wrong: string | undefined;
-  const note = (text: string): void => {
-    wrong ??= text;
+  const values = graph.values.map(({ name, bytes, role }, id) => ({ name, bytes, role, at: plan.offsets[id]! }));
+  const placed = (id: number) => values[id]!;
+  const note = (text: string): never => {
+    throw new Hazard(text);
   };
   const write = (mark: number, at: number, bytes: number, what: string): void => {
     if (!(at >= Head.Bytes) || at + bytes > marks.length) note(`${what} is written outside the arena`);
@@ -133,13 +144,14 @@ export function hazard(graph: Graph, plan: Plan, codeBytes: number): string | un
             note(`${node.name}: two threads share scratch`);
       };
       scratch();
-      for (const id of operands(node)) check(id, node.name);
+      const all = operands(node);
+      for (const id of all) check(id, node.name);
       for (const [o, id] of node.outputs.entries()) {
         const y = placed(id);
-        for (const other of operands(node)) {
+        for (const other of all) {
           const x = placed(other);
           if (x.at + x.bytes <= y.at || y.at + y.bytes <= x.at) continue;
-          const once = operands(node).filter((v) => v === other).length === 1;
+          const once = all.filter((v) => v === other).length === 1;
           const allowed = node.inPlace.some(([a, b]) => b === o && node.inputs[a] === other);
           if (!once || !allowed || x.at !== y.at) note(`${node.name} writes ${y.name} while it reads ${x.name}`);
         }
@@ -152,5 +164,4 @@ export function hazard(graph: Graph, plan: Plan, codeBytes: number): string | un
     for (const id of resident) check(id, `after ${phase}`);
     if (!holds(CODE, plan.program.offset, codeBytes)) note(`after ${phase}: the code is overwritten`);
   }
-  return wrong;
 }
