@@ -20,7 +20,8 @@ export { type JobHooks, type JobResult, type TrainJob, trainJob } from './job.ts
 export { type Model, parseModel, readModel } from './models/index.ts';
 export type { MethodName } from './modules/method.ts';
 export { type PlanReport, planReport } from './planreport.ts';
+export { decodeProgram } from './program/decode.ts';
 export { printProgram } from './program/print.ts';
-export { decodeProgram, encodeProgram, type Program } from './program/program.ts';
+export { encodeProgram, type Program } from './program/program.ts';
 export type { Policy } from './saved.ts';
 export { VERSION } from './version.ts';

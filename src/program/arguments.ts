@@ -14,19 +14,37 @@ export interface Signature {
 
 const FLOATS = ['SCALE', 'EPS'];
 const INTEGERS = [
-  ...['M', 'N', 'BATCH', 'H', 'WIDTH', 'C', 'OH', 'OW', 'R', 'S', 'STRIDE', 'TOP', 'LEFT', 'FIRST', 'COUNT', 'T', 'HEADS', 'KIND', 'KEEP'],
-  ...['POSROWS', 'HASCLS', 'HASDIST', 'SH', 'SW', 'AUGMENT', 'PAD', 'DECAY', 'DEPTHWISE', 'PREFIX', 'H0', 'W0', 'ANTIALIAS'],
+  ...['M', 'N', 'K', 'BATCH', 'H', 'WIDTH', 'C', 'OH', 'OW', 'O', 'R', 'S', 'P', 'T', 'STRIDE', 'TOP', 'LEFT', 'FIRST', 'COUNT', 'HEADS'],
+  ...[
+    'KIND',
+    'KEEP',
+    'POSROWS',
+    'HASCLS',
+    'HASDIST',
+    'SH',
+    'SW',
+    'AUGMENT',
+    'PAD',
+    'DECAY',
+    'DEPTHWISE',
+    'PREFIX',
+    'H0',
+    'W0',
+    'ANTIALIAS',
+  ],
 ];
-/** Sizes in some operators, operands in others: an operand stands before the first size. */
-const EITHER = ['K', 'O', 'P'];
+/** Operators in which a letter of a size is an operand: attention's keys and output, the optimizers' parameter. */
+const OPERANDS: Readonly<Record<string, readonly string[]>> = {
+  Attention: ['K', 'O'],
+  AttentionBackward: ['K'],
+  AdamW: ['P'],
+  Sgd: ['P'],
+};
 
-function argumentsOf(names: readonly string[]): Argument[] {
-  const sizes = names.findIndex((name) => INTEGERS.includes(name));
-  return names.map((name, i) => {
-    if (FLOATS.includes(name)) return { name, kind: 'float' };
-    const integer = INTEGERS.includes(name) || (EITHER.includes(name) && sizes >= 0 && i > sizes);
-    return { name, kind: integer ? 'integer' : 'address' };
-  });
+function argumentOf(op: string, name: string): Argument {
+  if (FLOATS.includes(name)) return { name, kind: 'float' };
+  const operand = OPERANDS[op]?.includes(name) || !INTEGERS.includes(name);
+  return { name, kind: operand ? 'address' : 'integer' };
 }
 
 /** By opcode. The enums are kept as objects by the bundler because they are looked up by name here. */
@@ -34,6 +52,6 @@ export const SIGNATURES: ReadonlyMap<number, Signature> = new Map(
   Object.entries(OPS).map(([op, { opcode }]) => {
     const members = (abi as unknown as Record<string, Record<string, number | string>>)[`${op}Arg`] ?? {};
     const names = Object.keys(members).filter((name) => typeof members[name] === 'number');
-    return [opcode, { op, arguments: argumentsOf(names) }];
+    return [opcode, { op, arguments: names.map((name) => argumentOf(op, name)) }];
   }),
 );

@@ -1,0 +1,107 @@
+/** What a decoded program must satisfy before an engine may run it: everything lies in the arena, and where it should. */
+import { Head, State } from '../../assembly/abi/head.ts';
+import { Instruction } from '../../assembly/abi/ops.ts';
+import { Io } from '../../assembly/abi/program.ts';
+import { PHASES } from '../graph.ts';
+import { PAGE, type Range } from '../plan/memory.ts';
+import { SIGNATURES } from './arguments.ts';
+import type { Placed, Program } from './program.ts';
+
+/** Returns never; the caller makes its error of the sentence. */
+type Fault = (what: string) => never;
+
+const inside = (r: Range, outer: Range): boolean => r.offset >= outer.offset && r.offset + r.bytes <= outer.offset + outer.bytes;
+const overlap = (a: Range, b: Range): boolean => a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;
+
+/** Most threads that a plan may reserve scratch for. */
+const MOST_THREADS = 256;
+
+export function checkProgram(p: Program, fault: Fault): void {
+  if (p.linearBytes === 0 || p.linearBytes % PAGE !== 0) fault(`${p.linearBytes} bytes of memory are not whole pages`);
+  if (p.maxThreads < 1 || p.maxThreads > MOST_THREADS) fault(`has scratch for ${p.maxThreads} threads`);
+  const arena: Range = { offset: Head.Bytes, bytes: p.linearBytes - Head.Bytes };
+  const image: Range = { offset: p.programOffset, bytes: p.image.length };
+  const scratch: Range = { offset: p.scratch.offset, bytes: p.scratch.bytes * p.maxThreads };
+  const own: [string, Range][] = [
+    ['program region', image],
+    ['checkpoint region', p.region],
+    ['scratch', scratch],
+  ];
+  for (const [name, range] of own) {
+    if (range.offset % 16 !== 0 || range.bytes % 16 !== 0) fault(`the ${name} is not aligned`);
+    if (!inside(range, arena)) fault(`the ${name} lies outside the memory`);
+    for (const [other, second] of own) if (range !== second && overlap(range, second)) fault(`${name} and ${other} overlap`);
+  }
+  // The host stages weights in scratch.
+  if (p.scratch.bytes === 0) fault('has no scratch');
+  if (p.region.bytes < State.Bytes) fault('the checkpoint region has no state block');
+
+  checkCode(p, image, fault);
+  /** Data: aligned, inside the arena, neither on the program nor on scratch. */
+  const data = (name: string, range: Range, within: Range): void => {
+    if (range.offset % 16 !== 0 || !inside(range, within)) fault(`${name} lies outside its region`);
+    if (overlap(range, image) || overlap(range, scratch)) fault(`${name} overlaps the program or scratch`);
+  };
+  for (const w of p.weights) {
+    const n = checkPlaced(w, arena, fault);
+    data(w.name, { offset: w.offset, bytes: 4 * n }, arena);
+    if (w.start + n > w.shape.reduce((a, b) => a * b, 1)) fault(`${w.name} takes more than the tensor has`);
+  }
+  for (const w of p.parameters) {
+    const bytes = 4 * checkPlaced(w, arena, fault);
+    data(w.name, { offset: w.offset, bytes }, p.region);
+    if (w.gradient !== 0) data(`${w.name}, gradient`, { offset: w.gradient, bytes }, p.region);
+  }
+  for (const [id, range] of p.io) {
+    if (id < Io.Pictures || id > Io.State) fault(`has an unknown port ${id}`);
+    if (id !== Io.Pictures && range.bytes % 4 !== 0) fault(`port ${id} is not made of words`);
+    data(`port ${id}`, range, arena);
+  }
+}
+
+/** Number of elements; the strides must lay them without gaps or overlap. */
+function checkPlaced({ name, dims, strides, shape }: Placed, arena: Range, fault: Fault): number {
+  let n = 1;
+  let last = 0;
+  for (const [i, dim] of dims.entries()) {
+    n *= dim;
+    last += (dim - 1) * strides[i]!;
+    // Checked step by step, so that no product leaves the whole numbers.
+    if (dim === 0 || 4 * n > arena.bytes || 4 * last > arena.bytes) fault(`${name} does not fit the memory`);
+  }
+  if (last !== n - 1) fault(`${name} leaves gaps`);
+  let file = 1;
+  for (const size of shape) {
+    file *= size;
+    if (size === 0 || file > 2 ** 40) fault(`${name} has an impossible shape`);
+  }
+  return n;
+}
+
+/** Phases inside the image, cut into whole instructions of known operators, whose addresses lie in the arena. */
+function checkCode(p: Program, image: Range, fault: Fault): void {
+  const words = new DataView(p.image.buffer, p.image.byteOffset, p.image.byteLength);
+  let expected = 0;
+  for (const phase of PHASES) {
+    const { start, end } = p.entries[phase];
+    if (start % 4 !== 0 || end % 4 !== 0 || end < start || !inside({ offset: start, bytes: end - start }, image))
+      fault(`${phase} lies outside the program`);
+    for (let at = start - image.offset; at < end - image.offset; ) {
+      const word = (i: number): number => words.getInt32(at + 4 * i, true);
+      if (at + 4 * Instruction.Arguments > end - image.offset) fault(`${phase} ends inside an instruction`);
+      const length = word(Instruction.Words);
+      const signature = SIGNATURES.get(word(Instruction.Op)) ?? fault(`${phase} has an unknown operator`);
+      const count = signature.arguments.length;
+      if (length !== Instruction.Arguments + count || at + 4 * length > end - image.offset)
+        fault(`${phase}: ${signature.op} has ${length} words`);
+      if (word(Instruction.Node) !== expected++) fault(`${phase}: a node is out of order`);
+      for (const [i, { name, kind }] of signature.arguments.entries()) {
+        const offset = word(Instruction.Arguments + i) >>> 0;
+        if (kind === 'address' && offset !== 0 && (offset % 16 !== 0 || offset < Head.Bytes || offset >= p.linearBytes))
+          fault(`${phase}: ${signature.op} has ${name} outside the memory`);
+      }
+      at += 4 * length;
+    }
+  }
+  if (p.symbols.length !== expected) fault(`names ${p.symbols.length} nodes, has ${expected}`);
+}

@@ -1,0 +1,105 @@
+/** A program file, read without trusting it. */
+import { type Io, LayoutWord, ParameterWord, ProgramFile, Section, WeightWord } from '../../assembly/abi/program.ts';
+import { InputError } from '../error.ts';
+import { parseJson } from '../json.ts';
+import { checkProgram } from './check.ts';
+import { crc32 } from './crc.ts';
+import { type About, encodeProgram, type Placed, type Program } from './program.ts';
+
+/** A program has eight sections; room for twice as many keeps a hostile count small. */
+const MOST_SECTIONS = 16;
+
+/** Reads a program file back; anything that is not exactly one of ours is an InputError. Allocates no more than a few times the file. */
+export function decodeProgram(file: Uint8Array, where = 'program'): Program {
+  const fault = (what: string, hint = 'compile it again'): never => {
+    throw new InputError({ where, what, hint });
+  };
+  const words = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  const word = (i: number): number => words.getUint32(4 * i, true);
+  if (file.length < 4 * ProgramFile.HeaderWords || word(0) !== ProgramFile.Magic) fault('is not a program file');
+  if (word(1) !== ProgramFile.Version) fault(`was compiled for version ${word(1)} of the engine, this is ${ProgramFile.Version}`);
+  if (word(2) !== file.length) fault(`is truncated: ${file.length} bytes of ${word(2)}`);
+  if (word(3) !== crc32(file.subarray(4 * ProgramFile.UncheckedWords))) fault('is damaged: its checksum does not match');
+  const count = word(5);
+  if (count > MOST_SECTIONS || 4 * (ProgramFile.HeaderWords + 3 * count) > file.length) fault(`has ${count} sections`);
+  const sections = new Map<number, Uint8Array>();
+  for (let i = 0; i < count; i++) {
+    const [id, offset, bytes] = [0, 1, 2].map((j) => word(ProgramFile.HeaderWords + 3 * i + j)) as [number, number, number];
+    if (offset + bytes > file.length) fault(`section ${id} lies outside the file`);
+    sections.set(id, file.subarray(offset, offset + bytes));
+  }
+  const section = (id: Section): Uint8Array => sections.get(id) ?? fault(`section ${id} is missing`);
+  /** Words of a section that is made of records of `count`. */
+  const records = (id: Section, count: number): Uint32Array[] => {
+    const bytes = section(id);
+    if (bytes.length % (4 * count) !== 0) fault(`section ${id} ends inside a record`);
+    const all = new Uint32Array(bytes.slice().buffer);
+    return Array.from({ length: all.length / count }, (_, i) => all.subarray(i * count, (i + 1) * count));
+  };
+  const textOf = (id: Section): string => {
+    const bytes = section(id);
+    try {
+      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    } catch {
+      return fault(`section ${id} is not UTF-8 text`);
+    }
+  };
+  const linesOf = (id: Section): string[] => {
+    const text = textOf(id);
+    return text === '' ? [] : text.split('\n');
+  };
+  const names = linesOf(Section.Names);
+  const placed = (r: Uint32Array): Placed => ({
+    name: names[r[WeightWord.Name]!] ?? fault('a record has no name'),
+    offset: r[WeightWord.Offset]!,
+    dims: [r[WeightWord.D0]!, r[WeightWord.D1]!, r[WeightWord.D2]!],
+    strides: [r[WeightWord.S0]!, r[WeightWord.S1]!, r[WeightWord.S2]!],
+    shape: [...r.subarray(WeightWord.Shape, WeightWord.Shape + Math.min(4, r[WeightWord.Rank]!))],
+  });
+  const [layout, more] = records(Section.Layout, LayoutWord.Count);
+  if (layout === undefined || more !== undefined) return fault('has no layout');
+  const entry = (i: number): { start: number; end: number } => ({
+    start: layout[LayoutWord.Entries + 2 * i]!,
+    end: layout[LayoutWord.Entries + 2 * i + 1]!,
+  });
+  const program: Program = {
+    linearBytes: word(4),
+    image: section(Section.Image),
+    programOffset: layout[LayoutWord.ProgramOffset]!,
+    region: { offset: layout[LayoutWord.RegionOffset]!, bytes: layout[LayoutWord.RegionBytes]! },
+    scratch: { offset: layout[LayoutWord.ScratchOffset]!, bytes: layout[LayoutWord.ScratchBytes]! },
+    maxThreads: layout[LayoutWord.MaxThreads]!,
+    entries: { init: entry(0), train: entry(1), update: entry(2), eval: entry(3) },
+    weights: records(Section.Weights, WeightWord.Count).map((r) => ({ ...placed(r), start: r[WeightWord.Start]! })),
+    io: new Map(records(Section.Io, 3).map((r) => [r[0] as Io, { offset: r[1]!, bytes: r[2]! }])),
+    parameters: records(Section.Parameters, ParameterWord.Count).map((r) => ({ ...placed(r), gradient: r[ParameterWord.Gradient]! })),
+    symbols: linesOf(Section.Symbols),
+    about: readAbout(parseJson(where, section(Section.About)), fault),
+  };
+  checkProgram(program, fault);
+  // One program, one file: what is left (order, padding, unused words, names) must be as encoding writes it.
+  const same = encodeProgram(program);
+  if (same.length !== file.length || same.some((byte, i) => byte !== file[i])) fault('is not as it would be written');
+  return program;
+}
+
+function readAbout(values: Record<string, unknown>, fault: (what: string) => never): About {
+  const text = (key: keyof About): string => {
+    const value = values[key];
+    return typeof value === 'string' ? value : fault(`does not say its ${key}`);
+  };
+  const count = (value: unknown, key: keyof About): number =>
+    Number.isSafeInteger(value) && (value as number) > 0 ? (value as number) : fault(`does not say its ${key}`);
+  const image = Array.isArray(values.image) && values.image.length === 2 ? values.image : fault('does not say its image');
+  const purpose = text('purpose');
+  return {
+    model: text('model'),
+    image: [count(image[0], 'image'), count(image[1], 'image')],
+    classes: count(values.classes, 'classes'),
+    method: text('method'),
+    keep: text('keep'),
+    optimizer: text('optimizer'),
+    microBatch: count(values.microBatch, 'microBatch'),
+    purpose: purpose === 'train' || purpose === 'infer' ? purpose : fault('does not say its purpose'),
+  };
+}
