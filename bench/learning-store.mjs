@@ -1,0 +1,66 @@
+// Runs of the learning experiment: each is done once, in a process of its own, and its answer kept under the digest of everything that
+// could change it, so that an experiment cut short goes on where it stopped.
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const RUN = fileURLToPath(new URL('learning-run.mjs', import.meta.url));
+
+export const digestOf = (...parts) => {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest('hex').slice(0, 16);
+};
+
+/** The product as built: a run belongs to these very bytes. */
+const productDigest = () =>
+  digestOf(
+    ...readdirSync('dist', { recursive: true })
+      .filter((file) => /\.(js|wasm)$/.test(file))
+      .sort()
+      .map((file) => readFileSync(join('dist', file))),
+  );
+
+/** `done(run)`: the answer to `{ model, pictures, job }`, from the folder or by running; `processes` of them at a time. */
+export function openStore(folder, processes) {
+  mkdirSync(folder, { recursive: true });
+  const product = productDigest();
+  const waiting = [];
+  let free = processes;
+  const slot = () => (free > 0 ? void free-- : new Promise((resolve) => waiting.push(resolve)));
+  const release = () => {
+    const next = waiting.shift();
+    if (next) next();
+    else free++;
+  };
+  return async (run) => {
+    const name = digestOf(product, JSON.stringify(run));
+    const path = join(folder, `${name}.json`);
+    if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8')).answer;
+    await slot();
+    try {
+      const answer = await ask({ ...run, out: join(folder, `${name}.run`) });
+      writeFileSync(`${path}.new`, `${JSON.stringify({ run, answer })}\n`);
+      renameSync(`${path}.new`, path);
+      return answer;
+    } finally {
+      release();
+    }
+  };
+}
+
+const ask = (run) =>
+  new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [RUN, JSON.stringify(run)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let text = '';
+    child.stdout.setEncoding('utf8').on('data', (piece) => {
+      text += piece;
+    });
+    child.on('error', reject);
+    child.on('close', (status) => {
+      if (status === 0) resolve(JSON.parse(text));
+      else reject(new Error(`${JSON.stringify(run)}: ended with status ${status}`));
+    });
+  });
