@@ -27,7 +27,7 @@ const files = ['assembly/abi', 'src', 'targets'].filter(existsSync).flatMap((roo
   readdirSync(root, { recursive: true })
     .map((name) => join(root, String(name)))
     // The WASI program is AssemblyScript, its host is not.
-    .filter((name) => name.endsWith('.ts') && (!name.startsWith('targets/wasi/') || name === 'targets/wasi/host.ts')),
+    .filter((name) => name.endsWith('.ts') && (!name.startsWith('targets/wasi/') || /\/(host|sandbox)\.ts$/.test(name))),
 );
 
 /** What each file imports: paths from the top folder, or names of packages. */

@@ -1,10 +1,6 @@
 /**
- * A small WASI preview1 host: runs a command compiled to WebAssembly with the folders it was given, and nothing else. Node's own stays experimental
- * and crashes on versions that this project supports; this one runs in Node and Deno alike.
- *
- * The program sees regular files and folders below its preopened folders. A path may not be absolute, nor climb out by `..`, nor leave
- * through a symbolic link: each link on the way is read here and followed by the same rules. This holds against the program, not
- * against another process that swaps a folder for a link between the look and the opening: Node has no openat.
+ * A small WASI preview1 host: runs a command compiled to WebAssembly with the folders it was given, and nothing else (sandbox.ts).
+ * Node's own stays experimental and crashes on versions that this project supports; this one runs in Node and Deno alike.
  */
 import { Buffer } from 'node:buffer';
 import { randomFillSync } from 'node:crypto';
@@ -15,17 +11,17 @@ import {
   fsyncSync,
   lstatSync,
   openSync,
-  readlinkSync,
   readSync,
   realpathSync,
   renameSync,
   type Stats,
-  statSync,
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { join, sep } from 'node:path';
 import process from 'node:process';
+import { InputError } from '../../src/error.ts';
+import { isFolder } from '../../src/files.ts';
+import { ERRNO, fault, type Place, resolve } from './sandbox.ts';
 
 export interface WasiOptions {
   /** Arguments, the program's name first. */
@@ -38,12 +34,6 @@ export interface WasiOptions {
   stderr?: (bytes: Uint8Array) => void;
 }
 
-/** The errors that are told apart; by the names of the operating system, with preview1's numbers. */
-const ERRNO = {
-  ...{ EACCES: 2, EBADF: 8, EBUSY: 10, EDQUOT: 19, EEXIST: 20, EFAULT: 21, EFBIG: 22, EINVAL: 28, EIO: 29, EISDIR: 31, ELOOP: 32 },
-  ...{ EMFILE: 33, ENAMETOOLONG: 37, ENFILE: 41, ENOENT: 44, ENOMEM: 48, ENOSPC: 51, ENOSYS: 52, ENOTDIR: 54, ENOTEMPTY: 55 },
-  ...{ EPERM: 63, EROFS: 69, ESPIPE: 70, EXDEV: 75, ENOTCAPABLE: 76 },
-} as const;
 const RIGHT = { read: 1n << 1n, seek: 1n << 2n, sync: 1n << 4n, tell: 1n << 5n, write: 1n << 6n, filestat: 1n << 21n } as const;
 const DIRECTORY_RIGHTS = { read: (1n << 13n) | (1n << 18n), write: (1n << 10n) | (1n << 16n) | (1n << 17n) | (1n << 26n) } as const;
 const FILE_RIGHTS = RIGHT.read | RIGHT.seek | RIGHT.sync | RIGHT.tell | RIGHT.write | RIGHT.filestat;
@@ -51,16 +41,6 @@ const FILE_TYPE = { unknown: 0, character: 2, folder: 3, file: 4, link: 7 } as c
 const OPEN = { create: 1, directory: 2, exclusive: 4, truncate: 8 } as const;
 const FD_APPEND = 1;
 const FOLLOW = 1;
-/** Links on the way to one file; more are taken for a loop. */
-const MOST_LINKS = 40;
-
-class Fault extends Error {
-  code: keyof typeof ERRNO;
-  constructor(code: keyof typeof ERRNO) {
-    super(code);
-    this.code = code;
-  }
-}
 /** Thrown through the program's frames by proc_exit. */
 class Exit extends Error {
   status: number;
@@ -81,6 +61,37 @@ type Word = number & bigint;
 /** Runs the program's `_start` and returns its exit code; a trap is thrown on. */
 export function runWasi(wasm: Uint8Array<ArrayBuffer> | WebAssembly.Module, options: WasiOptions): number {
   const module = wasm instanceof WebAssembly.Module ? wasm : new WebAssembly.Module(wasm);
+  const wasi = createWasi(options);
+  const imports: Record<string, Call> = {};
+  for (const { module: from, name } of WebAssembly.Module.imports(module)) {
+    if (from !== 'wasi_snapshot_preview1') throw new TypeError(`the program imports ${from}.${name}, which is not WASI preview1`);
+    imports[name] = wasi.calls[name] ?? (() => ERRNO.ENOSYS);
+  }
+  try {
+    const { exports } = new WebAssembly.Instance(module, { wasi_snapshot_preview1: imports });
+    wasi.memory = exports.memory as WebAssembly.Memory;
+    (exports._start as () => void)();
+    return 0;
+  } catch (error) {
+    if (error instanceof Exit) return error.status;
+    throw error;
+  } finally {
+    wasi.close();
+  }
+}
+
+export type Call = (...args: (number | bigint)[]) => number;
+export interface Wasi {
+  /** The functions of preview1 by name; each returns an errno. */
+  calls: Readonly<Record<string, Call>>;
+  /** The program's. */
+  memory: WebAssembly.Memory;
+  /** Closes what the program left open. */
+  close(): void;
+}
+
+/** The functions of preview1 over one program's memory, which is set before the first call. */
+export function createWasi(options: WasiOptions): Wasi {
   const { writable = false } = options;
   const text = new TextEncoder();
   const args = options.args.map((arg) => text.encode(`${arg}\0`));
@@ -90,14 +101,13 @@ export function runWasi(wasm: Uint8Array<ArrayBuffer> | WebAssembly.Module, opti
     [2, { kind: 'sink', write: options.stderr ?? ((bytes) => void process.stderr.write(bytes)) }],
   ]);
   for (const [name, folder] of Object.entries(options.preopens)) {
-    const path = realpathSync(folder);
-    if (!statSync(path).isDirectory()) throw new Fault('ENOTDIR');
-    open.set(open.size, { kind: 'folder', path, preopen: text.encode(name) });
+    if (!isFolder(folder)) throw new InputError({ where: folder, what: 'cannot be opened to the program: no such folder' });
+    open.set(open.size, { kind: 'folder', path: realpathSync(folder), preopen: text.encode(name) });
   }
 
-  let memory: WebAssembly.Memory;
-  const data = (): DataView => new DataView(memory.buffer);
-  const bytesAt = (p: number, n: number): Uint8Array<ArrayBuffer> => new Uint8Array(memory.buffer as ArrayBuffer, p, n);
+  const wasi: Wasi = { calls: {}, memory: undefined as unknown as WebAssembly.Memory, close };
+  const data = (): DataView => new DataView(wasi.memory.buffer);
+  const bytesAt = (p: number, n: number): Uint8Array => new Uint8Array(wasi.memory.buffer, p, n);
   const setWord = (p: number, value: number): void => data().setUint32(p, value, true);
   const setLong = (p: number, value: number | bigint): void => data().setBigUint64(p, BigInt(value), true);
   /** The parts of memory that a list of (address, bytes) names. */
@@ -111,32 +121,9 @@ export function runWasi(wasm: Uint8Array<ArrayBuffer> | WebAssembly.Module, opti
     if (found.kind !== 'file') return fault((right & (RIGHT.seek | RIGHT.tell)) !== 0n ? 'ESPIPE' : 'EBADF');
     return (found.rights & right) === right ? found : fault('ENOTCAPABLE');
   };
-  /** Where a path of the program's leads, and what lies there, if anything. Nothing outside the folder `fd` is ever looked at. */
-  const resolve = (fd: number, p: number, n: number, follow: boolean): { path: string; stat: Stats | undefined } => {
+  const find = (fd: number, p: number, n: number, follow: boolean): Place => {
     const folder = descriptor(fd);
-    if (folder.kind !== 'folder') return fault('ENOTDIR');
-    const wanted = decode(bytesAt(p, n));
-    const left = components(wanted);
-    const isFolder = /(^|\/)\.{0,2}$/.test(wanted);
-    const done: string[] = [];
-    let [path, stat, links] = [folder.path, lstatSync(folder.path) as Stats | undefined, 0];
-    while (left.length > 0) {
-      const name = left.shift()!;
-      if (!stat) fault('ENOENT');
-      if (!stat!.isDirectory()) fault('ENOTDIR');
-      if (name === '..' && done.pop() === undefined) fault('ENOTCAPABLE');
-      if (name !== '..') done.push(name);
-      path = join(folder.path, ...done);
-      stat = lstatSync(path, { throwIfNoEntry: false });
-      if (!stat?.isSymbolicLink() || (left.length === 0 && !follow && !isFolder)) continue;
-      if (++links > MOST_LINKS) fault('ELOOP');
-      left.unshift(...components(readlinkSync(path)));
-      done.pop();
-      path = join(folder.path, ...done);
-      stat = lstatSync(path);
-    }
-    if (isFolder && stat && !stat.isDirectory()) fault('ENOTDIR');
-    return { path, stat };
+    return folder.kind === 'folder' ? resolve(folder.path, decode(bytesAt(p, n)), follow) : fault('ENOTDIR');
   };
   const mayWrite = (): void => void (writable || fault('EROFS'));
   const setStat = (p: number, stat: Pick<Stats, 'size' | 'mtimeMs'> | undefined, type: number): void => {
@@ -210,7 +197,7 @@ export function runWasi(wasm: Uint8Array<ArrayBuffer> | WebAssembly.Module, opti
     },
     fd_filestat_get(fd, p) {
       const found = descriptor(fd);
-      const stat = found.kind === 'file' ? fstatSync(found.fd) : found.kind === 'folder' ? statSync(found.path) : undefined;
+      const stat = found.kind === 'file' ? fstatSync(found.fd) : found.kind === 'folder' ? lstatSync(found.path) : undefined;
       setStat(p, stat, typeOf(found));
     },
     fd_read(fd, list, n, moved) {
@@ -254,12 +241,12 @@ export function runWasi(wasm: Uint8Array<ArrayBuffer> | WebAssembly.Module, opti
       if (found.kind === 'file') closeSync(found.fd);
     },
     path_filestat_get(fd, flags, p, n, result) {
-      const { stat } = resolve(fd, p, n, (flags & FOLLOW) !== 0);
+      const { stat } = find(fd, p, n, (flags & FOLLOW) !== 0);
       if (!stat) return fault('ENOENT');
       setStat(result, stat, FILE_TYPE[kindOf(stat)]);
     },
     path_open(fd, lookup, p, n, flags, rights, _inheriting, fdflags, result) {
-      const { path, stat } = resolve(fd, p, n, (lookup & FOLLOW) !== 0);
+      const { path, stat } = find(fd, p, n, (lookup & FOLLOW) !== 0);
       const [reads, writes] = [(rights & RIGHT.read) !== 0n, (rights & RIGHT.write) !== 0n];
       if (writes || (flags & (OPEN.create | OPEN.truncate)) !== 0) mayWrite();
       if (!stat && (flags & OPEN.create) === 0) fault('ENOENT');
@@ -287,46 +274,36 @@ export function runWasi(wasm: Uint8Array<ArrayBuffer> | WebAssembly.Module, opti
     },
     path_rename(from, p, n, to, q, m) {
       mayWrite();
-      const [source, target] = [resolve(from, p, n, false), resolve(to, q, m, false)];
+      const [source, target] = [find(from, p, n, false), find(to, q, m, false)];
       if (!source.stat) fault('ENOENT');
+      if (source.isRoot || target.isRoot) fault('EBUSY');
       renameSync(source.path, target.path);
     },
     path_unlink_file(fd, p, n) {
       mayWrite();
-      const { path, stat } = resolve(fd, p, n, false);
+      const { path, stat } = find(fd, p, n, false);
       if (stat?.isDirectory()) fault('EISDIR');
       unlinkSync(path);
     },
   };
 
-  const imports: Record<string, (...args: Word[]) => number> = {};
-  for (const { module: from, name } of WebAssembly.Module.imports(module)) {
-    if (from !== 'wasi_snapshot_preview1') throw new TypeError(`the program imports ${from}.${name}, which is not WASI preview1`);
-    const action = functions[name] ?? (() => fault('ENOSYS'));
-    imports[name] = (...args) => {
+  function close(): void {
+    for (const found of open.values()) if (found.kind === 'file') closeSync(found.fd);
+    open.clear();
+  }
+  const guarded = (action: (...args: Word[]) => void): Call => {
+    return (...args) => {
       try {
+        // Addresses arrive as signed numbers.
         action(...(args.map((arg) => (typeof arg === 'number' ? arg >>> 0 : arg)) as Word[]));
         return 0;
       } catch (error) {
         return errnoOf(error);
       }
     };
-  }
-  const { exports } = new WebAssembly.Instance(module, { wasi_snapshot_preview1: imports });
-  memory = exports.memory as WebAssembly.Memory;
-  try {
-    (exports._start as () => void)();
-    return 0;
-  } catch (error) {
-    if (error instanceof Exit) return error.status;
-    throw error;
-  } finally {
-    for (const found of open.values()) if (found.kind === 'file') closeSync(found.fd);
-  }
-}
-
-function fault(code: keyof typeof ERRNO): never {
-  throw new Fault(code);
+  };
+  wasi.calls = Object.fromEntries(Object.entries(functions).map(([name, action]) => [name, guarded(action)]));
+  return wasi;
 }
 
 /** The number for an error on its way back into the program; what is no error of the system's goes on up. */
@@ -341,21 +318,13 @@ function errnoOf(error: unknown): number {
 function decode(bytes: Uint8Array): string {
   let path: string;
   try {
-    path = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    // A copy: a decoder may refuse memory that can grow.
+    path = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.slice());
   } catch {
     return fault('EINVAL');
   }
   if (path === '') fault('ENOENT');
   return path.includes('\0') ? fault('EINVAL') : path;
-}
-
-/** A relative path's names, `.` left out. */
-function components(path: string): string[] {
-  if (path.startsWith('/')) fault('ENOTCAPABLE');
-  const names = path.split('/').filter((name) => name !== '' && name !== '.');
-  // On Windows these would be separators and drives.
-  if (sep === '\\' && names.some((name) => /[\\:]/.test(name))) fault('EINVAL');
-  return names;
 }
 
 function position(offset: bigint): number {
