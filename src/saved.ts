@@ -1,9 +1,9 @@
 /** Which values need a gradient, and what each operator keeps for it. */
 import type { Keep, Kind } from '../assembly/abi/ops.ts';
 import { codebookBytes } from './codebook.ts';
-import { ABSENT, addValue, type Graph, type Node, u8 } from './graph.ts';
+import { ABSENT, addValue, type Graph, type Node, u8, valueAt } from './graph.ts';
 import type { Saved } from './ops/def.ts';
-import { definition, keepOutputs } from './ops/index.ts';
+import { definition, emit, keepOutputs } from './ops/index.ts';
 import { tables } from './tables.ts';
 
 /** `exact` keeps f32 (the parity oracle), `s2a` the fewest bytes that method.md's table allows. */
@@ -23,18 +23,34 @@ const inputNeeds = (node: Node, needs: readonly boolean[]): boolean[] => node.in
 /** Chooses, for each forward node on the way of a gradient, one of the operator's legal ways to keep what backward needs. */
 export function chooseSaved(graph: Graph, needs: boolean[], policy: Policy): void {
   const codebooks = new Map<number, number>();
-  for (const node of graph.phases.train) {
-    if (!needs[node.outputs[0] as number]) continue;
+  const copies = new Map<number, number>();
+  // Appending copies while walking: a copy stands before the node that wants it, and serves all later ones.
+  const forward = graph.phases.train;
+  graph.phases.train = [];
+  for (const node of forward) {
+    choose(node);
+    graph.phases.train.push(node);
+  }
+
+  function choose(node: Node): void {
+    if (!needs[node.outputs[0] as number]) return;
     const choices = definition(node.op).saves?.(node, graph, inputNeeds(node, needs)) ?? [];
     // Definitions list the exact choice first and the smallest last.
     const choice: Saved | undefined = policy === 'exact' ? choices[0] : choices.at(-1);
-    if (choice === undefined) continue;
+    if (choice === undefined) return;
     node.attributes.keep = choice.keep satisfies Keep;
     keepOutputs(graph, node, choice.extra);
-    if (choice.codebook === undefined) continue;
-    const known = codebooks.get(choice.codebook) ?? addCodebook(graph, choice.codebook);
-    codebooks.set(choice.codebook, known);
-    node.inputs[1] = known;
+    if (choice.quantize !== undefined) {
+      const x = node.inputs[choice.quantize] as number;
+      const known = copies.get(x) ?? emit(graph, 'Quantize', `${valueAt(graph, x).name}.int8`, [x], {}, { phase: 'train' }).outputs[0]!;
+      copies.set(x, known);
+      node.attributes.codes = known;
+    }
+    if (choice.codebook !== undefined) {
+      const known = codebooks.get(choice.codebook) ?? addCodebook(graph, choice.codebook);
+      codebooks.set(choice.codebook, known);
+      node.inputs[1] = known;
+    }
   }
 }
 

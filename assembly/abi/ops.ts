@@ -49,6 +49,17 @@ export const enum Op {
   // init
   FoldBatchNorm,
   ResizePositions,
+  Normal,
+  // modules
+  BroadcastAdd,
+  SumBatch,
+  ChannelPool,
+  ChannelPoolBackward,
+  AdaptivePool,
+  AdaptivePoolBackward,
+  // kept inputs of layers that learn
+  Quantize,
+  Dequantize,
 }
 
 export const enum Instruction {
@@ -161,3 +172,23 @@ export const enum FoldBatchNormArg { W, B, GAMMA, BETA, MEAN, VAR, O, K, EPS, DE
  * (a = -0.75, half-pixel centres; ANTIALIAS = 1 widens the filter when shrinking and uses a = -0.5, as PyTorch does).
  */
 export const enum ResizePositionsArg { X, Y, PREFIX, H0, W0, H, WIDTH, C, ANTIALIAS }
+/** Normal: y[N] = SCALE·z, z standard normal numbers of stream (Initial, NUMBER) under STATE's seed, one a counter from 0. */
+export const enum NormalArg { Y, N, NUMBER, SCALE, STATE }
+
+/** BroadcastAdd: y[B,N] = x[B,N] + p[N]. Y may equal X. */
+export const enum BroadcastAddArg { X, P, Y, BATCH, N }
+/** SumBatch: y[N] = Σ_b x[B,N], in order of b. */
+export const enum SumBatchArg { X, Y, BATCH, N }
+/** ChannelPool: y[B,COUNT,C/K] = means of K neighbouring channels of x[B,P,C], positions FIRST … FIRST+COUNT-1. */
+export const enum ChannelPoolArg { X, Y, BATCH, P, C, K, FIRST, COUNT }
+/** ChannelPoolBackward: dx[B,P,C] = dy/K spread over its K channels, 0 at other positions, + acc. ACC may be 0 or equal DX. */
+export const enum ChannelPoolBackwardArg { DY, ACC, DX, BATCH, P, C, K, FIRST, COUNT }
+/** AdaptivePool: y[B,OH,OW,C] = means over rows ⌊iH/OH⌋ … ⌈(i+1)H/OH⌉-1 and the like columns of x[B,H,W,C] (PyTorch's adaptive_avg_pool2d). */
+export const enum AdaptivePoolArg { X, Y, BATCH, H, WIDTH, C, OH, OW }
+/** AdaptivePoolBackward: dx[B,H,W,C] gathers from the windows that hold each pixel. */
+export const enum AdaptivePoolBackwardArg { DY, DX, BATCH, H, WIDTH, C, OH, OW }
+
+/** Quantize: group8 (abi/groups.ts) of x[ROWS,C] in GROUPS groups a row. */
+export const enum QuantizeArg { X, Y, ROWS, C, GROUPS }
+/** Dequantize: y[ROWS,C] from it. */
+export const enum DequantizeArg { X, Y, ROWS, C, GROUPS }

@@ -1,6 +1,9 @@
 /** What happens to weights once, after loading and before the first step. */
-import { FoldBatchNormArg, ResizePositionsArg } from '../abi/ops';
+import { State } from '../abi/head';
+import { FoldBatchNormArg, NormalArg, ResizePositionsArg } from '../abi/ops';
+import { Stream } from '../abi/random';
 import { address, float, int } from '../argument';
+import { normalAt } from '../random';
 import { first, last, scratch } from '../team';
 
 /**
@@ -127,4 +130,19 @@ function cubic(x: f64, a: f64): f64 {
   if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
   if (x < 2) return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a;
   return 0;
+}
+
+/**
+ * Normal: y[N] = SCALE·z, the initial values of a learnable tensor: standard normal numbers of stream (Initial, NUMBER) under the state's seed.
+ *
+ * Threads share N. Written once.
+ */
+export function normal(p: usize): void {
+  const y = address(p, NormalArg.Y);
+  const n = int(p, NormalArg.N);
+  const seed = load<u32>(address(p, NormalArg.STATE), State.Seed);
+  const stream = (<u32>int(p, NormalArg.NUMBER) << 4) | Stream.Initial;
+  const scale = <f64>float(p, NormalArg.SCALE);
+  const until = last(n);
+  for (let i = first(n); i < until; i++) store<f32>(y + (<usize>i << 2), <f32>(scale * normalAt(seed, stream, <u32>i)));
 }

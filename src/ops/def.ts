@@ -8,6 +8,8 @@ export interface Saved {
   inputs: readonly number[];
   /** Extra outputs that the forward kernel writes for it: codes, statistics. */
   extra: readonly Type[];
+  /** Input (position) of which a quantised copy is kept; the node's attribute `codes` then names it. */
+  quantize?: number;
   /** Activation kind whose codebook the kernel reads, as its input 1. */
   codebook?: number;
 }

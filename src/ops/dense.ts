@@ -1,8 +1,9 @@
 /** Linear layers (1×1 convolutions too: every leading axis is a row) and the sum that gives a bias its gradient. */
-import { BiasBackwardArg, Keep, LinearArg, LinearBackwardWArg, LinearBackwardXArg, Op } from '../../assembly/abi/ops.ts';
+import { BiasBackwardArg, LinearArg, LinearBackwardWArg, LinearBackwardXArg, Op } from '../../assembly/abi/ops.ts';
 import { lastDim, rowsOf } from '../graph.ts';
 import { gemmScratch } from '../scratch.ts';
 import { type OpDef, same, shape, traffic, words } from './def.ts';
+import { keptInput, savesInput } from './quantize.ts';
 
 const [X, W, B] = [0, 1, 2];
 
@@ -17,14 +18,14 @@ export const dense: Record<string, OpDef> = {
       if (inputs[B]) same('linear: bias', shape(inputs, B), [n]);
       return [{ dtype: 'f32', shape: [...x.slice(0, -1), n] }];
     },
-    saves: (_node, _graph, needs) => (needs[W] ? [{ keep: Keep.Value, inputs: [X], extra: [] }] : []),
+    saves: (node, graph, needs) => (needs[W] ? savesInput(node, graph, X) : []),
     // PyTorch's 1×1 convolution keeps its input even where only the bias learns (pytorch issue 133566).
     autograd: (node, _graph, needs) => ({ values: needs[W] || node.attributes.pointwise ? [node.inputs[X]!] : [], bytes: 0 }),
     backward(node, g) {
       const [x, w, b] = node.inputs as [number, number, number];
       const dy = g.of(node.outputs[0]!);
       if (g.needs(b)) g.emit('BiasBackward', `${node.name}.db`, [dy], {}, [g.accumulator(b)]);
-      if (g.needs(w)) g.emit('LinearBackwardW', `${node.name}.dw`, [dy, x], {}, [g.accumulator(w)]);
+      if (g.needs(w)) g.emit('LinearBackwardW', `${node.name}.dw`, [dy, keptInput(node, g, X)], {}, [g.accumulator(w)]);
       if (g.needs(x)) g.set(x, g.emit('LinearBackwardX', `${node.name}.dx`, [dy, w, g.soFar(x)])[0]!);
     },
     scratch: gemmScratch,

@@ -6,7 +6,9 @@ import { dense } from './dense.ts';
 import { elementwise } from './elementwise.ts';
 import { ends } from './ends.ts';
 import { init } from './init.ts';
+import { module } from './module.ts';
 import { norm } from './norm.ts';
+import { quantize } from './quantize.ts';
 import { spatial } from './spatial.ts';
 import { tokens } from './tokens.ts';
 import { update } from './update.ts';
@@ -21,6 +23,8 @@ export const OPS: Readonly<Record<string, OpDef>> = {
   ...ends,
   ...update,
   ...init,
+  ...module,
+  ...quantize,
 };
 
 export function definition(op: string): OpDef {

@@ -1,5 +1,5 @@
 /** What runs once, after the weights are in place. */
-import { FoldBatchNormArg, Op, ResizePositionsArg } from '../../assembly/abi/ops.ts';
+import { FoldBatchNormArg, NormalArg, Op, ResizePositionsArg } from '../../assembly/abi/ops.ts';
 import { numel, shapeOf } from '../graph.ts';
 import { resizePositionsScratch } from '../scratch.ts';
 import { float, moves, type OpDef, words } from './def.ts';
@@ -42,6 +42,20 @@ export const init: Record<string, OpDef> = {
         [ResizePositionsArg.WIDTH]: n.attributes.w!,
         [ResizePositionsArg.C]: shapeOf(graph, n.inputs[0]!).at(-1)!,
         [ResizePositionsArg.ANTIALIAS]: n.attributes.antialias!,
+      }),
+    cost: moves,
+  },
+  /** input state; updates y with normal numbers; attributes number (of the stream), scale. */
+  Normal: {
+    opcode: Op.Normal,
+    infer: () => [],
+    lower: (n, at, graph) =>
+      words({
+        [NormalArg.Y]: at.update(0),
+        [NormalArg.N]: numel(shapeOf(graph, n.updates[0]!)),
+        [NormalArg.NUMBER]: n.attributes.number!,
+        [NormalArg.SCALE]: float(n.attributes.scale!),
+        [NormalArg.STATE]: at.input(0),
       }),
     cost: moves,
   },

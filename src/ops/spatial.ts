@@ -6,7 +6,6 @@ import {
   DepthwiseArg,
   DepthwiseBackwardWArg,
   DepthwiseBackwardXArg,
-  Keep,
   Op,
   PoolArg,
   PoolBackwardArg,
@@ -14,6 +13,7 @@ import {
 import { type Attributes, type Graph, type Node, numel, shapeOf } from '../graph.ts';
 import { convBackwardXScratch, convScratch } from '../scratch.ts';
 import { moves, type OpDef, same, shape, traffic, words } from './def.ts';
+import { keptInput, savesInput } from './quantize.ts';
 
 const [X, W, B] = [0, 1, 2];
 
@@ -69,11 +69,11 @@ const backwardOf =
     const [, h, width, c] = shapeOf(g.graph, x) as Four;
     const a = { ...node.attributes, h, w: width, c };
     if (g.needs(b)) g.emit('BiasBackward', `${node.name}.db`, [dy], {}, [g.accumulator(b)]);
-    if (g.needs(w)) g.emit(`${op}BackwardW`, `${node.name}.dw`, [dy, x], a, [g.accumulator(w)]);
+    if (g.needs(w)) g.emit(`${op}BackwardW`, `${node.name}.dw`, [dy, keptInput(node, g, X)], a, [g.accumulator(w)]);
     if (g.needs(x)) g.add(x, g.emit(`${op}BackwardX`, `${node.name}.dx`, [dy, w], a)[0]!);
   };
 
-const savesInput: OpDef['saves'] = (_node, _graph, needs) => (needs[W] ? [{ keep: Keep.Value, inputs: [X], extra: [] }] : []);
+const savesFilterInput: OpDef['saves'] = (node, graph, needs) => (needs[W] ? savesInput(node, graph, X) : []);
 /**
  * PyTorch's convolution keeps its input even where only the bias learns (pytorch issue 133566); with TensorFlow's padding that input is a
  * padded copy.
@@ -104,7 +104,7 @@ export const spatial: Record<string, OpDef> = {
   Conv: {
     opcode: Op.Conv,
     infer: inferConv,
-    saves: savesInput,
+    saves: savesFilterInput,
     autograd: autogradInput,
     backward: backwardOf('Conv'),
     scratch: (inputs, a) => convScratch(geometry(shape(inputs, X), a, shape(inputs, W)[0]!)),
@@ -146,7 +146,7 @@ export const spatial: Record<string, OpDef> = {
   Depthwise: {
     opcode: Op.Depthwise,
     infer: inferDepthwise,
-    saves: savesInput,
+    saves: savesFilterInput,
     autograd: autogradInput,
     backward: backwardOf('Depthwise'),
     lower: (n, at, graph) =>

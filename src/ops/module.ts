@@ -1,0 +1,159 @@
+/** What the prompt and side modules are made of. */
+import {
+  AdaptivePoolArg,
+  AdaptivePoolBackwardArg,
+  BroadcastAddArg,
+  ChannelPoolArg,
+  ChannelPoolBackwardArg,
+  Op,
+  SumBatchArg,
+} from '../../assembly/abi/ops.ts';
+import { f32, numel, shapeOf } from '../graph.ts';
+import { moves, type OpDef, same, shape, words } from './def.ts';
+
+type Four = [number, number, number, number];
+
+export const module: Record<string, OpDef> = {
+  /** inputs x[B,…], p[…] (x without its batch); output y = x + p on every picture. */
+  BroadcastAdd: {
+    opcode: Op.BroadcastAdd,
+    infer(inputs) {
+      const x = shape(inputs, 0);
+      if (numel(shape(inputs, 1)) !== numel(x.slice(1))) same('broadcast add: p', shape(inputs, 1), x.slice(1));
+      return [f32(...x)];
+    },
+    backward(node, g) {
+      const [x, p] = node.inputs as [number, number];
+      const dy = g.of(node.outputs[0]!);
+      if (g.needs(p)) {
+        const dp = g.emit('SumBatch', `${node.name}.dp`, [dy])[0]!;
+        g.graph.values[dp]!.type = g.graph.values[p]!.type;
+        g.add(p, dp);
+      }
+      if (g.needs(x)) g.add(x, dy);
+    },
+    inPlace: [[0, 0]],
+    lower: (n, at, graph) => {
+      const x = shapeOf(graph, n.inputs[0]!);
+      return words({
+        [BroadcastAddArg.X]: at.input(0),
+        [BroadcastAddArg.P]: at.input(1),
+        [BroadcastAddArg.Y]: at.output(0),
+        [BroadcastAddArg.BATCH]: x[0]!,
+        [BroadcastAddArg.N]: numel(x.slice(1)),
+      });
+    },
+    cost: moves,
+  },
+  /** input x[B,…]; output Σ over the batch, [1,…]. */
+  SumBatch: {
+    opcode: Op.SumBatch,
+    infer: (inputs) => [f32(...shape(inputs, 0).slice(1))],
+    lower: (n, at, graph) => {
+      const x = shapeOf(graph, n.inputs[0]!);
+      return words({
+        [SumBatchArg.X]: at.input(0),
+        [SumBatchArg.Y]: at.output(0),
+        [SumBatchArg.BATCH]: x[0]!,
+        [SumBatchArg.N]: numel(x.slice(1)),
+      });
+    },
+    cost: moves,
+  },
+  /** Channel average pooling: input x[B,…,C]; output [B,count,C/k] (or [B,H,W,C/k] where all positions of an image are taken). */
+  ChannelPool: {
+    opcode: Op.ChannelPool,
+    infer(inputs, a) {
+      const x = shape(inputs, 0);
+      const c = x.at(-1)!;
+      if (c % a.k! !== 0) throw new RangeError(`channel pool: ${a.k} does not divide ${c} channels`);
+      const all = a.first === 0 && a.count === numel(x.slice(1, -1));
+      return [f32(x[0]!, ...(all ? x.slice(1, -1) : [a.count!]), c / a.k!)];
+    },
+    backward(node, g) {
+      const x = node.inputs[0]!;
+      if (!g.needs(x)) return;
+      const type = shapeOf(g.graph, x);
+      const a = { ...node.attributes, positions: numel(type.slice(1, -1)), c: type.at(-1)! };
+      const dx = g.emit('ChannelPoolBackward', `${node.name}.dx`, [g.of(node.outputs[0]!), g.soFar(x)], a)[0]!;
+      g.graph.values[dx]!.type = g.graph.values[x]!.type;
+      g.set(x, dx);
+    },
+    lower: (n, at, graph) => {
+      const x = shapeOf(graph, n.inputs[0]!);
+      return words({
+        [ChannelPoolArg.X]: at.input(0),
+        [ChannelPoolArg.Y]: at.output(0),
+        [ChannelPoolArg.BATCH]: x[0]!,
+        [ChannelPoolArg.P]: numel(x.slice(1, -1)),
+        [ChannelPoolArg.C]: x.at(-1)!,
+        [ChannelPoolArg.K]: n.attributes.k!,
+        [ChannelPoolArg.FIRST]: n.attributes.first!,
+        [ChannelPoolArg.COUNT]: n.attributes.count!,
+      });
+    },
+    cost: moves,
+  },
+  /** inputs dy, acc or absent; output dx[B,positions,c]. */
+  ChannelPoolBackward: {
+    opcode: Op.ChannelPoolBackward,
+    infer: (inputs, a) => [f32(shape(inputs, 0)[0]!, a.positions!, a.c!)],
+    inPlace: [[1, 0]],
+    lower: (n, at, graph) =>
+      words({
+        [ChannelPoolBackwardArg.DY]: at.input(0),
+        [ChannelPoolBackwardArg.ACC]: at.input(1),
+        [ChannelPoolBackwardArg.DX]: at.output(0),
+        [ChannelPoolBackwardArg.BATCH]: shapeOf(graph, n.inputs[0]!)[0]!,
+        [ChannelPoolBackwardArg.P]: n.attributes.positions!,
+        [ChannelPoolBackwardArg.C]: n.attributes.c!,
+        [ChannelPoolBackwardArg.K]: n.attributes.k!,
+        [ChannelPoolBackwardArg.FIRST]: n.attributes.first!,
+        [ChannelPoolBackwardArg.COUNT]: n.attributes.count!,
+      }),
+    cost: moves,
+  },
+  /** Average pooling to oh × ow: input x[B,H,W,C]; output [B,oh,ow,C]. */
+  AdaptivePool: {
+    opcode: Op.AdaptivePool,
+    infer: (inputs, a) => [f32(shape(inputs, 0)[0]!, a.oh!, a.ow!, shape(inputs, 0)[3]!)],
+    backward(node, g) {
+      const x = node.inputs[0]!;
+      const [, h, w] = shapeOf(g.graph, x) as Four;
+      if (g.needs(x)) g.add(x, g.emit('AdaptivePoolBackward', `${node.name}.dx`, [g.of(node.outputs[0]!)], { h, w })[0]!);
+    },
+    lower: (n, at, graph) => {
+      const [b, h, w, c] = shapeOf(graph, n.inputs[0]!) as Four;
+      return words({
+        [AdaptivePoolArg.X]: at.input(0),
+        [AdaptivePoolArg.Y]: at.output(0),
+        [AdaptivePoolArg.BATCH]: b,
+        [AdaptivePoolArg.H]: h,
+        [AdaptivePoolArg.WIDTH]: w,
+        [AdaptivePoolArg.C]: c,
+        [AdaptivePoolArg.OH]: n.attributes.oh!,
+        [AdaptivePoolArg.OW]: n.attributes.ow!,
+      });
+    },
+    cost: moves,
+  },
+  /** input dy[B,OH,OW,C]; output dx[B,h,w,C]. */
+  AdaptivePoolBackward: {
+    opcode: Op.AdaptivePoolBackward,
+    infer: (inputs, a) => [f32(shape(inputs, 0)[0]!, a.h!, a.w!, shape(inputs, 0)[3]!)],
+    lower: (n, at, graph) => {
+      const [b, oh, ow, c] = shapeOf(graph, n.inputs[0]!) as Four;
+      return words({
+        [AdaptivePoolBackwardArg.DY]: at.input(0),
+        [AdaptivePoolBackwardArg.DX]: at.output(0),
+        [AdaptivePoolBackwardArg.BATCH]: b,
+        [AdaptivePoolBackwardArg.H]: n.attributes.h!,
+        [AdaptivePoolBackwardArg.WIDTH]: n.attributes.w!,
+        [AdaptivePoolBackwardArg.C]: c,
+        [AdaptivePoolBackwardArg.OH]: oh,
+        [AdaptivePoolBackwardArg.OW]: ow,
+      });
+    },
+    cost: moves,
+  },
+};

@@ -1,0 +1,66 @@
+/** Kept inputs of layers whose weight learns, as int8 in groups: a copy on the way forward, f32 again for backward. */
+import { DequantizeArg, Keep, Op, QuantizeArg } from '../../assembly/abi/ops.ts';
+import { f32, type Graph, lastDim, type Node, rowsOf, shapeOf, u8 } from '../graph.ts';
+import { group8Bytes } from '../groups.ts';
+import { type Gradients, moves, type OpDef, type Saved, shape, words } from './def.ts';
+
+/** Groups of a row of `c` channels: as few as keep a group within 64, all of one size. */
+export function groupsOf(c: number): number {
+  for (let groups = Math.ceil(c / 64); groups <= c; groups++) if (c % groups === 0) return groups;
+  return c;
+}
+
+const rows = (x: readonly number[]): number => x.slice(0, -1).reduce((n, d) => n * d, 1);
+
+export const quantize: Record<string, OpDef> = {
+  /** input x[…,C]; output its int8 copy, bytes. */
+  Quantize: {
+    opcode: Op.Quantize,
+    infer(inputs) {
+      const x = shape(inputs, 0);
+      return [u8(group8Bytes(rows(x), x.at(-1)!, groupsOf(x.at(-1)!)))];
+    },
+    lower: (n, at, graph) =>
+      words({
+        [QuantizeArg.X]: at.input(0),
+        [QuantizeArg.Y]: at.output(0),
+        [QuantizeArg.ROWS]: rowsOf(graph, n.inputs[0]!),
+        [QuantizeArg.C]: lastDim(graph, n.inputs[0]!),
+        [QuantizeArg.GROUPS]: groupsOf(lastDim(graph, n.inputs[0]!)),
+      }),
+    cost: moves,
+  },
+  /** input an int8 copy; output f32[rows, c]. */
+  Dequantize: {
+    opcode: Op.Dequantize,
+    infer: (_inputs, a) => [f32(a.rows!, a.c!)],
+    lower: (n, at) =>
+      words({
+        [DequantizeArg.X]: at.input(0),
+        [DequantizeArg.Y]: at.output(0),
+        [DequantizeArg.ROWS]: n.attributes.rows!,
+        [DequantizeArg.C]: n.attributes.c!,
+        [DequantizeArg.GROUPS]: groupsOf(n.attributes.c!),
+      }),
+    cost: moves,
+  },
+};
+
+/** How a layer whose weight learns may keep its input `i`: as it is or, where it is more than one row a picture, as int8. */
+export function savesInput(node: Node, graph: Graph, i: number): Saved[] {
+  const exact: Saved = { keep: Keep.Value, inputs: [i], extra: [] };
+  const x = node.inputs[i]!;
+  const isTiny = shapeOf(graph, x).length <= 2;
+  return isTiny ? [exact] : [exact, { keep: Keep.Group8, inputs: [], extra: [], quantize: i }];
+}
+
+/** The input that was kept so, as f32 again. */
+export function keptInput(node: Node, g: Gradients, i: number): number {
+  const x = node.inputs[i]!;
+  const { keep, codes } = node.attributes;
+  if (keep !== Keep.Group8) return x;
+  const type = shapeOf(g.graph, x);
+  const again = g.emit('Dequantize', `${node.name}.x`, [codes!], { rows: rows(type), c: type.at(-1)! })[0]!;
+  g.graph.values[again]!.type = g.graph.values[x]!.type;
+  return again;
+}
