@@ -1,5 +1,5 @@
 /** Appends the backward nodes: one pass over the forward nodes in reverse, each operator writing its own derivative. */
-import { ABSENT, type Attributes, addValue, type Graph, valueAt } from './graph.ts';
+import { ABSENT, type Attributes, addValue, type Graph, numel, valueAt } from './graph.ts';
 import type { Gradients } from './ops/def.ts';
 import { definition, emit } from './ops/index.ts';
 
@@ -21,8 +21,12 @@ export function addBackward(graph: Graph, logits: number, dlogits: number, needs
     of: (value) => gradient.get(value) ?? ABSENT,
     needs: (value) => value !== ABSENT && needs[value] === true,
     soFar: (value) => gradient.get(value) ?? ABSENT,
-    set: (value, next) => gradient.set(value, next),
+    set(value, next) {
+      if (valueAt(graph, value).role === 'param') accumulate(value, next);
+      else gradient.set(value, next);
+    },
     add(value, next) {
+      if (valueAt(graph, value).role === 'param') return accumulate(value, next);
       const before = gradient.get(value);
       const sum = before === undefined ? next : append('Add', `${valueAt(graph, value).name}.grad`, [before, next], { scale: 1 })[0]!;
       gradient.set(value, sum);
@@ -38,6 +42,13 @@ export function addBackward(graph: Graph, logits: number, dlogits: number, needs
     },
     emit: append,
   };
+
+  /** Adds a gradient that came as a value (a parameter that is an activation to its operator) to the parameter's accumulator. */
+  function accumulate(param: number, from: number): void {
+    const value = valueAt(graph, from);
+    value.type = { ...value.type, shape: [1, numel(value.type.shape)] };
+    append('BiasBackward', `${valueAt(graph, param).name}.accumulate`, [from], {}, [context.accumulator(param)]);
+  }
 
   const forward = graph.phases.train.filter((node) => !node.isBackward).reverse();
   for (const node of forward) {

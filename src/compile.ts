@@ -9,9 +9,10 @@ import { Io } from '../assembly/abi/program.ts';
 import { addBackward } from './backward.ts';
 import { checkGraph } from './check.ts';
 import { addValue, createGraph, f32, type Graph, i32, type Phase, u8, valueAt } from './graph.ts';
-import { createBuilder } from './models/builder.ts';
+import { createBuilder, startPhase } from './models/builder.ts';
 import { buildModel, type Model } from './models/index.ts';
-import { type MethodName, methodOf } from './modules/method.ts';
+import { withSide } from './modules/entry.ts';
+import { methodOf } from './modules/method.ts';
 import { emit } from './ops/index.ts';
 import { type Plan, planMemory } from './plan/memory.ts';
 import { verifyPlan } from './plan/verify.ts';
@@ -26,7 +27,8 @@ export interface CompileOptions {
   classes: number;
   /** Pictures in one pass of the network: the batch of every value. */
   microBatch: number;
-  method?: MethodName;
+  /** See src/modules/method.ts; `bias` where absent. */
+  method?: string;
   keep?: Policy;
   optimizer?: Optimizer;
   /** The classifier: new and zero (fine-tuning), or the checkpoint's own. */
@@ -55,11 +57,11 @@ export function compile(options: CompileOptions): Compiled {
   const { model, classes, microBatch, method = 'bias', keep = 's2a', optimizer = 'adamw', head = 'new', purpose = 'train' } = options;
   const graph = createGraph();
   const io = inputs(graph, options);
-  const b = createBuilder(graph, methodOf(method), head);
+  const b = createBuilder(graph, methodOf(method), head, io.state);
   /** pictures → logits → loss, in one phase. */
   const forward = (phase: Phase): { logits: number; loss: number[] } => {
-    b.phase = phase;
-    const logits = buildModel(b, pixels(graph, io, phase, options), model.spec, classes);
+    startPhase(b, phase);
+    const logits = withSide(b, buildModel(b, pixels(graph, io, phase, options), model.spec, classes), classes);
     const name = phase === 'eval' ? 'eval.loss' : 'loss';
     const attributes = { train: phase === 'train' ? 1 : 0 };
     const loss = emit(graph, 'CrossEntropy', name, [logits, io.labels], attributes, {
@@ -95,7 +97,7 @@ export function compile(options: CompileOptions): Compiled {
   checkGraph(graph);
   const plan = planMemory(graph, { codeBytes: codeBytes(graph), maxThreads: options.maxThreads ?? 1 });
   verifyPlan(graph, plan);
-  const about = { model: model.type, image: model.image, classes, method, keep, optimizer, microBatch, purpose };
+  const about = { model: model.type, image: model.image, classes, method: b.method.name, keep, optimizer, microBatch, purpose };
   return { program: link(graph, plan, accumulators, ports, about), plan, graph, autogradBytes: autograd };
 }
 

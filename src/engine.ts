@@ -1,6 +1,6 @@
 /** The engine around one program: its memory, made once and never grown, and its phases. */
 
-import { Head } from '../assembly/abi/head.ts';
+import { Head, State } from '../assembly/abi/head.ts';
 import type { Io } from '../assembly/abi/program.ts';
 import { Status } from '../assembly/abi/status.ts';
 import { EngineError, InputError } from './error.ts';
@@ -134,7 +134,8 @@ const DTYPES: Readonly<Record<string, { code: number; bytes: number }>> = {
  * Loads every weight of the program from its byte range, piece by piece, then runs `init`. Nothing is filled in:
  * a missing or misshapen tensor, an unknown element type or a NaN is an InputError.
  */
-export function loadWeights(engine: Engine, file: SafetensorsFile): void {
+export function loadWeights(engine: Engine, file: SafetensorsFile, seed = 0): void {
+  engine.state.setUint32(State.Seed, seed, true);
   const stage = new Uint8Array(STAGE_BYTES);
   for (const record of engine.program.weights) {
     const tensor = file.tensor(record.name);

@@ -18,7 +18,7 @@ export { BudgetError, EngineError, InputError, Interrupted } from './error.ts';
 export { type FitOptions, fit } from './fit.ts';
 export { type JobHooks, type JobResult, type TrainJob, trainJob } from './job.ts';
 export { type Model, parseModel, readModel } from './models/index.ts';
-export type { MethodName } from './modules/method.ts';
+export { type Method, methodOf } from './modules/method.ts';
 export { type PlanReport, planReport } from './planreport.ts';
 export { decodeProgram } from './program/decode.ts';
 export { printProgram } from './program/print.ts';

@@ -14,7 +14,7 @@ import { Interrupted } from './error.ts';
 import { bytesWritten, makeFolder } from './files.ts';
 import { fit } from './fit.ts';
 import { resetPeak, resident, shareProcess } from './footprint.ts';
-import type { MethodName } from './modules/method.ts';
+import { methodOf } from './modules/method.ts';
 import { type PlanReport, planReport } from './planreport.ts';
 import { openRun } from './run.ts';
 import type { Policy } from './saved.ts';
@@ -24,9 +24,9 @@ import { VERSION } from './version.ts';
 import { engineBytes } from './wasm.ts';
 
 /** Peak learning rates that suit a new head on a frozen or whole backbone, AdamW. */
-export const DEFAULT_RATES: Readonly<Record<Optimizer, Readonly<Record<MethodName, number>>>> = {
-  adamw: { bias: 5e-3, probe: 1e-2, full: 5e-4 },
-  sgd: { bias: 5e-2, probe: 1e-1, full: 1e-2 },
+export const DEFAULT_RATES: Readonly<Record<Optimizer, Readonly<Record<'modules' | 'probe' | 'full', number>>>> = {
+  adamw: { modules: 5e-3, probe: 1e-2, full: 5e-4 },
+  sgd: { modules: 5e-2, probe: 1e-1, full: 1e-2 },
 };
 
 export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
@@ -36,7 +36,7 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   data: string;
   /** Folder that the adapter is written to; `run/` inside it holds cache, checkpoints and metrics. */
   out: string;
-  method?: MethodName;
+  method?: string;
   keep?: Policy;
   optimizer?: Optimizer;
   rate?: number;
@@ -97,14 +97,14 @@ export const samplesOf = (cache: Cache, indices: readonly number[]): Samples => 
 
 /** Options with every default in place; part of what a checkpoint belongs to. */
 function settle(job: TrainJob): TrainOptions & { rate: number } {
-  const method = job.method ?? 'bias';
+  const { base } = methodOf(job.method ?? 'bias');
   const given = Object.fromEntries(Object.entries(job).filter(([, v]) => v !== undefined)) as Partial<TrainOptions>;
   const { epochs = 20, batchSize = 16 } = given;
   const pick = <K extends keyof typeof TRAIN_DEFAULTS>(key: K): number => given[key] ?? TRAIN_DEFAULTS[key];
   return {
     epochs,
     batchSize,
-    rate: job.rate ?? DEFAULT_RATES[job.optimizer ?? 'adamw'][method],
+    rate: job.rate ?? DEFAULT_RATES[job.optimizer ?? 'adamw'][base],
     seed: pick('seed'),
     weightDecay: pick('weightDecay'),
     warmup: pick('warmup'),
@@ -172,7 +172,7 @@ export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<Job
   try {
     resetPeak();
     const engine = createEngine(compiled.program, engineBytes());
-    loadWeights(engine, weights);
+    loadWeights(engine, weights, options.seed);
     const data = { train: samplesOf(prepared.cache, prepared.train), val: samplesOf(prepared.cache, prepared.val) };
     const who = identity(base, weights);
     const run = openRun(runFolder, engine, {
@@ -209,7 +209,7 @@ export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<Job
     writeAdapter(
       job.out,
       {
-        method: job.method ?? 'bias',
+        method: methodOf(job.method ?? 'bias').name,
         base: who,
         head: headNames(engine),
         labels: prepared.classes,

@@ -10,11 +10,11 @@ import { tables } from './tables.ts';
 export type Policy = 'exact' | 's2a';
 export const POLICIES: readonly Policy[] = ['exact', 's2a'];
 
-/** For every value id: does training need its gradient? Parameters do, and whatever is computed from one. */
+/** For every value id: does training need its gradient? Parameters do, and whatever is computed from one (but for a node that detaches). */
 export function gradientNeeds(graph: Graph): boolean[] {
   const needs = graph.values.map((v) => v.role === 'param');
   for (const node of graph.phases.train)
-    if (node.inputs.some((id) => id !== ABSENT && needs[id])) for (const id of node.outputs) needs[id] = true;
+    if (!node.attributes.detach && node.inputs.some((id) => id !== ABSENT && needs[id])) for (const id of node.outputs) needs[id] = true;
   return needs;
 }
 

@@ -17,7 +17,7 @@ import {
   shapeOf,
   type Kind as WeightKind,
 } from '../graph.ts';
-import type { Method } from '../modules/method.ts';
+import { learnsKind, type Method } from '../modules/method.ts';
 import { emit } from '../ops/index.ts';
 
 /** A part of a fused tensor: rows [start, start + its own rows) of `of` rows. */
@@ -55,10 +55,29 @@ export interface Builder {
   /** Where the classifier comes from: the checkpoint, or new and zero. */
   head: 'file' | 'new';
   weights: Map<string, number>;
+  /** The state block, for initial values. */
+  state: number;
+  /** Which block is being built; before the first, index -1. */
+  block: { index: number; count: number };
+  /** The side branch's state and the block that entered it last. */
+  side: { state: number; index: number } | undefined;
 }
 
-export function createBuilder(graph: Graph, method: Method, head: 'file' | 'new'): Builder {
-  return { graph, phase: 'train', method, head, weights: new Map() };
+export function createBuilder(graph: Graph, method: Method, head: 'file' | 'new', state: number): Builder {
+  return { graph, phase: 'train', method, head, weights: new Map(), state, block: { index: -1, count: 0 }, side: undefined };
+}
+
+/** Begins the network again in another phase; weights are shared by name. */
+export function startPhase(b: Builder, phase: Phase): void {
+  b.phase = phase;
+  b.block = { index: -1, count: 0 };
+  b.side = undefined;
+}
+
+/** May what is being built now learn? `last` keeps everything before the last blocks frozen. */
+export function learns({ method, block }: Builder): boolean {
+  if (method.last === undefined) return true;
+  return block.index >= 0 && block.index >= block.count - method.last.blocks;
 }
 
 interface Weight {
@@ -82,7 +101,7 @@ const whole = (tensor: string, shape: readonly number[]): Source => ({ tensor, s
 function weight(b: Builder, { name, shape, kind, role, source, layout }: Weight): number {
   const known = b.weights.get(name);
   if (known !== undefined) return known;
-  const id = addValue(b.graph, name, f32(...shape), role ?? (b.method.learns(kind) ? 'param' : 'frozen'), {
+  const id = addValue(b.graph, name, f32(...shape), role ?? (learns(b) && learnsKind(b.method, kind) ? 'param' : 'frozen'), {
     kind,
     ...(source ? { source } : {}),
     layout: layout ?? source ?? { shape, ...flat(shape) },
@@ -91,12 +110,23 @@ function weight(b: Builder, { name, shape, kind, role, source, layout }: Weight)
   return id;
 }
 
-const append = (b: Builder, op: string, name: string, inputs: number[], attributes = {}): number =>
+/** A tensor of a module: learnable, not in the checkpoint, zero or normal with the given deviation at the start. */
+export function newWeight(b: Builder, w: Omit<Weight, 'role' | 'source'> & { deviation?: number }): number {
+  const isNew = !b.weights.has(w.name);
+  const id = weight(b, { ...w, role: 'param' });
+  if (isNew && w.deviation !== undefined) {
+    const a = { number: b.weights.size, scale: w.deviation };
+    emit(b.graph, 'Normal', `${w.name}.init`, [b.state], a, { phase: 'init', updates: [id] });
+  }
+  return id;
+}
+
+export const append = (b: Builder, op: string, name: string, inputs: number[], attributes = {}): number =>
   emit(b.graph, op, b.phase === 'eval' ? `eval.${name}` : name, inputs, attributes, { phase: b.phase }).outputs[0]!;
 
 /** A bias of `n` elements, from the checkpoint if it has one; else zero if the method adds biases, else absent. */
 function biasOf(b: Builder, name: string, n: number, { bias = true, rows, biasNeverLearns }: LayerOptions): number {
-  if (!bias && (!b.method.addsBiases || biasNeverLearns)) return ABSENT;
+  if (!bias && (!b.method.bias || !learns(b) || biasNeverLearns)) return ABSENT;
   const suffix = rows ? `[${rows.start}:${rows.start + n}]` : '';
   return weight(b, {
     name: `${name}.bias${suffix}`,
@@ -137,6 +167,9 @@ export function classifier(b: Builder, x: number, name: string, classes: number)
     });
   return append(b, 'Linear', name, [x, tensor('weight', [classes, k], 'weight'), tensor('bias', [classes], 'bias')]);
 }
+
+/** Sum of the parts of a head. */
+export const addHead = (b: Builder, logits: number, part: number): number => append(b, 'Add', 'logits', [logits, part], { scale: 1 });
 
 export function layerNorm(b: Builder, x: number, name: string, eps: number): number {
   const c = lastDim(b.graph, x);

@@ -1,6 +1,7 @@
 /** MobileNetV2 (arXiv 1801.04381), from Hugging Face and timm configurations. */
 import type { Kind } from '../../assembly/abi/ops.ts';
 import { shapeOf } from '../graph.ts';
+import { enterBlock, leaveBlocks } from '../modules/entry.ts';
 import { activation, add, type Builder, type ConvNames, classifier, conv, pool } from './builder.ts';
 
 /** One convolution of the chain. */
@@ -32,7 +33,11 @@ export interface MobileNet {
 /** x: pixels [B,H,W,3]; returns logits [B,classes]. */
 export function mobileNet(b: Builder, x: number, spec: MobileNet, classes: number): number {
   let h = x;
-  for (const block of spec.blocks) {
+  // The stem and the last 1×1 convolution are no blocks.
+  const blocks = { count: spec.blocks.length - 2, extraTokens: 0 };
+  for (const [i, block] of spec.blocks.entries()) {
+    if (i > 0 && i <= blocks.count) h = enterBlock(b, h, i - 1, blocks);
+    if (i > blocks.count) leaveBlocks(b, blocks);
     const input = h;
     for (const layer of block.layers) {
       const window = { kernel: layer.kernel, stride: layer.stride, tfPadding: spec.tfPadding };

@@ -1,5 +1,6 @@
 /** ViT and DeiT, from Hugging Face and timm configurations. Source: arXiv 2010.11929, 2012.12877; layers as the checkpoints name them. */
 import type { Kind } from '../../assembly/abi/ops.ts';
+import { enterBlock, leaveBlocks } from '../modules/entry.ts';
 import { activation, add, attention, type Builder, classifier, embed, layerNorm, layerScale, linear, patches, pool } from './builder.ts';
 
 /** Where a checkpoint keeps each tensor. */
@@ -56,7 +57,9 @@ export function vit(b: Builder, x: number, spec: Vit, classes: number): number {
     to: grid(spec.image),
     antialias: spec.antialias,
   });
-  for (let i = 0; i < spec.depth; i++) h = block(b, h, spec, i);
+  const blocks = { count: spec.depth, extraTokens: extra, grid: grid(spec.image) };
+  for (let i = 0; i < spec.depth; i++) h = block(b, enterBlock(b, h, i, blocks), spec, i);
+  leaveBlocks(b, blocks);
 
   const norm = (x: number): number => layerNorm(b, x, names.norm, spec.eps);
   const [head, distHead] = names.heads as [string, string?];

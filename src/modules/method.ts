@@ -1,37 +1,107 @@
-/** What a method lets learn. The head always learns; everything else is asked by its kind. */
+/**
+ * What learns, as text and as data. A method is `probe`, `full`, or any of `bias`, `prompt`, `side`, `lora` joined by `+`; a part may have
+ * options, and `last` limits learning to the last blocks:
+ *
+ *     bias+prompt:rank=8+side:ratio=8+last:blocks=4
+ *
+ * `name` is the canonical form, defaults filled in: adapters and programs carry it and it says everything.
+ */
 import { InputError, nearest } from '../error.ts';
 import type { Kind } from '../graph.ts';
 
 export interface Method {
-  name: MethodName;
-  /** Does a backbone tensor of this kind learn? */
-  learns(kind: Kind): boolean;
-  /** A layer without a bias gets a zero one that learns. */
-  addsBiases: boolean;
+  name: string;
+  /** The head alone, everything, or the modules below. */
+  base: 'probe' | 'full' | 'modules';
+  /** S2A's bias module: every bias and layer-norm beta; a layer without a bias gets a zero one. */
+  bias: boolean;
+  /** Low-rank prompt at each block's entry. */
+  prompt?: { rank: number };
+  /** Lite side branch. `ratio`: channels pooled into one. `residual` 1 adds a side block's input to its output; `tap` 0 cuts its gradient. */
+  side?: { ratio: number; residual: number; tap: number };
+  /** The usual low-rank adaptation of weights, as a yardstick. `all` 0: queries and values; 1: every linear layer of a block. */
+  lora?: { rank: number; alpha: number; all: number };
+  /** Only the last so many blocks learn. */
+  last?: { blocks: number };
 }
 
-export type MethodName = 'bias' | 'probe' | 'full';
-
-/**
- * `bias`: S2A's bias module, every bias and layer-norm beta of the frozen network. `probe`: the head alone. `full`: everything,
- * batch norm frozen and folded (the yardstick). Key biases of softmax attention never learn: their gradient is identically zero.
- */
-export const METHODS: Readonly<Record<MethodName, Method>> = {
-  bias: { name: 'bias', learns: (kind) => kind === 'bias', addsBiases: true },
-  probe: { name: 'probe', learns: () => false, addsBiases: false },
-  full: { name: 'full', learns: () => true, addsBiases: false },
+/** Options of each part: default, least, most. */
+const PARTS: Readonly<Record<string, Readonly<Record<string, readonly [number, number, number]>>>> = {
+  bias: {},
+  prompt: { rank: [8, 1, 4096] },
+  side: { ratio: [8, 1, 4096], residual: [0, 0, 1], tap: [1, 0, 1] },
+  lora: { rank: [8, 1, 4096], alpha: [8, 1, 65536], all: [0, 0, 1] },
+  last: { blocks: [1, 1, 4096] },
 };
+const BASES: readonly string[] = ['probe', 'full'];
 
-/** `where` names the flag or file that gave the name. */
-export function methodOf(name: string, where = '--method'): Method {
-  const method = Object.hasOwn(METHODS, name) ? METHODS[name as MethodName] : undefined;
-  if (method !== undefined) return method;
-  const near = nearest(name, Object.keys(METHODS))[0];
-  throw new InputError({
+/** Does a backbone tensor of this kind learn? Key biases of softmax attention never do: their gradient is identically zero. */
+export const learnsKind = (method: Method, kind: Kind): boolean => method.base === 'full' || (method.bias && kind === 'bias');
+
+/** Reads a method; `where` names the flag or file that gave it. */
+export function methodOf(text: string, where = '--method'): Method {
+  const options = new Map<string, Record<string, number>>();
+  for (const part of text.split('+')) {
+    const [name = '', list] = part.split(':', 2) as [string, string?];
+    if (options.has(name)) throw new InputError({ where, what: `${name} is there twice`, got: text });
+    if (!BASES.includes(name) && !Object.hasOwn(PARTS, name)) throw unknown(where, 'module', name, [...BASES, ...Object.keys(PARTS)]);
+    options.set(name, readOptions(name, list, where));
+  }
+  const base = BASES.find((b) => options.has(b));
+  const modules = [...options.keys()].filter((name) => name !== base && name !== 'last');
+  if (base !== undefined && modules.length > 0)
+    throw new InputError({ where, what: `${base} does not combine with ${modules.join(', ')}` });
+  if (base === undefined && modules.length === 0)
+    throw new InputError({ where, what: 'nothing learns', got: text, expected: 'for example bias+last:blocks=4' });
+  const of = <T>(name: string): T | undefined => options.get(name) as T | undefined;
+  const method: Method = { name: '', base: (base ?? 'modules') as Method['base'], bias: options.has('bias') };
+  for (const name of ['prompt', 'side', 'lora', 'last'] as const) {
+    const found = of<never>(name);
+    if (found !== undefined) method[name] = found;
+  }
+  const order = [...BASES, ...Object.keys(PARTS)].filter((name) => options.has(name));
+  method.name = order.map((name) => canonical(name, options.get(name)!)).join('+');
+  return method;
+}
+
+/** Replaces or adds the `last` part. */
+export const withLast = (text: string, blocks: number): string =>
+  [...text.split('+').filter((part) => !part.startsWith('last')), `last:blocks=${blocks}`].join('+');
+
+function canonical(name: string, options: Record<string, number>): string {
+  const list = Object.entries(options).map(([key, value]) => `${key}=${value}`);
+  return list.length === 0 ? name : `${name}:${list.join(',')}`;
+}
+
+function readOptions(part: string, list: string | undefined, where: string): Record<string, number> {
+  const known = PARTS[part] ?? {};
+  const values = Object.fromEntries(Object.entries(known).map(([key, [preset]]) => [key, preset]));
+  for (const item of list === undefined ? [] : list.split(',')) {
+    const [key = '', text = ''] = item.split('=', 2);
+    const range = Object.hasOwn(known, key) ? known[key] : undefined;
+    if (range === undefined) throw unknown(where, `option of ${part}`, key, Object.keys(known));
+    const value = Number(text);
+    const [, least, most] = range;
+    if (!/^\d+$/.test(text) || value < least || value > most)
+      throw new InputError({
+        where,
+        what: `wrong ${part}:${key}`,
+        got: text || 'nothing',
+        expected: `a whole number from ${least} to ${most}`,
+      });
+    values[key] = value;
+  }
+  return values;
+}
+
+function unknown(where: string, what: string, got: string, names: string[]): InputError {
+  const near = nearest(got, names)[0];
+  const expected = names.length > 0 ? { expected: names.join(', ') } : {};
+  return new InputError({
     where,
-    what: 'unknown method',
-    got: name,
-    expected: Object.keys(METHODS).join(', '),
+    what: `unknown ${what}`,
+    got: got || 'nothing',
+    ...expected,
     ...(near ? { hint: `did you mean ${near}?` } : {}),
   });
 }

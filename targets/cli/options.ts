@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { parseBytes } from '../../src/bytes.ts';
 import { InputError, nearest } from '../../src/error.ts';
-import { METHODS, type MethodName } from '../../src/modules/method.ts';
+import { methodOf, withLast } from '../../src/modules/method.ts';
 import { POLICIES, type Policy } from '../../src/saved.ts';
 import { OPTIMIZERS, type Optimizer } from '../../src/update.ts';
 
@@ -80,7 +80,12 @@ function oneOf<T extends string>(p: Parsed, name: string, choices: readonly T[])
   });
 }
 
-export const method = (p: Parsed): MethodName | undefined => oneOf(p, 'method', Object.keys(METHODS) as MethodName[]);
+/** The method's canonical name; `--last` is one of its parts. */
+export function method(p: Parsed): string | undefined {
+  const last = whole(p, 'last');
+  const text = p.text('method') ?? (last === undefined ? undefined : 'bias');
+  return text === undefined ? undefined : methodOf(last === undefined ? text : withLast(text, last)).name;
+}
 export const keep = (p: Parsed): Policy | undefined => oneOf(p, 'keep', POLICIES);
 export const optimizer = (p: Parsed): Optimizer | undefined => oneOf(p, 'optimizer', OPTIMIZERS);
 
@@ -98,6 +103,7 @@ export function augment(p: Parsed, imageSize: number): { shift: number; flip: bo
 /** The flags of everything that plans. */
 export const PLAN_FLAGS = {
   method: 'text',
+  last: 'text',
   keep: 'text',
   optimizer: 'text',
   'batch-size': 'text',
