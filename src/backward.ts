@@ -1,5 +1,5 @@
 /** Appends the backward nodes: one pass over the forward nodes in reverse, each operator writing its own derivative. */
-import { ABSENT, type Attributes, addValue, type Graph, numel, valueAt } from './graph.ts';
+import { ABSENT, type Attributes, addValue, type Graph, valueAt } from './graph.ts';
 import type { Gradients } from './ops/def.ts';
 import { definition, emit } from './ops/index.ts';
 
@@ -45,9 +45,7 @@ export function addBackward(graph: Graph, logits: number, dlogits: number, needs
 
   /** Adds a gradient that came as a value (a parameter that is an activation to its operator) to the parameter's accumulator. */
   function accumulate(param: number, from: number): void {
-    const value = valueAt(graph, from);
-    value.type = { ...value.type, shape: [1, numel(value.type.shape)] };
-    append('BiasBackward', `${valueAt(graph, param).name}.accumulate`, [from], {}, [context.accumulator(param)]);
+    append('BiasBackward', `${valueAt(graph, param).name}.accumulate`, [from], { flat: 1 }, [context.accumulator(param)]);
   }
 
   const forward = graph.phases.train.filter((node) => !node.isBackward).reverse();

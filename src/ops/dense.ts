@@ -1,6 +1,6 @@
 /** Linear layers (1×1 convolutions too: every leading axis is a row) and the sum that gives a bias its gradient. */
 import { BiasBackwardArg, LinearArg, LinearBackwardWArg, LinearBackwardXArg, Op } from '../../assembly/abi/ops.ts';
-import { lastDim, rowsOf } from '../graph.ts';
+import { lastDim, numel, rowsOf, shapeOf } from '../graph.ts';
 import { gemmScratch } from '../scratch.ts';
 import { type OpDef, same, shape, traffic, words } from './def.ts';
 import { keptInput, savesInput } from './quantize.ts';
@@ -90,7 +90,7 @@ export const dense: Record<string, OpDef> = {
     }),
   },
 
-  /** inputs dy[…,N]; updates db[N]. */
+  /** inputs dy[…,N]; updates db[N]. With attribute flat all of dy is one row: db += dy. */
   BiasBackward: {
     opcode: Op.BiasBackward,
     infer: () => [],
@@ -98,8 +98,8 @@ export const dense: Record<string, OpDef> = {
       words({
         [BiasBackwardArg.DY]: at.input(0),
         [BiasBackwardArg.DB]: at.update(0),
-        [BiasBackwardArg.M]: rowsOf(graph, n.inputs[0]!),
-        [BiasBackwardArg.N]: lastDim(graph, n.inputs[0]!),
+        [BiasBackwardArg.M]: n.attributes.flat ? 1 : rowsOf(graph, n.inputs[0]!),
+        [BiasBackwardArg.N]: n.attributes.flat ? numel(shapeOf(graph, n.inputs[0]!)) : lastDim(graph, n.inputs[0]!),
       }),
     cost: (n, graph) => ({ macs: rowsOf(graph, n.inputs[0]!) * lastDim(graph, n.inputs[0]!), bytes: traffic(n, graph) }),
   },
