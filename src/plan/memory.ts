@@ -168,9 +168,12 @@ function keptLiveBytes(graph: Graph, nodes: readonly Node[], kept: ReadonlySet<n
 
 /** The `n` largest values alive at the peak, temporaries and residents alike. */
 export function largestAlive(graph: Graph, plan: Plan, n: number): { name: string; bytes: number }[] {
+  const made = new Map(nodesOf(graph).flatMap((node, time) => node.outputs.map((id) => [id, time] as const)));
   const alive = new Set<number>();
+  // Values that share memory in place stand in order of time: the last one made is there now.
   for (const block of lifetimes(graph) as Block[])
-    if (block.first <= plan.peak.time && plan.peak.time <= block.last) alive.add(block.values[0]!);
+    if (block.first <= plan.peak.time && plan.peak.time <= block.last)
+      alive.add(block.values.findLast((id) => (made.get(id) ?? 0) <= plan.peak.time) as number);
   for (const value of graph.values) if (value.role !== 'temp') alive.add(value.id);
   return [...alive]
     .map((id) => ({ name: graph.values[id]!.name, bytes: graph.values[id]!.bytes }))
