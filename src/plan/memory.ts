@@ -102,7 +102,10 @@ export function planMemory(graph: Graph, options: PlanOptions): Plan {
   const batch = range(() => lay('batch'));
 
   const blocks = lifetimes(graph);
-  const placement = place(blocks);
+  const live = liveBytes(blocks, nodes.length);
+  const time = live.reduce((best, bytes, t) => (bytes > live[best]! ? t : best), 0);
+  const lowerBound = live[time] ?? 0;
+  const placement = place(blocks, lowerBound);
   const temporaries = range(() => {
     blocks.forEach((block, i) => {
       for (const id of block.values) offsets[id] = top + placement.offsets[i]!;
@@ -115,12 +118,9 @@ export function planMemory(graph: Graph, options: PlanOptions): Plan {
   top += scratchBytes * options.maxThreads;
   const linearBytes = Math.ceil(top / PAGE) * PAGE;
 
-  const live = liveBytes(blocks, nodes.length);
   const keptIds = keptValues(graph);
   const keptBlocks = blocks.filter((b) => b.values.some((id) => keptIds.has(id)));
   const keptLive = keptLiveBytes(graph, nodes, keptIds);
-  const time = live.reduce((best, bytes, t) => (bytes > live[best]! ? t : best), 0);
-  const lowerBound = live[time] ?? 0;
   const kept = keptLive[time] ?? 0;
 
   const parts: Parts = {
