@@ -1,6 +1,6 @@
 /** `s2a.wasm info`: what the command writes is what the WASI program reads, and nothing in a file makes it trap. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -34,7 +34,10 @@ function run(args: string[], preopens: Record<string, string> = { '/': folder })
 
 /** What `info` says of these bytes. */
 function info(file: Uint8Array): { code: number; out: string; err: string } {
-  writeFileSync(join(folder, 'program.s2a'), file);
+  const path = join(folder, 'program.s2a');
+  // Anew: a file system may wait for the disk when a file is emptied and written again.
+  rmSync(path, { force: true });
+  writeFileSync(path, file);
   return run(['info', 'program.s2a']);
 }
 
