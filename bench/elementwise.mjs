@@ -1,6 +1,7 @@
 // ns per element of the activation kernels, plain and coded side by side: node bench/elementwise.mjs [--repeats 60]
 // 64 Ki elements (they stay in the cache: arithmetic is what is compared), every variant once a round, medians over the rounds.
 import { build } from 'esbuild';
+import { processorTime } from './clock.mjs';
 
 const entry = `export { openRig } from './test/rig.ts'; export { numbers } from './test/close.ts'; export { tables } from './src/tables.ts';
 export { codebookBytes } from './src/codebook.ts'; export { Keep, Kind, Op } from './assembly/abi/ops.ts';`;
@@ -44,9 +45,9 @@ function instruction(op, args) {
 for (const v of variants) v.times = [];
 for (let round = 0; round < rounds; round++)
   for (const v of variants) {
-    const began = process.hrtime.bigint();
+    const began = processorTime();
     if (v.run() !== 0) throw new Error(`${v.name} ${v.what}: the kernel failed`);
-    v.times.push(Number(process.hrtime.bigint() - began) / n);
+    v.times.push(((processorTime() - began) * 1e6) / n);
   }
 const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1];
 console.log(`Node ${process.version}, ns per element\n${'kind'.padEnd(12)}forward  coded  ratio   backward  coded  ratio`);

@@ -80,9 +80,13 @@ function randomWeights() {
  * A network ready to train, its batch laid out: `engine.run('train')` as often as `passes` says, then `engine.run('update')`, is a step;
  * `walk(start, end)` runs instructions alone. The micro-batch is the one given, or the one that the product chooses for this batch.
  */
-export function openNetwork(source, name, { batch = 8, microBatch, keep = 's2a', method = 'bias', wasm = source.engineBytes() } = {}) {
+export function openNetwork(
+  source,
+  name,
+  { batch = 8, microBatch, imageSize = 224, keep = 's2a', method = 'bias', wasm = source.engineBytes() } = {},
+) {
   const { fit, parseModel, createEngine, loadWeights, startRun, TRAIN_DEFAULTS, Io, State } = source;
-  const model = parseModel({ where: name, values: NETWORKS[name] });
+  const model = parseModel({ where: name, values: NETWORKS[name] }, [imageSize, imageSize]);
   const { program, plan } = fit({ model, classes: CLASSES, batchSize: batch, method, keep, ...(microBatch ? { microBatch } : {}) });
   const engine = createEngine(program, wasm);
   const weights = randomWeights();

@@ -1,6 +1,6 @@
 // Where a training step goes, by kind of operator and by instruction, one thread:
 //   node bench/profile.mjs [vit-tiny|vit-small|mobilenetv2 …]
-//   --keep s2a|exact   --method bias|probe|full   --batch 8   --micro-batch n   --rounds 3   --top 12 (slowest instructions)   --json
+//   --keep s2a|exact   --method bias|probe|full   --batch 8   --micro-batch n   --image-size 224   --rounds 3   --top 12 (slowest instructions)   --json
 // Every instruction is run by itself, some rounds over, and its fastest run counts: whatever else the machine does only adds.
 // Matrix products come with GFLOP/s.
 import { readFileSync } from 'node:fs';
@@ -66,6 +66,7 @@ if (import.meta.url === pathToFileURL(process.argv[1]).href) {
       method: { type: 'string', default: 'bias' },
       batch: { type: 'string', default: '8' },
       'micro-batch': { type: 'string' },
+      'image-size': { type: 'string', default: '224' },
       rounds: { type: 'string', default: '3' },
       top: { type: 'string', default: '12' },
       wasm: { type: 'string' },
@@ -79,6 +80,7 @@ if (import.meta.url === pathToFileURL(process.argv[1]).href) {
       keep: values.keep,
       method: values.method,
       batch: Number(values.batch),
+      imageSize: Number(values['image-size']),
       rounds: Number(values.rounds),
       ...(values['micro-batch'] ? { microBatch: Number(values['micro-batch']) } : {}),
       ...(values.wasm ? { wasm: readFileSync(values.wasm) } : {}),

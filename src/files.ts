@@ -216,9 +216,19 @@ export function writeText(path: string, text: string): void {
   writeAtomic(path, (write) => write(bytes));
 }
 
-/** Makes the folder and those above it. */
+/** Makes the folder and those above it. One by one: Node's recursive mkdir never returns where a parent exists but holds no folders (/proc). */
 export function makeFolder(path: string): void {
-  guarded(path, 'cannot be made', () => mkdirSync(path, { recursive: true }));
+  if (isFolder(path)) return;
+  const parent = dirname(path);
+  if (parent !== path) makeFolder(parent);
+  guarded(path, 'cannot be made', () => {
+    try {
+      mkdirSync(path);
+    } catch (error) {
+      // Another process may have made it meanwhile.
+      if (!isFolder(path)) throw error;
+    }
+  });
 }
 
 export function fileExists(path: string): boolean {

@@ -78,7 +78,7 @@ export interface TrainHooks {
   keepBest?(): void;
   /** A place where a checkpoint may be written. `due`: the step number is a multiple of what the user asked for. */
   onBoundary?(step: number, host: HostState): void;
-  /** Asked after every micro-batch; true stops the loop with the region consistent. */
+  /** Asked after every micro-batch, of learning and of judging; true stops the loop with the region consistent. */
   stopping?(): boolean;
 }
 
@@ -171,7 +171,8 @@ export async function train(
       await pause();
       if (hooks.stopping?.()) return false;
     }
-    const val = await evaluate(engine, data.val);
+    const val = await evaluate(engine, data.val, undefined, hooks.stopping);
+    if (val.count < data.val.count) return false;
     const best = isBetter(val, host.epochs[host.bestEpoch - 1]?.val);
     const result: EpochResult = { epoch: epoch + 1, train: host.epochTally, val, best };
     host.epochs.push(result);
@@ -219,11 +220,12 @@ function fill(engine: Engine, count: number, indexOf: (row: number) => number, s
   }
 }
 
-/** Loss and accuracy over all samples, in order; `each` sees every picture's logits and choice. */
+/** Loss and accuracy over all samples, in order; `each` sees every picture's logits and choice. `stopping` ends it early: fewer are counted. */
 export async function evaluate(
   engine: Engine,
   samples: Samples,
   each?: (index: number, choice: number, logits: Float32Array) => void,
+  stopping?: () => boolean,
 ): Promise<Tally> {
   const { microBatch, classes } = engine.program.about;
   clearTally(engine);
@@ -236,6 +238,7 @@ export async function evaluate(
       for (let row = 0; row < count; row++) each(from + row, choices[row]!, logits.subarray(row * classes, (row + 1) * classes));
     }
     await pause();
+    if (from + microBatch < samples.count && stopping?.()) break;
   }
   return takeTally(engine);
 }

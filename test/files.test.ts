@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -150,6 +150,14 @@ test('reading by ranges', () => {
   refused(() => openFile(join(folder, 'none')), 'none', 'cannot be opened: no such file');
   symlinkSync(join(folder, 'none'), join(folder, 'dangling'));
   refused(() => openFile(join(folder, 'dangling')), 'dangling', 'no such file');
+});
+
+test('a folder where none can be made is refused, and at once', () => {
+  makeFolder(join(folder, 'x/y/z'));
+  makeFolder(join(folder, 'x/y/z'));
+  assert.ok(existsSync(join(folder, 'x/y/z')));
+  // Node's own recursive mkdir does not come back from this one.
+  if (existsSync('/proc/self')) refused(() => makeFolder('/proc/s2a-none/run'), '/proc/s2a-none', 'cannot be made');
 });
 
 test('JSON files', () => {

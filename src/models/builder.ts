@@ -92,7 +92,10 @@ interface Weight {
   layout?: Layout;
 }
 
-const flat = (shape: readonly number[]): Pick<Source, 'dims' | 'strides'> => ({ dims: [1, 1, numel(shape)], strides: [0, 0, 1] });
+const flat = (shape: readonly number[]): Pick<Source, 'dims' | 'strides'> => ({
+  dims: [1, 1, numel(shape)],
+  strides: [numel(shape), numel(shape), 1],
+});
 
 /** A tensor taken from the checkpoint as it is. */
 const whole = (tensor: string, shape: readonly number[]): Source => ({ tensor, shape, start: 0, ...flat(shape) });

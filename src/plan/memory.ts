@@ -102,7 +102,10 @@ export function planMemory(graph: Graph, options: PlanOptions): Plan {
   const batch = range(() => lay('batch'));
 
   const blocks = lifetimes(graph);
-  const placement = place(blocks);
+  const live = liveBytes(blocks, nodes.length);
+  const time = live.reduce((best, bytes, t) => (bytes > live[best]! ? t : best), 0);
+  const lowerBound = live[time] ?? 0;
+  const placement = place(blocks, lowerBound);
   const temporaries = range(() => {
     blocks.forEach((block, i) => {
       for (const id of block.values) offsets[id] = top + placement.offsets[i]!;
@@ -115,12 +118,9 @@ export function planMemory(graph: Graph, options: PlanOptions): Plan {
   top += scratchBytes * options.maxThreads;
   const linearBytes = Math.ceil(top / PAGE) * PAGE;
 
-  const live = liveBytes(blocks, nodes.length);
   const keptIds = keptValues(graph);
   const keptBlocks = blocks.filter((b) => b.values.some((id) => keptIds.has(id)));
   const keptLive = keptLiveBytes(graph, nodes, keptIds);
-  const time = live.reduce((best, bytes, t) => (bytes > live[best]! ? t : best), 0);
-  const lowerBound = live[time] ?? 0;
   const kept = keptLive[time] ?? 0;
 
   const parts: Parts = {
@@ -168,9 +168,12 @@ function keptLiveBytes(graph: Graph, nodes: readonly Node[], kept: ReadonlySet<n
 
 /** The `n` largest values alive at the peak, temporaries and residents alike. */
 export function largestAlive(graph: Graph, plan: Plan, n: number): { name: string; bytes: number }[] {
+  const made = new Map(nodesOf(graph).flatMap((node, time) => node.outputs.map((id) => [id, time] as const)));
   const alive = new Set<number>();
+  // Values that share memory in place stand in order of time: the last one made is there now.
   for (const block of lifetimes(graph) as Block[])
-    if (block.first <= plan.peak.time && plan.peak.time <= block.last) alive.add(block.values[0]!);
+    if (block.first <= plan.peak.time && plan.peak.time <= block.last)
+      alive.add(block.values.findLast((id) => (made.get(id) ?? 0) <= plan.peak.time) as number);
   for (const value of graph.values) if (value.role !== 'temp') alive.add(value.id);
   return [...alive]
     .map((id) => ({ name: graph.values[id]!.name, bytes: graph.values[id]!.bytes }))

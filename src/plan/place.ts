@@ -31,8 +31,11 @@ function firstFit(blocks: readonly Block[], order: readonly number[]): Placement
   return { offsets, bytes };
 }
 
-/** The best of a few orders: large first, long-lived first, area first. Deterministic. */
-export function place(blocks: readonly Block[]): Placement {
+/**
+ * The best of a few orders: large first, long-lived first, area first. Stops at `bound`, the most that is ever alive at once: no placement
+ * is smaller. Deterministic.
+ */
+export function place(blocks: readonly Block[], bound: number): Placement {
   const life = (b: Block): number => b.last - b.first + 1;
   const keys: ((b: Block) => number)[] = [(b) => b.bytes, (b) => life(b), (b) => b.bytes * life(b), (b) => b.bytes * Math.sqrt(life(b))];
   const indices = blocks.map((_, i) => i);
@@ -41,6 +44,7 @@ export function place(blocks: readonly Block[]): Placement {
     const order = [...indices].sort((i, j) => key(blocks[j]!) - key(blocks[i]!) || i - j);
     const placement = firstFit(blocks, order);
     if (best === undefined || placement.bytes < best.bytes) best = placement;
+    if (best.bytes <= bound) break;
   }
   return best as Placement;
 }

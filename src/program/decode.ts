@@ -10,7 +10,9 @@ import { type About, encodeProgram, type Placed, type Program } from './program.
 const MOST_SECTIONS = 16;
 
 /** Reads a program file back; anything that is not exactly one of ours is an InputError. Allocates no more than a few times the file. */
-export function decodeProgram(file: Uint8Array, where = 'program'): Program {
+export function decodeProgram(bytes: Uint8Array, where = 'program'): Program {
+  // A Buffer's slice is no copy; a plain view's is.
+  const file = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
   const fault = (what: string, hint = 'compile it again'): never => {
     throw new InputError({ where, what, hint });
   };

@@ -4,9 +4,9 @@ import { LayoutWord, Section } from '../../assembly/abi/program';
 import { reserve } from './memory';
 import {
   countElements,
-  countInstructions,
   countRecords,
   headerWord,
+  instructionsOf,
   layoutWord,
   linearBytes,
   readProgram,
@@ -55,7 +55,7 @@ function usage(): void {
 function instructions(phase: u32, name: string): void {
   text(name);
   text(' ');
-  number(countInstructions(phase));
+  number(instructionsOf(phase));
 }
 
 function tensors(id: u32): void {

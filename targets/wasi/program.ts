@@ -2,8 +2,8 @@
  * A compiled program file, read whole and checked: after `readProgram` every section lies inside the file, every record inside
  * the linear memory that the file asks for, and every phase is a chain of whole instructions. Nothing in a file is trusted before.
  */
-import { Head } from '../../assembly/abi/head';
-import { Instruction } from '../../assembly/abi/ops';
+import { Head, State } from '../../assembly/abi/head';
+import { Instruction, Op } from '../../assembly/abi/ops';
 import { Io, LayoutWord, ParameterWord, ProgramFile, Section, WeightWord } from '../../assembly/abi/program';
 import { crc32 } from './crc';
 import { closeFile, fileBytes, meaning, measure, openFile, opened, readAt } from './files';
@@ -14,9 +14,14 @@ import { bytes, exit, line, number, STDERR, text, to } from './text';
 const MOST_BYTES: u64 = 1 << 28;
 const PAGE: u32 = 65536;
 const PHASES: u32 = 4;
+const MOST_THREADS: u32 = 256;
+const STATE_BYTES: u32 = State.Bytes;
 const MOST_RANK: u32 = 4;
+const MOST_ELEMENTS: u64 = 1 << 40;
 const HEADER_BYTES: u32 = ProgramFile.HeaderWords << 2;
 const LEAST_INSTRUCTION: u32 = Instruction.Arguments;
+/** The opcodes have no gaps. */
+const LAST_OP: u32 = Op.ResizePositions;
 const LAST_SECTION: u32 = Section.About;
 const FIRST_ADDRESS: u32 = Head.Bytes;
 
@@ -25,6 +30,8 @@ let pathBytes: usize = 0;
 let file: usize = 0;
 /** Address and bytes of each section, by id. */
 const sections = memory.data(72);
+/** Instructions of each phase. */
+const instructions = memory.data(16);
 
 export function section(id: u32): usize {
   return file + load<u32>(sections + (id << 3));
@@ -140,44 +147,71 @@ function checkLayout(): void {
   if (sectionBytes(Section.Layout) != LayoutWord.Count << 2) refuse('has a layout of the wrong size');
   const threads = layoutWord(LayoutWord.MaxThreads);
   const scratch = <u64>layoutWord(LayoutWord.ScratchBytes) * threads;
-  if (
-    threads == 0 ||
-    !isInside(layoutWord(LayoutWord.ProgramOffset), sectionBytes(Section.Image)) ||
-    !isInside(layoutWord(LayoutWord.RegionOffset), layoutWord(LayoutWord.RegionBytes)) ||
-    !isInside(layoutWord(LayoutWord.ScratchOffset), scratch)
-  )
+  if (threads == 0 || threads > MOST_THREADS) refuseNumber('has the wrong number of threads', threads, ', expected at most ', MOST_THREADS);
+  const image = layoutWord(LayoutWord.ProgramOffset);
+  const region = layoutWord(LayoutWord.RegionOffset);
+  const scratchOffset = layoutWord(LayoutWord.ScratchOffset);
+  const imageBytes = sectionBytes(Section.Image);
+  const regionBytes = layoutWord(LayoutWord.RegionBytes);
+  if (!isInside(image, imageBytes) || !isInside(region, regionBytes) || !isInside(scratchOffset, scratch))
     refuse('has a layout outside the linear memory');
+  if (((image | imageBytes | region | regionBytes | scratchOffset | <u32>scratch) & 15) != 0) refuse('has a layout that is not aligned');
+  if (
+    overlap(image, imageBytes, region, regionBytes) ||
+    overlap(image, imageBytes, scratchOffset, scratch) ||
+    overlap(region, regionBytes, scratchOffset, scratch)
+  )
+    refuse('has a layout that overlaps itself');
+  if (scratch == 0 || regionBytes < STATE_BYTES) refuse('has no scratch or no state block');
 }
 
+function overlap(a: u32, aBytes: u64, b: u32, bBytes: u64): bool {
+  return a < b + bBytes && b < a + aBytes;
+}
+
+/** The phases lie in the image, whole instructions fill them, and these bear the nodes' numbers one after the other. */
 function checkPhases(): void {
-  for (let phase: u32 = 0; phase < PHASES; phase++) if (countInstructions(phase) < 0) refuse('has broken instructions');
+  let node: u32 = 0;
+  for (let phase: u32 = 0; phase < PHASES; phase++) {
+    const n = countInstructions(phase, node);
+    if (n < 0) refuse('has broken instructions');
+    node += n;
+  }
+  const names = countLines(Section.Symbols);
+  if (names != node) refuseNumber('has the wrong number of names for its instructions', names, ', expected ', node);
 }
 
-/** Instructions of a phase; -1 where they do not fill it exactly. */
-export function countInstructions(phase: u32): i32 {
+/** Instructions of a phase whose first is that of the given node; -1 where something is wrong with them. */
+function countInstructions(phase: u32, node: u32): i32 {
   const offset = layoutWord(LayoutWord.ProgramOffset);
   const start = layoutWord(LayoutWord.Entries + 2 * phase);
   const end = layoutWord(LayoutWord.Entries + 2 * phase + 1);
-  if (start < offset || end < start || <u64>end - offset > sectionBytes(Section.Image) || ((start | end | offset) & 3) != 0) return -1;
-  const nodes = countLines(Section.Symbols);
+  if (start < offset || end < start || <u64>end - offset > sectionBytes(Section.Image) || ((start | end) & 3) != 0) return -1;
   let n = 0;
   let left = (end - start) >> 2;
   let p = section(Section.Image) + (start - offset);
   while (left > 0) {
     if (left < LEAST_INSTRUCTION) return -1;
+    const op = load<u32>(p, Instruction.Op << 2);
     const words = load<u32>(p, Instruction.Words << 2);
-    if (words < LEAST_INSTRUCTION || words > left || load<u32>(p, Instruction.Node << 2) >= nodes) return -1;
+    if (op == 0 || op > LAST_OP || words < LEAST_INSTRUCTION || words > left) return -1;
+    if (load<u32>(p, Instruction.Node << 2) != node + n) return -1;
     p += <usize>words << 2;
     left -= words;
     n++;
   }
+  store<u32>(instructions + (phase << 2), n);
   return n;
+}
+
+export function instructionsOf(phase: u32): u32 {
+  return load<u32>(instructions + (phase << 2));
 }
 
 function countLines(id: u32): u32 {
   const start = section(id);
   const end = start + sectionBytes(id);
-  let n: u32 = 1;
+  let n = <u32>(end > start);
   for (let p = start; p < end; p++) n += <u32>(load<u8>(p) == 0x0a);
   return n;
 }
@@ -190,9 +224,10 @@ function checkRecords(id: u32, what: string): void {
     const p = section(id) + i * (WeightWord.Count << 2);
     const rank = load<u32>(p, WeightWord.Rank << 2);
     if (load<u32>(p, WeightWord.Name << 2) >= names) refuse('has a tensor without a name');
-    const bytes = reach(p) << 2;
     const elements = product(p + (WeightWord.D0 << 2), 3);
-    if (bytes == 0 || elements == 0 || rank > MOST_RANK || !isInside(load<u32>(p, WeightWord.Offset << 2), bytes)) refuse(what);
+    const bytes = elements << 2;
+    // The strides lay the elements without gaps.
+    if (elements == 0 || reach(p) != elements || rank > MOST_RANK || !isInside(load<u32>(p, WeightWord.Offset << 2), bytes)) refuse(what);
     if (id == Section.Weights) {
       const whole = product(p + (WeightWord.Shape << 2), rank);
       if (load<u32>(p, WeightWord.Start << 2) + elements > whole) refuse(what);
@@ -215,12 +250,13 @@ export function countElements(id: u32): u64 {
   return sum;
 }
 
-/** Product of n words at p; 0 where it is 0 or 2^32 and more. */
+/** Product of n words at p; 0 where one is 0 or it is more than any tensor has. */
 function product(p: usize, n: u32): u64 {
   let result: u64 = 1;
   for (let i: u32 = 0; i < n; i++) {
-    result *= load<u32>(p + (i << 2));
-    if (result > 0xffffffff) return 0;
+    const size = <u64>load<u32>(p + (i << 2));
+    if (size == 0 || result > MOST_ELEMENTS / size) return 0;
+    result *= size;
   }
   return result;
 }

@@ -59,12 +59,11 @@ export function number(n: u64): void {
 
 /** Bytes from outside, as UTF-8; what a terminal would obey (C0, DEL, C1) is shown as a question mark. */
 export function bytes(p: usize, n: usize): void {
-  let previous: u32 = 0;
   for (let i: usize = 0; i < n; i++) {
     const byte = <u32>load<u8>(p + i);
-    const isControl = byte < 0x20 || byte == 0x7f || (previous == 0xc2 && byte >= 0x80 && byte < 0xa0);
-    put(isControl ? 0x3f : byte);
-    previous = byte;
+    const isC1 = byte == 0xc2 && i + 1 < n && load<u8>(p + i, 1) >= 0x80 && load<u8>(p + i, 1) < 0xa0;
+    put(isC1 || byte < 0x20 || byte == 0x7f ? 0x3f : byte);
+    if (isC1) i++;
   }
 }
 

@@ -277,10 +277,12 @@ export function checkForward(c: Forward): void {
     assert.is(result.plan.keptBytes, c.kept[i], `${c.name}: bytes kept under ${i ? 's2a' : 'exact'}`);
   });
 
-  for (const [policy, base] of [
+  // Where both policies keep the same bytes they made the same program.
+  const outcomes = [
     ['exact', exact],
     ['s2a', coded],
-  ] as const)
+  ] as const;
+  for (const [policy, base] of outcomes.slice(0, c.kept[0] === c.kept[1] ? 1 : 2))
     for (const variant of [
       { policy, apart: true },
       { policy, threads: 3 },

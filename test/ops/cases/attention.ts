@@ -49,7 +49,7 @@ function heads(batch: number, t: number, count: number, d: number, options: Opti
 }
 
 export const attentionCases: readonly Forward[] = [
-  ...TAILS.map((t) => heads(1, t, 2, 5)),
+  ...TAILS.map((t) => heads(1, t, 2, 3)),
   ...TAILS.map((d) => heads(1, 6, 1, d)),
   heads(2, 7, 3, 4),
   heads(3, 1, 1, 1),
