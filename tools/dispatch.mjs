@@ -26,6 +26,9 @@ import { Status } from './abi/status';
 ${imports.join('\n')}
 import { fail } from './status';
 
+/** The highest opcode. */
+export const LAST_OP: i32 = Op.${kernels.at(-1).op};
+
 /** Runs one instruction; \`p\` is the address of its first argument. */
 export function dispatch(op: i32, p: usize): void {
   switch (op) {

@@ -1,16 +1,8 @@
 /** What happens where a block begins, and after the last: the modules' only contact with a model. */
 import { addHead, type Builder } from '../models/builder.ts';
+import type { Blocks } from './blocks.ts';
 import { addPrompt } from './prompt.ts';
 import { enterSide, sideLogits } from './side.ts';
-
-/** The blocks of a network, as modules need to know them. */
-export interface Blocks {
-  count: number;
-  /** Rows of a token sequence that are not patches (class and distillation tokens); 0 for images [B,H,W,C]. */
-  extraTokens: number;
-  /** Height and width of the patch grid of a token sequence; undefined for images. */
-  grid?: readonly [number, number];
-}
 
 /** Entry of block `i`: the side branch taps x, then the prompt is added. Returns what the block reads. */
 export function enterBlock(b: Builder, x: number, i: number, blocks: Blocks): number {

@@ -10,7 +10,7 @@
 import { InputError } from '../error.ts';
 import { lastDim, numel, shapeOf } from '../graph.ts';
 import { append, type Builder, learns, newWeight, pool } from '../models/builder.ts';
-import type { Blocks } from './entry.ts';
+import type { Blocks } from './blocks.ts';
 
 /** Fewest channels of a side state. */
 const LEAST_CHANNELS = 8;

@@ -3,8 +3,9 @@
  * the linear memory that the file asks for, and every phase is a chain of whole instructions. Nothing in a file is trusted before.
  */
 import { Head, State } from '../../assembly/abi/head';
-import { Instruction, Op } from '../../assembly/abi/ops';
+import { Instruction } from '../../assembly/abi/ops';
 import { Io, LayoutWord, ParameterWord, ProgramFile, Section, WeightWord } from '../../assembly/abi/program';
+import { LAST_OP } from '../../assembly/dispatch';
 import { crc32 } from './crc';
 import { closeFile, fileBytes, meaning, measure, openFile, opened, readAt } from './files';
 import { reserve } from './memory';
@@ -20,8 +21,6 @@ const MOST_RANK: u32 = 4;
 const MOST_ELEMENTS: u64 = 1 << 40;
 const HEADER_BYTES: u32 = ProgramFile.HeaderWords << 2;
 const LEAST_INSTRUCTION: u32 = Instruction.Arguments;
-/** The opcodes have no gaps. */
-const LAST_OP: u32 = Op.ResizePositions;
 const LAST_SECTION: u32 = Section.About;
 const FIRST_ADDRESS: u32 = Head.Bytes;
 
@@ -194,7 +193,7 @@ function countInstructions(phase: u32, node: u32): i32 {
     if (left < LEAST_INSTRUCTION) return -1;
     const op = load<u32>(p, Instruction.Op << 2);
     const words = load<u32>(p, Instruction.Words << 2);
-    if (op == 0 || op > LAST_OP || words < LEAST_INSTRUCTION || words > left) return -1;
+    if (op == 0 || op > <u32>LAST_OP || words < LEAST_INSTRUCTION || words > left) return -1;
     if (load<u32>(p, Instruction.Node << 2) != node + n) return -1;
     p += <usize>words << 2;
     left -= words;
