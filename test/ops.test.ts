@@ -8,15 +8,17 @@ import { denseCases } from './ops/cases/dense.ts';
 import { elementwiseCases } from './ops/cases/elementwise.ts';
 import { endsCases } from './ops/cases/ends.ts';
 import { initCases } from './ops/cases/init.ts';
+import { moduleCases } from './ops/cases/module.ts';
 import { normCases } from './ops/cases/norm.ts';
+import { quantizeCases } from './ops/cases/quantize.ts';
 import { spatialCases } from './ops/cases/spatial.ts';
 import { tokensCases } from './ops/cases/tokens.ts';
 import { updateCases } from './ops/cases/update.ts';
 import { checkDirect, checkForward, seen } from './ops/table.ts';
 
-const forward = [...denseCases, ...spatialCases, ...elementwiseCases, ...normCases, ...attentionCases, ...tokensCases];
+const forward = [...denseCases, ...spatialCases, ...elementwiseCases, ...normCases, ...attentionCases, ...tokensCases, ...moduleCases];
 for (const c of forward) test(c.name, () => checkForward(c));
-for (const c of [...endsCases, ...updateCases, ...initCases]) test(c.name, () => checkDirect(c));
+for (const c of [...endsCases, ...updateCases, ...initCases, ...quantizeCases]) test(c.name, () => checkDirect(c));
 
 test('every operator has a case', () => {
   const abi = readFileSync('assembly/abi/ops.ts', 'utf8').replace(/\/\/.*/g, '');

@@ -134,7 +134,7 @@ export function decode4(row: usize, c: i32, from: i32, to: i32, out: usize): voi
 
 /**
  * Writes round(127·x / max|x|) of `n` values as int8 and returns their scale, max|x| / 127.
- * 0 where every |x| is under 1e-30; NaN or infinite where an x is, so that all of them decode as NaN.
+ * 0 where every |x| is under 1e-30; NaN where an x is NaN or infinite, so that all of them decode as NaN.
  */
 export function encode8(x: usize, n: i32, codes: usize): f32 {
   // As integers, magnitudes keep their order and NaN stands above them all.
@@ -167,7 +167,8 @@ export function encode8(x: usize, n: i32, codes: usize): f32 {
     x += 4;
     codes += 1;
   }
-  return top * <f32>(1.0 / 127.0);
+  // top - top is 0, or NaN where top is infinite.
+  return top * <f32>(1.0 / 127.0) + (top - top);
 }
 
 /** The `n` values of one group8 group. */

@@ -45,7 +45,7 @@ export const module: Record<string, OpDef> = {
     },
     cost: moves,
   },
-  /** input x[B,…]; output Σ over the batch, [1,…]. */
+  /** input x[B,…]; output […], its sum over the batch. */
   SumBatch: {
     opcode: Op.SumBatch,
     infer: (inputs) => [f32(...shape(inputs, 0).slice(1))],
@@ -67,7 +67,10 @@ export const module: Record<string, OpDef> = {
       const x = shape(inputs, 0);
       const c = x.at(-1)!;
       if (c % a.k! !== 0) throw new RangeError(`channel pool: ${a.k} does not divide ${c} channels`);
-      const all = a.first === 0 && a.count === numel(x.slice(1, -1));
+      const positions = numel(x.slice(1, -1));
+      if (a.first! < 0 || a.count! < 1 || a.first! + a.count! > positions)
+        throw new RangeError(`channel pool: ${a.count} positions from ${a.first} on, of ${positions}`);
+      const all = a.count === positions;
       return [f32(x[0]!, ...(all ? x.slice(1, -1) : [a.count!]), c / a.k!)];
     },
     backward(node, g) {

@@ -1,6 +1,6 @@
 /** Kept inputs of layers whose weight learns, as int8 in groups: a copy on the way forward, f32 again for backward. */
 import { DequantizeArg, Keep, Op, QuantizeArg } from '../../assembly/abi/ops.ts';
-import { f32, type Graph, lastDim, type Node, rowsOf, shapeOf, u8 } from '../graph.ts';
+import { f32, type Graph, lastDim, type Node, rowsOf, shapeOf, u8, valueAt } from '../graph.ts';
 import { group8Bytes } from '../groups.ts';
 import { type Gradients, moves, type OpDef, type Saved, shape, words } from './def.ts';
 
@@ -46,12 +46,16 @@ export const quantize: Record<string, OpDef> = {
   },
 };
 
-/** How a layer whose weight learns may keep its input `i`: as it is or, where it is more than one row a picture, as int8. */
+/**
+ * How a layer whose weight learns may keep its input `i`: as it is or, where that saves bytes, as int8. One row a picture (a head's input)
+ * is too little to lose precision for, and what outlives the pass anyway costs nothing as it is.
+ */
 export function savesInput(node: Node, graph: Graph, i: number): Saved[] {
   const exact: Saved = { keep: Keep.Value, inputs: [i], extra: [] };
-  const x = node.inputs[i]!;
-  const isTiny = shapeOf(graph, x).length <= 2;
-  return isTiny ? [exact] : [exact, { keep: Keep.Group8, inputs: [], extra: [], quantize: i }];
+  const { type, role, bytes } = valueAt(graph, node.inputs[i]!);
+  const c = type.shape.at(-1)!;
+  const isWorthIt = type.shape.length > 2 && role === 'temp' && group8Bytes(rows(type.shape), c, groupsOf(c)) < bytes;
+  return isWorthIt ? [exact, { keep: Keep.Group8, inputs: [], extra: [], quantize: i }] : [exact];
 }
 
 /** The input that was kept so, as f32 again. */

@@ -11,3 +11,9 @@ export function philox(seed: number, stream: number, counter: number): [number, 
   }
   return [Number(left), Number(right)];
 }
+
+/** The standard normal number at `counter`. */
+export function normal(seed: number, stream: number, counter: number): number {
+  const [a, b] = philox(seed, stream, counter);
+  return Math.sqrt(-2 * Math.log((a + 1) / 2 ** 32)) * Math.cos((2 * Math.PI * b) / 2 ** 32);
+}

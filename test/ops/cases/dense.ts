@@ -1,6 +1,7 @@
 /** Linear layers. Every size of the tail list as rows, as outputs and as depth; the other two stay odd. */
 import { biasBackward, linear, linearBackwardW, linearBackwardX } from '../../oracle/linear.ts';
 import { type Forward, frozen, type Operand, w, x } from '../table.ts';
+import { inputCopy } from './copy.ts';
 import { specials, TAILS } from './tails.ts';
 
 interface Options {
@@ -19,7 +20,7 @@ function dense(lead: readonly number[], n: number, k: number, { bias = true, lea
     inputs,
     shape: [...lead, n],
     f: (v) => linear(m, n, k, v[0]!, v[1]!, bias ? v[2]! : null),
-    kept: learns[0] && learns[1] ? [4 * m * k, 4 * m * k] : [0, 0],
+    ...inputCopy(inputs, (v, dy) => linearBackwardW(m, n, k, dy, v)),
     ...(data && {
       analytic: (v: readonly ArrayLike<number>[], dy: ArrayLike<number>) => [
         linearBackwardX(m, n, k, dy, v[1]!),
@@ -34,7 +35,14 @@ export const denseCases: readonly Forward[] = [
   ...TAILS.map((m) => dense([m], 5, 7)),
   ...TAILS.map((n) => dense([3], n, 9)),
   ...TAILS.map((k) => dense([5], 6, k, { bias: k % 2 === 0 })),
+  ...TAILS.map((t) => dense([2, t], 5, 7)),
+  ...TAILS.map((n) => dense([2, 3], n, 9)),
+  ...[...TAILS, 67, 96, 130].map((k) => dense([2, 3], 4, k)),
   dense([2, 3, 3], 20, 12),
+  dense([2, 5], 10, 12, { learns: [true, true, false], bias: false }),
+  dense([2, 5], 10, 12, { learns: [true, false, true] }),
+  dense([2, 5], 10, 12, { learns: [false, true, true] }),
+  dense([2, 6], 9, 24, { data: specials }),
   dense([70], 130, 33),
   dense([5], 17, 300, { bias: false }),
   dense([9], 10, 11, { learns: [true, false, true] }),

@@ -1,5 +1,8 @@
 /** What runs once over the loaded weights. */
+import { State } from '../../../assembly/abi/head.ts';
+import { Stream } from '../../../assembly/abi/random.ts';
 import { close, numbers } from '../../close.ts';
+import { normal } from '../../oracle/random.ts';
 import { resize } from '../../oracle/simple.ts';
 import { type Direct, plain } from '../table.ts';
 import { TAILS } from './tails.ts';
@@ -71,6 +74,24 @@ function positions(prefix: number, [h0, w0]: [number, number], [h, w]: [number, 
   };
 }
 
+function initial(n: number, seed: number, number: number, scale: number): Direct {
+  const state = new Uint8Array(State.Bytes);
+  new DataView(state.buffer).setUint32(State.Seed, seed, true);
+  return {
+    op: 'Normal',
+    name: `Normal [${n}], seed ${seed}, tensor ${number}, scale ${scale}`,
+    phase: 'init',
+    inputs: [plain(state, [State.Bytes], 'state')],
+    updates: [plain(new Float32Array(n).fill(Number.NaN), [n], 'param')],
+    attributes: { number, scale },
+    check(_, [y]) {
+      const stream = number * 16 + Stream.Initial;
+      const want = Float64Array.from({ length: n }, (_, i) => Math.fround(scale) * normal(seed, stream, i));
+      close(floatsOf(y), want, 1e-7, 'values');
+    },
+  };
+}
+
 export const initCases: readonly Direct[] = [
   ...TAILS.map((o) => fold(o, 9, (o % 2) as 0 | 1)),
   fold(6, 5, 0, { gamma: true }),
@@ -84,4 +105,10 @@ export const initCases: readonly Direct[] = [
   positions(1, [24, 24], [5, 10], 1, 1),
   positions(1, [1, 1], [3, 2], 3, 0),
   positions(2, [6, 6], [6, 6], 3, 1),
+  ...TAILS.map((n) => initial(n, n, 1, 0.02)),
+  initial(40, 7, 0, 1),
+  initial(40, 7, 1, 1),
+  initial(40, 8, 1, 1),
+  initial(40, 0xffffffff, 2 ** 28 - 1, 1e-3),
+  initial(5, 7, 1, 0),
 ];

@@ -4,6 +4,7 @@ import { depthwise, depthwiseBackwardW, depthwiseBackwardX } from '../../oracle/
 import { biasBackward } from '../../oracle/linear.ts';
 import { pool, poolBackward } from '../../oracle/simple.ts';
 import { type Forward, frozen, type Numbers, type Operand, w, x } from '../table.ts';
+import { inputCopy } from './copy.ts';
 import { specials, TAILS } from './tails.ts';
 
 interface Window {
@@ -55,11 +56,11 @@ function convolution(window: Window, c: number, o: number, options: Options = {}
     [g.batch, g.h, g.width, c],
     [o, g.r, g.s, c],
   ];
-  const bytes = 4 * g.batch * g.h * g.width * c;
+  const inputs = pick([x(image, values(special, image, 1)), w(filters, values(special, filters, 2)), bias ? w([o]) : null], learns);
   return {
     op: 'Conv',
     name: `Conv ${text(window)}, ${c} → ${o}${bias ? '' : ', no bias'}, learns ${learns.map(Number)}${special ? ', special values' : ''}`,
-    inputs: pick([x(image, values(special, image, 1)), w(filters, values(special, filters, 2)), bias ? w([o]) : null], learns),
+    inputs,
     attributes: attributes(g),
     shape: [g.batch, g.oh, g.ow, o],
     f: (v) => conv(shape, v[0]!, v[1]!, bias ? v[2]! : null),
@@ -70,7 +71,7 @@ function convolution(window: Window, c: number, o: number, options: Options = {}
         biasBackward(dy.length / o, o, dy),
       ],
     }),
-    kept: learns[0] && learns[1] ? [bytes, bytes] : [0, 0],
+    ...inputCopy(inputs, (v, dy) => convBackwardW(shape, dy, v)),
   };
 }
 
@@ -78,15 +79,15 @@ function depthwiseOne(window: Window, c: number, options: Options = {}): Forward
   const { bias = true, learns = [true, true, true], special = false } = options;
   const g = geometry(window);
   const shape = { ...g, w: g.width, c };
-  const bytes = 4 * g.batch * g.h * g.width * c;
   const [image, filters] = [
     [g.batch, g.h, g.width, c],
     [g.r, g.s, c],
   ];
+  const inputs = pick([x(image, values(special, image, 1)), w(filters, values(special, filters, 2)), bias ? w([c]) : null], learns);
   return {
     op: 'Depthwise',
     name: `Depthwise ${text(window)}, ${c} channels${bias ? '' : ', no bias'}, learns ${learns.map(Number)}${special ? ', special values' : ''}`,
-    inputs: pick([x(image, values(special, image, 1)), w(filters, values(special, filters, 2)), bias ? w([c]) : null], learns),
+    inputs,
     attributes: attributes(g),
     shape: [g.batch, g.oh, g.ow, c],
     f: (v) => depthwise(shape, v[0]!, v[1]!, bias ? v[2]! : undefined),
@@ -97,7 +98,7 @@ function depthwiseOne(window: Window, c: number, options: Options = {}): Forward
         biasBackward(dy.length / c, c, dy),
       ],
     }),
-    kept: learns[0] && learns[1] ? [bytes, bytes] : [0, 0],
+    ...inputCopy(inputs, (v, dy) => depthwiseBackwardW(shape, dy, v)),
   };
 }
 

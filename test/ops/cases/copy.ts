@@ -1,0 +1,29 @@
+/** What a layer whose weight learns keeps of its input. */
+import { group8Bytes } from '../../../src/groups.ts';
+import { groupsOf } from '../../../src/ops/quantize.ts';
+import { decodeGroup8 } from '../../oracle/groups.ts';
+import type { Forward, Numbers, Operand } from '../table.ts';
+
+/**
+ * Kept bytes of a layer with inputs x, w, …, and its weight's gradient under s2a: `backwardW` of the decoded copy, where x is more than
+ * a row a picture and a copy is smaller. An x that does not learn is what the host wrote, and stays as it is at no cost.
+ */
+export function inputCopy(
+  [x, w]: readonly (Operand | null)[],
+  backwardW: (x: Numbers, dy: Numbers) => Numbers,
+): Pick<Forward, 'kept' | 'decoded'> {
+  if (!x?.learns || !w?.learns) return { kept: [0, 0] };
+  const { shape } = x.type;
+  const c = shape.at(-1)!;
+  const rows = x.data.length / c;
+  const groups = groupsOf(c);
+  const [exact, copy] = [4 * rows * c, group8Bytes(rows, c, groups)];
+  if (shape.length < 3 || copy >= exact) return { kept: [exact, exact] };
+  return {
+    kept: [exact, copy],
+    decoded: {
+      bound: 0.01,
+      gradients: ([bytes], _inputs, dy) => [undefined, backwardW(decodeGroup8(bytes!, rows, c, groups).values, dy), undefined],
+    },
+  };
+}
