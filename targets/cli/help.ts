@@ -1,5 +1,7 @@
 /** What --help prints. */
-const COMMON = `  --method bias|probe|full   what learns (bias)
+const COMMON = `  --method M                 what learns (bias): probe, full, or bias, prompt, side joined by +,
+                             with options: bias+prompt:rank=8+side:ratio=8
+  --last N                   only the last N blocks learn
   --keep s2a|exact           what is kept for backward: codes, or f32 (s2a)
   --optimizer adamw|sgd      (adamw)
   --batch-size N             pictures in one optimizer step (16)
