@@ -39,7 +39,7 @@ async function run(model: string, more: Partial<TrainJob>): Promise<Told> {
   return { result, losses, adapter: readFileSync(join(out, 'adapter_model.safetensors')).toString('base64') };
 }
 
-for (const method of ['bias', 'probe', 'full'] as const)
+for (const method of ['bias', 'probe'] as const)
   test(`MobileNetV2, ${method}: s2a and exact give the same adapter byte for byte`, async () => {
     const [s2a, exact] = [await run(MOBILENET, { method, keep: 's2a' }), await run(MOBILENET, { method, keep: 'exact' })];
     assert.equal(s2a.losses, exact.losses);
@@ -47,6 +47,17 @@ for (const method of ['bias', 'probe', 'full'] as const)
     const kept = (told: Told) => told.result.plan.keptBytesPerImage;
     if (method === 'bias') assert.ok(kept(s2a) < kept(exact) / 4, `${kept(s2a)} and ${kept(exact)} bytes are kept`);
   });
+
+test('MobileNetV2, full: what s2a keeps is smaller, and it learns nearly the same', async () => {
+  // At the higher rate the small network's losses jump about, and differences grow with every step.
+  const of = (keep: 's2a' | 'exact') => run(MOBILENET, { method: 'full', keep, rate: 1e-3 });
+  const [s2a, exact] = [await of('s2a'), await of('exact')];
+  assert.is(s2a.losses[0], exact.losses[0]);
+  assert.is.not(s2a.adapter, exact.adapter);
+  const [few, all] = [s2a, exact].map((told) => told.result.plan.keptBytesPerImage) as [number, number];
+  assert.ok(few < all / 4, `${few} and ${all} bytes are kept`);
+  close(s2a.losses, exact.losses, 0.05, 'losses');
+});
 
 test('ViT: s2a approximates, and learns nearly the same', async () => {
   const [s2a, exact] = [await run(VIT, { keep: 's2a' }), await run(VIT, { keep: 'exact' })];
