@@ -219,14 +219,14 @@ test('one bad picture among good ones is named and counted, and ends nothing', (
   const ran = s2a('predict', VIT, target, join(data, 'red/text.jpg'), join(data, 'red/0.png'));
   assert.is(ran.code, 0);
   assert.match(ran.stdout, /0\.png {2}\w+ \d/);
-  assert.match(ran.stderr, /^s2a: .*text\.jpg: \S/);
+  assert.match(ran.stderr, /^skipped .*text\.jpg: \S/);
   refuses(2, ['predict', VIT, target, '/no/such.png'], 'no/such.png');
 });
 
 test('an output that cannot be written', () => {
   const file = join(newFolder(), 'file');
   writeFileSync(file, 'in the way');
-  refuses(2, ['train', VIT, photos, '--out', join(file, 'adapter'), ...SHORT], 'not a folder');
+  refuses(2, ['train', VIT, photos, '--out', join(file, 'adapter'), ...SHORT], 'in the way');
   assert.is(readFileSync(file, 'utf8'), 'in the way');
   refuses(2, ['train', VIT, photos, '--out', '/proc/s2a', ...SHORT], '/proc/s2a');
   refuses(2, ['train', VIT, photos, ...SHORT], '--out', 'missing');
