@@ -87,17 +87,23 @@ export function engine({ op: forced, file = 'build/kernels.wasm' } = {}) {
 
 /**
  * GFLOP/s of every contestant at one shape. Short slices by turns, so that a busy machine touches all alike, and the best of each: whatever
- * else runs only takes away.
+ * else runs only takes away. Ends after `rounds`, or once four of them have brought nobody a better slice by more than a hundredth.
  */
-export async function measure(shape, contestants, { rounds = 7, ms = 12, warm = 60 } = {}) {
+export async function measure(shape, contestants, { rounds = 20, ms = 10, warm = 60 } = {}) {
   const prepared = [];
   for (const contestant of contestants) {
     prepared.push(await contestant.prepare(shape));
     await prepared.at(-1).slice(warm);
   }
   const rates = contestants.map(() => 0);
-  for (let round = 0; round < rounds; round++)
-    for (const [i, { slice }] of prepared.entries()) rates[i] = Math.max(rates[i], await slice(ms));
+  for (let round = 0, still = 0; round < rounds && still < 4; round++) {
+    still++;
+    for (const [i, { slice }] of prepared.entries()) {
+      const rate = await slice(ms);
+      if (rate > 1.01 * rates[i]) still = 0;
+      rates[i] = Math.max(rates[i], rate);
+    }
+  }
   for (const { close } of prepared) close();
   return rates;
 }

@@ -4,6 +4,7 @@ import { type Preprocess, readPreprocess } from './data/preprocess.ts';
 import { baseDigest } from './digest.ts';
 import { InputError } from './error.ts';
 import { fileExists, isFolder, readJson } from './files.ts';
+import { MOST_PIXELS } from './models/config.ts';
 import { type Model, readModel } from './models/index.ts';
 import { openSafetensors, type SafetensorsFile } from './safetensors.ts';
 
@@ -16,6 +17,13 @@ export interface Base {
 export function openBase(folder: string, imageSize?: number): Base {
   if (!isFolder(folder))
     throw new InputError({ where: folder, what: 'no such model folder', hint: 'give a folder with config.json and model.safetensors' });
+  if (imageSize !== undefined && !(Number.isInteger(imageSize) && imageSize >= 1 && imageSize <= MOST_PIXELS))
+    throw new InputError({
+      where: '--image-size',
+      what: 'wrong value',
+      got: imageSize,
+      expected: `a whole number from 1 to ${MOST_PIXELS}`,
+    });
   return { folder, model: readModel(folder, imageSize === undefined ? undefined : [imageSize, imageSize]) };
 }
 

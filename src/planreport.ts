@@ -9,6 +9,7 @@ export interface PlanReport {
   classes: number;
   method: string;
   keep: string;
+  optimizer: string;
   batchSize: number;
   microBatch: number;
   /** Size of the whole linear memory, a multiple of 64 KiB. */
@@ -32,7 +33,7 @@ export function planReport(
   batchSize: number,
   budgetBytes: number | undefined,
 ): PlanReport {
-  const { model, image, classes, method, keep, microBatch } = program.about;
+  const { model, image, classes, method, keep, optimizer, microBatch } = program.about;
   const { padding, ...parts } = plan.parts;
   const count = (role: string): number =>
     graph.values.reduce((n, v) => (v.role === role && plan.offsets[v.id]! >= 0 ? n + numel(v.type.shape) : n), 0);
@@ -43,6 +44,7 @@ export function planReport(
     classes,
     method,
     keep,
+    optimizer,
     batchSize,
     microBatch,
     linearBytes: plan.linearBytes,

@@ -4,7 +4,7 @@ import { EngineError } from './error.ts';
 
 /** Reads engine.wasm. */
 export function engineBytes(): Uint8Array<ArrayBuffer> {
-  for (const place of ['./engine.wasm', '../build/engine.wasm', '../engine.wasm']) {
+  for (const place of ['./engine.wasm', '../build/engine.wasm', '../engine.wasm', '../../engine.wasm']) {
     const url = new URL(place, import.meta.url);
     if (existsSync(url)) return new Uint8Array(readFileSync(url));
   }

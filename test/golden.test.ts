@@ -4,9 +4,20 @@ import { readJson } from '../src/files.ts';
 import { openSafetensors } from '../src/safetensors.ts';
 import { elements } from '../src/tensor.ts';
 import { distance } from './close.ts';
-import { agrees, cases, goldenCase, goldenValues, modelFolder, thinned } from './golden.ts';
+import {
+  agrees,
+  cases,
+  familyCases,
+  goldenCase,
+  goldenValues,
+  modelFolder,
+  moduleCase,
+  moduleCases,
+  moduleValues,
+  thinned,
+} from './golden.ts';
 
-for (const name of cases) {
+for (const name of [...cases, ...familyCases]) {
   test(`${name}: the folder and the golden values belong together`, () => {
     const { size, classes, keyBiases, fusedBiases, otherSizes } = goldenCase(name);
     const weights = openSafetensors(modelFolder(name));
@@ -43,6 +54,27 @@ for (const name of cases) {
     }
     for (const other of otherSizes) assert.equal(goldenValues(name, other).shape('images'), [4, other, other, 3]);
     weights.close();
+  });
+}
+
+for (const name of moduleCases) {
+  test(`${name}: every tensor of a module has a value, a gradient of its shape, and takes part`, () => {
+    const values = moduleValues(name);
+    const { size, methods } = moduleCase(name);
+    assert.equal(values.shape('images'), [4, ...size, 3]);
+    for (const method of methods) {
+      const learned = values.names.filter((key) => key.startsWith(`${method}/`)).map((key) => key.slice(method.length + 1));
+      for (const tensor of learned.filter((t) => /^(?:prompt|side|lora)\./.test(t))) {
+        assert.equal(values.shape(`${method}/${tensor}`), values.shape(`value/${tensor}`));
+        assert.ok(Math.hypot(...values.get(`${method}/${tensor}`)) > 1e-5, `${method}/${tensor}`);
+      }
+      for (const part of ['prompt', 'side', 'lora'])
+        assert.is(
+          learned.some((t) => t.startsWith(`${part}.`)),
+          method.includes(`${part}:`),
+        );
+      assert.is(learned.filter((t) => t.startsWith('head.')).length, 2);
+    }
   });
 }
 

@@ -32,8 +32,30 @@ export interface Values {
 const index = readJson(join(root, 'index.json')).cases as Record<string, Case>;
 export const cases: readonly string[] = Object.keys(index);
 
+const families = readJson(join(root, 'index-families.json')).cases as Record<string, Case>;
+/** Cases of the families Swin, ResNet, MobileNetV3 and ConvNeXt. */
+export const familyCases: readonly string[] = Object.keys(families);
+
+interface ModuleCase {
+  size: [number, number];
+  /** Methods as `--method` takes them; each is the prefix of its keys. */
+  methods: string[];
+}
+const modules = readJson(join(root, 'modules', 'index.json')).cases as Record<string, ModuleCase>;
+/** Cases whose checkpoints were run with prompt, side and LoRA modules. */
+export const moduleCases: readonly string[] = Object.keys(modules);
+
+export function moduleCase(name: string): ModuleCase {
+  const found = modules[name];
+  if (!found) throw new Error(`no golden modules of ${name}`);
+  return found;
+}
+
+/** What PyTorch computed with modules: `value/N` is the tensor N of a module, `M/N` its gradient under method M. */
+export const moduleValues = (name: string): Values => openValues(join(root, 'modules', `${name}.safetensors`));
+
 export function goldenCase(name: string): Case {
-  const found = index[name];
+  const found = index[name] ?? families[name];
   if (!found) throw new Error(`no golden case ${name}`);
   return found;
 }

@@ -15,17 +15,22 @@ const fault = (c: Config, key: string, expected: string): never => {
   });
 };
 
-/** A whole number of at least `least`. Without a default the key must be there. */
-export function integer(c: Config, key: string, preset?: number, least = 1): number {
+/** A whole number from 1 to `most`: beyond it no network is meant. Without a default the key must be there. */
+export function integer(c: Config, key: string, preset?: number, most = 65536): number {
   const value = c.values[key] ?? preset;
-  return Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= 1 << 24
+  return Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= most
     ? (value as number)
-    : fault(c, key, `a whole number of at least ${least}`);
+    : fault(c, key, `a whole number from 1 to ${most}`);
 }
 
-export function real(c: Config, key: string, preset: number): number {
+/** Most layers of one network, and most pixels along a side of its pictures. */
+export const MOST_LAYERS = 1024;
+export const MOST_PIXELS = 4096;
+
+/** A number from `least` to `most`. */
+export function real(c: Config, key: string, preset: number, least = 0, most = 1): number {
   const value = c.values[key] ?? preset;
-  return typeof value === 'number' && Number.isFinite(value) ? value : fault(c, key, 'a number');
+  return typeof value === 'number' && value >= least && value <= most ? value : fault(c, key, `a number from ${least} to ${most}`);
 }
 
 export function flag(c: Config, key: string, preset: boolean): boolean {
@@ -42,8 +47,8 @@ export function text(c: Config, key: string, preset?: string): string {
 export function pair(c: Config, key: string, preset?: number): [number, number] {
   const value = c.values[key] ?? preset;
   const list = Array.isArray(value) ? value : [value, value];
-  const ok = list.length === 2 && list.every((n) => Number.isSafeInteger(n) && n > 0 && n <= 16384);
-  return ok ? (list as [number, number]) : fault(c, key, 'a positive number or a pair of them');
+  const ok = list.length === 2 && list.every((n) => Number.isSafeInteger(n) && n > 0 && n <= MOST_PIXELS);
+  return ok ? (list as [number, number]) : fault(c, key, `a whole number from 1 to ${MOST_PIXELS}, or a pair of them`);
 }
 
 /** A nested object; empty where the key is absent. */

@@ -1,7 +1,7 @@
 /** Hugging Face configurations and tensor names. */
 import { InputError } from '../error.ts';
 import { ACTIVATIONS } from './builder.ts';
-import { type Config, flag, integer, pair, real, text } from './config.ts';
+import { type Config, flag, integer, MOST_LAYERS, pair, real, text } from './config.ts';
 import type { ConvBlock, ConvLayer, MobileNet } from './mobilenet.ts';
 import type { Vit } from './vit.ts';
 
@@ -34,7 +34,7 @@ export function hfVit(c: Config, imageSize: readonly [number, number] | undefine
     pretrainedImage,
     patch: pair(c, 'patch_size', 16),
     dim: integer(c, 'hidden_size', 768),
-    depth: integer(c, 'num_hidden_layers', 12),
+    depth: integer(c, 'num_hidden_layers', 12, MOST_LAYERS),
     heads: integer(c, 'num_attention_heads', 12),
     mlp: integer(c, 'intermediate_size', 3072),
     eps: real(c, 'layer_norm_eps', 1e-12),
@@ -89,11 +89,11 @@ export function hfMobileNet(c: Config, imageSize: readonly [number, number] | un
   const outputStride = integer(c, 'output_stride', 32);
   if (outputStride !== 32)
     throw new InputError({ where: c.where, what: 'unsupported output_stride (dilated convolutions)', got: outputStride, expected: 32 });
-  const multiplier = real(c, 'depth_multiplier', 1);
+  const multiplier = real(c, 'depth_multiplier', 1, 0.01, 16);
   const divisor = integer(c, 'depth_divisible_by', 8);
   const least = integer(c, 'min_depth', 8);
   const channels = (n: number): number => divisible(roundHalfEven(n * multiplier), divisor, least);
-  const expanded = (n: number): number => divisible(roundHalfEven(n * real(c, 'expand_ratio', 6)), divisor, least);
+  const expanded = (n: number): number => divisible(roundHalfEven(n * real(c, 'expand_ratio', 6, 0.01, 64)), divisor, least);
   const eps = real(c, 'layer_norm_eps', 0.001);
   const folded = text(c, 'batch_norm', 'separate') === 'folded';
   const p = 'mobilenet_v2.';

@@ -1,7 +1,7 @@
 /** timm configurations (`architecture`, `pretrained_cfg`, `model_args`) and tensor names. */
 import { Kind } from '../../assembly/abi/ops.ts';
 import { InputError } from '../error.ts';
-import { type Config, flag, integer, pair, real, section, text } from './config.ts';
+import { type Config, flag, integer, MOST_LAYERS, pair, real, section, text } from './config.ts';
 import { divisible } from './huggingface.ts';
 import type { ConvBlock, ConvLayer, MobileNet } from './mobilenet.ts';
 import type { Vit } from './vit.ts';
@@ -55,9 +55,9 @@ export function timmVit(architecture: string, c: Config, imageSize: readonly [nu
     pretrainedImage,
     patch: pair(args, 'patch_size', Number(patchText)),
     dim,
-    depth: integer(args, 'depth', depthPreset),
+    depth: integer(args, 'depth', depthPreset, MOST_LAYERS),
     heads: integer(args, 'num_heads', headsPreset),
-    mlp: Math.floor(dim * real(args, 'mlp_ratio', 4)),
+    mlp: Math.floor(dim * real(args, 'mlp_ratio', 4, 0.01, 64)),
     eps: 1e-6,
     activation: Kind.Gelu,
     qkvBias: flag(args, 'qkv_bias', true),

@@ -181,20 +181,20 @@ export function largestAlive(graph: Graph, plan: Plan, n: number): { name: strin
     .slice(0, n);
 }
 
-const mib = (bytes: number): string => `${(bytes / 1048576).toFixed(2)} MiB`;
+const size = (bytes: number): string => (bytes < 1048576 ? `${(bytes / 1024).toFixed(1)} KiB` : `${(bytes / 1048576).toFixed(2)} MiB`);
 
 /** Throws unless the plan fits. `smallestBytes` is what the same job needs with the least memory (found by the caller). */
 export function checkBudget(graph: Graph, plan: Plan, budgetBytes: number, smallest: { bytes: number; how: string }): void {
   if (plan.linearBytes <= budgetBytes) return;
   const values = largestAlive(graph, plan, 5)
-    .map((v) => `${v.name} ${mib(v.bytes)}`)
+    .map((v) => `${v.name} ${size(v.bytes)}`)
     .join(', ');
   throw new BudgetError(
     {
       where: '--budget',
       what: `the plan does not fit: peak at ${plan.peak.node}, largest alive there ${values}`,
-      got: mib(budgetBytes),
-      expected: `at least ${mib(plan.linearBytes)}`,
+      got: size(budgetBytes),
+      expected: `at least ${size(plan.linearBytes)}`,
       hint: `the smallest budget that fits is ${smallest.bytes / 1024}KiB (${smallest.how})`,
     },
     smallest.bytes,

@@ -4,10 +4,9 @@ import { writeAtomic } from '../../src/files.ts';
 import { type FitOptions, fit } from '../../src/fit.ts';
 import { planReport } from '../../src/planreport.ts';
 import { encodeProgram } from '../../src/program/program.ts';
-import { formatBytes, table } from '../../src/report/terminal.ts';
 import { bytes, defined, keep, method, optimizer, type Parsed, PLAN_FLAGS, parse, whole } from './options.ts';
 import type { Output } from './output.ts';
-import { planLines } from './show.ts';
+import { planLines, planNotes } from './show.ts';
 
 export const planOptions = (p: Parsed): FitOptions => ({
   model: openBase(p.positionals[0]!, whole(p, 'image-size')).model,
@@ -30,16 +29,5 @@ export function plan(args: string[], out: Output): void {
   const path = p.text('program');
   if (path !== undefined) writeAtomic(path, (write) => write(encodeProgram(compiled.program)));
   if (p.flag('json')) out.json(report);
-  else {
-    out.line(planLines(report));
-    const ratio = report.keptBytesPerImageF32 / Math.max(1, report.keptBytesPerImage);
-    out.line(
-      `\n${table([
-        ['kept for backward, per picture', formatBytes(report.keptBytesPerImage)],
-        ['the same, kept as f32 autograd does', `${formatBytes(report.keptBytesPerImageF32)} (${ratio.toFixed(1)}x)`],
-        ['learns', `${report.trainable.count} numbers (${report.trainable.percent.toFixed(2)} %)`],
-        ['peak at', `${report.peak.node}`],
-      ])}`,
-    );
-  }
+  else out.line(`${planLines(report)}\n\n${planNotes(report)}`);
 }

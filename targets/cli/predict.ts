@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { loadClassifier } from '../../src/classifier.ts';
 import { decodePicture } from '../../src/data/decode.ts';
 import { InputError } from '../../src/error.ts';
+import { guarded } from '../../src/files.ts';
 import { formatPercent } from '../../src/report/terminal.ts';
 import { bytes, defined, parse, whole } from './options.ts';
 import type { Output } from './output.ts';
@@ -13,20 +14,28 @@ export async function predict(args: string[], out: Output): Promise<void> {
   const [model, adapter, ...files] = p.positionals as [string, string, ...string[]];
   const top = whole(p, 'top') ?? 1;
   const classifier = loadClassifier(adapter, { model, ...defined({ budget: bytes(p, 'budget') }) });
-  let unreadable = 0;
+  const skipped: { file: string; reason: string }[] = [];
   for (const file of files) {
     let pixels: Uint8Array;
     try {
-      pixels = await decodePicture(readFileSync(file), classifier.preprocess);
+      pixels = await decodePicture(
+        guarded(file, 'cannot be read', () => readFileSync(file)),
+        classifier.preprocess,
+      );
     } catch (error) {
-      unreadable++;
-      out.note(out.style.yellow(`s2a: ${file}: ${(error as Error).message}`));
+      const reason = (error as Error).message.replace(`${file}: `, '');
+      skipped.push({ file, reason });
+      if (files.length > 1) out.note(out.style.yellow(`skipped ${file}: ${reason}`));
       continue;
     }
     const classes = classifier.predictPrepared(pixels).slice(0, top);
     if (p.flag('json')) out.json({ file, classes: classes.map(({ label, probability }) => ({ label, probability })) });
     else out.line(`${file}  ${classes.map(({ label, probability }) => `${label} ${formatPercent(probability)}`).join('  ')}`);
   }
-  if (unreadable === files.length)
-    throw new InputError({ where: files[0]!, what: files.length === 1 ? 'cannot be read as a picture' : 'no picture could be read' });
+  if (skipped.length < files.length) return;
+  const [first] = skipped;
+  throw new InputError({
+    where: first!.file,
+    what: files.length === 1 ? first!.reason : 'none of the pictures can be used, not even this one',
+  });
 }

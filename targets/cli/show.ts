@@ -1,10 +1,33 @@
-/** Plans and results as lines. */
+/** Plans and results as lines, none longer than 80 characters but for names. */
 import type { PlanReport } from '../../src/planreport.ts';
-import { planTable } from '../../src/report/terminal.ts';
+import { formatBytes, planTable } from '../../src/report/terminal.ts';
 
 /** Heading and table of one plan. */
 export function planLines(report: PlanReport): string {
-  const { model, imageSize, classes, method, keep, batchSize, microBatch, budgetBytes } = report;
-  const head = `${model} ${imageSize.join('x')}, ${classes} classes, method ${method}, keep ${keep}, batch ${batchSize} in passes of ${microBatch}`;
-  return `${head}\n\n${planTable([{ label: 'plan', parts: report.parts, linearBytes: report.linearBytes }], budgetBytes ?? undefined)}`;
+  const { model, imageSize, classes, method, keep, optimizer, batchSize, microBatch, budgetBytes } = report;
+  const head = [
+    `${model} ${imageSize.join('x')}, ${classes} classes; method ${method}, keep ${keep}, ${optimizer}`,
+    `batch ${batchSize}, ${microBatch === batchSize ? 'in one pass' : `in passes of ${microBatch}`}`,
+  ];
+  return `${head.join('\n')}\n\n${planTable([{ label: 'plan', parts: report.parts, linearBytes: report.linearBytes }], budgetBytes ?? undefined)}`;
 }
+
+/** What the table does not say. */
+export function planNotes({ keptBytesPerImage, keptBytesPerImageF32, trainable, peak }: PlanReport): string {
+  const times = keptBytesPerImage > 0 ? ` (${(keptBytesPerImageF32 / keptBytesPerImage).toFixed(1)} times as much)` : '';
+  return pairs([
+    ['kept per picture', formatBytes(keptBytesPerImage)],
+    ['by f32 autograd', `${formatBytes(keptBytesPerImageF32)}${times}`],
+    ['learns', `${grouped(trainable.count)} numbers, ${trainable.percent.toFixed(2)} % of all`],
+    ['peak at', peak.node],
+  ]);
+}
+
+/** Names in line, values beside them. */
+export function pairs(rows: readonly (readonly [name: string, value: string])[]): string {
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
+}
+
+/** 1234567 as 1,234,567, whatever the locale. */
+const grouped = (n: number): string => String(n).replace(/\B(?=(\d{3})+$)/g, ',');

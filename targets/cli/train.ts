@@ -8,7 +8,7 @@ import { epochLine, formatBytes, formatDuration, formatPercent, plainLine, progr
 import { augment, bytes, defined, type Flags, keep, method, optimizer, type Parsed, PLAN_FLAGS, parse, real, whole } from './options.ts';
 import type { Output } from './output.ts';
 import { writeReport } from './report.ts';
-import { planLines } from './show.ts';
+import { pairs, planLines } from './show.ts';
 
 const FLAGS: Flags = {
   ...PLAN_FLAGS,
@@ -75,7 +75,7 @@ export async function train(args: string[], out: Output): Promise<void> {
     const result = await trainJob(job, progress(job, out, controller.signal, losses));
     if (p.text('report') !== undefined) await writeReport(p.text('report')!, job, result, losses, `s2a train ${args.join(' ')}`);
     if (p.flag('json')) out.json(result);
-    else out.line(summary(result, p.text('report')));
+    else out.line(summary(result, job, p.text('report')));
   } finally {
     process.removeListener('SIGINT', stop);
     process.removeListener('SIGTERM', stop);
@@ -98,7 +98,8 @@ function progress(job: TrainJob, out: Output, signal: AbortSignal, losses: { ste
     onPrepare: ({ done, total, skipped }) => out.live(`preparing pictures ${done}/${total}${skipped ? `, ${skipped} skipped` : ''}`),
     onPrepared({ train: trained, val, skipped, bytesWritten, cache }) {
       const written = bytesWritten > 0 ? `${formatBytes(bytesWritten)} written` : 'reused';
-      out.note(`pictures: ${trained.length} to learn from, ${val.length} to judge by; cache ${formatBytes(cache.bytes)}, ${written}`);
+      const bad = skipped.length === 0 ? '' : `, ${skipped.length} skipped`;
+      out.note(`pictures: ${trained.length} to learn from, ${val.length} to judge by${bad}; cache ${formatBytes(cache.bytes)}, ${written}`);
       for (const { path, reason } of skipped.slice(0, 10)) out.note(out.style.yellow(`  skipped ${path}: ${reason}`));
       if (skipped.length > 10) out.note(out.style.yellow(`  and ${skipped.length - 10} more`));
     },
@@ -153,28 +154,23 @@ function progress(job: TrainJob, out: Output, signal: AbortSignal, losses: { ste
 }
 
 /** Planned against measured, and what to do next. */
-function summary(r: JobResult, report: string | undefined): string {
-  const { memory } = r;
-  const beyond = memory.residentPeakBytes - memory.linearBytes;
-  const rows = [
+function summary(r: JobResult, { model }: TrainJob, report: string | undefined): string {
+  const { memory, plan } = r;
+  const budget = plan.budgetBytes === null ? '' : `, budget ${formatBytes(plan.budgetBytes)}`;
+  const beyond = formatBytes(memory.residentPeakBytes - memory.linearBytes);
+  const decoder = memory.decoderPeakBytes ? `, the decoder's process ${formatBytes(memory.decoderPeakBytes)}` : '';
+  const rows: [string, string][] = [
     [
       'accuracy',
-      `${formatPercent(r.accuracy)} on ${r.pictures.val} pictures (best epoch ${r.bestEpoch}; chance ${formatPercent(1 / r.classes.length)})`,
+      `${formatPercent(r.accuracy)} on ${r.pictures.val} pictures, epoch ${r.bestEpoch}; chance ${formatPercent(1 / r.classes.length)}`,
     ],
-    [
-      'linear memory',
-      `${formatBytes(memory.linearBytes)} measured, ${formatBytes(memory.plannedBytes)} planned${r.plan.budgetBytes === null ? '' : `, budget ${formatBytes(r.plan.budgetBytes)}`}`,
-    ],
-    [
-      'process, peak',
-      `${formatBytes(memory.residentPeakBytes)} resident while training (${formatBytes(beyond)} beyond linear memory), ${formatBytes(memory.residentPeakPreparingBytes)} while preparing pictures${memory.decoderPeakBytes ? ` (decoder ${formatBytes(memory.decoderPeakBytes)}, a process that has ended)` : ''}`,
-    ],
+    ['linear memory', `${formatBytes(memory.plannedBytes)} planned, ${formatBytes(memory.linearBytes)} measured${budget}`],
+    ['process, peak', `${formatBytes(memory.residentPeakBytes)} while training, ${beyond} beyond linear memory`],
+    ['', `${formatBytes(memory.residentPeakPreparingBytes)} while preparing pictures${decoder}`],
     ['written', `${formatBytes(r.bytesWritten)}, of it ${formatBytes(r.pictures.cacheBytesWritten)} picture cache`],
     ['time', formatDuration(r.seconds)],
     ['adapter', r.adapter],
-    ...(report === undefined ? [] : [['report', report]]),
   ];
-  const width = Math.max(...rows.map(([name]) => name!.length));
-  const lines = rows.map(([name, value]) => `${name!.padEnd(width)}  ${value}`).join('\n');
-  return `\n${lines}\n\nnext: s2a predict <model> ${r.adapter} <picture>`;
+  if (report !== undefined) rows.push(['report', report]);
+  return `\n${pairs(rows)}\n\nnext: s2a predict ${model} ${r.adapter} <picture>`;
 }

@@ -16,6 +16,7 @@ import safetensors.torch
 import timm
 import torch
 import transformers
+from cases import CASES, FAMILIES, processor_of
 from models import Tuned, Uniform, checkpoint_name, fold, key_biases, loss_of, randomise, trainable, zero_biases
 from timm.models import save_for_hf
 
@@ -29,62 +30,6 @@ torch.manual_seed(1)
 torch.set_num_threads(1)
 transformers.logging.set_verbosity_error()
 transformers.utils.logging.disable_progress_bar()
-
-IMAGENET = dict(image_mean=[0.485, 0.456, 0.406], image_std=[0.229, 0.224, 0.225])
-
-
-def vit(**c):
-    return transformers.ViTForImageClassification(transformers.ViTConfig(num_labels=7, **c))
-
-
-def deit(**c):
-    return transformers.DeiTForImageClassificationWithTeacher(transformers.DeiTConfig(num_labels=6, **c))
-
-
-def mobilenet(**c):
-    return transformers.MobileNetV2ForImageClassification(transformers.MobileNetV2Config(num_labels=7, **c))
-
-
-def timm_model(name, **arguments):
-    model = timm.create_model(name, num_classes=6, **arguments)
-    model.arguments = arguments
-    return model
-
-
-SMALL = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, image_size=32, patch_size=8)
-TIMM = dict(embed_dim=32, depth=2, num_heads=2, mlp_ratio=2.0, img_size=32, patch_size=8)
-
-# name: (model, image size, options)
-CASES = {
-    "vit-hf": (lambda: vit(hidden_size=48, num_hidden_layers=3, num_attention_heads=3, intermediate_size=96, image_size=32, patch_size=8),
-               (32, 32), dict(other_sizes=[(48, 48), (24, 24)])),
-    "vit-hf-rect": (lambda: vit(hidden_size=40, num_hidden_layers=2, num_attention_heads=2, intermediate_size=72, image_size=[24, 40],
-                                patch_size=4, qkv_bias=False, layer_norm_eps=1e-6), (24, 40), dict(processor=IMAGENET)),
-    "vit-hf-f16": (lambda: vit(**SMALL), (32, 32), dict(dtype=torch.float16)),
-    "vit-hf-bf16": (lambda: vit(**SMALL), (32, 32), dict(dtype=torch.bfloat16)),
-    "deit-hf": (lambda: deit(**SMALL), (32, 32), dict(processor=IMAGENET)),
-    "vit-timm": (lambda: timm_model("vit_tiny_patch16_224", **TIMM), (32, 32), dict(other_sizes=[(48, 48), (24, 24)])),
-    "vit-timm-avg": (lambda: timm_model("vit_tiny_patch16_224", global_pool="avg", **TIMM), (32, 32), {}),
-    "vit-timm-gap": (lambda: timm_model("vit_tiny_patch16_224", global_pool="avg", class_token=False, **dict(TIMM, depth=1)), (32, 32), {}),
-    "deit3-timm": (lambda: timm_model("deit3_small_patch16_224", **dict(TIMM, depth=1)), (32, 32), dict(other_sizes=[(48, 48)])),
-    "deit-timm": (lambda: timm_model("deit_tiny_distilled_patch16_224", **TIMM), (32, 32), {}),
-    "mobilenetv2-hf": (lambda: mobilenet(depth_multiplier=0.1, image_size=40, finegrained_output=False), (40, 40), {}),
-    "mobilenetv2-hf-symmetric": (lambda: mobilenet(depth_multiplier=0.05, image_size=48, tf_padding=False, first_layer_is_expansion=False),
-                                 (48, 48), dict(processor=IMAGENET)),
-    "mobilenetv2-timm": (lambda: timm_model("mobilenetv2_035"), (48, 48), dict(recipe=True)),
-}
-
-
-def processor_of(model, size, keywords):
-    kind = {"vit": transformers.ViTImageProcessor, "deit": transformers.DeiTImageProcessor,
-            "mobilenet_v2": transformers.MobileNetV2ImageProcessor}[model.config.model_type]
-    shape = {"height": size[0], "width": size[1]}
-    if model.config.model_type == "vit":
-        return kind(size=shape, **keywords)
-    if model.config.model_type == "deit":
-        return kind(size={"height": size[0] * 8 // 7, "width": size[1] * 8 // 7}, crop_size=shape, **keywords)
-    return kind(size={"shortest_edge": size[0] * 8 // 7}, crop_size=shape, **keywords)
-
 
 def save(model, folder, size, options, recipe):
     """The folder a user would have; with `recipe`, large tensors are left out and given by the recipe instead."""
@@ -119,6 +64,8 @@ def load(model, folder, size=None):
     again = timm.create_model(name, num_classes=6, **arguments).eval()
     if (folder / "recipe.json").exists():
         again.load_state_dict(assemble(folder))
+    elif not name.startswith(("vit", "deit")):
+        again.load_state_dict(safetensors.torch.load_file(folder / "model.safetensors"))
     else:
         timm.models.load_checkpoint(again, str(folder / "model.safetensors"), filter_fn=timm.models.vision_transformer.checkpoint_filter_fn)
     return again
@@ -322,7 +269,7 @@ def readable(folder):
 
 
 def make(name, number):
-    build, size, options = CASES[name]
+    build, size, options = (CASES | FAMILIES)[name]
     options = dict(options, seed=1000 + number)
     folder = ROOT / name
     shutil.rmtree(folder, ignore_errors=True)
@@ -354,13 +301,15 @@ def report(name, folder, t, out):
 
 
 def main():
-    chosen = sys.argv[1:] or list(CASES)
-    index = ROOT / "index.json"
-    entries = json.loads(index.read_text())["cases"] if index.exists() else {}
-    for name in chosen:
-        entries[name] = make(name, zlib.crc32(name.encode()) % 100000)
     versions = {m.__name__: m.__version__ for m in (torch, transformers, timm, np)}
-    index.write_text(json.dumps({"program": "tools/golden/make.py", "versions": versions, "cases": {n: entries[n] for n in CASES if n in entries}}, indent=1) + "\n")
+    chosen = sys.argv[1:] or [*CASES, *FAMILIES]
+    for cases, index in ((CASES, ROOT / "index.json"), (FAMILIES, ROOT / "index-families.json")):
+        for name in [n for n in chosen if n in cases]:
+            entry = make(name, zlib.crc32(name.encode()) % 100000)
+            entries = (json.loads(index.read_text())["cases"] if index.exists() else {}) | {name: entry}
+            ordered = {n: entries[n] for n in cases if n in entries}
+            index.write_text(json.dumps({"program": "tools/golden/make.py", "versions": versions, "cases": ordered}, indent=1) + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -28,6 +28,10 @@ def ranges(name, shape):
     """The interval a tensor of this name is drawn from: activations stay near unit size, nothing is trivial."""
     if re.search(r"(norm[^.]*|bn\d)\.weight$|layernorm_\w+\.weight$", name):
         return 0.6, 1.8
+    if len(shape) == 1 and name.endswith(".weight"):
+        return 0.6, 1.8
+    if name.endswith("relative_position_bias_table"):
+        return -1, 1
     if re.search(r"token|position_embeddings|pos_embed", name):
         return -0.8, 0.8
     if len(shape) < 2:
@@ -74,14 +78,15 @@ def fold(model):
         children = dict(module.named_children())
         if "convolution" in children and children.get("normalization") is not None:  # transformers
             take(children["convolution"], children["normalization"])
-            module.normalization = None
-        for conv, norm in [("conv_stem", "bn1"), ("conv_head", "bn2")]:  # timm's stem and head
-            if conv in children and isinstance(children.get(norm), nn.BatchNorm2d):
+            module.normalization = nn.Identity()
+        # timm's stem and head; MobileNetV3's last convolution; ResNet, whose norms carry no activation
+        for conv, norm in [("conv_stem", "bn1"), ("conv_head", "bn2"), ("conv", "bn1"), ("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3"), ("0", "1")]:
+            if isinstance(children.get(conv), nn.Conv2d) and isinstance(children.get(norm), nn.BatchNorm2d):
                 take(children[conv], children[norm])
-                setattr(module, norm, children[norm].act)
+                setattr(module, norm, getattr(children[norm], "act", nn.Identity()))
         names = [n for n, c in children.items() if isinstance(c, nn.Conv2d) and n in ("conv_pw", "conv_dw", "conv_pwl")]
         norms = [n for n in ("bn1", "bn2", "bn3") if n in children]
-        if names:  # timm's blocks: convolutions and norms stand in the order they run
+        if names and norms:  # timm's MobileNet blocks: convolutions and norms stand in the order they run
             assert len(names) == len(norms), (names, norms)
             for conv, norm in zip(names, norms):
                 take(children[conv], children[norm])
@@ -92,6 +97,13 @@ def fold(model):
                 inner.weight.mul_(gamma.view(-1, 1))
                 inner.bias.mul_(gamma)
                 setattr(module, scale, nn.Identity())
+        for scale, linear in [("gamma", "mlp.fc2"), ("layer_scale_parameter", "pwconv2")]:  # ConvNeXt's
+            gamma = getattr(module, scale, None)
+            if gamma is not None and hasattr(module, linear.split(".")[0]):
+                inner = module.get_submodule(linear)
+                inner.weight.mul_(gamma.view(-1, *[1] * (inner.weight.ndim - 1)))
+                inner.bias.mul_(gamma)
+                setattr(module, scale, None)
     assert not any(isinstance(m, nn.BatchNorm2d) for m in model.modules())
     return model
 
@@ -106,7 +118,12 @@ def zero_biases(model):
 
 
 def checkpoint_name(name):
-    """transformers 5 renamed ViT's and DeiT's modules in memory; files keep the older names."""
+    """transformers 5 renamed the modules of ViT, DeiT and Swin in memory; files keep the older names."""
+    if name.startswith("swin."):
+        for new, old in [("q_proj", "self.query"), ("k_proj", "self.key"), ("v_proj", "self.value"), ("o_proj", "output.dense"),
+                         ("relative_position_bias.", "self.")]:
+            name = name.replace(f"attention.{new}", f"attention.{old}")
+        return name.replace("mlp.fc1", "intermediate.dense").replace("mlp.fc2", "output.dense")
     name = re.sub(r"^(vit|deit)\.layers\.", r"\1.encoder.layer.", name)
     for new, old in [
         ("attention.q_proj", "attention.attention.query"), ("attention.k_proj", "attention.attention.key"),
@@ -129,7 +146,7 @@ class Tuned(nn.Module):
             model.reset_classifier(0)
         for name in ("classifier", "cls_classifier", "distillation_classifier"):
             if self.transformers and hasattr(model, name):
-                setattr(model, name, nn.Identity())
+                setattr(model, name, nn.Flatten())
         self.backbone = model
         with torch.no_grad():
             width = self.features(torch.zeros(1, 3, *size)).shape[1]
@@ -145,7 +162,7 @@ class Tuned(nn.Module):
 def key_biases(model):
     """Names of the key biases (their gradient is identically zero) and of timm's fused biases (the middle third is)."""
     names = [checkpoint_name(n) for n, _ in model.named_parameters()]
-    return [n for n in names if re.search(r"attention\.key\.bias$", n)], [n for n in names if n.endswith("attn.qkv.bias")]
+    return [n for n in names if re.search(r"attention\.(self\.)?key\.bias$", n)], [n for n in names if n.endswith("attn.qkv.bias")]
 
 
 def trainable(tuned, method):

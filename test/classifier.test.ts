@@ -1,0 +1,107 @@
+/** The library for applications: predictions, a change of adapter that is whole or not at all, and memory that stays. */
+import { spawnSync } from 'node:child_process';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type Classifier, loadClassifier } from '../src/classifier.ts';
+import { BudgetError } from '../src/error.ts';
+import { type TrainJob, trainJob } from '../src/job.ts';
+import { pictureFolder, VIT } from './cli/command.ts';
+import { newFolder, refused } from './folder.ts';
+
+const work = newFolder();
+const photos = pictureFolder();
+const learn = (name: string, options: Partial<TrainJob> = {}) =>
+  trainJob({ model: VIT, data: photos, out: join(work, name), batchSize: 4, epochs: 2, budget: '2MiB', ...options });
+
+const picture = Uint8Array.from({ length: 50 * 20 * 3 }, (_, i) => (i * 37) % 251);
+const answer = (classifier: Classifier) => classifier.predict(picture, 50, 20);
+
+test.before(async () => {
+  await learn('a');
+  await learn('b', { seed: 5, epochs: 4 });
+  await learn('probe', { method: 'probe' });
+});
+
+test('predictions: every class, probabilities that sum to 1, the most probable first', () => {
+  const classifier = loadClassifier(join(work, 'a'), { model: VIT, budget: '1MiB' });
+  const list = answer(classifier);
+  assert.equal(list.map((p) => p.label).sort(), [...classifier.labels]);
+  assert.ok(Math.abs(list.reduce((sum, p) => sum + p.probability, 0) - 1) < 1e-9);
+  assert.ok(list.every((p, i) => i === 0 || p.probability <= list[i - 1]!.probability));
+  assert.ok(classifier.linearBytes <= 1 << 20);
+  assert.equal(answer(classifier), list);
+});
+
+test('a budget in bytes or as text; too small names the smallest', () => {
+  const open = (budget: string | number) => loadClassifier(join(work, 'a'), { model: VIT, budget });
+  let smallest = 0;
+  try {
+    open(65536);
+  } catch (error) {
+    assert.instance(error, BudgetError);
+    smallest = (error as BudgetError).smallestBytes;
+  }
+  assert.is(open(smallest).linearBytes, smallest);
+  assert.is(open(`${smallest / 1024}KiB`).linearBytes, smallest);
+  refused(() => open('much'), 'budget', 'much', '48MiB');
+});
+
+test('a changed adapter is the other one exactly; one that is refused changes nothing', () => {
+  const classifier = loadClassifier(join(work, 'a'), { model: VIT });
+  const a = answer(classifier);
+  classifier.changeAdapter(join(work, 'b'));
+  const b = answer(classifier);
+  assert.equal(b, answer(loadClassifier(join(work, 'b'), { model: VIT })));
+  assert.not.equal(b, a);
+  const broken = join(newFolder(), 'broken');
+  cpSync(join(work, 'a'), broken, { recursive: true });
+  const file = join(broken, 'adapter_model.safetensors');
+  const bytes = readFileSync(file);
+  bytes.writeUInt32LE(0x7fc00000, bytes.length - 4);
+  writeFileSync(file, bytes);
+  refused(() => classifier.changeAdapter(broken), 'NaN');
+  assert.equal(answer(classifier), b);
+  refused(() => classifier.changeAdapter(join(work, 'probe')), 'another method', 'probe', 'bias');
+  refused(() => classifier.changeAdapter(join(work, 'nothing')), 'nothing');
+  assert.equal(answer(classifier), b);
+  classifier.changeAdapter(join(work, 'a'));
+  assert.equal(answer(classifier), a);
+});
+
+test('wrong pictures are refused', () => {
+  const classifier = loadClassifier(join(work, 'a'), { model: VIT });
+  refused(() => classifier.predict(picture, 50, 21), 'wrong number of bytes', '3000', '3150');
+  refused(() => classifier.predict(picture, 0, 20), 'wrong number of bytes');
+  refused(() => classifier.predictPrepared(picture), '3072');
+});
+
+test('10,000 predictions: linear memory, heap and process stay', () => {
+  const program = `
+    import { loadClassifier } from ${JSON.stringify(resolve('dist/index.js'))};
+    const classifier = loadClassifier(${JSON.stringify(join(work, 'a'))}, { model: ${JSON.stringify(VIT)} });
+    const pixels = new Uint8Array(32 * 32 * 3).fill(99);
+    const rgb = new Uint8Array(20 * 20 * 3).fill(99);
+    const measure = () => { gc(); const { heapUsed, rss } = process.memoryUsage(); return { heapUsed, rss }; };
+    const run = (n) => { for (let i = 0; i < n; i++) i % 10 ? classifier.predictPrepared(pixels) : classifier.predict(rgb, 20, 20); };
+    run(1000);
+    const before = measure();
+    run(10000);
+    console.log(JSON.stringify({ before, after: measure() }));`;
+  const { stdout, stderr } = spawnSync(process.execPath, ['--expose-gc', '--input-type=module', '-e', program], { encoding: 'utf8' });
+  assert.is(stderr, '');
+  const { before, after } = JSON.parse(stdout) as Record<'before' | 'after', { heapUsed: number; rss: number }>;
+  assert.ok(after.heapUsed - before.heapUsed < 1 << 20, `heap grew by ${after.heapUsed - before.heapUsed}`);
+  assert.ok(after.rss - before.rss < 16 << 20, `process grew by ${after.rss - before.rss}`);
+});
+
+test('examples/personalise.mjs runs', () => {
+  const args = ['examples/personalise.mjs', VIT, photos, newFolder()];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  assert.is(status, 0, stderr);
+  assert.match(stdout, /^second: blue\/0\.png is \w+, /m);
+  assert.match(stdout, /^refused, and still working: /m);
+});
+
+test.run();
