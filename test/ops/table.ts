@@ -194,7 +194,8 @@ function runForward(c: Forward, r: Float32Array, { policy, apart, twice, still, 
   note(graph, graph.phases.train, result);
   const gradients = c.inputs.map((o, i) => {
     if (!o?.learns || still) return undefined;
-    if (o.activation) return result.floats(graph.phases.train.findLast((n) => n.name === `in${i}.grad`)!.outputs[0]!);
+    // Half of what arrived at x, for each of the two operands of x = ½(p + p).
+    if (o.activation) return result.floats(graph.phases.train.find((n) => n.name === `x${i}.dx`)!.outputs[0]!).map((v) => 2 * v);
     return result.floats(accumulators.get(inputs[i]!)!).map((v) => v - BEFORE);
   });
   const { codes } = op.attributes;

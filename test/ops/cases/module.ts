@@ -1,19 +1,27 @@
 /** The operators of the prompt and side modules. */
 import { adaptivePool, adaptivePoolBackward, broadcastAdd, channelPool, channelPoolBackward } from '../../oracle/module.ts';
-import { type Forward, frozen, type Numbers, x } from '../table.ts';
+import { type Forward, frozen, type Numbers, w, x } from '../table.ts';
 import { specials, TAILS } from './tails.ts';
 
 type Learns = readonly [boolean, boolean];
 
 const size = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
-/** `p`: shape of what is added, where it is not that of a picture. */
-function prompt(image: readonly number[], options: { p?: readonly number[]; learns?: Learns; special?: boolean } = {}): Forward {
-  const { p = image.slice(1), learns = [true, true], special = false } = options;
-  const operands = special ? [x(image, specials(size(image), 1)), x(p, specials(size(p), 2))] : [x(image), x(p)];
+interface Prompt {
+  /** Shape of what is added, where it is not that of a picture. */
+  p?: readonly number[];
+  /** What is added is a parameter itself. */
+  isParameter?: boolean;
+  learns?: Learns;
+  special?: boolean;
+}
+
+function prompt(image: readonly number[], options: Prompt = {}): Forward {
+  const { p = image.slice(1), isParameter = false, learns = [true, true], special = false } = options;
+  const operands = special ? [x(image, specials(size(image), 1)), x(p, specials(size(p), 2))] : [x(image), (isParameter ? w : x)(p)];
   return {
     op: 'BroadcastAdd',
-    name: `BroadcastAdd [${image}] + [${p}], learns ${learns.map(Number)}${special ? ', special values' : ''}`,
+    name: `BroadcastAdd [${image}] + [${p}], learns ${learns.map(Number)}${isParameter ? ', a parameter' : ''}${special ? ', special values' : ''}`,
     inputs: operands.map((o, i) => (learns[i] ? o : frozen(o))),
     shape: image,
     f: (v) => broadcastAdd(v[0]!, v[1]!),
@@ -51,12 +59,12 @@ function channelPooling(
   return one;
 }
 
-function adaptivePooling([h, w]: [number, number], [oh, ow]: [number, number], c: number, special = false): Forward {
-  const shape = { batch: 2, h, w, c, oh, ow };
-  const image = [2, h, w, c];
+function adaptivePooling([h, width]: [number, number], [oh, ow]: [number, number], c: number, special = false): Forward {
+  const shape = { batch: 2, h, w: width, c, oh, ow };
+  const image = [2, h, width, c];
   return {
     op: 'AdaptivePool',
-    name: `AdaptivePool ${h}×${w} → ${oh}×${ow}, ${c} channels${special ? ', special values' : ''}`,
+    name: `AdaptivePool ${h}×${width} → ${oh}×${ow}, ${c} channels${special ? ', special values' : ''}`,
     inputs: [special ? x(image, specials(size(image), 4)) : x(image)],
     attributes: { oh, ow },
     shape: [2, oh, ow, c],
@@ -71,6 +79,7 @@ export const moduleCases: readonly Forward[] = [
   prompt([2, 3, 5, 7]),
   prompt([2, 3, 5, 7], { p: [15, 7] }),
   prompt([1, 6]),
+  prompt([3, 2, 5], { isParameter: true }),
   prompt([3, 9], { learns: [true, false] }),
   prompt([3, 9], { learns: [false, true] }),
   prompt([2, 17], { special: true }),
