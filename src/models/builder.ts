@@ -32,6 +32,8 @@ export interface LayerOptions {
   rows?: Rows;
   /** A bias whose gradient is identically zero (attention keys). */
   biasNeverLearns?: boolean;
+  /** Queries and values: what low-rank adaptation adapts by default. */
+  isQueryOrValue?: boolean;
 }
 
 /** A convolution's names: its own, and its batch norm's (absent where it was folded before: then the convolution has a bias). */
@@ -153,7 +155,25 @@ export function linear(b: Builder, x: number, name: string, n: number, options: 
     source: { ...whole(`${name}.weight`, [rows?.of ?? n, k]), start: (rows?.start ?? 0) * k, ...flat([n, k]) },
     layout: { shape: [n, k], ...flat([n, k]) },
   });
-  return append(b, 'Linear', `${name}${suffix}`, [x, w, biasOf(b, name, n, options)]);
+  const y = append(b, 'Linear', `${name}${suffix}`, [x, w, biasOf(b, name, n, options)]);
+  return adapted(b, x, y, `${name}${suffix}`, options.isQueryOrValue ?? false);
+}
+
+/**
+ * Low-rank adaptation (LoRA, arXiv 2106.09685): y + (alpha/r)·B·A·x on the linear layers of a block. A [r,in] starts as PEFT's does, with
+ * deviation 1/√(3·in); B [out,r] at zero.
+ */
+function adapted(b: Builder, x: number, y: number, name: string, isQueryOrValue: boolean): number {
+  const { lora } = b.method;
+  const { index, count } = b.block;
+  if (lora === undefined || !learns(b) || index < 0 || index >= count || !(lora.all || isQueryOrValue)) return y;
+  const [k, n] = [lastDim(b.graph, x), lastDim(b.graph, y)];
+  const down = newWeight(b, { name: `lora.${name}.A`, shape: [lora.rank, k], kind: 'weight', deviation: 1 / Math.sqrt(3 * k) });
+  const up = newWeight(b, { name: `lora.${name}.B`, shape: [n, lora.rank], kind: 'weight' });
+  const change = append(b, 'Linear', `lora.${name}.up`, [append(b, 'Linear', `lora.${name}.down`, [x, down, ABSENT]), up, ABSENT]);
+  const scale = lora.alpha / lora.rank;
+  const scaled = scale === 1 ? change : add(b, change, change, `lora.${name}.scaled`, scale / 2);
+  return add(b, y, scaled, `lora.${name}.sum`);
 }
 
 /** The classifier: always learnable. */
@@ -249,7 +269,7 @@ export function conv(b: Builder, x: number, { conv: name, norm, eps }: ConvNames
     const names = { gamma: `${norm}.weight`, beta: `${norm}.bias`, mean: `${norm}.running_mean`, variance: `${norm}.running_var` };
     fold(b, w, bias, o, names, eps, depthwise ? 1 : 0);
   }
-  if (pointwise) return append(b, 'Linear', name, [x, w, bias], { pointwise: 1 });
+  if (pointwise) return adapted(b, x, append(b, 'Linear', name, [x, w, bias], { pointwise: 1 }), name, false);
   const [vertical, horizontal] = [span(h, window), span(wd, window)];
   const tfPadding = window.tfPadding ? 1 : 0;
   const attributes = { r, s: r, stride, top: vertical.before, left: horizontal.before, oh: vertical.out, ow: horizontal.out, tfPadding };

@@ -81,7 +81,7 @@ function block(b: Builder, x: number, spec: Vit, i: number): number {
   const prefix = names.norm1.replace(/\.[^.]*$/, '');
   const h = layerNorm(b, x, names.norm1, eps);
   const project = (part: 0 | 1 | 2): number => {
-    const options = { bias: qkvBias, biasNeverLearns: part === 1 };
+    const options = { bias: qkvBias, biasNeverLearns: part === 1, isQueryOrValue: part !== 1 };
     if (typeof names.qkv === 'string') return linear(b, h, names.qkv, dim, { ...options, rows: { start: part * dim, of: 3 * dim } });
     return linear(b, h, [names.qkv.q, names.qkv.k, names.qkv.v][part]!, dim, options);
   };

@@ -1,5 +1,5 @@
 /** What --help prints. */
-const COMMON = `  --method M                 what learns (bias): probe, full, or bias, prompt, side joined by +,
+const COMMON = `  --method M                 what learns (bias): probe, full, or bias, prompt, side, lora joined by +,
                              with options: bias+prompt:rank=8+side:ratio=8
   --last N                   only the last N blocks learn
   --keep s2a|exact           what is kept for backward: codes, or f32 (s2a)
@@ -17,6 +17,7 @@ export const HELP: Readonly<Record<string, string>> = {
   s2a train   <model> <pictures> --out DIR  learn; writes an adapter folder
   s2a eval    <model> <adapter> <pictures>  accuracy of an adapter on labelled pictures
   s2a predict <model> <adapter> <picture…>  what is on these pictures
+  s2a modules <model>                       what a method would let learn, tensor by tensor
   s2a print   <model>                       the compiled program as text
 
 <model> is a folder with config.json and model.safetensors (Hugging Face or timm):
@@ -75,6 +76,12 @@ ${COMMON}
   --json                     one JSON object a picture
 
   s2a predict models/vit-tiny my-adapter new/*.jpg --top 3`,
+  modules: `s2a modules <model folder> [options]: what would learn: names, shapes, counts, percent
+
+  --classes N                classes of the new head (10)
+${COMMON}
+
+  s2a modules models/vit-tiny --method bias+prompt:rank=8+side`,
   print: `s2a print <model folder> [options]: the compiled program as text
 
   --classes N                classes of the new head (10)

@@ -4,6 +4,7 @@ import { BudgetError, EngineError, InputError, Interrupted, nearest } from '../.
 import { VERSION } from '../../src/version.ts';
 import { evaluate } from './evaluate.ts';
 import { HELP } from './help.ts';
+import { modules } from './modules.ts';
 import { createOutput, type Output } from './output.ts';
 import { plan } from './plan.ts';
 import { predict } from './predict.ts';

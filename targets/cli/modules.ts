@@ -1,0 +1,20 @@
+/** `s2a modules`: what would learn, tensor by tensor. */
+import { fit } from '../../src/fit.ts';
+import { numel } from '../../src/graph.ts';
+import { planReport } from '../../src/planreport.ts';
+import { table } from '../../src/report/terminal.ts';
+import { PLAN_FLAGS, parse } from './options.ts';
+import type { Output } from './output.ts';
+import { planOptions } from './plan.ts';
+
+export function modules(args: string[], out: Output): void {
+  const p = parse(args, { ...PLAN_FLAGS, classes: 'text' }, { least: 1, most: 1, usage: 's2a modules <model folder>' });
+  const options = planOptions(p);
+  const compiled = fit(options);
+  const { trainable } = planReport(compiled, options.batchSize, undefined);
+  const total = Math.round((100 * trainable.count) / trainable.percent);
+  const tensors = compiled.program.parameters.map(({ name, shape }) => ({ name, shape, count: numel(shape) }));
+  if (p.flag('json')) return out.json({ method: compiled.program.about.method, tensors, trainable: { ...trainable, total } });
+  out.line(table(tensors.map(({ name, shape, count }) => [name, `[${shape.join(', ')}]`, String(count)])));
+  out.line(`\n${compiled.program.about.method}: ${trainable.count} of ${total} numbers learn (${trainable.percent.toFixed(3)} %)`);
+}

@@ -1,0 +1,63 @@
+/** Prompt, side, LoRA and their combinations against PyTorch, with every module tensor given and nowhere zero. */
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { State } from '../assembly/abi/head.ts';
+import { Io } from '../assembly/abi/program.ts';
+import { compile } from '../src/compile.ts';
+import { createEngine, loadWeights, readParameter, writeParameter } from '../src/engine.ts';
+import { readJson } from '../src/files.ts';
+import { readModel } from '../src/models/index.ts';
+import { methodOf } from '../src/modules/method.ts';
+import { openSafetensors } from '../src/safetensors.ts';
+import { engineBytes } from '../src/wasm.ts';
+import { close } from './close.ts';
+import { modelFolder, openValues } from './golden.ts';
+import { BATCH, headPart } from './goldenengine.ts';
+
+const FOLDER = 'test/golden/modules';
+const cases = readJson(`${FOLDER}/index.json`).cases as Record<string, { size: [number, number]; methods: string[] }>;
+
+for (const [name, { size, methods }] of Object.entries(cases)) {
+  for (const method of methods) {
+    test(`${name}: ${method}`, () => {
+      const values = openValues(`${FOLDER}/${name}.safetensors`);
+      const folder = modelFolder(name);
+      const normalize = { scale: 1 / 255, mean: [...values.get('mean')], std: [...values.get('std')] };
+      const classes = values.shape('head.bias')[0]!;
+      const { program } = compile({ model: readModel(folder, size), classes, microBatch: BATCH, normalize, keep: 'exact', method });
+      assert.is(program.about.method, methodOf(method).name);
+      const engine = createEngine(program, engineBytes());
+      const file = openSafetensors(folder);
+      loadWeights(engine, file);
+      file.close();
+      for (const record of program.parameters) {
+        const part = headPart(record.name);
+        if (part) writeParameter(engine, record, values.get(`head.${part}`));
+        else if (values.names.includes(`value/${record.name}`)) writeParameter(engine, record, values.get(`value/${record.name}`));
+      }
+      engine.bytes(Io.Pictures).set(values.bytes('images'));
+      engine.ints(Io.Labels).set(values.get('labels'));
+      engine.state.setFloat32(State.LossScale, 1 / BATCH, true);
+      engine.run('eval');
+      close(engine.floats(Io.Logits), values.get(`${method}/logits`), 1e-5, 'logits');
+      engine.run('train');
+
+      const learnt = new Set<string>();
+      for (const record of program.parameters) {
+        const got = readParameter(engine, record, record.gradient);
+        const part = headPart(record.name);
+        const slice = /^((?!lora\.).*)\[(\d+):(\d+)\]$/.exec(record.name);
+        const key = slice ? slice[1]! : part ? `head.${part}` : record.name;
+        learnt.add(key);
+        const whole = values.get(`${method}/${key}`);
+        close(got, slice ? whole.subarray(Number(slice[2]), Number(slice[3])) : whole, 1e-4, record.name);
+      }
+      // Nothing that PyTorch trains is missing here; key biases are listed there and never learn.
+      const expected = values.names.filter((n) => n.startsWith(`${method}/`)).map((n) => n.slice(method.length + 1));
+      const missing = expected.filter((n) => n !== 'logits' && n !== 'loss' && !learnt.has(n) && !/key\.bias$/.test(n));
+      assert.equal(missing, []);
+    });
+  }
+}
+
+test.run();
