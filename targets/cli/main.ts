@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<string, (args: string[], out: Output) => void | 
   train,
   eval: evaluate,
   predict,
+  modules,
   print,
 };
 

@@ -14,7 +14,10 @@ export function modules(args: string[], out: Output): void {
   const { trainable } = planReport(compiled, options.batchSize, undefined);
   const total = Math.round((100 * trainable.count) / trainable.percent);
   const tensors = compiled.program.parameters.map(({ name, shape }) => ({ name, shape, count: numel(shape) }));
-  if (p.flag('json')) return out.json({ method: compiled.program.about.method, tensors, trainable: { ...trainable, total } });
+  if (p.flag('json')) {
+    out.json({ method: compiled.program.about.method, tensors, trainable: { ...trainable, total } });
+    return;
+  }
   out.line(table(tensors.map(({ name, shape, count }) => [name, `[${shape.join(', ')}]`, String(count)])));
   out.line(`\n${compiled.program.about.method}: ${trainable.count} of ${total} numbers learn (${trainable.percent.toFixed(3)} %)`);
 }
