@@ -12,3 +12,5 @@ export const group8Bytes = (rows: number, c: number, heads: number): number => a
 export const code4Bytes = (n: number): number => Math.ceil(n / 32) * 16;
 /** Bytes of `n` 1-bit codes. */
 export const bit1Bytes = (n: number): number => Math.ceil(n / 16) * 2;
+/** Bytes of 4-bit codes in rows of `c`, each row in blocks of its own (max-pool's taps). */
+export const code4RowsBytes = (rows: number, c: number): number => rows * code4Bytes(c);

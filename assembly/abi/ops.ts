@@ -60,6 +60,9 @@ export const enum Op {
   // kept inputs of layers that learn
   Quantize,
   Dequantize,
+  // windows
+  MaxPool,
+  MaxPoolBackward,
 }
 
 export const enum Instruction {
@@ -192,3 +195,12 @@ export const enum AdaptivePoolBackwardArg { DY, DX, BATCH, H, WIDTH, C, OH, OW }
 export const enum QuantizeArg { X, Y, ROWS, C, GROUPS }
 /** Dequantize: y[ROWS,C] from it. */
 export const enum DequantizeArg { X, Y, ROWS, C, GROUPS }
+
+/**
+ * MaxPool: y[B,OH,OW,C] = the largest of the R×S taps of x[B,H,W,C]; taps outside the picture count as -∞. Window as Conv's, R·S ≤ 16.
+ * KEPT (0: absent) gets ⌈C/32⌉·16 bytes for each output position, in Code4's blocks: the tap r·S + s that y came from, the first of equals;
+ * past C 0.
+ */
+export const enum MaxPoolArg { X, Y, KEPT, BATCH, H, WIDTH, C, OH, OW, R, S, STRIDE, TOP, LEFT }
+/** MaxPoolBackward: dx[B,H,W,C] = Σ dy over the outputs that came from the pixel. */
+export const enum MaxPoolBackwardArg { DY, KEPT, DX, BATCH, H, WIDTH, C, OH, OW, R, S, STRIDE, TOP, LEFT }

@@ -276,6 +276,15 @@ export function conv(b: Builder, x: number, { conv: name, norm, eps }: ConvNames
   return append(b, depthwise ? 'Depthwise' : 'Conv', name, [x, w, bias], attributes);
 }
 
+/** The largest of each window; symmetric padding that no maximum comes from. */
+export function maxPool(b: Builder, x: number, name: string, kernel: number, stride: number): number {
+  const [, h, w] = shapeOf(b.graph, x) as [number, number, number, number];
+  const window = { kernel, stride, tfPadding: false };
+  const [vertical, horizontal] = [span(h, window), span(w, window)];
+  const attributes = { r: kernel, s: kernel, stride, top: vertical.before, left: horizontal.before, oh: vertical.out, ow: horizontal.out };
+  return append(b, 'MaxPool', name, [x], attributes);
+}
+
 /** Folds a layer scale (deit3) into the linear layer whose output it scales. */
 export function layerScale(b: Builder, linearName: string, gamma: string): void {
   const w = b.weights.get(`${linearName}.weight`)!;

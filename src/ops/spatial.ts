@@ -6,11 +6,15 @@ import {
   DepthwiseArg,
   DepthwiseBackwardWArg,
   DepthwiseBackwardXArg,
+  Keep,
+  MaxPoolArg,
+  MaxPoolBackwardArg,
   Op,
   PoolArg,
   PoolBackwardArg,
 } from '../../assembly/abi/ops.ts';
-import { type Attributes, type Graph, type Node, numel, shapeOf } from '../graph.ts';
+import { type Attributes, type Graph, type Node, numel, rowsOf, shapeOf, u8 } from '../graph.ts';
+import { code4RowsBytes } from '../groups.ts';
 import { convBackwardXScratch, convScratch } from '../scratch.ts';
 import { moves, type OpDef, same, shape, traffic, words } from './def.ts';
 import { keptInput, savesInput } from './quantize.ts';
@@ -170,6 +174,45 @@ export const spatial: Record<string, OpDef> = {
     lower: (n, at, graph) =>
       convArguments(DepthwiseBackwardWArg.BATCH, [at.input(0), at.input(1), at.update(0)], geometry(image(n, graph), n.attributes)),
     cost: (n, graph) => ({ macs: numel(shapeOf(graph, n.inputs[0]!)) * n.attributes.r! * n.attributes.s!, bytes: traffic(n, graph) }),
+  },
+
+  /** inputs x[B,H,W,C]; output y[B,OH,OW,C]; kept: the tap of each maximum, four bits, which is exact; attributes Window. */
+  MaxPool: {
+    opcode: Op.MaxPool,
+    infer(inputs, a) {
+      const [batch, , , c] = shape(inputs, X) as Four;
+      const { r, s, oh, ow } = a as Window;
+      if (r * s > 16) throw new RangeError(`max pool: ${r}×${s} taps, at most 16 have a code`);
+      return [{ dtype: 'f32', shape: [batch, oh, ow, c] }];
+    },
+    saves(node, graph, needs) {
+      const [y, c] = [node.outputs[0]!, shapeOf(graph, node.inputs[X]!)[3]!];
+      return needs[X] ? [{ keep: Keep.Code4, inputs: [], extra: [u8(code4RowsBytes(rowsOf(graph, y), c))] }] : [];
+    },
+    /** Its input, and an index of eight bytes for each output. */
+    autograd: (node, graph, needs) =>
+      needs[X] ? { values: [node.inputs[X]!], bytes: 8 * numel(shapeOf(graph, node.outputs[0]!)) } : { values: [], bytes: 0 },
+    backward(node, g) {
+      const x = node.inputs[X]!;
+      const [, h, w, c] = shapeOf(g.graph, x) as Four;
+      const dy = g.of(node.outputs[0]!);
+      g.add(x, g.emit('MaxPoolBackward', `${node.name}.dx`, [dy, node.outputs[1]!], { ...node.attributes, h, w, c })[0]!);
+    },
+    lower: (n, at, graph) =>
+      convArguments(
+        MaxPoolArg.BATCH,
+        [at.input(X), at.output(0), n.outputs.length > 1 ? at.output(1) : 0],
+        geometry(shapeOf(graph, n.inputs[X]!), n.attributes),
+      ),
+    cost: moves,
+  },
+  /** inputs dy, taps; output dx[B,H,W,C]; attributes Window and h, w, c. */
+  MaxPoolBackward: {
+    opcode: Op.MaxPoolBackward,
+    infer: inferImage,
+    lower: (n, at, graph) =>
+      convArguments(MaxPoolBackwardArg.BATCH, [at.input(0), at.input(1), at.output(0)], geometry(image(n, graph), n.attributes)),
+    cost: moves,
   },
 
   /** Mean over `count` positions from `first` of x[B,…,C] (the middle axes are positions); output y[B,C]. One position is taken as it is. */

@@ -17,6 +17,55 @@ export function poolBackward(dy: Numbers, batch: number, p: number, c: number, f
   return dx;
 }
 
+/** A window of `r`×`s` taps over pictures `h`×`width` of `c` channels. */
+interface MaxWindow {
+  batch: number;
+  h: number;
+  width: number;
+  c: number;
+  oh: number;
+  ow: number;
+  r: number;
+  s: number;
+  stride: number;
+  top: number;
+  left: number;
+}
+
+/** Index in x of each output's maximum, as torch.nn.functional.max_pool2d chooses it: the first of equals, the last NaN. */
+export function maxPoolIndices(g: MaxWindow, x: Numbers): Int32Array {
+  const indices = new Int32Array(g.batch * g.oh * g.ow * g.c);
+  let o = 0;
+  for (let b = 0; b < g.batch; b++)
+    for (let oy = 0; oy < g.oh; oy++)
+      for (let ox = 0; ox < g.ow; ox++)
+        for (let k = 0; k < g.c; k++, o++) {
+          let best = Number.NEGATIVE_INFINITY;
+          let index = -1;
+          for (let r = 0; r < g.r; r++)
+            for (let s = 0; s < g.s; s++) {
+              const [y, xx] = [oy * g.stride - g.top + r, ox * g.stride - g.left + s];
+              if (y < 0 || y >= g.h || xx < 0 || xx >= g.width) continue;
+              const i = ((b * g.h + y) * g.width + xx) * g.c + k;
+              if (index >= 0 && !(at(x, i) > best) && !Number.isNaN(at(x, i))) continue;
+              best = at(x, i);
+              index = i;
+            }
+          indices[o] = index;
+        }
+  return indices;
+}
+
+export const maxPool = (g: MaxWindow, x: Numbers): Float64Array => Float64Array.from(maxPoolIndices(g, x), (i) => at(x, i));
+
+export function maxPoolBackward(g: MaxWindow, x: Numbers, dy: Numbers): Float64Array {
+  const dx = new Float64Array(x.length);
+  maxPoolIndices(g, x).forEach((i, o) => {
+    dx[i]! += at(dy, o);
+  });
+  return dx;
+}
+
 /** `tokens` are the class and distillation tokens that exist, in order. */
 export function embed(x: Numbers, tokens: Numbers[], pos: Numbers, batch: number, p: number, c: number): Float64Array {
   const t = p + tokens.length;

@@ -1,8 +1,10 @@
 /** Convolutions with symmetric and with TensorFlow's padding, depthwise ones, and pooling. */
+
+import { numbers } from '../../close.ts';
 import { type ConvShape, conv, convBackwardW, convBackwardX } from '../../oracle/conv.ts';
 import { depthwise, depthwiseBackwardW, depthwiseBackwardX } from '../../oracle/depthwise.ts';
 import { biasBackward } from '../../oracle/linear.ts';
-import { pool, poolBackward } from '../../oracle/simple.ts';
+import { maxPool, maxPoolBackward, pool, poolBackward } from '../../oracle/simple.ts';
 import { type Forward, frozen, type Numbers, type Operand, w, x } from '../table.ts';
 import { inputCopy } from './copy.ts';
 import { specials, TAILS } from './tails.ts';
@@ -116,6 +118,28 @@ function pooling(batch: number, middle: readonly number[], c: number, first: num
   };
 }
 
+/** Numbers rounded to halves, so that windows hold equal maxima, and zeros of both signs. */
+const withTies = (n: number): Numbers => numbers(n, 5).map((v) => Math.round(v * 2) / 2);
+
+const infinities = (n: number): Numbers =>
+  numbers(n, 6).map((v) => (v < 0 ? Number.NEGATIVE_INFINITY : v > 0.6 ? Number.POSITIVE_INFINITY : v));
+
+function maximum(window: Window, c: number, data?: (n: number) => Numbers): Forward {
+  const g = { ...geometry(window), c };
+  const image = [g.batch, g.h, g.width, c];
+  const kept = g.batch * g.oh * g.ow * Math.ceil(c / 32) * 16;
+  return {
+    op: 'MaxPool',
+    name: `MaxPool ${text(window)}, ${c} channels${data ? `, ${data.name}` : ''}`,
+    inputs: [x(image, data?.(g.batch * g.h * g.width * c))],
+    attributes: attributes(g),
+    shape: [g.batch, g.oh, g.ow, c],
+    f: (v) => maxPool(g, v[0]!),
+    analytic: (v, dy) => [maxPoolBackward(g, v[0]!, dy)],
+    kept: [kept, kept],
+  };
+}
+
 const WINDOWS: readonly Window[] = [
   { h: 5, width: 6, r: 3, pad: 1 },
   { h: 6, width: 5, r: 3, stride: 2, pad: 1 },
@@ -152,6 +176,11 @@ export const spatialCases: readonly Forward[] = [
   ...TAILS.map((c) => depthwiseOne({ ...SMALL, h: 5, stride: 2, pad: 'same', batch: 1 }, c)),
   depthwiseOne({ h: 5, r: 3, stride: 2, pad: 'same' }, 7, { special: true }),
   ...SOME.map((learns) => depthwiseOne(SMALL, 6, { learns })),
+  ...WINDOWS.filter((window) => window.r * (window.s ?? window.r) <= 16).map((window, i) => maximum(window, [3, 33, 64][i % 3]!)),
+  ...TAILS.map((c) => maximum({ h: 5, width: 6, r: 3, stride: 2, pad: 1 }, c, withTies)),
+  ...[31, 32, 40, 65].map((c) => maximum({ h: 6, width: 5, r: 3, stride: 2, pad: 1 }, c, withTies)),
+  maximum({ h: 7, r: 3, stride: 2, pad: 1 }, 37, infinities),
+  maximum({ h: 9, width: 4, r: 4, stride: 3, pad: 2, batch: 3 }, 34),
   ...TAILS.map((c) => pooling(2, [2, 3], c, 0, 6)),
   pooling(3, [5], 7, 0, 1),
   pooling(2, [5], 9, 4, 1),
