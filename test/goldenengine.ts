@@ -14,7 +14,8 @@ const wasm = readFileSync('build/engine.wasm');
 export const BATCH = 4;
 
 /** `head`: the part of a new head that a learnable tensor is, if it is one. */
-export const headPart = (name: string): string | undefined => /^(?:classifier|cls_classifier|head)\.(weight|bias)$/.exec(name)?.[1];
+export const headPart = (name: string): string | undefined =>
+  /^(?:classifier|cls_classifier|head|classifier\.1|fc|head\.fc)\.(weight|bias)$/.exec(name)?.[1];
 
 export function goldenEngine(name: string, values: Values, options: Partial<CompileOptions>, size?: number): Engine {
   const folder = modelFolder(name);

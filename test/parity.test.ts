@@ -3,10 +3,10 @@ import { test } from 'uvu';
 import { State } from '../assembly/abi/head.ts';
 import { Io } from '../assembly/abi/program.ts';
 import { close } from './close.ts';
-import { cases, goldenValues } from './golden.ts';
+import { builtCases, goldenValues } from './golden.ts';
 import { BATCH, goldenEngine, gradientsAgree } from './goldenengine.ts';
 
-for (const name of cases) {
+for (const name of builtCases) {
   test(`${name}: logits of the checkpoint's head`, () => {
     const values = goldenValues(name);
     const classes = values.shape('logits')[1]!;

@@ -51,6 +51,21 @@ export function pair(c: Config, key: string, preset?: number): [number, number] 
   return ok ? (list as [number, number]) : fault(c, key, `a whole number from 1 to ${MOST_PIXELS}, or a pair of them`);
 }
 
+/** A list of whole numbers of at least 1. */
+export function integers(c: Config, key: string, preset: readonly number[]): readonly number[] {
+  const value = c.values[key] ?? preset;
+  const ok =
+    Array.isArray(value) && value.length > 0 && value.length <= 64 && value.every((n) => Number.isSafeInteger(n) && n >= 1 && n <= 1 << 24);
+  return ok ? (value as number[]) : fault(c, key, 'a list of whole numbers of at least 1');
+}
+
+/** Refuses every value but the expected one (or none): settings that make another network. */
+export function only(c: Config, key: string, expected: unknown): void {
+  const value = c.values[key];
+  if (value !== undefined && value !== null && value !== expected)
+    throw new InputError({ where: c.where, what: `unsupported ${key}`, got: shownValue(value), expected: shownValue(expected) });
+}
+
 /** A nested object; empty where the key is absent. */
 export function section(c: Config, key: string): Config {
   const value = c.values[key] ?? {};

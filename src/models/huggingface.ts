@@ -5,7 +5,7 @@ import { type Config, flag, integer, MOST_LAYERS, pair, real, text } from './con
 import type { ConvBlock, ConvLayer, MobileNet } from './mobilenet.ts';
 import type { Vit } from './vit.ts';
 
-function activationOf(c: Config, preset: string): number {
+export function activationOf(c: Config, preset: string): number {
   const name = text(c, 'hidden_act', preset);
   const kind = Object.hasOwn(ACTIVATIONS, name) ? ACTIVATIONS[name] : undefined;
   if (kind === undefined)
@@ -13,7 +13,7 @@ function activationOf(c: Config, preset: string): number {
   return kind;
 }
 
-const threeChannels = (c: Config, key: string): void => {
+export const threeChannels = (c: Config, key: string): void => {
   const n = integer(c, key, 3);
   if (n !== 3) throw new InputError({ where: c.where, what: `unsupported ${key}`, got: n, expected: '3 (RGB pictures)' });
 };

@@ -4,22 +4,28 @@ import { InputError } from '../error.ts';
 import { readJson } from '../files.ts';
 import type { Builder } from './builder.ts';
 import type { Config } from './config.ts';
+import { type ConvNext, convNext, hfConvNext, isTimmConvNext, timmConvNext } from './convnext.ts';
 import { hfMobileNet, hfVit } from './huggingface.ts';
 import { type MobileNet, mobileNet } from './mobilenet.ts';
+import { hfResNet, isTimmResNet, type ResNet, resNet, timmResNet } from './resnet.ts';
 import { isTimmMobileNet, isTimmVit, timmMobileNet, timmVit } from './timm.ts';
 import { type Vit, vit } from './vit.ts';
+
+export type Spec = Vit | MobileNet | ResNet | ConvNext;
 
 export interface Model {
   /** The name that the configuration gives: model_type or architecture. */
   type: string;
-  spec: Vit | MobileNet;
+  spec: Spec;
   /** Height and width that the network is built for. */
   image: readonly [number, number];
   /** Labels of the checkpoint's own head, by row; undefined where it has none. */
   labels: string[] | undefined;
 }
 
-const SUPPORTED = 'model_type vit, deit, mobilenet_v2, or a timm architecture vit_*, deit_*, deit3_*, mobilenetv2_*';
+const SUPPORTED =
+  'model_type vit, deit, mobilenet_v2, resnet, convnext, or a timm architecture vit_*, deit_*, deit3_*, mobilenetv2_*, resnet18 … resnet200, ' +
+  'wide_resnet*, convnext_atto … convnext_xxlarge';
 
 export function readModel(folder: string, imageSize?: readonly [number, number]): Model {
   const where = join(folder, 'config.json');
@@ -28,14 +34,19 @@ export function readModel(folder: string, imageSize?: readonly [number, number])
 
 export function parseModel(c: Config, imageSize?: readonly [number, number]): Model {
   const type = c.values.model_type;
-  const architecture = c.values.architecture;
-  let spec: Vit | MobileNet;
+  // Hub names carry the weights' tag: resnet50.a1_in1k.
+  const architecture = typeof c.values.architecture === 'string' ? c.values.architecture.replace(/\..*/, '') : undefined;
+  let spec: Spec;
   if (type === 'vit' || type === 'deit') spec = hfVit(c, imageSize);
   else if (type === 'mobilenet_v2') spec = hfMobileNet(c, imageSize);
-  else if (typeof architecture === 'string' && isTimmVit(architecture)) spec = timmVit(architecture, c, imageSize);
-  else if (typeof architecture === 'string' && isTimmMobileNet(architecture)) spec = timmMobileNet(architecture, c, imageSize);
+  else if (type === 'resnet') spec = hfResNet(c, imageSize);
+  else if (type === 'convnext') spec = hfConvNext(c, imageSize);
+  else if (architecture !== undefined && isTimmVit(architecture)) spec = timmVit(architecture, c, imageSize);
+  else if (architecture !== undefined && isTimmMobileNet(architecture)) spec = timmMobileNet(architecture, c, imageSize);
+  else if (architecture !== undefined && isTimmResNet(architecture)) spec = timmResNet(architecture, c, imageSize);
+  else if (architecture !== undefined && isTimmConvNext(architecture)) spec = timmConvNext(architecture, c, imageSize);
   else {
-    const got = typeof type === 'string' ? type : typeof architecture === 'string' ? architecture : 'neither model_type nor architecture';
+    const got = typeof type === 'string' ? type : architecture !== undefined ? architecture : 'neither model_type nor architecture';
     throw new InputError({ where: c.where, what: 'unsupported model', got, expected: SUPPORTED });
   }
   checkGeometry(c.where, spec);
@@ -43,12 +54,12 @@ export function parseModel(c: Config, imageSize?: readonly [number, number]): Mo
 }
 
 /** Sizes that do not fit each other are refused here, with the configuration's name on them. */
-function checkGeometry(where: string, spec: Vit | MobileNet): void {
+function checkGeometry(where: string, spec: Spec): void {
   const fault = (what: string, got: string, expected: string): never => {
     throw new InputError({ where, what, got, expected });
   };
   const [h, w] = spec.image;
-  if (spec.family === 'mobilenet_v2') {
+  if (spec.family !== 'vit') {
     if (h < 32 || w < 32) fault('image size is too small', `${h}x${w}`, 'at least 32x32');
     return;
   }
@@ -74,6 +85,15 @@ function labelsOf(c: Config): string[] | undefined {
 }
 
 /** Appends the network's forward nodes; `x` is the normalised picture [B,H,W,3]. Returns the logits. */
-export function buildModel(b: Builder, x: number, spec: Vit | MobileNet, classes: number): number {
-  return spec.family === 'vit' ? vit(b, x, spec, classes) : mobileNet(b, x, spec, classes);
+export function buildModel(b: Builder, x: number, spec: Spec, classes: number): number {
+  switch (spec.family) {
+    case 'vit':
+      return vit(b, x, spec, classes);
+    case 'mobilenet_v2':
+      return mobileNet(b, x, spec, classes);
+    case 'resnet':
+      return resNet(b, x, spec, classes);
+    case 'convnext':
+      return convNext(b, x, spec, classes);
+  }
 }
