@@ -39,12 +39,16 @@ interface Source {
   json: Json;
 }
 
-/** Hugging Face processors that do resize → centre crop → rescale → normalise and nothing else, with their defaults. */
-const processors: Record<string, { crop: boolean; square: boolean; resample: number }> = {
+/**
+ * Hugging Face processors that do resize → centre crop → rescale → normalise and nothing else, with their defaults. `share`: `size` is what
+ * the model sees and `crop_pct` its share of the resized picture.
+ */
+const processors: Record<string, { crop: boolean | 'share'; square: boolean; resample: number }> = {
   ViT: { crop: false, square: true, resample: 2 },
   DeiT: { crop: true, square: true, resample: 3 },
   MobileNetV1: { crop: true, square: false, resample: 2 },
   MobileNetV2: { crop: true, square: false, resample: 2 },
+  ConvNext: { crop: 'share', square: false, resample: 3 },
 };
 
 const resampleCodes: Record<number, Resample> = { 1: 'lanczos', 2: 'bilinear', 3: 'bicubic' };
@@ -91,6 +95,29 @@ function readHuggingFace({ where, json }: Source, imageSize?: number): Preproces
     });
   }
   if (json.do_resize === false) throw new InputError({ where, what: 'do_resize must not be false: pictures of one size are needed' });
+  const { resize, crop } = known.crop === 'share' ? sharedFrame({ where, json }, imageSize) : frame({ where, json }, family, known);
+  const code = json.resample ?? known.resample;
+  const by = resampleCodes[Number(code)];
+  if (!by)
+    throw new InputError({ where, what: 'unsupported resample', got: String(code), expected: '1 (lanczos), 2 (bilinear) or 3 (bicubic)' });
+  const normalize = json.do_normalize !== false;
+  return override(
+    {
+      resize,
+      resample: by,
+      crop,
+      scale: json.do_rescale === false ? 1 : finite(where, 'rescale_factor', json.rescale_factor ?? 1 / 255),
+      mean: normalize ? triple(where, 'image_mean', json.image_mean ?? [0.5, 0.5, 0.5]) : [0, 0, 0],
+      std: normalize ? divisors(where, 'image_std', json.image_std ?? [0.5, 0.5, 0.5]) : [1, 1, 1],
+    },
+    imageSize,
+  );
+}
+
+type Frame = Pick<Preprocess, 'resize' | 'crop'>;
+
+/** `size` to resize to, `crop_size` to cut out. */
+function frame({ where, json }: Source, family: string, known: { crop: boolean | 'share'; square: boolean }): Frame {
   const crop = (json.do_center_crop ?? known.crop) ? squareOr(where, 'crop_size', json.crop_size ?? 224) : null;
   let resize: Preprocess['resize'];
   const size = json.size ?? (family === 'ViT' ? 224 : 256);
@@ -101,22 +128,18 @@ function readHuggingFace({ where, json }: Source, imageSize?: number): Preproces
   } else {
     resize = { mode: 'exact', ...squareOr(where, 'size', size) };
   }
-  const code = json.resample ?? known.resample;
-  const by = resampleCodes[Number(code)];
-  if (!by)
-    throw new InputError({ where, what: 'unsupported resample', got: String(code), expected: '1 (lanczos), 2 (bilinear) or 3 (bicubic)' });
-  const normalize = json.do_normalize !== false;
-  return override(
-    {
-      resize,
-      resample: by,
-      crop: crop && { ...crop, rounding: 'floor' },
-      scale: json.do_rescale === false ? 1 : finite(where, 'rescale_factor', json.rescale_factor ?? 1 / 255),
-      mean: normalize ? triple(where, 'image_mean', json.image_mean ?? [0.5, 0.5, 0.5]) : [0, 0, 0],
-      std: normalize ? divisors(where, 'image_std', json.image_std ?? [0.5, 0.5, 0.5]) : [1, 1, 1],
-    },
-    imageSize,
-  );
+  return { resize, crop: crop && { ...crop, rounding: 'floor' } };
+}
+
+/** From 384 pixels on this processor stretches the picture; below it resizes the shorter edge to size / crop_pct and cuts the centre. */
+function sharedFrame({ where, json }: Source, imageSize?: number): Frame {
+  if (json.do_center_crop) throw new InputError({ where, what: 'unsupported do_center_crop beside crop_pct', got: 'true' });
+  const size = typeof json.size === 'object' && json.size !== null ? (json.size as Json).shortest_edge : (json.size ?? 384);
+  const edge = imageSize ?? pixels(where, 'size.shortest_edge', size);
+  if (edge >= 384) return { resize: { mode: 'exact', height: edge, width: edge }, crop: null };
+  const share = finite(where, 'crop_pct', json.crop_pct ?? 224 / 256);
+  if (!(share > 0 && share <= 1)) throw new InputError({ where, what: 'wrong crop_pct', got: share, expected: 'above 0, at most 1' });
+  return { resize: { mode: 'shortest', edge: Math.trunc(edge / share) }, crop: { height: edge, width: edge, rounding: 'floor' } };
 }
 
 function readTimm({ where, json }: Source, imageSize?: number): Preprocess {

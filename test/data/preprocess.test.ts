@@ -43,6 +43,23 @@ test('Hugging Face processors', () => {
   assert.equal([plain.scale, plain.mean, plain.std], [1, [0, 0, 0], [1, 1, 1]]);
 });
 
+test("ConvNeXt's processor, which ResNet uses: the crop is a share of the resized picture, and none from 384 on", () => {
+  const old = { feature_extractor_type: 'ConvNextFeatureExtractor', size: 224, crop_pct: 0.875 };
+  const c = readPreprocess(old, 'p');
+  assert.equal(
+    [c.resize, c.crop, c.resample],
+    [{ mode: 'shortest', edge: 256 }, { height: 224, width: 224, rounding: 'floor' }, 'bicubic'],
+  );
+  const large = { image_processor_type: 'ConvNextImageProcessor', size: { shortest_edge: 384 }, crop_pct: null };
+  assert.equal(readPreprocess(large, 'p').resize, { mode: 'exact', height: 384, width: 384 });
+  assert.is(readPreprocess(large, 'p').crop, null);
+  assert.equal(readPreprocess(large, 'p', 112).resize, { mode: 'shortest', edge: 128 });
+  assert.equal(readPreprocess(old, 'p', 384).resize, { mode: 'exact', height: 384, width: 384 });
+  refused(() => readPreprocess({ ...old, crop_pct: 0 }, 'p'), 'crop_pct, got 0');
+  refused(() => readPreprocess({ ...old, do_center_crop: true, crop_size: 200 }, 'p'), 'do_center_crop');
+  refused(() => readPreprocess({ ...old, size: { height: 224, width: 224 } }, 'p'), 'size.shortest_edge');
+});
+
 test('timm configurations', () => {
   const t = readPreprocess(timm, 'p');
   assert.equal(t.resize, { mode: 'shortest', edge: 248 });

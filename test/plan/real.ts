@@ -28,3 +28,8 @@ export const MOBILENETS: Readonly<Record<string, Model>> = {
   'mobilenetv2-1.0': mobilenet(true),
   'mobilenetv2-1.0 symmetric': mobilenet(false),
 };
+/** Configurations that are nothing but defaults. */
+export const CNNS: Readonly<Record<string, Model>> = {
+  'resnet-50': parseModel({ where: 'config.json', values: { model_type: 'resnet' } }),
+  'convnext-tiny': parseModel({ where: 'config.json', values: { model_type: 'convnext' } }),
+};

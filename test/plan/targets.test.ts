@@ -5,7 +5,7 @@ import { type Compiled, type CompileOptions, compile } from '../../src/compile.t
 import { readJson } from '../../src/files.ts';
 import type { Model } from '../../src/models/index.ts';
 import { planReport } from '../../src/planreport.ts';
-import { MOBILENETS, VITS } from './real.ts';
+import { CNNS, MOBILENETS, VITS } from './real.ts';
 
 interface Counted {
   model: string;
@@ -14,9 +14,10 @@ interface Counted {
   bytesPerImage: number;
 }
 
-const counted = (readJson('test/golden/saved.json').results as Counted[]).flatMap(({ model, variant, method, bytesPerImage }) => {
+const results = readJson('test/golden/saved.json').results as Counted[];
+const counted = results.flatMap(({ model, variant, method, bytesPerImage }) => {
   const name = variant === 'eager' || variant === 'folded' ? model : variant === 'folded, symmetric padding' ? `${model} symmetric` : '';
-  const spec = VITS[name] ?? MOBILENETS[name];
+  const spec = VITS[name] ?? MOBILENETS[name] ?? CNNS[name];
   return spec ? [{ name, spec, method, bytesPerImage }] : [];
 });
 
@@ -24,7 +25,7 @@ const plan = (model: Model, more: Partial<CompileOptions> = {}): Compiled => com
 const mib = (n: number): number => n * 1048576;
 
 test('every model and method that was counted in PyTorch is compared', () => {
-  assert.is(counted.length, 3 * 3 + 2 * 3);
+  assert.is(counted.length, 3 * 3 + 2 * 3 + 2 * 3);
 });
 
 for (const { name, spec, method, bytesPerImage } of counted)
@@ -49,6 +50,18 @@ for (const [name, model] of Object.entries(MOBILENETS))
     assert.ok(plan(model).autogradBytes / kept >= 60);
     assert.ok(plan(model, { keep: 'exact' }).plan.keptBytes / kept >= 30);
   });
+
+test('ResNet-50 keeps at most 1.4 MB a picture, a sixtieth of full fine-tuning with its batch norms', () => {
+  const { keptBytes } = plan(CNNS['resnet-50']!).plan;
+  const full = results.find((r) => r.model === 'resnet-50' && r.variant === 'batch norm frozen' && r.method === 'full')!;
+  assert.ok(keptBytes <= 1.4e6, `${keptBytes}`);
+  assert.ok(full.bytesPerImage / keptBytes >= 60, `${full.bytesPerImage / keptBytes}`);
+});
+
+test('ConvNeXt-Tiny keeps a seventh of f32 bias tuning', () => {
+  const { plan: memory, autogradBytes } = plan(CNNS['convnext-tiny']!);
+  assert.ok(autogradBytes / memory.keptBytes >= 7, `${autogradBytes / memory.keptBytes}`);
+});
 
 test('linear memory: ViT-Tiny in 30 MiB, MobileNetV2 in 20 MiB; ViT-B/16 keeps at most 12 MB', () => {
   assert.ok(plan(VITS['vit-tiny']!).plan.linearBytes <= mib(30));

@@ -32,6 +32,7 @@ PROCESSORS = {
     "vit": transformers.ViTImageProcessor(size={"height": 32, "width": 32}),
     "deit": transformers.DeiTImageProcessor(size={"height": 36, "width": 36}, crop_size={"height": 32, "width": 32}),
     "mobilenet": transformers.MobileNetV2ImageProcessor(size={"shortest_edge": 36}, crop_size={"height": 31, "width": 31}),
+    "convnext": transformers.ConvNextImageProcessor(size={"shortest_edge": 32}, crop_pct=0.9),
 }
 TIMM = {
     "timm-bicubic": dict(input_size=[3, 32, 32], interpolation="bicubic", crop_pct=0.9, crop_mode="center"),
@@ -48,7 +49,7 @@ def main():
         for name, processor in PROCESSORS.items():
             x = processor(image, do_rescale=False, do_normalize=False, return_tensors="np")["pixel_values"][0]
             tensors[f"{number}/{name}"] = np.clip(np.rint(x.astype(np.float64)), 0, 255).astype(np.uint8).transpose(1, 2, 0).copy()
-            keys = ("image_processor_type", "size", "crop_size", "resample", "do_center_crop", "do_resize")
+            keys = ("image_processor_type", "size", "crop_size", "resample", "do_center_crop", "do_resize", "crop_pct")
             metadata[name] = json.dumps({k: v for k, v in json.loads(processor.to_json_string()).items() if k in keys})
         for name, config in TIMM.items():
             transform = timm.data.create_transform(**config, mean=(0, 0, 0), std=(1, 1, 1), is_training=False)

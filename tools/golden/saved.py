@@ -3,10 +3,11 @@
 A storage counts once, whole, however many tensors share it; parameters and buffers do not count. Per image = batch 2 minus batch 1, so
 that nothing independent of the batch remains. Full-size models, random weights, f32, evaluation mode, 224×224, 100 classes.
 
-    python tools/golden/saved.py
+    python tools/golden/saved.py [model…]     # the results of other models stay as they are
 """
 
 import json
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -33,12 +34,24 @@ def mobilenet(folded, tf_padding=True):
     return zero_biases(fold(model)) if folded else model
 
 
+def resnet(folded):
+    model = transformers.ResNetForImageClassification(transformers.ResNetConfig(num_labels=CLASSES)).eval()
+    return zero_biases(fold(model)) if folded else model
+
+
+def convnext():
+    config = transformers.ConvNextConfig(num_labels=CLASSES)
+    return zero_biases(fold(transformers.ConvNextForImageClassification(config).eval()))
+
+
 MODELS = {
     "vit-tiny": [("eager", lambda: vit(192, 3, "eager")), ("sdpa", lambda: vit(192, 3, "sdpa"))],
     "vit-small": [("eager", lambda: vit(384, 6, "eager")), ("sdpa", lambda: vit(384, 6, "sdpa"))],
     "vit-base": [("eager", lambda: vit(768, 12, "eager")), ("sdpa", lambda: vit(768, 12, "sdpa"))],
     "mobilenetv2-1.0": [("folded", lambda: mobilenet(True)), ("folded, symmetric padding", lambda: mobilenet(True, False)),
                         ("batch norm frozen", lambda: mobilenet(False))],
+    "resnet-50": [("folded", lambda: resnet(True)), ("batch norm frozen", lambda: resnet(False))],
+    "convnext-tiny": [("folded", convnext)],
 }
 
 
@@ -82,8 +95,10 @@ def count(model, method):
 
 
 def main():
-    results = []
-    for name, variants in MODELS.items():
+    path = ROOT / "saved.json"
+    chosen = sys.argv[1:] or list(MODELS)
+    results = [r for r in json.loads(path.read_text())["results"] if r["model"] not in chosen] if path.exists() else []
+    for name, variants in [(name, MODELS[name]) for name in chosen]:
         for variant, build in variants:
             model = build().eval()
             for method in ("bias", "probe", "full"):
@@ -94,7 +109,7 @@ def main():
     versions = {m.__name__: m.__version__ for m in (torch, transformers)}
     head = {"program": "tools/golden/saved.py", "versions": versions, "imageSize": SIZE, "classes": CLASSES}
     lines = ",\n".join("  " + json.dumps(r) for r in results)
-    (ROOT / "saved.json").write_text(json.dumps(head)[:-1] + ', "results": [\n' + lines + "\n]}\n")
+    path.write_text(json.dumps(head)[:-1] + ', "results": [\n' + lines + "\n]}\n")
 
 
 main()
