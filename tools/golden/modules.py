@@ -93,7 +93,8 @@ class Modular(nn.Module):
         channels = max(LEAST_CHANNELS, c // o["ratio"])
         pooled = x.reshape(batch, channels, c // channels, h, w).mean(2)
         if self.state is not None:
-            pooled = pooled + F.adaptive_avg_pool2d(self.side(i - 1, self.state, channels), (h, w))
+            before = self.side(i - 1, self.state, channels)
+            pooled = pooled + (before if before.shape[2:] == (h, w) else F.adaptive_avg_pool2d(before, (h, w)))
         self.state = pooled
 
     def side(self, i, x, out):
@@ -215,4 +216,5 @@ def main():
     index.write_text(json.dumps({"program": "tools/golden/modules.py", "versions": versions, "cases": entries}, indent=1) + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()
