@@ -14,9 +14,10 @@ interface Counted {
   bytesPerImage: number;
 }
 
-const results = readJson('test/golden/saved.json').results as Counted[];
+const results = ['saved.json', 'saved-families.json'].flatMap((file) => readJson(`test/golden/${file}`).results as Counted[]);
 const counted = results.flatMap(({ model, variant, method, bytesPerImage }) => {
-  const name = variant === 'eager' || variant === 'folded' ? model : variant === 'folded, symmetric padding' ? `${model} symmetric` : '';
+  const plain = ['eager', 'folded', 'layer scale folded'].includes(variant) && ['bias', 'probe', 'full'].includes(method);
+  const name = plain ? model : variant === 'folded, symmetric padding' ? `${model} symmetric` : '';
   const spec = VITS[name] ?? MOBILENETS[name] ?? CNNS[name];
   return spec ? [{ name, spec, method, bytesPerImage }] : [];
 });

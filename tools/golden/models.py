@@ -168,9 +168,10 @@ def key_biases(model):
 def trainable(tuned, method):
     """[(checkpoint name, parameter)] of a method; `head.*` is the new head."""
     named = [(checkpoint_name(n.removeprefix("backbone.")), p) for n, p in tuned.named_parameters()]
+    head = ("head.weight", "head.bias")  # and not timm's head.norm
     chosen = {
-        "probe": lambda n: n.startswith("head."),
-        "bias": lambda n: n.startswith("head.") or n.endswith(".bias"),
+        "probe": lambda n: n in head,
+        "bias": lambda n: n in head or n.endswith(".bias"),
         "full": lambda n: True,
     }[method]
     return [(n, p) for n, p in named if chosen(n)]
