@@ -32,6 +32,7 @@ const INTEGERS = [
     'W0',
     'ANTIALIAS',
   ],
+  ...['WH', 'WW', 'ROWS', 'COLUMNS', 'SY', 'SX', 'MODH', 'MODW', 'MERGE', 'GROUPS'],
 ];
 /** Operators in which a letter of a size is an operand: attention's keys and output, the optimizers' parameter. */
 const OPERANDS: Readonly<Record<string, readonly string[]>> = {
