@@ -310,8 +310,18 @@ export function layerScale(b: Builder, linearName: string, gamma: string): void 
   fold(b, w, b.weights.get(`${linearName}.bias`)!, shapeOf(b.graph, w)[0]!, { gamma }, 0, 0);
 }
 
-/** Cuts pictures into patches and projects each: a convolution whose stride is its kernel. Zeros fill the last patches. */
-export function patches(b: Builder, x: number, name: string, c: number, [ph, pw]: readonly [number, number]): number {
+/**
+ * Cuts pictures into patches and projects each: a convolution whose stride is its kernel. What is left at the end is dropped, or filled up
+ * with zeros.
+ */
+export function patches(
+  b: Builder,
+  x: number,
+  name: string,
+  c: number,
+  [ph, pw]: readonly [number, number],
+  rest: 'dropped' | 'filled' = 'dropped',
+): number {
   const [, h, w, channels] = shapeOf(b.graph, x) as [number, number, number, number];
   const file = [c, channels, ph, pw];
   const area = ph * pw;
@@ -322,7 +332,8 @@ export function patches(b: Builder, x: number, name: string, c: number, [ph, pw]
     source: { tensor: `${name}.weight`, shape: file, start: 0, dims: [c, channels, area], strides: [area * channels, 1, channels] },
   });
   const bias = biasOf(b, name, c, {});
-  const attributes = { r: ph, s: pw, stride: ph, top: 0, left: 0, oh: Math.ceil(h / ph), ow: Math.ceil(w / pw) };
+  const count = rest === 'filled' ? Math.ceil : Math.floor;
+  const attributes = { r: ph, s: pw, stride: ph, top: 0, left: 0, oh: count(h / ph), ow: count(w / pw) };
   return append(b, 'Conv', name, [x, filter, bias], attributes);
 }
 

@@ -52,7 +52,7 @@ export function pair(c: Config, key: string, preset?: number): [number, number] 
 }
 
 /** A list of whole numbers from 1 to `most`. */
-export function integers(c: Config, key: string, preset: readonly number[], most = 1 << 24): readonly number[] {
+export function integers(c: Config, key: string, preset: readonly number[], most = 65536): readonly number[] {
   const value = c.values[key] ?? preset;
   const ok =
     Array.isArray(value) && value.length > 0 && value.length <= 64 && value.every((n) => Number.isSafeInteger(n) && n >= 1 && n <= most);

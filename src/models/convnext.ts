@@ -3,7 +3,7 @@ import { Kind } from '../../assembly/abi/ops.ts';
 import { InputError } from '../error.ts';
 import { enterBlock, leaveBlocks } from '../modules/entry.ts';
 import { activation, add, type Builder, classifier, conv, layerNorm, layerScale, linear, patches, pool } from './builder.ts';
-import { type Config, flag, integer, integers, only, pair, real, section } from './config.ts';
+import { type Config, flag, integer, integers, MOST_LAYERS, only, pair, real, section } from './config.ts';
 import { activationOf, threeChannels } from './huggingface.ts';
 import { inputSize } from './timm.ts';
 
@@ -78,7 +78,7 @@ export function hfConvNext(c: Config, imageSize: readonly [number, number] | und
     image: imageSize ?? pair(c, 'image_size', 224),
     patch: integer(c, 'patch_size', 4),
     widths: integers(c, 'hidden_sizes', [96, 192, 384, 768]),
-    depths: integers(c, 'depths', [3, 3, 9, 3]),
+    depths: integers(c, 'depths', [3, 3, 9, 3], MOST_LAYERS),
     eps: 1e-6,
     lastEps: real(c, 'layer_norm_eps', 1e-12),
     activation: activationOf(c, 'gelu'),
@@ -139,7 +139,7 @@ export function timmConvNext(architecture: string, c: Config, imageSize: readonl
       'dims',
       [1, 2, 4, 8].map((n) => n * width),
     ),
-    depths: integers(args, 'depths', depths),
+    depths: integers(args, 'depths', depths, MOST_LAYERS),
     eps,
     lastEps: eps,
     activation: Kind.Gelu,

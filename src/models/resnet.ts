@@ -6,7 +6,7 @@ import { Kind } from '../../assembly/abi/ops.ts';
 import { InputError } from '../error.ts';
 import { enterBlock, leaveBlocks } from '../modules/entry.ts';
 import { activation, add, type Builder, type ConvNames, classifier, conv, maxPool, pool } from './builder.ts';
-import { type Config, flag, integer, integers, only, pair, section, text } from './config.ts';
+import { type Config, flag, integer, integers, MOST_LAYERS, only, pair, section, text } from './config.ts';
 import { activationOf, threeChannels } from './huggingface.ts';
 import { inputSize } from './timm.ts';
 
@@ -115,7 +115,7 @@ export function hfResNet(c: Config, imageSize: readonly [number, number] | undef
     stem: { names: names('resnet.embedder.embedder'), out: stem, kernel: 7, stride: 2 },
     blocks: blocksOf(c, {
       bottleneck,
-      depths: integers(c, 'depths', [3, 4, 6, 3]),
+      depths: integers(c, 'depths', [3, 4, 6, 3], MOST_LAYERS),
       stem,
       out,
       inner: bottleneck ? out.map((n) => Math.floor(n / 4)) : out,
@@ -159,7 +159,7 @@ export function timmResNet(architecture: string, c: Config, imageSize: readonly 
     stem: { names: { conv: 'conv1', norm: 'bn1', eps: 1e-5 }, out: 64, kernel: 7, stride: 2 },
     blocks: blocksOf(c, {
       bottleneck,
-      depths: integers(args, 'layers', DEPTHS[(plain ?? wide)!]!),
+      depths: integers(args, 'layers', DEPTHS[(plain ?? wide)!]!, MOST_LAYERS),
       stem: 64,
       out: bottleneck ? planes.map((n) => 4 * n) : planes,
       inner: bottleneck ? planes.map((n) => Math.floor((n * width) / 64)) : planes,
