@@ -88,6 +88,16 @@ test('what autograd keeps agrees with a count by hand, ViT-Tiny under method bia
   assert.ok(Math.abs(found!.bytesPerImage / all - 1) < 0.01, `${found!.bytesPerImage} against ${all}`);
 });
 
+test('a prompt keeps nothing, a side branch the three inputs of each block: ViT-B as autograd counts it', () => {
+  type Row = { model: string; method: string; bytesPerImage: number };
+  const of = (file: string, method: string): number =>
+    (readJson(`test/golden/${file}`).results as Row[]).find((r) => r.model === 'vit-base' && r.method === method)!.bytesPerImage;
+  const bias = of('saved.json', 'bias');
+  assert.is(of('saved-families.json', 'bias+prompt:rank=8'), bias);
+  const side = of('saved-families.json', 'bias+side:ratio=8,residual=0,tap=1') - bias;
+  assert.ok(Math.abs(side - 4 * 12 * 3 * 196 * 96) < 4 * 2 * (96 + 100), `${side}`);
+});
+
 test('a thinned gradient is compared where it has values', () => {
   const values = goldenValues('mobilenetv2-timm');
   const key = 'full/conv_head.weight';

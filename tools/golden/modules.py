@@ -14,7 +14,7 @@ import make
 import safetensors.torch
 import torch
 from cases import CASES
-from models import Uniform, checkpoint_name, fold, loss_of, zero_biases
+from models import Uniform, checkpoint_name, key_biases, loss_of
 from torch import nn
 from torch.nn import functional as F
 
@@ -93,7 +93,8 @@ class Modular(nn.Module):
         channels = max(LEAST_CHANNELS, c // o["ratio"])
         pooled = x.reshape(batch, channels, c // channels, h, w).mean(2)
         if self.state is not None:
-            pooled = pooled + F.adaptive_avg_pool2d(self.side(i - 1, self.state, channels), (h, w))
+            before = self.side(i - 1, self.state, channels)
+            pooled = pooled + (before if before.shape[2:] == (h, w) else F.adaptive_avg_pool2d(before, (h, w)))
         self.state = pooled
 
     def side(self, i, x, out):
@@ -161,6 +162,22 @@ class Modular(nn.Module):
         return tensors
 
 
+def train(m, x):
+    """Ten losses under AdamW, each before its update, as in make.py."""
+    tensors = [(n, p) for n, p in m.trainable() if n not in key_biases(m.tuned.backbone)[0]]
+    groups = [{"params": [p for _, p in tensors if (p.ndim >= 2) == matrix], "weight_decay": 0.01 * matrix} for matrix in (True, False)]
+    optimizer = torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.999), eps=1e-8)
+    losses = []
+    for _ in range(make.STEPS):
+        optimizer.zero_grad()
+        loss = loss_of(m(x), make.LABELS)
+        loss.backward()
+        make.still_keys(tensors)
+        optimizer.step()
+        losses.append(loss.item())
+    return torch.tensor(losses)
+
+
 def drawn(seed):
     """values() that remembers: one tensor per name, whatever method asks."""
     uniform, known = Uniform(seed), {}
@@ -198,6 +215,8 @@ def write(case):
         out[f"{method}/logits"], out[f"{method}/loss"] = logits.detach(), loss.detach().reshape(1)
         for (name, _), g in zip(tensors, grads):
             out[f"{method}/{name}"] = g
+        if grid:  # no kinks: rounding cannot change the course
+            out[f"{method}/losses"] = train(m, x)
         print(f"{case} {method}: logits {logits.std():.2f}, {len(tensors)} tensors, smallest "
               + ", ".join(f"{n} {g.norm():.1e}" for (n, _), g in sorted(zip(tensors, grads), key=lambda t: t[1].norm())[:2]))
     out.update({f"value/{name}": v for name, v in known.items()})
@@ -216,4 +235,5 @@ def main():
     index.write_text(json.dumps({"program": "tools/golden/modules.py", "versions": versions, "cases": entries}, indent=1) + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,9 +1,9 @@
-"""Writes test/golden/saved.json: bytes that PyTorch's autograd keeps for backward, per image, counted with saved-tensor hooks.
+"""Writes test/golden/saved.json and saved-families.json: bytes that PyTorch's autograd keeps for backward, per image, counted with saved-tensor hooks.
 
 A storage counts once, whole, however many tensors share it; parameters and buffers do not count. Per image = batch 2 minus batch 1, so
 that nothing independent of the batch remains. Full-size models, random weights, f32, evaluation mode, 224×224, 100 classes.
 
-    python tools/golden/saved.py [model…]     # the results of other models stay as they are
+    python tools/golden/saved.py [models | families]
 """
 
 import json
@@ -11,9 +11,12 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import timm
 import torch
 import transformers
-from models import fold, loss_of, trainable, zero_biases
+from models import Tuned, fold, loss_of, trainable, zero_biases
+from modules import Modular
+from torch import nn
 
 ROOT = Path(__file__).resolve().parents[2] / "test" / "golden"
 SIZE, CLASSES = 224, 100
@@ -34,14 +37,23 @@ def mobilenet(folded, tf_padding=True):
     return zero_biases(fold(model)) if folded else model
 
 
+def swin(embed_dim, depths, heads):
+    config = transformers.SwinConfig(embed_dim=embed_dim, depths=depths, num_heads=heads, num_labels=CLASSES)
+    config._attn_implementation = "eager"
+    return zero_biases(transformers.SwinForImageClassification(config))
+
+
 def resnet(folded):
     model = transformers.ResNetForImageClassification(transformers.ResNetConfig(num_labels=CLASSES)).eval()
     return zero_biases(fold(model)) if folded else model
 
 
 def convnext():
-    config = transformers.ConvNextConfig(num_labels=CLASSES)
-    return zero_biases(fold(transformers.ConvNextForImageClassification(config).eval()))
+    return fold(transformers.ConvNextForImageClassification(transformers.ConvNextConfig(num_labels=CLASSES)))
+
+
+def timm_model(name):
+    return zero_biases(fold(timm.create_model(name, num_classes=CLASSES).eval()))
 
 
 MODELS = {
@@ -53,6 +65,16 @@ MODELS = {
     "resnet-50": [("folded", lambda: resnet(True)), ("batch norm frozen", lambda: resnet(False))],
     "convnext-tiny": [("folded", convnext)],
 }
+
+FAMILIES = {
+    "swin-tiny": [("eager", lambda: swin(96, [2, 2, 6, 2], [3, 6, 12, 24]))],
+    "swin-base": [("eager", lambda: swin(128, [2, 2, 18, 2], [4, 8, 16, 32]))],
+    "resnet-50": [("folded", lambda: resnet(True)), ("batch norm frozen", lambda: resnet(False))],
+    "mobilenetv3-large-1.0": [("folded", lambda: timm_model("mobilenetv3_large_100"))],
+    "convnext-tiny": [("layer scale folded", convnext)],
+}
+PROMPT, SIDE = "prompt:rank=8", "side:ratio=8,residual=0,tap=1"
+MODULES = [f"{PROMPT}+{SIDE}", f"bias+{PROMPT}", f"bias+{SIDE}", f"bias+{PROMPT}+{SIDE}", "side:ratio=8,residual=0,tap=0"]
 
 
 def kept(model, batch):
@@ -69,7 +91,8 @@ def kept(model, batch):
 
     x = torch.randn(batch, 3, SIZE, SIZE)
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
-        loss = loss_of(model(x).logits, torch.zeros(batch, dtype=torch.long))
+        out = model(x)
+        loss = loss_of(out if torch.is_tensor(out) else out.logits, torch.zeros(batch, dtype=torch.long))
     del loss
     picture = storages.get(x.untyped_storage().data_ptr(), (0,))[0]
     return storages, picture
@@ -78,10 +101,28 @@ def kept(model, batch):
 def count(model, method):
     for p in model.parameters():
         p.requires_grad_(False)
-    chosen = [p for n, p in trainable(model, method) if method != "probe" or n.startswith("classifier.")]
-    chosen += list(model.classifier.parameters())
-    for p in chosen:
+    head = model.get_classifier() if hasattr(model, "get_classifier") else model.classifier
+    for p in [*([] if method == "probe" else [p for _, p in trainable(model, method)]), *head.parameters()]:
         p.requires_grad_(True)
+    return measured(model)
+
+
+def count_modules(build, method):
+    """A ViT with modules; their tensors come into being with the first pass."""
+    tuned = Tuned(build(), CLASSES, (SIZE, SIZE)).eval()
+    values = lambda name, shape, scale: (torch.rand(shape) * 2 - 1) * scale  # noqa: E731
+    model = Modular(tuned, method, (SIZE // 16, SIZE // 16), 1, values)
+    model(torch.zeros(1, 3, SIZE, SIZE))
+    for p in model.parameters():
+        p.requires_grad_(False)
+    for _, p in model.trainable():
+        p.requires_grad_(True)
+    model.kept = nn.ParameterList(model.learn.values())
+    model.learn = dict(zip(model.learn, model.kept))
+    return measured(model)
+
+
+def measured(model):
     one, picture = kept(model, 1)
     two, _ = kept(model, 2)
     total = [sum(b for b, _ in s.values()) for s in (one, two)]
@@ -94,22 +135,34 @@ def count(model, method):
     }
 
 
-def main():
-    path = ROOT / "saved.json"
-    chosen = sys.argv[1:] or list(MODELS)
-    results = [r for r in json.loads(path.read_text())["results"] if r["model"] not in chosen] if path.exists() else []
-    for name, variants in [(name, MODELS[name]) for name in chosen]:
+def rows(models):
+    for name, variants in models.items():
         for variant, build in variants:
             model = build().eval()
             for method in ("bias", "probe", "full"):
-                entry = {"model": name, "variant": variant, "method": method, **count(model, method)}
-                results.append(entry)
-                print(f"{name} {variant} {method}: {entry['bytesPerImage'] / 1e6:.3f} MB, picture {entry['picture']}", flush=True)
-            del model
-    versions = {m.__name__: m.__version__ for m in (torch, transformers)}
+                yield {"model": name, "variant": variant, "method": method, **count(model, method)}
+    if models is FAMILIES:
+        for method in MODULES:
+            yield {"model": "vit-base", "variant": "eager", "method": method, **count_modules(lambda: vit(768, 12, "eager"), method)}
+
+
+def write(file, models):
+    results = []
+    for entry in rows(models):
+        results.append(entry)
+        print(f"{entry['model']} {entry['variant']} {entry['method']}: {entry['bytesPerImage'] / 1e6:.3f} MB, picture {entry['picture']}", flush=True)
+    versions = {m.__name__: m.__version__ for m in (torch, transformers, timm)}
     head = {"program": "tools/golden/saved.py", "versions": versions, "imageSize": SIZE, "classes": CLASSES}
     lines = ",\n".join("  " + json.dumps(r) for r in results)
-    path.write_text(json.dumps(head)[:-1] + ', "results": [\n' + lines + "\n]}\n")
+    (ROOT / file).write_text(json.dumps(head)[:-1] + ', "results": [\n' + lines + "\n]}\n")
 
 
-main()
+def main():
+    files = {"models": ("saved.json", MODELS), "families": ("saved-families.json", FAMILIES)}
+    for which in sys.argv[1:] or files:
+        file, models = files[which]
+        write(file, models)
+
+
+if __name__ == "__main__":
+    main()
