@@ -42,12 +42,16 @@ function scoreBytes(t: number): number {
   return align(Math.ceil(t / tiles), 4) * align(4 * t, 16);
 }
 
-/** Attention: GEMM's scratch and a tile of scores. */
-export const attentionScratch = (t: number): number => gemmScratch() + scoreBytes(t);
+/** A whole [T,T] matrix of scores: the relative position bias of one head, or its gradient. */
+const matrixBytes = (t: number): number => t * align(4 * t, 16);
 
-/** AttentionBackward: also the tile's gradients and, from int8 copies, one head's q, k and v. */
-export function attentionBackwardScratch(t: number, headSize: number, keep: Keep): number {
-  return gemmScratch() + 2 * scoreBytes(t) + (keep === Keep.Group8 ? 3 * t * align(4 * headSize, 16) : 0);
+/** Attention: GEMM's scratch and a tile of scores; the head's position bias. */
+export const attentionScratch = (t: number, isBiased = false): number => gemmScratch() + scoreBytes(t) + (isBiased ? matrixBytes(t) : 0);
+
+/** AttentionBackward: also the tile's gradients, the position bias's and, from int8 copies, one head's q, k and v. */
+export function attentionBackwardScratch(t: number, headSize: number, keep: Keep, { isBiased = false, biasLearns = false } = {}): number {
+  const decoded = keep === Keep.Group8 ? 3 * t * align(4 * headSize, 16) : 0;
+  return attentionScratch(t, isBiased) + scoreBytes(t) + (biasLearns ? matrixBytes(t) : 0) + decoded;
 }
 
 /** ResizePositions: the weights of one row and one column of the old grid, f64. */

@@ -14,9 +14,19 @@ import { quantizeCases } from './ops/cases/quantize.ts';
 import { spatialCases } from './ops/cases/spatial.ts';
 import { tokensCases } from './ops/cases/tokens.ts';
 import { updateCases } from './ops/cases/update.ts';
+import { windowCases } from './ops/cases/window.ts';
 import { checkDirect, checkForward, seen } from './ops/table.ts';
 
-const forward = [...denseCases, ...spatialCases, ...elementwiseCases, ...normCases, ...attentionCases, ...tokensCases, ...moduleCases];
+const forward = [
+  ...denseCases,
+  ...spatialCases,
+  ...elementwiseCases,
+  ...normCases,
+  ...attentionCases,
+  ...tokensCases,
+  ...moduleCases,
+  ...windowCases,
+];
 for (const c of forward) test(c.name, () => checkForward(c));
 for (const c of [...endsCases, ...updateCases, ...initCases, ...quantizeCases]) test(c.name, () => checkDirect(c));
 

@@ -60,9 +60,11 @@ export const enum Op {
   // kept inputs of layers that learn
   Quantize,
   Dequantize,
-  // windows
   MaxPool,
   MaxPoolBackward,
+  // windows of a map
+  WindowPartition,
+  WindowReverse,
 }
 
 export const enum Instruction {
@@ -129,10 +131,18 @@ export const enum LayerNormBackwardWArg { XHAT, DY, DGAMMA, M, C, KEEP }
  * Attention: o = softmax(q·kᵀ·SCALE)·v for each of HEADS heads; q, k, v, o are [B,T,C], a head is C/HEADS neighbouring channels.
  * KEEP = Group8: KQ, KK, KV get int8 copies of q, k, v: `group8Bytes(B·T, C, HEADS)` each (abi/groups.ts), one group a head and row.
  * KEEP = Value or Nothing: KQ, KK, KV are 0 (with Value the operands themselves stay alive). O may equal Q unless KEEP = Value.
+ * TABLE: 0, or f32 [(2·WH-1)·(2·WW-1), HEADS], the relative position bias of windows of T = WH·WW positions, row by row: to the score of
+ * positions i → j is added row (iy-jy+WH-1)·(2·WW-1) + (ix-jx+WW-1). B then counts windows, ROWS·COLUMNS a picture, row by row. Of a map rolled
+ * by SY, SX the last row of windows holds two regions (its first WH-SY lines, and the rest), the last column likewise; -100 between them.
  */
-export const enum AttentionArg { Q, K, V, O, KQ, KK, KV, BATCH, T, C, HEADS, SCALE, KEEP }
-/** AttentionBackward: dq, dk, dv [B,T,C] from do [B,T,C]; the probabilities are recomputed from Q, K (f32 or int8) and renormalised. DQ may equal DO. */
-export const enum AttentionBackwardArg { Q, K, V, DO, DQ, DK, DV, BATCH, T, C, HEADS, SCALE, KEEP }
+export const enum AttentionArg { Q, K, V, O, KQ, KK, KV, BATCH, T, C, HEADS, SCALE, KEEP, TABLE, WH, WW, ROWS, COLUMNS, SY, SX }
+/**
+ * AttentionBackward: dq, dk, dv [B,T,C] from do [B,T,C]; the probabilities are recomputed from Q, K (f32 or int8) and renormalised. DQ may equal DO.
+ * DTABLE (f32, as TABLE) += Σ of the scores' gradients, or 0.
+ */
+export const enum AttentionBackwardArg {
+  Q, K, V, DO, DQ, DK, DV, BATCH, T, C, HEADS, SCALE, KEEP, TABLE, DTABLE, WH, WW, ROWS, COLUMNS, SY, SX
+}
 
 /**
  * Embed: y[B,T,C]: the class token, the distillation token (each [C], or 0: absent), then x[B,P,C]; plus pos[T,C]. T = P + tokens present.
@@ -204,3 +214,12 @@ export const enum DequantizeArg { X, Y, ROWS, C, GROUPS }
 export const enum MaxPoolArg { X, Y, KEPT, BATCH, H, WIDTH, C, OH, OW, R, S, STRIDE, TOP, LEFT }
 /** MaxPoolBackward: dx[B,H,W,C] = Σ dy over the outputs that came from the pixel. */
 export const enum MaxPoolBackwardArg { DY, KEPT, DX, BATCH, H, WIDTH, C, OH, OW, R, S, STRIDE, TOP, LEFT }
+
+/**
+ * WindowPartition: y[B·ROWS·COLUMNS, WH·WW, C], the windows of x[B,H,W,C] (rolled by SY, SX), row by row. Position (py, px) of the ROWS·WH ×
+ * COLUMNS·WW map that they cover is x at ((py+SY) mod MODH, (px+SX) mod MODW); zero where py ≥ MODH, px ≥ MODW or that lies outside of x.
+ * So MODH = H rolls before padding, MODH = ROWS·WH after. MERGE = 1: positions of a window stand column by column (Swin's patch merging).
+ */
+export const enum WindowPartitionArg { X, Y, BATCH, H, WIDTH, C, WH, WW, ROWS, COLUMNS, SY, SX, MODH, MODW, MERGE }
+/** WindowReverse: y[B,H,W,C] from windows x: each position back to where it was, padding dropped. The transpose of WindowPartition. */
+export const enum WindowReverseArg { X, Y, BATCH, H, WIDTH, C, WH, WW, ROWS, COLUMNS, SY, SX, MODH, MODW, MERGE }

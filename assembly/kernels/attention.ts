@@ -1,19 +1,22 @@
 /**
- * Softmax attention: for each of HEADS heads of D = C/HEADS channels, S = SCALE·Q·Kᵀ, P = softmax of S by row, O = P·V.
+ * Softmax attention: for each of HEADS heads of D = C/HEADS channels, S = SCALE·Q·Kᵀ, P = softmax of S by row, O = P·V. With a TABLE the
+ * rows are windows of a map: S = SCALE·Q·Kᵀ + relative position bias + mask (abi/ops.ts).
  *
  *   q, k, v, o, dq, dk, dv, do   f32 [B, T, C]; a head is a block of D neighbouring channels, used in place with C as row stride
  *   KEEP = Group8                int8 copies of q, k, v, one scale a head and row (abi/groups.ts)
  *
  * Backward recomputes P with its own row sums (a saved sum does not fit rounded Q and K), then
  *
- *   dP = dO·Vᵀ, dS = SCALE·P∘(dP - rowsum(P∘dP)), dV = Pᵀ·dO, dQ = dS·K, dK = dSᵀ·Q.
+ *   dP = dO·Vᵀ, dS = SCALE·P∘(dP - rowsum(P∘dP)), dV = Pᵀ·dO, dQ = dS·K, dK = dSᵀ·Q, dbias = Σ over windows of dS/SCALE.
  *
  * Queries pass in tiles of at most 64 rows, each with whole rows of S: no online softmax, so o is the same under every KEEP.
- * O may be Q; DQ may be DO; else no output may be an input. Threads share the B·HEADS pairs.
+ * O may be Q; DQ may be DO; else no output may be an input. Threads share the HEADS·B pairs, head by head; whole heads where the table
+ * learns, so that each of its entries is summed by one thread, window by window.
  *
  * Scratch (`attentionScratch`, `attentionBackwardScratch` in src/scratch.ts), S = 4·T rounded up to 16, R = rows of a tile:
  *
- *     | gemm panel | R·S scores | R·S dS (backward) | 3 × T·(4·D rounded up to 16) decoded Q, K, V (backward, Group8) |
+ *     | gemm panel | R·S scores | T·S bias (TABLE) | R·S dS | T·S dbias (DTABLE) | 3 × T·(4·D rounded up to 16) decoded Q, K, V (Group8) |
+ *                                                    └──────────── backward alone
  */
 import { AttentionArg as F, AttentionBackwardArg as B, Keep } from '../abi/ops';
 import { Status } from '../abi/status';
@@ -23,6 +26,7 @@ import { fail } from '../status';
 import { first, last, scratch } from '../team';
 import { GEMM_SCRATCH, gemmNN, gemmNT, gemmTN } from './gemm';
 import { decode8, encode8, group8CodeBytes } from './groups';
+import { addBias, addScores, expandBias, foldBias, maskRegions } from './window';
 
 const TILE: i32 = 64;
 
@@ -52,10 +56,17 @@ export function attention(p: usize): void {
   const scoreStride = padded(t);
   const tile = tileRows(t);
   const scores = scratch + GEMM_SCRATCH;
-  const pairs = int(p, F.BATCH) * heads;
-  for (let pair = first(pairs), end = last(pairs); pair < end; pair++) {
-    const row = pair / heads * t;
-    const head = pair % heads;
+  const table = address(p, F.TABLE);
+  const geometry = p + (F.WH << 2);
+  const bias = scores + <usize>tile * scoreStride;
+  const batch = int(p, F.BATCH);
+  const pairs = heads * batch;
+  const begin = first(pairs);
+  for (let pair = begin, end = last(pairs); pair < end; pair++) {
+    const row = pair % batch * t;
+    const head = pair / batch;
+    if (table != 0 && (pair == begin || row == 0))
+      expandBias(table, heads, head, int(geometry, 0), int(geometry, 1), bias, scoreStride);
     if (keep == Keep.Group8) {
       encodeHead(q, address(p, F.KQ), rows, row, t, c, heads, head);
       encodeHead(k, address(p, F.KK), rows, row, t, c, heads, head);
@@ -66,7 +77,7 @@ export function attention(p: usize): void {
       const m = min(tile, t - i);
       const there = at + <usize>i * stride;
       gemmNT(m, t, d, q + there, stride, k + at, stride, scores, scoreStride, 0, 0, scratch);
-      softmax(scores, m, t, scoreStride, float(p, F.SCALE));
+      probabilities(scores, i, m, t, scoreStride, float(p, F.SCALE), table != 0 ? bias : 0, geometry, pair % batch);
       gemmNN(m, d, t, scores, scoreStride, v + at, stride, o + there, stride, 0, scratch);
     }
   }
@@ -89,15 +100,28 @@ export function attentionBackward(p: usize): void {
   const scoreStride = padded(t);
   const tile = tileRows(t);
   const scores = scratch + GEMM_SCRATCH;
-  const ds = scores + <usize>tile * scoreStride;
-  const decoded = ds + <usize>tile * scoreStride;
+  const tileBytes = <usize>tile * scoreStride;
+  const table = address(p, B.TABLE);
+  const dtable = address(p, B.DTABLE);
+  const geometry = p + (B.WH << 2);
+  const wh = int(geometry, 0);
+  const ww = int(geometry, 1);
+  const all = <usize>t * scoreStride;
+  const bias = scores + tileBytes;
+  const ds = table != 0 ? bias + all : bias;
+  const dbias = ds + tileBytes;
+  const decoded = dtable != 0 ? dbias + all : dbias;
   // The operands of one head: in place, or decoded, one after the other, with a row stride of their own.
   const kept = keep == Keep.Group8 ? padded(d) : stride;
   const decodedBytes = <usize>t * kept;
-  const pairs = int(p, B.BATCH) * heads;
-  for (let pair = first(pairs), end = last(pairs); pair < end; pair++) {
-    const row = pair / heads * t;
-    const head = pair % heads;
+  const batch = int(p, B.BATCH);
+  const begin = dtable != 0 ? first(heads) * batch : first(heads * batch);
+  const end = dtable != 0 ? last(heads) * batch : last(heads * batch);
+  for (let pair = begin; pair < end; pair++) {
+    const row = pair % batch * t;
+    const head = pair / batch;
+    if (table != 0 && (pair == begin || row == 0)) expandBias(table, heads, head, wh, ww, bias, scoreStride);
+    if (dtable != 0 && row == 0) memory.fill(dbias, 0, all);
     const at = <usize>row * stride + (<usize>(head * d) << 2);
     let q = address(p, B.Q);
     let k = address(p, B.K);
@@ -120,13 +144,15 @@ export function attentionBackward(p: usize): void {
       const qTile = q + <usize>i * kept;
       const there = at + <usize>i * stride;
       gemmNT(m, t, d, qTile, kept, k, kept, scores, scoreStride, 0, 0, scratch);
-      softmax(scores, m, t, scoreStride, scale);
+      probabilities(scores, i, m, t, scoreStride, scale, table != 0 ? bias : 0, geometry, pair % batch);
       gemmNT(m, t, d, dO + there, stride, v, kept, ds, scoreStride, 0, 0, scratch);
       gemmTN(t, d, m, scores, scoreStride, dO + there, stride, dv + at, stride, more, scratch);
       softmaxBackward(scores, ds, m, t, scoreStride, scale);
+      if (dtable != 0) addScores(dbias + <usize>i * scoreStride, ds, <usize>m * scoreStride);
       gemmTN(t, d, m, ds, scoreStride, qTile, kept, dk + at, stride, more, scratch);
       gemmNN(m, d, t, ds, scoreStride, k, kept, dq + there, stride, 0, scratch);
     }
+    if (dtable != 0 && pair % batch == batch - 1) foldBias(dbias, scoreStride, 1 / scale, heads, head, wh, ww, dtable);
   }
 }
 
@@ -148,6 +174,24 @@ function decodeHead(kept: usize, out: usize, rows: i32, row: i32, t: i32, c: i32
     decode8(kept + <usize>r * <usize>c + <usize>(head * d), d, load<f32>(scales + (<usize>(r * heads + head) << 2)), out);
     out += padded(d);
   }
+}
+
+/** Rows [i, i + m) of q·kᵀ of one head and window become probabilities. `geometry`: WH, WW, ROWS, COLUMNS, SY, SX, read where `bias` is not 0. */
+function probabilities(
+  s: usize, i: i32, m: i32, t: i32, stride: usize, scale: f32, bias: usize, geometry: usize, window: i32,
+): void {
+  if (bias != 0) {
+    addBias(s, <usize>m * stride, scale, bias + <usize>i * stride);
+    const wh = int(geometry, 0);
+    const ww = int(geometry, 1);
+    const columns = int(geometry, 3);
+    const at = window % (int(geometry, 2) * columns);
+    const cutY = at / columns == int(geometry, 2) - 1 ? wh - int(geometry, 4) : wh;
+    const cutX = at % columns == columns - 1 ? ww - int(geometry, 5) : ww;
+    maskRegions(s, i, m, stride, wh, ww, cutY, cutX);
+    scale = 1;
+  }
+  softmax(s, m, t, stride, scale);
 }
 
 /** Each of `m` rows of `n` scores becomes softmax(scale·s). The padding of a row becomes 0. */

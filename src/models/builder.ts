@@ -19,6 +19,7 @@ import {
 } from '../graph.ts';
 import { learnsKind, type Method } from '../modules/method.ts';
 import { emit } from '../ops/index.ts';
+import type { Windows } from '../ops/window.ts';
 
 /** A part of a fused tensor: rows [start, start + its own rows) of `of` rows. */
 export interface Rows {
@@ -209,9 +210,27 @@ export function add(b: Builder, x: number, y: number, name: string, scale = 1): 
   return append(b, 'Add', name, [x, y], { scale });
 }
 
-export function attention(b: Builder, q: number, k: number, v: number, name: string, heads: number): number {
-  const d = lastDim(b.graph, q) / heads;
-  return append(b, 'Attention', name, [q, k, v], { heads, scale: 1 / Math.sqrt(d) });
+/** `relative`: the rows are windows of a map, with the relative position bias of this name. */
+export function attention(
+  b: Builder,
+  q: number,
+  k: number,
+  v: number,
+  name: string,
+  heads: number,
+  relative?: { table: string; windows: Windows },
+): number {
+  const attributes = { heads, scale: 1 / Math.sqrt(lastDim(b.graph, q) / heads) };
+  if (relative === undefined) return append(b, 'Attention', name, [q, k, v], attributes);
+  const { wh, ww, rows, columns, sy, sx } = relative.windows;
+  const shape = [(2 * wh - 1) * (2 * ww - 1), heads];
+  const table = weight(b, { name: relative.table, shape, kind: 'weight', source: whole(relative.table, shape) });
+  return append(b, 'Attention', name, [q, k, v, table], { ...attributes, wh, ww, rows, columns, sy, sx });
+}
+
+/** Cuts a map into windows, or puts it together again. */
+export function repartition(b: Builder, op: 'WindowPartition' | 'WindowReverse', x: number, name: string, windows: Windows): number {
+  return append(b, op, name, [x], windows);
 }
 
 /** Mean over `count` positions from `first`; one position is taken as it is. */
@@ -291,7 +310,7 @@ export function layerScale(b: Builder, linearName: string, gamma: string): void 
   fold(b, w, b.weights.get(`${linearName}.bias`)!, shapeOf(b.graph, w)[0]!, { gamma }, 0, 0);
 }
 
-/** Cuts pictures into patches and projects each: a convolution whose stride is its kernel. */
+/** Cuts pictures into patches and projects each: a convolution whose stride is its kernel. Zeros fill the last patches. */
 export function patches(b: Builder, x: number, name: string, c: number, [ph, pw]: readonly [number, number]): number {
   const [, h, w, channels] = shapeOf(b.graph, x) as [number, number, number, number];
   const file = [c, channels, ph, pw];
@@ -303,7 +322,7 @@ export function patches(b: Builder, x: number, name: string, c: number, [ph, pw]
     source: { tensor: `${name}.weight`, shape: file, start: 0, dims: [c, channels, area], strides: [area * channels, 1, channels] },
   });
   const bias = biasOf(b, name, c, {});
-  const attributes = { r: ph, s: pw, stride: ph, top: 0, left: 0, oh: Math.floor(h / ph), ow: Math.floor(w / pw) };
+  const attributes = { r: ph, s: pw, stride: ph, top: 0, left: 0, oh: Math.ceil(h / ph), ow: Math.ceil(w / pw) };
   return append(b, 'Conv', name, [x, filter, bias], attributes);
 }
 

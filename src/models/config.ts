@@ -51,12 +51,12 @@ export function pair(c: Config, key: string, preset?: number): [number, number] 
   return ok ? (list as [number, number]) : fault(c, key, `a whole number from 1 to ${MOST_PIXELS}, or a pair of them`);
 }
 
-/** A list of whole numbers of at least 1. */
-export function integers(c: Config, key: string, preset: readonly number[]): readonly number[] {
+/** A list of whole numbers from 1 to `most`. */
+export function integers(c: Config, key: string, preset: readonly number[], most = 1 << 24): readonly number[] {
   const value = c.values[key] ?? preset;
   const ok =
-    Array.isArray(value) && value.length > 0 && value.length <= 64 && value.every((n) => Number.isSafeInteger(n) && n >= 1 && n <= 1 << 24);
-  return ok ? (value as number[]) : fault(c, key, 'a list of whole numbers of at least 1');
+    Array.isArray(value) && value.length > 0 && value.length <= 64 && value.every((n) => Number.isSafeInteger(n) && n >= 1 && n <= most);
+  return ok ? (value as number[]) : fault(c, key, `a list of whole numbers from 1 to ${most}`);
 }
 
 /** Refuses every value but the expected one (or none): settings that make another network. */

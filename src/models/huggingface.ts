@@ -1,8 +1,9 @@
 /** Hugging Face configurations and tensor names. */
 import { InputError } from '../error.ts';
 import { ACTIVATIONS } from './builder.ts';
-import { type Config, flag, integer, MOST_LAYERS, pair, real, text } from './config.ts';
+import { type Config, flag, integer, integers, MOST_LAYERS, MOST_PIXELS, pair, real, text } from './config.ts';
 import type { ConvBlock, ConvLayer, MobileNet } from './mobilenet.ts';
+import type { Swin } from './swin.ts';
 import type { Vit } from './vit.ts';
 
 export function activationOf(c: Config, preset: string): number {
@@ -65,6 +66,71 @@ export function hfVit(c: Config, imageSize: readonly [number, number] | undefine
       heads,
     },
   };
+}
+
+/** `model_type` swin. */
+export function hfSwin(c: Config, imageSize: readonly [number, number] | undefined): Swin {
+  threeChannels(c, 'num_channels');
+  if (flag(c, 'use_absolute_embeddings', false))
+    throw new InputError({ where: c.where, what: 'unsupported use_absolute_embeddings', got: 'true', expected: 'false' });
+  const architecture = Array.isArray(c.values.architectures) ? String(c.values.architectures[0]) : '';
+  const p = architecture === 'SwinModel' ? '' : 'swin.';
+  const pretrainedImage = pair(c, 'image_size', 224);
+  const window = integer(c, 'window_size', 7, MOST_WINDOW);
+  const heads = integers(c, 'num_heads', [3, 6, 12, 24]);
+  const depths = stagesOf(c, integers(c, 'depths', [2, 2, 6, 2], MOST_LAYERS), heads);
+  return {
+    family: 'swin',
+    image: imageSize ?? pretrainedImage,
+    pretrainedImage,
+    patch: integer(c, 'patch_size', 4, MOST_PIXELS),
+    dim: integer(c, 'embed_dim', 96),
+    stages: depths.map((depth, s) => ({ depth, heads: heads[s]!, window: [window, window] })),
+    mlpRatio: real(c, 'mlp_ratio', 4, 0.01, 64),
+    eps: real(c, 'layer_norm_eps', 1e-5),
+    activation: activationOf(c, 'gelu'),
+    qkvBias: flag(c, 'qkv_bias', true),
+    shrink: 'both',
+    padFirst: true,
+    names: {
+      patches: `${p}embeddings.patch_embeddings.projection`,
+      patchNorm: `${p}embeddings.norm`,
+      block(s, i) {
+        const l = `${p}encoder.layers.${s}.blocks.${i}`;
+        const a = `${l}.attention.self`;
+        return {
+          norm1: `${l}.layernorm_before`,
+          norm2: `${l}.layernorm_after`,
+          qkv: { q: `${a}.query`, k: `${a}.key`, v: `${a}.value` },
+          table: `${a}.relative_position_bias_table`,
+          out: `${l}.attention.output.dense`,
+          fc1: `${l}.intermediate.dense`,
+          fc2: `${l}.output.dense`,
+        };
+      },
+      merge(s) {
+        const l = `${p}encoder.layers.${s}.downsample`;
+        return { norm: `${l}.norm`, reduction: `${l}.reduction` };
+      },
+      norm: `${p}layernorm`,
+      head: 'classifier',
+    },
+  };
+}
+
+/** Widest window: its scores are a matrix of window⁴ numbers. */
+export const MOST_WINDOW = 64;
+
+/** Depths of the stages of a network that names its heads by stage too. */
+export function stagesOf(c: Config, depths: readonly number[], heads: readonly number[]): readonly number[] {
+  const blocks = depths.reduce((n, depth) => n + depth, 0);
+  if (depths.length === heads.length && depths.length <= 8 && blocks <= MOST_LAYERS) return depths;
+  throw new InputError({
+    where: c.where,
+    what: 'depths and num_heads do not fit each other',
+    got: `[${depths}] and [${heads}]`,
+    expected: `lists of one length, at most 8 stages and ${MOST_LAYERS} blocks`,
+  });
 }
 
 const CHANNELS = [16, 24, 24, 32, 32, 32, 64, 64, 64, 64, 96, 96, 96, 160, 160, 160, 320];

@@ -5,13 +5,14 @@ import { readJson } from '../files.ts';
 import type { Builder } from './builder.ts';
 import type { Config } from './config.ts';
 import { type ConvNext, convNext, hfConvNext, isTimmConvNext, timmConvNext } from './convnext.ts';
-import { hfMobileNet, hfVit } from './huggingface.ts';
+import { hfMobileNet, hfSwin, hfVit } from './huggingface.ts';
 import { type MobileNet, mobileNet } from './mobilenet.ts';
 import { hfResNet, isTimmResNet, type ResNet, resNet, timmResNet } from './resnet.ts';
-import { isTimmMobileNet, isTimmVit, timmMobileNet, timmVit } from './timm.ts';
+import { checkSwin, type Swin, swin } from './swin.ts';
+import { isTimmMobileNet, isTimmSwin, isTimmVit, timmMobileNet, timmSwin, timmVit } from './timm.ts';
 import { type Vit, vit } from './vit.ts';
 
-export type Spec = Vit | MobileNet | ResNet | ConvNext;
+export type Spec = Vit | Swin | MobileNet | ResNet | ConvNext;
 
 export interface Model {
   /** The name that the configuration gives: model_type or architecture. */
@@ -24,7 +25,7 @@ export interface Model {
 }
 
 const SUPPORTED =
-  'model_type vit, deit, mobilenet_v2, resnet, convnext, or a timm architecture vit_*, deit_*, deit3_*, mobilenetv2_*, resnet18 … resnet200, ' +
+  'model_type vit, deit, swin, mobilenet_v2, resnet, convnext, or a timm architecture vit_*, deit_*, deit3_*, swin_*, mobilenetv2_*, resnet18 … resnet200, ' +
   'wide_resnet*, convnext_atto … convnext_xxlarge';
 
 export function readModel(folder: string, imageSize?: readonly [number, number]): Model {
@@ -38,10 +39,12 @@ export function parseModel(c: Config, imageSize?: readonly [number, number]): Mo
   const architecture = typeof c.values.architecture === 'string' ? c.values.architecture.replace(/\..*/, '') : undefined;
   let spec: Spec;
   if (type === 'vit' || type === 'deit') spec = hfVit(c, imageSize);
+  else if (type === 'swin') spec = hfSwin(c, imageSize);
   else if (type === 'mobilenet_v2') spec = hfMobileNet(c, imageSize);
   else if (type === 'resnet') spec = hfResNet(c, imageSize);
   else if (type === 'convnext') spec = hfConvNext(c, imageSize);
   else if (architecture !== undefined && isTimmVit(architecture)) spec = timmVit(architecture, c, imageSize);
+  else if (architecture !== undefined && isTimmSwin(architecture)) spec = timmSwin(architecture, c, imageSize);
   else if (architecture !== undefined && isTimmMobileNet(architecture)) spec = timmMobileNet(architecture, c, imageSize);
   else if (architecture !== undefined && isTimmResNet(architecture)) spec = timmResNet(architecture, c, imageSize);
   else if (architecture !== undefined && isTimmConvNext(architecture)) spec = timmConvNext(architecture, c, imageSize);
@@ -58,6 +61,10 @@ function checkGeometry(where: string, spec: Spec): void {
   const fault = (what: string, got: string, expected: string): never => {
     throw new InputError({ where, what, got, expected });
   };
+  if (spec.family === 'swin') {
+    checkSwin(where, spec);
+    return;
+  }
   const [h, w] = spec.image;
   if (spec.family !== 'vit') {
     if (h < 32 || w < 32) fault('image size is too small', `${h}x${w}`, 'at least 32x32');
@@ -89,6 +96,8 @@ export function buildModel(b: Builder, x: number, spec: Spec, classes: number): 
   switch (spec.family) {
     case 'vit':
       return vit(b, x, spec, classes);
+    case 'swin':
+      return swin(b, x, spec, classes);
     case 'mobilenet_v2':
       return mobileNet(b, x, spec, classes);
     case 'resnet':

@@ -1,9 +1,10 @@
 /** timm configurations (`architecture`, `pretrained_cfg`, `model_args`) and tensor names. */
 import { Kind } from '../../assembly/abi/ops.ts';
-import { InputError } from '../error.ts';
-import { type Config, flag, integer, MOST_LAYERS, pair, real, section, text } from './config.ts';
-import { divisible } from './huggingface.ts';
+import { InputError, shownValue } from '../error.ts';
+import { type Config, flag, integer, integers, MOST_LAYERS, MOST_PIXELS, pair, real, section, text } from './config.ts';
+import { divisible, MOST_WINDOW, stagesOf } from './huggingface.ts';
 import type { ConvBlock, ConvLayer, MobileNet } from './mobilenet.ts';
+import type { Swin } from './swin.ts';
 import type { Vit } from './vit.ts';
 
 /** Dimension, depth, heads by the size in the architecture's name. */
@@ -15,6 +16,11 @@ const SIZES: Readonly<Record<string, readonly [number, number, number]>> = {
   large: [1024, 24, 16],
   huge: [1280, 32, 16],
 };
+
+function threeChannels(args: Config): void {
+  const got = integer(args, 'in_chans', 3);
+  if (got !== 3) throw new InputError({ where: args.where, what: 'unsupported in_chans', got, expected: '3 (RGB pictures)' });
+}
 
 const VIT = /^(vit|deit|deit3)_(tiny|small|medium|base|large|huge)_(distilled_)?patch(\d+)_(?:clip_)?(\d+)/;
 
@@ -32,13 +38,7 @@ export function timmVit(architecture: string, c: Config, imageSize: readonly [nu
   ];
   const [dimPreset, depthPreset, headsPreset] = SIZES[size!]!;
   const args = section(c, 'model_args');
-  if (integer(args, 'in_chans', 3) !== 3)
-    throw new InputError({
-      where: args.where,
-      what: 'unsupported in_chans',
-      got: integer(args, 'in_chans', 3),
-      expected: '3 (RGB pictures)',
-    });
+  threeChannels(args);
   const pretrainedImage = pair(args, 'img_size', inputSize(c)?.[0] ?? Number(imageText));
   const dim = integer(args, 'embed_dim', dimPreset);
   const poolName = text(args, 'global_pool', text(c, 'global_pool', 'token') || 'token');
@@ -173,4 +173,81 @@ export function timmMobileNet(architecture: string, c: Config, imageSize: readon
     blocks,
     head: 'classifier',
   };
+}
+
+/** Dimension, depths, heads by the size in the architecture's name. */
+const SWINS: Readonly<Record<string, readonly [number, readonly number[], readonly number[]]>> = {
+  tiny: [96, [2, 2, 6, 2], [3, 6, 12, 24]],
+  small: [96, [2, 2, 18, 2], [3, 6, 12, 24]],
+  base: [128, [2, 2, 18, 2], [4, 8, 16, 32]],
+  large: [192, [2, 2, 18, 2], [6, 12, 24, 48]],
+};
+const SWIN = /^swin_(tiny|small|base|large)_patch(\d+)_window(\d+)_(\d+)$/;
+export const isTimmSwin = (architecture: string): boolean => SWIN.test(architecture);
+
+export function timmSwin(architecture: string, c: Config, imageSize: readonly [number, number] | undefined): Swin {
+  const [, size, patchText, windowText, imageText] = SWIN.exec(architecture) as unknown as [string, string, string, string, string];
+  const [dim, depthsPreset, headsPreset] = SWINS[size]!;
+  const args = section(c, 'model_args');
+  threeChannels(args);
+  if (args.values.head_dim !== undefined && args.values.head_dim !== null)
+    throw new InputError({ where: args.where, what: 'unsupported head_dim', got: String(args.values.head_dim), expected: 'none' });
+  const pretrainedImage = pair(args, 'img_size', inputSize(c)?.[0] ?? Number(imageText));
+  const heads = integers(args, 'num_heads', headsPreset);
+  const depths = stagesOf(args, integers(args, 'depths', depthsPreset, MOST_LAYERS), heads);
+  const windows = windowSizes(args, Number(windowText), depths.length);
+  // Files from before timm 0.9 keep a merging with the stage before it, and the classifier in `head`.
+  const isOld = section(c, 'pretrained_cfg').values.classifier === 'head';
+  return {
+    family: 'swin',
+    image: imageSize ?? pretrainedImage,
+    pretrainedImage,
+    patch: integer(args, 'patch_size', Number(patchText), MOST_PIXELS),
+    dim: integer(args, 'embed_dim', dim),
+    stages: depths.map((depth, s) => ({ depth, heads: heads[s]!, window: windows[s]! })),
+    mlpRatio: real(args, 'mlp_ratio', 4, 0.01, 64),
+    eps: 1e-5,
+    activation: Kind.Gelu,
+    qkvBias: flag(args, 'qkv_bias', true),
+    shrink: flag(args, 'always_partition', false) ? 'never' : 'axis',
+    padFirst: false,
+    names: {
+      patches: 'patch_embed.proj',
+      patchNorm: 'patch_embed.norm',
+      block(s, i) {
+        const l = `layers.${s}.blocks.${i}`;
+        return {
+          norm1: `${l}.norm1`,
+          norm2: `${l}.norm2`,
+          qkv: `${l}.attn.qkv`,
+          table: `${l}.attn.relative_position_bias_table`,
+          out: `${l}.attn.proj`,
+          fc1: `${l}.mlp.fc1`,
+          fc2: `${l}.mlp.fc2`,
+        };
+      },
+      merge(s) {
+        const l = `layers.${isOld ? s : s + 1}.downsample`;
+        return { norm: `${l}.norm`, reduction: `${l}.reduction` };
+      },
+      norm: 'norm',
+      head: isOld ? 'head' : 'head.fc',
+    },
+  };
+}
+
+/** Window of each stage: one number for all, or a list of one entry a stage, each a number or a pair. */
+function windowSizes(args: Config, preset: number, stages: number): (readonly [number, number])[] {
+  const value = args.values.window_size ?? preset;
+  const list: unknown[] = Array.isArray(value) ? value : new Array(stages).fill(value);
+  const sizes = list.map((entry) => (Array.isArray(entry) ? entry : [entry, entry]));
+  const ok = sizes.every((s) => s.length === 2 && s.every((n) => Number.isSafeInteger(n) && n >= 1 && n <= MOST_WINDOW));
+  if (!ok || sizes.length !== stages)
+    throw new InputError({
+      where: args.where,
+      what: 'key "window_size" has a wrong value',
+      got: shownValue(value),
+      expected: `a whole number from 1 to ${MOST_WINDOW}, or one for each of ${stages} stages`,
+    });
+  return sizes as [number, number][];
 }

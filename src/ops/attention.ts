@@ -1,14 +1,28 @@
 /** Multi-head attention. The probabilities are never kept: backward computes them again. */
 import { AttentionArg, AttentionBackwardArg, Keep, Op } from '../../assembly/abi/ops.ts';
-import { shapeOf, type Type, typeOf, u8 } from '../graph.ts';
+import { ABSENT, type Attributes, shapeOf, type Type, typeOf, u8 } from '../graph.ts';
 import { group8Bytes } from '../groups.ts';
 import { attentionBackwardScratch, attentionScratch } from '../scratch.ts';
 import { float, type OpDef, same, shape, traffic, words } from './def.ts';
 
 type Three = [number, number, number];
+const TABLE = 3;
+
+/** Throws unless the table of relative position bias and the windows fit the rows. */
+function checkWindows(q: readonly number[], table: readonly number[], a: Attributes): void {
+  same('attention: window', [a.wh! * a.ww!], [q[1]!]);
+  same('attention: relative position table', table, [(2 * a.wh! - 1) * (2 * a.ww! - 1), a.heads!]);
+  if (q[0]! % (a.rows! * a.columns!)) throw new RangeError(`attention: ${q[0]} windows, ${a.rows}×${a.columns} a picture`);
+}
+
+/** WH … SX, zeros where there are no windows. */
+const windows = (a: Attributes): number[] => ['wh', 'ww', 'rows', 'columns', 'sy', 'sx'].map((name) => a[name] ?? 0);
 
 export const attention: Record<string, OpDef> = {
-  /** inputs q, k, v [B,T,C]; output o [B,T,C]; attributes heads, scale, keep. */
+  /**
+   * inputs q, k, v [B,T,C], perhaps table [(2·wh-1)·(2·ww-1), heads]; output o [B,T,C]; attributes heads, scale, keep, and with a table wh, ww,
+   * rows, columns, sy, sx.
+   */
   Attention: {
     opcode: Op.Attention,
     infer(inputs, a) {
@@ -16,6 +30,7 @@ export const attention: Record<string, OpDef> = {
       same('attention: k', shape(inputs, 1), q);
       same('attention: v', shape(inputs, 2), q);
       if (q[2]! % a.heads!) throw new RangeError(`attention: ${q[2]} channels do not divide into ${a.heads} heads`);
+      if (inputs[TABLE]) checkWindows(q, inputs[TABLE].shape, a);
       return [{ dtype: 'f32', shape: q }];
     },
     saves(node, graph, needs) {
@@ -34,14 +49,19 @@ export const attention: Record<string, OpDef> = {
       return { values: node.inputs.slice(0, 3), bytes: 4 * b * node.attributes.heads! * t * t };
     },
     backward(node, g) {
-      const kept = node.attributes.keep === Keep.Value ? node.inputs : node.outputs.slice(1);
-      const dq = g.emit('AttentionBackward', `${node.name}.dqkv`, [g.of(node.outputs[0]!), ...kept], node.attributes);
-      node.inputs.forEach((x, i) => {
+      const operands = node.inputs.slice(0, TABLE);
+      const kept = node.attributes.keep === Keep.Value ? operands : node.outputs.slice(1);
+      const table = node.inputs[TABLE] ?? ABSENT;
+      const learns = g.needs(table);
+      const a = { ...node.attributes, learns: learns ? 1 : 0 };
+      const inputs = [g.of(node.outputs[0]!), ...kept, table];
+      const dq = g.emit('AttentionBackward', `${node.name}.dqkv`, inputs, a, learns ? [g.accumulator(table)] : []);
+      operands.forEach((x, i) => {
         if (g.needs(x)) g.add(x, dq[i]!);
       });
     },
     inPlace: [[0, 0]],
-    scratch: (inputs) => attentionScratch(shape(inputs, 0)[1]!),
+    scratch: (inputs) => attentionScratch(shape(inputs, 0)[1]!, inputs[TABLE] !== undefined),
     lower: (n, at, graph) => {
       const [b, t, c] = shapeOf(graph, n.inputs[0]!) as Three;
       const coded = n.outputs.length > 1;
@@ -59,6 +79,8 @@ export const attention: Record<string, OpDef> = {
         [AttentionArg.HEADS]: n.attributes.heads!,
         [AttentionArg.SCALE]: float(n.attributes.scale!),
         [AttentionArg.KEEP]: n.attributes.keep ?? Keep.Nothing,
+        [AttentionArg.TABLE]: at.input(TABLE),
+        ...Object.fromEntries(windows(n.attributes).map((word, i) => [AttentionArg.WH + i, word])),
       });
     },
     cost: (n, graph) => {
@@ -66,12 +88,15 @@ export const attention: Record<string, OpDef> = {
       return { macs: 2 * b * t * t * c, bytes: traffic(n, graph) };
     },
   },
-  /** inputs do, q, k, v (f32 or int8 groups); outputs dq, dk, dv. */
+  /** inputs do, q, k, v (f32 or int8 groups), table or absent; outputs dq, dk, dv; updates dtable where it learns. */
   AttentionBackward: {
     opcode: Op.AttentionBackward,
     infer: (inputs): Type[] => Array.from({ length: 3 }, () => ({ dtype: 'f32' as const, shape: shape(inputs, 0) })),
     inPlace: [[0, 0]],
-    scratch: (inputs, a) => attentionBackwardScratch(shape(inputs, 0)[1]!, shape(inputs, 0)[2]! / a.heads!, a.keep!),
+    scratch(inputs, a) {
+      const [, t, c] = shape(inputs, 0) as Three;
+      return attentionBackwardScratch(t, c / a.heads!, a.keep!, { isBiased: inputs[1 + TABLE] !== undefined, biasLearns: a.learns === 1 });
+    },
     lower: (n, at, graph) => {
       const [b, t, c] = typeOf(graph, n.inputs[0]!).shape as Three;
       return words({
@@ -88,6 +113,9 @@ export const attention: Record<string, OpDef> = {
         [AttentionBackwardArg.HEADS]: n.attributes.heads!,
         [AttentionBackwardArg.SCALE]: float(n.attributes.scale!),
         [AttentionBackwardArg.KEEP]: n.attributes.keep!,
+        [AttentionBackwardArg.TABLE]: at.input(1 + TABLE),
+        [AttentionBackwardArg.DTABLE]: at.update(0),
+        ...Object.fromEntries(windows(n.attributes).map((word, i) => [AttentionBackwardArg.WH + i, word])),
       });
     },
     cost: (n, graph) => {

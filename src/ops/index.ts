@@ -12,6 +12,7 @@ import { quantize } from './quantize.ts';
 import { spatial } from './spatial.ts';
 import { tokens } from './tokens.ts';
 import { update } from './update.ts';
+import { window } from './window.ts';
 
 export const OPS: Readonly<Record<string, OpDef>> = {
   ...dense,
@@ -25,6 +26,7 @@ export const OPS: Readonly<Record<string, OpDef>> = {
   ...init,
   ...module,
   ...quantize,
+  ...window,
 };
 
 export function definition(op: string): OpDef {

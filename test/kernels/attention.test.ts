@@ -11,6 +11,8 @@ import { openRig } from '../rig.ts';
 
 const perThread = attentionBackwardScratch(197, 64, Keep.Group8);
 const rig = openRig(32 << 20, 4 * perThread);
+/** TABLE (and DTABLE) and the sizes of windows: absent. */
+const NO_WINDOWS = new Array<number>(8).fill(0);
 
 /** T below, at, over and far over the tile; D below, at and between vectors. */
 const shapes: oracle.Shape[] = [
@@ -58,7 +60,7 @@ function forward(x: Operands, shape: oracle.Shape, keep: Keep, { inPlace = false
   const o = inPlace ? q : rig.f32(n);
   const kept = [0, 1, 2].map(() => (bytes ? rig.u8(new Uint8Array(bytes + 16).fill(0xa5)) : 0));
   each(threads, attentionScratch(t), () =>
-    assert.is(rig.run(Op.Attention, [q, k, v, o, ...kept, batch, t, c, heads, rig.float(scale), keep]), 0),
+    assert.is(rig.run(Op.Attention, [q, k, v, o, ...kept, batch, t, c, heads, rig.float(scale), keep, ...NO_WINDOWS]), 0),
   );
   if (bytes)
     for (const at of kept)
@@ -78,7 +80,7 @@ function backward(kept: ArrayLike<number>[], dO: Float32Array, shape: oracle.Sha
   const junk = new Float32Array(n).fill(Number.NaN);
   const outputs = [inPlace ? given : rig.f32(junk), rig.f32(junk), rig.f32(junk)];
   each(threads, attentionBackwardScratch(t, c / heads, keep), () =>
-    assert.is(rig.run(Op.AttentionBackward, [q, k, v, given, ...outputs, batch, t, c, heads, rig.float(scale), keep]), 0),
+    assert.is(rig.run(Op.AttentionBackward, [q, k, v, given, ...outputs, batch, t, c, heads, rig.float(scale), keep, ...NO_WINDOWS]), 0),
   );
   const [dq, dk, dv] = outputs.map((at) => rig.readF32(at, n)) as [Float32Array, Float32Array, Float32Array];
   return { dq, dk, dv };
@@ -240,8 +242,8 @@ test('NaN and infinity in a head reach its gradients, and no other head', () => 
 test('an encoding that attention lacks stops the walk', () => {
   rig.clear();
   const x = rig.f32(64);
-  assert.is(rig.run(Op.Attention, [x, x, x, x, x, x, x, 1, 4, 8, 1, 0, Keep.Group4]), Status.BadEncoding);
-  assert.is(rig.run(Op.AttentionBackward, [x, x, x, x, x, x, x, 1, 4, 8, 1, 0, Keep.Nothing]), Status.BadEncoding);
+  assert.is(rig.run(Op.Attention, [x, x, x, x, x, x, x, 1, 4, 8, 1, 0, Keep.Group4, ...NO_WINDOWS]), Status.BadEncoding);
+  assert.is(rig.run(Op.AttentionBackward, [x, x, x, x, x, x, x, 1, 4, 8, 1, 0, Keep.Nothing, ...NO_WINDOWS]), Status.BadEncoding);
 });
 
 test.run();

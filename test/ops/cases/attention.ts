@@ -1,9 +1,9 @@
 /** Attention: rows, channels of a head and heads of every tail size; scores that saturate. */
 import { group8Bytes } from '../../../src/groups.ts';
 import { numbers } from '../../close.ts';
-import { attention, attentionBackward } from '../../oracle/attention.ts';
+import { attention, attentionBackward, type Windows } from '../../oracle/attention.ts';
 import { decodeGroup8 } from '../../oracle/groups.ts';
-import { type Forward, frozen, type Numbers, type Operand, x } from '../table.ts';
+import { type Forward, frozen, type Numbers, type Operand, w, x } from '../table.ts';
 import { TAILS } from './tails.ts';
 
 interface Options {
@@ -48,6 +48,36 @@ function heads(batch: number, t: number, count: number, d: number, options: Opti
   };
 }
 
+/** Windows of a map, with relative position bias: `pictures` of rows × columns windows. */
+function windows(pictures: number, count: number, d: number, window: Windows, tableLearns: boolean): Forward {
+  const { wh, ww, rows, columns, sy, sx } = window;
+  const [batch, t, c] = [pictures * rows * columns, wh * ww, count * d];
+  const n = batch * t * c;
+  const scale = Math.fround(1 / Math.sqrt(d));
+  const shape = { batch, t, c, heads: count, scale };
+  const table = w([(2 * wh - 1) * (2 * ww - 1), count], numbers((2 * wh - 1) * (2 * ww - 1) * count, 60));
+  const gradients = (q: Numbers, k: Numbers, v: Numbers, table: Numbers, dy: Numbers): Float64Array[] => {
+    const { dq, dk, dv, dtable } = attentionBackward(q, k, v, dy, shape, { table, windows: window });
+    return [dq, dk, dv, dtable];
+  };
+  return {
+    op: 'Attention',
+    name: `Attention on ${pictures} × ${rows}×${columns} windows of ${wh}×${ww}, rolled by ${sy}, ${sx}, ${count} heads of ${d}, table ${tableLearns ? 'learns' : 'frozen'}`,
+    inputs: [...[0, 1, 2].map((i) => x([batch, t, c], numbers(n, 50 + i))), tableLearns ? table : frozen(table)],
+    attributes: { heads: count, scale, ...window },
+    shape: [batch, t, c],
+    f: (v) => attention(v[0]!, v[1]!, v[2]!, shape, { table: v[3]!, windows: window }),
+    kept: [12 * n, 3 * group8Bytes(batch * t, c, count)],
+    decoded: {
+      bound: 0.02,
+      gradients: (kept, inputs, dy) => {
+        const [q, k, v] = kept.map((bytes) => decodeGroup8(bytes, batch * t, c, count).values);
+        return gradients(q!, k!, v!, inputs[3]!, dy);
+      },
+    },
+  };
+}
+
 export const attentionCases: readonly Forward[] = [
   ...TAILS.map((t) => heads(1, t, 2, 3)),
   ...TAILS.map((d) => heads(1, 6, 1, d)),
@@ -57,6 +87,11 @@ export const attentionCases: readonly Forward[] = [
   heads(2, 5, 2, 6, { learns: [true, false, false] }),
   heads(2, 5, 2, 6, { learns: [false, true, true] }),
   heads(2, 5, 2, 6, { learns: [false, false, true] }),
+  windows(2, 2, 3, { wh: 2, ww: 3, rows: 2, columns: 3, sy: 1, sx: 1 }, true),
+  windows(2, 3, 4, { wh: 4, ww: 4, rows: 2, columns: 1, sy: 2, sx: 0 }, true),
+  windows(1, 4, 5, { wh: 3, ww: 2, rows: 1, columns: 2, sy: 0, sx: 1 }, false),
+  windows(3, 2, 4, { wh: 1, ww: 1, rows: 1, columns: 1, sy: 0, sx: 0 }, true),
+  windows(1, 2, 8, { wh: 9, ww: 8, rows: 1, columns: 1, sy: 4, sx: 4 }, true),
   heads(1, 9, 2, 8, { spread: 0 }),
   heads(1, 9, 2, 8, { spread: 60, tolerance: [2e-5, 1e-3] }),
 ];
