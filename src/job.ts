@@ -24,8 +24,8 @@ import { VERSION } from './version.ts';
 import { engineBytes } from './wasm.ts';
 
 /**
- * Peak learning rates for a new head on MobileNetV2, settled on drawings of classes that bench/learning.mjs does not use. Full fine-tuning has nothing
- * that holds activations in place, since batch norm is folded: at 5e-4 every ReLU6 dies in the first epoch, so its rate keeps clear.
+ * Peak learning rates for a new head on a MobileNetV2, settled on drawings of classes that bench/learning.mjs does not use. At 5e-4 full
+ * fine-tuning fell to chance there in the first epoch: with batch norm folded nothing holds its activations in place.
  */
 export const DEFAULT_RATES: Readonly<Record<Optimizer, Readonly<Record<Method['base'], number>>>> = {
   adamw: { modules: 2e-2, probe: 1e-2, full: 3e-4 },
@@ -33,8 +33,8 @@ export const DEFAULT_RATES: Readonly<Record<Optimizer, Readonly<Record<Method['b
 };
 
 /** A transformer's residual stream adds up what every block does: it wants smaller steps. */
-const defaultRate = (type: string, optimizer: Optimizer, base: Method['base']): number =>
-  DEFAULT_RATES[optimizer][base] * (type.startsWith('mobilenet') ? 1 : 0.25);
+const defaultRate = (type: string, optimizer: Optimizer, method: string): number =>
+  DEFAULT_RATES[optimizer][methodOf(method).base] * (type.startsWith('mobilenet') ? 1 : 0.25);
 
 export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   /** Folder with config.json and model.safetensors. */
@@ -104,14 +104,13 @@ export const samplesOf = (cache: Cache, indices: readonly number[]): Samples => 
 
 /** Options with every default in place; part of what a checkpoint belongs to. */
 function settle(job: TrainJob, type: string): TrainOptions & { rate: number } {
-  const { base } = methodOf(job.method ?? 'bias');
   const given = Object.fromEntries(Object.entries(job).filter(([, v]) => v !== undefined)) as Partial<TrainOptions>;
   const { epochs = 20, batchSize = 16 } = given;
   const pick = <K extends keyof typeof TRAIN_DEFAULTS>(key: K): number => given[key] ?? TRAIN_DEFAULTS[key];
   return {
     epochs,
     batchSize,
-    rate: job.rate ?? defaultRate(type, job.optimizer ?? 'adamw', base),
+    rate: job.rate ?? defaultRate(type, job.optimizer ?? 'adamw', job.method ?? 'bias'),
     seed: pick('seed'),
     weightDecay: pick('weightDecay'),
     warmup: pick('warmup'),

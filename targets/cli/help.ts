@@ -1,5 +1,5 @@
 /** What --help prints. */
-const COMMON = `  --method M                 what learns (bias): probe, full, or bias, prompt, side, lora joined by +,
+const COMMON = `  --method M                 probe, full, or bias, prompt, side, lora joined by + (bias),
                              with options: bias+prompt:rank=8+side:ratio=8
   --last N                   only the last N blocks learn
   --keep s2a|exact           what is kept for backward: codes, or f32 (s2a)
