@@ -1,6 +1,6 @@
 /** A model folder, opened: what it is, how it wants its pictures, and its weights by ranges. */
 import { join } from 'node:path';
-import { type Preprocess, readPreprocess } from './data/preprocess.ts';
+import { outputSize, type Preprocess, readPreprocess } from './data/preprocess.ts';
 import { baseDigest } from './digest.ts';
 import { InputError } from './error.ts';
 import { fileExists, isFolder, readJson } from './files.ts';
@@ -13,7 +13,7 @@ export interface Base {
   model: Model;
 }
 
-/** Reads config.json alone. `imageSize` overrides its height and width. */
+/** Reads the configuration, no weights. `imageSize` overrides its height and width. */
 export function openBase(folder: string, imageSize?: number): Base {
   if (!isFolder(folder))
     throw new InputError({ where: folder, what: 'no such model folder', hint: 'give a folder with config.json and model.safetensors' });
@@ -24,7 +24,17 @@ export function openBase(folder: string, imageSize?: number): Base {
       got: imageSize,
       expected: `a whole number from 1 to ${MOST_PIXELS}`,
     });
-  return { folder, model: readModel(folder, imageSize === undefined ? undefined : [imageSize, imageSize]) };
+  const side = imageSize ?? processorSize(folder);
+  return { folder, model: readModel(folder, side === undefined ? undefined : [side, side]) };
+}
+
+/** Hugging Face's ResNets state their image size in the processor's file alone. */
+function processorSize(folder: string): number | undefined {
+  const config = readJson(join(folder, 'config.json'));
+  const processor = join(folder, 'preprocessor_config.json');
+  if (config.model_type !== 'resnet' || config.image_size !== undefined || !fileExists(processor)) return undefined;
+  const { height, width } = outputSize(readPreprocess(readJson(processor), processor));
+  return height === width ? height : undefined;
 }
 
 /** How pictures are prepared: preprocessor_config.json (Hugging Face) or config.json (timm), at the model's size. */

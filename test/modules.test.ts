@@ -12,7 +12,16 @@ import { openSafetensors } from '../src/safetensors.ts';
 import { engineBytes } from '../src/wasm.ts';
 import { goldenCase, goldenValues, modelFolder } from './golden.ts';
 
-const NETWORKS = ['vit-hf', 'deit-timm', 'vit-timm-avg', 'mobilenetv2-hf', 'mobilenetv2-hf-symmetric'];
+const NETWORKS = [
+  'vit-hf',
+  'deit-timm',
+  'vit-timm-avg',
+  'mobilenetv2-hf',
+  'mobilenetv2-hf-symmetric',
+  'resnet-hf',
+  'resnet-hf-basic',
+  'convnext-hf',
+];
 const METHODS = [
   'bias',
   'prompt:rank=3',

@@ -19,6 +19,8 @@ const MODELS = {
   'ViT-Base/16': vit(768, 12),
   'ViT-Large/16': vit(1024, 16, 24),
   'MobileNetV2 1.0': { model_type: 'mobilenet_v2' },
+  'ResNet-50': { model_type: 'resnet' },
+  'ConvNeXt-Tiny': { model_type: 'convnext' },
 };
 
 const mb = (bytes) => (bytes / 1e6).toFixed(bytes < 1e7 ? 2 : 1);
