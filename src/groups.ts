@@ -3,11 +3,11 @@
 const align16 = (bytes: number): number => (bytes + 15) & ~15;
 
 /** Bytes before the codes in one group4 row of `c` channels. */
-export const group4HeadBytes = (c: number): number => align16(Math.ceil(c / 64) * 4);
+export const group4HeadBytes = (c: number): number => Math.ceil(c / 64) * 4;
 /** Bytes of one group4 row of `c` channels. */
 export const group4RowBytes = (c: number): number => group4HeadBytes(c) + Math.ceil(c / 32) * 16;
 /** Bytes of a group8 tensor of `rows` rows of `c` channels in `heads` groups each. */
-export const group8Bytes = (rows: number, c: number, heads: number): number => align16(rows * c) + rows * heads * 4;
+export const group8Bytes = (rows: number, c: number, heads: number): number => align16(rows * c) + rows * heads * 2;
 /** Bytes of `n` 4-bit codes. */
 export const code4Bytes = (n: number): number => Math.ceil(n / 32) * 16;
 /** Bytes of `n` 1-bit codes. */

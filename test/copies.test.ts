@@ -42,8 +42,7 @@ test('layers that learn share the copy of their input, made before the first of 
 test('no copy: exact, a row a picture, a copy that is no smaller, or an input that stays anyway', () => {
   assert.is(count(twoLayers([2, 5, 24], 'exact'), 'Quantize'), 0);
   assert.is(count(twoLayers([10, 24], 's2a'), 'Quantize'), 0);
-  assert.is(count(twoLayers([2, 5, 1], 's2a'), 'Quantize'), 0);
-  assert.is(count(twoLayers([2, 5, 67], 's2a'), 'Quantize'), 0);
+  assert.is(count(twoLayers([2, 1, 1], 's2a'), 'Quantize'), 0);
   assert.is(count(twoLayers([2, 5, 24], 's2a', 'batch'), 'Quantize'), 0);
 });
 

@@ -162,7 +162,7 @@ function encodeHead(x: usize, kept: usize, rows: i32, row: i32, t: i32, c: i32, 
   const scales = kept + group8CodeBytes(rows, c);
   for (let r = row; r < row + t; r++) {
     const at = <usize>r * <usize>c + <usize>(head * d);
-    store<f32>(scales + (<usize>(r * heads + head) << 2), encode8(x + (at << 2), d, kept + at));
+    encode8(x + (at << 2), d, kept + at, scales + (<usize>(r * heads + head) << 1));
   }
 }
 
@@ -171,7 +171,7 @@ function decodeHead(kept: usize, out: usize, rows: i32, row: i32, t: i32, c: i32
   const d = c / heads;
   const scales = kept + group8CodeBytes(rows, c);
   for (let r = row; r < row + t; r++) {
-    decode8(kept + <usize>r * <usize>c + <usize>(head * d), d, load<f32>(scales + (<usize>(r * heads + head) << 2)), out);
+    decode8(kept + <usize>r * <usize>c + <usize>(head * d), d, scales + (<usize>(r * heads + head) << 1), out);
     out += padded(d);
   }
 }

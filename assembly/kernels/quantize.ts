@@ -19,7 +19,7 @@ export function quantize(p: usize): void {
   const until = last(rows) * groups;
   for (let g = first(rows) * groups; g < until; g++) {
     const at = <usize>g * <usize>n;
-    store<f32>(scales + (<usize>g << 2), encode8(x + (at << 2), n, codes + at));
+    encode8(x + (at << 2), n, codes + at, scales + (<usize>g << 1));
   }
 }
 
@@ -37,6 +37,6 @@ export function dequantize(p: usize): void {
   const until = last(rows) * groups;
   for (let g = first(rows) * groups; g < until; g++) {
     const at = <usize>g * <usize>n;
-    decode8(codes + at, n, load<f32>(scales + (<usize>g << 2)), y + (at << 2));
+    decode8(codes + at, n, scales + (<usize>g << 1), y + (at << 2));
   }
 }

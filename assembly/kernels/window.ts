@@ -1,5 +1,5 @@
 /** Windows of a feature map: cutting it up and putting it together again, and what windows add to attention's scores. */
-import { WindowPartitionArg as A } from '../abi/ops';
+import { WindowPartitionArg as P, WindowReverseArg as R } from '../abi/ops';
 import { address, int } from '../argument';
 import { madd } from '../math';
 import { first, last } from '../team';
@@ -11,7 +11,7 @@ import { first, last } from '../team';
  * Y overlaps nothing. Threads share the lines of the covered map. Source: Swin (arXiv 2103.14030).
  */
 export function windowPartition(p: usize): void {
-  move(p, false);
+  move(address(p, P.X), address(p, P.Y), p + (P.BATCH << 2), false);
 }
 
 /**
@@ -20,13 +20,14 @@ export function windowPartition(p: usize): void {
  * Y overlaps nothing. Threads share the lines of the covered map, so each writes other pixels.
  */
 export function windowReverse(p: usize): void {
-  move(p, true);
+  move(address(p, R.X), address(p, R.Y), p + (R.BATCH << 2), true);
 }
 
-/** Walks the map that the windows cover, line by line. Both instructions have the same arguments. */
-function move(p: usize, isReverse: bool): void {
-  const x = address(p, A.X);
-  const y = address(p, A.Y);
+/** The rest of both instructions' arguments. */
+const enum A { BATCH, H, WIDTH, C, WH, WW, ROWS, COLUMNS, SY, SX, MODH, MODW, MERGE }
+
+/** Walks the map that the windows cover, line by line. */
+function move(x: usize, y: usize, p: usize, isReverse: bool): void {
   const h = int(p, A.H);
   const w = int(p, A.WIDTH);
   const row = <usize>int(p, A.C) << 2;

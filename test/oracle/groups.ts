@@ -37,7 +37,7 @@ export function decodeGroup8(bytes: Uint8Array, rows: number, c: number, heads: 
   const out = { values: new Float64Array(rows * c), scale: new Float64Array(rows * c) };
   for (let i = 0; i < rows * c; i++) {
     const group = Math.floor(i / c) * heads + Math.floor(((i % c) * heads) / c);
-    out.scale[i] = view.getFloat32(scales + group * 4, true);
+    out.scale[i] = bf16(view.getUint16(scales + group * 2, true));
     out.values[i] = Math.fround(view.getInt8(i) * out.scale[i]!);
   }
   return out;

@@ -28,6 +28,14 @@ export const MOBILENETS: Readonly<Record<string, Model>> = {
   'mobilenetv2-1.0': mobilenet(true),
   'mobilenetv2-1.0 symmetric': mobilenet(false),
 };
+const swin = (dim: number, depths: number[], heads: number[]): Model =>
+  parseModel({ where: 'config.json', values: { model_type: 'swin', embed_dim: dim, depths, num_heads: heads } });
+
+export const SWINS: Readonly<Record<string, Model>> = {
+  'swin-tiny': swin(96, [2, 2, 6, 2], [3, 6, 12, 24]),
+  'swin-base': swin(128, [2, 2, 18, 2], [4, 8, 16, 32]),
+};
+
 /** Configurations that are nothing but defaults. */
 export const CNNS: Readonly<Record<string, Model>> = {
   'resnet-50': parseModel({ where: 'config.json', values: { model_type: 'resnet' } }),

@@ -5,7 +5,7 @@ import { type Compiled, type CompileOptions, compile } from '../../src/compile.t
 import { readJson } from '../../src/files.ts';
 import type { Model } from '../../src/models/index.ts';
 import { planReport } from '../../src/planreport.ts';
-import { CNNS, MOBILENETS, VITS } from './real.ts';
+import { CNNS, MOBILENETS, SWINS, VITS } from './real.ts';
 
 interface Counted {
   model: string;
@@ -18,7 +18,7 @@ const results = ['saved.json', 'saved-families.json'].flatMap((file) => readJson
 const counted = results.flatMap(({ model, variant, method, bytesPerImage }) => {
   const plain = ['eager', 'folded', 'layer scale folded'].includes(variant) && ['bias', 'probe', 'full'].includes(method);
   const name = plain ? model : variant === 'folded, symmetric padding' ? `${model} symmetric` : '';
-  const spec = VITS[name] ?? MOBILENETS[name] ?? CNNS[name];
+  const spec = VITS[name] ?? MOBILENETS[name] ?? CNNS[name] ?? SWINS[name];
   return spec ? [{ name, spec, method, bytesPerImage }] : [];
 });
 
@@ -26,7 +26,7 @@ const plan = (model: Model, more: Partial<CompileOptions> = {}): Compiled => com
 const mib = (n: number): number => n * 1048576;
 
 test('every model and method that was counted in PyTorch is compared', () => {
-  assert.is(counted.length, 3 * 3 + 2 * 3 + 2 * 3);
+  assert.is(counted.length, 3 * 3 + 2 * 3 + 2 * 3 + 2 * 3);
 });
 
 for (const { name, spec, method, bytesPerImage } of counted)
@@ -58,6 +58,13 @@ test('ResNet-50 keeps at most 1.4 MB a picture, a sixtieth of full fine-tuning w
   assert.ok(keptBytes <= 1.4e6, `${keptBytes}`);
   assert.ok(full.bytesPerImage / keptBytes >= 60, `${full.bytesPerImage / keptBytes}`);
 });
+
+for (const [name, model] of Object.entries(SWINS))
+  test(`${name}: s2a keeps a tenth of full fine-tuning; Swin-B at most 20.5 MB a picture`, () => {
+    const { keptBytes } = plan(model).plan;
+    assert.ok(plan(model, { method: 'full' }).autogradBytes / keptBytes >= 10);
+    if (name === 'swin-base') assert.ok(keptBytes <= 20.5e6, `${keptBytes}`);
+  });
 
 test('ConvNeXt-Tiny keeps a seventh of f32 bias tuning', () => {
   const { plan: memory, autogradBytes } = plan(CNNS['convnext-tiny']!);

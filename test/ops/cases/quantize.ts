@@ -46,7 +46,7 @@ function quantize(lead: readonly number[], c: number, data?: Float32Array): Dire
             continue;
           }
           const want = top < 1e-30 ? 0 : top / 127;
-          assert.ok(Math.abs(s - want) <= 3e-7 * want, `scale ${s}, expected ${want}`);
+          assert.ok(s >= want * (1 - 3e-7) && s <= want * (1 + 1 / 128), `scale ${s}, expected ${want} in bf16, rounded up`);
           assert.ok(Math.abs(got - (want && group[i]!)) <= 0.5001 * s, `${got} for ${group[i]} in steps of ${s}`);
         }
       }
@@ -60,7 +60,8 @@ function dequantize(rows: number, c: number): Direct {
   const scales = numbers(rows * groups, 9).map((v, i) => [Math.abs(v), 0, 1e-32, 2e36][i % 4]!);
   const bytes = new Uint8Array(group8Bytes(rows, c, groups));
   bytes.set(new Uint8Array(codes.buffer));
-  bytes.set(new Uint8Array(scales.buffer), bytes.length - 4 * scales.length);
+  const bf16 = Uint16Array.from(new Uint32Array(scales.buffer), (bits) => bits >>> 16);
+  bytes.set(new Uint8Array(bf16.buffer), bytes.length - 2 * scales.length);
   return {
     op: 'Dequantize',
     name: `Dequantize [${rows}]×${c}`,
