@@ -15,15 +15,13 @@ export function adapterTensors(engine: Engine): TensorData[] {
   }));
 }
 
+/** What checkpoints call their classifiers, and the side branch its part. */
+const HEAD = /(^|\.)(classifier(\.1)?|cls_classifier|distillation_classifier|head|head_dist|fc)\.(weight|bias)$/;
+
 /** Names of the classifier's tensors among the parameters, for the adapter's `head`. */
 export function headNames(engine: Engine): string[] {
   const { classes } = engine.program.about;
-  return engine.program.parameters
-    .filter(
-      (r) =>
-        /(^|\.)(classifier|cls_classifier|distillation_classifier|head|head_dist)\.(weight|bias)$/.test(r.name) && r.shape[0] === classes,
-    )
-    .map((r) => r.name);
+  return engine.program.parameters.filter((r) => HEAD.test(r.name) && r.shape[0] === classes).map((r) => r.name);
 }
 
 /** Puts an adapter's tensors in place. Every parameter must be there, with its shape, and nothing else; all are checked before the first is written. */

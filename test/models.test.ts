@@ -1,12 +1,14 @@
 /** Configurations: published sizes have their published number of parameters; other graphs are refused by name. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { headNames } from '../src/adapter.ts';
 import { openBase } from '../src/base.ts';
 import { compile } from '../src/compile.ts';
 import { numel } from '../src/graph.ts';
 import { type Model, parseModel } from '../src/models/index.ts';
 import { refused } from './folder.ts';
-import { modelFolder } from './golden.ts';
+import { builtCases, goldenValues, modelFolder } from './golden.ts';
+import { goldenEngine, headPart } from './goldenengine.ts';
 
 const parse = (values: Record<string, unknown>, image?: [number, number]): Model => parseModel({ where: 'config.json', values }, image);
 const timm = (architecture: string, more: Record<string, unknown> = {}): Record<string, unknown> => ({
@@ -87,6 +89,18 @@ test('settings that make another graph are refused', () => {
 test("a Hugging Face ResNet's image size is its processor's", () => {
   assert.equal(openBase(modelFolder('resnet-hf')).model.image, [40, 40]);
   assert.equal(openBase(modelFolder('resnet-hf'), 64).model.image, [64, 64]);
+});
+
+test('the head is found among what learns', () => {
+  for (const name of builtCases)
+    for (const method of ['probe', 'full']) {
+      const engine = goldenEngine(name, goldenValues(name), { method });
+      assert.equal(
+        headNames(engine).map((n) => headPart(n)),
+        ['weight', 'bias'],
+        `${name}, ${method}`,
+      );
+    }
 });
 
 test.run();
