@@ -21,6 +21,8 @@ const NETWORKS = [
   'resnet-hf',
   'resnet-hf-basic',
   'convnext-hf',
+  'swin-hf',
+  'swin-timm-pad',
 ];
 const METHODS = [
   'bias',

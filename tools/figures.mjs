@@ -13,11 +13,14 @@ const vit = (hidden_size, num_attention_heads, num_hidden_layers = 12) => ({
   intermediate_size: 4 * hidden_size,
   architectures: ['ViTForImageClassification'],
 });
+const swin = (embed_dim, depths, num_heads) => ({ model_type: 'swin', embed_dim, depths, num_heads });
 const MODELS = {
   'ViT-Tiny/16': vit(192, 3),
   'ViT-Small/16': vit(384, 6),
   'ViT-Base/16': vit(768, 12),
   'ViT-Large/16': vit(1024, 16, 24),
+  'Swin-Tiny': swin(96, [2, 2, 6, 2], [3, 6, 12, 24]),
+  'Swin-Base': swin(128, [2, 2, 18, 2], [4, 8, 16, 32]),
   'MobileNetV2 1.0': { model_type: 'mobilenet_v2' },
   'ResNet-50': { model_type: 'resnet' },
   'ConvNeXt-Tiny': { model_type: 'convnext' },

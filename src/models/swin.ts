@@ -99,10 +99,9 @@ export function checkSwin(where: string, spec: Swin): void {
     const [h, w] = now[s]!;
     const c = spec.dim * 2 ** s;
     if (c % heads !== 0) fault(`channels of stage ${s} do not divide into heads`, `${c} / ${heads}`, 'a whole number');
-    // The position table has the size of the block's own window: it must be the one that it was trained with.
-    const [own, trained] = [windowOn(spec, window, now[s]!).size, windowOn(spec, window, before[s]!).size];
-    const isTooSmall = spec.shrink === 'both' ? Math.min(h, w) < window[0] : own.some((size, axis) => size !== trained[axis]);
-    if (isTooSmall)
+    // Hugging Face's position tables have the configured window's size, timm's that of the window on the maps of training.
+    const trained = spec.shrink === 'both' ? window : windowOn(spec, window, before[s]!).size;
+    if (windowOn(spec, window, now[s]!).size.some((size, axis) => size !== trained[axis]))
       fault(
         'the image size does not fit the windows',
         `${spec.image.join('x')}, a map of ${h}x${w} in stage ${s}`,

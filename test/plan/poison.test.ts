@@ -84,7 +84,17 @@ const poisoning =
 const differs = (a: readonly Uint8Array[], b: readonly Uint8Array[]): number =>
   a.findIndex((bytes, i) => Buffer.compare(bytes, b[i]!) !== 0);
 
-for (const name of ['vit-hf', 'vit-hf@48', 'vit-timm', 'vit-timm-gap', 'deit3-timm', 'mobilenetv2-hf', 'mobilenetv2-hf-symmetric'])
+for (const name of [
+  'vit-hf',
+  'vit-hf@48',
+  'vit-timm',
+  'vit-timm-gap',
+  'deit3-timm',
+  'mobilenetv2-hf',
+  'mobilenetv2-hf-symmetric',
+  'swin-hf',
+  'swin-timm-pad',
+])
   for (const method of ['bias', 'full', 'probe'] as const)
     for (const keep of ['exact', 's2a'] as const)
       test(`${name}, ${method}, ${keep}: dead bytes may be NaN`, () => {
