@@ -10,6 +10,7 @@ import { type Model, readModel } from '../../src/models/index.ts';
 import type { Program } from '../../src/program/program.ts';
 import { openSafetensors } from '../../src/safetensors.ts';
 import { goldenCase, goldenValues, modelFolder, type Values } from '../golden.ts';
+import { headPart } from '../goldenengine.ts';
 
 const wasm = readFileSync('build/engine.wasm');
 
@@ -76,7 +77,7 @@ export function feed(engine: Engine, { values }: Network, first = 0, batch = 4):
 export function randomHead(engine: Engine): void {
   const { parameters } = engine.program;
   for (const { offset, dims, name } of parameters) {
-    if (!/^(classifier|cls_classifier|head)\./.test(name)) continue;
+    if (headPart(name) === undefined) continue;
     const n = dims[0] * dims[1] * dims[2];
     new Float32Array(engine.memory.buffer, offset, n).set(Float32Array.from({ length: n }, (_, i) => Math.sin(12.9898 * i + 1) / 4));
   }

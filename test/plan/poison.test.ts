@@ -94,6 +94,9 @@ for (const name of [
   'mobilenetv2-hf-symmetric',
   'swin-hf',
   'swin-timm-pad',
+  'resnet-hf',
+  'resnet18-timm',
+  'convnext-timm',
 ])
   for (const method of ['bias', 'full', 'probe'] as const)
     for (const keep of ['exact', 's2a'] as const)
