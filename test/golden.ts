@@ -19,6 +19,8 @@ interface Case {
   fusedBiases: string[];
   /** Image sizes of which there is a file too, with interpolated position embeddings. */
   otherSizes: number[];
+  /** The rates of the ten losses. */
+  rates: Record<'adamw' | 'sgd', number>;
 }
 
 export interface Values {

@@ -54,10 +54,10 @@ CASES = {
     "vit-timm-gap": (lambda: timm_model("vit_tiny_patch16_224", global_pool="avg", class_token=False, **dict(TIMM, depth=1)), (32, 32), {}),
     "deit3-timm": (lambda: timm_model("deit3_small_patch16_224", **dict(TIMM, depth=1)), (32, 32), dict(other_sizes=[(48, 48)])),
     "deit-timm": (lambda: timm_model("deit_tiny_distilled_patch16_224", **TIMM), (32, 32), {}),
-    "mobilenetv2-hf": (lambda: mobilenet(depth_multiplier=0.1, image_size=40, finegrained_output=False), (40, 40), {}),
+    "mobilenetv2-hf": (lambda: mobilenet(depth_multiplier=0.1, image_size=40, finegrained_output=False), (40, 40), dict(rates=dict(adamw=1e-4))),
     "mobilenetv2-hf-symmetric": (lambda: mobilenet(depth_multiplier=0.05, image_size=48, tf_padding=False, first_layer_is_expansion=False),
-                                 (48, 48), dict(processor=IMAGENET)),
-    "mobilenetv2-timm": (lambda: timm_model("mobilenetv2_035"), (48, 48), dict(recipe=True)),
+                                 (48, 48), dict(processor=IMAGENET, rates=dict(adamw=1e-4))),
+    "mobilenetv2-timm": (lambda: timm_model("mobilenetv2_035"), (48, 48), dict(recipe=True, rates=dict(adamw=1e-5, sgd=2e-3))),
 }
 
 TIMM_SWIN = dict(embed_dim=8, depths=(2, 2, 2), num_heads=(1, 2, 4), window_size=4, mlp_ratio=2.0)
