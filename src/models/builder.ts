@@ -35,6 +35,8 @@ export interface LayerOptions {
   biasNeverLearns?: boolean;
   /** Queries and values: what low-rank adaptation adapts by default. */
   isQueryOrValue?: boolean;
+  /** Stands between blocks: low-rank adaptation leaves it alone. */
+  isBetweenBlocks?: boolean;
 }
 
 /** A convolution's names: its own, and its batch norm's (absent where it was folded before: then the convolution has a bias). */
@@ -157,7 +159,7 @@ export function linear(b: Builder, x: number, name: string, n: number, options: 
     layout: { shape: [n, k], ...flat([n, k]) },
   });
   const y = append(b, 'Linear', `${name}${suffix}`, [x, w, biasOf(b, name, n, options)]);
-  return adapted(b, x, y, `${name}${suffix}`, options.isQueryOrValue ?? false);
+  return options.isBetweenBlocks ? y : adapted(b, x, y, `${name}${suffix}`, options.isQueryOrValue ?? false);
 }
 
 /**

@@ -135,7 +135,7 @@ function block(b: Builder, x: number, spec: Swin, s: number, i: number, windows:
   // Padding goes through the projections too: it takes part as keys and values, which are then their biases.
   const h = repartition(b, 'WindowPartition', layerNorm(b, x, names.norm1, eps), `${prefix}.windows`, windows);
   const project = (part: 0 | 1 | 2): number => {
-    const options = { bias: qkvBias, biasNeverLearns: part === 1 };
+    const options = { bias: qkvBias, biasNeverLearns: part === 1, isQueryOrValue: part !== 1 };
     if (typeof names.qkv === 'string') return linear(b, h, names.qkv, c, { ...options, rows: { start: part * c, of: 3 * c } });
     return linear(b, h, [names.qkv.q, names.qkv.k, names.qkv.v][part]!, c, options);
   };
@@ -153,5 +153,5 @@ function merge(b: Builder, x: number, names: { norm: string; reduction: string }
   const [rows, columns] = [Math.ceil(h / 2), Math.ceil(w / 2)];
   const windows = { h, w, c, wh: 2, ww: 2, rows, columns, sy: 0, sx: 0, modh: h, modw: w, merge: 1 };
   const four = repartition(b, 'WindowPartition', x, `${names.reduction}.neighbours`, windows);
-  return linear(b, layerNorm(b, four, names.norm, MERGE_EPS), names.reduction, 2 * c, { bias: false });
+  return linear(b, layerNorm(b, four, names.norm, MERGE_EPS), names.reduction, 2 * c, { bias: false, isBetweenBlocks: true });
 }

@@ -67,6 +67,17 @@ test('files from before timm 0.9: merging belongs to the stage before, the head 
   assert.ok(old.includes('layers.0.downsample.reduction.weight') && old.includes('head.weight'));
 });
 
+test('low-rank adaptation: queries and values of every block, or all six of its layers; merging is no block', () => {
+  const tensors = (name: string, method: string): number => {
+    const { parameters } = goldenEngine(name, goldenValues(name), { method }).program;
+    return parameters.filter((p) => p.name.startsWith('lora.')).length;
+  };
+  for (const name of ['swin-hf', 'swin-timm']) {
+    assert.is(tensors(name, 'lora:rank=2'), 6 * 2 * 2);
+    assert.is(tensors(name, 'lora:rank=2,all=1'), 6 * 6 * 2);
+  }
+});
+
 test('refused, by name', () => {
   const fails = (values: Values, ...words: string[]): string => refused(() => model(values), 'config.json', ...words);
   fails({ model_type: 'swinv2' }, 'unsupported', 'swinv2');
