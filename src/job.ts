@@ -28,7 +28,7 @@ import { engineBytes } from './wasm.ts';
  * fine-tuning fell to chance there in the first epoch: with batch norm folded nothing holds its activations in place.
  */
 export const DEFAULT_RATES: Readonly<Record<Optimizer, Readonly<Record<Method['base'], number>>>> = {
-  adamw: { modules: 2e-2, probe: 1e-2, full: 3e-4 },
+  adamw: { modules: 2e-2, probe: 2e-2, full: 3e-4 },
   sgd: { modules: 5e-2, probe: 1e-1, full: 1e-2 },
 };
 
