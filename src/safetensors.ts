@@ -38,8 +38,6 @@ export interface SafetensorsFile {
   tensor(name: string): Tensor;
   /** Fills `target` with the tensor's bytes from byte `from` on. */
   read(tensor: Tensor, target: Uint8Array, from?: number): void;
-  /** Hands the tensor over in pieces of whole elements, all in the same buffer: use or copy a piece before returning. */
-  readChunks(tensor: Tensor, chunkBytes: number, each: (bytes: Uint8Array, elementStart: number) => void): void;
   close(): void;
 }
 
@@ -135,16 +133,6 @@ function view(path: string, files: SafetensorsFile['files'], tensors: Map<string
     read(tensor, target, from = 0) {
       if (from < 0 || from + target.length > tensor.bytes) throw new RangeError(`${tensor.name}: read past its end`);
       files[tensor.file]!.source.readAt(tensor.offset + from, target);
-    },
-    readChunks(tensor, chunkBytes, each) {
-      const size = dtypeBytes(tensor.dtype);
-      const step = Math.max(1, Math.floor(Math.min(chunkBytes, tensor.bytes) / size)) * size;
-      const buffer = new Uint8Array(Math.min(step, tensor.bytes));
-      for (let at = 0; at < tensor.bytes; at += step) {
-        const piece = buffer.subarray(0, Math.min(step, tensor.bytes - at));
-        file.read(tensor, piece, at);
-        each(piece, at / size);
-      }
     },
     close() {
       for (const { source } of files) source.close();

@@ -54,7 +54,7 @@ Without val, a seeded part of each class is held out. The best epoch is kept.
   --save-every N             checkpoint every N steps
   --resume                   go on from the last checkpoint in --out
   --cache DIR                where prepared pictures are kept (DIR/run of --out)
-  --process-budget SIZE      limit the whole process instead: linear memory + runtime + decoder
+  --process-budget SIZE      limit the whole process: while preparing, and while training
   --report FILE              write an HTML page with the result
 ${COMMON}
 
