@@ -25,18 +25,26 @@ export interface RunOptions {
   /** Digest of the base weights and of the pictures with their split. */
   weights: string;
   data: string;
+  /** Digest of the adapter that the run goes on from, where there is one. */
+  from?: string;
   resume: boolean;
   warn(sentence: string): void;
 }
 
 /** Opens the folder. Without `resume`, or where nothing is there to go on from, earlier checkpoints are removed and the run is fresh. */
-export function openRun(folder: string, engine: Engine, { options, weights, data, resume, warn }: RunOptions): Run {
+export function openRun(folder: string, engine: Engine, { options, weights, data, from, resume, warn }: RunOptions): Run {
   const bestFolder = join(folder, 'best');
   const { image, ...about } = engine.program.about;
   const belongs = {
     program: digest(encodeProgram(engine.program)),
     data,
-    settings: { ...about, image: image.join('x'), ...options, weights: weights.slice(0, 12) } as unknown as Settings,
+    settings: {
+      ...about,
+      image: image.join('x'),
+      ...options,
+      weights: weights.slice(0, 12),
+      ...(from ? { from: from.slice(0, 12) } : {}),
+    } as unknown as Settings,
   };
   const parameters = parameterBytes(engine);
   const { state } = engine;
