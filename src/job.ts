@@ -17,7 +17,6 @@ import { resetPeak, resident, shareProcess } from './footprint.ts';
 import { type Method, methodOf } from './modules/method.ts';
 import { type PlanReport, planReport } from './planreport.ts';
 import { openRun } from './run.ts';
-import type { Policy } from './saved.ts';
 import { type EpochResult, type Samples, startRun, TRAIN_DEFAULTS, type TrainHooks, type TrainOptions, train } from './train.ts';
 import type { Optimizer } from './update.ts';
 import { VERSION } from './version.ts';
@@ -45,7 +44,8 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   /** Folder that the adapter is written to; `run/` inside it holds cache, checkpoints and metrics. */
   out: string;
   method?: string;
-  keep?: Policy;
+  /** See src/keep.ts. */
+  keep?: string;
   optimizer?: Optimizer;
   rate?: number;
   microBatch?: number;

@@ -2,7 +2,8 @@
 const COMMON = `  --method M                 probe, full, or bias, prompt, side, lora joined by + (bias),
                              with options: bias+prompt:rank=8+side:ratio=8
   --last N                   only the last N blocks learn
-  --keep s2a|exact           what is kept for backward: codes, or f32 (s2a)
+  --keep K                   what is kept for backward: s2a (codes) or exact (f32),
+                             with overrides: s2a,qkv=4,gelu=f32 (s2a)
   --optimizer adamw|sgd      (adamw)
   --batch-size N             pictures in one optimizer step (16)
   --micro-batch N            pictures in one pass; must divide the batch (chosen)
