@@ -4,6 +4,7 @@ import { adapterTensors, headNames } from './adapter.ts';
 import { writeAdapter } from './adapterfile.ts';
 import { identity, openBase, openWeights, preprocessOf } from './base.ts';
 import { type Bytes, parseBytes } from './bytes.ts';
+import type { Compiled } from './compile.ts';
 import type { Cache } from './data/cache.ts';
 import { decoderOverheadBytes, defaultDecoderBytes } from './data/decode.ts';
 import { type Prepared, type PrepareOptions, prepare } from './data/prepare.ts';
@@ -65,7 +66,7 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
 
 /** What a run tells while it goes. */
 export interface JobHooks extends Pick<TrainHooks, 'onStep' | 'onEpoch' | 'stopping'> {
-  onPlan?(plan: PlanReport): void;
+  onPlan?(plan: PlanReport, compiled: Compiled): void;
   onPrepare?: PrepareOptions['onProgress'];
   onPrepared?(prepared: Prepared): void;
   onStart?(info: { train: number; val: number; totalSteps: number; resumedAt: number | undefined }): void;
@@ -162,7 +163,7 @@ export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<Job
           overheadBytes: decoderOverheadBytes,
         });
   const plan = planReport(compiled, options.batchSize, budgetBytes);
-  hooks.onPlan?.(plan);
+  hooks.onPlan?.(plan, compiled);
 
   const prepared = await prepare({
     root: job.data,

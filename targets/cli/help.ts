@@ -33,6 +33,7 @@ Exit codes: 0 done, 2 wrong input, 3 does not fit the budget, 4 engine, 130 inte
 
   --classes N                classes of the new head (10)
   --program FILE             write the compiled program too
+  --timeline FILE            write a picture of the memory over one step (.html or .svg)
 ${COMMON}
 
   s2a plan models/vit-tiny --classes 100 --batch-size 8 --micro-batch 1 --budget 30MiB
