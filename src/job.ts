@@ -4,6 +4,7 @@ import { adapterTensors, headNames } from './adapter.ts';
 import { writeAdapter } from './adapterfile.ts';
 import { identity, openBase, openWeights, preprocessOf } from './base.ts';
 import { type Bytes, parseBytes } from './bytes.ts';
+import type { Compiled } from './compile.ts';
 import type { Cache } from './data/cache.ts';
 import { decoderOverheadBytes, defaultDecoderBytes } from './data/decode.ts';
 import { type Prepared, type PrepareOptions, prepare } from './data/prepare.ts';
@@ -17,7 +18,6 @@ import { resetPeak, resident, shareProcess } from './footprint.ts';
 import { type Method, methodOf } from './modules/method.ts';
 import { type PlanReport, planReport } from './planreport.ts';
 import { openRun } from './run.ts';
-import type { Policy } from './saved.ts';
 import { guardAdapter, joinLabels, openStart, type Start } from './start.ts';
 import { type EpochResult, type Samples, startRun, TRAIN_DEFAULTS, type TrainHooks, type TrainOptions, train } from './train.ts';
 import type { Optimizer } from './update.ts';
@@ -46,7 +46,8 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   /** Folder that the adapter is written to; `run/` inside it holds cache, checkpoints and metrics. */
   out: string;
   method?: string;
-  keep?: Policy;
+  /** See src/keep.ts. */
+  keep?: string;
   optimizer?: Optimizer;
   rate?: number;
   microBatch?: number;
@@ -68,7 +69,7 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
 
 /** What a run tells while it goes. */
 export interface JobHooks extends Pick<TrainHooks, 'onStep' | 'onEpoch' | 'stopping'> {
-  onPlan?(plan: PlanReport): void;
+  onPlan?(plan: PlanReport, compiled: Compiled): void;
   onPrepare?: PrepareOptions['onProgress'];
   onPrepared?(prepared: Prepared): void;
   onStart?(info: { train: number; val: number; totalSteps: number; resumedAt: number | undefined }): void;
@@ -183,7 +184,7 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
           overheadBytes: decoderOverheadBytes,
         });
   const plan = planReport(compiled, options.batchSize, budgetBytes);
-  hooks.onPlan?.(plan);
+  hooks.onPlan?.(plan, compiled);
   const who = identity(base, weights);
   start?.check(who, preprocess);
 
