@@ -4,6 +4,7 @@ import { BudgetError, EngineError, InputError, Interrupted, nearest } from '../.
 import { VERSION } from '../../src/version.ts';
 import { evaluate } from './evaluate.ts';
 import { HELP } from './help.ts';
+import { merge } from './merge.ts';
 import { modules } from './modules.ts';
 import { createOutput, type Output } from './output.ts';
 import { plan } from './plan.ts';
@@ -16,6 +17,7 @@ const COMMANDS: Readonly<Record<string, (args: string[], out: Output) => void | 
   train,
   eval: evaluate,
   predict,
+  merge,
   modules,
   print,
 };
