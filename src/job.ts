@@ -6,9 +6,9 @@ import { identity, openBase, openWeights, preprocessOf } from './base.ts';
 import { type Bytes, parseBytes } from './bytes.ts';
 import type { Cache } from './data/cache.ts';
 import { decoderOverheadBytes, defaultDecoderBytes } from './data/decode.ts';
+import { dataDigest } from './data/digest.ts';
 import { type Prepared, type PrepareOptions, prepare } from './data/prepare.ts';
 import { scanFolder } from './data/scan.ts';
-import { digest } from './digest.ts';
 import { createEngine, loadWeights } from './engine.ts';
 import { Interrupted } from './error.ts';
 import { bytesWritten, makeFolder } from './files.ts';
@@ -185,7 +185,8 @@ export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<Job
     const run = openRun(runFolder, engine, {
       options,
       weights: who.digest,
-      data: digest(prepared.digest, JSON.stringify([prepared.train, prepared.val])),
+      data: dataDigest(prepared.cache, prepared.train, prepared.val),
+      labels: prepared.classes,
       resume: job.resume ?? false,
       warn: hooks.warn ?? (() => {}),
     });
