@@ -27,15 +27,27 @@ export interface RunOptions {
   data: string;
   /** The classes' names. */
   labels: readonly string[];
+  /** Digest of the adapter that the run goes on from, where there is one. */
+  from?: string;
   resume: boolean;
   warn(sentence: string): void;
 }
 
 /** What a run is started with, by name: whatever is not in the program's code and may differ between two runs. */
-export function settingsOf({ about }: Program, options: TrainOptions, weights: string, labels: readonly string[]): Settings {
+export function settingsOf(
+  { about }: Program,
+  { options, weights, labels, from }: Pick<RunOptions, 'options' | 'weights' | 'labels' | 'from'>,
+): Settings {
   const { image, ...rest } = about;
   const short = (hash: string): string => hash.slice(0, 12);
-  return { ...rest, image: image.join('x'), ...options, weights: short(weights), labels: short(digest(JSON.stringify(labels))) };
+  return {
+    ...rest,
+    image: image.join('x'),
+    ...options,
+    weights: short(weights),
+    labels: short(digest(JSON.stringify(labels))),
+    ...(from ? { from: short(from) } : {}),
+  };
 }
 
 /** SHA-256 by which a checkpoint knows its program: the arena's size, then each section's id, length and bytes. */
@@ -46,9 +58,9 @@ export function programDigest(program: Program): string {
 }
 
 /** Opens the folder. Without `resume`, or where nothing is there to go on from, earlier checkpoints are removed and the run is fresh. */
-export function openRun(folder: string, engine: Engine, { options, weights, data, labels, resume, warn }: RunOptions): Run {
+export function openRun(folder: string, engine: Engine, { data, resume, warn, ...settings }: RunOptions): Run {
   const bestFolder = join(folder, 'best');
-  const belongs: Belongs = { program: programDigest(engine.program), data, settings: settingsOf(engine.program, options, weights, labels) };
+  const belongs: Belongs = { program: programDigest(engine.program), data, settings: settingsOf(engine.program, settings) };
   const parameters = parameterBytes(engine);
   const { state } = engine;
   let host = freshHostState();
