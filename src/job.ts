@@ -7,9 +7,9 @@ import { type Bytes, parseBytes } from './bytes.ts';
 import type { Compiled } from './compile.ts';
 import type { Cache } from './data/cache.ts';
 import { decoderOverheadBytes, defaultDecoderBytes } from './data/decode.ts';
+import { dataDigest } from './data/digest.ts';
 import { type Prepared, type PrepareOptions, prepare } from './data/prepare.ts';
 import { scanFolder } from './data/scan.ts';
-import { digest } from './digest.ts';
 import { createEngine, loadWeights } from './engine.ts';
 import { Interrupted } from './error.ts';
 import { bytesWritten, makeFolder } from './files.ts';
@@ -210,7 +210,8 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
     const run = openRun(runFolder, engine, {
       options,
       weights: who.digest,
-      data: digest(prepared.digest, JSON.stringify([prepared.train, prepared.val])),
+      data: dataDigest(prepared.cache, prepared.train, prepared.val),
+      labels: prepared.classes,
       ...(start ? { from: start.digest } : {}),
       resume: job.resume ?? false,
       warn: hooks.warn ?? (() => {}),
