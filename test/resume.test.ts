@@ -178,6 +178,17 @@ test('kill -9 at any moment, again and again, then to the end', async () => {
   const { code, said } = await command(out);
   assert.is(code, 0, said);
   assert.ok(adapter(out) === reference);
+  // The log has every step once, in order, whatever was logged twice on the way.
+  const log = readFileSync(join(out, 'run', 'metrics.jsonl'), 'utf8').trimEnd().split('\n');
+  const entries = log.map((line) => JSON.parse(line) as { step?: number; epoch: number });
+  assert.equal(
+    entries.flatMap(({ step }) => step ?? []),
+    Array.from({ length: 9 }, (_, i) => i + 1),
+  );
+  assert.equal(
+    entries.filter(({ step }) => step === undefined).map(({ epoch }) => epoch),
+    [1, 2, 3],
+  );
 });
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
