@@ -110,7 +110,7 @@ test('another setting, other pictures, other weights: refused by name, and nothi
   await fails(trainJob(job(out, { ...more, augment: { shift: 3, flip: true } })), 'another program');
   await fails(trainJob(job(out, { ...more, data: pictureFolder({ train: 5, val: 4, noise: 20 }) })), 'other pictures');
   await fails(trainJob(job(out, { ...more, model: changedModel() })), 'another weights');
-  await fails(trainJob(job(out, { ...more, data: renamedClass() })), 'another labels');
+  await fails(trainJob(job(out, { ...more, data: renamedClass() })), 'other pictures');
   await trainJob(job(out, more));
   assert.ok(adapter(out) === reference);
 });
