@@ -26,6 +26,7 @@ const FLAGS: Flags = {
   seed: 'text',
   'save-every': 'text',
   resume: 'flag',
+  from: 'text',
   cache: 'text',
   'process-budget': 'text',
   report: 'text',
@@ -60,6 +61,7 @@ function jobOf(p: Parsed): TrainJob {
       seed: whole(p, 'seed', 0),
       saveEvery: whole(p, 'save-every'),
       cacheFolder: p.text('cache'),
+      from: p.text('from'),
       augment: p.text('augment') === undefined ? undefined : augment(p, openBase(model, imageSize).model.image[0]),
     }),
   };
