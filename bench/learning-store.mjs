@@ -23,8 +23,8 @@ const productDigest = () =>
       .map((file) => readFileSync(join('dist', file))),
   );
 
-/** `done(run)`: the answer to `{ model, pictures, job }`, from the folder or by running; `processes` of them at a time. */
-export function openStore(folder, processes) {
+/** `done(run)`: the answer to `{ model, pictures, job }`, from the folder or by `start` running it; `processes` of them at a time. */
+export function openStore(folder, processes, start = ask) {
   mkdirSync(folder, { recursive: true });
   const product = productDigest();
   const waiting = [];
@@ -41,7 +41,7 @@ export function openStore(folder, processes) {
     if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8')).answer;
     await slot();
     try {
-      const answer = await ask({ ...run, out: join(folder, `${name}.run`) });
+      const answer = await start({ ...run, out: join(folder, `${name}.run`) });
       writeFileSync(`${path}.new`, `${JSON.stringify({ run, answer })}\n`);
       renameSync(`${path}.new`, path);
       return answer;
