@@ -20,6 +20,7 @@ export { type JobHooks, type JobResult, type TrainJob, trainJob } from './job.ts
 export { type KeepPlan, keepOf } from './keep.ts';
 export { type Model, parseModel, readModel } from './models/index.ts';
 export { type Method, methodOf } from './modules/method.ts';
+export { type Packed, type PackJob, packJob } from './pack.ts';
 export { type PlanReport, planReport } from './planreport.ts';
 export { decodeProgram } from './program/decode.ts';
 export { printProgram } from './program/print.ts';

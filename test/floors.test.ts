@@ -13,7 +13,7 @@ const floors: RegExp[] = [
   /^src\/(models\/|modules\/|(saved|backward|update)\.ts$)/,
   /^src\/plan\//,
   /^src\/program\//,
-  /^src\/(data\/|report\/|(compile|fit|train|engine|adapter|adapterfile|checkpointfile|base|classifier|job|planreport|timeline|run|wasm|start)\.ts$)/,
+  /^src\/(data\/|report\/|(compile|fit|train|engine|adapter|adapterfile|checkpointfile|base|classifier|job|planreport|timeline|pack|run|wasm|start)\.ts$)/,
   /^src\/index\.ts$/,
   /^targets\//,
 ];

@@ -6,6 +6,7 @@ import { evaluate } from './evaluate.ts';
 import { HELP } from './help.ts';
 import { modules } from './modules.ts';
 import { createOutput, type Output } from './output.ts';
+import { pack } from './pack.ts';
 import { plan } from './plan.ts';
 import { predict } from './predict.ts';
 import { print } from './print.ts';
@@ -14,6 +15,7 @@ import { train } from './train.ts';
 const COMMANDS: Readonly<Record<string, (args: string[], out: Output) => void | Promise<void>>> = {
   plan,
   train,
+  pack,
   eval: evaluate,
   predict,
   modules,
