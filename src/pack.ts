@@ -49,7 +49,7 @@ export async function packJob(job: PackJob, hooks: Pick<JobHooks, 'onPlan' | 'on
   const options = settle(job, base.model.type);
   const preprocess = preprocessOf(base);
   const { classes } = scanFolder(job.data);
-  const compiled = compileJob(job, { base, options, preprocess, classes: classes.length });
+  const compiled = compileJob(job, { base, options, preprocess, classes: classes.length, pixels: job.pixels });
   const plan = planReport(compiled, options.batchSize, undefined);
   hooks.onPlan?.(plan, compiled);
   makeFolder(job.out);

@@ -1,13 +1,13 @@
 /** The two programs that are not JavaScript: beside the bundle in dist/, or in the checkout's build/. */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { EngineError } from './error.ts';
+import { firstFile } from './files.ts';
 import type { Program } from './program/program.ts';
 
 function bytesOf(name: string): Uint8Array<ArrayBuffer> {
-  for (const place of ['./', '../build/', '../', '../../']) {
-    const url = new URL(place + name, import.meta.url);
-    if (existsSync(url)) return new Uint8Array(readFileSync(url));
-  }
+  const places = ['./', '../build/', '../', '../../'].map((place) => place + name);
+  const url = firstFile(places, import.meta.url);
+  if (url) return new Uint8Array(readFileSync(url));
   throw new EngineError({ where: name, what: 'is missing', hint: 'run npm run build' });
 }
 

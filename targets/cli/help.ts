@@ -19,8 +19,11 @@ export const HELP: Readonly<Record<string, string>> = {
   s2a pack    <model> <pictures> --out DIR  for a board without JavaScript: docs/wasi.md
   s2a eval    <model> <adapter> <pictures>  accuracy of an adapter on labelled pictures
   s2a predict <model> <adapter> <picture…>  what is on these pictures
+  s2a merge   <model> <adapter> --out DIR   both as one model folder, for other programs
   s2a modules <model>                       what a method would let learn, tensor by tensor
   s2a print   <model>                       the compiled program as text
+  s2a doctor                                what this machine has, and which budgets are safe
+  s2a bench   <model>                       what a training step costs on this machine
 
 <model> is a folder with config.json and model.safetensors (Hugging Face or timm):
 ViT, DeiT, Swin, ResNet, MobileNetV2, ConvNeXt. s2a <command> --help says more.
@@ -76,7 +79,9 @@ decoding and split of train: the adapter is the same, byte for byte. Options as 
 
   s2a pack models/mobilenetv2 photos --budget 24MiB --epochs 15 --out board
   wasmtime --dir . board/s2a.wasm train board/program.s2a --model models/mobilenetv2 --data board --out my-adapter`,
-  eval: `s2a eval <model folder> <adapter> <pictures> [options]: accuracy on labelled pictures
+  eval: `s2a eval <model folder> [adapter] <pictures> [options]: accuracy on labelled pictures
+
+Without an adapter the model's own head is judged.
 
   --split all|train|val|test which part of <pictures> (test, else val, else all)
   --micro-batch N            pictures in one pass (8)
@@ -85,13 +90,27 @@ decoding and split of train: the adapter is the same, byte for byte. Options as 
   --json                     the result as JSON
 
   s2a eval models/vit-tiny my-adapter photos --split val`,
-  predict: `s2a predict <model folder> <adapter> <picture…> [options]
+  predict: `s2a predict <model folder> [adapter] <picture…> [options]
+
+Without an adapter the model's own head says what it sees.
 
   --top N                    how many classes to show (1)
   --budget SIZE              most linear memory
   --json                     one JSON object a picture
 
   s2a predict models/vit-tiny my-adapter new/*.jpg --top 3`,
+  merge: `s2a merge <model folder> <adapter> --out <folder>: base and adapter as one model
+
+The new folder is one that Hugging Face transformers (or timm) loads: config.json with the
+adapter's classes, preprocessor_config.json, model.safetensors in f32. Its own head gives the
+adapter's logits. Methods bias, lora, probe and full; prompts and side branches have no place
+in another program's model and are refused.
+
+  --out DIR                  a new folder
+  --json                     what was written, as JSON
+
+  s2a merge models/vit-tiny my-adapter --out merged
+  s2a predict merged new/*.jpg`,
   modules: `s2a modules <model folder> [options]: what would learn: names, shapes, counts, percent
 
   --classes N                classes of the new head (10)
@@ -102,4 +121,18 @@ ${COMMON}
 
   --classes N                classes of the new head (10)
 ${COMMON}`,
+  doctor: `s2a doctor [--json]: what this machine has, and the largest budgets that are safe here
+
+Reads memory, limits, swap and cores; looks for SIMD, relaxed SIMD and shared memory. Changes nothing.
+Exit code 4 where the engine cannot run at all.`,
+  bench: `s2a bench <model folder> [options]: the time of a training step on this machine
+
+Trains on pictures of noise, so it needs no data. Prints step time, resident peak, and whether
+the machine slows down as it warms up.
+
+  --seconds N                how long to measure (20); an hour shows what heat does
+  --classes N                classes of the new head (10)
+${COMMON}
+
+  s2a bench models/mobilenetv2 --budget 24MiB --batch-size 8 --seconds 600`,
 };

@@ -1,5 +1,5 @@
 /** The loop without JavaScript is the loop with it: the same adapter byte for byte, and either goes on where the other stopped. */
-import { readdirSync, readFileSync, truncateSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -157,6 +157,26 @@ test('judging and predicting: as Node does', async () => {
   const cut = board.run('predict', ['--adapter', '/out'], { out, stdin: raw.subarray(0, 5000) });
   assert.is(cut.code, 2);
   assert.match(cut.err, /stdin: ends inside a picture, got 1928, expected 3072/);
+});
+
+test('pictures of f32: the same numbers, the same adapter; others are refused by a program for bytes', async () => {
+  const floats = await pack({ ...JOB, pixels: 'f32' });
+  const sizes = [board, floats].map(({ folder }) => statSync(join(folder, 'train-images.npy')).size - 128);
+  assert.equal(sizes, [15 * 3072, 15 * 3072 * 4]);
+  // A program for f32 takes bytes too.
+  for (const data of [floats, board]) {
+    const out = newFolder();
+    for (const part of ['train', 'val'])
+      for (const what of ['images', 'labels']) cpSync(join(data.folder, `${part}-${what}.npy`), join(out, `${part}-${what}.npy`));
+    const ran = floats.run('train', ['--data', '/out', '--out', '/out'], { out });
+    assert.is(ran.code, 0, ran.err);
+    assert.is(adapterDigest(out), reference);
+  }
+  const out = newFolder();
+  cpSync(floats.folder, out, { recursive: true });
+  const ran = board.run('train', ['--data', '/out', '--out', '/out'], { out });
+  assert.is(ran.code, 2);
+  assert.match(ran.err, /train-images\.npy: holds float32, but the program was packed for uint8 pictures; pack with --pixels f32\n$/);
 });
 
 test('its memory is the plan and its own pages, and not one page less', () => {
