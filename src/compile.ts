@@ -19,6 +19,7 @@ import { verifyPlan } from './plan/verify.ts';
 import { codeBytes } from './program/encode.ts';
 import { link } from './program/link.ts';
 import type { Program } from './program/program.ts';
+import { addRepeats, type Recompute } from './recompute.ts';
 import { autogradBytes, chooseSaved, gradientNeeds, type Policy } from './saved.ts';
 import { addUpdate, type Optimizer } from './update.ts';
 
@@ -30,6 +31,8 @@ export interface CompileOptions {
   /** See src/modules/method.ts; `bias` where absent. */
   method?: string;
   keep?: Policy;
+  /** Blocks whose forward runs again in backward, see src/recompute.ts; none where absent. */
+  recompute?: Recompute;
   optimizer?: Optimizer;
   /** The classifier: new and zero (fine-tuning), or the checkpoint's own. */
   head?: 'new' | 'file';
@@ -85,8 +88,9 @@ export function compile(options: CompileOptions): Compiled {
     const { logits, loss } = forward('train');
     const needs = gradientNeeds(graph);
     autograd = autogradBytes(graph, needs);
-    chooseSaved(graph, needs, keep);
-    accumulators = addBackward(graph, logits, loss[2]!, needs);
+    const repeats = addRepeats(graph, needs, options.recompute ?? new Map());
+    chooseSaved(graph, needs, keep, repeats);
+    accumulators = addBackward(graph, logits, loss[2]!, needs, repeats);
     addUpdate(graph, accumulators, optimizer, io.state);
     ports.set(Io.Losses, loss[0]!).set(Io.Choices, loss[1]!);
   }

@@ -10,7 +10,7 @@ const floors: RegExp[] = [
   /^src\/(error|json|tensor|files|groups|scratch|bytes|footprint|version)\.ts$/,
   /^src\/(graph|check|safetensors|codebook|tables|digest)\.ts$/,
   /^src\/ops\//,
-  /^src\/(models\/|modules\/|(saved|backward|update)\.ts$)/,
+  /^src\/(models\/|modules\/|(saved|recompute|backward|update)\.ts$)/,
   /^src\/plan\//,
   /^src\/program\//,
   /^src\/(data\/|report\/|(compile|fit|train|engine|adapter|adapterfile|checkpointfile|base|classifier|job|planreport|run|wasm)\.ts$)/,
