@@ -8,12 +8,12 @@ import * as assert from 'uvu/assert';
 const floors: RegExp[] = [
   /^assembly\/abi\//,
   /^src\/(error|json|tensor|files|groups|scratch|bytes|footprint|version)\.ts$/,
-  /^src\/(graph|check|safetensors|codebook|tables|digest)\.ts$/,
+  /^src\/(graph|check|keep|safetensors|codebook|tables|digest)\.ts$/,
   /^src\/ops\//,
   /^src\/(models\/|modules\/|(saved|recompute|backward|update)\.ts$)/,
   /^src\/plan\//,
   /^src\/program\//,
-  /^src\/(data\/|report\/|(compile|fit|train|engine|adapter|adapterfile|checkpointfile|base|classifier|job|planreport|run|wasm)\.ts$)/,
+  /^src\/(data\/|report\/|(compile|fit|train|engine|adapter|adapterfile|checkpointfile|base|classifier|job|planreport|timeline|run|wasm|start)\.ts$)/,
   /^src\/index\.ts$/,
   /^targets\//,
 ];

@@ -54,7 +54,7 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
   const pictures: Picture[] = [];
   for (const part of ['train', 'val', 'test'] as const) for (const sample of folder[part] ?? []) pictures.push({ ...sample, part });
   const identity = {
-    format: 1,
+    format: 2,
     spec: options.preprocess,
     decoder: decoderName,
     limit,

@@ -38,8 +38,8 @@ export const attention: Record<string, OpDef> = {
       const [b, t, c] = shapeOf(graph, node.inputs[0]!) as Three;
       const codes = u8(group8Bytes(b * t, c, node.attributes.heads!));
       return [
-        { keep: Keep.Value, inputs: [0, 1, 2], extra: [] },
-        { keep: Keep.Group8, inputs: [], extra: [codes, codes, codes] },
+        { as: { qkv: 'f32', softmax: 'recompute' }, keep: Keep.Value, inputs: [0, 1, 2], extra: [] },
+        { as: { qkv: '8', softmax: 'recompute' }, keep: Keep.Group8, inputs: [], extra: [codes, codes, codes] },
       ];
     },
     /** Eager attention: q, k, v and the probabilities. */

@@ -56,10 +56,10 @@ export const quantize: Record<string, OpDef> = {
  * is too little to lose precision for, and what outlives the pass anyway costs nothing as it is.
  */
 export function savesInput(node: Node, graph: Graph, i: number): Saved[] {
-  const exact: Saved = { keep: Keep.Value, inputs: [i], extra: [] };
+  const exact: Saved = { as: { input: 'f32' }, keep: Keep.Value, inputs: [i], extra: [] };
   const { type, role, bytes } = valueAt(graph, node.inputs[i]!);
   const isWorthIt = type.shape.length > 2 && role === 'temp' && copyBytes(type.shape, 8) < bytes;
-  return isWorthIt ? [exact, { keep: Keep.Group8, inputs: [], extra: [], quantize: i }] : [exact];
+  return isWorthIt ? [exact, { as: { input: '8' }, keep: Keep.Group8, inputs: [], extra: [], quantize: i }] : [exact];
 }
 
 /** The input that was kept so, as f32 again. */

@@ -2,7 +2,8 @@
 const COMMON = `  --method M                 probe, full, or bias, prompt, side, lora joined by + (bias),
                              with options: bias+prompt:rank=8+side:ratio=8
   --last N                   only the last N blocks learn
-  --keep s2a|exact           what is kept for backward: codes, or f32 (s2a)
+  --keep K                   what is kept for backward: s2a (codes) or exact (f32),
+                             with overrides: s2a,qkv=4,gelu=f32 (s2a)
   --optimizer adamw|sgd      (adamw)
   --batch-size N             pictures in one optimizer step (16)
   --micro-batch N            pictures in one pass; must divide the batch (chosen)
@@ -32,6 +33,7 @@ Exit codes: 0 done, 2 wrong input, 3 does not fit the budget, 4 engine, 130 inte
 
   --classes N                classes of the new head (10)
   --program FILE             write the compiled program too
+  --timeline FILE            write a picture of the memory over one step (.html or .svg)
 ${COMMON}
 
   s2a plan models/vit-tiny --classes 100 --batch-size 8 --micro-batch 1 --budget 30MiB
@@ -53,13 +55,16 @@ Without val, a seeded part of each class is held out. The best epoch is kept.
   --seed N                   (0)
   --save-every N             checkpoint every N steps
   --resume                   go on from the last checkpoint in --out
+  --from ADAPTER             go on from an adapter of the same model and method: labels are
+                             matched by name, classes that it lacks appended to its head
   --cache DIR                where prepared pictures are kept (DIR/run of --out)
   --process-budget SIZE      limit the whole process: while preparing, and while training
   --report FILE              write an HTML page with the result
 ${COMMON}
 
   s2a train models/mobilenetv2 photos --budget 24MiB --epochs 15 --out my-adapter
-  s2a train models/mobilenetv2 photos --out my-adapter --save-every 50 --resume`,
+  s2a train models/mobilenetv2 photos --out my-adapter --save-every 50 --resume
+  s2a train models/mobilenetv2 more-photos --from my-adapter --out my-adapter-2`,
   eval: `s2a eval <model folder> <adapter> <pictures> [options]: accuracy on labelled pictures
 
   --split all|train|val|test which part of <pictures> (test, else val, else all)

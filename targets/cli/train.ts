@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { openBase } from '../../src/base.ts';
 import { InputError } from '../../src/error.ts';
 import { type JobHooks, type JobResult, type TrainJob, trainJob } from '../../src/job.ts';
+import type { ReportData } from '../../src/report/data.ts';
 import { epochLine, formatBytes, formatDuration, formatPercent, plainLine, progressLine } from '../../src/report/terminal.ts';
+import { timelineOf } from '../../src/timeline.ts';
 import { augment, bytes, defined, type Flags, keep, method, optimizer, type Parsed, PLAN_FLAGS, parse, real, whole } from './options.ts';
 import type { Output } from './output.ts';
 import { writeReport } from './report.ts';
@@ -24,6 +26,7 @@ const FLAGS: Flags = {
   seed: 'text',
   'save-every': 'text',
   resume: 'flag',
+  from: 'text',
   cache: 'text',
   'process-budget': 'text',
   report: 'text',
@@ -58,6 +61,7 @@ function jobOf(p: Parsed): TrainJob {
       seed: whole(p, 'seed', 0),
       saveEvery: whole(p, 'save-every'),
       cacheFolder: p.text('cache'),
+      from: p.text('from'),
       augment: p.text('augment') === undefined ? undefined : augment(p, openBase(model, imageSize).model.image[0]),
     }),
   };
@@ -70,10 +74,10 @@ export async function train(args: string[], out: Output): Promise<void> {
   const stop = (): void => controller.abort();
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
-  const losses: { step: number; loss: number }[] = [];
+  const seen: Seen = { losses: [], timeline: undefined };
   try {
-    const result = await trainJob(job, progress(job, out, controller.signal, losses));
-    if (p.text('report') !== undefined) await writeReport(p.text('report')!, job, result, losses, `s2a train ${args.join(' ')}`);
+    const result = await trainJob(job, progress(job, out, controller.signal, seen));
+    if (p.text('report') !== undefined) await writeReport(p.text('report')!, job, result, seen, `s2a train ${args.join(' ')}`);
     if (p.flag('json')) out.json(result);
     else out.line(summary(result, job, p.text('report')));
   } finally {
@@ -82,8 +86,11 @@ export async function train(args: string[], out: Output): Promise<void> {
   }
 }
 
+/** What a run showed on its way: the page's charts are made of it. */
+export type Seen = Pick<ReportData, 'losses'> & { timeline: ReportData['timeline'] };
+
 /** What is shown and logged while the job runs. Metrics go to DIR/run/metrics.jsonl, one JSON object a line. */
-function progress(job: TrainJob, out: Output, signal: AbortSignal, losses: { step: number; loss: number }[]): JobHooks {
+function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Seen): JobHooks {
   const metrics = join(job.out, 'run', 'metrics.jsonl');
   const epochs = job.epochs ?? 20;
   let epochBegan = Date.now();
@@ -94,7 +101,10 @@ function progress(job: TrainJob, out: Output, signal: AbortSignal, losses: { ste
   return {
     signal,
     warn: (sentence) => out.note(out.style.yellow(sentence)),
-    onPlan: (plan) => out.note(`${planLines(plan)}\n`),
+    onPlan(plan, compiled) {
+      collected.timeline = timelineOf(compiled, plan.budgetBytes ?? undefined);
+      out.note(`${planLines(plan)}\n`);
+    },
     onPrepare: ({ done, total, skipped }) => out.live(`preparing pictures ${done}/${total}${skipped ? `, ${skipped} skipped` : ''}`),
     onPrepared({ train: trained, val, skipped, bytesWritten, cache }) {
       const written = bytesWritten > 0 ? `${formatBytes(bytesWritten)} written` : 'reused';
@@ -111,7 +121,7 @@ function progress(job: TrainJob, out: Output, signal: AbortSignal, losses: { ste
       firstStep = resumedAt ?? 0;
     },
     onStep({ epoch, step, totalSteps, loss, rate, norm, tally }) {
-      losses.push({ step, loss });
+      collected.losses.push({ step, loss });
       appendFileSync(metrics, `${JSON.stringify({ step, epoch, loss, rate, norm })}\n`);
       const seconds = (Date.now() - began) / 1000;
       seen += job.batchSize ?? 16;

@@ -23,8 +23,9 @@ import {
   type Type,
   typeOf,
 } from '../../src/graph.ts';
+import { keepOf } from '../../src/keep.ts';
 import { definition, emit } from '../../src/ops/index.ts';
-import { chooseSaved, gradientNeeds, type Policy } from '../../src/saved.ts';
+import { chooseSaved, gradientNeeds } from '../../src/saved.ts';
 import { close, distance, numbers } from '../close.ts';
 import { type Result, runGraph } from './run.ts';
 
@@ -113,7 +114,8 @@ export const plain = (
 export const seen = { ops: new Set<string>(), inPlace: new Set<string>() };
 
 interface Variant {
-  policy: Policy;
+  /** A keep plan. */
+  policy: string;
   /** Keeps every value alive to the end, so that none can share memory. */
   apart?: boolean;
   /** Two uses of x, so that gradients add up. */
@@ -182,7 +184,7 @@ function runForward(c: Forward, r: Float32Array, { policy, apart, twice, still, 
   const upstream = given('r', typeOf(graph, out), 'batch', r);
 
   const needs = gradientNeeds(graph);
-  chooseSaved(graph, needs, policy);
+  chooseSaved(graph, needs, keepOf(policy));
   const accumulators = addBackward(graph, out, upstream, needs);
   for (const [param, grad] of accumulators) contents.set(grad, floats(new Float32Array(size(shapeOf(graph, param))).fill(BEFORE)));
   if (apart)
