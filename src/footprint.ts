@@ -33,7 +33,7 @@ export function resetPeak(): void {
 }
 
 /** What training adds to the runtime as it stands, beside linear memory: compiled code, buffers, garbage before it is collected. */
-const TRAINING_BYTES = 24 << 20;
+export const TRAINING_BYTES = 24 << 20;
 /** Decoding with less than this would skip ordinary pictures. */
 const LEAST_DECODER_BYTES = 16 << 20;
 

@@ -20,6 +20,8 @@ export const HELP: Readonly<Record<string, string>> = {
   s2a predict <model> <adapter> <picture…>  what is on these pictures
   s2a modules <model>                       what a method would let learn, tensor by tensor
   s2a print   <model>                       the compiled program as text
+  s2a doctor                                what this machine has, and which budgets are safe
+  s2a bench   <model>                       what a training step costs on this machine
 
 <model> is a folder with config.json and model.safetensors (Hugging Face or timm):
 ViT, DeiT, Swin, ResNet, MobileNetV2, ConvNeXt. s2a <command> --help says more.
@@ -91,4 +93,18 @@ ${COMMON}
 
   --classes N                classes of the new head (10)
 ${COMMON}`,
+  doctor: `s2a doctor [--json]: what this machine has, and the largest budgets that are safe here
+
+Reads memory, limits, swap and cores; looks for SIMD, relaxed SIMD and shared memory. Changes nothing.
+Exit code 4 where the engine cannot run at all.`,
+  bench: `s2a bench <model folder> [options]: the time of a training step on this machine
+
+Trains on pictures of noise, so it needs no data. Prints step time, resident peak, and whether
+the machine slows down as it warms up.
+
+  --seconds N                how long to measure (20); an hour shows what heat does
+  --classes N                classes of the new head (10)
+${COMMON}
+
+  s2a bench models/mobilenetv2 --budget 24MiB --batch-size 8 --seconds 600`,
 };
