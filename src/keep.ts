@@ -32,9 +32,9 @@ const CLASSES = {
   /** Layer norm's x̂. */
   ln: code('4'),
   /** Attention's operands. */
-  qkv: code('8'),
-  /** Attention's probabilities: never needed where they are computed again. */
-  softmax: { choices: ['recompute'], exact: 'recompute', s2a: 'recompute' },
+  qkv: code('8', '4'),
+  /** Attention's probabilities, computed again from the operands as they were kept, or kept themselves. */
+  softmax: { choices: ['recompute', '4'], exact: 'recompute', s2a: 'recompute' },
   /** Inputs of layers whose weight learns. */
   input: code('8'),
   /** Where each maximum of a pooling came from: exact. */

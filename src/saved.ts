@@ -4,7 +4,7 @@ import { codebookBytes } from './codebook.ts';
 import { ABSENT, addValue, type Graph, type Node, u8, valueAt } from './graph.ts';
 import type { KeepClass, KeepPlan } from './keep.ts';
 import type { Saved } from './ops/def.ts';
-import { definition, emit, keepOutputs } from './ops/index.ts';
+import { definition, emit, keepOutputs, scratchOf } from './ops/index.ts';
 import { noRepeats, type Repeats } from './recompute.ts';
 import { tables } from './tables.ts';
 
@@ -53,7 +53,8 @@ export function chooseSaved(graph: Graph, needs: boolean[], plan: KeepPlan, { ru
     if (!needs[node.outputs[0] as number]) return;
     const choice = pick(definition(node.op).saves?.(node, graph, inputNeeds(node, needs)) ?? [], plan);
     if (choice === undefined) return;
-    node.attributes.keep = choice.keep satisfies Keep;
+    Object.assign(node.attributes, choice.attributes, { keep: choice.keep satisfies Keep });
+    node.scratchBytes = scratchOf(graph, node);
     keepOutputs(graph, node, choice.extra);
     if (choice.quantize !== undefined) {
       const x = node.inputs[choice.quantize] as number;

@@ -59,6 +59,7 @@ test('an override reaches the operators of its class and no other', () => {
   };
   assert.equal(keeps('s2a'), { Activation: Keep.Code4, LayerNorm: Keep.Group4, Attention: Keep.Group8, Linear: Keep.Value });
   assert.equal(keeps('ln=f32'), { Activation: Keep.Code4, LayerNorm: Keep.Value, Attention: Keep.Group8, Linear: Keep.Value });
+  assert.is(keeps('qkv=4,softmax=4').Attention, Keep.Signed4);
   assert.equal(keeps('exact,qkv=8'), { Activation: Keep.Value, LayerNorm: Keep.Value, Attention: Keep.Group8, Linear: Keep.Value });
 });
 

@@ -13,6 +13,8 @@ export interface Saved {
   extra: readonly Type[];
   /** Input (position) of which a quantised copy is kept; the node's attribute `codes` then names it. */
   quantize?: number;
+  /** Attributes that tell the node about it, beside `keep`. */
+  attributes?: Attributes;
   /** Activation kind whose codebook the kernel reads, as its input 1. */
   codebook?: number;
 }

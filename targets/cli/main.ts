@@ -47,6 +47,11 @@ async function main(args: string[]): Promise<number> {
       out.note(`s2a: ${error.message}`);
       return error.exitCode;
     }
+    // Deno's own words name the file and the flag that is missing.
+    if ((error as Error | null)?.name === 'NotCapable') {
+      out.note(`s2a: Deno: ${(error as Error).message}`);
+      return 2;
+    }
     out.note(`s2a: unexpected error: ${(error as Error)?.message ?? error}\n${(error as Error)?.stack ?? ''}`);
     return 4;
   }
