@@ -1,6 +1,6 @@
 /** Group-wise quantisation of kept rows, as drawn in `abi/groups.ts`: what layer norm and attention share. */
 import { Group } from '../abi/groups';
-import { madd } from '../math';
+import { madd, sum4 } from '../math';
 
 /** Adding it to a small f32 leaves that number, rounded half to even, in the lowest bits. */
 const ROUND: f32 = 12582912.0;
@@ -138,9 +138,19 @@ export function loadPart(at: usize, n: i32): v128 {
   return v;
 }
 
-/** One group4 row of the `c` values at `x`. */
+/** 0, or NaN where one of `c` values is NaN or infinite: the extremes alone would not say so. */
+function nothing(x: usize, c: i32): f32 {
+  const zero = f32x4.splat(0);
+  let sum = zero;
+  let i = 0;
+  for (; i + 4 <= c; i += 4) sum = madd(v128.load(x + (<usize>i << 2)), zero, sum);
+  sum = madd(loadPart(x + (<usize>i << 2), c - i), zero, sum);
+  return sum4(sum) * 0;
+}
+
+/** One group4 row of the `c` values at `x`. A NaN or an infinity makes all of it NaN. */
 export function encode4(x: usize, c: i32, row: usize): void {
-  writeHeaders4(x, c, 0, 1, row);
+  writeHeaders4(x, c, nothing(x, c), 1, row);
   const mask = mask4();
   let codes = row + group4HeadBytes(c);
   for (let i = 0; i < c; i += 32) {
@@ -211,61 +221,6 @@ export function decodeSigned4(codes: usize, n: i32, step: usize, out: usize): vo
 /** Four values from the four codes in the low bytes of `codes`. */
 @inline function values4(codes: v128, minimum: v128, step: v128): v128 {
   return madd(f32x4.convert_i32x4_u(codes), step, minimum);
-}
-
-/** Writes x[c] as one group4 row. A NaN makes its group NaN; an infinity too, whose step is none. */
-export function encode4(x: usize, c: i32, row: usize): void {
-  let header = row;
-  let codes = row + group4HeadBytes(c);
-  for (let i = 0; i < c; i += Group.Size4) {
-    const n = min<i32>(Group.Size4, c - i);
-    encodeGroup4(x, n, header, codes);
-    header += 4;
-    codes += <usize>((n + 31) >> 5) << 4;
-    x += <usize>n << 2;
-  }
-}
-
-/** One group of `n` values; codes past `n` are 0. */
-function encodeGroup4(x: usize, n: i32, header: usize, codes: usize): void {
-  let low = f32x4.splat(load<f32>(x));
-  let high = low;
-  let i = 0;
-  for (; i + 4 <= n; i += 4) {
-    const v = v128.load(x + (<usize>i << 2));
-    low = f32x4.min(low, v);
-    high = f32x4.max(high, v);
-  }
-  low = f32x4.min(low, v128.shuffle<f32>(low, low, 2, 3, 0, 1));
-  high = f32x4.max(high, v128.shuffle<f32>(high, high, 2, 3, 0, 1));
-  let least = min<f32>(f32x4.extract_lane(low, 0), f32x4.extract_lane(low, 1));
-  let most = max<f32>(f32x4.extract_lane(high, 0), f32x4.extract_lane(high, 1));
-  for (; i < n; i++) {
-    least = min<f32>(least, load<f32>(x + (<usize>i << 2)));
-    most = max<f32>(most, load<f32>(x + (<usize>i << 2)));
-  }
-  writeHeader4(header, least, most);
-  const scalar = inverse4(header);
-  const shift = offset4(minimum4(header), scalar);
-  const inverse = f32x4.splat(scalar);
-  const offset = f32x4.splat(shift);
-  const mask = mask4();
-  for (i = 0; i + 32 <= n; i += 32) {
-    const a = codes4(v128.load(x), v128.load(x, 16), inverse, offset, mask);
-    const b = codes4(v128.load(x, 32), v128.load(x, 48), inverse, offset, mask);
-    const cc = codes4(v128.load(x, 64), v128.load(x, 80), inverse, offset, mask);
-    const d = codes4(v128.load(x, 96), v128.load(x, 112), inverse, offset, mask);
-    v128.store(codes, block4(a, b, cc, d));
-    x += 128;
-    codes += 16;
-  }
-  if (i == n) return;
-  v128.store(codes, i64x2.splat(0));
-  for (let j = 0; j < n - i; j++) {
-    const at = codes + <usize>(j & 15);
-    const code = code4(load<f32>(x + (<usize>j << 2)), scalar, shift);
-    store<u8>(at, load<u8>(at) | (code << (<u32>(j >> 4) << 2)));
-  }
 }
 
 /**

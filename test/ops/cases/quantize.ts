@@ -87,15 +87,16 @@ function quantize4(rows: number, c: number, data?: Float32Array): Direct {
     types: [u8(rows * group4RowBytes(c))],
     check([bytes]) {
       const { values, step } = decodeGroup4(bytes!, rows, c);
-      for (let r = 0; r < rows; r++)
+      for (let r = 0; r < rows; r++) {
+        const isWhole = x.subarray(r * c, (r + 1) * c).every(Number.isFinite);
         for (let first = 0; first < c; first += 64) {
           const group = x.subarray(r * c + first, r * c + Math.min(c, first + 64));
           const [low, high] = [Math.min(...group), Math.max(...group)];
           const range = Math.fround(high - low);
           group.forEach((v, i) => {
             const [got, s] = [values[r * c + first + i]!, step[r * c + first + i]!];
-            if (!Number.isFinite(range)) {
-              assert.not.ok(Number.isFinite(got), `${got} in a group without a finite range`);
+            if (!isWhole || !Number.isFinite(range)) {
+              assert.not.ok(Number.isFinite(got), `${got} in a row or group without a finite range`);
               return;
             }
             // The minimum is rounded down to bf16, 2⁻⁷ of itself at most, and the step up; a step under 1e-30 is none.
@@ -104,6 +105,7 @@ function quantize4(rows: number, c: number, data?: Float32Array): Direct {
             assert.ok(Math.abs(got - v) <= (s > 0 ? 0.51 * s : widest), `${got} for ${v}, step ${s}`);
           });
         }
+      }
     },
   };
 }
