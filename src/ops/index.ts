@@ -44,7 +44,7 @@ export interface Emit {
 /** Appends a node, with values for its outputs; returns the node. Absent operands are ABSENT. */
 export function emit(graph: Graph, op: string, name: string, inputs: number[], attributes: Attributes, how: Emit): Node {
   const def = definition(op);
-  const types = inputs.map((id) => (id === ABSENT ? undefined : typeOf(graph, id)));
+  const types = typesOf(graph, inputs);
   const outputs = def.infer(types, attributes).map((type, i) => addValue(graph, i === 0 ? name : `${name}:${i}`, type, 'temp'));
   const node: Node = {
     op,
@@ -69,6 +69,12 @@ export function shareOut(graph: Graph): void {
     if (split) node.split = split;
   }
 }
+
+/** Scratch bytes a thread of a node as it stands. */
+export const scratchOf = (graph: Graph, { op, inputs, attributes }: Node): number =>
+  definition(op).scratch?.(typesOf(graph, inputs), attributes) ?? 0;
+
+const typesOf = (graph: Graph, inputs: readonly number[]) => inputs.map((id) => (id === ABSENT ? undefined : typeOf(graph, id)));
 
 /** Adds kept outputs to a forward node that was appended before the policy was known. */
 export function keepOutputs(
