@@ -14,12 +14,13 @@ import { createBuilder, startPhase } from './models/builder.ts';
 import { buildModel, type Model } from './models/index.ts';
 import { withSide } from './modules/entry.ts';
 import { methodOf } from './modules/method.ts';
-import { emit } from './ops/index.ts';
+import { emit, shareOut } from './ops/index.ts';
 import { type Plan, planMemory } from './plan/memory.ts';
 import { verifyPlan } from './plan/verify.ts';
 import { codeBytes } from './program/encode.ts';
 import { link } from './program/link.ts';
 import type { Program } from './program/program.ts';
+import { addRepeats, type Recompute } from './recompute.ts';
 import { autogradBytes, chooseSaved, gradientNeeds } from './saved.ts';
 import { addUpdate, type Optimizer } from './update.ts';
 
@@ -32,6 +33,8 @@ export interface CompileOptions {
   method?: string;
   /** What is kept for backward, see src/keep.ts; `s2a` where absent. */
   keep?: string;
+  /** Blocks whose forward runs again in backward, see src/recompute.ts; none where absent. */
+  recompute?: Recompute;
   optimizer?: Optimizer;
   /** The classifier: new and zero (fine-tuning), or the checkpoint's own. */
   head?: 'new' | 'file';
@@ -89,8 +92,9 @@ export function compile(options: CompileOptions): Compiled {
     const { logits, loss } = forward('train');
     const needs = gradientNeeds(graph);
     autograd = autogradBytes(graph, needs);
-    chooseSaved(graph, needs, keepOf(keep));
-    accumulators = addBackward(graph, logits, loss[2]!, needs);
+    const repeats = addRepeats(graph, needs, options.recompute ?? new Map());
+    chooseSaved(graph, needs, keepOf(keep), repeats);
+    accumulators = addBackward(graph, logits, loss[2]!, needs, repeats);
     addUpdate(graph, accumulators, optimizer, io.state);
     ports.set(Io.Losses, loss[0]!).set(Io.Choices, loss[1]!);
   }
@@ -99,6 +103,7 @@ export function compile(options: CompileOptions): Compiled {
   ports.set(Io.EvalLosses, loss[0]!).set(Io.EvalChoices, loss[1]!).set(Io.Logits, logits);
 
   checkGraph(graph);
+  shareOut(graph);
   const plan = planMemory(graph, { codeBytes: codeBytes(graph), maxThreads: options.maxThreads ?? 1 });
   verifyPlan(graph, plan);
   const about = {

@@ -5,7 +5,8 @@
  *     word 0   op
  *     word 1   length in words, header included
  *     word 2   node id (for error messages)
- *     word 3…  arguments, i32 or f32 bits, in the order of the op's own enum below
+ *     word 3   1: all threads meet before this instruction (src/plan/barriers.ts), 0: no need to
+ *     word 4…  arguments, i32 or f32 bits, in the order of the op's own enum below
  *
  * Addresses are byte offsets into the arena, 16-byte aligned; 0 means absent. Shapes are row-major: `y[M,N]` has N contiguous.
  * Everything is f32 unless said. `+=` marks an accumulator, `=` an overwritten output.
@@ -71,7 +72,8 @@ export const enum Instruction {
   Op = 0,
   Words = 1,
   Node = 2,
-  Arguments = 3,
+  Barrier = 3,
+  Arguments = 4,
 }
 
 /** Linear: y[M,N] = x[M,K] · w[N,K]ᵀ + b[N]. B may be 0. */
@@ -203,10 +205,13 @@ export const enum AdaptivePoolArg { X, Y, BATCH, H, WIDTH, C, OH, OW }
 /** AdaptivePoolBackward: dx[B,H,W,C] gathers from the windows that hold each pixel. */
 export const enum AdaptivePoolBackwardArg { DY, DX, BATCH, H, WIDTH, C, OH, OW }
 
-/** Quantize: group8 (abi/groups.ts) of x[ROWS,C] in GROUPS groups a row. */
-export const enum QuantizeArg { X, Y, ROWS, C, GROUPS }
+/**
+ * Quantize: x[ROWS,C] as group8 (abi/groups.ts) in GROUPS groups a row where BITS = 8, as group4 rows where BITS = 4 (GROUPS is not read;
+ * a NaN or an infinity makes its whole row NaN).
+ */
+export const enum QuantizeArg { X, Y, ROWS, C, GROUPS, BITS }
 /** Dequantize: y[ROWS,C] from it. */
-export const enum DequantizeArg { X, Y, ROWS, C, GROUPS }
+export const enum DequantizeArg { X, Y, ROWS, C, GROUPS, BITS }
 
 /**
  * MaxPool: y[B,OH,OW,C] = the largest of the R×S taps of x[B,H,W,C]; taps outside the picture count as -∞. Window as Conv's, R·S ≤ 16.
