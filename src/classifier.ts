@@ -10,6 +10,7 @@ import { EngineError, InputError } from './error.ts';
 import { fit } from './fit.ts';
 import { stableJson } from './json.ts';
 import { methodOf } from './modules/method.ts';
+import type { Precision } from './precision.ts';
 import { engineBytes } from './wasm.ts';
 
 export interface Prediction {
@@ -25,6 +26,8 @@ export interface ClassifierOptions {
   model: string;
   /** The most linear memory: bytes, or a text such as '48MiB'. Unlimited where absent. */
   budget?: Bytes;
+  /** Precision of frozen weights where it is not to be the one that the adapter was trained over: the biases learnt to fit that one. */
+  weights?: Precision;
 }
 
 export interface Classifier {
@@ -43,7 +46,7 @@ export interface Classifier {
   /** The same for a picture that `preprocess` has been done to already, as `decodePicture` returns it: H · W · 3 bytes. */
   predictPrepared(pixels: Uint8Array): Prediction[];
   /**
-   * Changes to another adapter of the same base, method, preprocessing and number of classes. The new one is read and checked whole
+   * Changes to another adapter of the same base, precision, method, preprocessing and number of classes. The new one is read and checked whole
    * before the first number is written, so one that is refused (InputError) leaves the classifier as it was.
    */
   changeAdapter(adapter: string): void;
@@ -56,7 +59,10 @@ export interface OpenedAdapter {
 }
 
 /** Base + adapter in an engine that only infers, `microBatch` pictures at a time. */
-export function openInference(path: string, { model, budget, microBatch = 1 }: ClassifierOptions & { microBatch?: number }): OpenedAdapter {
+export function openInference(
+  path: string,
+  { model, budget, weights: precision, microBatch = 1 }: ClassifierOptions & { microBatch?: number },
+): OpenedAdapter {
   const adapter = readAdapter(path);
   try {
     const base = openBase(model, adapter.base.imageSize[0]);
@@ -77,6 +83,7 @@ export function openInference(path: string, { model, budget, microBatch = 1 }: C
         classes: adapter.labels.length,
         method: methodOf(adapter.method, adapter.path).name,
         purpose: 'infer',
+        weights: precision ?? adapter.precision,
         batchSize: microBatch,
         microBatch,
         normalize: preprocess,
@@ -131,6 +138,8 @@ export function loadClassifier(adapter: string, options: ClassifierOptions): Cla
       try {
         checkBase(next, first.base);
         checkSame(next, 'was trained with another method', next.method, first.method);
+        if (options.weights === undefined)
+          checkSame(next, 'was trained over weights of another precision', next.precision, first.precision);
         checkSame(next, 'has another number of classes', next.labels.length, labels.length);
         checkSame(next, 'wants its pictures prepared otherwise', stableJson(next.preprocessing), stableJson(first.preprocessing));
         applyAdapter(engine, next);

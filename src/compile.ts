@@ -16,6 +16,7 @@ import { methodOf } from './modules/method.ts';
 import { emit } from './ops/index.ts';
 import { type Plan, planMemory } from './plan/memory.ts';
 import { verifyPlan } from './plan/verify.ts';
+import type { Precision } from './precision.ts';
 import { codeBytes } from './program/encode.ts';
 import { link } from './program/link.ts';
 import type { Program } from './program/program.ts';
@@ -30,6 +31,8 @@ export interface CompileOptions {
   /** See src/modules/method.ts; `bias` where absent. */
   method?: string;
   keep?: Policy;
+  /** Bits of frozen weights; what learns, norms, biases and what reads the picture stay f32. */
+  weights?: Precision;
   optimizer?: Optimizer;
   /** The classifier: new and zero (fine-tuning), or the checkpoint's own. */
   head?: 'new' | 'file';
@@ -54,10 +57,20 @@ const HALF = { scale: 1 / 255, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
 
 /** Compiles; knows nothing of files or runtimes. Deterministic. */
 export function compile(options: CompileOptions): Compiled {
-  const { model, classes, microBatch, method = 'bias', keep = 's2a', optimizer = 'adamw', head = 'new', purpose = 'train' } = options;
+  const {
+    model,
+    classes,
+    microBatch,
+    method = 'bias',
+    keep = 's2a',
+    optimizer = 'adamw',
+    head = 'new',
+    purpose = 'train',
+    weights = 'f32',
+  } = options;
   const graph = createGraph();
   const io = inputs(graph, options);
-  const b = createBuilder(graph, methodOf(method), head, io.state);
+  const b = createBuilder(graph, methodOf(method), head, io.state, weights);
   /** pictures → logits → loss, in one phase. */
   const forward = (phase: Phase): { logits: number; loss: number[] } => {
     startPhase(b, phase);
@@ -97,7 +110,7 @@ export function compile(options: CompileOptions): Compiled {
   checkGraph(graph);
   const plan = planMemory(graph, { codeBytes: codeBytes(graph), maxThreads: options.maxThreads ?? 1 });
   verifyPlan(graph, plan);
-  const about = { model: model.type, image: model.image, classes, method: b.method.name, keep, optimizer, microBatch, purpose };
+  const about = { model: model.type, image: model.image, classes, method: b.method.name, keep, weights, optimizer, microBatch, purpose };
   return { program: link(graph, plan, accumulators, ports, about), plan, graph, autogradBytes: autograd };
 }
 

@@ -16,6 +16,7 @@ import { fit } from './fit.ts';
 import { resetPeak, resident, shareProcess } from './footprint.ts';
 import { type Method, methodOf } from './modules/method.ts';
 import { type PlanReport, planReport } from './planreport.ts';
+import type { Precision } from './precision.ts';
 import { openRun } from './run.ts';
 import type { Policy } from './saved.ts';
 import { type EpochResult, type Samples, startRun, TRAIN_DEFAULTS, type TrainHooks, type TrainOptions, train } from './train.ts';
@@ -46,6 +47,8 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   out: string;
   method?: string;
   keep?: Policy;
+  /** Precision of frozen weights; the adapter remembers it. */
+  weights?: Precision;
   optimizer?: Optimizer;
   rate?: number;
   microBatch?: number;
@@ -148,6 +151,7 @@ export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<Job
     ...defined({
       method: job.method,
       keep: job.keep,
+      weights: job.weights,
       optimizer: job.optimizer,
       microBatch: job.microBatch,
       budgetBytes,
@@ -218,6 +222,7 @@ export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<Job
       {
         method: methodOf(job.method ?? 'bias').name,
         base: who,
+        precision: job.weights ?? 'f32',
         head: headNames(engine),
         labels: prepared.classes,
         preprocessing: preprocess as unknown as Record<string, unknown>,

@@ -32,11 +32,11 @@ export interface RunOptions {
 /** Opens the folder. Without `resume`, or where nothing is there to go on from, earlier checkpoints are removed and the run is fresh. */
 export function openRun(folder: string, engine: Engine, { options, weights, data, resume, warn }: RunOptions): Run {
   const bestFolder = join(folder, 'best');
-  const { image, ...about } = engine.program.about;
+  const { image, weights: precision, ...about } = engine.program.about;
   const belongs = {
     program: digest(encodeProgram(engine.program)),
     data,
-    settings: { ...about, image: image.join('x'), ...options, weights: weights.slice(0, 12) } as unknown as Settings,
+    settings: { ...about, image: image.join('x'), precision, ...options, weights: weights.slice(0, 12) } as unknown as Settings,
   };
   const parameters = parameterBytes(engine);
   const { state } = engine;

@@ -8,7 +8,7 @@ import * as assert from 'uvu/assert';
 const floors: RegExp[] = [
   /^assembly\/abi\//,
   /^src\/(error|json|tensor|files|groups|scratch|bytes|footprint|version)\.ts$/,
-  /^src\/(graph|check|safetensors|codebook|tables|digest)\.ts$/,
+  /^src\/(graph|check|precision|safetensors|codebook|tables|digest)\.ts$/,
   /^src\/ops\//,
   /^src\/(models\/|modules\/|(saved|backward|update)\.ts$)/,
   /^src\/plan\//,

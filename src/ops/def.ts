@@ -58,6 +58,8 @@ export interface OpDef {
   backward?(node: Node, gradients: Gradients): void;
   /** Pairs [input, output] that the kernel allows to share memory. */
   inPlace?: readonly (readonly [number, number])[];
+  /** The input (position) that may be a coded weight; others may not. */
+  coded?: number;
   /** Scratch bytes a thread. */
   scratch?(inputs: readonly (Type | undefined)[], attributes: Attributes): number;
   /** The instruction's arguments. */

@@ -45,6 +45,9 @@ export interface Emit {
 export function emit(graph: Graph, op: string, name: string, inputs: number[], attributes: Attributes, how: Emit): Node {
   const def = definition(op);
   const types = inputs.map((id) => (id === ABSENT ? undefined : typeOf(graph, id)));
+  types.forEach((type, i) => {
+    if (type?.encoding && i !== def.coded) throw new RangeError(`${op}: operand ${i} of ${name} may not be coded`);
+  });
   const outputs = def.infer(types, attributes).map((type, i) => addValue(graph, i === 0 ? name : `${name}:${i}`, type, 'temp'));
   const node: Node = {
     op,

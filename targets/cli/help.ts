@@ -3,6 +3,7 @@ const COMMON = `  --method M                 probe, full, or bias, prompt, side,
                              with options: bias+prompt:rank=8+side:ratio=8
   --last N                   only the last N blocks learn
   --keep s2a|exact           what is kept for backward: codes, or f32 (s2a)
+  --weights f32|int8|int4    frozen weights in memory: 32, 8 or about 4.5 bits (f32)
   --optimizer adamw|sgd      (adamw)
   --batch-size N             pictures in one optimizer step (16)
   --micro-batch N            pictures in one pass; must divide the batch (chosen)
@@ -63,6 +64,7 @@ ${COMMON}
   eval: `s2a eval <model folder> <adapter> <pictures> [options]: accuracy on labelled pictures
 
   --split all|train|val|test which part of <pictures> (test, else val, else all)
+  --weights f32|int8|int4    not the precision that the adapter was trained over
   --micro-batch N            pictures in one pass (8)
   --budget SIZE              most linear memory
   --cache DIR                where prepared pictures are kept (a temporary folder)
@@ -72,6 +74,7 @@ ${COMMON}
   predict: `s2a predict <model folder> <adapter> <picture…> [options]
 
   --top N                    how many classes to show (1)
+  --weights f32|int8|int4    not the precision that the adapter was trained over
   --budget SIZE              most linear memory
   --json                     one JSON object a picture
 

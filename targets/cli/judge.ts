@@ -7,6 +7,7 @@ import { openInference, ranked } from '../../src/classifier.ts';
 import { type Prepared, prepare } from '../../src/data/prepare.ts';
 import { InputError } from '../../src/error.ts';
 import { samplesOf } from '../../src/job.ts';
+import type { Precision } from '../../src/precision.ts';
 import { evaluate, type Tally } from '../../src/train.ts';
 
 export interface Judged {
@@ -30,6 +31,7 @@ export interface JudgeOptions {
   seed?: number;
   holdOut?: number;
   budget?: Bytes;
+  weights?: Precision;
   microBatch?: number;
   onProgress?(done: number, total: number): void;
 }

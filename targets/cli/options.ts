@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { parseBytes } from '../../src/bytes.ts';
 import { InputError, nearest } from '../../src/error.ts';
 import { methodOf, withLast } from '../../src/modules/method.ts';
+import { PRECISIONS, type Precision } from '../../src/precision.ts';
 import { POLICIES, type Policy } from '../../src/saved.ts';
 import { OPTIMIZERS, type Optimizer } from '../../src/update.ts';
 
@@ -87,6 +88,7 @@ export function method(p: Parsed): string | undefined {
   return text === undefined ? undefined : methodOf(last === undefined ? text : withLast(text, last)).name;
 }
 export const keep = (p: Parsed): Policy | undefined => oneOf(p, 'keep', POLICIES);
+export const weights = (p: Parsed): Precision | undefined => oneOf(p, 'weights', PRECISIONS);
 export const optimizer = (p: Parsed): Optimizer | undefined => oneOf(p, 'optimizer', OPTIMIZERS);
 
 /** `crop`, `flip`, `crop,flip` or `none`; a crop shifts by up to an eighth of the picture. */
@@ -105,6 +107,7 @@ export const PLAN_FLAGS = {
   method: 'text',
   last: 'text',
   keep: 'text',
+  weights: 'text',
   optimizer: 'text',
   'batch-size': 'text',
   'micro-batch': 'text',

@@ -37,7 +37,7 @@ export async function writeReport(
       valAccuracy: e.val.correct / e.val.count,
     })),
     bestEpoch: result.bestEpoch,
-    plan: column(`${plan.method}, ${plan.keep}`, plan),
+    plan: column(`${plan.method}, ${plan.keep}${plan.weights === 'f32' ? '' : `, weights ${plan.weights}`}`, plan),
     others: otherPlans(job, result),
     ...(plan.budgetBytes === null ? {} : { budgetBytes: plan.budgetBytes }),
     measured: {
@@ -52,6 +52,7 @@ export async function writeReport(
       { name: 'model', value: job.model },
       { name: 'method', value: plan.method },
       { name: 'keep', value: plan.keep },
+      { name: 'frozen weights', value: plan.weights },
       { name: 'batch size', value: plan.batchSize },
       { name: 'micro-batch', value: plan.microBatch },
       { name: 'learning rate', value: result.rate },

@@ -5,7 +5,21 @@ import { openBase } from '../../src/base.ts';
 import { InputError } from '../../src/error.ts';
 import { type JobHooks, type JobResult, type TrainJob, trainJob } from '../../src/job.ts';
 import { epochLine, formatBytes, formatDuration, formatPercent, plainLine, progressLine } from '../../src/report/terminal.ts';
-import { augment, bytes, defined, type Flags, keep, method, optimizer, type Parsed, PLAN_FLAGS, parse, real, whole } from './options.ts';
+import {
+  augment,
+  bytes,
+  defined,
+  type Flags,
+  keep,
+  method,
+  optimizer,
+  type Parsed,
+  PLAN_FLAGS,
+  parse,
+  real,
+  weights,
+  whole,
+} from './options.ts';
 import type { Output } from './output.ts';
 import { writeReport } from './report.ts';
 import { pairs, planLines } from './show.ts';
@@ -42,6 +56,7 @@ function jobOf(p: Parsed): TrainJob {
     ...defined({
       method: method(p),
       keep: keep(p),
+      weights: weights(p),
       optimizer: optimizer(p),
       batchSize: whole(p, 'batch-size'),
       microBatch: whole(p, 'micro-batch'),
