@@ -2,6 +2,7 @@
 import type { AdapterFile } from './adapterfile.ts';
 import { type Engine, readParameter, writeParameter } from './engine.ts';
 import { InputError } from './error.ts';
+import type { ParameterRecord } from './program/program.ts';
 import type { TensorData } from './safetensors.ts';
 import { sameShape, shapeText } from './tensor.ts';
 
@@ -26,6 +27,18 @@ export function headNames(engine: Engine): string[] {
 
 /** Puts an adapter's tensors in place. Every parameter must be there, with its shape, and nothing else; all are checked before the first is written. */
 export function applyAdapter(engine: Engine, adapter: AdapterFile): void {
+  for (const { record, values } of checkTensors(engine, adapter)) writeParameter(engine, record, values);
+}
+
+/**
+ * An adapter's tensors beside the parameters that they belong to, in each checkpoint's layout. With `fewerRows` those of the head may have
+ * fewer rows than the parameter.
+ */
+export function checkTensors(
+  engine: Engine,
+  adapter: AdapterFile,
+  fewerRows = false,
+): { record: ParameterRecord; values: Float32Array<ArrayBuffer> }[] {
   const expected = new Set(engine.program.parameters.map((r) => r.name));
   for (const name of adapter.weights.tensors.keys())
     if (!expected.has(name))
@@ -33,16 +46,16 @@ export function applyAdapter(engine: Engine, adapter: AdapterFile): void {
         where: adapter.path,
         what: `tensor ${name} has no place in method ${engine.program.about.method} of ${engine.program.about.model}`,
       });
-  const checked = engine.program.parameters.map((record) => {
+  return engine.program.parameters.map((record) => {
     const tensor = adapter.weights.tensor(record.name);
     const where = `${adapter.path}: ${record.name}`;
     if (tensor.dtype !== 'F32') throw new InputError({ where, what: 'unsupported element type', got: tensor.dtype, expected: 'F32' });
-    if (!sameShape(tensor.shape, record.shape))
-      throw new InputError({ where, what: 'wrong shape', got: shapeText(tensor.shape), expected: shapeText(record.shape) });
+    const shape = fewerRows && adapter.head.includes(record.name) ? [adapter.labels.length, ...record.shape.slice(1)] : record.shape;
+    if (!sameShape(tensor.shape, shape))
+      throw new InputError({ where, what: 'wrong shape', got: shapeText(tensor.shape), expected: shapeText(shape) });
     const values = new Float32Array(tensor.bytes / 4);
     adapter.weights.read(tensor, new Uint8Array(values.buffer));
     if (!values.every(Number.isFinite)) throw new InputError({ where, what: 'holds numbers that are NaN or infinite' });
     return { record, values };
   });
-  for (const { record, values } of checked) writeParameter(engine, record, values);
 }

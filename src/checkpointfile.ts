@@ -1,8 +1,6 @@
 /**
- * Checkpoints: everything a run needs to go on after `kill -9` or a power cut as if nothing had happened. One file each, little-endian:
- *
- *     0          8             12              16             16 + n, padded to 8            end - 32
- *     | S2ACKPT\0 | version u32 | n u32         | JSON head    | regions, one after the other | SHA-256 of all before it
+ * Checkpoints: everything a run needs to go on after `kill -9` or a power cut as if nothing had happened, in the layout of
+ * assembly/abi/checkpoint.ts, which the WASI program reads and writes too: a run may go on under another runtime.
  *
  * `checkpoint-<step>.s2ac` in the run folder, each written whole or not at all, the newest two kept: should the card return rubbish for
  * the newest, the one before it still stands.
@@ -10,58 +8,55 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { EpochRecord, Checkpoint as File, CheckpointHead as Head } from '../assembly/abi/checkpoint.ts';
 import { hashRange } from './digest.ts';
-import { InputError, shown, shownValue } from './error.ts';
+import { InputError, shown } from './error.ts';
 import { type ByteSource, guarded, isFolder, makeFolder, openFile, writeAtomic } from './files.ts';
-import { isRecord, parseJson } from './json.ts';
+import { parseJson, stableJson } from './json.ts';
+import type { EpochResult, HostState, Tally } from './train.ts';
 
 export type Settings = Record<string, string | number>;
 
+/** What a run belongs to: a checkpoint goes on only with the same. */
+export interface Belongs {
+  /** SHA-256, 64 hex digits, of the program and of the pictures with their split. */
+  program: string;
+  data: string;
+  /** What the run was started with, by name: told apart one by one, so that a refusal can say which differs. */
+  settings: Settings;
+}
+
 /** Where a run stands and what it belongs to. */
-export interface CheckpointHead {
+export interface CheckpointHead extends Belongs {
   /** Optimizer steps done. */
   step: number;
   epoch: number;
   /** Pictures of this epoch already consumed: data order and accumulation position. */
   position: number;
-  /** Digests: a checkpoint goes on only with the same program and the same data. */
-  program: string;
-  data: string;
-  /** What the run was started with, by name: told apart one by one, so that a refusal can say which differs. */
-  settings: Settings;
-  /** What the host itself has to remember, as plain JSON: best accuracy so far and the like. */
-  host: Record<string, unknown>;
+  /** What the host itself has to remember. */
+  host: HostState;
 }
 
-/** A valid checkpoint on disk; its regions are read straight to where they belong. Close it after use. */
+/** A valid checkpoint on disk; its region is read straight to where it belongs. Close it after use. */
 export interface Checkpoint extends CheckpointHead {
   path: string;
-  /** Bytes of each region. */
-  regions: readonly number[];
+  regionBytes: number;
   /** Fills `target`, which must have the size of the region. */
-  read(region: number, target: Uint8Array): void;
+  read(target: Uint8Array): void;
   close(): void;
 }
 
 const magic = 'S2ACKPT\0';
-const version = 1;
-const fixedBytes = 16;
-const digestBytes = 32;
+const align = (n: number): number => (n + 15) & ~15;
 
-/** Writes a checkpoint and removes all but the one before it. The regions are views of the arena and are not copied. */
-export function writeCheckpoint(folder: string, head: CheckpointHead, regions: readonly Uint8Array[]): string {
+/** Writes a checkpoint and removes all but the one before it. The region is a view of the arena and is not copied. */
+export function writeCheckpoint(folder: string, head: CheckpointHead, region: Uint8Array): string {
   makeFolder(folder);
   const path = join(folder, fileName(head.step));
-  const json = new TextEncoder().encode(JSON.stringify({ ...head, regions: regions.map((region) => region.length) }));
-  const start = new Uint8Array(dataStart(json.length));
-  const fixed = new DataView(start.buffer);
-  start.set(new TextEncoder().encode(magic));
-  fixed.setUint32(8, version, true);
-  fixed.setUint32(12, json.length, true);
-  start.set(json, fixedBytes);
+  const start = encodeHead(head, region.length);
   writeAtomic(path, (write) => {
     const hash = createHash('sha256');
-    for (const part of [start, ...regions]) {
+    for (const part of [start, region]) {
       hash.update(part);
       write(part);
     }
@@ -74,15 +69,50 @@ export function writeCheckpoint(folder: string, head: CheckpointHead, regions: r
   return path;
 }
 
+/** The text by which settings are kept and compared: the WASI program carries it along as it is. */
+export const settingsText = (settings: Settings): string => stableJson(settings);
+
+/** All that comes before the region. */
+function encodeHead({ step, epoch, position, program, data, settings, host }: CheckpointHead, regionBytes: number): Uint8Array {
+  const text = new TextEncoder().encode(settingsText(settings));
+  const textStart = Head.Bytes + host.epochs.length * EpochRecord.Bytes;
+  const bytes = new Uint8Array(align(textStart + text.length));
+  const view = new DataView(bytes.buffer);
+  const words: [Head, number][] = [
+    [Head.Version, File.Version],
+    [Head.Epochs, host.epochs.length],
+    [Head.SettingsBytes, text.length],
+    [Head.BestEpoch, host.bestEpoch],
+    [Head.RegionBytes, regionBytes],
+    [Head.Step, step],
+    [Head.Epoch, epoch],
+    [Head.Position, position],
+  ];
+  const tally = (at: number, { loss, correct, count }: Tally): void => {
+    view.setFloat64(at, loss, true);
+    view.setUint32(at + 8, correct, true);
+    view.setUint32(at + 12, count, true);
+  };
+  bytes.set(new TextEncoder().encode(magic));
+  for (const [at, value] of words) view.setUint32(at, value, true);
+  tally(Head.Loss, host.epochTally);
+  bytes.set(Buffer.from(program, 'hex'), Head.Program);
+  bytes.set(Buffer.from(data, 'hex'), Head.Data);
+  for (const [i, { train, val, best }] of host.epochs.entries()) {
+    const at = Head.Bytes + i * EpochRecord.Bytes;
+    tally(at + EpochRecord.TrainLoss, train);
+    tally(at + EpochRecord.ValLoss, val);
+    view.setUint32(at + EpochRecord.Best, best ? 1 : 0, true);
+  }
+  bytes.set(text, textStart);
+  return bytes;
+}
+
 /**
  * The newest valid checkpoint, or undefined where there is none. A damaged one is said through `warn` and the one before it taken; that all
  * are damaged, or that the newest valid one belongs to another program or other data, is an InputError.
  */
-export function readLatest(
-  folder: string,
-  expected: Pick<CheckpointHead, 'program' | 'data' | 'settings'>,
-  warn: (sentence: string) => void,
-): Checkpoint | undefined {
+export function readLatest(folder: string, expected: Belongs, warn: (sentence: string) => void): Checkpoint | undefined {
   const steps = isFolder(folder) ? stepsIn(folder) : [];
   let damage: InputError | undefined;
   for (const step of steps) {
@@ -109,7 +139,7 @@ export function readLatest(
 }
 
 /** Why a checkpoint is not one of this run, settings first: they explain what follows from them (a seed makes another split). */
-function difference(path: string, found: CheckpointHead, expected: Parameters<typeof readLatest>[1]): InputError | undefined {
+function difference(path: string, found: CheckpointHead, expected: Belongs): InputError | undefined {
   const short = (value: string | number | undefined) => (typeof value === 'string' ? shown(value.slice(0, 40)) : (value ?? 'nothing'));
   const refuse = (what: string, then: string | number | undefined, now: string | number | undefined) =>
     new InputError({
@@ -126,6 +156,9 @@ function difference(path: string, found: CheckpointHead, expected: Parameters<ty
   if (found.program !== program) return refuse('another program', found.program.slice(0, 12), program.slice(0, 12));
   return undefined;
 }
+
+/** Whether there is a run to go on with, damaged or not. */
+export const hasCheckpoints = (folder: string): boolean => isFolder(folder) && stepsIn(folder).length > 0;
 
 /** Removes the checkpoints of an earlier run, which a run that starts anew must not find later. */
 export function clearCheckpoints(folder: string): void {
@@ -147,54 +180,64 @@ export function openCheckpoint(path: string): Checkpoint {
 function check(path: string, source: ByteSource): Checkpoint {
   const bad = (what: string, got?: string | number, expected?: string | number) =>
     new InputError({ where: path, what: `damaged checkpoint: ${what}`, got, expected });
-  if (source.size < fixedBytes + digestBytes) throw bad('too short', `${source.size} bytes`);
-  const start = new Uint8Array(fixedBytes);
+  if (source.size < Head.Bytes + File.DigestBytes) throw bad('too short', `${source.size} bytes`);
+  const start = new Uint8Array(Head.Bytes);
   source.readAt(0, start);
   if (new TextDecoder().decode(start.subarray(0, 8)) !== magic) throw bad('it does not start like one');
 
   // The digest comes before the version and everything else: nothing of a damaged file is believed.
   const hash = createHash('sha256');
-  const end = source.size - digestBytes;
+  const end = source.size - File.DigestBytes;
   hashRange(hash, source, 0, end);
-  const stored = new Uint8Array(digestBytes);
+  const stored = new Uint8Array(File.DigestBytes);
   source.readAt(end, stored);
   const computed = hash.digest();
   if (!stored.every((byte, i) => byte === computed[i])) throw bad('its SHA-256 is wrong');
 
   const fixed = new DataView(start.buffer);
-  const found = fixed.getUint32(8, true);
-  if (found !== version) throw new InputError({ where: path, what: 'checkpoint of another version of s2a', got: found, expected: version });
-  const jsonBytes = fixed.getUint32(12, true);
-  if (dataStart(jsonBytes) > end) throw bad('head length', jsonBytes);
-  const json = new Uint8Array(jsonBytes);
-  source.readAt(fixedBytes, json);
-  const head = parseJson(`${path}, head`, json);
-  const { step, epoch, position, program, data, settings, host, regions } = head as Record<string, unknown> &
-    CheckpointHead & { regions: number[] };
-  const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
-  for (const [name, value] of Object.entries({ step, epoch, position })) if (!isCount(value)) throw bad(name, shownValue(value));
-  if (typeof program !== 'string' || typeof data !== 'string' || !isRecord(settings) || !isRecord(host)) throw bad('head fields');
-  if (!Array.isArray(regions) || !regions.every(isCount)) throw bad('regions', shownValue(regions));
-  const offsets = [dataStart(jsonBytes)];
-  for (const bytes of regions) offsets.push(offsets.at(-1)! + bytes);
-  if (offsets.at(-1) !== end) throw bad('its regions do not fill it', offsets.at(-1), end);
+  const word = (at: number): number => fixed.getUint32(at, true);
+  const found = word(Head.Version);
+  if (found !== File.Version)
+    throw new InputError({ where: path, what: 'checkpoint of another version of s2a', got: found, expected: File.Version });
+  const [n, settingsBytes, bestEpoch, regionBytes] = [Head.Epochs, Head.SettingsBytes, Head.BestEpoch, Head.RegionBytes].map(word) as [
+    ...[number, number, number, number],
+  ];
+  const [step, epoch, position] = [word(Head.Step), word(Head.Epoch), word(Head.Position)];
+  if (n > File.MostEpochs) throw bad('its epochs', n, File.MostEpochs);
+  if (settingsBytes > File.MostSettings) throw bad('its settings', settingsBytes, File.MostSettings);
+  const textStart = Head.Bytes + n * EpochRecord.Bytes;
+  const regionStart = align(textStart + settingsBytes);
+  if (regionStart + regionBytes !== end) throw bad('its parts do not fill it', regionStart + regionBytes, end);
+  if (bestEpoch > n) throw bad('its best epoch', bestEpoch, `at most ${n}`);
+
+  const rest = new Uint8Array(regionStart - Head.Bytes);
+  source.readAt(Head.Bytes, rest);
+  const records = new DataView(rest.buffer);
+  const tally = (view: DataView, at: number): Tally => ({
+    loss: view.getFloat64(at, true),
+    correct: view.getUint32(at + 8, true),
+    count: view.getUint32(at + 12, true),
+  });
+  const epochs: EpochResult[] = Array.from({ length: n }, (_, i) => {
+    const at = i * EpochRecord.Bytes;
+    const best = records.getUint32(at + EpochRecord.Best, true) === 1;
+    return { epoch: i + 1, train: tally(records, at + EpochRecord.TrainLoss), val: tally(records, at + EpochRecord.ValLoss), best };
+  });
+  const from = textStart - Head.Bytes;
+  const settings = parseJson(`${path}, settings`, rest.subarray(from, from + settingsBytes), 2);
+  if (!Object.values(settings).every((value) => typeof value === 'string' || typeof value === 'number')) throw bad('its settings');
+  const hex = (at: number): string => Buffer.from(start.subarray(at, at + File.DigestBytes)).toString('hex');
 
   return {
-    ...{ path, step, epoch, position, program, data, settings: settings as Settings, host, regions },
-    read(region, target) {
-      const bytes = regions[region];
-      if (target.length !== bytes) {
-        throw new InputError({ where: path, what: `region ${region} has another size`, got: target.length, expected: bytes });
-      }
-      source.readAt(offsets[region]!, target);
+    ...{ path, step, epoch, position, program: hex(Head.Program), data: hex(Head.Data), settings: settings as Settings, regionBytes },
+    host: { epochTally: tally(fixed, Head.Loss), epochs, bestEpoch },
+    read(target) {
+      if (target.length !== regionBytes)
+        throw new InputError({ where: path, what: 'its region has another size', got: regionBytes, expected: target.length });
+      source.readAt(regionStart, target);
     },
     close: () => source.close(),
   };
-}
-
-/** First byte of the regions: 8-byte aligned. */
-function dataStart(jsonBytes: number): number {
-  return Math.ceil((fixedBytes + jsonBytes) / 8) * 8;
 }
 
 function fileName(step: number): string {

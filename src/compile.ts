@@ -9,6 +9,7 @@ import { Io } from '../assembly/abi/program.ts';
 import { addBackward } from './backward.ts';
 import { checkGraph } from './check.ts';
 import { addValue, createGraph, f32, type Graph, i32, type Phase, u8, valueAt } from './graph.ts';
+import { keepOf } from './keep.ts';
 import { createBuilder, startPhase } from './models/builder.ts';
 import { buildModel, type Model } from './models/index.ts';
 import { withSide } from './modules/entry.ts';
@@ -20,7 +21,7 @@ import type { Precision } from './precision.ts';
 import { codeBytes } from './program/encode.ts';
 import { link } from './program/link.ts';
 import type { Program } from './program/program.ts';
-import { autogradBytes, chooseSaved, gradientNeeds, type Policy } from './saved.ts';
+import { autogradBytes, chooseSaved, gradientNeeds } from './saved.ts';
 import { addUpdate, type Optimizer } from './update.ts';
 
 export interface CompileOptions {
@@ -30,7 +31,8 @@ export interface CompileOptions {
   microBatch: number;
   /** See src/modules/method.ts; `bias` where absent. */
   method?: string;
-  keep?: Policy;
+  /** What is kept for backward, see src/keep.ts; `s2a` where absent. */
+  keep?: string;
   /** Bits of frozen weights; what learns, norms, biases and what reads the picture stay f32. */
   weights?: Precision;
   optimizer?: Optimizer;
@@ -98,7 +100,7 @@ export function compile(options: CompileOptions): Compiled {
     const { logits, loss } = forward('train');
     const needs = gradientNeeds(graph);
     autograd = autogradBytes(graph, needs);
-    chooseSaved(graph, needs, keep);
+    chooseSaved(graph, needs, keepOf(keep));
     accumulators = addBackward(graph, logits, loss[2]!, needs);
     addUpdate(graph, accumulators, optimizer, io.state);
     ports.set(Io.Losses, loss[0]!).set(Io.Choices, loss[1]!);
@@ -110,7 +112,17 @@ export function compile(options: CompileOptions): Compiled {
   checkGraph(graph);
   const plan = planMemory(graph, { codeBytes: codeBytes(graph), maxThreads: options.maxThreads ?? 1 });
   verifyPlan(graph, plan);
-  const about = { model: model.type, image: model.image, classes, method: b.method.name, keep, weights, optimizer, microBatch, purpose };
+  const about = {
+    model: model.type,
+    image: model.image,
+    classes,
+    method: b.method.name,
+    keep: keepOf(keep).name,
+    weights,
+    optimizer,
+    microBatch,
+    purpose,
+  };
   return { program: link(graph, plan, accumulators, ports, about), plan, graph, autogradBytes: autograd };
 }
 

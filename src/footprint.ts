@@ -23,17 +23,18 @@ function linuxPeak(): number | undefined {
   }
 }
 
-/** Starts a new peak where the system allows it. */
-export function resetPeak(): void {
+/** Starts a new peak; false where the system does not allow it (not Linux, Deno): the peak then covers the whole process, which is never less than the truth. */
+export function resetPeak(): boolean {
   try {
     writeFileSync('/proc/self/clear_refs', '5');
+    return true;
   } catch {
-    // Not Linux, or not allowed: the peak then covers the whole process, which is never less than the truth.
+    return false;
   }
 }
 
 /** What training adds to the runtime as it stands, beside linear memory: compiled code, buffers, garbage before it is collected. */
-const TRAINING_BYTES = 24 << 20;
+export const TRAINING_BYTES = 24 << 20;
 /** Decoding with less than this would skip ordinary pictures. */
 const LEAST_DECODER_BYTES = 16 << 20;
 

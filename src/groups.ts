@@ -9,6 +9,15 @@ export const group4HeadBytes = (c: number): number => Math.ceil(c / 64) * 4;
 export const group4RowBytes = (c: number): number => group4HeadBytes(c) + Math.ceil(c / 32) * 16;
 /** Bytes of a group8 tensor of `rows` rows of `c` channels in `heads` groups each. */
 export const group8Bytes = (rows: number, c: number, heads: number): number => align16(rows * c) + rows * heads * 2;
+/** Bytes of a signed4 tensor of `rows` rows of `c` channels in `heads` groups each. */
+export const signed4Bytes = (rows: number, c: number, heads: number): number => rows * heads * (code4Bytes(c / heads) + 2);
+/** Rows of a tile of attention scores: T in as few tiles of at most 64 as possible, all about as high, a multiple of four. */
+export const tileRows = (t: number): number => (Math.ceil(t / Math.ceil(t / 64)) + 3) & ~3;
+/** Bytes of the softmax4 codes of one [T,T] matrix of probabilities. */
+export function softmax4Bytes(t: number): number {
+  const rows = tileRows(t);
+  return Math.floor(t / rows) * code4Bytes(rows * t) + code4Bytes((t % rows) * t);
+}
 /** Bytes of `n` 4-bit codes. */
 export const code4Bytes = (n: number): number => Math.ceil(n / 32) * 16;
 /** Bytes of `n` 1-bit codes. */

@@ -4,11 +4,13 @@ import { adapterTensors, headNames } from './adapter.ts';
 import { writeAdapter } from './adapterfile.ts';
 import { identity, openBase, openWeights, preprocessOf } from './base.ts';
 import { type Bytes, parseBytes } from './bytes.ts';
+import { hasCheckpoints } from './checkpointfile.ts';
+import type { Compiled } from './compile.ts';
 import type { Cache } from './data/cache.ts';
 import { decoderOverheadBytes, defaultDecoderBytes } from './data/decode.ts';
+import { dataDigest } from './data/digest.ts';
+import { keepList, type Listed, listPictures } from './data/list.ts';
 import { type Prepared, type PrepareOptions, prepare } from './data/prepare.ts';
-import { scanFolder } from './data/scan.ts';
-import { digest } from './digest.ts';
 import { createEngine, loadWeights } from './engine.ts';
 import { Interrupted } from './error.ts';
 import { bytesWritten, makeFolder } from './files.ts';
@@ -18,7 +20,7 @@ import { type Method, methodOf } from './modules/method.ts';
 import { type PlanReport, planReport } from './planreport.ts';
 import type { Precision } from './precision.ts';
 import { openRun } from './run.ts';
-import type { Policy } from './saved.ts';
+import { guardAdapter, joinLabels, openStart, type Start } from './start.ts';
 import { type EpochResult, type Samples, startRun, TRAIN_DEFAULTS, type TrainHooks, type TrainOptions, train } from './train.ts';
 import type { Optimizer } from './update.ts';
 import { VERSION } from './version.ts';
@@ -46,7 +48,8 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   /** Folder that the adapter is written to; `run/` inside it holds cache, checkpoints and metrics. */
   out: string;
   method?: string;
-  keep?: Policy;
+  /** See src/keep.ts. */
+  keep?: string;
   /** Precision of frozen weights; the adapter remembers it. */
   weights?: Precision;
   optimizer?: Optimizer;
@@ -64,14 +67,16 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   cacheFolder?: string;
   saveEvery?: number;
   resume?: boolean;
+  /** An adapter of the same model to go on from: see src/start.ts. Its method is the run's; classes that it lacks are appended to its own. */
+  from?: string;
 }
 
 /** What a run tells while it goes. */
 export interface JobHooks extends Pick<TrainHooks, 'onStep' | 'onEpoch' | 'stopping'> {
-  onPlan?(plan: PlanReport): void;
+  onPlan?(plan: PlanReport, compiled: Compiled): void;
   onPrepare?: PrepareOptions['onProgress'];
   onPrepared?(prepared: Prepared): void;
-  onStart?(info: { train: number; val: number; totalSteps: number; resumedAt: number | undefined }): void;
+  onStart?(info: { train: number; val: number; totalSteps: number; resumedAt: number | undefined; epochsDone: number }): void;
   warn?(sentence: string): void;
   signal?: AbortSignal;
 }
@@ -89,20 +94,27 @@ export interface JobResult {
     linearBytes: number;
     plannedBytes: number;
     residentPeakBytes: number;
+    /** The peak is of training alone; false where the system tells only that of the whole process. */
+    peakOfTrainingAlone: boolean;
     residentPeakPreparingBytes: number;
     /** Of the decoder's own process, which ends before training. */
     decoderPeakBytes: number;
     residentBeforeBytes: number;
   };
   bytesWritten: number;
+  /** At the pace of training, so without the picture cache, which is written once: what wears an SD card. */
+  bytesWrittenPerHour: number;
   seconds: number;
   rate: number;
 }
 
-/** A list of cache indices as samples. */
-export const samplesOf = (cache: Cache, indices: readonly number[]): Samples => ({
+/** A list of cache indices as samples; `labels[i]` is the row of the head that the cache's class `i` belongs to. */
+export const samplesOf = (cache: Cache, indices: readonly number[], labels?: readonly number[]): Samples => ({
   count: indices.length,
-  label: (i) => cache.pictures[indices[i]!]!.label,
+  label(i) {
+    const { label } = cache.pictures[indices[i]!]!;
+    return labels === undefined ? label : labels[label]!;
+  },
   readInto: (i, target) => cache.readInto(indices[i]!, target),
 });
 
@@ -132,7 +144,18 @@ function defined<T extends object>(object: T): { [K in keyof T]?: Exclude<T[K], 
 
 /** Trains to the end, or until `stopping`: then the run is saved and Interrupted thrown. */
 export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<JobResult> {
+  if (job.from === undefined) return runJob(job, undefined, hooks);
+  const start = openStart(job.from, job.out, job.method);
+  try {
+    return await runJob({ ...job, method: start.method, imageSize: job.imageSize ?? start.imageSize }, start, hooks);
+  } finally {
+    start.close();
+  }
+}
+
+async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks): Promise<JobResult> {
   const began = Date.now();
+  const writtenBefore = bytesWritten();
   const residentBefore = process.memoryUsage.rss();
   const budgetBytes = job.budget === undefined ? undefined : parseBytes(job.budget, '--budget');
   const base = openBase(job.model, job.imageSize);
@@ -141,11 +164,18 @@ export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<Job
   const runFolder = join(job.out, 'run');
   makeFolder(runFolder);
 
+  const warn = hooks.warn ?? (() => {});
+  const listed = listPictures(runFolder, job.data, (job.resume ?? false) && hasCheckpoints(runFolder));
   // The folder's class count is all that a plan needs of it: what does not fit is refused before any picture is decoded.
   const preprocess = preprocessOf(base);
+  const { classes } = listed.folder;
+  const labels = joinLabels(start?.labels ?? [], classes);
+  guardAdapter(job.out, labels);
+  const missing = (start?.labels ?? []).filter((label) => !classes.includes(label));
+  if (missing.length > 0) warn(`no pictures of ${missing.join(', ')}: learning the others may cost what the adapter knows of them`);
   const compiled = fit({
     model: base.model,
-    classes: scanFolder(job.data).classes.length,
+    classes: labels.length,
     batchSize: options.batchSize,
     normalize: preprocess,
     ...defined({
@@ -166,10 +196,14 @@ export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<Job
           overheadBytes: decoderOverheadBytes,
         });
   const plan = planReport(compiled, options.batchSize, budgetBytes);
-  hooks.onPlan?.(plan);
+  hooks.onPlan?.(plan, compiled);
+  const who = identity(base, weights);
+  start?.check(who, preprocess);
 
+  sayChanges(listed, job.data, warn);
   const prepared = await prepare({
     root: job.data,
+    ...listed,
     preprocess,
     cacheFolder: job.cacheFolder ?? runFolder,
     seed: options.seed,
@@ -181,24 +215,32 @@ export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<Job
   const residentPeakPreparing = resident().peak;
   hooks.onPrepared?.(prepared);
   try {
-    resetPeak();
+    const peakOfTrainingAlone = resetPeak();
+    const trainingBegan = { ms: Date.now(), written: bytesWritten() };
     const engine = createEngine(compiled.program, engineBytes());
     loadWeights(engine, weights, options.seed);
-    const data = { train: samplesOf(prepared.cache, prepared.train), val: samplesOf(prepared.cache, prepared.val) };
-    const who = identity(base, weights);
+    start?.fill(engine);
+    const rows = prepared.classes.map((c) => labels.indexOf(c));
+    const data = { train: samplesOf(prepared.cache, prepared.train, rows), val: samplesOf(prepared.cache, prepared.val, rows) };
     const run = openRun(runFolder, engine, {
       options,
       weights: who.digest,
-      data: digest(prepared.digest, JSON.stringify([prepared.train, prepared.val])),
+      data: dataDigest(prepared.cache, prepared.train, prepared.val),
+      labels: prepared.classes,
+      ...(start ? { from: start.digest } : {}),
       resume: job.resume ?? false,
-      warn: hooks.warn ?? (() => {}),
+      warn,
     });
-    if (run.resumedAt === undefined) startRun(engine, options, data.train.count);
+    if (run.resumedAt === undefined) {
+      keepList(runFolder, listed.folder);
+      startRun(engine, options, data.train.count);
+    }
     hooks.onStart?.({
       train: data.train.count,
       val: data.val.count,
       totalSteps: options.epochs * Math.ceil(data.train.count / options.batchSize),
       resumedAt: run.resumedAt,
+      epochsDone: run.host.epochs.length,
     });
 
     const finished = await train(engine, data, options, run.host, {
@@ -224,7 +266,7 @@ export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<Job
         base: who,
         precision: job.weights ?? 'f32',
         head: headNames(engine),
-        labels: prepared.classes,
+        labels,
         preprocessing: preprocess as unknown as Record<string, unknown>,
         createdBy: `s2a ${VERSION}`,
       },
@@ -233,7 +275,7 @@ export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<Job
     return {
       adapter: job.out,
       plan,
-      classes: prepared.classes,
+      classes: labels,
       epochs: run.host.epochs,
       bestEpoch: run.host.bestEpoch,
       accuracy: best.val.correct / best.val.count,
@@ -249,11 +291,13 @@ export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<Job
         linearBytes: engine.memory.buffer.byteLength,
         plannedBytes: plan.linearBytes,
         residentPeakBytes: resident().peak,
+        peakOfTrainingAlone,
         residentPeakPreparingBytes: residentPeakPreparing,
         decoderPeakBytes: prepared.decoderPeakBytes,
         residentBeforeBytes: residentBefore,
       },
-      bytesWritten: bytesWritten(),
+      bytesWritten: bytesWritten() - writtenBefore,
+      bytesWrittenPerHour: Math.round(((bytesWritten() - trainingBegan.written) * 3600e3) / Math.max(1, Date.now() - trainingBegan.ms)),
       seconds: (Date.now() - began) / 1000,
       rate: options.rate,
     };
@@ -261,4 +305,14 @@ export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<Job
     prepared.cache.close();
     weights.close();
   }
+}
+
+/** Names what the picture folder has lost and gained since the run began. */
+function sayChanges({ vanished, added }: Listed, root: string, warn: (sentence: string) => void): void {
+  const some = (list: string[]): string => `${list.slice(0, 3).join(', ')}${list.length > 3 ? `, and ${list.length - 3} more` : ''}`;
+  if (vanished.length > 0)
+    warn(
+      `${root}: gone since the run began: ${some(vanished)}; the run goes on with ${vanished.length === 1 ? 'its' : 'their'} prepared copies`,
+    );
+  if (added.length > 0) warn(`${root}: new since the run began, not used: ${some(added)}; to learn from them start anew without --resume`);
 }

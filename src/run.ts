@@ -1,13 +1,13 @@
 /** A run folder: checkpoints, the best parameters so far, and going on from them. */
 import { join } from 'node:path';
 import { State } from '../assembly/abi/head.ts';
-import { clearCheckpoints, readLatest, type Settings, writeCheckpoint } from './checkpointfile.ts';
+import { type Belongs, clearCheckpoints, readLatest, type Settings, writeCheckpoint } from './checkpointfile.ts';
 import { digest } from './digest.ts';
 import type { Engine } from './engine.ts';
 import { InputError } from './error.ts';
 import { removeLeftovers } from './files.ts';
 import { numel } from './graph.ts';
-import { encodeProgram } from './program/program.ts';
+import { coreSections, type Program } from './program/program.ts';
 import { freshHostState, type HostState, type TrainOptions } from './train.ts';
 
 export interface Run {
@@ -25,19 +25,43 @@ export interface RunOptions {
   /** Digest of the base weights and of the pictures with their split. */
   weights: string;
   data: string;
+  /** The classes' names. */
+  labels: readonly string[];
+  /** Digest of the adapter that the run goes on from, where there is one. */
+  from?: string;
   resume: boolean;
   warn(sentence: string): void;
 }
 
-/** Opens the folder. Without `resume`, or where nothing is there to go on from, earlier checkpoints are removed and the run is fresh. */
-export function openRun(folder: string, engine: Engine, { options, weights, data, resume, warn }: RunOptions): Run {
-  const bestFolder = join(folder, 'best');
-  const { image, weights: precision, ...about } = engine.program.about;
-  const belongs = {
-    program: digest(encodeProgram(engine.program)),
-    data,
-    settings: { ...about, image: image.join('x'), precision, ...options, weights: weights.slice(0, 12) } as unknown as Settings,
+/** What a run is started with, by name: whatever is not in the program's code and may differ between two runs. */
+export function settingsOf(
+  { about }: Program,
+  { options, weights, labels, from }: Pick<RunOptions, 'options' | 'weights' | 'labels' | 'from'>,
+): Settings {
+  const { image, weights: precision, ...rest } = about;
+  const short = (hash: string): string => hash.slice(0, 12);
+  return {
+    ...rest,
+    image: image.join('x'),
+    precision,
+    ...options,
+    weights: short(weights),
+    labels: short(digest(JSON.stringify(labels))),
+    ...(from ? { from: short(from) } : {}),
   };
+}
+
+/** SHA-256 by which a checkpoint knows its program: the arena's size, then each section's id, length and bytes. */
+export function programDigest(program: Program): string {
+  const words = (...values: number[]): Uint8Array => new Uint8Array(Uint32Array.from(values).buffer);
+  const parts = coreSections(program).flatMap(([id, bytes]) => [words(id, bytes.length), bytes]);
+  return digest(words(program.linearBytes), ...parts);
+}
+
+/** Opens the folder. Without `resume`, or where nothing is there to go on from, earlier checkpoints are removed and the run is fresh. */
+export function openRun(folder: string, engine: Engine, { data, resume, warn, ...settings }: RunOptions): Run {
+  const bestFolder = join(folder, 'best');
+  const belongs: Belongs = { program: programDigest(engine.program), data, settings: settingsOf(engine.program, settings) };
   const parameters = parameterBytes(engine);
   const { state } = engine;
   let host = freshHostState();
@@ -46,8 +70,8 @@ export function openRun(folder: string, engine: Engine, { options, weights, data
   removeLeftovers(folder);
   const checkpoint = resume ? readLatest(folder, belongs, warn) : undefined;
   if (checkpoint) {
-    checkpoint.read(0, engine.region);
-    host = checkpoint.host as unknown as HostState;
+    checkpoint.read(engine.region);
+    host = checkpoint.host;
     resumedAt = checkpoint.step;
     checkpoint.close();
   } else {
@@ -65,8 +89,8 @@ export function openRun(folder: string, engine: Engine, { options, weights, data
       return host;
     },
     resumedAt,
-    save: () => void writeCheckpoint(folder, { ...position(), host: host as unknown as Record<string, unknown> }, [engine.region]),
-    keepBest: () => void writeCheckpoint(bestFolder, { ...position(), host: {} }, [parameters]),
+    save: () => void writeCheckpoint(folder, { ...position(), host }, engine.region),
+    keepBest: () => void writeCheckpoint(bestFolder, { ...position(), host: freshHostState() }, parameters),
     restoreBest() {
       const best = readLatest(bestFolder, belongs, warn);
       const { bestEpoch } = host;
@@ -78,7 +102,7 @@ export function openRun(folder: string, engine: Engine, { options, weights, data
           expected: bestEpoch,
           hint: 'it was changed while the run went on; start anew without --resume',
         });
-      best.read(0, parameters);
+      best.read(parameters);
       best.close();
     },
   };

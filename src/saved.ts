@@ -2,13 +2,10 @@
 import type { Keep, Kind } from '../assembly/abi/ops.ts';
 import { codebookBytes } from './codebook.ts';
 import { ABSENT, addValue, type Graph, type Node, u8, valueAt } from './graph.ts';
+import type { KeepClass, KeepPlan } from './keep.ts';
 import type { Saved } from './ops/def.ts';
-import { definition, emit, keepOutputs } from './ops/index.ts';
+import { definition, emit, keepOutputs, scratchOf } from './ops/index.ts';
 import { tables } from './tables.ts';
-
-/** `exact` keeps f32 (the parity oracle), `s2a` the fewest bytes that method.md's table allows. */
-export type Policy = 'exact' | 's2a';
-export const POLICIES: readonly Policy[] = ['exact', 's2a'];
 
 /** For every value id: does training need its gradient? Parameters do, and whatever is computed from one (but for a node that detaches). */
 export function gradientNeeds(graph: Graph): boolean[] {
@@ -20,8 +17,12 @@ export function gradientNeeds(graph: Graph): boolean[] {
 
 const inputNeeds = (node: Node, needs: readonly boolean[]): boolean[] => node.inputs.map((id) => id !== ABSENT && (needs[id] as boolean));
 
+/** The choice that a plan asks for; the exact one where the operator does not offer it there. */
+const pick = (choices: readonly Saved[], { of }: KeepPlan): Saved | undefined =>
+  choices.find(({ as }) => Object.entries(as).every(([name, choice]) => of[name as KeepClass] === choice)) ?? choices[0];
+
 /** Chooses, for each forward node on the way of a gradient, one of the operator's legal ways to keep what backward needs. */
-export function chooseSaved(graph: Graph, needs: boolean[], policy: Policy): void {
+export function chooseSaved(graph: Graph, needs: boolean[], plan: KeepPlan): void {
   const codebooks = new Map<number, number>();
   const copies = new Map<number, number>();
   // Appending copies while walking: a copy stands before the node that wants it, and serves all later ones.
@@ -34,11 +35,10 @@ export function chooseSaved(graph: Graph, needs: boolean[], policy: Policy): voi
 
   function choose(node: Node): void {
     if (!needs[node.outputs[0] as number]) return;
-    const choices = definition(node.op).saves?.(node, graph, inputNeeds(node, needs)) ?? [];
-    // Definitions list the exact choice first and the smallest last.
-    const choice: Saved | undefined = policy === 'exact' ? choices[0] : choices.at(-1);
+    const choice = pick(definition(node.op).saves?.(node, graph, inputNeeds(node, needs)) ?? [], plan);
     if (choice === undefined) return;
-    node.attributes.keep = choice.keep satisfies Keep;
+    Object.assign(node.attributes, choice.attributes, { keep: choice.keep satisfies Keep });
+    node.scratchBytes = scratchOf(graph, node);
     keepOutputs(graph, node, choice.extra);
     if (choice.quantize !== undefined) {
       const x = node.inputs[choice.quantize] as number;

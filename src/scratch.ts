@@ -1,6 +1,7 @@
 /** Bytes of scratch, per thread, that a kernel needs: the formulas stated in the kernels' own head comments. */
 import { Keep } from '../assembly/abi/ops.ts';
 import { Gemm, Patch } from '../assembly/abi/tiles.ts';
+import { tileRows } from './groups.ts';
 
 const align = (bytes: number, to: number): number => Math.ceil(bytes / to) * to;
 
@@ -40,21 +41,31 @@ function isPointwise(geometry: readonly number[]): boolean {
 }
 
 /** One tile of attention scores: at most 64 whole rows. */
-function scoreBytes(t: number): number {
-  const tiles = Math.ceil(t / 64);
-  return align(Math.ceil(t / tiles), 4) * align(4 * t, 16);
-}
+const scoreBytes = (t: number): number => tileRows(t) * align(4 * t, 16);
+
+/** The codes of one tile of probabilities, a byte each, and room for two vectors after them. */
+const codeBytes = (t: number): number => align(tileRows(t) * t + 32, 16);
 
 /** A whole [T,T] matrix of scores: the relative position bias of one head, or its gradient. */
 const matrixBytes = (t: number): number => t * align(4 * t, 16);
 
-/** Attention: GEMM's scratch and a tile of scores; the head's position bias. */
-export const attentionScratch = (t: number, isBiased = false): number => gemmScratch() + scoreBytes(t) + (isBiased ? matrixBytes(t) : 0);
+interface AttentionScratch {
+  /** There is a relative position bias. */
+  isBiased?: boolean;
+  /** It learns. */
+  biasLearns?: boolean;
+  /** The probabilities are kept. */
+  isKept?: boolean;
+}
 
-/** AttentionBackward: also the tile's gradients, the position bias's and, from int8 copies, one head's q, k and v. */
-export function attentionBackwardScratch(t: number, headSize: number, keep: Keep, { isBiased = false, biasLearns = false } = {}): number {
-  const decoded = keep === Keep.Group8 ? 3 * t * align(4 * headSize, 16) : 0;
-  return attentionScratch(t, isBiased) + scoreBytes(t) + (biasLearns ? matrixBytes(t) : 0) + decoded;
+/** Attention: GEMM's scratch and a tile of scores; the head's position bias; the tile's codes. */
+export const attentionScratch = (t: number, { isBiased = false, isKept = false }: AttentionScratch = {}): number =>
+  gemmScratch() + scoreBytes(t) + (isBiased ? matrixBytes(t) : 0) + (isKept ? codeBytes(t) : 0);
+
+/** AttentionBackward: also the tile's gradients, the position bias's and, from coded copies, one head's q, k and v. */
+export function attentionBackwardScratch(t: number, headSize: number, keep: Keep, more: AttentionScratch = {}): number {
+  const row = keep === Keep.Group8 ? align(4 * headSize, 16) : keep === Keep.Signed4 ? 4 * align(headSize, 32) : 0;
+  return attentionScratch(t, more) + scoreBytes(t) + (more.biasLearns ? matrixBytes(t) : 0) + 3 * t * row;
 }
 
 /** ResizePositions: the weights of one row and one column of the old grid, f64. */

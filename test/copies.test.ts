@@ -3,12 +3,13 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { addBackward } from '../src/backward.ts';
 import { addValue, createGraph, f32, type Graph, type Role } from '../src/graph.ts';
+import { keepOf } from '../src/keep.ts';
 import { emit } from '../src/ops/index.ts';
 import { groupsOf } from '../src/ops/quantize.ts';
-import { chooseSaved, gradientNeeds, type Policy } from '../src/saved.ts';
+import { chooseSaved, gradientNeeds } from '../src/saved.ts';
 
 /** The sum of two linear layers over one x, which comes from something learnable unless `role` says where else. */
-function twoLayers(shape: number[], policy: Policy, role: Role = 'temp'): Graph {
+function twoLayers(shape: number[], policy: string, role: Role = 'temp'): Graph {
   const graph = createGraph();
   const train = { phase: 'train' } as const;
   const given = addValue(graph, 'x', f32(...shape), role === 'temp' ? 'param' : role);
@@ -19,7 +20,7 @@ function twoLayers(shape: number[], policy: Policy, role: Role = 'temp'): Graph 
   };
   const y = emit(graph, 'Add', 'y', [layer('a'), layer('b')], { scale: 1 }, train).outputs[0]!;
   const needs = gradientNeeds(graph);
-  chooseSaved(graph, needs, policy);
+  chooseSaved(graph, needs, keepOf(policy));
   addBackward(graph, y, addValue(graph, 'dy', graph.values[y]!.type, 'batch'), needs);
   return graph;
 }

@@ -1,6 +1,6 @@
 /** A run that is cut anywhere and resumed ends in the adapter of the run that was not, byte for byte. */
 import { spawn } from 'node:child_process';
-import { cpSync, existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -110,9 +110,18 @@ test('another setting, other pictures, other weights: refused by name, and nothi
   await fails(trainJob(job(out, { ...more, augment: { shift: 3, flip: true } })), 'another program');
   await fails(trainJob(job(out, { ...more, data: pictureFolder({ train: 5, val: 4, noise: 20 }) })), 'other pictures');
   await fails(trainJob(job(out, { ...more, model: changedModel() })), 'another weights');
+  await fails(trainJob(job(out, { ...more, data: renamedClass() })), 'other pictures');
   await trainJob(job(out, more));
   assert.ok(adapter(out) === reference);
 });
+
+/** The same pictures, one class under another name. */
+function renamedClass(): string {
+  const folder = newFolder();
+  cpSync(DATA, folder, { recursive: true });
+  for (const part of ['train', 'val']) renameSync(join(folder, part, 'class-2'), join(folder, part, 'class-9'));
+  return folder;
+}
 
 /** The same model with one bit of one weight turned. */
 function changedModel(): string {
@@ -178,6 +187,19 @@ test('kill -9 at any moment, again and again, then to the end', async () => {
   const { code, said } = await command(out);
   assert.is(code, 0, said);
   assert.ok(adapter(out) === reference);
+  // The log has every step once, in order, whatever was logged twice on the way.
+  const log = readFileSync(join(out, 'run', 'metrics.jsonl'), 'utf8')
+    .trimEnd()
+    .split('\n');
+  const entries = log.map((line) => JSON.parse(line) as { step?: number; epoch: number });
+  assert.equal(
+    entries.flatMap(({ step }) => step ?? []),
+    Array.from({ length: 9 }, (_, i) => i + 1),
+  );
+  assert.equal(
+    entries.filter(({ step }) => step === undefined).map(({ epoch }) => epoch),
+    [1, 2, 3],
+  );
 });
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const)

@@ -108,7 +108,7 @@ export const enum PoolBackwardArg { DY, ACC, DX, BATCH, P, C, FIRST, COUNT }
 /** The element-wise functions. Values appear in programs. */
 export const enum Kind { Relu = 1, Relu6, LeakyRelu, HardSigmoid, Sigmoid, Tanh, HardSwish, Silu, Gelu, GeluTanh }
 /** What an operator keeps for its backward. */
-export const enum Keep { Nothing = 0, Value = 1, Bit1 = 2, Code4 = 3, Group4 = 4, Group8 = 5 }
+export const enum Keep { Nothing = 0, Value = 1, Bit1 = 2, Code4 = 3, Group4 = 4, Group8 = 5, Signed4 = 6 }
 /**
  * Activation: y[N] = f(x[N]); Y may equal X unless KEEP = Value (then x itself is what stays).
  * KEEP = Bit1: KEPT gets ⌈N/16⌉ u16; bit i of a u16 is 1 where f′ takes the larger of its two slopes at element i of its 16.
@@ -133,18 +133,20 @@ export const enum LayerNormBackwardWArg { XHAT, DY, DGAMMA, M, C, KEEP }
 /**
  * Attention: o = softmax(q·kᵀ·SCALE)·v for each of HEADS heads; q, k, v, o are [B,T,C], a head is C/HEADS neighbouring channels.
  * KEEP = Group8: KQ, KK, KV get int8 copies of q, k, v: `group8Bytes(B·T, C, HEADS)` each (abi/groups.ts), one group a head and row.
+ * KEEP = Signed4: the same in 4 bits. KP (0: absent) gets the probabilities as softmax4.
  * KEEP = Value or Nothing: KQ, KK, KV are 0 (with Value the operands themselves stay alive). O may equal Q unless KEEP = Value.
  * TABLE: 0, or f32 [(2·WH-1)·(2·WW-1), HEADS], the relative position bias of windows of T = WH·WW positions, row by row: to the score of
  * positions i → j is added row (iy-jy+WH-1)·(2·WW-1) + (ix-jx+WW-1). B then counts windows, ROWS·COLUMNS a picture, row by row. Of a map rolled
  * by SY, SX the last row of windows holds two regions (its first WH-SY lines, and the rest), the last column likewise; -100 between them.
  */
-export const enum AttentionArg { Q, K, V, O, KQ, KK, KV, BATCH, T, C, HEADS, SCALE, KEEP, TABLE, WH, WW, ROWS, COLUMNS, SY, SX }
+export const enum AttentionArg { Q, K, V, O, KQ, KK, KV, BATCH, T, C, HEADS, SCALE, KEEP, TABLE, WH, WW, ROWS, COLUMNS, SY, SX, KP }
 /**
- * AttentionBackward: dq, dk, dv [B,T,C] from do [B,T,C]; the probabilities are recomputed from Q, K (f32 or int8) and renormalised. DQ may equal DO.
+ * AttentionBackward: dq, dk, dv [B,T,C] from do [B,T,C]; the probabilities are KP's or, where that is 0, recomputed from Q, K as
+ * they were kept, with row sums of their own. DQ may equal DO. With KP TABLE is 0.
  * DTABLE (f32, as TABLE) += Σ of the scores' gradients, or 0.
  */
 export const enum AttentionBackwardArg {
-  Q, K, V, DO, DQ, DK, DV, BATCH, T, C, HEADS, SCALE, KEEP, TABLE, DTABLE, WH, WW, ROWS, COLUMNS, SY, SX
+  Q, K, V, DO, DQ, DK, DV, BATCH, T, C, HEADS, SCALE, KEEP, TABLE, DTABLE, WH, WW, ROWS, COLUMNS, SY, SX, KP
 }
 
 /**

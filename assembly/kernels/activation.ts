@@ -16,6 +16,7 @@ import { address, int } from '../argument';
 import { Constant, cdf4, constants, exp4, k4, madd, sigmoid4, tanh4 } from '../math';
 import { fail } from '../status';
 import { first, last } from '../team';
+import { loadPart } from './groups';
 
 /** A function: `this` is the address of the constants, `k` one of them. */
 @unmanaged class Curve {
@@ -216,16 +217,6 @@ function encode(x: usize, kept: usize, from: i32, to: i32, table: usize): void {
     scale, shift, origin, cells0, cells1, flip,
   );
   v128.store(kept + (<usize>i >> 1), v128.or(low, i16x8.shl(high, 4)));
-}
-
-/** The first n of four elements (none where n <= 0), zeros after them. */
-function loadPart(at: usize, n: i32): v128 {
-  let v = i32x4.splat(0);
-  if (n > 0) v = v128.load32_zero(at);
-  if (n > 1) v = v128.load32_lane(at, v, 1, 4);
-  if (n > 2) v = v128.load32_lane(at, v, 2, 8);
-  if (n > 3) v = v128.load32_lane(at, v, 3, 12);
-  return v;
 }
 
 /**

@@ -3,9 +3,10 @@
  * rows are windows of a map: S = SCALE·Q·Kᵀ + relative position bias + mask (abi/ops.ts).
  *
  *   q, k, v, o, dq, dk, dv, do   f32 [B, T, C]; a head is a block of D neighbouring channels, used in place with C as row stride
- *   KEEP = Group8                int8 copies of q, k, v, one scale a head and row (abi/groups.ts)
+ *   KEEP = Group8, Signed4       8- and 4-bit copies of q, k, v, one scale a head and row (abi/groups.ts)
+ *   KP                           the probabilities as softmax4, or 0
  *
- * Backward recomputes P with its own row sums (a saved sum does not fit rounded Q and K), then
+ * Backward decodes P, or recomputes it with its own row sums (a saved sum does not fit rounded Q and K), then
  *
  *   dP = dO·Vᵀ, dS = SCALE·P∘(dP - rowsum(P∘dP)), dV = Pᵀ·dO, dQ = dS·K, dK = dSᵀ·Q, dbias = Σ over windows of dS/SCALE.
  *
@@ -15,8 +16,10 @@
  *
  * Scratch (`attentionScratch`, `attentionBackwardScratch` in src/scratch.ts), S = 4·T rounded up to 16, R = rows of a tile:
  *
- *     | gemm panel | R·S scores | T·S bias (TABLE) | R·S dS | T·S dbias (DTABLE) | 3 × T·(4·D rounded up to 16) decoded Q, K, V (Group8) |
- *                                                    └──────────── backward alone
+ *     | gemm panel | R·S scores | T·S bias (TABLE) | R·S dS | T·S dbias (DTABLE) | 3 × T·row decoded Q, K, V | R·T + 32 codes (KP) |
+ *                                                    └────────── backward alone ──────────┘
+ *
+ * row = 4·D rounded up to 16 bytes (Group8) or 128 bytes (Signed4).
  */
 import { AttentionArg as F, AttentionBackwardArg as B, Keep } from '../abi/ops';
 import { Status } from '../abi/status';
@@ -25,7 +28,8 @@ import { constants, exp4, madd, sum4 } from '../math';
 import { fail } from '../status';
 import { first, last, scratch } from '../team';
 import { GEMM_SCRATCH, gemmNN, gemmNT, gemmTN } from './gemm';
-import { decode8, encode8, group8CodeBytes } from './groups';
+import { decode8, decodeSigned4, encode8, encodeSigned4, group8CodeBytes, signed4CodeBytes } from './groups';
+import { decodeRows, encodeRow, packCodes, packedBytes } from './probabilities';
 import { addBias, addScores, expandBias, foldBias, maskRegions } from './window';
 
 const TILE: i32 = 64;
@@ -34,6 +38,11 @@ const TILE: i32 = 64;
 @inline function tileRows(t: i32): i32 {
   const tiles = (t + TILE - 1) / TILE;
   return ((t + tiles - 1) / tiles + 3) & ~3;
+}
+
+/** Bytes of the codes of one matrix of probabilities before row `i`, the first of a tile or T. */
+function codesBefore(i: i32, t: i32, tile: i32): usize {
+  return <usize>(i / tile) * packedBytes(tile * t) + packedBytes(i % tile * t);
 }
 
 @inline function padded(floats: i32): usize {
@@ -51,7 +60,7 @@ export function attention(p: usize): void {
   const keep = int(p, F.KEEP);
   const d = c / heads;
   const rows = int(p, F.BATCH) * t;
-  if (keep != Keep.Nothing && keep != Keep.Value && keep != Keep.Group8) return fail(Status.BadEncoding);
+  if (keep != Keep.Nothing && keep != Keep.Value && keep != Keep.Group8 && keep != Keep.Signed4) return fail(Status.BadEncoding);
   const stride = <usize>c << 2;
   const scoreStride = padded(t);
   const tile = tileRows(t);
@@ -59,6 +68,8 @@ export function attention(p: usize): void {
   const table = address(p, F.TABLE);
   const geometry = p + (F.WH << 2);
   const bias = scores + <usize>tile * scoreStride;
+  const kp = address(p, F.KP);
+  const codes = table != 0 ? bias + <usize>t * scoreStride : bias;
   const batch = int(p, F.BATCH);
   const pairs = heads * batch;
   const begin = first(pairs);
@@ -67,17 +78,19 @@ export function attention(p: usize): void {
     const head = pair / batch;
     if (table != 0 && (pair == begin || row == 0))
       expandBias(table, heads, head, int(geometry, 0), int(geometry, 1), bias, scoreStride);
-    if (keep == Keep.Group8) {
-      encodeHead(q, address(p, F.KQ), rows, row, t, c, heads, head);
-      encodeHead(k, address(p, F.KK), rows, row, t, c, heads, head);
-      encodeHead(v, address(p, F.KV), rows, row, t, c, heads, head);
+    if (keep == Keep.Group8 || keep == Keep.Signed4) {
+      encodeHead(q, address(p, F.KQ), keep, rows, row, t, c, heads, head);
+      encodeHead(k, address(p, F.KK), keep, rows, row, t, c, heads, head);
+      encodeHead(v, address(p, F.KV), keep, rows, row, t, c, heads, head);
     }
+    const matrix = kp + <usize>(pair % batch * heads + head) * codesBefore(t, t, tile);
     const at = <usize>row * stride + (<usize>(head * d) << 2);
     for (let i = 0; i < t; i += tile) {
       const m = min(tile, t - i);
       const there = at + <usize>i * stride;
       gemmNT(m, t, d, q + there, stride, k + at, stride, scores, scoreStride, 0, 0, scratch);
-      probabilities(scores, i, m, t, scoreStride, float(p, F.SCALE), table != 0 ? bias : 0, geometry, pair % batch);
+      probabilities(scores, i, m, t, scoreStride, float(p, F.SCALE), table != 0 ? bias : 0, geometry, pair % batch, kp != 0 ? codes : 0);
+      if (kp != 0) packCodes(codes, m * t, matrix + codesBefore(i, t, tile));
       gemmNN(m, d, t, scores, scoreStride, v + at, stride, o + there, stride, 0, scratch);
     }
   }
@@ -95,7 +108,7 @@ export function attentionBackward(p: usize): void {
   const scale = float(p, B.SCALE);
   const d = c / heads;
   const rows = int(p, B.BATCH) * t;
-  if (keep != Keep.Value && keep != Keep.Group8) return fail(Status.BadEncoding);
+  if (keep != Keep.Value && keep != Keep.Group8 && keep != Keep.Signed4) return fail(Status.BadEncoding);
   const stride = <usize>c << 2;
   const scoreStride = padded(t);
   const tile = tileRows(t);
@@ -112,7 +125,9 @@ export function attentionBackward(p: usize): void {
   const dbias = ds + tileBytes;
   const decoded = dtable != 0 ? dbias + all : dbias;
   // The operands of one head: in place, or decoded, one after the other, with a row stride of their own.
-  const kept = keep == Keep.Group8 ? padded(d) : stride;
+  const kept = keep == Keep.Value ? stride : rowBytes(d, keep);
+  const kp = address(p, B.KP);
+  const codes = decoded + (keep == Keep.Value ? 0 : 3 * <usize>t * kept);
   const decodedBytes = <usize>t * kept;
   const batch = int(p, B.BATCH);
   const begin = dtable != 0 ? first(heads) * batch : first(heads * batch);
@@ -126,10 +141,10 @@ export function attentionBackward(p: usize): void {
     let q = address(p, B.Q);
     let k = address(p, B.K);
     let v = address(p, B.V);
-    if (keep == Keep.Group8) {
-      decodeHead(q, decoded, rows, row, t, c, heads, head);
-      decodeHead(k, decoded + decodedBytes, rows, row, t, c, heads, head);
-      decodeHead(v, decoded + 2 * decodedBytes, rows, row, t, c, heads, head);
+    if (keep != Keep.Value) {
+      decodeHead(q, decoded, keep, rows, row, t, c, heads, head);
+      decodeHead(k, decoded + decodedBytes, keep, rows, row, t, c, heads, head);
+      decodeHead(v, decoded + 2 * decodedBytes, keep, rows, row, t, c, heads, head);
       q = decoded;
       k = decoded + decodedBytes;
       v = decoded + 2 * decodedBytes;
@@ -138,13 +153,17 @@ export function attentionBackward(p: usize): void {
       k += at;
       v += at;
     }
+    const matrix = kp + <usize>(pair % batch * heads + head) * codesBefore(t, t, tile);
     for (let i = 0; i < t; i += tile) {
       const m = min(tile, t - i);
       const more = i > 0 ? 1 : 0;
       const qTile = q + <usize>i * kept;
       const there = at + <usize>i * stride;
-      gemmNT(m, t, d, qTile, kept, k, kept, scores, scoreStride, 0, 0, scratch);
-      probabilities(scores, i, m, t, scoreStride, scale, table != 0 ? bias : 0, geometry, pair % batch);
+      if (kp != 0) decodeRows(matrix + codesBefore(i, t, tile), m, t, codes, scores, scoreStride);
+      else {
+        gemmNT(m, t, d, qTile, kept, k, kept, scores, scoreStride, 0, 0, scratch);
+        probabilities(scores, i, m, t, scoreStride, scale, table != 0 ? bias : 0, geometry, pair % batch, 0);
+      }
       gemmNT(m, t, d, dO + there, stride, v, kept, ds, scoreStride, 0, 0, scratch);
       gemmTN(t, d, m, scores, scoreStride, dO + there, stride, dv + at, stride, more, scratch);
       softmaxBackward(scores, ds, m, t, scoreStride, scale);
@@ -156,29 +175,38 @@ export function attentionBackward(p: usize): void {
   }
 }
 
-/** Writes the int8 copy of one head: `t` rows of x[rows, C] from `row` on. */
-function encodeHead(x: usize, kept: usize, rows: i32, row: i32, t: i32, c: i32, heads: i32, head: i32): void {
+/** Bytes of one decoded row of `d` channels. */
+@inline function rowBytes(d: i32, keep: i32): usize {
+  return keep == Keep.Signed4 ? <usize>((d + 31) & ~31) << 2 : padded(d);
+}
+
+/** Writes the coded copy of one head: `t` rows of x[rows, C] from `row` on. */
+function encodeHead(x: usize, kept: usize, keep: i32, rows: i32, row: i32, t: i32, c: i32, heads: i32, head: i32): void {
   const d = c / heads;
-  const scales = kept + group8CodeBytes(rows, c);
+  const scales = kept + (keep == Keep.Signed4 ? signed4CodeBytes(rows * heads, d) : group8CodeBytes(rows, c));
   for (let r = row; r < row + t; r++) {
     const at = <usize>r * <usize>c + <usize>(head * d);
-    encode8(x + (at << 2), d, kept + at, scales + (<usize>(r * heads + head) << 1));
+    const group = r * heads + head;
+    if (keep == Keep.Signed4) encodeSigned4(x + (at << 2), d, kept + signed4CodeBytes(group, d), scales + (<usize>group << 1));
+    else encode8(x + (at << 2), d, kept + at, scales + (<usize>(r * heads + head) << 1));
   }
 }
 
-/** One head of an int8 copy as f32 rows of D, each padded to 16 bytes. */
-function decodeHead(kept: usize, out: usize, rows: i32, row: i32, t: i32, c: i32, heads: i32, head: i32): void {
+/** One head of a coded copy as f32 rows of D, each padded to `rowBytes`. */
+function decodeHead(kept: usize, out: usize, keep: i32, rows: i32, row: i32, t: i32, c: i32, heads: i32, head: i32): void {
   const d = c / heads;
-  const scales = kept + group8CodeBytes(rows, c);
+  const scales = kept + (keep == Keep.Signed4 ? signed4CodeBytes(rows * heads, d) : group8CodeBytes(rows, c));
   for (let r = row; r < row + t; r++) {
-    decode8(kept + <usize>r * <usize>c + <usize>(head * d), d, scales + (<usize>(r * heads + head) << 1), out);
-    out += padded(d);
+    const group = r * heads + head;
+    if (keep == Keep.Signed4) decodeSigned4(kept + signed4CodeBytes(group, d), d, scales + (<usize>group << 1), out);
+    else decode8(kept + <usize>r * <usize>c + <usize>(head * d), d, scales + (<usize>(r * heads + head) << 1), out);
+    out += rowBytes(d, keep);
   }
 }
 
 /** Rows [i, i + m) of q·kᵀ of one head and window become probabilities. `geometry`: WH, WW, ROWS, COLUMNS, SY, SX, read where `bias` is not 0. */
 function probabilities(
-  s: usize, i: i32, m: i32, t: i32, stride: usize, scale: f32, bias: usize, geometry: usize, window: i32,
+  s: usize, i: i32, m: i32, t: i32, stride: usize, scale: f32, bias: usize, geometry: usize, window: i32, codes: usize,
 ): void {
   if (bias != 0) {
     addBias(s, <usize>m * stride, scale, bias + <usize>i * stride);
@@ -191,15 +219,19 @@ function probabilities(
     maskRegions(s, i, m, stride, wh, ww, cutY, cutX);
     scale = 1;
   }
-  softmax(s, m, t, stride, scale);
+  softmax(s, m, t, stride, scale, codes);
 }
 
-/** Each of `m` rows of `n` scores becomes softmax(scale·s). The padding of a row becomes 0. */
-function softmax(s: usize, m: i32, n: i32, stride: usize, scale: f32): void {
+/** Each of `m` rows of `n` scores becomes softmax(scale·s), with its codes at `codes` unless that is 0. The padding of a row becomes 0. */
+function softmax(s: usize, m: i32, n: i32, stride: usize, scale: f32, codes: usize): void {
   for (; m > 0; m--) {
     for (let i = <usize>n << 2; i < stride; i += 4) store<f32>(s + i, -Infinity);
     const largest = rowMaximum(s, s + stride);
     const total = exponentials(s, s + stride, largest, scale);
+    if (codes != 0) {
+      encodeRow(s, n, total, codes);
+      codes += n;
+    }
     scaleRow(s, s + stride, 1 / total);
     s += stride;
   }

@@ -36,7 +36,7 @@ const SMALLEST_STEP: f32 = 1e-30;
  * Writes the header of a group whose values span [low, high]. The minimum is rounded down and the step up, so that 16 levels
  * always reach both ends. A NaN in either end makes every value of the group decode as NaN.
  */
-@inline export function writeHeader4(header: usize, low: f32, high: f32): void {
+@inline function writeHeader4(header: usize, low: f32, high: f32): void {
   const minimum = bf16Down(low);
   let step = (high - bf16(minimum)) * <f32>(1.0 / 15.0);
   if (step < SMALLEST_STEP) step = 0;
@@ -82,8 +82,130 @@ const SMALLEST_STEP: f32 = 1e-30;
   return (reinterpret<u32>(x * inverse + offset) >> 8) & 15;
 }
 
-@inline export function rounding(): v128 {
-  return f32x4.splat(ROUND);
+/** The headers of one row of x̂ = (x - mean)·rstd, whose extremes are those of x: x̂ is monotone in x, rounding included. */
+export function writeHeaders4(x: usize, c: i32, mean: f32, rstd: f32, header: usize): void {
+  for (; c >= 8; c -= Group.Size4) {
+    // The last, overlapping, eight spare a group its tail.
+    const last = x + (<usize>(min(c, Group.Size4) - 8) << 2);
+    let l0 = v128.load(last);
+    let l1 = v128.load(last, 16);
+    let h0 = l0;
+    let h1 = l1;
+    for (; x + 32 < last; x += 64) {
+      const a = v128.load(x);
+      const b = v128.load(x, 16);
+      const d = v128.load(x, 32);
+      const e = v128.load(x, 48);
+      l0 = f32x4.pmin(l0, f32x4.pmin(a, d));
+      l1 = f32x4.pmin(l1, f32x4.pmin(b, e));
+      h0 = f32x4.pmax(h0, f32x4.pmax(a, d));
+      h1 = f32x4.pmax(h1, f32x4.pmax(b, e));
+    }
+    for (; x < last; x += 32) {
+      const a = v128.load(x);
+      const b = v128.load(x, 16);
+      l0 = f32x4.pmin(l0, a);
+      l1 = f32x4.pmin(l1, b);
+      h0 = f32x4.pmax(h0, a);
+      h1 = f32x4.pmax(h1, b);
+    }
+    x = last + 32;
+    // Both at once: the largest is minus the smallest of what is negated.
+    l0 = f32x4.pmin(l0, l1);
+    h0 = f32x4.neg(f32x4.pmax(h0, h1));
+    l0 = f32x4.pmin(v128.shuffle<f32>(l0, h0, 0, 1, 4, 5), v128.shuffle<f32>(l0, h0, 2, 3, 6, 7));
+    l0 = f32x4.pmin(l0, v128.shuffle<f32>(l0, l0, 1, 0, 3, 2));
+    writeHeader4(header, (f32x4.extract_lane(l0, 0) - mean) * rstd, (-f32x4.extract_lane(l0, 2) - mean) * rstd);
+    header += 4;
+  }
+  if (c <= 0) return;
+  let low = load<f32>(x);
+  let high = low;
+  for (let i = 1; i < c; i++) {
+    low = min<f32>(low, load<f32>(x + (<usize>i << 2)));
+    high = max<f32>(high, load<f32>(x + (<usize>i << 2)));
+  }
+  writeHeader4(header, (low - mean) * rstd, (high - mean) * rstd);
+}
+
+/** The first n of four elements (none where n <= 0), zeros after them. */
+export function loadPart(at: usize, n: i32): v128 {
+  let v = i32x4.splat(0);
+  if (n > 0) v = v128.load32_zero(at);
+  if (n > 1) v = v128.load32_lane(at, v, 1, 4);
+  if (n > 2) v = v128.load32_lane(at, v, 2, 8);
+  if (n > 3) v = v128.load32_lane(at, v, 3, 12);
+  return v;
+}
+
+/** One group4 row of the `c` values at `x`. */
+export function encode4(x: usize, c: i32, row: usize): void {
+  writeHeaders4(x, c, 0, 1, row);
+  const mask = mask4();
+  let codes = row + group4HeadBytes(c);
+  for (let i = 0; i < c; i += 32) {
+    const scalar = inverse4(row);
+    storeBlock4(x, c - i, f32x4.splat(scalar), f32x4.splat(offset4(minimum4(row), scalar)), mask, codes);
+    if (i & 32) row += 4;
+    x += 128;
+    codes += 16;
+  }
+}
+
+/** The block of `n` values at `x`, at most 32 of them; codes past them are 0. */
+function storeBlock4(x: usize, n: i32, inverse: v128, offset: v128, mask: v128, codes: usize): void {
+  if (n >= 32)
+    return v128.store(codes, block4(
+      codes4(v128.load(x), v128.load(x, 16), inverse, offset, mask),
+      codes4(v128.load(x, 32), v128.load(x, 48), inverse, offset, mask),
+      codes4(v128.load(x, 64), v128.load(x, 80), inverse, offset, mask),
+      codes4(v128.load(x, 96), v128.load(x, 112), inverse, offset, mask),
+    ));
+  const part = block4(
+    codes4(loadPart(x, n), loadPart(x + 16, n - 4), inverse, offset, mask),
+    codes4(loadPart(x + 32, n - 8), loadPart(x + 48, n - 12), inverse, offset, mask),
+    codes4(loadPart(x + 64, n - 16), loadPart(x + 80, n - 20), inverse, offset, mask),
+    codes4(loadPart(x + 96, n - 24), loadPart(x + 112, n - 28), inverse, offset, mask),
+  );
+  const lane = i8x16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  const low = v128.and(i8x16.gt_s(i8x16.splat(<i8>n), lane), i8x16.splat(0x0f));
+  const high = v128.andnot(i8x16.gt_s(i8x16.splat(<i8>(n - 16)), lane), i8x16.splat(0x0f));
+  v128.store(codes, v128.and(part, v128.or(low, high)));
+}
+
+/** Bytes of the codes of a signed4 tensor of `groups` groups of `n`; the steps start there. */
+@inline export function signed4CodeBytes(groups: i32, n: i32): usize {
+  return <usize>groups * <usize>(((n + 31) >> 5) << 4);
+}
+
+/** One signed4 group: the codes of `n` values, and their step: the smallest bf16 ≥ max|x| / 7.5. Zeros, NaN and infinity as in `encode8`. */
+export function encodeSigned4(x: usize, n: i32, codes: usize, step: usize): void {
+  const top = largest(x, n);
+  const bits = bf16Up(top * <f32>(1.0 / 7.5) + (top - top));
+  store<u16>(step, bits);
+  const inverse = f32x4.splat(top == 0 ? 0 : 1 / bf16(bits));
+  // 7.5 above the lowest level.
+  const offset = f32x4.splat(49160);
+  const mask = mask4();
+  for (; n > 0; n -= 32) {
+    storeBlock4(x, n, inverse, offset, mask, codes);
+    x += 128;
+    codes += 16;
+  }
+}
+
+/** The `n` values of one signed4 group; up to 31 floats past the end are written. */
+export function decodeSigned4(codes: usize, n: i32, step: usize, out: usize): void {
+  const factor = bf16(load<u16>(step));
+  const s = f32x4.splat(factor);
+  const lowest = f32x4.splat(<f32>-7.5 * factor);
+  for (; n > 0; n -= 32) {
+    const block = v128.load(codes);
+    decode16(v128.and(block, i8x16.splat(15)), lowest, s, out);
+    decode16(i8x16.shr_u(block, 4), lowest, s, out + 64);
+    codes += 16;
+    out += 128;
+  }
 }
 
 /** Four values from the four codes in the low bytes of `codes`. */
@@ -132,11 +254,8 @@ export function decode4(row: usize, c: i32, from: i32, to: i32, out: usize): voi
   return i32x4.sub(madd(v128.load(x), inverse, round), round);
 }
 
-/**
- * Writes round(x / scale) of `n` values as int8 and their scale, the smallest bf16 ≥ max|x| / 127, at `scale`: rounding it up first costs a
- * wider step, never a wrong one. 0 where every |x| is under 1e-30; NaN where an x is NaN or infinite, so that all of them decode as NaN.
- */
-export function encode8(x: usize, n: i32, codes: usize, scale: usize): void {
+/** max|x| of `n` values; 0 where that is under 1e-30, NaN where one is NaN. */
+function largest(x: usize, n: i32): f32 {
   // As integers, magnitudes keep their order and NaN stands above them all.
   let a = i32x4.splat(0);
   let b = a;
@@ -150,15 +269,23 @@ export function encode8(x: usize, n: i32, codes: usize, scale: usize): void {
   a = i32x4.max_s(a, v128.shuffle<f32>(a, a, 1, 0, 3, 2));
   let top = f32x4.extract_lane(a, 0);
   for (; i < n; i++) top = max<f32>(top, abs<f32>(load<f32>(x + (<usize>i << 2))));
-  if (top < SMALLEST_STEP) top = 0;
+  return top < SMALLEST_STEP ? 0 : top;
+}
 
+/**
+ * Writes round(x / scale) of `n` values as int8 and their scale, the smallest bf16 ≥ max|x| / 127, at `scale`: rounding it up first costs a
+ * wider step, never a wrong one. 0 where every |x| is under 1e-30; NaN where an x is NaN or infinite, so that all of them decode as NaN.
+ */
+export function encode8(x: usize, n: i32, codes: usize, scale: usize): void {
+  const top = largest(x, n);
   // top - top is 0, or NaN where top is infinite.
   const bits = bf16Up(top * <f32>(1.0 / 127.0) + (top - top));
   store<u16>(scale, bits);
   const inverse: f32 = top == 0 ? 0 : 1 / bf16(bits);
   const inv = f32x4.splat(inverse);
-  const round = rounding();
-  for (i = 0; i + 16 <= n; i += 16) {
+  const round = f32x4.splat(ROUND);
+  let i = 0;
+  for (; i + 16 <= n; i += 16) {
     const low = i16x8.narrow_i32x4_s(scaled8(x, inv, round), scaled8(x + 16, inv, round));
     const high = i16x8.narrow_i32x4_s(scaled8(x + 32, inv, round), scaled8(x + 48, inv, round));
     v128.store(codes, i8x16.narrow_i16x8_s(low, high));

@@ -5,7 +5,6 @@
  *
  * The description comes last, since which pictures are readable is known last; with it in the same file one rename is atomic.
  */
-import { createHash, type Hash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { InputError } from '../error.ts';
@@ -26,8 +25,8 @@ export interface Picture extends Sample {
 export interface Description {
   /** Of everything the pixels depend on: specification, decoder, list of files with sizes and times. */
   digest: string;
-  /** SHA-256 of the pictures' own SHA-256s. */
-  pixels: string;
+  /** SHA-256 of each picture's pixels, 64 hex digits: what the data's digest is made of (digest.ts). */
+  digests: string[];
   decoder: string;
   spec: Preprocess;
   size: Size;
@@ -102,19 +101,23 @@ function describe(file: number, bytes: number, path: string): Description {
   } catch {
     throw damaged();
   }
-  const { size, pictures } = description;
+  const { size, pictures, digests } = description;
   if (!(size?.height > 0 && size.width > 0)) throw damaged();
   if (!Array.isArray(pictures) || pictures.length * size.height * size.width * 3 !== bytes - footerBytes - jsonBytes) throw damaged();
+  const isDigest = (text: unknown): boolean => typeof text === 'string' && /^[0-9a-f]{64}$/.test(text);
+  if (!Array.isArray(digests) || digests.length !== pictures.length || !digests.every(isDigest)) throw damaged();
   return description;
 }
 
 export interface CacheWriter {
   /** Where the next picture's pixels go: the decoder writes them there itself, so that they never pass through this process's heap. */
-  next(): { fd: number; offset: number };
+  next(): { offset: number };
+  /** The file in the making: open, and under its temporary name. */
+  file: { fd: number; path: string };
   /** The decoder wrote them; `digest` is their SHA-256. */
   add(picture: Picture, digest: string): void;
   /** Writes the description, syncs and renames; returns the bytes written in all. */
-  finish(rest: Omit<Description, 'pixels' | 'pictures'>): number;
+  finish(rest: Omit<Description, 'digests' | 'pictures'>): number;
   /** Removes what was written. */
   abandon(): void;
 }
@@ -125,19 +128,20 @@ export function writeCache(path: string, pictureBytes: number): CacheWriter {
   makeFolder(folder);
   removeLeftovers(folder);
   const file = createFile(path);
-  const hash: Hash = createHash('sha256');
+  const digests: string[] = [];
   const pictures: Picture[] = [];
   let pixelBytes = 0;
   return {
-    next: () => ({ fd: file.fd, offset: pixelBytes }),
+    next: () => ({ offset: pixelBytes }),
+    file: { fd: file.fd, path: file.temporary },
     add(picture, digest) {
-      hash.update(digest);
+      digests.push(digest);
       file.wroteAlready(pictureBytes);
       pixelBytes += pictureBytes;
       pictures.push(picture);
     },
     finish(rest) {
-      const json = Buffer.from(JSON.stringify({ ...rest, pixels: hash.digest('hex'), pictures }));
+      const json = Buffer.from(JSON.stringify({ ...rest, digests, pictures }));
       const footer = Buffer.alloc(footerBytes);
       footer.writeUInt32LE(json.length, 0);
       footer.write(magic, 4, 'latin1');

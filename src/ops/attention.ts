@@ -1,9 +1,9 @@
-/** Multi-head attention. The probabilities are never kept: backward computes them again. */
+/** Multi-head attention. The probabilities are kept in 4 bits, or computed again in backward. */
 import { AttentionArg, AttentionBackwardArg, Keep, Op } from '../../assembly/abi/ops.ts';
 import { ABSENT, type Attributes, shapeOf, type Type, typeOf, u8 } from '../graph.ts';
-import { group8Bytes } from '../groups.ts';
+import { group8Bytes, signed4Bytes, softmax4Bytes } from '../groups.ts';
 import { attentionBackwardScratch, attentionScratch } from '../scratch.ts';
-import { float, type OpDef, same, shape, traffic, words } from './def.ts';
+import { float, type OpDef, type Saved, same, shape, traffic, words } from './def.ts';
 
 type Three = [number, number, number];
 const TABLE = 3;
@@ -36,11 +36,18 @@ export const attention: Record<string, OpDef> = {
     saves(node, graph, needs) {
       if (!needs.some(Boolean)) return [];
       const [b, t, c] = shapeOf(graph, node.inputs[0]!) as Three;
-      const codes = u8(group8Bytes(b * t, c, node.attributes.heads!));
-      return [
-        { keep: Keep.Value, inputs: [0, 1, 2], extra: [] },
-        { keep: Keep.Group8, inputs: [], extra: [codes, codes, codes] },
+      const { heads } = node.attributes as { heads: number };
+      const three = (bytes: number) => Array.from({ length: 3 }, () => u8(bytes));
+      const operands: Saved[] = [
+        { as: { qkv: 'f32' }, keep: Keep.Value, inputs: [0, 1, 2], extra: [] },
+        { as: { qkv: '8' }, keep: Keep.Group8, inputs: [], extra: three(group8Bytes(b * t, c, heads)) },
+        { as: { qkv: '4' }, keep: Keep.Signed4, inputs: [], extra: three(signed4Bytes(b * t, c, heads)) },
       ];
+      const probabilities = u8(b * heads * softmax4Bytes(t));
+      return operands.flatMap((saved): Saved[] => [
+        { ...saved, as: { ...saved.as, softmax: 'recompute' } },
+        { ...saved, as: { ...saved.as, softmax: '4' }, extra: [...saved.extra, probabilities], attributes: { probabilities: 1 } },
+      ]);
     },
     /** Eager attention: q, k, v and the probabilities. */
     autograd(node, graph, needs) {
@@ -50,21 +57,23 @@ export const attention: Record<string, OpDef> = {
     },
     backward(node, g) {
       const operands = node.inputs.slice(0, TABLE);
-      const kept = node.attributes.keep === Keep.Value ? operands : node.outputs.slice(1);
+      const kept = node.attributes.keep === Keep.Value ? operands : node.outputs.slice(1, 4);
       const table = node.inputs[TABLE] ?? ABSENT;
       const learns = g.needs(table);
       const a = { ...node.attributes, learns: learns ? 1 : 0 };
-      const inputs = [g.of(node.outputs[0]!), ...kept, table];
+      const isKept = node.attributes.probabilities === 1;
+      const inputs = [g.of(node.outputs[0]!), ...kept, ...(isKept ? [ABSENT, node.outputs.at(-1)!] : [table, ABSENT])];
       const dq = g.emit('AttentionBackward', `${node.name}.dqkv`, inputs, a, learns ? [g.accumulator(table)] : []);
       operands.forEach((x, i) => {
         if (g.needs(x)) g.add(x, dq[i]!);
       });
     },
     inPlace: [[0, 0]],
-    scratch: (inputs) => attentionScratch(shape(inputs, 0)[1]!, inputs[TABLE] !== undefined),
+    scratch: (inputs, a) =>
+      attentionScratch(shape(inputs, 0)[1]!, { isBiased: inputs[TABLE] !== undefined, isKept: a.probabilities === 1 }),
     lower: (n, at, graph) => {
       const [b, t, c] = shapeOf(graph, n.inputs[0]!) as Three;
-      const coded = n.outputs.length > 1;
+      const coded = n.outputs.length > 3;
       return words({
         [AttentionArg.Q]: at.input(0),
         [AttentionArg.K]: at.input(1),
@@ -80,6 +89,7 @@ export const attention: Record<string, OpDef> = {
         [AttentionArg.SCALE]: float(n.attributes.scale!),
         [AttentionArg.KEEP]: n.attributes.keep ?? Keep.Nothing,
         [AttentionArg.TABLE]: at.input(TABLE),
+        [AttentionArg.KP]: n.attributes.probabilities ? at.output(n.outputs.length - 1) : 0,
         ...Object.fromEntries(windows(n.attributes).map((word, i) => [AttentionArg.WH + i, word])),
       });
     },
@@ -88,14 +98,18 @@ export const attention: Record<string, OpDef> = {
       return { macs: 2 * b * t * t * c, bytes: traffic(n, graph) };
     },
   },
-  /** inputs do, q, k, v (f32 or int8 groups), table or absent; outputs dq, dk, dv; updates dtable where it learns. */
+  /** inputs do, q, k, v (f32 or coded), table or absent, probabilities or absent; outputs dq, dk, dv; updates dtable where it learns. */
   AttentionBackward: {
     opcode: Op.AttentionBackward,
     infer: (inputs): Type[] => Array.from({ length: 3 }, () => ({ dtype: 'f32' as const, shape: shape(inputs, 0) })),
     inPlace: [[0, 0]],
     scratch(inputs, a) {
       const [, t, c] = shape(inputs, 0) as Three;
-      return attentionBackwardScratch(t, c / a.heads!, a.keep!, { isBiased: inputs[1 + TABLE] !== undefined, biasLearns: a.learns === 1 });
+      return attentionBackwardScratch(t, c / a.heads!, a.keep!, {
+        isBiased: inputs[1 + TABLE] !== undefined,
+        biasLearns: a.learns === 1,
+        isKept: a.probabilities === 1,
+      });
     },
     lower: (n, at, graph) => {
       const [b, t, c] = typeOf(graph, n.inputs[0]!).shape as Three;
@@ -115,6 +129,7 @@ export const attention: Record<string, OpDef> = {
         [AttentionBackwardArg.KEEP]: n.attributes.keep!,
         [AttentionBackwardArg.TABLE]: at.input(1 + TABLE),
         [AttentionBackwardArg.DTABLE]: at.update(0),
+        [AttentionBackwardArg.KP]: at.input(2 + TABLE),
         ...Object.fromEntries(windows(n.attributes).map((word, i) => [AttentionBackwardArg.WH + i, word])),
       });
     },

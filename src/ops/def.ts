@@ -1,8 +1,11 @@
 import type { Keep, Op } from '../../assembly/abi/ops.ts';
 import type { Attributes, Graph, Node, Type } from '../graph.ts';
+import type { Choice, KeepClass } from '../keep.ts';
 
 /** One legal way for an operator to keep what its backward needs. */
 export interface Saved {
+  /** What it is of each class of operator that it concerns: a plan picks by it. */
+  as: Partial<Record<KeepClass, Choice>>;
   keep: Keep;
   /** Inputs (positions) that stay alive as they are. */
   inputs: readonly number[];
@@ -10,6 +13,8 @@ export interface Saved {
   extra: readonly Type[];
   /** Input (position) of which a quantised copy is kept; the node's attribute `codes` then names it. */
   quantize?: number;
+  /** Attributes that tell the node about it, beside `keep`. */
+  attributes?: Attributes;
   /** Activation kind whose codebook the kernel reads, as its input 1. */
   codebook?: number;
 }
@@ -45,7 +50,7 @@ export interface OpDef {
   opcode: Op;
   /** Types of the outputs, kept extras excluded. Throws where operands do not fit. */
   infer(inputs: readonly (Type | undefined)[], attributes: Attributes): Type[];
-  /** Legal choices, the exact one first; absent or empty: nothing is needed. `needs[i]`: is a gradient of input i wanted? */
+  /** Legal choices, the exact one first, which also stands in for one that is not there; absent or empty: nothing is needed. `needs[i]`: is a gradient of input i wanted? */
   saves?(node: Node, graph: Graph, needs: readonly boolean[]): Saved[];
   /** What an f32 autograd (PyTorch eager) keeps for the same gradients: values by id, and further bytes. */
   autograd?(node: Node, graph: Graph, needs: readonly boolean[]): { values: number[]; bytes: number };

@@ -2,10 +2,20 @@
 import { ActivationArg, ActivationBackwardArg, AddArg, Keep, Kind, Op } from '../../assembly/abi/ops.ts';
 import { numel, shapeOf, u8 } from '../graph.ts';
 import { bit1Bytes, code4Bytes } from '../groups.ts';
+import type { KeepClass } from '../keep.ts';
 import { float, moves, type OpDef, type Saved, same, shape, words } from './def.ts';
 
 /** Functions whose derivative has two values: a bit is exact. */
 const TWO_SLOPES: readonly number[] = [Kind.Relu, Kind.Relu6, Kind.LeakyRelu, Kind.HardSigmoid];
+/** The class of each smooth function. */
+const CLASS_OF: Partial<Record<number, KeepClass>> = {
+  [Kind.Sigmoid]: 'sigmoid',
+  [Kind.Tanh]: 'tanh',
+  [Kind.HardSwish]: 'hswish',
+  [Kind.Silu]: 'silu',
+  [Kind.Gelu]: 'gelu',
+  [Kind.GeluTanh]: 'gelu',
+};
 /** Functions whose PyTorch backward reads the output, so that autograd keeps that. */
 const KEEPS_OUTPUT: readonly number[] = [Kind.Relu, Kind.Sigmoid, Kind.Tanh];
 
@@ -17,9 +27,11 @@ export const elementwise: Record<string, OpDef> = {
     saves(node, graph, needs) {
       if (!needs[0]) return [];
       const n = numel(shapeOf(graph, node.inputs[0]!));
-      const exact: Saved = { keep: Keep.Value, inputs: [0], extra: [] };
-      if (TWO_SLOPES.includes(node.attributes.kind!)) return [exact, { keep: Keep.Bit1, inputs: [], extra: [u8(bit1Bytes(n))] }];
-      return [exact, { keep: Keep.Code4, inputs: [], extra: [u8(code4Bytes(n))], codebook: node.attributes.kind! }];
+      const { kind } = node.attributes as { kind: Kind };
+      const name = TWO_SLOPES.includes(kind) ? 'relu' : CLASS_OF[kind]!;
+      const exact: Saved = { as: { [name]: 'f32' }, keep: Keep.Value, inputs: [0], extra: [] };
+      if (name === 'relu') return [exact, { as: { relu: '1' }, keep: Keep.Bit1, inputs: [], extra: [u8(bit1Bytes(n))] }];
+      return [exact, { as: { [name]: '4' }, keep: Keep.Code4, inputs: [], extra: [u8(code4Bytes(n))], codebook: kind }];
     },
     autograd: (node, _graph, needs) => ({
       values: needs[0] ? [KEEPS_OUTPUT.includes(node.attributes.kind!) ? node.outputs[0]! : node.inputs[0]!] : [],

@@ -44,7 +44,7 @@ export interface Emit {
 /** Appends a node, with values for its outputs; returns the node. Absent operands are ABSENT. */
 export function emit(graph: Graph, op: string, name: string, inputs: number[], attributes: Attributes, how: Emit): Node {
   const def = definition(op);
-  const types = inputs.map((id) => (id === ABSENT ? undefined : typeOf(graph, id)));
+  const types = typesOf(graph, inputs);
   types.forEach((type, i) => {
     if (type?.encoding && i !== def.coded) throw new RangeError(`${op}: operand ${i} of ${name} may not be coded`);
   });
@@ -64,6 +64,12 @@ export function emit(graph: Graph, op: string, name: string, inputs: number[], a
   graph.phases[how.phase].push(node);
   return node;
 }
+
+/** Scratch bytes a thread of a node as it stands. */
+export const scratchOf = (graph: Graph, { op, inputs, attributes }: Node): number =>
+  definition(op).scratch?.(typesOf(graph, inputs), attributes) ?? 0;
+
+const typesOf = (graph: Graph, inputs: readonly number[]) => inputs.map((id) => (id === ABSENT ? undefined : typeOf(graph, id)));
 
 /** Adds kept outputs to a forward node that was appended before the policy was known. */
 export function keepOutputs(

@@ -22,8 +22,8 @@ export const norm: Record<string, OpDef> = {
       const x = node.inputs[X]!;
       const [rows, c] = [rowsOf(graph, x), lastDim(graph, x)];
       return [
-        { keep: Keep.Value, inputs: [], extra: [f32(...shapeOf(graph, x)), f32(rows)] },
-        { keep: Keep.Group4, inputs: [], extra: [u8(rows * group4RowBytes(c)), f32(rows)] },
+        { as: { ln: 'f32' }, keep: Keep.Value, inputs: [], extra: [f32(...shapeOf(graph, x)), f32(rows)] },
+        { as: { ln: '4' }, keep: Keep.Group4, inputs: [], extra: [u8(rows * group4RowBytes(c)), f32(rows)] },
       ];
     },
     autograd: (node, graph, needs) =>

@@ -51,11 +51,11 @@ export const quantize: Record<string, OpDef> = {
  * is too little to lose precision for, and what outlives the pass anyway costs nothing as it is.
  */
 export function savesInput(node: Node, graph: Graph, i: number): Saved[] {
-  const exact: Saved = { keep: Keep.Value, inputs: [i], extra: [] };
+  const exact: Saved = { as: { input: 'f32' }, keep: Keep.Value, inputs: [i], extra: [] };
   const { type, role, bytes } = valueAt(graph, node.inputs[i]!);
   const c = type.shape.at(-1)!;
   const isWorthIt = type.shape.length > 2 && role === 'temp' && group8Bytes(rows(type.shape), c, groupsOf(c)) < bytes;
-  return isWorthIt ? [exact, { keep: Keep.Group8, inputs: [], extra: [], quantize: i }] : [exact];
+  return isWorthIt ? [exact, { as: { input: '8' }, keep: Keep.Group8, inputs: [], extra: [], quantize: i }] : [exact];
 }
 
 /** The input that was kept so, as f32 again. */

@@ -203,7 +203,7 @@ export const spatial: Record<string, OpDef> = {
     },
     saves(node, graph, needs) {
       const [y, c] = [node.outputs[0]!, shapeOf(graph, node.inputs[X]!)[3]!];
-      return needs[X] ? [{ keep: Keep.Code4, inputs: [], extra: [u8(code4RowsBytes(rowsOf(graph, y), c))] }] : [];
+      return needs[X] ? [{ as: { pool: '4' }, keep: Keep.Code4, inputs: [], extra: [u8(code4RowsBytes(rowsOf(graph, y), c))] }] : [];
     },
     /** Its input, and an index of eight bytes for each output. */
     autograd: (node, graph, needs) =>

@@ -57,8 +57,8 @@ export interface Program {
 
 const text = new TextEncoder();
 
-/** Bytes of a program file. Deterministic: the same program gives the same bytes. */
-export function encodeProgram(p: Program): Uint8Array {
+/** The sections that say what is computed, in the order of their ids. */
+export function coreSections(p: Program): [Section, Uint8Array][] {
   const names = new Map<string, number>();
   const nameOf = (name: string): number => {
     const known = names.get(name) ?? names.size;
@@ -87,7 +87,7 @@ export function encodeProgram(p: Program): Uint8Array {
   const parameters = p.parameters.flatMap((w) => [nameOf(w.name), w.offset, w.gradient, ...w.dims, ...w.strides, ...shapeWords(w.shape)]);
   const io = [...p.io].flatMap(([id, range]) => [id, range.offset, range.bytes]);
   const bytesOf = (words: number[]): Uint8Array => new Uint8Array(Uint32Array.from(words).buffer);
-  const sections: [number, Uint8Array][] = [
+  return [
     [Section.Layout, bytesOf(layout)],
     [Section.Image, p.image],
     [Section.Weights, bytesOf(weights)],
@@ -97,6 +97,11 @@ export function encodeProgram(p: Program): Uint8Array {
     [Section.Names, text.encode([...names.keys()].join('\n'))],
     [Section.About, text.encode(JSON.stringify(p.about))],
   ];
+}
+
+/** Bytes of a program file. Deterministic: the same program gives the same bytes. */
+export function encodeProgram(p: Program): Uint8Array {
+  const sections = coreSections(p);
   const header = new Uint32Array(ProgramFile.HeaderWords + 3 * sections.length);
   let at = header.byteLength;
   sections.forEach(([id, bytes], i) => {

@@ -34,6 +34,34 @@ export function paddingBytes(plan: PlanColumn): number {
   return plan.linearBytes - PARTS.reduce((sum, { key }) => sum + plan.parts[key], 0);
 }
 
+/** One moment: a node, and the bytes of temporaries alive while it runs, of which `kept` wait for backward. */
+export interface Moment {
+  node: string;
+  op: string;
+  live: number;
+  kept: number;
+}
+
+/** A stretch of moments [first, first + count). */
+export interface Stretch {
+  name: 'init' | 'forward' | 'backward' | 'update' | 'eval';
+  first: number;
+  count: number;
+}
+
+export interface Timeline {
+  title: string;
+  moments: Moment[];
+  stretches: Stretch[];
+  /** Bytes that stay where they are through the whole run. */
+  residents: Pick<MemoryParts, 'frozen' | 'trainable' | 'batch' | 'program' | 'scratch'>;
+  /** Index of the moment at which most is alive. */
+  peak: number;
+  /** The whole linear memory, and what was allowed. */
+  linearBytes: number;
+  budgetBytes: number | undefined;
+}
+
 export interface EpochPoint {
   /** 1 is the first. */
   epoch: number;
@@ -80,6 +108,8 @@ export interface ReportData {
   /** The same job planned in other ways, to compare. */
   others: PlanColumn[];
   budgetBytes?: number;
+  /** Memory over one step of the job's own plan. */
+  timeline?: Timeline;
   measured: {
     linearBytes: number;
     /** The process's resident peak. */

@@ -6,6 +6,7 @@ import { escapeText, lineChart } from './chart.ts';
 import { PARTS, type PlanColumn, type Prediction, paddingBytes, type ReportData } from './data.ts';
 import { STYLESHEET } from './stylesheet.ts';
 import { formatDuration, formatMebibytes, formatPercent } from './terminal.ts';
+import { timelineChart } from './timeline.ts';
 
 export function reportPage(data: ReportData): string {
   const body = [
@@ -13,6 +14,7 @@ export function reportPage(data: ReportData): string {
     accuracySection(data),
     `<div class="two">${lossSection(data)}${epochSection(data)}</div>`,
     memorySection(data),
+    timelineSection(data),
     picturesSection(data),
     skippedSection(data),
     againSection(data),
@@ -146,6 +148,13 @@ function memorySection({ plan, others, budgetBytes, measured }: ReportData): str
 <div class="bars">${bars.join('\n')}</div><ul class="legend">${legend.join('')}</ul>
 <div class="scroll"><table class="number"><thead><tr><th></th>${plans.map((p) => `<th>${escapeText(p.label)}</th>`).join('')}</tr></thead>
 <tbody>${rows.join('\n')}</tbody></table></div></section>`;
+}
+
+function timelineSection({ timeline }: ReportData): string {
+  if (timeline === undefined) return '';
+  return `<section><h2>Memory over one step</h2>
+<p class="quiet">What is alive at each instruction of a step, from left to right. What is kept for backward grows through forward and shrinks through
+backward; the flat bands stay through the whole run.</p>${timelineChart(timeline)}</section>`;
 }
 
 function picturesSection({ pictures }: ReportData): string {

@@ -25,6 +25,8 @@ line[class^=line]{stroke-width:2.6}
 .line0{stroke:var(--blue)}.line1{stroke:var(--orange)}.line2{stroke:var(--frozen)}
 circle.line0{fill:var(--blue)}circle.line1{fill:var(--orange)}
 path.faint{stroke-width:1.2;opacity:.75}
+.stretch{stroke:var(--quiet);opacity:.5}.limit{stroke:var(--red);stroke-width:2;stroke-dasharray:7 5}.hover{fill:transparent}
+.hover:hover{fill:var(--ink);opacity:.15}.peak{fill:var(--red);stroke:var(--card);stroke-width:2}
 .bars{display:grid;gap:14px;margin-top:12px}
 .head{display:flex;justify-content:space-between;gap:12px;align-items:baseline;flex-wrap:wrap}
 .head b{font-variant-numeric:tabular-nums}

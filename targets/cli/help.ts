@@ -2,7 +2,8 @@
 const COMMON = `  --method M                 probe, full, or bias, prompt, side, lora joined by + (bias),
                              with options: bias+prompt:rank=8+side:ratio=8
   --last N                   only the last N blocks learn
-  --keep s2a|exact           what is kept for backward: codes, or f32 (s2a)
+  --keep K                   what is kept for backward: s2a (codes) or exact (f32),
+                             with overrides: s2a,qkv=4,gelu=f32 (s2a)
   --weights f32|int8|int4    frozen weights in memory: 32, 8 or about 4.5 bits (f32)
   --optimizer adamw|sgd      (adamw)
   --batch-size N             pictures in one optimizer step (16)
@@ -20,6 +21,8 @@ export const HELP: Readonly<Record<string, string>> = {
   s2a predict <model> <adapter> <picture…>  what is on these pictures
   s2a modules <model>                       what a method would let learn, tensor by tensor
   s2a print   <model>                       the compiled program as text
+  s2a doctor                                what this machine has, and which budgets are safe
+  s2a bench   <model>                       what a training step costs on this machine
 
 <model> is a folder with config.json and model.safetensors (Hugging Face or timm):
 ViT, DeiT, Swin, ResNet, MobileNetV2, ConvNeXt. s2a <command> --help says more.
@@ -33,6 +36,7 @@ Exit codes: 0 done, 2 wrong input, 3 does not fit the budget, 4 engine, 130 inte
 
   --classes N                classes of the new head (10)
   --program FILE             write the compiled program too
+  --timeline FILE            write a picture of the memory over one step (.html or .svg)
 ${COMMON}
 
   s2a plan models/vit-tiny --classes 100 --batch-size 8 --micro-batch 1 --budget 30MiB
@@ -54,13 +58,16 @@ Without val, a seeded part of each class is held out. The best epoch is kept.
   --seed N                   (0)
   --save-every N             checkpoint every N steps
   --resume                   go on from the last checkpoint in --out
+  --from ADAPTER             go on from an adapter of the same model and method: labels are
+                             matched by name, classes that it lacks appended to its head
   --cache DIR                where prepared pictures are kept (DIR/run of --out)
   --process-budget SIZE      limit the whole process: while preparing, and while training
   --report FILE              write an HTML page with the result
 ${COMMON}
 
   s2a train models/mobilenetv2 photos --budget 24MiB --epochs 15 --out my-adapter
-  s2a train models/mobilenetv2 photos --out my-adapter --save-every 50 --resume`,
+  s2a train models/mobilenetv2 photos --out my-adapter --save-every 50 --resume
+  s2a train models/mobilenetv2 more-photos --from my-adapter --out my-adapter-2`,
   eval: `s2a eval <model folder> <adapter> <pictures> [options]: accuracy on labelled pictures
 
   --split all|train|val|test which part of <pictures> (test, else val, else all)
@@ -89,4 +96,18 @@ ${COMMON}
 
   --classes N                classes of the new head (10)
 ${COMMON}`,
+  doctor: `s2a doctor [--json]: what this machine has, and the largest budgets that are safe here
+
+Reads memory, limits, swap and cores; looks for SIMD, relaxed SIMD and shared memory. Changes nothing.
+Exit code 4 where the engine cannot run at all.`,
+  bench: `s2a bench <model folder> [options]: the time of a training step on this machine
+
+Trains on pictures of noise, so it needs no data. Prints step time, resident peak, and whether
+the machine slows down as it warms up.
+
+  --seconds N                how long to measure (20); an hour shows what heat does
+  --classes N                classes of the new head (10)
+${COMMON}
+
+  s2a bench models/mobilenetv2 --budget 24MiB --batch-size 8 --seconds 600`,
 };

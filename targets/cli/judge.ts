@@ -6,6 +6,7 @@ import type { Bytes } from '../../src/bytes.ts';
 import { openInference, ranked } from '../../src/classifier.ts';
 import { type Prepared, prepare } from '../../src/data/prepare.ts';
 import { InputError } from '../../src/error.ts';
+import { guarded } from '../../src/files.ts';
 import { samplesOf } from '../../src/job.ts';
 import type { Precision } from '../../src/precision.ts';
 import { evaluate, type Tally } from '../../src/train.ts';
@@ -45,10 +46,21 @@ export interface Judgement {
   skipped: Prepared['skipped'];
 }
 
+/** A folder that goes when the command ends. Deno does not say where temporary files belong unless it is allowed to look. */
+function temporaryFolder(): string {
+  let above = '/tmp';
+  try {
+    above = tmpdir();
+  } catch {
+    // The usual place, then.
+  }
+  return guarded(above, 'cannot hold the prepared pictures; name a folder with --cache', () => mkdtempSync(join(above, 's2a-')));
+}
+
 /** Evaluates; `each` sees every picture with its prediction. */
 export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judged) => void): Promise<Judgement> {
   const { engine, adapter, preprocess } = openInference(options.adapter, { ...options, microBatch: options.microBatch ?? 8 });
-  const folder = options.cacheFolder ?? mkdtempSync(join(tmpdir(), 's2a-'));
+  const folder = options.cacheFolder ?? temporaryFolder();
   try {
     const prepared = await prepare({
       root: options.data,

@@ -2,6 +2,8 @@
 /** The command line: picks a command, turns errors into one sentence and an exit code. */
 import { BudgetError, EngineError, InputError, Interrupted, nearest } from '../../src/error.ts';
 import { VERSION } from '../../src/version.ts';
+import { bench } from './bench.ts';
+import { doctor } from './doctor.ts';
 import { evaluate } from './evaluate.ts';
 import { HELP } from './help.ts';
 import { modules } from './modules.ts';
@@ -18,6 +20,8 @@ const COMMANDS: Readonly<Record<string, (args: string[], out: Output) => void | 
   predict,
   modules,
   print,
+  doctor,
+  bench,
 };
 
 async function main(args: string[]): Promise<number> {
@@ -42,6 +46,11 @@ async function main(args: string[]): Promise<number> {
     if (error instanceof InputError || error instanceof BudgetError || error instanceof EngineError || error instanceof Interrupted) {
       out.note(`s2a: ${error.message}`);
       return error.exitCode;
+    }
+    // Deno's own words name the file and the flag that is missing.
+    if ((error as Error | null)?.name === 'NotCapable') {
+      out.note(`s2a: Deno: ${(error as Error).message}`);
+      return 2;
     }
     out.note(`s2a: unexpected error: ${(error as Error)?.message ?? error}\n${(error as Error)?.stack ?? ''}`);
     return 4;

@@ -2,9 +2,9 @@
 import { parseArgs } from 'node:util';
 import { parseBytes } from '../../src/bytes.ts';
 import { InputError, nearest } from '../../src/error.ts';
+import { keepOf } from '../../src/keep.ts';
 import { methodOf, withLast } from '../../src/modules/method.ts';
 import { PRECISIONS, type Precision } from '../../src/precision.ts';
-import { POLICIES, type Policy } from '../../src/saved.ts';
 import { OPTIMIZERS, type Optimizer } from '../../src/update.ts';
 
 type Kind = 'text' | 'flag';
@@ -87,7 +87,10 @@ export function method(p: Parsed): string | undefined {
   const text = p.text('method') ?? (last === undefined ? undefined : 'bias');
   return text === undefined ? undefined : methodOf(last === undefined ? text : withLast(text, last)).name;
 }
-export const keep = (p: Parsed): Policy | undefined => oneOf(p, 'keep', POLICIES);
+export const keep = (p: Parsed): string | undefined => {
+  const text = p.text('keep');
+  return text === undefined ? undefined : keepOf(text).name;
+};
 export const weights = (p: Parsed): Precision | undefined => oneOf(p, 'weights', PRECISIONS);
 export const optimizer = (p: Parsed): Optimizer | undefined => oneOf(p, 'optimizer', OPTIMIZERS);
 

@@ -1,9 +1,11 @@
 /** `s2a plan`: the itemised memory plan, from config.json alone. */
 import { openBase } from '../../src/base.ts';
-import { writeAtomic } from '../../src/files.ts';
+import { writeAtomic, writeText } from '../../src/files.ts';
 import { type FitOptions, fit } from '../../src/fit.ts';
 import { planReport } from '../../src/planreport.ts';
 import { encodeProgram } from '../../src/program/program.ts';
+import { timelineFile, timelinePage } from '../../src/report/timeline.ts';
+import { timelineOf } from '../../src/timeline.ts';
 import { bytes, defined, keep, method, optimizer, type Parsed, PLAN_FLAGS, parse, weights, whole } from './options.ts';
 import type { Output } from './output.ts';
 import { planLines, planNotes } from './show.ts';
@@ -23,12 +25,21 @@ export const planOptions = (p: Parsed): FitOptions => ({
 });
 
 export function plan(args: string[], out: Output): void {
-  const p = parse(args, { ...PLAN_FLAGS, classes: 'text', program: 'text' }, { least: 1, most: 1, usage: 's2a plan <model folder>' });
+  const p = parse(
+    args,
+    { ...PLAN_FLAGS, classes: 'text', program: 'text', timeline: 'text' },
+    { least: 1, most: 1, usage: 's2a plan <model folder>' },
+  );
   const options = planOptions(p);
   const compiled = fit(options);
   const report = planReport(compiled, options.batchSize, options.budgetBytes);
   const path = p.text('program');
   if (path !== undefined) writeAtomic(path, (write) => write(encodeProgram(compiled.program)));
+  const picture = p.text('timeline');
+  if (picture !== undefined) {
+    const timeline = timelineOf(compiled, options.budgetBytes);
+    writeText(picture, picture.endsWith('.svg') ? timelineFile(timeline) : timelinePage(timeline));
+  }
   if (p.flag('json')) out.json(report);
   else out.line(`${planLines(report)}\n\n${planNotes(report)}`);
 }

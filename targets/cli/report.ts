@@ -16,7 +16,7 @@ export async function writeReport(
   path: string,
   job: TrainJob,
   result: JobResult,
-  losses: ReportData['losses'],
+  { losses, timeline }: Pick<ReportData, 'losses'> & { timeline: ReportData['timeline'] },
   command: string,
 ): Promise<void> {
   const pictures = await shownPictures(job, result);
@@ -40,6 +40,7 @@ export async function writeReport(
     plan: column(`${plan.method}, ${plan.keep}${plan.weights === 'f32' ? '' : `, weights ${plan.weights}`}`, plan),
     others: otherPlans(job, result),
     ...(plan.budgetBytes === null ? {} : { budgetBytes: plan.budgetBytes }),
+    ...(timeline ? { timeline } : {}),
     measured: {
       linearBytes: memory.linearBytes,
       residentBytes: memory.residentPeakBytes,

@@ -1,10 +1,13 @@
 /** `s2a train`: progress while it goes, planned against measured at the end. */
-import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openBase } from '../../src/base.ts';
 import { InputError } from '../../src/error.ts';
+import { appendText, writeText } from '../../src/files.ts';
 import { type JobHooks, type JobResult, type TrainJob, trainJob } from '../../src/job.ts';
+import type { ReportData } from '../../src/report/data.ts';
 import { epochLine, formatBytes, formatDuration, formatPercent, plainLine, progressLine } from '../../src/report/terminal.ts';
+import { timelineOf } from '../../src/timeline.ts';
+import { cutMetrics } from './metrics.ts';
 import {
   augment,
   bytes,
@@ -38,6 +41,7 @@ const FLAGS: Flags = {
   seed: 'text',
   'save-every': 'text',
   resume: 'flag',
+  from: 'text',
   cache: 'text',
   'process-budget': 'text',
   report: 'text',
@@ -73,6 +77,7 @@ function jobOf(p: Parsed): TrainJob {
       seed: whole(p, 'seed', 0),
       saveEvery: whole(p, 'save-every'),
       cacheFolder: p.text('cache'),
+      from: p.text('from'),
       augment: p.text('augment') === undefined ? undefined : augment(p, openBase(model, imageSize).model.image[0]),
     }),
   };
@@ -85,10 +90,10 @@ export async function train(args: string[], out: Output): Promise<void> {
   const stop = (): void => controller.abort();
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
-  const losses: { step: number; loss: number }[] = [];
+  const seen: Seen = { losses: [], timeline: undefined };
   try {
-    const result = await trainJob(job, progress(job, out, controller.signal, losses));
-    if (p.text('report') !== undefined) await writeReport(p.text('report')!, job, result, losses, `s2a train ${args.join(' ')}`);
+    const result = await trainJob(job, progress(job, out, controller.signal, seen));
+    if (p.text('report') !== undefined) await writeReport(p.text('report')!, job, result, seen, `s2a train ${args.join(' ')}`);
     if (p.flag('json')) out.json(result);
     else out.line(summary(result, job, p.text('report')));
   } finally {
@@ -97,8 +102,11 @@ export async function train(args: string[], out: Output): Promise<void> {
   }
 }
 
+/** What a run showed on its way: the page's charts are made of it. */
+export type Seen = Pick<ReportData, 'losses'> & { timeline: ReportData['timeline'] };
+
 /** What is shown and logged while the job runs. Metrics go to DIR/run/metrics.jsonl, one JSON object a line. */
-function progress(job: TrainJob, out: Output, signal: AbortSignal, losses: { step: number; loss: number }[]): JobHooks {
+function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Seen): JobHooks {
   const metrics = join(job.out, 'run', 'metrics.jsonl');
   const epochs = job.epochs ?? 20;
   let epochBegan = Date.now();
@@ -109,7 +117,10 @@ function progress(job: TrainJob, out: Output, signal: AbortSignal, losses: { ste
   return {
     signal,
     warn: (sentence) => out.note(out.style.yellow(sentence)),
-    onPlan: (plan) => out.note(`${planLines(plan)}\n`),
+    onPlan(plan, compiled) {
+      collected.timeline = timelineOf(compiled, plan.budgetBytes ?? undefined);
+      out.note(`${planLines(plan)}\n`);
+    },
     onPrepare: ({ done, total, skipped }) => out.live(`preparing pictures ${done}/${total}${skipped ? `, ${skipped} skipped` : ''}`),
     onPrepared({ train: trained, val, skipped, bytesWritten, cache }) {
       const written = bytesWritten > 0 ? `${formatBytes(bytesWritten)} written` : 'reused';
@@ -118,16 +129,17 @@ function progress(job: TrainJob, out: Output, signal: AbortSignal, losses: { ste
       for (const { path, reason } of skipped.slice(0, 10)) out.note(out.style.yellow(`  skipped ${path}: ${reason}`));
       if (skipped.length > 10) out.note(out.style.yellow(`  and ${skipped.length - 10} more`));
     },
-    onStart({ resumedAt, totalSteps }) {
-      if (resumedAt === undefined) writeFileSync(metrics, '');
-      else out.note(`going on from step ${resumedAt} of ${totalSteps}`);
+    onStart({ resumedAt, totalSteps, epochsDone }) {
+      if (resumedAt === undefined) writeText(metrics, '');
+      else cutMetrics(metrics, resumedAt, epochsDone);
+      if (resumedAt !== undefined) out.note(`going on from step ${resumedAt} of ${totalSteps}`);
       began = Date.now();
       epochBegan = began;
       firstStep = resumedAt ?? 0;
     },
     onStep({ epoch, step, totalSteps, loss, rate, norm, tally }) {
-      losses.push({ step, loss });
-      appendFileSync(metrics, `${JSON.stringify({ step, epoch, loss, rate, norm })}\n`);
+      collected.losses.push({ step, loss });
+      appendText(metrics, `${JSON.stringify({ step, epoch, loss, rate, norm })}\n`);
       const seconds = (Date.now() - began) / 1000;
       seen += job.batchSize ?? 16;
       const line = {
@@ -147,7 +159,7 @@ function progress(job: TrainJob, out: Output, signal: AbortSignal, losses: { ste
       }
     },
     onEpoch({ epoch, train: t, val, best }) {
-      appendFileSync(
+      appendText(
         metrics,
         `${JSON.stringify({ epoch, trainLoss: t.loss / t.count, valLoss: val.loss / val.count, valAccuracy: val.correct / val.count, best })}\n`,
       );
@@ -180,9 +192,13 @@ function summary(r: JobResult, { model }: TrainJob, report: string | undefined):
       `${formatPercent(r.accuracy)} on ${r.pictures.val} pictures, epoch ${r.bestEpoch}; chance ${formatPercent(1 / r.classes.length)}`,
     ],
     ['linear memory', `${formatBytes(memory.plannedBytes)} planned, ${formatBytes(memory.linearBytes)} measured${budget}`],
-    ['process, peak', `${formatBytes(memory.residentPeakBytes)} while training, ${beyond} beyond linear memory`],
+    [
+      'process, peak',
+      `${formatBytes(memory.residentPeakBytes)} ${memory.peakOfTrainingAlone ? 'while training' : 'over the whole run'}, ${beyond} beyond linear memory`,
+    ],
     ['', `${formatBytes(memory.residentPeakPreparingBytes)} while preparing pictures${decoder}`],
     ['written', `${formatBytes(r.bytesWritten)}, of it ${formatBytes(r.pictures.cacheBytesWritten)} picture cache`],
+    ['', `${formatBytes(r.bytesWrittenPerHour)} an hour at the pace of this training`],
     ['time', formatDuration(r.seconds)],
     ['adapter', r.adapter],
   ];

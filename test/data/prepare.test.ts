@@ -103,7 +103,7 @@ test('the cache is found again, and made again when a picture or the specificati
   utimesSync(join(root, 'a/1.jpg'), 1, 1);
   const third = await prepare(options(root));
   assert.ok(third.bytesWritten > 0);
-  assert.is(third.cache.pixels, first.cache.pixels, 'the same pixels have the same digest');
+  assert.equal(third.cache.digests, first.cache.digests, 'the same pixels have the same digest');
   // A damaged cache is not trusted.
   truncateSync(third.cache.path, third.cache.bytes - 5);
   assert.ok((await prepare(options(root))).bytesWritten > 0);

@@ -2,17 +2,17 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Keep, Op } from '../../assembly/abi/ops.ts';
 import { Status } from '../../assembly/abi/status.ts';
-import { group8Bytes } from '../../src/groups.ts';
+import { group8Bytes, signed4Bytes, softmax4Bytes } from '../../src/groups.ts';
 import { attentionBackwardScratch, attentionScratch } from '../../src/scratch.ts';
 import { close, distance, numbers } from '../close.ts';
 import * as oracle from '../oracle/attention.ts';
-import { decodeGroup8 } from '../oracle/groups.ts';
+import { decodeGroup8, decodeSigned4, decodeSoftmax4 } from '../oracle/groups.ts';
 import { openRig } from '../rig.ts';
 
 const perThread = attentionBackwardScratch(197, 64, Keep.Group8);
 const rig = openRig(32 << 20, 4 * perThread);
-/** TABLE (and DTABLE) and the sizes of windows: absent. */
-const NO_WINDOWS = new Array<number>(8).fill(0);
+/** TABLE (and DTABLE), the sizes of windows, KP: absent. */
+const NO_WINDOWS = new Array<number>(9).fill(0);
 
 /** T below, at, over and far over the tile; D below, at and between vectors. */
 const shapes: oracle.Shape[] = [
@@ -55,7 +55,7 @@ function forward(x: Operands, shape: oracle.Shape, keep: Keep, { inPlace = false
   rig.clear();
   const { batch, t, c, heads, scale } = shape;
   const n = batch * t * c;
-  const bytes = keep === Keep.Group8 ? group8Bytes(batch * t, c, heads) : 0;
+  const bytes = keep === Keep.Group8 ? group8Bytes(batch * t, c, heads) : keep === Keep.Signed4 ? signed4Bytes(batch * t, c, heads) : 0;
   const [q, k, v] = [rig.f32(x.q), rig.f32(x.k), rig.f32(x.v)];
   const o = inPlace ? q : rig.f32(n);
   const kept = [0, 1, 2].map(() => (bytes ? rig.u8(new Uint8Array(bytes + 16).fill(0xa5)) : 0));
@@ -75,7 +75,7 @@ function backward(kept: ArrayLike<number>[], dO: Float32Array, shape: oracle.Sha
   rig.clear();
   const { batch, t, c, heads, scale } = shape;
   const n = batch * t * c;
-  const [q, k, v] = kept.map((x) => (keep === Keep.Group8 ? rig.u8(x) : rig.f32(x))) as [number, number, number];
+  const [q, k, v] = kept.map((x) => (keep === Keep.Value ? rig.f32(x) : rig.u8(x))) as [number, number, number];
   const given = rig.f32(dO);
   const junk = new Float32Array(n).fill(Number.NaN);
   const outputs = [inPlace ? given : rig.f32(junk), rig.f32(junk), rig.f32(junk)];
@@ -237,6 +237,71 @@ test('NaN and infinity in a head reach its gradients, and no other head', () => 
       for (let i = 0; i < 240; i++) assert.is(Number.isNaN(got.dv[i]), i % 40 < 20, `${bad}: dv at ${i}`);
       assert.ok(got.dq.subarray(80, 100).every(Number.isNaN), `${bad}: dq`);
     }
+  }
+});
+
+/** Forward and backward with the probabilities kept, operands as f32. */
+function withProbabilities(x: Operands, dO: Float32Array, { batch, t, c, heads, scale }: oracle.Shape) {
+  rig.clear();
+  const n = batch * t * c;
+  const [q, k, v, o, given, dq, dk, dv] = [
+    rig.f32(x.q),
+    rig.f32(x.k),
+    rig.f32(x.v),
+    rig.f32(n),
+    rig.f32(dO),
+    rig.f32(n),
+    rig.f32(n),
+    rig.f32(n),
+  ];
+  const bytes = batch * heads * softmax4Bytes(t);
+  const kp = rig.u8(new Uint8Array(bytes));
+  const rest = [batch, t, c, heads, rig.float(scale), Keep.Value, ...NO_WINDOWS.slice(2), kp];
+  const scratch = attentionBackwardScratch(t, c / heads, Keep.Value, { isKept: true });
+  each(1, scratch, () => assert.is(rig.run(Op.Attention, [q, k, v, o, 0, 0, 0, ...rest]), 0));
+  each(1, scratch, () =>
+    assert.is(rig.run(Op.AttentionBackward, [q, k, v, given, dq, dk, dv, ...rest.slice(0, 6), 0, ...rest.slice(6)]), 0),
+  );
+  return {
+    p: decodeSoftmax4(rig.readU8(kp, bytes), batch * heads, t),
+    dq: rig.readF32(dq, n),
+    dk: rig.readF32(dk, n),
+    dv: rig.readF32(dv, n),
+  };
+}
+
+test('probabilities at 4 bits: rows sum to 1, equal ones stay equal, NaN reaches the gradients of its head alone', () => {
+  const shape = { batch: 1, t: 70, c: 8, heads: 2, scale: 0.5 };
+  const x = operands(shape);
+  const dO = numbers(560, 4);
+  const { p } = withProbabilities({ ...x, k: new Float32Array(560) }, dO, shape);
+  assert.ok(p.every((v) => Math.abs(v - 1 / 70) < 1e-12));
+  for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
+    const q = x.q.slice();
+    q[2 * 8 + 1] = bad;
+    const got = withProbabilities({ ...x, q }, dO, shape);
+    for (let i = 0; i < 560; i++) assert.is(Number.isNaN(got.dv[i]), i % 8 < 4, `${bad}: dv at ${i}`);
+    assert.ok(got.dq.subarray(16, 20).every(Number.isNaN), `${bad}: dq`);
+    assert.ok(got.dq.subarray(0, 16).every((v, i) => Number.isNaN(v) === false || i % 8 < 4));
+  }
+});
+
+test('operands at 4 bits: within half a step, zeros stay zero, NaN and infinity take their group', () => {
+  for (const d of [1, 5, 31, 32, 33, 64, 80]) {
+    const shape = { batch: 2, t: 7, c: 2 * d, heads: 2, scale: 1 };
+    const x = operands(shape);
+    x.v.fill(0);
+    x.k[3] = Number.NaN;
+    x.k[x.k.length - 1] = Number.NEGATIVE_INFINITY;
+    const { kept } = forward(x, shape, Keep.Signed4, { threads: 3 });
+    const [q, k, v] = kept.map((bytes) => decodeSigned4(bytes, 14, 2 * d, 2));
+    const group = Math.floor(3 / d);
+    q!.values.forEach((value, i) => {
+      assert.ok(Math.abs(value - x.q[i]!) <= 0.51 * q!.step[i]!, `D ${d}: q at ${i}`);
+      assert.is(v!.values[i], 0);
+      assert.is(Number.isNaN(k!.values[i]), [group, 27].includes(Math.floor(i / d)), `D ${d}: k at ${i}`);
+    });
+    assert.ok(q!.step.every((step, i) => 7.5 * step >= Math.abs(x.q[i]!)));
   }
 });
 

@@ -24,8 +24,9 @@ import {
   type Type,
   typeOf,
 } from '../../src/graph.ts';
+import { keepOf } from '../../src/keep.ts';
 import { definition, emit } from '../../src/ops/index.ts';
-import { chooseSaved, gradientNeeds, type Policy } from '../../src/saved.ts';
+import { chooseSaved, gradientNeeds } from '../../src/saved.ts';
 import { close, distance, numbers } from '../close.ts';
 import { decodeWeight, encodeWeight } from '../oracle/weights.ts';
 import { type Result, runGraph } from './run.ts';
@@ -87,11 +88,18 @@ export interface Forward {
    * Where the policies may differ: gradients by operand from the bytes that s2a kept (undefined: the same bits as exact), and how far from
    * exact they may be (relative).
    */
-  decoded?: { gradients(kept: Uint8Array[], inputs: readonly Numbers[], dy: Numbers): (Numbers | undefined)[]; bound?: number };
+  decoded?: Decoded;
+  /** The same under further plans. */
+  plans?: Readonly<Record<string, Decoded & { kept: number }>>;
   /** Where differences of f say nothing (kinks, infinite slopes, rounding): gradients by operand. */
   analytic?(inputs: readonly Numbers[], dy: Numbers): Numbers[];
   /** Of y and of gradients, relative; default 2e-6 and 2e-5. */
   tolerance?: readonly [number, number];
+}
+
+interface Decoded {
+  gradients(kept: Uint8Array[], inputs: readonly Numbers[], dy: Numbers): (Numbers | undefined)[];
+  bound?: number;
 }
 
 /** An operator without a derivative: inputs and updates as they are before, and what must come out. */
@@ -130,7 +138,8 @@ export const plain = (
 export const seen = { ops: new Set<string>(), inPlace: new Set<string>() };
 
 interface Variant {
-  policy: Policy;
+  /** A keep plan. */
+  policy: string;
   /** Keeps every value alive to the end, so that none can share memory. */
   apart?: boolean;
   /** Two uses of x, so that gradients add up. */
@@ -199,7 +208,7 @@ function runForward(c: Forward, r: Float32Array, { policy, apart, twice, still, 
   const upstream = given('r', typeOf(graph, out), 'batch', r);
 
   const needs = gradientNeeds(graph);
-  chooseSaved(graph, needs, policy);
+  chooseSaved(graph, needs, keepOf(policy));
   const accumulators = addBackward(graph, out, upstream, needs);
   for (const [param, grad] of accumulators) contents.set(grad, floats(new Float32Array(size(shapeOf(graph, param))).fill(BEFORE)));
   if (apart)
@@ -284,34 +293,39 @@ export function checkForward(c: Forward): void {
     else checkDifferences(c, i, r, g, forGradient);
   });
 
-  const coded = runForward(c, r, { policy: 's2a' });
-  same(coded.y, exact.y, `${c.name}: y under s2a`);
-  const decoded = c.decoded?.gradients(coded.kept, inputs, r);
-  coded.gradients.forEach((g, i) => {
-    const what = `${c.name}: d input ${i} under s2a`;
-    const want = decoded?.[i];
-    if (!want) same(g, exact.gradients[i], what);
-    else if (g) {
-      close(g, want, forGradient, `${what}, decoded`);
-      const { bound = Number.POSITIVE_INFINITY } = c.decoded!;
-      const d = distance(g, exact.gradients[i]!);
-      assert.ok(d <= bound, `${what}: ${d} from exact, expected at most ${bound}`);
-    }
-  });
-  [exact, coded].forEach(({ result }, i) => {
-    assert.is(result.plan.keptBytes, c.kept[i], `${c.name}: bytes kept under ${i ? 's2a' : 'exact'}`);
-  });
+  const keeps = (outcome: Outcome, policy: string, bytes: number): void =>
+    assert.is(outcome.result.plan.keptBytes, bytes, `${c.name}: bytes kept under ${policy}`);
+  const coded = (policy: string, bytes: number, how: Decoded | undefined): Outcome => {
+    const outcome = runForward(c, r, { policy });
+    same(outcome.y, exact.y, `${c.name}: y under ${policy}`);
+    const decoded = how?.gradients(outcome.kept, inputs, r);
+    outcome.gradients.forEach((g, i) => {
+      const what = `${c.name}: d input ${i} under ${policy}`;
+      const want = decoded?.[i];
+      if (!want) same(g, exact.gradients[i], what);
+      else if (g) {
+        close(g, want, forGradient, `${what}, decoded`);
+        const { bound = Number.POSITIVE_INFINITY } = how!;
+        const d = distance(g, exact.gradients[i]!);
+        assert.ok(d <= bound, `${what}: ${d} from exact, expected at most ${bound}`);
+      }
+    });
+    keeps(outcome, policy, bytes);
+    return outcome;
+  };
+  keeps(exact, 'exact', c.kept[0]);
+  const s2a = coded('s2a', c.kept[1], c.decoded);
+  const further = Object.entries(c.plans ?? {}).map(([policy, how]) => [policy, coded(policy, how.kept, how)] as const);
 
   // Where both policies keep the same bytes they made the same program.
-  const outcomes = [
-    ['exact', exact],
-    ['s2a', coded],
-  ] as const;
-  for (const [policy, base] of outcomes.slice(0, c.kept[0] === c.kept[1] ? 1 : 2))
-    for (const variant of [
-      { policy, apart: true },
-      { policy, threads: 3 },
-    ]) {
+  const outcomes = [['exact', exact], ...(c.kept[0] === c.kept[1] ? [] : [['s2a', s2a] as const]), ...further] as const;
+  for (const [policy, base] of outcomes)
+    for (const variant of policy === 'exact' || policy === 's2a'
+      ? [
+          { policy, apart: true },
+          { policy, threads: 3 },
+        ]
+      : [{ policy, apart: true, threads: 3 }]) {
       const other = runForward(c, r, variant);
       const what = `${c.name}, ${JSON.stringify(variant)}`;
       same(other.y, base.y, `${what}: y`);

@@ -88,15 +88,16 @@ export function attention(q: Numbers, k: Numbers, v: Numbers, shape: Shape, rela
   return o;
 }
 
-/** Gradients of Σ dO·o. */
-export function attentionBackward(q: Numbers, k: Numbers, v: Numbers, dO: Numbers, shape: Shape, relative?: Relative) {
+/** Gradients of Σ dO·o; `kept`: probabilities [B, heads, T, T] to take instead of those of q and k. */
+export function attentionBackward(q: Numbers, k: Numbers, v: Numbers, dO: Numbers, shape: Shape, relative?: Relative, kept?: Float64Array) {
   const dq = new Float64Array(q.length);
   const dk = new Float64Array(q.length);
   const dv = new Float64Array(q.length);
   const dtable = new Float64Array(relative?.table.length ?? 0);
   eachHead(shape, (at, d, window, head) => {
     for (let row = 0; row < shape.t; row++) {
-      const p = probabilities(q, k, shape, at, d, row, window, head, relative);
+      const from = ((window * shape.heads + head) * shape.t + row) * shape.t;
+      const p = kept?.subarray(from, from + shape.t) ?? probabilities(q, k, shape, at, d, row, window, head, relative);
       const dp = p.map((_, j) => {
         let sum = 0;
         for (let i = 0; i < d; i++) sum += dO[at(row, i)]! * v[at(j, i)]!;

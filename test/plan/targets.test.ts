@@ -66,6 +66,14 @@ for (const [name, model] of Object.entries(SWINS))
     if (name === 'swin-base') assert.ok(keptBytes <= 20.5e6, `${keptBytes}`);
   });
 
+test("attention's operands and probabilities at 4 bits: Swin-B keeps at most 18.2 MB, ViT-B/16 11.5, ViT-L/16 30.6", () => {
+  const most = { 'swin-base': 18.2e6, 'vit-base': 11.5e6, 'vit-large': 30.6e6 };
+  for (const [name, bytes] of Object.entries(most)) {
+    const { keptBytes } = plan((SWINS[name] ?? VITS[name])!, { keep: 'qkv=4,softmax=4' }).plan;
+    assert.ok(keptBytes <= bytes, `${name}: ${keptBytes}`);
+  }
+});
+
 test('ConvNeXt-Tiny keeps a seventh of f32 bias tuning', () => {
   const { plan: memory, autogradBytes } = plan(CNNS['convnext-tiny']!);
   assert.ok(autogradBytes / memory.keptBytes >= 7, `${autogradBytes / memory.keptBytes}`);

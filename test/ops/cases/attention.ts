@@ -1,8 +1,8 @@
 /** Attention: rows, channels of a head and heads of every tail size; scores that saturate. */
-import { group8Bytes } from '../../../src/groups.ts';
+import { group8Bytes, signed4Bytes, softmax4Bytes } from '../../../src/groups.ts';
 import { numbers } from '../../close.ts';
-import { attention, attentionBackward, type Windows } from '../../oracle/attention.ts';
-import { decodeGroup8 } from '../../oracle/groups.ts';
+import { attention, attentionBackward, type Shape, type Windows } from '../../oracle/attention.ts';
+import { decodeGroup8, decodeSigned4, decodeSoftmax4 } from '../../oracle/groups.ts';
 import { type Forward, frozen, type Numbers, type Operand, w, x } from '../table.ts';
 import { TAILS } from './tails.ts';
 
@@ -11,6 +11,37 @@ interface Options {
   /** Factor on q: large ones make one probability 1. */
   spread?: number;
   tolerance?: readonly [number, number];
+}
+
+/** Every plan beside `exact` and `s2a`: bytes kept (`f32s` for the operands as they are) and gradients of what was. */
+function plans(
+  { batch, t, c, heads }: Shape,
+  f32s: number,
+  gradients: (q: Numbers, k: Numbers, v: Numbers, inputs: readonly Numbers[], dy: Numbers, p?: Float64Array) => Float64Array[],
+  isWild = false,
+): Forward['plans'] {
+  const rows = batch * t;
+  const encodings = {
+    f32: { bytes: f32s, decode: undefined },
+    '8': { bytes: 3 * group8Bytes(rows, c, heads), decode: (bytes: Uint8Array) => decodeGroup8(bytes, rows, c, heads).values },
+    '4': { bytes: 3 * signed4Bytes(rows, c, heads), decode: (bytes: Uint8Array) => decodeSigned4(bytes, rows, c, heads).values },
+  };
+  const probabilities = batch * heads * softmax4Bytes(t);
+  const plan = (qkv: keyof typeof encodings, softmax: '4' | 'recompute') => {
+    const { bytes, decode } = encodings[qkv];
+    return {
+      [`qkv=${qkv},softmax=${softmax}`]: {
+        kept: bytes + (softmax === '4' ? probabilities : 0),
+        // Nothing is left of a gradient where one probability is 1 and the others are rounded to 0.
+        bound: isWild ? Number.POSITIVE_INFINITY : qkv === '4' ? 0.6 : 0.15,
+        gradients: (kept: Uint8Array[], inputs: readonly Numbers[], dy: Numbers) => {
+          const [q, k, v] = decode === undefined ? inputs : kept.slice(0, 3).map(decode);
+          return gradients(q!, k!, v!, inputs, dy, softmax === '4' ? decodeSoftmax4(kept.at(-1)!, batch * heads, t) : undefined);
+        },
+      },
+    };
+  };
+  return { ...plan('4', '4'), ...plan('8', '4'), ...plan('f32', '4'), ...plan('4', 'recompute') };
 }
 
 function heads(batch: number, t: number, count: number, d: number, options: Options = {}): Forward {
@@ -43,6 +74,15 @@ function heads(batch: number, t: number, count: number, d: number, options: Opti
         return gradients(q!, k!, v!, dy);
       },
     },
+    plans: plans(
+      shape,
+      f32s,
+      (q, k, v, _inputs, dy, p) => {
+        const { dq, dk, dv } = attentionBackward(q, k, v, dy, shape, undefined, p);
+        return [dq, dk, dv];
+      },
+      spread !== undefined,
+    ),
     ...(spread !== undefined && { analytic: (v: readonly Numbers[], dy: Numbers) => gradients(v[0]!, v[1]!, v[2]!, dy) }),
     ...(tolerance && { tolerance }),
   };
@@ -75,6 +115,10 @@ function windows(pictures: number, count: number, d: number, window: Windows, ta
         return gradients(q!, k!, v!, inputs[3]!, dy);
       },
     },
+    plans: plans(shape, 12 * n, (q, k, v, inputs, dy, p) => {
+      const { dq, dk, dv, dtable } = attentionBackward(q, k, v, dy, shape, { table: inputs[3]!, windows: window }, p);
+      return [dq, dk, dv, dtable];
+    }),
   };
 }
 

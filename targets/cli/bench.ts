@@ -1,0 +1,84 @@
+/** `s2a bench`: what a training step costs on this machine, and whether it slows down as it warms up. */
+import { openBase, openWeights, preprocessOf } from '../../src/base.ts';
+import { createEngine, loadWeights } from '../../src/engine.ts';
+import { fit } from '../../src/fit.ts';
+import { resetPeak, resident } from '../../src/footprint.ts';
+import { type Clocks, readMachine } from '../../src/machine.ts';
+import { planReport } from '../../src/planreport.ts';
+import { formatMebibytes } from '../../src/report/terminal.ts';
+import { type StepSummary, summarise, timeSteps } from '../../src/steps.ts';
+import { engineBytes } from '../../src/wasm.ts';
+import { PLAN_FLAGS, parse, real, whole } from './options.ts';
+import type { Output } from './output.ts';
+import { planOptions } from './plan.ts';
+import { pairs } from './show.ts';
+
+/** A last quarter slower than the first by more than this is said aloud. */
+const SLOWED = 1.1;
+
+export async function bench(args: string[], out: Output): Promise<void> {
+  const flags = { ...PLAN_FLAGS, classes: 'text', seconds: 'text' } as const;
+  const p = parse(args, flags, { least: 1, most: 1, usage: 's2a bench <model folder>' });
+  const options = { ...planOptions(p), batchSize: whole(p, 'batch-size') ?? 8 };
+  const seconds = real(p, 'seconds', 1, 86400) ?? 20;
+  const base = openBase(p.positionals[0]!, whole(p, 'image-size'));
+  const compiled = fit({ ...options, normalize: preprocessOf(base) });
+  const plan = planReport(compiled, options.batchSize, options.budgetBytes);
+  const { runtime } = readMachine();
+  const weights = openWeights(base);
+  try {
+    resetPeak();
+    const engine = createEngine(compiled.program, engineBytes());
+    loadWeights(engine, weights);
+    let done = 0;
+    const times = await timeSteps(engine, options.batchSize, seconds, (ms) => out.live(`step ${++done}: ${ms.toFixed(0)} ms`));
+    const summary = summarise(times, options.batchSize);
+    const memory = { plannedBytes: plan.linearBytes, linearBytes: engine.memory.buffer.byteLength, residentPeakBytes: resident().peak };
+    const clocks = { first: times.clocks[0]!, last: times.clocks.at(-1)! };
+    if (p.flag('json')) out.json({ ...summary, ms: times.ms, memory, clocks, runtime: runtime.name, plan });
+    else
+      out.line(
+        lines(
+          summary,
+          memory,
+          clocks,
+          `${plan.model} ${plan.imageSize.join('x')}, method ${plan.method}, keep ${plan.keep}, batch ${plan.batchSize} in passes of ${plan.microBatch}; ${runtime.name}`,
+        ),
+      );
+  } finally {
+    weights.close();
+  }
+}
+
+function lines(
+  s: StepSummary,
+  memory: { plannedBytes: number; linearBytes: number; residentPeakBytes: number },
+  { first, last }: { first: Clocks; last: Clocks },
+  heading: string,
+): string {
+  const ms = (v: number): string => `${v.toFixed(v < 100 ? 1 : 0)} ms`;
+  const rows: [string, string][] = [
+    ['a step', `${ms(s.medianMs)} (median of ${s.steps}; nine of ten under ${ms(s.ninthMs)})`],
+    ['pictures', `${s.imagesPerSecond.toFixed(1)} a second`],
+    ['linear memory', `${formatMebibytes(memory.linearBytes)}, planned ${formatMebibytes(memory.plannedBytes)}`],
+    ['resident peak', formatMebibytes(memory.residentPeakBytes)],
+    ['over the run', `the last quarter took ${s.slowdown.toFixed(2)} times the first's time`],
+    [
+      'clock',
+      first.mhz.length === 0
+        ? 'the system does not tell'
+        : `${Math.max(...first.mhz).toFixed(0)} MHz at the start, ${Math.max(...last.mhz).toFixed(0)} at the end`,
+    ],
+    [
+      'heat',
+      first.celsius === undefined || last.celsius === undefined
+        ? 'the system does not tell'
+        : `${first.celsius.toFixed(0)} C at the start, ${last.celsius.toFixed(0)} at the end`,
+    ],
+  ];
+  const slowed =
+    s.slowdown > SLOWED
+      ? '\n\nIt slowed down: too hot, too little power, or something else ran beside it. A heat sink or a lower clock gives an even speed.'
+      : '';
+  return `${heading}\n\n${pairs(rows)}${slowed}`;
+}

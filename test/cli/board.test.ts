@@ -1,0 +1,55 @@
+/** The commands for a board: what it has, and what a step costs there. */
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type Machine, readMachine, safeBudgets } from '../../src/machine.ts';
+import { type StepSummary, summarise } from '../../src/steps.ts';
+import { advice } from '../../targets/cli/doctor.ts';
+import { modelFolder } from '../golden.ts';
+import { asks, does, refuses } from './command.ts';
+
+test('doctor: facts, and two flags that can be typed as they stand', () => {
+  const { stdout } = does('doctor');
+  for (const word of ['memory', 'swap', 'cores', 'SIMD yes', 'resident before anything is loaded']) assert.ok(stdout.includes(word), word);
+  const [, linear] = /--budget (\d+MiB)/.exec(stdout)!;
+  does('plan', modelFolder('vit-hf'), '--budget', linear!);
+  const { safe, memory } = asks<Machine & { safe: ReturnType<typeof safeBudgets> }>('doctor');
+  assert.ok(safe.linearBytes! < safe.processBytes! && safe.processBytes! < memory.available! * 1.2);
+  refuses(2, ['doctor', 'extra'], 'wrong number');
+});
+
+test('advice names what is unusual, and nothing on a usual machine', () => {
+  const machine: Machine = {
+    ...readMachine(),
+    swap: { total: 0, free: 0 },
+    memory: { total: 2 ** 33, available: 2 ** 32 },
+    group: undefined,
+  };
+  machine.limits = { addressSpace: undefined, data: undefined };
+  machine.cores = { visible: 4, quota: undefined };
+  assert.equal(advice(machine, safeBudgets(machine)), []);
+  const odd: Machine = { ...machine, swap: { total: 2 ** 30, free: 2 ** 30 }, cores: { visible: 4, quota: 0.5 } };
+  odd.system = { kernel: 'aarch64', userland: 'arm', bits: 32 };
+  assert.is(advice(odd, safeBudgets(odd)).length, 3);
+});
+
+test('bench: the real loop, the whole plan, nothing but time', () => {
+  const r = asks<StepSummary & { ms: number[]; memory: { linearBytes: number; plannedBytes: number } }>(
+    ...['bench', modelFolder('vit-hf'), '--seconds', '1', '--batch-size', '4', '--micro-batch', '2'],
+  );
+  assert.ok(r.steps >= 3 && r.steps === r.ms.length);
+  assert.ok(r.medianMs > 0 && r.ninthMs >= r.medianMs);
+  assert.is(r.memory.linearBytes, r.memory.plannedBytes);
+  const text = does('bench', modelFolder('vit-hf'), '--seconds', '1').stdout;
+  for (const word of ['a step', 'pictures', 'linear memory', 'resident peak', 'over the run', 'clock', 'heat'])
+    assert.ok(text.includes(word), word);
+  refuses(2, ['bench', modelFolder('vit-hf'), '--seconds', '0'], '--seconds');
+  refuses(3, ['bench', modelFolder('vit-hf'), '--budget', '64KiB'], 'smallest budget');
+});
+
+test('a summary: medians, and the last quarter against the first', () => {
+  const s = summarise({ ms: [10, 10, 12, 12, 14, 14, 20, 20], clocks: [] }, 4);
+  assert.equal({ ...s, imagesPerSecond: 0 }, { steps: 8, medianMs: 12, ninthMs: 20, imagesPerSecond: 0, slowdown: 2 });
+  assert.ok(Math.abs(s.imagesPerSecond - 4000 / 12) < 1e-9);
+});
+
+test.run();
