@@ -147,7 +147,8 @@ export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<Job
   if (job.from === undefined) return runJob(job, undefined, hooks);
   const start = openStart(job.from, job.out, job.method);
   try {
-    return await runJob({ ...job, method: start.method, imageSize: job.imageSize ?? start.imageSize }, start, hooks);
+    const { method, precision, imageSize } = start;
+    return await runJob({ ...job, method, weights: job.weights ?? precision, imageSize: job.imageSize ?? imageSize }, start, hooks);
   } finally {
     start.close();
   }

@@ -25,7 +25,8 @@ export type Split = 'all' | 'train' | 'val' | 'test';
 
 export interface JudgeOptions {
   model: string;
-  adapter: string;
+  /** Absent: the model's own head. */
+  adapter?: string;
   data: string;
   split?: Split;
   cacheFolder?: string;
@@ -75,7 +76,7 @@ export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judge
       if (unknown !== undefined)
         throw new InputError({
           where: options.data,
-          what: `class ${unknown} is unknown to the adapter`,
+          what: `class ${unknown} is unknown to the ${options.adapter === undefined ? 'model' : 'adapter'}`,
           expected: adapter.labels.join(', '),
         });
       const split = options.split ?? (prepared.test.length > 0 ? 'test' : prepared.valGiven ? 'val' : 'all');
