@@ -25,6 +25,7 @@ const low: Readonly<Record<1 | 2 | 4, readonly string[]>> = {
     'digest',
     'graph',
     'keep',
+    'pickle',
     'precision',
     'safetensors',
     'tables',
