@@ -21,6 +21,7 @@ import type { Precision } from './precision.ts';
 import { codeBytes } from './program/encode.ts';
 import { link } from './program/link.ts';
 import type { Program } from './program/program.ts';
+import { addRepeats, type Recompute } from './recompute.ts';
 import { autogradBytes, chooseSaved, gradientNeeds } from './saved.ts';
 import { addUpdate, type Optimizer } from './update.ts';
 
@@ -35,6 +36,8 @@ export interface CompileOptions {
   keep?: string;
   /** Bits of frozen weights; what learns, norms, biases and what reads the picture stay f32. */
   weights?: Precision;
+  /** Blocks whose forward runs again in backward, see src/recompute.ts; none where absent. */
+  recompute?: Recompute;
   optimizer?: Optimizer;
   /** The classifier: new and zero (fine-tuning), or the checkpoint's own. */
   head?: 'new' | 'file';
@@ -100,8 +103,9 @@ export function compile(options: CompileOptions): Compiled {
     const { logits, loss } = forward('train');
     const needs = gradientNeeds(graph);
     autograd = autogradBytes(graph, needs);
-    chooseSaved(graph, needs, keepOf(keep));
-    accumulators = addBackward(graph, logits, loss[2]!, needs);
+    const repeats = addRepeats(graph, needs, options.recompute ?? new Map());
+    chooseSaved(graph, needs, keepOf(keep), repeats);
+    accumulators = addBackward(graph, logits, loss[2]!, needs, repeats);
     addUpdate(graph, accumulators, optimizer, io.state);
     ports.set(Io.Losses, loss[0]!).set(Io.Choices, loss[1]!);
   }

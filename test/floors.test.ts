@@ -32,6 +32,7 @@ const low: Readonly<Record<1 | 2 | 4, readonly string[]>> = {
   ],
   4: [
     'backward',
+    'recompute',
     'saved',
     'update',
   ],

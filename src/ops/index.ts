@@ -39,6 +39,7 @@ export interface Emit {
   phase: Phase;
   isBackward?: boolean;
   updates?: number[];
+  block?: number;
 }
 
 /** Appends a node, with values for its outputs; returns the node. Absent operands are ABSENT. */
@@ -53,6 +54,7 @@ export function emit(graph: Graph, op: string, name: string, inputs: number[], a
     op,
     name,
     phase: how.phase,
+    block: how.block ?? -1,
     inputs,
     outputs,
     updates: how.updates ?? [],
