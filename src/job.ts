@@ -19,6 +19,7 @@ import { fit } from './fit.ts';
 import { resetPeak, resident, shareProcess } from './footprint.ts';
 import { type Method, methodOf } from './modules/method.ts';
 import { type PlanReport, planReport } from './planreport.ts';
+import type { Precision } from './precision.ts';
 import type { Program } from './program/program.ts';
 import { openRun } from './run.ts';
 import { guardAdapter, joinLabels, openStart, type Start } from './start.ts';
@@ -51,6 +52,8 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   method?: string;
   /** See src/keep.ts. */
   keep?: string;
+  /** Precision of frozen weights; the adapter remembers it. */
+  weights?: Precision;
   optimizer?: Optimizer;
   rate?: number;
   microBatch?: number;
@@ -161,6 +164,7 @@ export function compileJob(
     ...defined({
       method: job.method,
       keep: job.keep,
+      weights: job.weights,
       optimizer: job.optimizer,
       microBatch: job.microBatch,
       budgetBytes: job.budget === undefined ? undefined : parseBytes(job.budget, '--budget'),
@@ -177,6 +181,7 @@ export const adapterInfo = (
 ): AdapterInfo => ({
   method: methodOf(job.method ?? 'bias').name,
   base: about.who,
+  precision: job.weights ?? 'f32',
   head: headNames(about.program),
   labels: about.labels,
   preprocessing: about.preprocess as unknown as Record<string, unknown>,
@@ -188,7 +193,8 @@ export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<Job
   if (job.from === undefined) return runJob(job, undefined, hooks);
   const start = openStart(job.from, job.out, job.method);
   try {
-    return await runJob({ ...job, method: start.method, imageSize: job.imageSize ?? start.imageSize }, start, hooks);
+    const { method, precision, imageSize } = start;
+    return await runJob({ ...job, method, weights: job.weights ?? precision, imageSize: job.imageSize ?? imageSize }, start, hooks);
   } finally {
     start.close();
   }

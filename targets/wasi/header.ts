@@ -9,7 +9,7 @@
  */
 import { ParameterWord, Section, WeightWord } from '../../assembly/abi/program';
 import { fileBytes, measure, need, opened, openFile, readAt } from './files';
-import { countRecords, lineAt, lineBytes, section, tensorTable } from './program';
+import { countRecords, lineAt, lineBytes, recordBytes, section, tensorTable } from './program';
 import { next, openReader, peek } from './reader';
 import { begin, finish, refuse, refuseNumbers } from './refuse';
 import { bytes, number, text } from './text';
@@ -312,7 +312,7 @@ function sizeOfType(): u64 {
 function note(list: u32, file: u32, type: i32, first: u64): void {
   let isKnown = false;
   for (let i: u32 = 0, n = countRecords(list); i < n; i++) {
-    const record = section(list) + i * (WeightWord.Count << 2);
+    const record = section(list) + i * recordBytes(list);
     const length = lineBytes(Section.Names, load<u32>(record, WeightWord.Name << 2));
     if (length != nameBytes || memory.compare(lineAt, name, length) != 0) continue;
     isKnown = true;
@@ -351,11 +351,11 @@ export function allPlaced(list: u32, p: usize, n: usize): void {
   for (let i: u32 = 0, count = countRecords(list); i < count; i++) {
     if (load<u32>(tensorTable + (i << 4), FILE) != 0) continue;
     begin(p, n, 'tensor ');
-    const length = lineBytes(Section.Names, load<u32>(section(list) + i * (WeightWord.Count << 2)));
+    const length = lineBytes(Section.Names, load<u32>(section(list) + i * recordBytes(list)));
     bytes(lineAt, length);
     text(' is missing');
     finish();
   }
 }
 
-if (ParameterWord.Count != WeightWord.Count || ParameterWord.Shape != WeightWord.Shape) ERROR('both kinds of records begin alike');
+if (ParameterWord.Rank != WeightWord.Rank || ParameterWord.Shape != WeightWord.Shape) ERROR('both kinds of records begin alike');

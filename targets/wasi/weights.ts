@@ -2,12 +2,14 @@
 import { State } from '../../assembly/abi/head';
 import { LayoutWord, ParameterWord, Section, WeightWord } from '../../assembly/abi/program';
 import { RunField } from '../../assembly/abi/run';
+import { Encoding } from '../../assembly/abi/weights';
+import { placeCoded } from '../../assembly/kernels/encode';
 import { place } from '../../assembly/kernels/load';
 import { INIT, run, stage, stageBytes, state } from './arena';
 import { closeFile, fileBytes, measure, need, opened, openFile, readAt } from './files';
 import { allPlaced, dataStart, forgetPlaces, placeFile, placeOffset, placeType, readHeader, unknown } from './header';
 import { append, appendBytes, copyPath, enter, lengthOf, setPath, textOf } from './path';
-import { arena, countLines, countRecords, layoutWord, lineAt, lineBytes, section, sectionBytes } from './program';
+import { arena, countLines, countRecords, layoutWord, lineAt, lineBytes, recordBytes, section, sectionBytes } from './program';
 import { begin, finish, refuse, refuseNumbers } from './refuse';
 import { SHA_BYTES, shaAdd, shaBegin, shaEnd } from './sha256';
 import { bytes, number, text } from './text';
@@ -80,8 +82,10 @@ export function loadBase(model: usize): void {
     need(openFile(textOf(path), lengthOf(path)), textOf(path), lengthOf(path));
     for (let i: u32 = 0; i < count; i++) {
       if (placeFile(i) != file) continue;
-      const record = section(Section.Weights) + i * (WeightWord.Count << 2);
-      fill(record, load<u32>(record, WeightWord.Start << 2), placeType(i), placeOffset(i));
+      const record = section(Section.Weights) + i * recordBytes(Section.Weights);
+      const start = load<u32>(record, WeightWord.Start << 2);
+      if (load<u32>(record, WeightWord.Encoding << 2) == Encoding.F32) fill(record, start, placeType(i), placeOffset(i));
+      else fillCoded(record, start, placeType(i), placeOffset(i));
     }
     closeFile(opened);
   }
@@ -112,6 +116,44 @@ function fill(record: usize, start: u32, type: i32, offset: u64): void {
       load<u32>(record, WeightWord.S2 << 2),
     );
   }
+  checkFinite(record, bad);
+}
+
+/** The same for a weight in fewer bits: by whole output channels, beside which scratch holds them in f32. */
+function fillCoded(record: usize, start: u32, type: i32, offset: u64): void {
+  const o = load<u32>(record, WeightWord.D0 << 2);
+  const n1 = load<u32>(record, WeightWord.D1 << 2);
+  const n2 = load<u32>(record, WeightWord.D2 << 2);
+  const size: u32 = type == 0 ? 4 : 2;
+  const rowBytes = n1 * n2 * size;
+  const scratch = layoutWord(LayoutWord.ScratchBytes);
+  const room = min<u32>(65536, <u32>((<u64>(scratch - 16) * size) / (size + 4)));
+  const most = max<u32>(1, room / rowBytes);
+  let bad: u32 = 0;
+  for (let row: u32 = 0; row < o; row += most) {
+    const rows = min(most, o - row);
+    const bytes = <usize>rows * rowBytes;
+    if (bytes + 16 + <usize>rows * n1 * n2 * 4 > scratch) refuse(textOf(path), lengthOf(path), 'a weight does not fit the scratch', 'pack it again');
+    need(readAt(opened, offset + <u64>start * size + <u64>row * rowBytes, stage(), bytes), textOf(path), lengthOf(path));
+    bad += placeCoded(
+      stage(),
+      type,
+      row,
+      rows,
+      arena + load<u32>(record, WeightWord.Offset << 2),
+      load<u32>(record, WeightWord.Encoding << 2),
+      o,
+      n1,
+      n2,
+      load<u32>(record, WeightWord.S1 << 2),
+      load<u32>(record, WeightWord.S2 << 2),
+      stage() + ((bytes + 15) & ~15),
+    );
+  }
+  checkFinite(record, bad);
+}
+
+function checkFinite(record: usize, bad: u32): void {
   if (bad == 0) return;
   begin(textOf(path), lengthOf(path), 'tensor ');
   const n = lineBytes(Section.Names, load<u32>(record));

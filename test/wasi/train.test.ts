@@ -23,6 +23,8 @@ const NETWORKS: [string, object][] = [
   ['vit-hf', { method: 'bias+prompt:rank=2+side:ratio=4', seed: 0, rate: 0.01 }],
   ['swin-hf', { keep: 'exact', optimizer: 'sgd', rate: 0.05 }],
   ['resnet-hf', { method: 'full', smoothing: 0.1, rate: 0.001 }],
+  ['mobilenetv2-hf', { weights: 'int8' }],
+  ['vit-hf', { weights: 'int4' }],
   ['mobilenetv2-hf', { method: 'bias+side:ratio=4', batchSize: 4, rate: 0.02, clipNorm: 0.5 }],
 ];
 
