@@ -42,7 +42,9 @@ export function chooseSaved(graph: Graph, needs: boolean[], plan: KeepPlan): voi
     keepOutputs(graph, node, choice.extra);
     if (choice.quantize !== undefined) {
       const x = node.inputs[choice.quantize] as number;
-      const known = copies.get(x) ?? emit(graph, 'Quantize', `${valueAt(graph, x).name}.int8`, [x], {}, { phase: 'train' }).outputs[0]!;
+      const known =
+        copies.get(x) ??
+        emit(graph, 'Quantize', `${valueAt(graph, x).name}.copy`, [x], { keep: choice.keep }, { phase: 'train' }).outputs[0]!;
       copies.set(x, known);
       node.attributes.codes = known;
     }

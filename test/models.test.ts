@@ -48,6 +48,23 @@ test('ConvNeXt: parameters of the published sizes', () => {
   assert.is(parameters({ model_type: 'convnext' }), 28589128);
 });
 
+test('MobileNetV3: parameters of the published sizes', () => {
+  const sizes = {
+    mobilenetv3_large_075: 3993528,
+    'mobilenetv3_large_100.ra_in1k': 5483032,
+    mobilenetv3_large_150d: 14622320,
+    mobilenetv3_small_050: 1593224,
+    mobilenetv3_small_075: 2041872,
+    mobilenetv3_small_100: 2542856,
+    tf_mobilenetv3_large_075: 3993528,
+    tf_mobilenetv3_large_100: 5483032,
+    tf_mobilenetv3_large_minimal_100: 3924288,
+    tf_mobilenetv3_small_100: 2542856,
+    tf_mobilenetv3_small_minimal_100: 2044736,
+  };
+  for (const [name, count] of Object.entries(sizes)) assert.is(parameters(timm(name)), count, name);
+});
+
 test('other graphs are refused by name', () => {
   const others = [
     ...[
@@ -62,6 +79,7 @@ test('other graphs are refused by name', () => {
       'resnetblur50',
     ],
     ...['resnetrs50', 'resnetv2_50', 'test_resnet', 'resnet50_clip'],
+    ...['mobilenetv3_rw', 'fbnetv3_b', 'lcnet_100', 'mobilenetv4_conv_small'],
     ...['convnextv2_tiny', 'convnext_atto_ols', 'convnext_tiny_hnf', 'convnext_zepto_rms', 'convnext_large_mlp', 'test_convnext'],
   ];
   for (const name of others) refused(() => parse(timm(name)), 'config.json: unsupported model', `got ${name},`, 'resnet18');
@@ -77,6 +95,8 @@ test('settings that make another graph are refused', () => {
   refused(() => parse(args({ in_chans: 1 })), 'in_chans');
   refused(() => parse(args({ layers: [1, 1] })), 'stages and widths differ', '2 and 4');
   refused(() => parse(args({ layers: [1, 1, 1e9, 1] })), '"layers"', 'whole numbers');
+  refused(() => parse(args({ output_stride: 16 }, 'mobilenetv3_large_100')), 'output_stride, got 16');
+  refused(() => parse(args({ head_bias: false }, 'mobilenetv3_small_100')), 'head_bias, got false');
   refused(() => parse(args({ kernel_sizes: 5 }, 'convnext_tiny')), 'kernel_sizes, got 5');
   refused(() => parse(args({ use_grn: true }, 'convnext_tiny')), 'use_grn');
   refused(() => parse({ model_type: 'resnet', layer_type: 'preact' }), 'layer_type, got preact');

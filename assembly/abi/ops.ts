@@ -65,6 +65,9 @@ export const enum Op {
   // windows of a map
   WindowPartition,
   WindowReverse,
+  // squeeze-excite
+  Gate,
+  GateBackwardG,
 }
 
 export const enum Instruction {
@@ -203,10 +206,10 @@ export const enum AdaptivePoolArg { X, Y, BATCH, H, WIDTH, C, OH, OW }
 /** AdaptivePoolBackward: dx[B,H,W,C] gathers from the windows that hold each pixel. */
 export const enum AdaptivePoolBackwardArg { DY, DX, BATCH, H, WIDTH, C, OH, OW }
 
-/** Quantize: group8 (abi/groups.ts) of x[ROWS,C] in GROUPS groups a row. */
-export const enum QuantizeArg { X, Y, ROWS, C, GROUPS }
+/** Quantize: x[ROWS,C] as KEEP = Group8 in GROUPS groups a row, or Group4 (abi/groups.ts). */
+export const enum QuantizeArg { X, Y, ROWS, C, GROUPS, KEEP }
 /** Dequantize: y[ROWS,C] from it. */
-export const enum DequantizeArg { X, Y, ROWS, C, GROUPS }
+export const enum DequantizeArg { X, Y, ROWS, C, GROUPS, KEEP }
 
 /**
  * MaxPool: y[B,OH,OW,C] = the largest of the R×S taps of x[B,H,W,C]; taps outside the picture count as -∞. Window as Conv's, R·S ≤ 16.
@@ -225,3 +228,10 @@ export const enum MaxPoolBackwardArg { DY, KEPT, DX, BATCH, H, WIDTH, C, OH, OW,
 export const enum WindowPartitionArg { X, Y, BATCH, H, WIDTH, C, WH, WW, ROWS, COLUMNS, SY, SX, MODH, MODW, MERGE }
 /** WindowReverse: y[B,H,W,C] from windows x: each position back to where it was, padding dropped. The transpose of WindowPartition. */
 export const enum WindowReverseArg { X, Y, BATCH, H, WIDTH, C, WH, WW, ROWS, COLUMNS, SY, SX, MODH, MODW, MERGE }
+
+/**
+ * Gate: y[B,P,C] = x[B,P,C] · g[B,C]. Y may equal X unless KEEP = Value. KEEP = Group4, Group8 (in GROUPS groups a row): KEPT gets x so coded.
+ */
+export const enum GateArg { X, G, Y, KEPT, BATCH, P, C, KEEP, GROUPS }
+/** GateBackwardG: dg[B,C] = Σ_p dy·x, x from KEPT. (dx is Gate of dy.) */
+export const enum GateBackwardGArg { DY, KEPT, DG, BATCH, P, C, KEEP, GROUPS }
