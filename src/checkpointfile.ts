@@ -157,6 +157,9 @@ function difference(path: string, found: CheckpointHead, expected: Belongs): Inp
   return undefined;
 }
 
+/** Whether there is a run to go on with, damaged or not. */
+export const hasCheckpoints = (folder: string): boolean => isFolder(folder) && stepsIn(folder).length > 0;
+
 /** Removes the checkpoints of an earlier run, which a run that starts anew must not find later. */
 export function clearCheckpoints(folder: string): void {
   if (!isFolder(folder)) return;

@@ -14,7 +14,7 @@ import { createBuilder, startPhase } from './models/builder.ts';
 import { buildModel, type Model } from './models/index.ts';
 import { withSide } from './modules/entry.ts';
 import { methodOf } from './modules/method.ts';
-import { emit } from './ops/index.ts';
+import { emit, shareOut } from './ops/index.ts';
 import { type Plan, planMemory } from './plan/memory.ts';
 import { verifyPlan } from './plan/verify.ts';
 import { codeBytes } from './program/encode.ts';
@@ -97,6 +97,7 @@ export function compile(options: CompileOptions): Compiled {
   ports.set(Io.EvalLosses, loss[0]!).set(Io.EvalChoices, loss[1]!).set(Io.Logits, logits);
 
   checkGraph(graph);
+  shareOut(graph);
   const plan = planMemory(graph, { codeBytes: codeBytes(graph), maxThreads: options.maxThreads ?? 1 });
   verifyPlan(graph, plan);
   const about = {

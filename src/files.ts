@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import {
+  appendFileSync,
   closeSync,
   existsSync,
   fstatSync,
@@ -101,6 +102,8 @@ export interface NewFile {
   write: Write;
   /** For a process that writes a part of the file itself, at `offset`; what it wrote is counted by `wroteAlready`. */
   fd: number;
+  /** Where the bytes are until `commit`. */
+  temporary: string;
   wroteAlready(bytes: number): void;
   /** The file appears under its name. */
   commit(): void;
@@ -137,6 +140,7 @@ export function createFile(path: string): NewFile {
   };
   return {
     fd,
+    temporary,
     wroteAlready: count,
     write(bytes) {
       for (let done = 0; done < bytes.length; ) {
@@ -216,19 +220,45 @@ export function writeText(path: string, text: string): void {
   writeAtomic(path, (write) => write(bytes));
 }
 
+/** Adds text to the end of a log. Not synced: a power cut may cost its last lines. */
+export function appendText(path: string, text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  guarded(path, 'cannot be written', () => appendFileSync(path, bytes));
+  written += bytes.length;
+}
+
 /** Makes the folder and those above it. One by one: Node's recursive mkdir never returns where a parent exists but holds no folders (/proc). */
 export function makeFolder(path: string): void {
   if (isFolder(path)) return;
   const parent = dirname(path);
-  if (parent !== path) makeFolder(parent);
-  guarded(path, 'cannot be made', () => {
+  const isThere = guarded(path, 'cannot be made', () => {
     try {
       mkdirSync(path);
+      return true;
     } catch (error) {
       // Another process may have made it meanwhile.
-      if (!isFolder(path)) throw error;
+      if (isFolder(path)) return true;
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === path || isFolder(parent)) throw error;
+      return false;
     }
   });
+  if (isThere) return;
+  // From the bottom up: Deno may be allowed this folder and none above it.
+  makeFolder(parent);
+  makeFolder(path);
+}
+
+/** The first of some places that there is a file at. One that Deno does not let us look at counts as empty. */
+export function firstFile(places: readonly string[], from: string): URL | undefined {
+  return places
+    .map((place) => new URL(place, from))
+    .find((url) => {
+      try {
+        return existsSync(url);
+      } catch {
+        return false;
+      }
+    });
 }
 
 export function fileExists(path: string): boolean {

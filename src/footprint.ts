@@ -23,12 +23,13 @@ function linuxPeak(): number | undefined {
   }
 }
 
-/** Starts a new peak where the system allows it. */
-export function resetPeak(): void {
+/** Starts a new peak; false where the system does not allow it (not Linux, Deno): the peak then covers the whole process, which is never less than the truth. */
+export function resetPeak(): boolean {
   try {
     writeFileSync('/proc/self/clear_refs', '5');
+    return true;
   } catch {
-    // Not Linux, or not allowed: the peak then covers the whole process, which is never less than the truth.
+    return false;
   }
 }
 

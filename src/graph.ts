@@ -58,6 +58,18 @@ export const PHASES: readonly Phase[] = ['init', 'train', 'update', 'eval'];
 /** Named integers (floats as themselves; `lower` knows which are which). */
 export type Attributes = Record<string, number>;
 
+/**
+ * How threads share a node's work: `units` pieces, thread t taking those from `first` to `last` (assembly/team.ts); 0: the first thread does
+ * it all. By operand, the bytes of a unit where a thread touches nothing but its own units, which lie one after the other from the
+ * operand's start (the last may be short); 0 or absent: any thread may touch any of it.
+ */
+export interface Split {
+  units: number;
+  inputs?: readonly number[];
+  outputs?: readonly number[];
+  updates?: readonly number[];
+}
+
 export interface Node {
   op: string;
   name: string;
@@ -72,6 +84,8 @@ export interface Node {
   inPlace: readonly (readonly [number, number])[];
   /** Scratch bytes a thread needs while this node runs. */
   scratchBytes: number;
+  /** Absent: any thread may touch any of its operands. */
+  split?: Split;
   /** True from the loss on: what such a node reads of an earlier one was kept for backward. */
   isBackward: boolean;
 }

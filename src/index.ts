@@ -18,6 +18,7 @@ export { BudgetError, EngineError, InputError, Interrupted } from './error.ts';
 export { type FitOptions, fit } from './fit.ts';
 export { type JobHooks, type JobResult, type TrainJob, trainJob } from './job.ts';
 export { type KeepPlan, keepOf } from './keep.ts';
+export { type MergeOptions, type MergeResult, mergeAdapter } from './merge/index.ts';
 export { type Model, parseModel, readModel } from './models/index.ts';
 export { type Method, methodOf } from './modules/method.ts';
 export { type PlanReport, planReport } from './planreport.ts';

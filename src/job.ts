@@ -4,12 +4,13 @@ import { adapterTensors, headNames } from './adapter.ts';
 import { writeAdapter } from './adapterfile.ts';
 import { identity, openBase, openWeights, preprocessOf } from './base.ts';
 import { type Bytes, parseBytes } from './bytes.ts';
+import { hasCheckpoints } from './checkpointfile.ts';
 import type { Compiled } from './compile.ts';
 import type { Cache } from './data/cache.ts';
 import { decoderOverheadBytes, defaultDecoderBytes } from './data/decode.ts';
 import { dataDigest } from './data/digest.ts';
+import { keepList, type Listed, listPictures } from './data/list.ts';
 import { type Prepared, type PrepareOptions, prepare } from './data/prepare.ts';
-import { scanFolder } from './data/scan.ts';
 import { createEngine, loadWeights } from './engine.ts';
 import { Interrupted } from './error.ts';
 import { bytesWritten, makeFolder } from './files.ts';
@@ -72,7 +73,7 @@ export interface JobHooks extends Pick<TrainHooks, 'onStep' | 'onEpoch' | 'stopp
   onPlan?(plan: PlanReport, compiled: Compiled): void;
   onPrepare?: PrepareOptions['onProgress'];
   onPrepared?(prepared: Prepared): void;
-  onStart?(info: { train: number; val: number; totalSteps: number; resumedAt: number | undefined }): void;
+  onStart?(info: { train: number; val: number; totalSteps: number; resumedAt: number | undefined; epochsDone: number }): void;
   warn?(sentence: string): void;
   signal?: AbortSignal;
 }
@@ -90,12 +91,16 @@ export interface JobResult {
     linearBytes: number;
     plannedBytes: number;
     residentPeakBytes: number;
+    /** The peak is of training alone; false where the system tells only that of the whole process. */
+    peakOfTrainingAlone: boolean;
     residentPeakPreparingBytes: number;
     /** Of the decoder's own process, which ends before training. */
     decoderPeakBytes: number;
     residentBeforeBytes: number;
   };
   bytesWritten: number;
+  /** At the pace of training, so without the picture cache, which is written once: what wears an SD card. */
+  bytesWrittenPerHour: number;
   seconds: number;
   rate: number;
 }
@@ -147,6 +152,7 @@ export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<Job
 
 async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks): Promise<JobResult> {
   const began = Date.now();
+  const writtenBefore = bytesWritten();
   const residentBefore = process.memoryUsage.rss();
   const budgetBytes = job.budget === undefined ? undefined : parseBytes(job.budget, '--budget');
   const base = openBase(job.model, job.imageSize);
@@ -155,13 +161,15 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
   const runFolder = join(job.out, 'run');
   makeFolder(runFolder);
 
+  const warn = hooks.warn ?? (() => {});
+  const listed = listPictures(runFolder, job.data, (job.resume ?? false) && hasCheckpoints(runFolder));
   // The folder's class count is all that a plan needs of it: what does not fit is refused before any picture is decoded.
   const preprocess = preprocessOf(base);
-  const { classes } = scanFolder(job.data);
+  const { classes } = listed.folder;
   const labels = joinLabels(start?.labels ?? [], classes);
   guardAdapter(job.out, labels);
   const missing = (start?.labels ?? []).filter((label) => !classes.includes(label));
-  if (missing.length > 0) hooks.warn?.(`no pictures of ${missing.join(', ')}: learning the others may cost what the adapter knows of them`);
+  if (missing.length > 0) warn(`no pictures of ${missing.join(', ')}: learning the others may cost what the adapter knows of them`);
   const compiled = fit({
     model: base.model,
     classes: labels.length,
@@ -188,8 +196,10 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
   const who = identity(base, weights);
   start?.check(who, preprocess);
 
+  sayChanges(listed, job.data, warn);
   const prepared = await prepare({
     root: job.data,
+    ...listed,
     preprocess,
     cacheFolder: job.cacheFolder ?? runFolder,
     seed: options.seed,
@@ -201,7 +211,8 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
   const residentPeakPreparing = resident().peak;
   hooks.onPrepared?.(prepared);
   try {
-    resetPeak();
+    const peakOfTrainingAlone = resetPeak();
+    const trainingBegan = { ms: Date.now(), written: bytesWritten() };
     const engine = createEngine(compiled.program, engineBytes());
     loadWeights(engine, weights, options.seed);
     start?.fill(engine);
@@ -214,14 +225,18 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
       labels: prepared.classes,
       ...(start ? { from: start.digest } : {}),
       resume: job.resume ?? false,
-      warn: hooks.warn ?? (() => {}),
+      warn,
     });
-    if (run.resumedAt === undefined) startRun(engine, options, data.train.count);
+    if (run.resumedAt === undefined) {
+      keepList(runFolder, listed.folder);
+      startRun(engine, options, data.train.count);
+    }
     hooks.onStart?.({
       train: data.train.count,
       val: data.val.count,
       totalSteps: options.epochs * Math.ceil(data.train.count / options.batchSize),
       resumedAt: run.resumedAt,
+      epochsDone: run.host.epochs.length,
     });
 
     const finished = await train(engine, data, options, run.host, {
@@ -271,11 +286,13 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
         linearBytes: engine.memory.buffer.byteLength,
         plannedBytes: plan.linearBytes,
         residentPeakBytes: resident().peak,
+        peakOfTrainingAlone,
         residentPeakPreparingBytes: residentPeakPreparing,
         decoderPeakBytes: prepared.decoderPeakBytes,
         residentBeforeBytes: residentBefore,
       },
-      bytesWritten: bytesWritten(),
+      bytesWritten: bytesWritten() - writtenBefore,
+      bytesWrittenPerHour: Math.round(((bytesWritten() - trainingBegan.written) * 3600e3) / Math.max(1, Date.now() - trainingBegan.ms)),
       seconds: (Date.now() - began) / 1000,
       rate: options.rate,
     };
@@ -283,4 +300,14 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
     prepared.cache.close();
     weights.close();
   }
+}
+
+/** Names what the picture folder has lost and gained since the run began. */
+function sayChanges({ vanished, added }: Listed, root: string, warn: (sentence: string) => void): void {
+  const some = (list: string[]): string => `${list.slice(0, 3).join(', ')}${list.length > 3 ? `, and ${list.length - 3} more` : ''}`;
+  if (vanished.length > 0)
+    warn(
+      `${root}: gone since the run began: ${some(vanished)}; the run goes on with ${vanished.length === 1 ? 'its' : 'their'} prepared copies`,
+    );
+  if (added.length > 0) warn(`${root}: new since the run began, not used: ${some(added)}; to learn from them start anew without --resume`);
 }

@@ -221,12 +221,12 @@ function readEntry(where: string, name: string, entry: unknown, dataStart: numbe
   return { name, dtype, shape, offset: dataStart + first, bytes, file: 0 };
 }
 
-/** A tensor to be written; `data` may be made when its turn comes, so that one tensor at a time is in memory. */
+/** A tensor to be written; `data` may be made when its turn comes, whole or in pieces, so that little of a file is in memory at a time. */
 export interface TensorData {
   name: string;
   dtype: Dtype;
   shape: Shape;
-  data: Uint8Array | (() => Uint8Array);
+  data: Uint8Array | (() => Uint8Array | Generator<Uint8Array>);
 }
 
 /**
@@ -263,11 +263,13 @@ export function writeTensors(where: string, write: Write, tensors: readonly Tens
   header.set(json, 8);
   write(header);
   for (const { name, dtype, shape, data } of sorted) {
-    const bytes = typeof data === 'function' ? data() : data;
+    const made = typeof data === 'function' ? data() : data;
     const expected = elements(shape) * dtypeBytes(dtype);
-    if (bytes.length !== expected) {
-      throw new InputError({ where: `${where}, tensor ${shown(name)}`, what: 'wrong number of bytes', got: bytes.length, expected });
+    let got = 0;
+    for (const piece of made instanceof Uint8Array ? [made] : made) {
+      got += piece.length;
+      write(piece);
     }
-    write(bytes);
+    if (got !== expected) throw new InputError({ where: `${where}, tensor ${shown(name)}`, what: 'wrong number of bytes', got, expected });
   }
 }

@@ -110,7 +110,7 @@ test('another setting, other pictures, other weights: refused by name, and nothi
   await fails(trainJob(job(out, { ...more, augment: { shift: 3, flip: true } })), 'another program');
   await fails(trainJob(job(out, { ...more, data: pictureFolder({ train: 5, val: 4, noise: 20 }) })), 'other pictures');
   await fails(trainJob(job(out, { ...more, model: changedModel() })), 'another weights');
-  await fails(trainJob(job(out, { ...more, data: renamedClass() })), 'another labels');
+  await fails(trainJob(job(out, { ...more, data: renamedClass() })), 'other pictures');
   await trainJob(job(out, more));
   assert.ok(adapter(out) === reference);
 });
@@ -187,6 +187,19 @@ test('kill -9 at any moment, again and again, then to the end', async () => {
   const { code, said } = await command(out);
   assert.is(code, 0, said);
   assert.ok(adapter(out) === reference);
+  // The log has every step once, in order, whatever was logged twice on the way.
+  const log = readFileSync(join(out, 'run', 'metrics.jsonl'), 'utf8')
+    .trimEnd()
+    .split('\n');
+  const entries = log.map((line) => JSON.parse(line) as { step?: number; epoch: number });
+  assert.equal(
+    entries.flatMap(({ step }) => step ?? []),
+    Array.from({ length: 9 }, (_, i) => i + 1),
+  );
+  assert.equal(
+    entries.filter(({ step }) => step === undefined).map(({ epoch }) => epoch),
+    [1, 2, 3],
+  );
 });
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const)

@@ -5,7 +5,8 @@
  *     word 0   op
  *     word 1   length in words, header included
  *     word 2   node id (for error messages)
- *     word 3…  arguments, i32 or f32 bits, in the order of the op's own enum below
+ *     word 3   1: all threads meet before this instruction (src/plan/barriers.ts), 0: no need to
+ *     word 4…  arguments, i32 or f32 bits, in the order of the op's own enum below
  *
  * Addresses are byte offsets into the arena, 16-byte aligned; 0 means absent. Shapes are row-major: `y[M,N]` has N contiguous.
  * Everything is f32 unless said. `+=` marks an accumulator, `=` an overwritten output.
@@ -74,7 +75,8 @@ export const enum Instruction {
   Op = 0,
   Words = 1,
   Node = 2,
-  Arguments = 3,
+  Barrier = 3,
+  Arguments = 4,
 }
 
 /** Linear: y[M,N] = x[M,K] · w[N,K]ᵀ + b[N]. B may be 0. */

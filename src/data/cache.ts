@@ -111,7 +111,9 @@ function describe(file: number, bytes: number, path: string): Description {
 
 export interface CacheWriter {
   /** Where the next picture's pixels go: the decoder writes them there itself, so that they never pass through this process's heap. */
-  next(): { fd: number; offset: number };
+  next(): { offset: number };
+  /** The file in the making: open, and under its temporary name. */
+  file: { fd: number; path: string };
   /** The decoder wrote them; `digest` is their SHA-256. */
   add(picture: Picture, digest: string): void;
   /** Writes the description, syncs and renames; returns the bytes written in all. */
@@ -130,7 +132,8 @@ export function writeCache(path: string, pictureBytes: number): CacheWriter {
   const pictures: Picture[] = [];
   let pixelBytes = 0;
   return {
-    next: () => ({ fd: file.fd, offset: pixelBytes }),
+    next: () => ({ offset: pixelBytes }),
+    file: { fd: file.fd, path: file.temporary },
     add(picture, digest) {
       digests.push(digest);
       file.wroteAlready(pictureBytes);

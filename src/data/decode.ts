@@ -5,8 +5,8 @@ import { decodeJpeg, jpegName, openJpeg } from './jpeg.ts';
 import { decodePng, pngName } from './png.ts';
 import { type Preprocess, preparePixels } from './preprocess.ts';
 
-/** Names and versions of what decodes: decoders differ by up to 3 levels, so a cache belongs to one. */
-export const decoderName = `${jpegName}, ${pngName}`;
+/** Names and versions of what decodes: decoders differ by up to 3 levels, so a cache belongs to one. Read from the packages when asked for. */
+export const decoderName = (): string => `${jpegName()}, ${pngName()}`;
 
 /** The decoder's memory unless another limit is given: any JPEG of 12 megapixels, or one of 30 that is not progressive. */
 export const defaultDecoderBytes = 128 * 2 ** 20;

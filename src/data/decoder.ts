@@ -3,9 +3,9 @@
  * it ends; of a thread's, 20 to 40 MiB stay with the allocator. Deno takes the thread: it may not run programs without being asked.
  */
 import { fork } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { firstFile } from '../files.ts';
 import type { Reply, Request } from './worker.ts';
 
 export interface Decoder {
@@ -16,10 +16,9 @@ export interface Decoder {
 
 /** The bundled worker, beside this code in dist/ or, for code run elsewhere in a checkout, in the nearest dist/ above. */
 function workerFile(): URL {
-  for (const place of ['./decoder.js', './dist/decoder.js', '../dist/decoder.js', '../../dist/decoder.js', '../../../dist/decoder.js']) {
-    const url = new URL(place, import.meta.url);
-    if (existsSync(url)) return url;
-  }
+  const places = ['./decoder.js', './dist/decoder.js', '../dist/decoder.js', '../../dist/decoder.js', '../../../dist/decoder.js'];
+  const url = firstFile(places, import.meta.url);
+  if (url) return url;
   throw new Error('decoder.js is missing: run npm run build');
 }
 
@@ -34,16 +33,13 @@ interface Events {
   lost(what: string): void;
 }
 
-function startThread(file: URL, { reply, lost }: Events): Running {
-  const worker = new Worker(file);
+function startThread(file: URL, path: string, { reply, lost }: Events): Running {
+  const worker = new Worker(file, { workerData: path });
   worker.on('message', reply);
   worker.on('error', (error) => lost(error.message));
   worker.on('exit', (code) => lost(`exit code ${code}`));
   return { send: (request) => worker.postMessage(request), end: () => worker.terminate() };
 }
-
-/** The child knows the parent's file by another number: the first after its own channel. */
-const CHILD_FD = 4;
 
 function startProcess(file: URL, fd: number, { reply, lost }: Events): Running {
   const child = fork(fileURLToPath(file), [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc', fd], execArgv: [] });
@@ -52,7 +48,7 @@ function startProcess(file: URL, fd: number, { reply, lost }: Events): Running {
   child.on('error', (error) => lost(error.message));
   child.on('exit', (code, signal) => lost(signal ? `signal ${signal}` : `exit code ${code}`));
   return {
-    send: (request) => void child.send({ ...request, fd: CHILD_FD }),
+    send: (request) => void child.send(request),
     end: () => {
       child.kill('SIGKILL');
       return ended;
@@ -60,11 +56,19 @@ function startProcess(file: URL, fd: number, { reply, lost }: Events): Running {
   };
 }
 
+const ordinaryKind = process.versions.deno === undefined ? 'process' : 'thread';
+
+/** What pixels are written to: open, and by its name. */
+export interface DecoderFile {
+  fd: number;
+  path: string;
+}
+
 /**
- * Starts it on the first picture; `fd` is the open file that pixels are written to. A decoder that dies (out of memory, say) costs its
+ * Starts it on the first picture; it writes pixels into `target`. A decoder that dies (out of memory, say) costs its
  * picture, and a new one takes over.
  */
-export function startDecoder(fd: number, kind: 'process' | 'thread' = 'deno' in process.versions ? 'thread' : 'process'): Decoder {
+export function startDecoder(target: DecoderFile, kind: 'process' | 'thread' = ordinaryKind): Decoder {
   const file = workerFile();
   let running: Running | undefined;
   let waiting: ((reply: Reply) => void) | undefined;
@@ -83,7 +87,7 @@ export function startDecoder(fd: number, kind: 'process' | 'thread' = 'deno' in 
         settle({ reason: `the decoder stopped: ${what}` });
       },
     };
-    const started = kind === 'thread' ? startThread(file, events) : startProcess(file, fd, events);
+    const started = kind === 'thread' ? startThread(file, target.path, events) : startProcess(file, target.fd, events);
     return started;
   };
   return {

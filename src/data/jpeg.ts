@@ -12,7 +12,7 @@ interface Codec {
   decode(bytes: Uint8Array, turn: boolean): unknown;
 }
 
-export const jpegName = packageName('@jsquash/jpeg');
+export const jpegName = (): string => packageName('@jsquash/jpeg');
 
 let wasm: WebAssembly.Module | undefined;
 let codec: Codec | undefined;

@@ -9,7 +9,7 @@ import { type Header, Unreadable } from './header.ts';
 import type { Pixels } from './resample.ts';
 import { packageName } from './version.ts';
 
-export const pngName = `${packageName('fast-png')}, ${packageName('fflate')}`;
+export const pngName = (): string => `${packageName('fast-png')}, ${packageName('fflate')}`;
 
 /** Inflated in pieces: deflate grows at most about a thousandfold, so a piece stays below 8 MiB. */
 const pieceBytes = 8 << 10;

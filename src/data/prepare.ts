@@ -6,7 +6,7 @@ import { InputError, Interrupted } from '../error.ts';
 import { stableJson } from '../json.ts';
 import { type Cache, openCache, type Picture, writeCache } from './cache.ts';
 import { decoderName, defaultDecoderBytes } from './decode.ts';
-import { type Decoder, startDecoder } from './decoder.ts';
+import { type Decoder, type DecoderFile, startDecoder } from './decoder.ts';
 import { outputSize, type Preprocess } from './preprocess.ts';
 import { type Folder, type Skipped, scanFolder } from './scan.ts';
 import { splitSamples } from './split.ts';
@@ -14,6 +14,10 @@ import { splitSamples } from './split.ts';
 export interface PrepareOptions {
   /** The folder of pictures. */
   root: string;
+  /** What it holds; listed here unless given. */
+  folder?: Folder;
+  /** Pictures of `folder` that are gone: only an earlier cache has them. */
+  vanished?: readonly string[];
   preprocess: Preprocess;
   /** Where the cache file is kept, and found again. */
   cacheFolder: string;
@@ -27,7 +31,7 @@ export interface PrepareOptions {
   /** Stops between two pictures; nothing half-written stays. */
   signal?: AbortSignal;
   /** Another way to run the decoder. */
-  start?(fd: number): Decoder;
+  start?(file: DecoderFile): Decoder;
 }
 
 export interface Prepared {
@@ -49,14 +53,14 @@ export interface Prepared {
 }
 
 export async function prepare(options: PrepareOptions): Promise<Prepared> {
-  const folder = scanFolder(options.root);
+  const folder = options.folder ?? scanFolder(options.root);
   const limit = options.decoderBytes ?? defaultDecoderBytes;
   const pictures: Picture[] = [];
   for (const part of ['train', 'val', 'test'] as const) for (const sample of folder[part] ?? []) pictures.push({ ...sample, part });
   const identity = {
     format: 2,
     spec: options.preprocess,
-    decoder: decoderName,
+    decoder: decoderName(),
     limit,
     classes: folder.classes,
     pictures,
@@ -68,6 +72,13 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
   let written = { bytes: 0, decoderPeakBytes: 0 };
   let cache = reusable(path, digest);
   if (!cache) {
+    const [gone] = options.vanished ?? [];
+    if (gone !== undefined)
+      throw new InputError({
+        where: join(options.root, gone),
+        what: 'gone since the run began, and its prepared copy with it',
+        hint: 'put it back, or start anew without --resume',
+      });
     written = await decodeAll(options, folder, pictures, { path, digest, limit });
     cache = openCache(path);
   }
@@ -107,7 +118,7 @@ async function decodeAll(
   let decoderPeakBytes = 0;
   const size = outputSize(preprocess);
   const writer = writeCache(path, size.height * size.width * 3);
-  const decoder = start(writer.next().fd);
+  const decoder = start(writer.file);
   const stop = () => void decoder.close();
   signal?.addEventListener('abort', stop);
   try {
@@ -134,7 +145,7 @@ async function decodeAll(
         hint: `${example}: ${reason}`,
       });
     }
-    return { bytes: writer.finish({ digest, decoder: decoderName, spec: preprocess, size, classes, skipped }), decoderPeakBytes };
+    return { bytes: writer.finish({ digest, decoder: decoderName(), spec: preprocess, size, classes, skipped }), decoderPeakBytes };
   } finally {
     signal?.removeEventListener('abort', stop);
     writer.abandon();

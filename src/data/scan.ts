@@ -64,6 +64,12 @@ function list(folder: string, where: string): Listing {
   return listing;
 }
 
+/** Size and time of a listed picture as they are now; undefined where it is gone. */
+export function statSample(root: string, { path }: Sample): Pick<Sample, 'bytes' | 'modifiedMs'> | undefined {
+  const stats = statSync(join(root, path), { throwIfNoEntry: false });
+  return stats?.isFile() ? { bytes: stats.size, modifiedMs: Math.trunc(stats.mtimeMs) } : undefined;
+}
+
 /** Lists a folder of pictures without opening one. */
 export function scanFolder(root: string): Folder {
   const top = list(root, root);

@@ -1,7 +1,7 @@
 /** The decoder: one picture at a time in; its pixels go straight into the cache file, a digest or a reason comes back. It ends before training, and its memory with it. */
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { resident } from '../footprint.ts';
 import { decodePicture } from './decode.ts';
 import { Unreadable } from './header.ts';
@@ -12,8 +12,7 @@ export interface Request {
   spec: Preprocess;
   /** Bytes that decoding may take. */
   limit: number;
-  /** Open file, as this process knows it, and where in it the pixels belong. */
-  fd: number;
+  /** Where in the file the pixels belong. */
   offset: number;
 }
 
@@ -22,6 +21,9 @@ export type Reply = ({ digest: string } | { reason: string } | { failed: string 
   /** The most this process has had resident; absent from a thread. */
   peakBytes?: number;
 };
+
+/** A child knows its parent's file by this number: the first after its own channel. A thread opens the file for itself: Deno's have numbers of their own. */
+const CHILD_FD = 4;
 
 /** Grows to the largest file and is read into again: a new buffer each would wait for the collector, megabytes at a time. */
 let buffer = new Uint8Array(1 << 20);
@@ -40,7 +42,7 @@ function readFile(path: string, limit: number): Uint8Array {
   }
 }
 
-async function answer({ path, spec, limit, fd, offset }: Request): Promise<Reply> {
+async function answer({ path, spec, limit, offset }: Request, fd: number): Promise<Reply> {
   let pixels: Uint8Array;
   try {
     pixels = await decodePicture(readFile(path, limit), spec, limit);
@@ -60,12 +62,13 @@ async function answer({ path, spec, limit, fd, offset }: Request): Promise<Reply
 // A thread answers its port, a process its parent; a parent that is gone ends it.
 if (parentPort) {
   const port = parentPort;
+  const file = openSync(workerData as string, 'r+');
   port.on('message', async (request: Request) => {
-    port.postMessage(await answer(request));
+    port.postMessage(await answer(request, file));
   });
 } else if (process.send) {
   process.on('message', async (request: Request) => {
-    const reply = await answer(request);
+    const reply = await answer(request, CHILD_FD);
     process.send?.({ ...reply, peakBytes: resident().peak });
   });
   process.on('disconnect', () => process.exit());

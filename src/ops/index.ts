@@ -1,5 +1,5 @@
 /** Every operator by name, and the one function that appends a node. */
-import { ABSENT, type Attributes, addValue, byteLength, type Graph, type Node, type Phase, typeOf } from '../graph.ts';
+import { ABSENT, type Attributes, addValue, byteLength, type Graph, type Node, nodesOf, type Phase, typeOf } from '../graph.ts';
 import { attention } from './attention.ts';
 import type { OpDef } from './def.ts';
 import { dense } from './dense.ts';
@@ -62,6 +62,14 @@ export function emit(graph: Graph, op: string, name: string, inputs: number[], a
   };
   graph.phases[how.phase].push(node);
   return node;
+}
+
+/** Notes at every node how threads share it; once the graph is whole, and what is kept is chosen. */
+export function shareOut(graph: Graph): void {
+  for (const node of nodesOf(graph)) {
+    const split = definition(node.op).split?.(node, graph);
+    if (split) node.split = split;
+  }
 }
 
 /** Scratch bytes a thread of a node as it stands. */

@@ -13,7 +13,7 @@ import {
   PoolArg,
   PoolBackwardArg,
 } from '../../assembly/abi/ops.ts';
-import { type Attributes, type Graph, type Node, numel, rowsOf, shapeOf, u8 } from '../graph.ts';
+import { type Attributes, type Graph, type Node, numel, rowsOf, type Split, shapeOf, u8 } from '../graph.ts';
 import { code4RowsBytes } from '../groups.ts';
 import { convBackwardXScratch, convScratch } from '../scratch.ts';
 import { moves, type OpDef, same, shape, traffic, words } from './def.ts';
@@ -96,6 +96,12 @@ const convMacs = (n: Node, graph: Graph, w: number, dy: number): { macs: number;
   return { macs: batch * oh * ow * numel(shapeOf(graph, w)), bytes: traffic(n, graph) };
 };
 
+/** The output's picture rows. */
+function pictureRows({ outputs }: Node, graph: Graph): Split {
+  const [batch, h, w, c] = shapeOf(graph, outputs[0]!) as Four;
+  return { units: batch * h, outputs: [4 * w * c] };
+}
+
 const image = (n: Node, graph: Graph): readonly number[] => [
   shapeOf(graph, n.inputs[0]!)[0]!,
   n.attributes.h!,
@@ -150,6 +156,7 @@ export const spatial: Record<string, OpDef> = {
   Depthwise: {
     opcode: Op.Depthwise,
     infer: inferDepthwise,
+    split: pictureRows,
     saves: savesFilterInput,
     autograd: autogradInput,
     backward: backwardOf('Depthwise'),
@@ -164,6 +171,7 @@ export const spatial: Record<string, OpDef> = {
   DepthwiseBackwardX: {
     opcode: Op.DepthwiseBackwardX,
     infer: inferImage,
+    split: pictureRows,
     lower: (n, at, graph) =>
       convArguments(DepthwiseBackwardXArg.BATCH, [at.input(0), at.input(1), at.output(0)], geometry(image(n, graph), n.attributes)),
     cost: (n, graph) => ({ macs: numel(shapeOf(graph, n.inputs[0]!)) * n.attributes.r! * n.attributes.s!, bytes: traffic(n, graph) }),
@@ -210,6 +218,7 @@ export const spatial: Record<string, OpDef> = {
   MaxPoolBackward: {
     opcode: Op.MaxPoolBackward,
     infer: inferImage,
+    split: pictureRows,
     lower: (n, at, graph) =>
       convArguments(MaxPoolBackwardArg.BATCH, [at.input(0), at.input(1), at.output(0)], geometry(image(n, graph), n.attributes)),
     cost: moves,

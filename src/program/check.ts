@@ -95,6 +95,7 @@ function checkCode(p: Program, image: Range, fault: Fault): void {
       if (length !== Instruction.Arguments + count || at + 4 * length > end - image.offset)
         fault(`${phase}: ${signature.op} has ${length} words`);
       if (word(Instruction.Node) !== expected++) fault(`${phase}: a node is out of order`);
+      if (word(Instruction.Barrier) >>> 1 !== 0) fault(`${phase}: ${signature.op} has a barrier that is neither 0 nor 1`);
       for (const [i, { name, kind }] of signature.arguments.entries()) {
         const offset = word(Instruction.Arguments + i) >>> 0;
         if (kind === 'address' && offset !== 0 && (offset % 16 !== 0 || offset < Head.Bytes || offset >= p.linearBytes))

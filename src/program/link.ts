@@ -13,7 +13,7 @@ export function link(
   ports: ReadonlyMap<Io, number>,
   about: About,
 ): Program {
-  const code = lower(graph, plan.offsets);
+  const code = lower(graph, plan.offsets, plan.barriers);
   const image = new Uint8Array(plan.program.bytes);
   image.set(new Uint8Array(code.words.buffer));
   for (const value of graph.values)

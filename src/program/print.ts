@@ -64,6 +64,7 @@ function code(p: Program, origin: Origin | undefined): string[] {
         const name = named(id, address);
         return `${argument.name}=@${address}${name ? ` ${name}` : ''}`;
       });
+      if (word(at + Instruction.Barrier)) lines.push('          ---- threads meet');
       lines.push(`  ${String(at).padStart(6)}  ${signature?.op ?? `op ${word(at)}`}  ; ${p.symbols[id] ?? `node ${id}`}`);
       if (args.length > 0) lines.push(`          ${args.join(', ')}`);
     }

@@ -6,6 +6,7 @@ import type { Bytes } from '../../src/bytes.ts';
 import { openInference, ranked } from '../../src/classifier.ts';
 import { type Prepared, prepare } from '../../src/data/prepare.ts';
 import { InputError } from '../../src/error.ts';
+import { guarded } from '../../src/files.ts';
 import { samplesOf } from '../../src/job.ts';
 import { evaluate, type Tally } from '../../src/train.ts';
 
@@ -23,7 +24,8 @@ export type Split = 'all' | 'train' | 'val' | 'test';
 
 export interface JudgeOptions {
   model: string;
-  adapter: string;
+  /** Absent: the model's own head. */
+  adapter?: string;
   data: string;
   split?: Split;
   cacheFolder?: string;
@@ -43,10 +45,21 @@ export interface Judgement {
   skipped: Prepared['skipped'];
 }
 
+/** A folder that goes when the command ends. Deno does not say where temporary files belong unless it is allowed to look. */
+function temporaryFolder(): string {
+  let above = '/tmp';
+  try {
+    above = tmpdir();
+  } catch {
+    // The usual place, then.
+  }
+  return guarded(above, 'cannot hold the prepared pictures; name a folder with --cache', () => mkdtempSync(join(above, 's2a-')));
+}
+
 /** Evaluates; `each` sees every picture with its prediction. */
 export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judged) => void): Promise<Judgement> {
   const { engine, adapter, preprocess } = openInference(options.adapter, { ...options, microBatch: options.microBatch ?? 8 });
-  const folder = options.cacheFolder ?? mkdtempSync(join(tmpdir(), 's2a-'));
+  const folder = options.cacheFolder ?? temporaryFolder();
   try {
     const prepared = await prepare({
       root: options.data,
@@ -61,7 +74,7 @@ export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judge
       if (unknown !== undefined)
         throw new InputError({
           where: options.data,
-          what: `class ${unknown} is unknown to the adapter`,
+          what: `class ${unknown} is unknown to the ${options.adapter === undefined ? 'model' : 'adapter'}`,
           expected: adapter.labels.join(', '),
         });
       const split = options.split ?? (prepared.test.length > 0 ? 'test' : prepared.valGiven ? 'val' : 'all');

@@ -6,6 +6,7 @@ import { bench } from './bench.ts';
 import { doctor } from './doctor.ts';
 import { evaluate } from './evaluate.ts';
 import { HELP } from './help.ts';
+import { merge } from './merge.ts';
 import { modules } from './modules.ts';
 import { createOutput, type Output } from './output.ts';
 import { plan } from './plan.ts';
@@ -18,6 +19,7 @@ const COMMANDS: Readonly<Record<string, (args: string[], out: Output) => void | 
   train,
   eval: evaluate,
   predict,
+  merge,
   modules,
   print,
   doctor,
@@ -46,6 +48,11 @@ async function main(args: string[]): Promise<number> {
     if (error instanceof InputError || error instanceof BudgetError || error instanceof EngineError || error instanceof Interrupted) {
       out.note(`s2a: ${error.message}`);
       return error.exitCode;
+    }
+    // Deno's own words name the file and the flag that is missing.
+    if ((error as Error | null)?.name === 'NotCapable') {
+      out.note(`s2a: Deno: ${(error as Error).message}`);
+      return 2;
     }
     out.note(`s2a: unexpected error: ${(error as Error)?.message ?? error}\n${(error as Error)?.stack ?? ''}`);
     return 4;

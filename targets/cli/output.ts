@@ -14,15 +14,29 @@ export interface Output {
   columns: number;
 }
 
+/** A variable of the environment; unset where Deno does not let it be seen. */
+function variable(name: string): string | undefined {
+  try {
+    return process.env[name];
+  } catch {
+    return undefined;
+  }
+}
+
 export function createOutput(): Output {
   const terminal = process.stderr.isTTY === true;
+  // `s2a predict … | head`: who reads has had enough, which is no fault.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(0);
+  });
   let isLive = false;
   const settle = (): void => {
     if (isLive) process.stderr.write(rewrite(''));
     isLive = false;
   };
   return {
-    style: style(wantsColour(terminal, process.env)),
+    style: style(wantsColour(terminal, { NO_COLOR: variable('NO_COLOR'), TERM: variable('TERM') })),
     line(text) {
       settle();
       process.stdout.write(`${text}\n`);

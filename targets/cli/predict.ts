@@ -10,8 +10,11 @@ import type { Output } from './output.ts';
 
 export async function predict(args: string[], out: Output): Promise<void> {
   const flags = { top: 'text', budget: 'text', json: 'flag' } as const;
-  const p = parse(args, flags, { least: 3, most: Number.POSITIVE_INFINITY, usage: 's2a predict <model folder> <adapter> <picture…>' });
-  const [model, adapter, ...files] = p.positionals as [string, string, ...string[]];
+  const p = parse(args, flags, { least: 2, most: Number.POSITIVE_INFINITY, usage: 's2a predict <model folder> [adapter] <picture…>' });
+  const [model, second, ...rest] = p.positionals as [string, string, ...string[]];
+  const isPicture = rest.length === 0 || /\.(jpe?g|png)$/i.test(second);
+  const adapter = isPicture ? undefined : second;
+  const files = isPicture ? [second, ...rest] : rest;
   const top = whole(p, 'top') ?? 1;
   const classifier = loadClassifier(adapter, { model, ...defined({ budget: bytes(p, 'budget') }) });
   const skipped: { file: string; reason: string }[] = [];

@@ -1,12 +1,13 @@
 /** `s2a train`: progress while it goes, planned against measured at the end. */
-import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openBase } from '../../src/base.ts';
 import { InputError } from '../../src/error.ts';
+import { appendText, writeText } from '../../src/files.ts';
 import { type JobHooks, type JobResult, type TrainJob, trainJob } from '../../src/job.ts';
 import type { ReportData } from '../../src/report/data.ts';
 import { epochLine, formatBytes, formatDuration, formatPercent, plainLine, progressLine } from '../../src/report/terminal.ts';
 import { timelineOf } from '../../src/timeline.ts';
+import { cutMetrics } from './metrics.ts';
 import { augment, bytes, defined, type Flags, keep, method, optimizer, type Parsed, PLAN_FLAGS, parse, real, whole } from './options.ts';
 import type { Output } from './output.ts';
 import { writeReport } from './report.ts';
@@ -113,16 +114,17 @@ function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Se
       for (const { path, reason } of skipped.slice(0, 10)) out.note(out.style.yellow(`  skipped ${path}: ${reason}`));
       if (skipped.length > 10) out.note(out.style.yellow(`  and ${skipped.length - 10} more`));
     },
-    onStart({ resumedAt, totalSteps }) {
-      if (resumedAt === undefined) writeFileSync(metrics, '');
-      else out.note(`going on from step ${resumedAt} of ${totalSteps}`);
+    onStart({ resumedAt, totalSteps, epochsDone }) {
+      if (resumedAt === undefined) writeText(metrics, '');
+      else cutMetrics(metrics, resumedAt, epochsDone);
+      if (resumedAt !== undefined) out.note(`going on from step ${resumedAt} of ${totalSteps}`);
       began = Date.now();
       epochBegan = began;
       firstStep = resumedAt ?? 0;
     },
     onStep({ epoch, step, totalSteps, loss, rate, norm, tally }) {
       collected.losses.push({ step, loss });
-      appendFileSync(metrics, `${JSON.stringify({ step, epoch, loss, rate, norm })}\n`);
+      appendText(metrics, `${JSON.stringify({ step, epoch, loss, rate, norm })}\n`);
       const seconds = (Date.now() - began) / 1000;
       seen += job.batchSize ?? 16;
       const line = {
@@ -142,7 +144,7 @@ function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Se
       }
     },
     onEpoch({ epoch, train: t, val, best }) {
-      appendFileSync(
+      appendText(
         metrics,
         `${JSON.stringify({ epoch, trainLoss: t.loss / t.count, valLoss: val.loss / val.count, valAccuracy: val.correct / val.count, best })}\n`,
       );
@@ -175,9 +177,13 @@ function summary(r: JobResult, { model }: TrainJob, report: string | undefined):
       `${formatPercent(r.accuracy)} on ${r.pictures.val} pictures, epoch ${r.bestEpoch}; chance ${formatPercent(1 / r.classes.length)}`,
     ],
     ['linear memory', `${formatBytes(memory.plannedBytes)} planned, ${formatBytes(memory.linearBytes)} measured${budget}`],
-    ['process, peak', `${formatBytes(memory.residentPeakBytes)} while training, ${beyond} beyond linear memory`],
+    [
+      'process, peak',
+      `${formatBytes(memory.residentPeakBytes)} ${memory.peakOfTrainingAlone ? 'while training' : 'over the whole run'}, ${beyond} beyond linear memory`,
+    ],
     ['', `${formatBytes(memory.residentPeakPreparingBytes)} while preparing pictures${decoder}`],
     ['written', `${formatBytes(r.bytesWritten)}, of it ${formatBytes(r.pictures.cacheBytesWritten)} picture cache`],
+    ['', `${formatBytes(r.bytesWrittenPerHour)} an hour at the pace of this training`],
     ['time', formatDuration(r.seconds)],
     ['adapter', r.adapter],
   ];

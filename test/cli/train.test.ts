@@ -73,6 +73,7 @@ test('train writes the adapter, metrics and a page; memory as planned', () => {
   assert.ok(steps.every((r) => r.loss! >= 0 && r.rate! >= 0 && r.norm! >= 0));
   assert.is(records.filter((r) => r.valAccuracy !== undefined).length, 6);
   assert.match(stdout, /linear memory {2}\S+ \wiB planned, \S+ \wiB measured, budget 2\.0 MiB/);
+  assert.match(stdout, /written {8}\S+ \wiB, of it \S+ \wiB picture cache\n {15}\S+ \wiB an hour/);
   assert.match(stdout, /process, peak {2}\S+ MiB while training/);
   assert.ok(stdout.includes(`next: s2a predict ${VIT} ${adapter}`));
   assert.match(readFileSync(page, 'utf8'), /^<!doctype html>[\s\S]*<\/html>\s*$/i);
@@ -86,6 +87,9 @@ test('train --json: one object with planned and measured', () => {
   assert.is(result.memory.linearBytes, result.memory.plannedBytes);
   assert.is(result.memory.plannedBytes, result.plan.linearBytes);
   assert.ok(result.memory.residentPeakBytes > result.memory.linearBytes);
+  assert.ok(result.bytesWrittenPerHour > 0);
+  // Everything in the folder was counted, and the checkpoints that later ones replaced.
+  assert.ok(result.bytesWritten >= contents(target).reduce((sum, [, bytes]) => sum + Buffer.from(bytes, 'base64').length, 0));
   assert.equal(result.classes, COLOURS);
   assert.is(result.epochs.length, 2);
   assert.is(result.epochs[0]!.train.count, 15);

@@ -1,0 +1,69 @@
+/**
+ * The list of pictures that a run began with, kept in its folder: a run that goes on learns from these, whatever the camera has added since.
+ * Pictures that are gone are named; their prepared copies serve.
+ */
+import { join } from 'node:path';
+import { InputError } from '../error.ts';
+import { fileExists, readJson, writeText } from '../files.ts';
+import { type Folder, type Sample, scanFolder, statSample } from './scan.ts';
+
+const fileName = 'pictures.json';
+/** A million pictures. */
+const limitBytes = 128 << 20;
+
+export interface Listed {
+  folder: Folder;
+  /** Pictures of the list that are no longer there. */
+  vanished: string[];
+  /** Pictures that are there and not in the list. */
+  added: string[];
+}
+
+/** Keeps the list of a run that begins. */
+export function keepList(runFolder: string, { root: _, ...list }: Folder): void {
+  writeText(join(runFolder, fileName), `${JSON.stringify(list)}\n`);
+}
+
+/**
+ * The pictures of a run: those of its list where it goes on, else what the folder holds now. A picture whose size or time differs is another
+ * picture: the run is refused.
+ */
+export function listPictures(runFolder: string, root: string, resume: boolean): Listed {
+  const path = join(runFolder, fileName);
+  if (!resume || !fileExists(path)) return { folder: scanFolder(root), vanished: [], added: [] };
+  const folder = readList(path, root);
+  const listed = all(folder);
+  const vanished: string[] = [];
+  for (const sample of listed) {
+    const now = statSample(root, sample);
+    if (now === undefined) vanished.push(sample.path);
+    else if (now.bytes !== sample.bytes || now.modifiedMs !== sample.modifiedMs)
+      throw new InputError({
+        where: join(root, sample.path),
+        what: 'other pictures than the run began with: this one was changed',
+        hint: 'put it back, or start anew without --resume',
+      });
+  }
+  const known = new Set(listed.map((sample) => sample.path));
+  return { folder, vanished, added: present(root).filter((picture) => !known.has(picture)) };
+}
+
+function readList(path: string, root: string): Folder {
+  const list = readJson(path, limitBytes) as unknown as Omit<Folder, 'root'>;
+  const isList = (value: unknown) => Array.isArray(value) && value.every((s) => typeof s?.path === 'string' && Number.isInteger(s.label));
+  if (!Array.isArray(list.classes) || !Array.isArray(list.skipped) || ![list.train, list.val ?? [], list.test ?? []].every(isList))
+    throw new InputError({ where: path, what: 'damaged list of pictures', hint: 'start anew without --resume' });
+  return { ...list, root };
+}
+
+const all = ({ train, val, test }: Folder): Sample[] => [...train, ...(val ?? []), ...(test ?? [])];
+
+/** What is there now; nothing where the folder itself is gone or no longer one of classes. */
+function present(root: string): string[] {
+  try {
+    return all(scanFolder(root)).map(({ path }) => path);
+  } catch (error) {
+    if (error instanceof InputError) return [];
+    throw error;
+  }
+}
