@@ -1,4 +1,5 @@
 /** Configurations: published sizes have their published number of parameters; other graphs are refused by name. */
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { headNames } from '../src/adapter.ts';
@@ -6,7 +7,8 @@ import { openBase } from '../src/base.ts';
 import { compile } from '../src/compile.ts';
 import { numel } from '../src/graph.ts';
 import { type Model, parseModel } from '../src/models/index.ts';
-import { refused } from './folder.ts';
+import { openSafetensors, writeSafetensors } from '../src/safetensors.ts';
+import { newFolder, refused } from './folder.ts';
 import { builtCases, goldenValues, modelFolder } from './golden.ts';
 import { goldenEngine, headPart } from './goldenengine.ts';
 
@@ -63,6 +65,28 @@ test('MobileNetV3: parameters of the published sizes', () => {
     tf_mobilenetv3_small_minimal_100: 2044736,
   };
   for (const [name, count] of Object.entries(sizes)) assert.is(parameters(timm(name)), count, name);
+});
+
+test("timm's models as transformers' wrapper saves them", () => {
+  const wrapped = parse({ ...timm('mobilenetv3_small_100'), model_type: 'timm_wrapper', model_args: null });
+  assert.equal(wrapped, parse(timm('mobilenetv3_small_100')));
+  refused(() => parse({ ...timm('resnext50_32x4d'), model_type: 'timm_wrapper' }), 'unsupported model, got resnext50_32x4d');
+  const [folder, plain] = [newFolder(), openSafetensors(modelFolder('resnet18-timm'))];
+  const tensors = [...plain.tensors.values()].map((t) => {
+    const data = new Uint8Array(t.bytes);
+    plain.read(t, data);
+    return { name: `timm_model.${t.name}`, dtype: t.dtype, shape: t.shape, data };
+  });
+  writeSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });
+  const file = openSafetensors(folder);
+  assert.equal([...file.tensors.keys()].sort(), [...plain.tensors.keys()].sort());
+  const [a, b] = [plain, file].map((f) => {
+    const bytes = new Uint8Array(f.tensor('fc.bias').bytes);
+    f.read(f.tensor('fc.bias'), bytes);
+    f.close();
+    return bytes;
+  });
+  assert.equal(a, b);
 });
 
 test('other graphs are refused by name', () => {

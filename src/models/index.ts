@@ -29,6 +29,9 @@ const SUPPORTED =
   'model_type vit, deit, swin, mobilenet_v2, resnet, convnext, or a timm architecture vit_*, deit_*, deit3_*, swin_*, mobilenetv2_*, mobilenetv3_*, tf_mobilenetv3_*, resnet18 … resnet200, ' +
   'wide_resnet*, convnext_atto … convnext_xxlarge';
 
+/** The model_type under which transformers saves timm's models: the keys beside it are timm's. */
+const WRAPPER = 'timm_wrapper';
+
 export function readModel(folder: string, imageSize?: readonly [number, number]): Model {
   const where = join(folder, 'config.json');
   return parseModel({ where, values: readJson(where) }, imageSize);
@@ -51,11 +54,16 @@ export function parseModel(c: Config, imageSize?: readonly [number, number]): Mo
   else if (architecture !== undefined && isTimmResNet(architecture)) spec = timmResNet(architecture, c, imageSize);
   else if (architecture !== undefined && isTimmConvNext(architecture)) spec = timmConvNext(architecture, c, imageSize);
   else {
-    const got = typeof type === 'string' ? type : architecture !== undefined ? architecture : 'neither model_type nor architecture';
+    const got =
+      typeof type === 'string' && type !== WRAPPER
+        ? type
+        : architecture !== undefined
+          ? architecture
+          : 'neither model_type nor architecture';
     throw new InputError({ where: c.where, what: 'unsupported model', got, expected: SUPPORTED });
   }
   checkGeometry(c.where, spec);
-  return { type: String(type ?? architecture), spec, image: spec.image, labels: labelsOf(c) };
+  return { type: String(type === WRAPPER ? architecture : (type ?? architecture)), spec, image: spec.image, labels: labelsOf(c) };
 }
 
 /** Sizes that do not fit each other are refused here, with the configuration's name on them. */
