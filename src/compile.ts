@@ -20,6 +20,7 @@ import { verifyPlan } from './plan/verify.ts';
 import { codeBytes } from './program/encode.ts';
 import { link } from './program/link.ts';
 import type { Program } from './program/program.ts';
+import { addRepeats, type Recompute } from './recompute.ts';
 import { autogradBytes, chooseSaved, gradientNeeds } from './saved.ts';
 import { addUpdate, type Optimizer } from './update.ts';
 
@@ -32,6 +33,8 @@ export interface CompileOptions {
   method?: string;
   /** What is kept for backward, see src/keep.ts; `s2a` where absent. */
   keep?: string;
+  /** Blocks whose forward runs again in backward, see src/recompute.ts; none where absent. */
+  recompute?: Recompute;
   optimizer?: Optimizer;
   /** The classifier: new and zero (fine-tuning), or the checkpoint's own. */
   head?: 'new' | 'file';
@@ -87,8 +90,9 @@ export function compile(options: CompileOptions): Compiled {
     const { logits, loss } = forward('train');
     const needs = gradientNeeds(graph);
     autograd = autogradBytes(graph, needs);
-    chooseSaved(graph, needs, keepOf(keep));
-    accumulators = addBackward(graph, logits, loss[2]!, needs);
+    const repeats = addRepeats(graph, needs, options.recompute ?? new Map());
+    chooseSaved(graph, needs, keepOf(keep), repeats);
+    accumulators = addBackward(graph, logits, loss[2]!, needs, repeats);
     addUpdate(graph, accumulators, optimizer, io.state);
     ports.set(Io.Losses, loss[0]!).set(Io.Choices, loss[1]!);
   }

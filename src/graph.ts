@@ -74,6 +74,8 @@ export interface Node {
   op: string;
   name: string;
   phase: Phase;
+  /** Which block of the network it is part of, counted from 0; -1 before the first, and where that means nothing. */
+  block: number;
   /** Value ids; -1 is an absent operand. */
   inputs: number[];
   outputs: number[];

@@ -36,7 +36,7 @@ const CLASSES = {
   /** Attention's probabilities, computed again from the operands as they were kept, or kept themselves. */
   softmax: { choices: ['recompute', '4'], exact: 'recompute', s2a: 'recompute' },
   /** The map of a squeeze-excite product; its factors stay f32. */
-  gate: code('4', '8'),
+  gate: code('8', '4'),
   /** Inputs of layers whose weight learns. */
   input: code('8', '4'),
   /** Where each maximum of a pooling came from: exact. */

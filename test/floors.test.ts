@@ -25,11 +25,13 @@ const low: Readonly<Record<1 | 2 | 4, readonly string[]>> = {
     'digest',
     'graph',
     'keep',
+    'pickle',
     'safetensors',
     'tables',
   ],
   4: [
     'backward',
+    'recompute',
     'saved',
     'update',
   ],

@@ -208,10 +208,13 @@ export const enum AdaptivePoolArg { X, Y, BATCH, H, WIDTH, C, OH, OW }
 /** AdaptivePoolBackward: dx[B,H,W,C] gathers from the windows that hold each pixel. */
 export const enum AdaptivePoolBackwardArg { DY, DX, BATCH, H, WIDTH, C, OH, OW }
 
-/** Quantize: x[ROWS,C] as KEEP = Group8 in GROUPS groups a row, or Group4 (abi/groups.ts). */
-export const enum QuantizeArg { X, Y, ROWS, C, GROUPS, KEEP }
+/**
+ * Quantize: x[ROWS,C] as group8 (abi/groups.ts) in GROUPS groups a row where BITS = 8, as group4 rows where BITS = 4 (GROUPS is not read;
+ * a NaN or an infinity makes its whole row NaN).
+ */
+export const enum QuantizeArg { X, Y, ROWS, C, GROUPS, BITS }
 /** Dequantize: y[ROWS,C] from it. */
-export const enum DequantizeArg { X, Y, ROWS, C, GROUPS, KEEP }
+export const enum DequantizeArg { X, Y, ROWS, C, GROUPS, BITS }
 
 /**
  * MaxPool: y[B,OH,OW,C] = the largest of the R×S taps of x[B,H,W,C]; taps outside the picture count as -∞. Window as Conv's, R·S ≤ 16.

@@ -1,6 +1,6 @@
 /** Group-wise quantisation of kept rows, as drawn in `abi/groups.ts`: what layer norm and attention share. */
 import { Group } from '../abi/groups';
-import { madd } from '../math';
+import { madd, sum4 } from '../math';
 
 /** Adding it to a small f32 leaves that number, rounded half to even, in the lowest bits. */
 const ROUND: f32 = 12582912.0;
@@ -34,14 +34,12 @@ const SMALLEST_STEP: f32 = 1e-30;
 
 /**
  * Writes the header of a group whose values span [low, high]. The minimum is rounded down and the step up, so that 16 levels
- * always reach both ends. A NaN in either end, or a range that f32 cannot hold, makes every value of the group decode as NaN.
+ * always reach both ends. A NaN in either end makes every value of the group decode as NaN.
  */
-@inline export function writeHeader4(header: usize, low: f32, high: f32): void {
+@inline function writeHeader4(header: usize, low: f32, high: f32): void {
   const minimum = bf16Down(low);
   let step = (high - bf16(minimum)) * <f32>(1.0 / 15.0);
   if (step < SMALLEST_STEP) step = 0;
-  // An infinite range has no steps: NaN.
-  step += step - step;
   store<u32>(header, minimum | (bf16Up(step) << 16));
 }
 
@@ -84,6 +82,52 @@ const SMALLEST_STEP: f32 = 1e-30;
   return (reinterpret<u32>(x * inverse + offset) >> 8) & 15;
 }
 
+/** The headers of one row of x̂ = (x - mean)·rstd, whose extremes are those of x: x̂ is monotone in x, rounding included. */
+export function writeHeaders4(x: usize, c: i32, mean: f32, rstd: f32, header: usize): void {
+  for (; c >= 8; c -= Group.Size4) {
+    // The last, overlapping, eight spare a group its tail.
+    const last = x + (<usize>(min(c, Group.Size4) - 8) << 2);
+    let l0 = v128.load(last);
+    let l1 = v128.load(last, 16);
+    let h0 = l0;
+    let h1 = l1;
+    for (; x + 32 < last; x += 64) {
+      const a = v128.load(x);
+      const b = v128.load(x, 16);
+      const d = v128.load(x, 32);
+      const e = v128.load(x, 48);
+      l0 = f32x4.pmin(l0, f32x4.pmin(a, d));
+      l1 = f32x4.pmin(l1, f32x4.pmin(b, e));
+      h0 = f32x4.pmax(h0, f32x4.pmax(a, d));
+      h1 = f32x4.pmax(h1, f32x4.pmax(b, e));
+    }
+    for (; x < last; x += 32) {
+      const a = v128.load(x);
+      const b = v128.load(x, 16);
+      l0 = f32x4.pmin(l0, a);
+      l1 = f32x4.pmin(l1, b);
+      h0 = f32x4.pmax(h0, a);
+      h1 = f32x4.pmax(h1, b);
+    }
+    x = last + 32;
+    // Both at once: the largest is minus the smallest of what is negated.
+    l0 = f32x4.pmin(l0, l1);
+    h0 = f32x4.neg(f32x4.pmax(h0, h1));
+    l0 = f32x4.pmin(v128.shuffle<f32>(l0, h0, 0, 1, 4, 5), v128.shuffle<f32>(l0, h0, 2, 3, 6, 7));
+    l0 = f32x4.pmin(l0, v128.shuffle<f32>(l0, l0, 1, 0, 3, 2));
+    writeHeader4(header, (f32x4.extract_lane(l0, 0) - mean) * rstd, (-f32x4.extract_lane(l0, 2) - mean) * rstd);
+    header += 4;
+  }
+  if (c <= 0) return;
+  let low = load<f32>(x);
+  let high = low;
+  for (let i = 1; i < c; i++) {
+    low = min<f32>(low, load<f32>(x + (<usize>i << 2)));
+    high = max<f32>(high, load<f32>(x + (<usize>i << 2)));
+  }
+  writeHeader4(header, (low - mean) * rstd, (high - mean) * rstd);
+}
+
 /** The first n of four elements (none where n <= 0), zeros after them. */
 export function loadPart(at: usize, n: i32): v128 {
   let v = i32x4.splat(0);
@@ -94,43 +138,28 @@ export function loadPart(at: usize, n: i32): v128 {
   return v;
 }
 
-/** One group4 row of the `c` values at `x`. */
+/** 0, or NaN where one of `c` values is NaN or infinite: the extremes alone would not say so. */
+function nothing(x: usize, c: i32): f32 {
+  const zero = f32x4.splat(0);
+  let sum = zero;
+  let i = 0;
+  for (; i + 4 <= c; i += 4) sum = madd(v128.load(x + (<usize>i << 2)), zero, sum);
+  sum = madd(loadPart(x + (<usize>i << 2), c - i), zero, sum);
+  return sum4(sum) * 0;
+}
+
+/** One group4 row of the `c` values at `x`. A NaN or an infinity makes all of it NaN. */
 export function encode4(x: usize, c: i32, row: usize): void {
+  writeHeaders4(x, c, nothing(x, c), 1, row);
   const mask = mask4();
   let codes = row + group4HeadBytes(c);
   for (let i = 0; i < c; i += 32) {
-    if ((i & 32) == 0) writeRange4(x, min<i32>(c - i, Group.Size4), row);
     const scalar = inverse4(row);
     storeBlock4(x, c - i, f32x4.splat(scalar), f32x4.splat(offset4(minimum4(row), scalar)), mask, codes);
     if (i & 32) row += 4;
     x += 128;
     codes += 16;
   }
-}
-
-/** The header of the group of `n` values at `x`, NaN where one is. */
-function writeRange4(x: usize, n: i32, header: usize): void {
-  let low = v128.load32_splat(x);
-  let high = low;
-  for (; n >= 4; n -= 4) {
-    const v = v128.load(x);
-    low = f32x4.min(low, v);
-    high = f32x4.max(high, v);
-    x += 16;
-  }
-  for (; n > 0; n--) {
-    const v = v128.load32_splat(x);
-    low = f32x4.min(low, v);
-    high = f32x4.max(high, v);
-    x += 4;
-  }
-  low = f32x4.min(low, v128.shuffle<f32>(low, low, 2, 3, 0, 1));
-  high = f32x4.max(high, v128.shuffle<f32>(high, high, 2, 3, 0, 1));
-  writeHeader4(
-    header,
-    min<f32>(f32x4.extract_lane(low, 0), f32x4.extract_lane(low, 1)),
-    max<f32>(f32x4.extract_lane(high, 0), f32x4.extract_lane(high, 1)),
-  );
 }
 
 /** The block of `n` values at `x`, at most 32 of them; codes past them are 0. */
@@ -215,6 +244,12 @@ export function decode4(row: usize, c: i32, from: i32, to: i32, out: usize): voi
     codes += 16;
     out += 128;
   }
+}
+
+/** Value `i` of a short block of a row: `header` is its group's, `block` its 16 bytes. */
+export function value4(header: usize, block: usize, i: i32): f32 {
+  const code = (<u32>load<u8>(block + <usize>(i & 15)) >> (<u32>(i >> 4) << 2)) & 15;
+  return minimum4(header) + step4(header) * <f32>code;
 }
 
 @inline function decode16(codes: v128, minimum: v128, step: v128, out: usize): void {

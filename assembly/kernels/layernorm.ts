@@ -17,7 +17,7 @@ import { madd, sum4 } from '../math';
 import { fail } from '../status';
 import { first, last, scratch } from '../team';
 import { block4, code4, codes4, decode4, group4HeadBytes, group4RowBytes } from './groups';
-import { inverse4, mask4, minimum4, offset4, writeHeader4 } from './groups';
+import { inverse4, mask4, minimum4, offset4, writeHeaders4 } from './groups';
 
 export function layerNorm(p: usize): void {
   const c = int(p, F.C);
@@ -146,7 +146,7 @@ function normaliseValue(x: usize, c: i32, mean: f32, rstd: f32, gamma: usize, be
 
 /** x̂ is coded as it passes, against headers that are written first: so the chain of one group's extremes does not hold up its codes. */
 function normaliseGroup4(x: usize, c: i32, mean: f32, rstd: f32, gamma: usize, beta: usize, y: usize, kept: usize): void {
-  writeHeaders(x, c, mean, rstd, kept);
+  writeHeaders4(x, c, mean, rstd, kept);
   const m = f32x4.splat(mean);
   const r = f32x4.splat(rstd);
   const mask = mask4();
@@ -204,52 +204,6 @@ function normaliseGroup4(x: usize, c: i32, mean: f32, rstd: f32, gamma: usize, b
     beta += 4;
     y += 4;
   }
-}
-
-/** The headers of one row. The extremes of x̂ are those of x, for x̂ is monotone in x, rounding included. */
-function writeHeaders(x: usize, c: i32, mean: f32, rstd: f32, header: usize): void {
-  for (; c >= 8; c -= Group.Size4) {
-    // The last, overlapping, eight spare a group its tail.
-    const last = x + (<usize>(min(c, Group.Size4) - 8) << 2);
-    let l0 = v128.load(last);
-    let l1 = v128.load(last, 16);
-    let h0 = l0;
-    let h1 = l1;
-    for (; x + 32 < last; x += 64) {
-      const a = v128.load(x);
-      const b = v128.load(x, 16);
-      const d = v128.load(x, 32);
-      const e = v128.load(x, 48);
-      l0 = f32x4.pmin(l0, f32x4.pmin(a, d));
-      l1 = f32x4.pmin(l1, f32x4.pmin(b, e));
-      h0 = f32x4.pmax(h0, f32x4.pmax(a, d));
-      h1 = f32x4.pmax(h1, f32x4.pmax(b, e));
-    }
-    for (; x < last; x += 32) {
-      const a = v128.load(x);
-      const b = v128.load(x, 16);
-      l0 = f32x4.pmin(l0, a);
-      l1 = f32x4.pmin(l1, b);
-      h0 = f32x4.pmax(h0, a);
-      h1 = f32x4.pmax(h1, b);
-    }
-    x = last + 32;
-    // Both at once: the largest is minus the smallest of what is negated.
-    l0 = f32x4.pmin(l0, l1);
-    h0 = f32x4.neg(f32x4.pmax(h0, h1));
-    l0 = f32x4.pmin(v128.shuffle<f32>(l0, h0, 0, 1, 4, 5), v128.shuffle<f32>(l0, h0, 2, 3, 6, 7));
-    l0 = f32x4.pmin(l0, v128.shuffle<f32>(l0, l0, 1, 0, 3, 2));
-    writeHeader4(header, (f32x4.extract_lane(l0, 0) - mean) * rstd, (-f32x4.extract_lane(l0, 2) - mean) * rstd);
-    header += 4;
-  }
-  if (c <= 0) return;
-  let low = load<f32>(x);
-  let high = low;
-  for (let i = 1; i < c; i++) {
-    low = min<f32>(low, load<f32>(x + (<usize>i << 2)));
-    high = max<f32>(high, load<f32>(x + (<usize>i << 2)));
-  }
-  writeHeader4(header, (low - mean) * rstd, (high - mean) * rstd);
 }
 
 export function layerNormBackward(p: usize): void {

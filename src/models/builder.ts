@@ -130,7 +130,7 @@ export function newWeight(b: Builder, w: Omit<Weight, 'role' | 'source'> & { dev
 }
 
 export const append = (b: Builder, op: string, name: string, inputs: number[], attributes = {}): number =>
-  emit(b.graph, op, b.phase === 'eval' ? `eval.${name}` : name, inputs, attributes, { phase: b.phase }).outputs[0]!;
+  emit(b.graph, op, b.phase === 'eval' ? `eval.${name}` : name, inputs, attributes, { phase: b.phase, block: b.block.index }).outputs[0]!;
 
 /** A bias of `n` elements, from the checkpoint if it has one; else zero if the method adds biases, else absent. */
 function biasOf(b: Builder, name: string, n: number, { bias = true, rows, biasNeverLearns }: LayerOptions): number {

@@ -1,9 +1,10 @@
 /** The product of squeeze-excite: each channel of a picture by a factor of its own. */
 import { GateArg, GateBackwardGArg, Keep, Op } from '../../assembly/abi/ops.ts';
-import { type Graph, lastDim, type Node, numel, rowsOf, shapeOf } from '../graph.ts';
+import { type Graph, lastDim, type Node, numel, shapeOf, u8 } from '../graph.ts';
+import { group4RowBytes } from '../groups.ts';
 import { gateScratch } from '../scratch.ts';
-import { moves, type OpDef, type Saved, same, shape, words } from './def.ts';
-import { codedRows, groupsOf } from './quantize.ts';
+import { moves, type OpDef, rowSplit, type Saved, same, shape, words } from './def.ts';
+import { copyBytes, groupsOf } from './quantize.ts';
 
 const [X, G] = [0, 1];
 
@@ -24,17 +25,13 @@ export const gate: Record<string, OpDef> = {
     saves(node, graph, needs) {
       const factors = needs[X] ? [G] : [];
       if (!needs[G]) return needs[X] ? [{ as: { gate: 'f32' }, keep: Keep.Value, inputs: factors, extra: [] }] : [];
-      const coded = (choice: '8' | '4', keep: Keep): Saved => ({
-        as: { gate: choice },
-        keep,
+      const coded = (bits: 8 | 4): Saved => ({
+        as: { gate: `${bits}` },
+        keep: bits === 8 ? Keep.Group8 : Keep.Group4,
         inputs: factors,
-        extra: [codedRows(rowsOf(graph, node.inputs[X]!), lastDim(graph, node.inputs[X]!), keep)],
+        extra: [u8(copyBytes(shapeOf(graph, node.inputs[X]!), bits))],
       });
-      return [
-        { as: { gate: 'f32' }, keep: Keep.Value, inputs: [X, ...factors], extra: [] },
-        coded('8', Keep.Group8),
-        coded('4', Keep.Group4),
-      ];
+      return [{ as: { gate: 'f32' }, keep: Keep.Value, inputs: [X, ...factors], extra: [] }, coded(8), coded(4)];
     },
     autograd: (node, _graph, needs) => ({
       values: [...(needs[G] ? [node.inputs[X]!] : []), ...(needs[X] ? [node.inputs[G]!] : [])],
@@ -53,6 +50,10 @@ export const gate: Record<string, OpDef> = {
       if (g.needs(x)) g.add(x, g.emit('Gate', `${node.name}.dx`, [dy, factors])[0]!);
     },
     inPlace: [[X, 0]],
+    split(n, graph) {
+      const { units, row } = rowSplit(graph, n.inputs[X]!);
+      return { units, inputs: [row], outputs: [row, n.attributes.keep === Keep.Group4 ? group4RowBytes(row / 4) : 0] };
+    },
     lower: (n, at, graph) => {
       const x = n.inputs[X]!;
       return words({

@@ -41,6 +41,7 @@ export interface Emit {
   phase: Phase;
   isBackward?: boolean;
   updates?: number[];
+  block?: number;
 }
 
 /** Appends a node, with values for its outputs; returns the node. Absent operands are ABSENT. */
@@ -52,6 +53,7 @@ export function emit(graph: Graph, op: string, name: string, inputs: number[], a
     op,
     name,
     phase: how.phase,
+    block: how.block ?? -1,
     inputs,
     outputs,
     updates: how.updates ?? [],

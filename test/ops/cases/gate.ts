@@ -35,10 +35,10 @@ function squeeze(batch: number, map: readonly number[], c: number, { learns = [t
     inputs: [as(special ? x(image, specials(n, 3)) : x(image), 0), as(x(factors), 1)],
     shape: image,
     f: (v) => gate(shape, v[0]!, v[1]!),
-    kept: ofG ? [(ofX ? 4 * n : 0) + g, rows * group4RowBytes(c) + g] : [0, 0],
+    kept: ofG ? [(ofX ? 4 * n : 0) + g, group8Bytes(rows, c, groupsOf(c)) + g] : [0, 0],
     ...(ofG && {
-      decoded: { bound: loose ?? 0.25, gradients: decode4 },
-      plans: { 'gate=8': { kept: group8Bytes(rows, c, groupsOf(c)) + g, bound: loose ?? 0.02, gradients: decode8 } },
+      decoded: { bound: loose ?? 0.02, gradients: decode8 },
+      plans: { 'gate=4': { kept: rows * group4RowBytes(c) + g, bound: loose ?? 0.25, gradients: decode4 } },
     }),
     ...(special && {
       analytic: (v: readonly Numbers[], dy: Numbers) => [gate(shape, dy, v[1]!), gateBackwardG(shape, v[0]!, dy)],
