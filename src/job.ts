@@ -40,7 +40,7 @@ export const DEFAULT_RATES: Readonly<Record<Optimizer, Readonly<Record<Method['b
 
 /** A transformer's residual stream adds up what every block does: it wants smaller steps. */
 const defaultRate = (type: string, optimizer: Optimizer, method: string): number =>
-  DEFAULT_RATES[optimizer][methodOf(method).base] * (type.startsWith('mobilenet') ? 1 : 0.25);
+  DEFAULT_RATES[optimizer][methodOf(method).base] * (type.includes('mobilenet') ? 1 : 0.25);
 
 export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   /** Folder with config.json and model.safetensors. */

@@ -109,7 +109,16 @@ function openShards(folder: string, index: string): SafetensorsFile {
   }
 }
 
-function view(path: string, files: SafetensorsFile['files'], tensors: Map<string, Tensor>, metadata: Map<string, string>): SafetensorsFile {
+/** What transformers puts before timm's own names when it saves a model that it wraps. */
+const WRAPPED = 'timm_model.';
+
+function unwrapped(tensors: Map<string, Tensor>): Map<string, Tensor> {
+  if (tensors.size === 0 || ![...tensors.keys()].every((name) => name.startsWith(WRAPPED))) return tensors;
+  return new Map([...tensors.values()].map((t) => [t.name.slice(WRAPPED.length), { ...t, name: t.name.slice(WRAPPED.length) }]));
+}
+
+function view(path: string, files: SafetensorsFile['files'], found: Map<string, Tensor>, metadata: Map<string, string>): SafetensorsFile {
+  const tensors = unwrapped(found);
   const file: SafetensorsFile = {
     path,
     files,

@@ -66,6 +66,9 @@ export const enum Op {
   // windows of a map
   WindowPartition,
   WindowReverse,
+  // squeeze-excite
+  Gate,
+  GateBackwardG,
 }
 
 export const enum Instruction {
@@ -234,3 +237,10 @@ export const enum MaxPoolBackwardArg { DY, KEPT, DX, BATCH, H, WIDTH, C, OH, OW,
 export const enum WindowPartitionArg { X, Y, BATCH, H, WIDTH, C, WH, WW, ROWS, COLUMNS, SY, SX, MODH, MODW, MERGE }
 /** WindowReverse: y[B,H,W,C] from windows x: each position back to where it was, padding dropped. The transpose of WindowPartition. */
 export const enum WindowReverseArg { X, Y, BATCH, H, WIDTH, C, WH, WW, ROWS, COLUMNS, SY, SX, MODH, MODW, MERGE }
+
+/**
+ * Gate: y[B,P,C] = x[B,P,C] · g[B,C]. Y may equal X unless KEEP = Value. KEEP = Group4, Group8 (in GROUPS groups a row): KEPT gets x so coded.
+ */
+export const enum GateArg { X, G, Y, KEPT, BATCH, P, C, KEEP, GROUPS }
+/** GateBackwardG: dg[B,C] = Σ_p dy·x, x from KEPT. (dx is Gate of dy.) */
+export const enum GateBackwardGArg { DY, KEPT, DG, BATCH, P, C, KEEP, GROUPS }

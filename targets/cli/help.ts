@@ -27,7 +27,7 @@ export const HELP: Readonly<Record<string, string>> = {
   s2a bench   <model>                       what a training step costs on this machine
 
 <model> is a folder with config.json and model.safetensors (Hugging Face or timm):
-ViT, DeiT, Swin, ResNet, MobileNetV2, ConvNeXt. s2a <command> --help says more.
+ViT, DeiT, Swin, ResNet, MobileNetV2 and V3, ConvNeXt. s2a <command> --help says more.
 
   s2a plan models/vit-tiny --classes 10 --batch-size 8 --budget 30MiB
   s2a train models/vit-tiny photos --budget 30MiB --out my-adapter
