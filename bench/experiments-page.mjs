@@ -10,7 +10,7 @@ const mean = (list) => list.reduce((a, b) => a + b, 0) / list.length;
 
 /** Everything a section's rows are set beside: accuracy under each policy and ratio to full, with intervals. */
 function figures({ rows }) {
-  const contestants = rows.flatMap((row) => [{ row, list: row.s2a }, ...(row.same ? [] : [{ row, list: row.exact }])]);
+  const contestants = rows.flatMap((row) => [{ row, list: row.s2a }, ...(row.same || !row.exact ? [] : [{ row, list: row.exact }])]);
   const table = pictureRows(contestants.map(({ list }) => list));
   const full = contestants.findIndex(({ row }) => row.method === 'full');
   const of = (method) => contestants.findIndex(({ row }) => row.method === method);
@@ -56,12 +56,12 @@ const line = (row, keep, list, { accuracy, ofFull }) => {
 };
 
 function sectionText(section, rates, image) {
-  const { model, task, recipe, rows, missing } = section;
+  const { model, task, recipe, rows, missing, methods } = section;
   if (rows.length === 0) return `## ${model}: ${task}\n\nNot run.\n`;
   const f = figures(section);
   const lines = rows.flatMap((row) => [
-    line(row, row.same ? 's2a = exact' : 's2a', row.s2a, f.at(row.s2a)),
-    ...(row.same ? [] : [line(row, 'exact', row.exact, f.at(row.exact))]),
+    line(row, row.same && row.exact ? 's2a = exact' : 's2a', row.s2a, f.at(row.s2a)),
+    ...(row.same || !row.exact ? [] : [line(row, 'exact', row.exact, f.at(row.exact))]),
   ]);
   const three = rows.find(({ method }) => method === 'bias+prompt+side');
   const reach = three && f.at(three.s2a).ofFull;
@@ -77,12 +77,12 @@ function sectionText(section, rates, image) {
     ...(f.s2a
       ? [`s2a − exact, mean over the methods where they differ: ${points(f.s2a.value)} points (${range(f.s2a.interval, points)}).`]
       : []),
-    ...(rows.some(({ same }) => same)
+    ...(rows.some(({ same, exact }) => same && exact)
       ? [
           'Where it says "s2a = exact", both gave the same adapter to the byte in the first seed, since one exact bit is all that is coded; exact was not run again.',
         ]
       : []),
-    ...(missing > 0 ? [`Not run, or not to the end: ${missing} of the methods.`] : []),
+    ...(missing > 0 ? [`Not run, or not to the end: ${missing} of ${2 * methods} pairs of method and policy.`] : []),
   ];
   return `## ${model}: ${task}
 
@@ -111,7 +111,7 @@ export function page(sections, { seeds, drawings, rates, processor, out, quick }
     const image = `${out}-${i + 1}.svg`;
     if (section.rows.length > 0) {
       const dots = section.rows.flatMap((row) =>
-        [['s2a', row.s2a], ...(row.same ? [] : [['exact', row.exact]])].map(([keep, list]) => ({
+        [['s2a', row.s2a], ...(row.same || !row.exact ? [] : [['exact', row.exact]])].map(([keep, list]) => ({
           method: row.method,
           keep,
           parameters: list[0].trainable.count,

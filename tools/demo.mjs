@@ -17,6 +17,9 @@ const MODELS = {
     side: 96,
     budget: '16MiB',
     epochs: 6,
+    method: 'bias',
+    learns: 'every bias of the network, and a new classifier',
+    augment: [],
     make() {
       const { parameters } = convert(this.folder, this.side);
       return `MobileNetV2 1.0, ${parameters.toLocaleString('en')} pretrained numbers (MoveNet by Google, Apache-2.0)`;
@@ -26,7 +29,11 @@ const MODELS = {
     folder: 'models/sketch-vit',
     side: 28,
     budget: '6MiB',
-    epochs: 20,
+    epochs: 12,
+    method: 'bias+prompt+side',
+    learns: 'every bias, a prompt at each block, a side branch, and a new classifier',
+    // Forty drawings are few for a small transformer.
+    augment: ['--augment', 'crop,flip'],
     make: () => 'a vision transformer of this project, pretrained on other drawings and on clothes (its NOTICE says on what)',
   },
 };
@@ -87,14 +94,14 @@ say(
   `  ${count.train} drawings to learn from, ${count.val} to choose the epoch, ${count.test} to judge (Quick, Draw! by Google, CC BY 4.0)`,
 );
 
-const train = (method, out, ...more) =>
-  s2a(['train', MODEL, PICTURES, '--method', method, '--epochs', String(EPOCHS), '--cache', CACHE, '--out', out, ...more], {
-    quiet: method === 'probe',
-  });
+const train = (method, out, ...more) => {
+  const how = ['--method', method, '--epochs', String(EPOCHS), ...chosen.augment, '--cache', CACHE, '--out', out];
+  return s2a(['train', MODEL, PICTURES, ...how, ...more], { quiet: method === 'probe' });
+};
 const judge = (adapter) => s2a(['eval', MODEL, adapter, PICTURES, '--split', 'test', '--cache', CACHE], { quiet: true });
 
-heading(`Fine-tuning inside ${BUDGET}: every bias of the network, and a new classifier`);
-const run = train('bias', ADAPTER, '--budget', BUDGET, '--report', PAGE);
+heading(`Fine-tuning inside ${BUDGET}: ${chosen.learns}`);
+const run = train(chosen.method, ADAPTER, '--budget', BUDGET, '--report', PAGE);
 const after = judge(ADAPTER);
 
 heading('For comparison, the classifier alone');
@@ -110,7 +117,7 @@ const planOf = (method, keep) =>
       '--method', method, '--keep', keep],
     { quiet: true },
   );
-const f32 = planOf('bias', 'exact');
+const f32 = planOf(chosen.method, 'exact');
 const full = planOf('full', 'exact');
 const row = (label, { linearBytes, keptBytesPerImage, parts }) => [
   label,
@@ -123,8 +130,8 @@ heading('What came of it');
 say(`Memory, batch ${batchSize} in passes of ${microBatch}, ${SIDE} x ${SIDE}:`);
 table([
   ['', 'linear memory', 'kept, each picture', 'trainable + optimizer'],
-  row('this run (biases, S2A codes)', run.plan),
-  row('biases, kept in f32', f32),
+  row(`this run (${chosen.method}, S2A codes)`, run.plan),
+  row('the same, kept in f32', f32),
   row('full fine-tuning', full),
 ]);
 say(
