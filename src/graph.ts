@@ -48,6 +48,8 @@ export interface Value {
   /** How the elements lie in the checkpoint's tensor, whether they come from there or not: an adapter is written that way. */
   layout?: Layout;
   kind?: Kind;
+  /** Block of the network that a parameter belongs to: -1 before the first, their count after the last. */
+  block?: number;
   /** Contents of a `table` value. */
   data?: Uint8Array;
 }
@@ -88,6 +90,8 @@ export interface Node {
   split?: Split;
   /** True from the loss on: what such a node reads of an earlier one was kept for backward. */
   isBackward: boolean;
+  /** Block of the network, in nodes of its forward pass; counted as in Value. */
+  block?: number;
 }
 
 export interface Graph {

@@ -116,7 +116,7 @@ export const samplesOf = (cache: Cache, indices: readonly number[], labels?: rea
 });
 
 /** Options with every default in place; part of what a checkpoint belongs to. */
-function settle(job: TrainJob, type: string): TrainOptions & { rate: number } {
+export function settle(job: TrainJob, type: string): TrainOptions & { rate: number } {
   const given = Object.fromEntries(Object.entries(job).filter(([, v]) => v !== undefined)) as Partial<TrainOptions>;
   const { epochs = 20, batchSize = 16 } = given;
   const pick = <K extends keyof typeof TRAIN_DEFAULTS>(key: K): number => given[key] ?? TRAIN_DEFAULTS[key];
@@ -142,7 +142,7 @@ function defined<T extends object>(object: T): { [K in keyof T]?: Exclude<T[K], 
 /** Trains to the end, or until `stopping`: then the run is saved and Interrupted thrown. */
 export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<JobResult> {
   if (job.from === undefined) return runJob(job, undefined, hooks);
-  const start = openStart(job.from, job.out, job.method);
+  const start = openStart(job.from, job.method, job.out);
   try {
     return await runJob({ ...job, method: start.method, imageSize: job.imageSize ?? start.imageSize }, start, hooks);
   } finally {

@@ -33,6 +33,12 @@ export function chooseSaved(graph: Graph, needs: boolean[], plan: KeepPlan): voi
     graph.phases.train.push(node);
   }
 
+  function quantized(x: number, { block }: Node): number {
+    const copy = emit(graph, 'Quantize', `${valueAt(graph, x).name}.int8`, [x], {}, { phase: 'train' });
+    if (block !== undefined) copy.block = block;
+    return copy.outputs[0]!;
+  }
+
   function choose(node: Node): void {
     if (!needs[node.outputs[0] as number]) return;
     const choice = pick(definition(node.op).saves?.(node, graph, inputNeeds(node, needs)) ?? [], plan);
@@ -42,7 +48,7 @@ export function chooseSaved(graph: Graph, needs: boolean[], plan: KeepPlan): voi
     keepOutputs(graph, node, choice.extra);
     if (choice.quantize !== undefined) {
       const x = node.inputs[choice.quantize] as number;
-      const known = copies.get(x) ?? emit(graph, 'Quantize', `${valueAt(graph, x).name}.int8`, [x], {}, { phase: 'train' }).outputs[0]!;
+      const known = copies.get(x) ?? quantized(x, node);
       copies.set(x, known);
       node.attributes.codes = known;
     }

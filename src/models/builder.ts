@@ -111,6 +111,7 @@ function weight(b: Builder, { name, shape, kind, role, source, layout }: Weight)
   if (known !== undefined) return known;
   const id = addValue(b.graph, name, f32(...shape), role ?? (learns(b) && learnsKind(b.method, kind) ? 'param' : 'frozen'), {
     kind,
+    block: b.block.index,
     ...(source ? { source } : {}),
     layout: layout ?? source ?? { shape, ...flat(shape) },
   });
@@ -129,8 +130,11 @@ export function newWeight(b: Builder, w: Omit<Weight, 'role' | 'source'> & { dev
   return id;
 }
 
-export const append = (b: Builder, op: string, name: string, inputs: number[], attributes = {}): number =>
-  emit(b.graph, op, b.phase === 'eval' ? `eval.${name}` : name, inputs, attributes, { phase: b.phase }).outputs[0]!;
+export function append(b: Builder, op: string, name: string, inputs: number[], attributes = {}): number {
+  const node = emit(b.graph, op, b.phase === 'eval' ? `eval.${name}` : name, inputs, attributes, { phase: b.phase });
+  node.block = b.block.index;
+  return node.outputs[0]!;
+}
 
 /** A bias of `n` elements, from the checkpoint if it has one; else zero if the method adds biases, else absent. */
 function biasOf(b: Builder, name: string, n: number, { bias = true, rows, biasNeverLearns }: LayerOptions): number {
