@@ -227,7 +227,7 @@ function summarise({ compile: { model }, steps }: FidelityOptions, { exact, poli
     keep: about.keep,
     steps,
     pictures,
-    blocksCount: Math.max(0, ...policy.graph.phases.train.map((n) => n.block ?? 0)),
+    blocksCount: Math.max(0, ...policy.graph.phases.train.map((n) => n.block)),
     whole: { ...agreement(whole), ...bytes() },
     blocks: rows,
     least: all.reduce((a, b) => (b.cosine < a.cosine ? b : a), all[0] ?? { block: 0, module: '', cosine: 1 }),
@@ -249,7 +249,7 @@ function keptByBlock(graph: Graph): Map<number, number> {
   for (const node of graph.phases.train) {
     if (node.isBackward) continue;
     for (const id of node.outputs)
-      if (id !== ABSENT && kept.has(id)) by.set(node.block ?? -1, (by.get(node.block ?? -1) ?? 0) + graph.values[id]!.bytes);
+      if (id !== ABSENT && kept.has(id)) by.set(node.block, (by.get(node.block) ?? 0) + graph.values[id]!.bytes);
   }
   return by;
 }

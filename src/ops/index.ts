@@ -39,17 +39,22 @@ export interface Emit {
   phase: Phase;
   isBackward?: boolean;
   updates?: number[];
+  block?: number;
 }
 
 /** Appends a node, with values for its outputs; returns the node. Absent operands are ABSENT. */
 export function emit(graph: Graph, op: string, name: string, inputs: number[], attributes: Attributes, how: Emit): Node {
   const def = definition(op);
   const types = typesOf(graph, inputs);
+  types.forEach((type, i) => {
+    if (type?.encoding && i !== def.coded) throw new RangeError(`${op}: operand ${i} of ${name} may not be coded`);
+  });
   const outputs = def.infer(types, attributes).map((type, i) => addValue(graph, i === 0 ? name : `${name}:${i}`, type, 'temp'));
   const node: Node = {
     op,
     name,
     phase: how.phase,
+    block: how.block ?? -1,
     inputs,
     outputs,
     updates: how.updates ?? [],

@@ -4,6 +4,7 @@ const COMMON = `  --method M                 probe, full, or bias, prompt, side,
   --last N                   only the last N blocks learn
   --keep K                   what is kept for backward: s2a (codes) or exact (f32),
                              with overrides: s2a,qkv=4,gelu=f32 (s2a)
+  --weights f32|int8|int4    frozen weights in memory: 32, 8 or about 4.5 bits (f32)
   --optimizer adamw|sgd      (adamw)
   --batch-size N             pictures in one optimizer step (16)
   --micro-batch N            pictures in one pass; must divide the batch (chosen)
@@ -75,6 +76,7 @@ ${COMMON}
 Without an adapter the model's own head is judged.
 
   --split all|train|val|test which part of <pictures> (test, else val, else all)
+  --weights f32|int8|int4    not the precision that the adapter was trained over
   --micro-batch N            pictures in one pass (8)
   --budget SIZE              most linear memory
   --cache DIR                where prepared pictures are kept (a temporary folder)
@@ -86,6 +88,7 @@ Without an adapter the model's own head is judged.
 Without an adapter the model's own head says what it sees.
 
   --top N                    how many classes to show (1)
+  --weights f32|int8|int4    not the precision that the adapter was trained over
   --budget SIZE              most linear memory
   --json                     one JSON object a picture
 
