@@ -1,7 +1,6 @@
 // Builds test/**/*.test.ts (or those whose path contains an argument) and runs them: `--deno` under Deno, else here.
 import { spawnSync } from 'node:child_process';
 import { readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { build } from 'esbuild';
 import { DENO, missing } from './runtimes.mjs';
 import { BUILT, runSuite } from './suite.mjs';
