@@ -35,7 +35,7 @@ export function applyAdapter(engine: Engine, adapter: AdapterFile): void {
  * fewer rows than the parameter.
  */
 export function checkTensors(
-  engine: Engine,
+  engine: Pick<Engine, 'program'>,
   adapter: AdapterFile,
   fewerRows = false,
 ): { record: ParameterRecord; values: Float32Array<ArrayBuffer> }[] {

@@ -2,14 +2,15 @@
 import { Io } from '../assembly/abi/program.ts';
 import { applyAdapter } from './adapter.ts';
 import { type AdapterFile, type AdapterInfo, checkBase, readAdapter } from './adapterfile.ts';
-import { identity, openBase, openWeights } from './base.ts';
+import { type Base, identity, openBase, openWeights, preprocessOf } from './base.ts';
 import { type Bytes, parseBytes } from './bytes.ts';
 import { checkPreprocess, outputSize, type Preprocess, resizeRgb } from './data/preprocess.ts';
 import { createEngine, type Engine, loadWeights } from './engine.ts';
 import { EngineError, InputError } from './error.ts';
-import { fit } from './fit.ts';
+import { type FitOptions, fit } from './fit.ts';
 import { stableJson } from './json.ts';
 import { methodOf } from './modules/method.ts';
+import type { Precision } from './precision.ts';
 import { engineBytes } from './wasm.ts';
 
 export interface Prediction {
@@ -21,10 +22,12 @@ export interface Prediction {
 }
 
 export interface ClassifierOptions {
-  /** Folder of the base model that the adapter was trained on: config.json and model.safetensors. */
+  /** Folder of the model, for an adapter the one that it was trained on: config.json and model.safetensors. */
   model: string;
   /** The most linear memory: bytes, or a text such as '48MiB'. Unlimited where absent. */
   budget?: Bytes;
+  /** Precision of frozen weights where it is not to be the one that the adapter was trained over: the biases learnt to fit that one. */
+  weights?: Precision;
 }
 
 export interface Classifier {
@@ -43,7 +46,7 @@ export interface Classifier {
   /** The same for a picture that `preprocess` has been done to already, as `decodePicture` returns it: H · W · 3 bytes. */
   predictPrepared(pixels: Uint8Array): Prediction[];
   /**
-   * Changes to another adapter of the same base, method, preprocessing and number of classes. The new one is read and checked whole
+   * Changes to another adapter of the same base, precision, method, preprocessing and number of classes. The new one is read and checked whole
    * before the first number is written, so one that is refused (InputError) leaves the classifier as it was.
    */
   changeAdapter(adapter: string): void;
@@ -55,8 +58,52 @@ export interface OpenedAdapter {
   preprocess: Preprocess;
 }
 
-/** Base + adapter in an engine that only infers, `microBatch` pictures at a time. */
-export function openInference(path: string, { model, budget, microBatch = 1 }: ClassifierOptions & { microBatch?: number }): OpenedAdapter {
+interface InferenceOptions extends ClassifierOptions {
+  microBatch?: number;
+}
+
+/** Base + adapter, or a model with its own head, in an engine that only infers, `microBatch` pictures at a time. */
+export const openInference = (path: string | undefined, options: InferenceOptions): OpenedAdapter =>
+  path === undefined ? openOwn(options) : openAdapter(path, options);
+
+/** The model's own head: there is no adapter, but what one would say is known. */
+function openOwn({ model, budget, weights: precision = 'f32', microBatch = 1 }: InferenceOptions): OpenedAdapter {
+  const base = openBase(model);
+  const { labels } = base.model;
+  if (labels === undefined)
+    throw new InputError({ where: model, what: 'its config.json names no classes, so its head is not known', hint: 'give an adapter' });
+  const weights = openWeights(base);
+  try {
+    const preprocess = preprocessOf(base);
+    const engine = inferenceEngine(
+      base,
+      { head: 'file', classes: labels.length, method: 'probe', weights: precision, normalize: preprocess },
+      microBatch,
+      budget,
+    );
+    loadWeights(engine, weights);
+    const preprocessing = preprocess as unknown as Record<string, unknown>;
+    return {
+      engine,
+      adapter: { method: 'probe', base: identity(base, weights), precision, head: [], labels, preprocessing, createdBy: '' },
+      preprocess,
+    };
+  } finally {
+    weights.close();
+  }
+}
+
+const inferenceEngine = (
+  base: Base,
+  options: Pick<FitOptions, 'head' | 'classes' | 'method' | 'weights' | 'normalize'>,
+  microBatch: number,
+  budget: Bytes | undefined,
+): Engine => {
+  const size = { batchSize: microBatch, microBatch, ...(budget === undefined ? {} : { budgetBytes: parseBytes(budget, 'budget') }) };
+  return createEngine(fit({ model: base.model, purpose: 'infer', ...options, ...size }).program, engineBytes());
+};
+
+function openAdapter(path: string, { model, budget, weights: precision, microBatch = 1 }: InferenceOptions): OpenedAdapter {
   const adapter = readAdapter(path);
   try {
     const base = openBase(model, adapter.base.imageSize[0]);
@@ -72,17 +119,13 @@ export function openInference(path: string, { model, budget, microBatch = 1 }: C
           got: `${height}x${width}`,
           expected: base.model.image.join('x'),
         });
-      const { program } = fit({
-        model: base.model,
-        classes: adapter.labels.length,
-        method: methodOf(adapter.method, adapter.path).name,
-        purpose: 'infer',
-        batchSize: microBatch,
+      const method = methodOf(adapter.method, adapter.path).name;
+      const engine = inferenceEngine(
+        base,
+        { classes: adapter.labels.length, method, weights: precision ?? adapter.precision, normalize: preprocess },
         microBatch,
-        normalize: preprocess,
-        ...(budget === undefined ? {} : { budgetBytes: parseBytes(budget, 'budget') }),
-      });
-      const engine = createEngine(program, engineBytes());
+        budget,
+      );
       loadWeights(engine, weights);
       applyAdapter(engine, adapter);
       const { weights: _closed, ...info } = adapter;
@@ -100,10 +143,10 @@ export function openInference(path: string, { model, budget, microBatch = 1 }: C
  *
  *     const classifier = loadClassifier('my-adapter', { model: 'models/vit-tiny', budget: '48MiB' });
  *
- * `adapter`: the folder that training wrote, or its weights file. Throws InputError for files that are missing, broken or do not belong
+ * `adapter`: the folder that training wrote, or its weights file; undefined: the model with the head of its own. Throws InputError for files that are missing, broken or do not belong
  * together, and BudgetError, which names the smallest budget that works.
  */
-export function loadClassifier(adapter: string, options: ClassifierOptions): Classifier {
+export function loadClassifier(adapter: string | undefined, options: ClassifierOptions): Classifier {
   const { engine, adapter: first, preprocess } = openInference(adapter, options);
   let { labels } = first;
   const pictures = engine.bytes(Io.Pictures);
@@ -131,6 +174,8 @@ export function loadClassifier(adapter: string, options: ClassifierOptions): Cla
       try {
         checkBase(next, first.base);
         checkSame(next, 'was trained with another method', next.method, first.method);
+        if (options.weights === undefined)
+          checkSame(next, 'was trained over weights of another precision', next.precision, first.precision);
         checkSame(next, 'has another number of classes', next.labels.length, labels.length);
         checkSame(next, 'wants its pictures prepared otherwise', stableJson(next.preprocessing), stableJson(first.preprocessing));
         applyAdapter(engine, next);

@@ -14,12 +14,14 @@ import { createBuilder, startPhase } from './models/builder.ts';
 import { buildModel, type Model } from './models/index.ts';
 import { withSide } from './modules/entry.ts';
 import { methodOf } from './modules/method.ts';
-import { emit } from './ops/index.ts';
+import { emit, shareOut } from './ops/index.ts';
 import { type Plan, planMemory } from './plan/memory.ts';
 import { verifyPlan } from './plan/verify.ts';
+import type { Precision } from './precision.ts';
 import { codeBytes } from './program/encode.ts';
 import { link } from './program/link.ts';
 import type { Program } from './program/program.ts';
+import { addRepeats, type Recompute } from './recompute.ts';
 import { autogradBytes, chooseSaved, gradientNeeds } from './saved.ts';
 import { addUpdate, type Optimizer } from './update.ts';
 
@@ -32,6 +34,10 @@ export interface CompileOptions {
   method?: string;
   /** What is kept for backward, see src/keep.ts; `s2a` where absent. */
   keep?: string;
+  /** Bits of frozen weights; what learns, norms, biases and what reads the picture stay f32. */
+  weights?: Precision;
+  /** Blocks whose forward runs again in backward, see src/recompute.ts; none where absent. */
+  recompute?: Recompute;
   optimizer?: Optimizer;
   /** The classifier: new and zero (fine-tuning), or the checkpoint's own. */
   head?: 'new' | 'file';
@@ -56,10 +62,20 @@ const HALF = { scale: 1 / 255, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
 
 /** Compiles; knows nothing of files or runtimes. Deterministic. */
 export function compile(options: CompileOptions): Compiled {
-  const { model, classes, microBatch, method = 'bias', keep = 's2a', optimizer = 'adamw', head = 'new', purpose = 'train' } = options;
+  const {
+    model,
+    classes,
+    microBatch,
+    method = 'bias',
+    keep = 's2a',
+    optimizer = 'adamw',
+    head = 'new',
+    purpose = 'train',
+    weights = 'f32',
+  } = options;
   const graph = createGraph();
   const io = inputs(graph, options);
-  const b = createBuilder(graph, methodOf(method), head, io.state);
+  const b = createBuilder(graph, methodOf(method), head, io.state, weights);
   /** pictures → logits → loss, in one phase. */
   const forward = (phase: Phase): { logits: number; loss: number[] } => {
     startPhase(b, phase);
@@ -87,8 +103,9 @@ export function compile(options: CompileOptions): Compiled {
     const { logits, loss } = forward('train');
     const needs = gradientNeeds(graph);
     autograd = autogradBytes(graph, needs);
-    chooseSaved(graph, needs, keepOf(keep));
-    accumulators = addBackward(graph, logits, loss[2]!, needs);
+    const repeats = addRepeats(graph, needs, options.recompute ?? new Map());
+    chooseSaved(graph, needs, keepOf(keep), repeats);
+    accumulators = addBackward(graph, logits, loss[2]!, needs, repeats);
     addUpdate(graph, accumulators, optimizer, io.state);
     ports.set(Io.Losses, loss[0]!).set(Io.Choices, loss[1]!);
   }
@@ -97,6 +114,7 @@ export function compile(options: CompileOptions): Compiled {
   ports.set(Io.EvalLosses, loss[0]!).set(Io.EvalChoices, loss[1]!).set(Io.Logits, logits);
 
   checkGraph(graph);
+  shareOut(graph);
   const plan = planMemory(graph, { codeBytes: codeBytes(graph), maxThreads: options.maxThreads ?? 1 });
   verifyPlan(graph, plan);
   const about = {
@@ -105,6 +123,7 @@ export function compile(options: CompileOptions): Compiled {
     classes,
     method: b.method.name,
     keep: keepOf(keep).name,
+    weights,
     optimizer,
     microBatch,
     purpose,

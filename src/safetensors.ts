@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { InputError, nearest, shown, shownValue } from './error.ts';
 import { type ByteSource, fileExists, isFolder, openFile, readJson, type Write, writeAtomic } from './files.ts';
 import { isRecord, parseJson } from './json.ts';
+import { refusePickles } from './pickle.ts';
 import { type Dtype, dtypeBytes, dtypes, elements, isDtype, type Shape, shapeText } from './tensor.ts';
 
 /** Where one tensor lies. */
@@ -51,14 +52,7 @@ export function openSafetensors(path: string): SafetensorsFile {
   if (fileExists(single)) return openSource(single, openFile(single));
   const index = join(path, 'model.safetensors.index.json');
   if (fileExists(index)) return openShards(path, index);
-  if (fileExists(join(path, 'pytorch_model.bin'))) {
-    throw new InputError({
-      where: join(path, 'pytorch_model.bin'),
-      what: 'is a pickle, which could run any program and is not read',
-      hint: `convert it in that folder with: python -c "import torch; from safetensors.torch import save_file; \
-save_file({k: v.clone().contiguous() for k, v in torch.load('pytorch_model.bin', weights_only=True).items()}, 'model.safetensors')"`,
-    });
-  }
+  refusePickles(path);
   throw new InputError({ where: path, what: 'no weights in this folder', expected: 'model.safetensors' });
 }
 
@@ -80,7 +74,8 @@ function openShards(folder: string, index: string): SafetensorsFile {
   const files: { path: string; source: ByteSource }[] = [];
   const tensors = new Map<string, Tensor>();
   try {
-    for (const file of new Set(Object.values(map))) {
+    // By name: the digest of the weights does not depend on the order of the index.
+    for (const file of [...new Set(Object.values(map))].sort()) {
       if (typeof file !== 'string' || !/^[\w-][\w.-]*\.safetensors$/.test(file)) {
         throw new InputError({
           where: index,
@@ -221,12 +216,12 @@ function readEntry(where: string, name: string, entry: unknown, dataStart: numbe
   return { name, dtype, shape, offset: dataStart + first, bytes, file: 0 };
 }
 
-/** A tensor to be written; `data` may be made when its turn comes, so that one tensor at a time is in memory. */
+/** A tensor to be written; `data` may be made when its turn comes, whole or in pieces, so that little of a file is in memory at a time. */
 export interface TensorData {
   name: string;
   dtype: Dtype;
   shape: Shape;
-  data: Uint8Array | (() => Uint8Array);
+  data: Uint8Array | (() => Uint8Array | Generator<Uint8Array>);
 }
 
 /**
@@ -263,11 +258,13 @@ export function writeTensors(where: string, write: Write, tensors: readonly Tens
   header.set(json, 8);
   write(header);
   for (const { name, dtype, shape, data } of sorted) {
-    const bytes = typeof data === 'function' ? data() : data;
+    const made = typeof data === 'function' ? data() : data;
     const expected = elements(shape) * dtypeBytes(dtype);
-    if (bytes.length !== expected) {
-      throw new InputError({ where: `${where}, tensor ${shown(name)}`, what: 'wrong number of bytes', got: bytes.length, expected });
+    let got = 0;
+    for (const piece of made instanceof Uint8Array ? [made] : made) {
+      got += piece.length;
+      write(piece);
     }
-    write(bytes);
+    if (got !== expected) throw new InputError({ where: `${where}, tensor ${shown(name)}`, what: 'wrong number of bytes', got, expected });
   }
 }

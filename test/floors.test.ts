@@ -25,11 +25,14 @@ const low: Readonly<Record<1 | 2 | 4, readonly string[]>> = {
     'digest',
     'graph',
     'keep',
+    'pickle',
+    'precision',
     'safetensors',
     'tables',
   ],
   4: [
     'backward',
+    'recompute',
     'saved',
     'update',
   ],
@@ -45,7 +48,7 @@ const floors: RegExp[] = [
   new RegExp(`^src/(models|modules)/|${top(4).source}`),
   /^src\/plan\//,
   /^src\/program\//,
-  new RegExp(`^src/(data|report)/|^src/(?!(index|${Object.values(low).flat().join('|')})\\.ts$)[a-z]+\\.ts$`),
+  new RegExp(`^src/(data|report|merge)/|^src/(?!(index|${Object.values(low).flat().join('|')})\\.ts$)[a-z]+\\.ts$`),
   /^src\/index\.ts$/,
   /^targets\//,
 ];

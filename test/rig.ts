@@ -9,6 +9,7 @@
 import { readFileSync } from 'node:fs';
 import { instantiateSync } from '@assemblyscript/loader';
 import { Head } from '../assembly/abi/head.ts';
+import { Instruction } from '../assembly/abi/ops.ts';
 
 /** The exports of `build/kernels.wasm`: the engine's and single kernels. Extend when `assembly/kernels.ts` gains one. */
 export interface Kernels extends Record<string, unknown> {
@@ -25,6 +26,20 @@ export interface Kernels extends Record<string, unknown> {
     s0: number,
     s1: number,
     s2: number,
+  ): number;
+  placeCoded(
+    src: number,
+    dtype: number,
+    row: number,
+    rows: number,
+    dst: number,
+    encoding: number,
+    o: number,
+    n1: number,
+    n2: number,
+    s1: number,
+    s2: number,
+    staging: number,
   ): number;
   sampleAt(i: number, n: number, seed: number, epoch: number): number;
   gemmNT(
@@ -123,9 +138,10 @@ export function openRig(bytes = 64 << 20, scratchBytes = 4 << 20) {
     },
     /** Runs one instruction and returns its status. */
     run(op: number, args: number[]): number {
-      const code = take((3 + args.length) * 4);
-      new Int32Array(memory.buffer, code, 3 + args.length).set([op, 3 + args.length, 7, ...args]);
-      return kernels.walk(code, code + (3 + args.length) * 4);
+      const words = [op, Instruction.Arguments + args.length, 7, 0, ...args];
+      const code = take(words.length * 4);
+      new Int32Array(memory.buffer, code, words.length).set(words);
+      return kernels.walk(code, code + words.length * 4);
     },
   };
 }

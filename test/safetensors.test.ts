@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -297,8 +297,16 @@ test('a folder without safetensors says what to do', () => {
   const pickle = join(folder, 'pickle');
   mkdirSync(pickle);
   refused(() => openSafetensors(pickle), pickle, 'model.safetensors');
+  // What trainers leave is not taken for weights, and no name gets into the line that a shell could take for more.
+  for (const name of ['training_args.bin', 'optimizer.pt', 'rng_state_0.pth', "a'; rm -rf ~; '.bin"]) writeFileSync(join(pickle, name), '');
+  refused(() => openSafetensors(pickle), pickle, 'no weights');
+  writeFileSync(join(pickle, 'swin_tiny.pth'), '');
+  refused(() => openSafetensors(pickle), 'swin_tiny.pth', 'python -c', "['swin_tiny.pth']", 'save_file');
   writeFileSync(join(pickle, 'pytorch_model.bin'), '');
-  refused(() => openSafetensors(pickle), 'pytorch_model.bin', 'python -c', 'save_file');
+  refused(() => openSafetensors(pickle), 'pytorch_model.bin', "['pytorch_model.bin']");
+  rmSync(join(pickle, 'pytorch_model.bin'));
+  for (const i of [1, 2]) writeFileSync(join(pickle, `pytorch_model-0000${i}-of-00002.bin`), '');
+  refused(() => openSafetensors(pickle), 'pytorch_model-00001-of-00002.bin', "glob.glob('pytorch_model*.bin')");
   refused(() => openSafetensors(join(folder, 'nowhere')), 'nowhere', 'no such file');
 });
 

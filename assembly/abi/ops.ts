@@ -5,7 +5,8 @@
  *     word 0   op
  *     word 1   length in words, header included
  *     word 2   node id (for error messages)
- *     word 3…  arguments, i32 or f32 bits, in the order of the op's own enum below
+ *     word 3   1: all threads meet before this instruction (src/plan/barriers.ts), 0: no need to
+ *     word 4…  arguments, i32 or f32 bits, in the order of the op's own enum below
  *
  * Addresses are byte offsets into the arena, 16-byte aligned; 0 means absent. Shapes are row-major: `y[M,N]` has N contiguous.
  * Everything is f32 unless said. `+=` marks an accumulator, `=` an overwritten output.
@@ -71,13 +72,17 @@ export const enum Instruction {
   Op = 0,
   Words = 1,
   Node = 2,
-  Arguments = 3,
+  Barrier = 3,
+  Arguments = 4,
 }
 
-/** Linear: y[M,N] = x[M,K] · w[N,K]ᵀ + b[N]. B may be 0. */
-export const enum LinearArg { X, W, B, Y, M, N, K }
+/**
+ * Linear: y[M,N] = x[M,K] · w[N,K]ᵀ + b[N]. B may be 0. ENCODING, here and wherever frozen weights are read: how W is stored
+ * (abi/weights.ts); 0 is f32.
+ */
+export const enum LinearArg { X, W, B, Y, M, N, K, ENCODING }
 /** LinearBackwardX: dx[M,K] = dy[M,N] · w[N,K] + acc[M,K]. ACC may be 0 or equal DX. */
-export const enum LinearBackwardXArg { DY, W, ACC, DX, M, N, K }
+export const enum LinearBackwardXArg { DY, W, ACC, DX, M, N, K, ENCODING }
 /** LinearBackwardW: dw[N,K] += dy[M,N]ᵀ · x[M,K]. */
 export const enum LinearBackwardWArg { DY, X, DW, M, N, K }
 /** BiasBackward: db[N] += Σ_m dy[m,N]. */
@@ -87,14 +92,14 @@ export const enum BiasBackwardArg { DY, DB, M, N }
  * Conv: x[B,H,W,C] (NHWC), w[O,R,S,C], b[O] or 0, y[B,OH,OW,O]. TOP and LEFT are the zero padding before the first row and column;
  * padding after the last is whatever OH and OW imply. One STRIDE for both axes.
  */
-export const enum ConvArg { X, W, B, Y, BATCH, H, WIDTH, C, OH, OW, O, R, S, STRIDE, TOP, LEFT }
+export const enum ConvArg { X, W, B, Y, BATCH, H, WIDTH, C, OH, OW, O, R, S, STRIDE, TOP, LEFT, ENCODING }
 /** ConvBackwardX: dx[B,H,W,C] = convᵀ(dy[B,OH,OW,O], w). */
-export const enum ConvBackwardXArg { DY, W, DX, BATCH, H, WIDTH, C, OH, OW, O, R, S, STRIDE, TOP, LEFT }
+export const enum ConvBackwardXArg { DY, W, DX, BATCH, H, WIDTH, C, OH, OW, O, R, S, STRIDE, TOP, LEFT, ENCODING }
 /** ConvBackwardW: dw[O,R,S,C] += Σ dy · patches(x). */
 export const enum ConvBackwardWArg { DY, X, DW, BATCH, H, WIDTH, C, OH, OW, O, R, S, STRIDE, TOP, LEFT }
 /** Depthwise: w[R,S,C], one filter a channel; otherwise as Conv with O = C. */
-export const enum DepthwiseArg { X, W, B, Y, BATCH, H, WIDTH, C, OH, OW, R, S, STRIDE, TOP, LEFT }
-export const enum DepthwiseBackwardXArg { DY, W, DX, BATCH, H, WIDTH, C, OH, OW, R, S, STRIDE, TOP, LEFT }
+export const enum DepthwiseArg { X, W, B, Y, BATCH, H, WIDTH, C, OH, OW, R, S, STRIDE, TOP, LEFT, ENCODING }
+export const enum DepthwiseBackwardXArg { DY, W, DX, BATCH, H, WIDTH, C, OH, OW, R, S, STRIDE, TOP, LEFT, ENCODING }
 /** DepthwiseBackwardW: dw[R,S,C] += Σ dy · x. */
 export const enum DepthwiseBackwardWArg { DY, X, DW, BATCH, H, WIDTH, C, OH, OW, R, S, STRIDE, TOP, LEFT }
 /** Pool: y[B,C] = mean over positions FIRST … FIRST+COUNT-1 of x[B,P,C]. COUNT = 1 takes one token, unchanged. */
@@ -180,8 +185,9 @@ export const enum SgdArg { P, G, MOMENTUM, N, STATE, DECAY }
 /**
  * FoldBatchNorm, in place: f = gamma/√(var+EPS); w ·= f for its channel, b = beta + (b - mean)·f.
  * w is [O, K] (DEPTHWISE = 0) or [K, O] (DEPTHWISE = 1). GAMMA may be 0 (ones), BETA too (zeros). MEAN and VAR both 0: f = gamma, a layer scale.
+ * Of a coded weight (ENCODING) the scales are multiplied.
  */
-export const enum FoldBatchNormArg { W, B, GAMMA, BETA, MEAN, VAR, O, K, EPS, DEPTHWISE }
+export const enum FoldBatchNormArg { W, B, GAMMA, BETA, MEAN, VAR, O, K, EPS, DEPTHWISE, ENCODING }
 /**
  * ResizePositions: y[PREFIX + H·W, C] from x[PREFIX + H0·W0, C]: PREFIX rows copied, the grid resampled bicubically
  * (a = -0.75, half-pixel centres; ANTIALIAS = 1 widens the filter when shrinking and uses a = -0.5, as PyTorch does).
@@ -203,10 +209,13 @@ export const enum AdaptivePoolArg { X, Y, BATCH, H, WIDTH, C, OH, OW }
 /** AdaptivePoolBackward: dx[B,H,W,C] gathers from the windows that hold each pixel. */
 export const enum AdaptivePoolBackwardArg { DY, DX, BATCH, H, WIDTH, C, OH, OW }
 
-/** Quantize: group8 (abi/groups.ts) of x[ROWS,C] in GROUPS groups a row. */
-export const enum QuantizeArg { X, Y, ROWS, C, GROUPS }
+/**
+ * Quantize: x[ROWS,C] as group8 (abi/groups.ts) in GROUPS groups a row where BITS = 8, as group4 rows where BITS = 4 (GROUPS is not read;
+ * a NaN or an infinity makes its whole row NaN).
+ */
+export const enum QuantizeArg { X, Y, ROWS, C, GROUPS, BITS }
 /** Dequantize: y[ROWS,C] from it. */
-export const enum DequantizeArg { X, Y, ROWS, C, GROUPS }
+export const enum DequantizeArg { X, Y, ROWS, C, GROUPS, BITS }
 
 /**
  * MaxPool: y[B,OH,OW,C] = the largest of the R×S taps of x[B,H,W,C]; taps outside the picture count as -∞. Window as Conv's, R·S ≤ 16.

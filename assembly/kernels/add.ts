@@ -5,12 +5,12 @@ import { firstBy, lastBy } from '../team';
 /**
  * Add: y[N] = SCALE·(a[N] + b[N]).
  *
- * Y may equal A or B (or both). Threads share N in blocks of 16 elements. Moves 12 bytes an element.
+ * Y may equal A or B (or both). Threads share N in blocks of 32 elements. Moves 12 bytes an element.
  */
 export function add(p: usize): void {
   const n = int(p, AddArg.N);
-  const from = firstBy(n, 16);
-  const until = lastBy(n, 16);
+  const from = firstBy(n, 32);
+  const until = lastBy(n, 32);
   const scale = float(p, AddArg.SCALE);
   const scales = f32x4.splat(scale);
   const start = <usize>from << 2;

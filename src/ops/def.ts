@@ -1,5 +1,5 @@
 import type { Keep, Op } from '../../assembly/abi/ops.ts';
-import type { Attributes, Graph, Node, Type } from '../graph.ts';
+import { type Attributes, type Graph, type Node, numel, rowsOf, type Split, shapeOf, type Type } from '../graph.ts';
 import type { Choice, KeepClass } from '../keep.ts';
 
 /** One legal way for an operator to keep what its backward needs. */
@@ -63,6 +63,10 @@ export interface OpDef {
   backward?(node: Node, gradients: Gradients): void;
   /** Pairs [input, output] that the kernel allows to share memory. */
   inPlace?: readonly (readonly [number, number])[];
+  /** The input (position) that may be a coded weight; others may not. */
+  coded?: number;
+  /** How the kernel shares its work out, the choice of what is kept being made; absent: any thread may touch any operand. */
+  split?(node: Node, graph: Graph): Split;
   /** Scratch bytes a thread. */
   scratch?(inputs: readonly (Type | undefined)[], attributes: Attributes): number;
   /** The instruction's arguments. */
@@ -108,3 +112,24 @@ export function traffic(node: Node, graph: Graph): number {
 
 /** Cost of an operator that only moves its operands. */
 export const moves = (node: Node, graph: Graph): { macs: number; bytes: number } => ({ macs: 0, bytes: traffic(node, graph) });
+
+/** Elements that the element-wise kernels share out at a time, so that neighbours in a chain of them take the same shares. */
+const BLOCK = 32;
+
+/** Bytes of a block of f32. */
+export const BLOCK_BYTES = 4 * BLOCK;
+
+/** Blocks of 32 elements of value `id`. */
+export const blocksOf = (graph: Graph, id: number): number => Math.ceil(numel(shapeOf(graph, id)) / BLOCK);
+
+/** The rows of value `id` and the bytes of one, f32. */
+export const rowSplit = (graph: Graph, id: number): { units: number; row: number } => {
+  const units = rowsOf(graph, id);
+  return { units, row: (4 * numel(shapeOf(graph, id))) / units };
+};
+
+/** The first thread does it all. */
+export function alone({ inputs, outputs, updates }: Node, graph: Graph): Split {
+  const whole = (ids: readonly number[]): number[] => ids.map((id) => graph.values[id]?.bytes ?? 0);
+  return { units: 0, inputs: whole(inputs), outputs: whole(outputs), updates: whole(updates) };
+}

@@ -3,7 +3,7 @@ import { ActivationArg, ActivationBackwardArg, AddArg, Keep, Kind, Op } from '..
 import { numel, shapeOf, u8 } from '../graph.ts';
 import { bit1Bytes, code4Bytes } from '../groups.ts';
 import type { KeepClass } from '../keep.ts';
-import { float, moves, type OpDef, type Saved, same, shape, words } from './def.ts';
+import { BLOCK_BYTES, blocksOf, float, moves, type OpDef, type Saved, same, shape, words } from './def.ts';
 
 /** Functions whose derivative has two values: a bit is exact. */
 const TWO_SLOPES: readonly number[] = [Kind.Relu, Kind.Relu6, Kind.LeakyRelu, Kind.HardSigmoid];
@@ -18,6 +18,10 @@ const CLASS_OF: Partial<Record<number, KeepClass>> = {
 };
 /** Functions whose PyTorch backward reads the output, so that autograd keeps that. */
 const KEEPS_OUTPUT: readonly number[] = [Kind.Relu, Kind.Sigmoid, Kind.Tanh];
+
+/** What is kept of a block. */
+const keptBlock = (keep: number | undefined): number =>
+  keep === Keep.Bit1 ? bit1Bytes(32) : keep === Keep.Code4 ? code4Bytes(32) : BLOCK_BYTES;
 
 export const elementwise: Record<string, OpDef> = {
   /** inputs x, table (codebook) or absent; output y; attributes kind, keep. */
@@ -44,6 +48,11 @@ export const elementwise: Record<string, OpDef> = {
       g.add(x, dx[0]!);
     },
     inPlace: [[0, 0]],
+    split: (n, graph) => ({
+      units: blocksOf(graph, n.inputs[0]!),
+      inputs: [BLOCK_BYTES],
+      outputs: [BLOCK_BYTES, keptBlock(n.attributes.keep)],
+    }),
     lower: (n, at, graph) =>
       words({
         [ActivationArg.X]: at.input(0),
@@ -61,6 +70,11 @@ export const elementwise: Record<string, OpDef> = {
     opcode: Op.ActivationBackward,
     infer: (inputs) => [{ dtype: 'f32', shape: shape(inputs, 0) }],
     inPlace: [[0, 0]],
+    split: (n, graph) => ({
+      units: blocksOf(graph, n.inputs[0]!),
+      inputs: [BLOCK_BYTES, keptBlock(n.attributes.keep)],
+      outputs: [BLOCK_BYTES],
+    }),
     lower: (n, at, graph) =>
       words({
         [ActivationBackwardArg.KEPT]: at.input(1),
@@ -91,6 +105,7 @@ export const elementwise: Record<string, OpDef> = {
       [0, 0],
       [1, 0],
     ],
+    split: (n, graph) => ({ units: blocksOf(graph, n.inputs[0]!), inputs: [BLOCK_BYTES, BLOCK_BYTES], outputs: [BLOCK_BYTES] }),
     lower: (n, at, graph) =>
       words({
         [AddArg.A]: at.input(0),

@@ -1,7 +1,7 @@
 /** The two ends of the network: pictures in, loss out. */
 import { CrossEntropyArg, Op, PixelsArg } from '../../assembly/abi/ops.ts';
 import { f32, i32, shapeOf } from '../graph.ts';
-import { moves, type OpDef, same, shape, words } from './def.ts';
+import { alone, moves, type OpDef, same, shape, words } from './def.ts';
 
 type Four = [number, number, number, number];
 
@@ -10,6 +10,7 @@ export const ends: Record<string, OpDef> = {
   Pixels: {
     opcode: Op.Pixels,
     infer: (inputs, a) => [f32(shape(inputs, 0)[0]!, a.h!, a.w!, 3)],
+    split: (n, graph) => ({ units: shapeOf(graph, n.inputs[0]!)[0]! * n.attributes.h!, outputs: [12 * n.attributes.w!] }),
     lower: (n, at, graph) => {
       const [b, sh, sw] = shapeOf(graph, n.inputs[0]!) as Four;
       return words({
@@ -37,6 +38,7 @@ export const ends: Record<string, OpDef> = {
       same('cross entropy: labels', shape(inputs, 1), [b]);
       return [f32(b), i32(b), ...(a.train ? [f32(b, n)] : [])];
     },
+    split: alone,
     /** The log-probabilities, and the labels as int64. */
     autograd(node, graph) {
       const [b, n] = shapeOf(graph, node.inputs[0]!) as [number, number];

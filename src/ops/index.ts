@@ -1,5 +1,5 @@
 /** Every operator by name, and the one function that appends a node. */
-import { ABSENT, type Attributes, addValue, byteLength, type Graph, type Node, type Phase, typeOf } from '../graph.ts';
+import { ABSENT, type Attributes, addValue, byteLength, type Graph, type Node, nodesOf, type Phase, typeOf } from '../graph.ts';
 import { attention } from './attention.ts';
 import type { OpDef } from './def.ts';
 import { dense } from './dense.ts';
@@ -39,17 +39,22 @@ export interface Emit {
   phase: Phase;
   isBackward?: boolean;
   updates?: number[];
+  block?: number;
 }
 
 /** Appends a node, with values for its outputs; returns the node. Absent operands are ABSENT. */
 export function emit(graph: Graph, op: string, name: string, inputs: number[], attributes: Attributes, how: Emit): Node {
   const def = definition(op);
   const types = typesOf(graph, inputs);
+  types.forEach((type, i) => {
+    if (type?.encoding && i !== def.coded) throw new RangeError(`${op}: operand ${i} of ${name} may not be coded`);
+  });
   const outputs = def.infer(types, attributes).map((type, i) => addValue(graph, i === 0 ? name : `${name}:${i}`, type, 'temp'));
   const node: Node = {
     op,
     name,
     phase: how.phase,
+    block: how.block ?? -1,
     inputs,
     outputs,
     updates: how.updates ?? [],
@@ -60,6 +65,14 @@ export function emit(graph: Graph, op: string, name: string, inputs: number[], a
   };
   graph.phases[how.phase].push(node);
   return node;
+}
+
+/** Notes at every node how threads share it; once the graph is whole, and what is kept is chosen. */
+export function shareOut(graph: Graph): void {
+  for (const node of nodesOf(graph)) {
+    const split = definition(node.op).split?.(node, graph);
+    if (split) node.split = split;
+  }
 }
 
 /** Scratch bytes a thread of a node as it stands. */

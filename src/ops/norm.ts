@@ -3,9 +3,12 @@ import { Keep, LayerNormArg, LayerNormBackwardArg, LayerNormBackwardWArg, Op } f
 import { f32, lastDim, rowsOf, shapeOf, u8 } from '../graph.ts';
 import { group4RowBytes } from '../groups.ts';
 import { layerNormScratch } from '../scratch.ts';
-import { float, moves, type OpDef, same, shape, words } from './def.ts';
+import { float, moves, type OpDef, rowSplit, same, shape, words } from './def.ts';
 
 const [X, GAMMA, BETA] = [0, 1, 2];
+
+/** Bytes of a row of x̂ as it is kept. */
+const keptRow = (keep: number | undefined, c: number): number => (keep === Keep.Group4 ? group4RowBytes(c) : 4 * c);
 
 export const norm: Record<string, OpDef> = {
   /** inputs x[…,C], gamma[C], beta[C]; output y; kept: x̂ (f32 or 4-bit groups) and rstd by row; attributes eps, keep. */
@@ -41,6 +44,10 @@ export const norm: Record<string, OpDef> = {
       if (g.needs(x)) g.set(x, g.emit('LayerNormBackward', `${node.name}.dx`, [dy, xhat, rstd, gamma, g.soFar(x)], { keep })[0]!);
     },
     inPlace: [[0, 0]],
+    split(n, graph) {
+      const { units, row } = rowSplit(graph, n.inputs[X]!);
+      return { units, inputs: [row], outputs: [row, keptRow(n.attributes.keep, row / 4), 4] };
+    },
     lower: (n, at, graph) =>
       words({
         [LayerNormArg.X]: at.input(X),
@@ -64,6 +71,10 @@ export const norm: Record<string, OpDef> = {
       [4, 0],
       [0, 0],
     ],
+    split(n, graph) {
+      const { units, row } = rowSplit(graph, n.inputs[0]!);
+      return { units, inputs: [row, keptRow(n.attributes.keep, row / 4), 4, 0, row], outputs: [row] };
+    },
     scratch: (inputs) => layerNormScratch(shape(inputs, 0).at(-1)!),
     lower: (n, at, graph) =>
       words({

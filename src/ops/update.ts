@@ -1,13 +1,19 @@
 /** The optimizer step. Gradients are accumulators: an update leaves them zero. */
 import { AdamWArg, Op, ScheduleArg, SgdArg, SumSquaresArg } from '../../assembly/abi/ops.ts';
-import { numel, shapeOf } from '../graph.ts';
-import { moves, type OpDef, words } from './def.ts';
+import { type Graph, type Node, numel, type Split, shapeOf } from '../graph.ts';
+import { alone, moves, type OpDef, words } from './def.ts';
+
+/** Parameter, gradient and moments in blocks of 16 elements. */
+function blocks({ updates }: Node, graph: Graph): Split {
+  return { units: Math.ceil(numel(shapeOf(graph, updates[0]!)) / 16), updates: updates.map(() => 64) };
+}
 
 export const update: Record<string, OpDef> = {
   /** input g; updates state. */
   SumSquares: {
     opcode: Op.SumSquares,
     infer: () => [],
+    split: alone,
     lower: (n, at, graph) =>
       words({
         [SumSquaresArg.G]: at.input(0),
@@ -20,6 +26,7 @@ export const update: Record<string, OpDef> = {
   Schedule: {
     opcode: Op.Schedule,
     infer: () => [],
+    split: alone,
     lower: (_n, at) => words({ [ScheduleArg.STATE]: at.update(0) }),
     cost: moves,
   },
@@ -27,6 +34,7 @@ export const update: Record<string, OpDef> = {
   AdamW: {
     opcode: Op.AdamW,
     infer: () => [],
+    split: blocks,
     lower: (n, at, graph) =>
       words({
         [AdamWArg.P]: at.update(0),
@@ -43,6 +51,7 @@ export const update: Record<string, OpDef> = {
   Sgd: {
     opcode: Op.Sgd,
     infer: () => [],
+    split: blocks,
     lower: (n, at, graph) =>
       words({
         [SgdArg.P]: at.update(0),

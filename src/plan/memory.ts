@@ -2,6 +2,7 @@
 import { Head } from '../../assembly/abi/head.ts';
 import { BudgetError } from '../error.ts';
 import { ABSENT, type Graph, type Node, nodesOf, type Role } from '../graph.ts';
+import { placeBarriers } from './barriers.ts';
 import { align, type Block, lifetimes, liveBytes } from './lifetime.ts';
 import { place } from './place.ts';
 
@@ -42,6 +43,8 @@ export interface Plan {
   region: Range;
   batch: Range;
   temporaries: Range;
+  /** By time: all threads meet before this node. */
+  barriers: boolean[];
   /** Of one thread; `maxThreads` of these follow each other. */
   scratch: Range;
   maxThreads: number;
@@ -138,6 +141,7 @@ export function planMemory(graph: Graph, options: PlanOptions): Plan {
     linearBytes,
     parts,
     offsets,
+    barriers: placeBarriers(graph, offsets),
     program,
     code,
     frozen,

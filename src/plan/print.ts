@@ -10,6 +10,7 @@ export function printPlan(graph: Graph, plan: Plan): string {
   return [
     `linear memory ${plan.linearBytes} bytes, ${plan.keptBytes} kept for backward`,
     `peak ${peak.bytes} bytes at ${peak.node}; temporaries take ${plan.temporaries.bytes}`,
+    `threads meet before ${plan.barriers.filter(Boolean).length} of ${plan.barriers.length} nodes (|)`,
     '',
     'parts:',
     ...Object.entries(parts).map(([name, bytes]) => `  ${column(bytes)}  ${name}`),
@@ -44,8 +45,8 @@ function temporaries(graph: Graph, plan: Plan): string[] {
   for (const phase of PHASES) {
     lines.push('', `${phase}: node, bytes alive of which kept; what it makes: offset, bytes, last reader`);
     for (const node of graph.phases[phase]) {
-      const { live, kept: keptBytes } = plan.timeline[time++]!;
-      lines.push(`  ${node.name}  ${live} ${keptBytes}`);
+      const { live, kept: keptBytes } = plan.timeline[time]!;
+      lines.push(`${plan.barriers[time++] ? '| ' : '  '}${node.name}  ${live} ${keptBytes}`);
       for (const id of node.outputs) {
         const { name, bytes, role } = graph.values[id]!;
         if (role !== 'temp') continue;

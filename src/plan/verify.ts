@@ -33,11 +33,12 @@ function disjoint(extents: readonly Extent[]): void {
   });
 }
 
-/** Throws on the first value that lies where it may not, or that is read after another has overwritten it. */
+/** Throws on the first value that lies where it may not, that is read after another has overwritten it, or that two threads touch unordered. */
 export function verifyPlan(graph: Graph, plan: Plan): void {
   checkRegions(plan);
   const owners = checkValues(graph, plan);
   replay(graph, plan, owners);
+  verifyBarriers(graph, plan);
 }
 
 /** Regions: whole bytes of the arena, past the head, apart from each other. */
@@ -121,4 +122,51 @@ function replay(graph: Graph, plan: Plan, loaded: Owner[]): void {
 function mayReplace(node: Node, operands: readonly number[], id: number, output: number, onTop: boolean): boolean {
   const allowed = node.inPlace.some(([i, o]) => o === output && node.inputs[i] === id);
   return allowed && onTop && operands.filter((other) => other === id).length === 1;
+}
+
+/** An operand as threads share it. */
+interface Shared extends Extent {
+  writes: boolean;
+  units: number;
+  /** Bytes of a unit; 0: any thread touches any of it. */
+  unit: number;
+}
+
+/**
+ * Between two barriers threads may be at any node: there no byte that one thread writes at one node may be touched by another thread at
+ * another, whatever the number of threads.
+ */
+export function verifyBarriers(graph: Graph, plan: Plan): void {
+  const nodes = nodesOf(graph);
+  if (plan.barriers.length !== nodes.length) fault(`${plan.barriers.length} barriers for ${nodes.length} nodes`);
+  let phase = '';
+  let together: { node: Node; operands: Shared[] }[] = [];
+  nodes.forEach((node, time) => {
+    if (node.phase !== phase || plan.barriers[time]) together = [];
+    phase = node.phase;
+    const operands = sharedOperands(graph, plan, node);
+    for (const earlier of together)
+      for (const a of earlier.operands)
+        for (const b of operands)
+          if ((a.writes || b.writes) && overlap(a, b) && !sameThread(a, b))
+            fault(`no barrier between ${earlier.node.name} and ${node.name}: two threads touch ${b.name}`);
+    together.push({ node, operands });
+  });
+}
+
+function sharedOperands(graph: Graph, plan: Plan, node: Node): Shared[] {
+  return (['inputs', 'outputs', 'updates'] as const).flatMap((kind) =>
+    node[kind].flatMap((id, i): Shared[] => {
+      if (id === ABSENT) return [];
+      const { name, bytes } = graph.values[id]!;
+      const share = { units: node.split?.units ?? 0, unit: node.split?.[kind]?.[i] ?? 0 };
+      return [{ ...extentOf(name, { offset: plan.offsets[id]!, bytes }), ...share, writes: kind !== 'inputs' }];
+    }),
+  );
+}
+
+/** Whether what a thread touches in `a` no other touches in `b`: both are one thread's, or cut at the same bytes by the same count. */
+function sameThread(a: Shared, b: Shared): boolean {
+  const isCut = a.unit > 0 && b.unit > 0 && a.units === b.units;
+  return isCut && (a.units < 2 || (a.from === b.from && a.unit === b.unit));
 }

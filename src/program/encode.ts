@@ -4,7 +4,7 @@ import { ABSENT, type Graph, type Node, PHASES, type Phase } from '../graph.ts';
 import { definition } from '../ops/index.ts';
 
 /** The instruction of a node; `offsets` are the plan's, by value id. */
-function instruction(graph: Graph, node: Node, id: number, offsets: readonly number[]): number[] {
+function instruction(graph: Graph, node: Node, id: number, offsets: readonly number[], isBarrier: boolean): number[] {
   const at = (value: number | undefined): number => (value === undefined || value === ABSENT ? 0 : (offsets[value] as number));
   const operands = {
     input: (i: number): number => at(node.inputs[i]),
@@ -13,7 +13,7 @@ function instruction(graph: Graph, node: Node, id: number, offsets: readonly num
   };
   const { opcode, lower: argumentsOf } = definition(node.op);
   const args = argumentsOf(node, operands, graph);
-  return [opcode, Instruction.Arguments + args.length, id, ...args];
+  return [opcode, Instruction.Arguments + args.length, id, isBarrier ? 1 : 0, ...args];
 }
 
 export interface Code {
@@ -23,16 +23,19 @@ export interface Code {
 }
 
 /** Code of the whole graph. Its length does not depend on the addresses, so it can be measured before planning (all addresses 0). */
-export function lower(graph: Graph, offsets: readonly number[]): Code {
+export function lower(graph: Graph, offsets: readonly number[], barriers: readonly boolean[]): Code {
   const words: number[] = [];
   const phases = {} as Code['phases'];
   let id = 0;
   for (const phase of PHASES) {
     const start = words.length;
-    for (const node of graph.phases[phase]) words.push(...instruction(graph, node, id++, offsets));
+    for (const node of graph.phases[phase]) {
+      words.push(...instruction(graph, node, id, offsets, barriers[id] ?? false));
+      id++;
+    }
     phases[phase] = { start, end: words.length };
   }
   return { words: Int32Array.from(words), phases };
 }
 
-export const codeBytes = (graph: Graph): number => lower(graph, new Array<number>(graph.values.length).fill(0)).words.byteLength;
+export const codeBytes = (graph: Graph): number => lower(graph, new Array<number>(graph.values.length).fill(0), []).words.byteLength;

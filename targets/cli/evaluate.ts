@@ -2,15 +2,24 @@
 import { InputError } from '../../src/error.ts';
 import { formatPercent, table } from '../../src/report/terminal.ts';
 import { judgeAdapter, type Split } from './judge.ts';
-import { bytes, defined, parse, whole } from './options.ts';
+import { bytes, defined, parse, weights, whole } from './options.ts';
 import type { Output } from './output.ts';
 
 const SPLITS: readonly string[] = ['all', 'train', 'val', 'test'];
 
 export async function evaluate(args: string[], out: Output): Promise<void> {
-  const flags = { split: 'text', 'micro-batch': 'text', budget: 'text', cache: 'text', seed: 'text', json: 'flag' } as const;
-  const p = parse(args, flags, { least: 3, most: 3, usage: 's2a eval <model folder> <adapter> <pictures>' });
-  const [model, adapter, data] = p.positionals as [string, string, string];
+  const flags = {
+    split: 'text',
+    weights: 'text',
+    'micro-batch': 'text',
+    budget: 'text',
+    cache: 'text',
+    seed: 'text',
+    json: 'flag',
+  } as const;
+  const p = parse(args, flags, { least: 2, most: 3, usage: 's2a eval <model folder> [adapter] <pictures>' });
+  const [model, data] = [p.positionals[0]!, p.positionals.at(-1)!];
+  const adapter = p.positionals.length === 3 ? p.positionals[1] : undefined;
   const split = p.text('split');
   if (split !== undefined && !SPLITS.includes(split))
     throw new InputError({ where: '--split', what: 'unknown value', got: split, expected: SPLITS.join(', ') });
@@ -22,13 +31,14 @@ export async function evaluate(args: string[], out: Output): Promise<void> {
     split: used,
   } = await judgeAdapter({
     model,
-    adapter,
     data,
     onProgress: (done, total) => out.live(`preparing pictures ${done}/${total}`),
     ...defined({
+      adapter,
       split: split as Split | undefined,
       microBatch: whole(p, 'micro-batch'),
       budget: bytes(p, 'budget'),
+      weights: weights(p),
       cacheFolder: p.text('cache'),
       seed: whole(p, 'seed', 0),
     }),

@@ -4,6 +4,7 @@ const COMMON = `  --method M                 probe, full, or bias, prompt, side,
   --last N                   only the last N blocks learn
   --keep K                   what is kept for backward: s2a (codes) or exact (f32),
                              with overrides: s2a,qkv=4,gelu=f32 (s2a)
+  --weights f32|int8|int4    frozen weights in memory: 32, 8 or about 4.5 bits (f32)
   --optimizer adamw|sgd      (adamw)
   --batch-size N             pictures in one optimizer step (16)
   --micro-batch N            pictures in one pass; must divide the batch (chosen)
@@ -18,6 +19,7 @@ export const HELP: Readonly<Record<string, string>> = {
   s2a train   <model> <pictures> --out DIR  learn; writes an adapter folder
   s2a eval    <model> <adapter> <pictures>  accuracy of an adapter on labelled pictures
   s2a predict <model> <adapter> <picture…>  what is on these pictures
+  s2a merge   <model> <adapter> --out DIR   both as one model folder, for other programs
   s2a modules <model>                       what a method would let learn, tensor by tensor
   s2a print   <model>                       the compiled program as text
   s2a doctor                                what this machine has, and which budgets are safe
@@ -67,22 +69,40 @@ ${COMMON}
   s2a train models/mobilenetv2 photos --budget 24MiB --epochs 15 --out my-adapter
   s2a train models/mobilenetv2 photos --out my-adapter --save-every 50 --resume
   s2a train models/mobilenetv2 more-photos --from my-adapter --out my-adapter-2`,
-  eval: `s2a eval <model folder> <adapter> <pictures> [options]: accuracy on labelled pictures
+  eval: `s2a eval <model folder> [adapter] <pictures> [options]: accuracy on labelled pictures
+
+Without an adapter the model's own head is judged.
 
   --split all|train|val|test which part of <pictures> (test, else val, else all)
+  --weights f32|int8|int4    not the precision that the adapter was trained over
   --micro-batch N            pictures in one pass (8)
   --budget SIZE              most linear memory
   --cache DIR                where prepared pictures are kept (a temporary folder)
   --json                     the result as JSON
 
   s2a eval models/vit-tiny my-adapter photos --split val`,
-  predict: `s2a predict <model folder> <adapter> <picture…> [options]
+  predict: `s2a predict <model folder> [adapter] <picture…> [options]
+
+Without an adapter the model's own head says what it sees.
 
   --top N                    how many classes to show (1)
+  --weights f32|int8|int4    not the precision that the adapter was trained over
   --budget SIZE              most linear memory
   --json                     one JSON object a picture
 
   s2a predict models/vit-tiny my-adapter new/*.jpg --top 3`,
+  merge: `s2a merge <model folder> <adapter> --out <folder>: base and adapter as one model
+
+The new folder is one that Hugging Face transformers (or timm) loads: config.json with the
+adapter's classes, preprocessor_config.json, model.safetensors in f32. Its own head gives the
+adapter's logits. Methods bias, lora, probe and full; prompts and side branches have no place
+in another program's model and are refused.
+
+  --out DIR                  a new folder
+  --json                     what was written, as JSON
+
+  s2a merge models/vit-tiny my-adapter --out merged
+  s2a predict merged new/*.jpg`,
   modules: `s2a modules <model folder> [options]: what would learn: names, shapes, counts, percent
 
   --classes N                classes of the new head (10)

@@ -8,6 +8,7 @@ import { type Prepared, prepare } from '../../src/data/prepare.ts';
 import { InputError } from '../../src/error.ts';
 import { guarded } from '../../src/files.ts';
 import { samplesOf } from '../../src/job.ts';
+import type { Precision } from '../../src/precision.ts';
 import { evaluate, type Tally } from '../../src/train.ts';
 
 export interface Judged {
@@ -24,13 +25,15 @@ export type Split = 'all' | 'train' | 'val' | 'test';
 
 export interface JudgeOptions {
   model: string;
-  adapter: string;
+  /** Absent: the model's own head. */
+  adapter?: string;
   data: string;
   split?: Split;
   cacheFolder?: string;
   seed?: number;
   holdOut?: number;
   budget?: Bytes;
+  weights?: Precision;
   microBatch?: number;
   onProgress?(done: number, total: number): void;
 }
@@ -73,7 +76,7 @@ export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judge
       if (unknown !== undefined)
         throw new InputError({
           where: options.data,
-          what: `class ${unknown} is unknown to the adapter`,
+          what: `class ${unknown} is unknown to the ${options.adapter === undefined ? 'model' : 'adapter'}`,
           expected: adapter.labels.join(', '),
         });
       const split = options.split ?? (prepared.test.length > 0 ? 'test' : prepared.valGiven ? 'val' : 'all');

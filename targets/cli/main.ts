@@ -6,6 +6,7 @@ import { bench } from './bench.ts';
 import { doctor } from './doctor.ts';
 import { evaluate } from './evaluate.ts';
 import { HELP } from './help.ts';
+import { merge } from './merge.ts';
 import { modules } from './modules.ts';
 import { createOutput, type Output } from './output.ts';
 import { plan } from './plan.ts';
@@ -18,6 +19,7 @@ const COMMANDS: Readonly<Record<string, (args: string[], out: Output) => void | 
   train,
   eval: evaluate,
   predict,
+  merge,
   modules,
   print,
   doctor,

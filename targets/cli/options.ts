@@ -4,6 +4,7 @@ import { parseBytes } from '../../src/bytes.ts';
 import { InputError, nearest } from '../../src/error.ts';
 import { keepOf } from '../../src/keep.ts';
 import { methodOf, withLast } from '../../src/modules/method.ts';
+import { PRECISIONS, type Precision } from '../../src/precision.ts';
 import { OPTIMIZERS, type Optimizer } from '../../src/update.ts';
 
 type Kind = 'text' | 'flag';
@@ -90,6 +91,7 @@ export const keep = (p: Parsed): string | undefined => {
   const text = p.text('keep');
   return text === undefined ? undefined : keepOf(text).name;
 };
+export const weights = (p: Parsed): Precision | undefined => oneOf(p, 'weights', PRECISIONS);
 export const optimizer = (p: Parsed): Optimizer | undefined => oneOf(p, 'optimizer', OPTIMIZERS);
 
 /** `crop`, `flip`, `crop,flip` or `none`; a crop shifts by up to an eighth of the picture. */
@@ -108,6 +110,7 @@ export const PLAN_FLAGS = {
   method: 'text',
   last: 'text',
   keep: 'text',
+  weights: 'text',
   optimizer: 'text',
   'batch-size': 'text',
   'micro-batch': 'text',

@@ -7,7 +7,8 @@ import * as assert from 'uvu/assert';
 import { Head } from '../../assembly/abi/head.ts';
 import { Instruction } from '../../assembly/abi/ops.ts';
 import { checkGraph } from '../../src/check.ts';
-import { ABSENT, type Graph, nodesOf } from '../../src/graph.ts';
+import { ABSENT, type Graph, type Node, nodesOf } from '../../src/graph.ts';
+import { shareOut } from '../../src/ops/index.ts';
 import { type Plan, planMemory, type Range } from '../../src/plan/memory.ts';
 import { verifyPlan } from '../../src/plan/verify.ts';
 import { codeBytes } from '../../src/program/encode.ts';
@@ -19,7 +20,17 @@ interface Exports {
 }
 
 const wasm = new WebAssembly.Module(readFileSync('build/engine.wasm'));
-const about = { model: '', image: [0, 0], classes: 0, method: '', keep: '', optimizer: '', microBatch: 0, purpose: 'train' } as const;
+const about = {
+  model: '',
+  image: [0, 0],
+  classes: 0,
+  method: '',
+  keep: '',
+  weights: 'f32',
+  optimizer: '',
+  microBatch: 0,
+  purpose: 'train',
+} as const;
 
 export interface Result {
   plan: Plan;
@@ -28,9 +39,28 @@ export interface Result {
   floats(id: number): Float32Array;
 }
 
+/** The bytes of a node's operands that its split gives to other threads. */
+function elsewhere(graph: Graph, plan: Plan, { split, ...node }: Node, thread: number, threads: number): (Range & { name: string })[] {
+  const found: (Range & { name: string })[] = [];
+  for (const kind of ['inputs', 'outputs', 'updates'] as const)
+    node[kind].forEach((id, i) => {
+      const unit = split?.[kind]?.[i] ?? 0;
+      if (id === ABSENT || unit === 0) return;
+      const { name, bytes } = graph.values[id]!;
+      const { units } = split!;
+      const until = (t: number): number => (units === 0 ? (t > 0 ? bytes : 0) : Math.min(bytes, unit * Math.floor((units * t) / threads)));
+      const offset = plan.offsets[id]!;
+      found.push({ name, offset, bytes: until(thread) }, { name, offset: offset + until(thread + 1), bytes: bytes - until(thread + 1) });
+    });
+  // An operand in place is named twice: each byte once.
+  const unique = new Map(found.filter((r) => r.bytes > 0).map((r) => [r.offset, r]));
+  return [...unique.values()];
+}
+
 /** Plans, verifies, links and runs; `contents` by value id. `threads` run one after the other at each node. */
 export function runGraph(graph: Graph, contents: ReadonlyMap<number, Uint8Array>, threads = 1): Result {
   checkGraph(graph);
+  shareOut(graph);
   const plan = planMemory(graph, { codeBytes: codeBytes(graph), maxThreads: threads });
   verifyPlan(graph, plan);
   const program = link(graph, plan, new Map(), new Map(), about);
@@ -54,7 +84,18 @@ export function runGraph(graph: Graph, contents: ReadonlyMap<number, Uint8Array>
     // The last thread first: what one writes must not matter to another, whichever is faster.
     for (let thread = threads - 1; thread >= 0; thread--) {
       if (threads > 1) engine.setup(0, scratch.offset, scratch.bytes, thread, threads);
+      const foreign = elsewhere(graph, plan, node, thread, threads);
+      // What the definition says to be another thread's is hidden from this one, and must come back as it was.
+      const held = foreign.map(({ offset, bytes }) => Buffer.from(arena.subarray(offset, offset + bytes)));
+      for (const { offset, bytes } of foreign) arena.fill(0xff, offset, offset + bytes);
       assert.is(engine.walk(at, end), 0, `${node.name}: status`);
+      foreign.forEach(({ offset, bytes, name }, i) => {
+        assert.ok(
+          arena.subarray(offset, offset + bytes).every((byte) => byte === 0xff),
+          `${node.name} (${node.op}): thread ${thread} of ${threads} writes ${name} outside its share`,
+        );
+        held[i]!.copy(arena, offset);
+      });
     }
     at = end;
 

@@ -18,7 +18,7 @@ for (const [file, name, options] of PLANS)
   test(`${file}: the plan is the one that was reviewed`, () => {
     const { graph, plan } = compileNetwork(network(name), options);
     const text = `${name}, ${JSON.stringify(options)}\n${printPlan(graph, plan)}\n`;
-    for (const node of nodesOf(graph)) assert.ok(text.includes(`  ${node.name}  `), node.name);
+    for (const node of nodesOf(graph)) assert.ok(text.includes(` ${node.name}  `), node.name);
     const path = `${folder}/${file}.txt`;
     if (process.env.UPDATE) {
       mkdirSync(folder, { recursive: true });

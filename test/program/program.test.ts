@@ -1,6 +1,7 @@
 /** Program files: the same options give the same bytes, every file is read back as it was written, and nothing else is read. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { Instruction } from '../../assembly/abi/ops.ts';
 import { type Io, ProgramFile } from '../../assembly/abi/program.ts';
 import { type CompileOptions, compile } from '../../src/compile.ts';
 import { InputError } from '../../src/error.ts';
@@ -173,7 +174,7 @@ test('the addresses of an instruction are the operands of its node, as the signa
           [...node.inputs, ...node.updates, ...node.outputs].filter((id) => id !== ABSENT).map((id) => plan.offsets[id]!),
         );
         const addresses = all
-          .flatMap(({ kind }, i) => (kind === 'address' ? [words.getInt32(at + 12 + 4 * i, true)] : []))
+          .flatMap(({ kind }, i) => (kind === 'address' ? [words.getInt32(at + 4 * (Instruction.Arguments + i), true)] : []))
           .filter((a) => a !== 0);
         for (const address of addresses) assert.ok(operands.has(address), `${op} ${node.name}: ${address} is no operand`);
         // An operand that the kernel is not told of is one that it does not use: dead tables and class scores that nothing reads.

@@ -1,0 +1,124 @@
+/**
+ * An adapter merged into its base: a model folder as Hugging Face or timm write it, with the adapter's classes, whose own head gives the
+ * adapter's logits. Weights go from one file to the other a piece at a time, and all of them as f32: what was learnt is finer than f16.
+ */
+import { join, resolve } from 'node:path';
+import { checkTensors } from '../adapter.ts';
+import { checkBase, readAdapter } from '../adapterfile.ts';
+import { identity, openBase, openWeights, preprocessOf } from '../base.ts';
+import { compile } from '../compile.ts';
+import { checkPreprocess } from '../data/preprocess.ts';
+import { createEngine, loadWeights } from '../engine.ts';
+import { InputError } from '../error.ts';
+import { fileExists, makeFolder, writeText } from '../files.ts';
+import { numel } from '../graph.ts';
+import { stableJson } from '../json.ts';
+import { methodOf } from '../modules/method.ts';
+import { type TensorData, writeSafetensors } from '../safetensors.ts';
+import { engineBytes } from '../wasm.ts';
+import { bareClass, mergedConfig, mergedProcessor } from './config.ts';
+import { editedPieces, isFloat } from './rows.ts';
+import { mergeWeights } from './weights.ts';
+
+export interface MergeOptions {
+  /** Folder of the model that the adapter was trained on. */
+  model: string;
+  adapter: string;
+  /** A new folder, or one without a model. */
+  out: string;
+}
+
+export interface MergeResult {
+  out: string;
+  classes: readonly string[];
+  /** Tensors in the file; of them those that differ from the base, and those that it has not in this shape. */
+  tensors: number;
+  changed: number;
+  added: number;
+  bytes: number;
+}
+
+/** Merges. Throws InputError for an adapter of another base, and for modules that no checkpoint has a place for: prompts and side branches. */
+export function mergeAdapter({ model, adapter: path, out }: MergeOptions): MergeResult {
+  const adapter = readAdapter(path);
+  try {
+    const method = methodOf(adapter.method, adapter.path);
+    for (const module of ['prompt', 'side'] as const)
+      if (method[module])
+        throw new InputError({
+          where: adapter.path,
+          what: `a ${module} is no part of the base's own network and cannot be merged`,
+          got: adapter.method,
+          expected: 'bias, lora, probe or full',
+          hint: 'use the adapter as it is: s2a predict <model> <adapter>',
+        });
+    if (resolve(out) === resolve(model) || fileExists(join(out, 'model.safetensors')))
+      throw new InputError({ where: '--out', what: 'holds a model, which is not written over', got: out, expected: 'another folder' });
+    const base = openBase(model, adapter.base.imageSize[0]);
+    const preprocess = checkPreprocess(adapter.preprocessing, adapter.path);
+    const weights = openWeights(base);
+    try {
+      checkBase(adapter, identity(base, weights));
+      const classes = adapter.labels.length;
+      const { program, graph, plan } = compile({ model: base.model, classes, microBatch: 1, method: method.name, purpose: 'infer' });
+      const learnt = new Map(checkTensors({ program }, adapter).map(({ record, values }) => [record.name, values]));
+      const merged = mergeWeights({
+        ...{ graph, model: base.model, weights, method, learnt, where: adapter.path, head: adapter.head, classes },
+        initialised(id) {
+          const engine = createEngine(program, engineBytes());
+          loadWeights(engine, weights);
+          return new Float32Array(engine.memory.buffer, plan.offsets[id]!, numel(graph.values[id]!.type.shape)).slice();
+        },
+      });
+
+      const bare = bareClass(model);
+      const named = (name: string): string => (bare === undefined || adapter.head.includes(name) ? name : `${bare.toLowerCase()}.${name}`);
+      const tensors: TensorData[] = [...merged.made].map(([name, { shape, values }]) => ({
+        ...{ name: named(name), dtype: 'F32', shape },
+        data: new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
+      }));
+      for (const tensor of weights.tensors.values()) {
+        const { name, dtype, shape } = tensor;
+        // A bare backbone's pooler has no place in a classifier.
+        if (merged.made.has(name) || (bare !== undefined && name.startsWith('pooler.'))) continue;
+        if (isFloat(tensor))
+          tensors.push({ name: named(name), dtype: 'F32', shape, data: () => editedPieces(weights, tensor, merged.edits.get(name)) });
+        else tensors.push({ name: named(name), dtype, shape, data: () => whole(tensor.bytes, (target) => weights.read(tensor, target)) });
+      }
+
+      const config = mergedConfig(base, { labels: adapter.labels, qkvBias: merged.qkvBias, bare: bare !== undefined });
+      const processor = mergedProcessor(base, preprocess);
+      makeFolder(out);
+      const file = join(out, 'model.safetensors');
+      writeSafetensors(file, tensors, { format: 'pt' });
+      if (processor) writeText(join(out, 'preprocessor_config.json'), `${JSON.stringify(processor, undefined, 2)}\n`);
+      // Last: a folder without it is no model.
+      writeText(join(out, 'config.json'), `${JSON.stringify(config, undefined, 2)}\n`);
+      const made = preprocessOf(openBase(out));
+      if (stableJson(made) !== stableJson(preprocess))
+        throw new InputError({
+          where: out,
+          what: 'the merged folder would prepare pictures otherwise than the adapter wants',
+          hint: 'give the base that it was trained on',
+        });
+      return {
+        out,
+        classes: adapter.labels,
+        tensors: tensors.length,
+        changed: merged.edits.size,
+        added: merged.made.size,
+        bytes: tensors.reduce((n, t) => n + numel(t.shape) * 4, 0),
+      };
+    } finally {
+      weights.close();
+    }
+  } finally {
+    adapter.weights.close();
+  }
+}
+
+function whole(bytes: number, read: (target: Uint8Array) => void): Uint8Array {
+  const target = new Uint8Array(bytes);
+  read(target);
+  return target;
+}

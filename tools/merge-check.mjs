@@ -1,0 +1,60 @@
+// Does PyTorch give a merged folder the logits that this project gives base and adapter? Golden models, learnt tensors moved at random:
+//     node tools/merge-check.mjs [--python PYTHON]
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { compareLogits, TOLERANCE } from './parity/compare.mjs';
+import { source } from './parity/source.mjs';
+
+const { values } = parseArgs({ options: { python: { type: 'string', default: 'python3' } } });
+const { mergeAdapter, movedAdapter } = await source(
+  'merge-check',
+  `export { mergeAdapter } from './src/merge/index.ts'; export { movedAdapter } from './test/mergecase.ts';`,
+);
+const LORA = 'lora:rank=4,alpha=8,all=1';
+/** Model, picture size where it is not the model's own, methods. */
+const CASES = [
+  ['vit-hf', undefined, ['bias', LORA, `bias+${LORA}`, 'probe', 'full']],
+  ['vit-hf', 48, ['bias']],
+  ['vit-hf-rect', 24, ['bias']],
+  ['vit-hf-f16', undefined, ['bias', 'full']],
+  ['deit-hf', undefined, ['bias', LORA, 'full']],
+  ['vit-timm', undefined, ['bias', LORA, 'full']],
+  ['deit3-timm', undefined, ['bias', LORA, 'full']],
+  ['deit-timm', undefined, ['bias']],
+  ['mobilenetv2-hf', undefined, ['bias', LORA, 'full', 'probe']],
+  ['resnet-hf', 40, ['bias', 'full']],
+  ['resnet50-timm', 48, ['bias', LORA, 'full']],
+  ['swin-hf', undefined, ['bias', `bias+${LORA}`, 'full']],
+  ['swin-hf-pad', 36, ['bias']],
+  ['swin-timm', undefined, ['bias', LORA, 'full']],
+  ['convnext-hf', undefined, ['bias', LORA, 'full']],
+  ['convnext-timm', 64, ['bias', LORA, 'full']],
+];
+
+const work = mkdtempSync(join(tmpdir(), 's2a-merge-'));
+let failed = 0;
+try {
+  let number = 0;
+  for (const [name, size, methods] of CASES)
+    for (const method of methods) {
+      const model = join('test/golden', name);
+      const [adapter, out] = [join(work, `adapter-${number}`), join(work, `merged-${number++}`)];
+      movedAdapter(model, method, adapter, size);
+      mergeAdapter({ model, adapter, out });
+      let text;
+      try {
+        const rows = await compareLogits(out, { interpreter: values.python, model, adapter });
+        const worst = Math.max(...rows.map((r) => r.largest));
+        text = `${worst <= TOLERANCE ? 'PASS' : 'FAIL'}  ${worst.toExponential(1)}`;
+      } catch (error) {
+        text = `FAIL  ${error.message}`;
+      }
+      if (text.startsWith('FAIL')) failed++;
+      console.log(`${text}  ${name}${size ? ` at ${size}` : ''}, ${method}`);
+    }
+} finally {
+  rmSync(work, { recursive: true, force: true });
+}
+process.exitCode = failed > 0 ? 1 : 0;
