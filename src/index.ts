@@ -23,6 +23,7 @@ export { type KeepPlan, keepOf } from './keep.ts';
 export { type MergeOptions, type MergeResult, mergeAdapter } from './merge/index.ts';
 export { type Model, parseModel, readModel } from './models/index.ts';
 export { type Method, methodOf } from './modules/method.ts';
+export { type Packed, type PackJob, packJob } from './pack.ts';
 export { type PlanReport, planReport } from './planreport.ts';
 export type { Precision } from './precision.ts';
 export { decodeProgram } from './program/decode.ts';

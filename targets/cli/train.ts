@@ -29,7 +29,8 @@ import type { Output } from './output.ts';
 import { writeReport } from './report.ts';
 import { pairs, planLines } from './show.ts';
 
-const FLAGS: Flags = {
+/** Options of a training run; `pack` takes most of them. */
+export const TRAIN_FLAGS: Flags = {
   ...PLAN_FLAGS,
   out: 'text',
   epochs: 'text',
@@ -50,7 +51,7 @@ const FLAGS: Flags = {
   fidelity: 'flag',
 };
 
-function jobOf(p: Parsed): TrainJob {
+export function jobOf(p: Parsed): TrainJob {
   const [model, data] = p.positionals as [string, string];
   const out = p.text('out');
   if (out === undefined) throw new InputError({ where: '--out', what: 'is missing', expected: 'a folder for the adapter' });
@@ -87,7 +88,7 @@ function jobOf(p: Parsed): TrainJob {
 }
 
 export async function train(args: string[], out: Output): Promise<void> {
-  const p = parse(args, FLAGS, { least: 2, most: 2, usage: 's2a train <model folder> <pictures> --out <folder>' });
+  const p = parse(args, TRAIN_FLAGS, { least: 2, most: 2, usage: 's2a train <model folder> <pictures> --out <folder>' });
   const job = jobOf(p);
   if (p.flag('fidelity') && p.text('report') === undefined)
     throw new InputError({ where: '--fidelity', what: 'goes into the page', expected: '--report FILE' });
