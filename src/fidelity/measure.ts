@@ -91,7 +91,7 @@ export async function measureFidelity(options: FidelityOptions): Promise<Fidelit
   for (const record of second.program.parameters) writeParameter(second, record, learnt.get(record.name)!);
   const got = gradientsOf(second, options, (i) => options.onStep?.(steps + batches + i, total));
   const pictures = Math.min(samples.count, batches * options.train.batchSize);
-  return summarise(options, { exact, policy, wanted, got, head: headNames(second), pictures });
+  return summarise(options, { exact, policy, wanted, got, head: headNames(policy.program), pictures });
 }
 
 async function learn(engine: Engine, { steps, samples, train: settings }: FidelityOptions, told: (step: number) => void): Promise<void> {
