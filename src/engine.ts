@@ -47,6 +47,8 @@ export interface Engine {
   memory: WebAssembly.Memory;
   /** Runs a phase to its end; throws EngineError with the failing node's name. */
   run(phase: Phase): void;
+  /** Runs the instructions between two addresses: a part of a phase, to look at what is in the arena there. */
+  walk(start: number, end: number): void;
   /** A view of a port: bytes that the host writes before, or reads after, a phase. */
   bytes(port: Io): Uint8Array;
   floats(port: Io): Float32Array;
@@ -99,17 +101,18 @@ export function createEngine(program: Program, wasm: BufferSource): Engine {
   };
   const view = new DataView(memory.buffer);
   const stateRange = program.region.offset;
+  const walk = (start: number, end: number): void => {
+    const status = engine.walk(start, end);
+    if (status === Status.Ok) return;
+    const node = program.symbols[view.getInt32(Head.FailedNode, true)] ?? 'unknown node';
+    const hint = HINTS[status];
+    throw new EngineError({ where: node, what: REASONS[status] ?? `status ${status}`, ...(hint ? { hint } : {}) });
+  };
   return {
     program,
     memory,
-    run(phase) {
-      const { start, end } = program.entries[phase];
-      const status = engine.walk(start, end);
-      if (status === Status.Ok) return;
-      const node = program.symbols[view.getInt32(Head.FailedNode, true)] ?? 'unknown node';
-      const hint = HINTS[status];
-      throw new EngineError({ where: node, what: REASONS[status] ?? `status ${status}`, ...(hint ? { hint } : {}) });
-    },
+    run: (phase) => walk(program.entries[phase].start, program.entries[phase].end),
+    walk,
     bytes: (id) => new Uint8Array(memory.buffer, port(id).offset, port(id).bytes),
     floats: (id) => new Float32Array(memory.buffer, port(id).offset, port(id).bytes / 4),
     ints: (id) => new Int32Array(memory.buffer, port(id).offset, port(id).bytes / 4),

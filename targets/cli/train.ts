@@ -45,6 +45,8 @@ export const TRAIN_FLAGS: Flags = {
   'save-every': 'text',
   resume: 'flag',
   from: 'text',
+  calibrate: 'text',
+  tables: 'text',
   cache: 'text',
   'process-budget': 'text',
   report: 'text',
@@ -82,6 +84,8 @@ export function jobOf(p: Parsed): TrainJob {
       saveEvery: whole(p, 'save-every'),
       cacheFolder: p.text('cache'),
       from: p.text('from'),
+      calibrate: whole(p, 'calibrate'),
+      tables: p.text('tables'),
       augment: p.text('augment') === undefined ? undefined : augment(p, openBase(model, imageSize).model.image[0]),
     }),
   };
