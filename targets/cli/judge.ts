@@ -8,6 +8,7 @@ import { type Prepared, prepare } from '../../src/data/prepare.ts';
 import { InputError } from '../../src/error.ts';
 import { guarded } from '../../src/files.ts';
 import { samplesOf } from '../../src/job.ts';
+import type { Threads } from '../../src/team.ts';
 import { evaluate, type Tally } from '../../src/train.ts';
 
 export interface Judged {
@@ -32,6 +33,7 @@ export interface JudgeOptions {
   seed?: number;
   holdOut?: number;
   budget?: Bytes;
+  threads?: Threads;
   microBatch?: number;
   onProgress?(done: number, total: number): void;
 }
@@ -103,6 +105,7 @@ export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judge
       prepared.cache.close();
     }
   } finally {
+    await engine.close();
     if (options.cacheFolder === undefined) rmSync(folder, { recursive: true, force: true });
   }
 }

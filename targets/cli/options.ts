@@ -4,6 +4,7 @@ import { parseBytes } from '../../src/bytes.ts';
 import { InputError, nearest } from '../../src/error.ts';
 import { keepOf } from '../../src/keep.ts';
 import { methodOf, withLast } from '../../src/modules/method.ts';
+import type { Threads } from '../../src/team.ts';
 import { OPTIMIZERS, type Optimizer } from '../../src/update.ts';
 
 type Kind = 'text' | 'flag';
@@ -103,6 +104,11 @@ export function augment(p: Parsed, imageSize: number): { shift: number; flip: bo
   return { shift: parts.includes('crop') ? Math.max(1, Math.floor(imageSize / 8)) : 0, flip: parts.includes('flip') };
 }
 
+/** `auto` or a number. */
+export function threads(p: Parsed): Threads | undefined {
+  return p.text('threads') === 'auto' ? 'auto' : whole(p, 'threads');
+}
+
 /** The flags of everything that plans. */
 export const PLAN_FLAGS = {
   method: 'text',
@@ -112,6 +118,7 @@ export const PLAN_FLAGS = {
   'batch-size': 'text',
   'micro-batch': 'text',
   budget: 'text',
+  'max-threads': 'text',
   'image-size': 'text',
   json: 'flag',
 } as const satisfies Flags;

@@ -8,7 +8,21 @@ import type { ReportData } from '../../src/report/data.ts';
 import { epochLine, formatBytes, formatDuration, formatPercent, plainLine, progressLine } from '../../src/report/terminal.ts';
 import { timelineOf } from '../../src/timeline.ts';
 import { cutMetrics } from './metrics.ts';
-import { augment, bytes, defined, type Flags, keep, method, optimizer, type Parsed, PLAN_FLAGS, parse, real, whole } from './options.ts';
+import {
+  augment,
+  bytes,
+  defined,
+  type Flags,
+  keep,
+  method,
+  optimizer,
+  type Parsed,
+  PLAN_FLAGS,
+  parse,
+  real,
+  threads,
+  whole,
+} from './options.ts';
 import type { Output } from './output.ts';
 import { writeReport } from './report.ts';
 import { pairs, planLines } from './show.ts';
@@ -30,6 +44,7 @@ const FLAGS: Flags = {
   from: 'text',
   cache: 'text',
   'process-budget': 'text',
+  threads: 'text',
   report: 'text',
 };
 
@@ -51,6 +66,8 @@ function jobOf(p: Parsed): TrainJob {
       microBatch: whole(p, 'micro-batch'),
       budget: bytes(p, 'budget'),
       processBudget: bytes(p, 'process-budget'),
+      threads: threads(p),
+      maxThreads: whole(p, 'max-threads'),
       imageSize,
       epochs: whole(p, 'epochs'),
       rate: real(p, 'lr', 0, 1e3),
@@ -184,7 +201,7 @@ function summary(r: JobResult, { model }: TrainJob, report: string | undefined):
     ['', `${formatBytes(memory.residentPeakPreparingBytes)} while preparing pictures${decoder}`],
     ['written', `${formatBytes(r.bytesWritten)}, of it ${formatBytes(r.pictures.cacheBytesWritten)} picture cache`],
     ['', `${formatBytes(r.bytesWrittenPerHour)} an hour at the pace of this training`],
-    ['time', formatDuration(r.seconds)],
+    ['time', `${formatDuration(r.seconds)} on ${r.threads} ${r.threads === 1 ? 'thread' : 'threads'}`],
     ['adapter', r.adapter],
   ];
   if (report !== undefined) rows.push(['report', report]);
