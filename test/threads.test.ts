@@ -162,8 +162,14 @@ test('how many threads: one where nothing is said, never more than the plan has 
   assert.is(threadsOf('auto', { maxThreads: 1 }), 1);
   assert.ok(threadsOf('auto', { maxThreads: 256 }) >= 1);
   assert.is(threadsOf(3, { maxThreads: 4 }), 3);
-  assert.throws(() => threadsOf(5, { maxThreads: 4 }), (e: unknown) => e instanceof InputError);
-  assert.throws(() => threadsOf(0, { maxThreads: 4 }), (e: unknown) => e instanceof InputError);
+  assert.throws(
+    () => threadsOf(5, { maxThreads: 4 }),
+    (e: unknown) => e instanceof InputError,
+  );
+  assert.throws(
+    () => threadsOf(0, { maxThreads: 4 }),
+    (e: unknown) => e instanceof InputError,
+  );
 });
 
 test('scratch for threads is what the budget leaves: fewer of them, never another micro-batch', () => {
