@@ -10,6 +10,7 @@ import { EngineError, InputError } from './error.ts';
 import { type FitOptions, fit, MAX_THREADS } from './fit.ts';
 import { stableJson } from './json.ts';
 import { methodOf } from './modules/method.ts';
+import type { Precision } from './precision.ts';
 import { type Threads, threadsOf } from './team.ts';
 import { engineBytes } from './wasm.ts';
 
@@ -28,6 +29,8 @@ export interface ClassifierOptions {
   budget?: Bytes;
   /** How many threads share the work (1); `auto`: as many as the machine has cores, at most 4. `close` the classifier after use. */
   threads?: Threads;
+  /** Precision of frozen weights where it is not to be the one that the adapter was trained over: the biases learnt to fit that one. */
+  weights?: Precision;
 }
 
 export interface Classifier {
@@ -46,7 +49,7 @@ export interface Classifier {
   /** The same for a picture that `preprocess` has been done to already, as `decodePicture` returns it: H · W · 3 bytes. */
   predictPrepared(pixels: Uint8Array): Prediction[];
   /**
-   * Changes to another adapter of the same base, method, preprocessing and number of classes. The new one is read and checked whole
+   * Changes to another adapter of the same base, precision, method, preprocessing and number of classes. The new one is read and checked whole
    * before the first number is written, so one that is refused (InputError) leaves the classifier as it was.
    */
   changeAdapter(adapter: string): void;
@@ -69,7 +72,7 @@ export const openInference = (path: string | undefined, options: InferenceOption
   path === undefined ? openOwn(options) : openAdapter(path, options);
 
 /** The model's own head: there is no adapter, but what one would say is known. */
-function openOwn({ model, budget, threads, microBatch = 1 }: InferenceOptions): OpenedAdapter {
+function openOwn({ model, budget, threads, weights: precision = 'f32', microBatch = 1 }: InferenceOptions): OpenedAdapter {
   const base = openBase(model);
   const { labels } = base.model;
   if (labels === undefined)
@@ -77,15 +80,17 @@ function openOwn({ model, budget, threads, microBatch = 1 }: InferenceOptions): 
   const weights = openWeights(base);
   try {
     const preprocess = preprocessOf(base);
-    const engine = inferenceEngine(base, { head: 'file', classes: labels.length, method: 'probe', normalize: preprocess }, microBatch, {
-      budget,
-      threads,
-    });
+    const engine = inferenceEngine(
+      base,
+      { head: 'file', classes: labels.length, method: 'probe', weights: precision, normalize: preprocess },
+      microBatch,
+      { budget, threads },
+    );
     loadWeights(engine, weights);
     const preprocessing = preprocess as unknown as Record<string, unknown>;
     return {
       engine,
-      adapter: { method: 'probe', base: identity(base, weights), head: [], labels, preprocessing, createdBy: '' },
+      adapter: { method: 'probe', base: identity(base, weights), precision, head: [], labels, preprocessing, createdBy: '' },
       preprocess,
     };
   } finally {
@@ -95,7 +100,7 @@ function openOwn({ model, budget, threads, microBatch = 1 }: InferenceOptions): 
 
 const inferenceEngine = (
   base: Base,
-  options: Pick<FitOptions, 'head' | 'classes' | 'method' | 'normalize'>,
+  options: Pick<FitOptions, 'head' | 'classes' | 'method' | 'weights' | 'normalize'>,
   microBatch: number,
   { budget, threads: asked = 1 }: { budget: Bytes | undefined; threads: Threads | undefined },
 ): Engine => {
@@ -106,7 +111,7 @@ const inferenceEngine = (
   return createEngine(program, engineBytes(threads), threads);
 };
 
-function openAdapter(path: string, { model, budget, threads, microBatch = 1 }: InferenceOptions): OpenedAdapter {
+function openAdapter(path: string, { model, budget, threads, weights: precision, microBatch = 1 }: InferenceOptions): OpenedAdapter {
   const adapter = readAdapter(path);
   try {
     const base = openBase(model, adapter.base.imageSize[0]);
@@ -123,10 +128,12 @@ function openAdapter(path: string, { model, budget, threads, microBatch = 1 }: I
           expected: base.model.image.join('x'),
         });
       const method = methodOf(adapter.method, adapter.path).name;
-      const engine = inferenceEngine(base, { classes: adapter.labels.length, method, normalize: preprocess }, microBatch, {
-        budget,
-        threads,
-      });
+      const engine = inferenceEngine(
+        base,
+        { classes: adapter.labels.length, method, weights: precision ?? adapter.precision, normalize: preprocess },
+        microBatch,
+        { budget, threads },
+      );
       loadWeights(engine, weights);
       applyAdapter(engine, adapter);
       const { weights: _closed, ...info } = adapter;
@@ -176,6 +183,8 @@ export function loadClassifier(adapter: string | undefined, options: ClassifierO
       try {
         checkBase(next, first.base);
         checkSame(next, 'was trained with another method', next.method, first.method);
+        if (options.weights === undefined)
+          checkSame(next, 'was trained over weights of another precision', next.precision, first.precision);
         checkSame(next, 'has another number of classes', next.labels.length, labels.length);
         checkSame(next, 'wants its pictures prepared otherwise', stableJson(next.preprocessing), stableJson(first.preprocessing));
         applyAdapter(engine, next);

@@ -17,9 +17,11 @@ import { methodOf } from './modules/method.ts';
 import { emit, shareOut } from './ops/index.ts';
 import { type Plan, planMemory } from './plan/memory.ts';
 import { verifyPlan } from './plan/verify.ts';
+import type { Precision } from './precision.ts';
 import { codeBytes } from './program/encode.ts';
 import { link } from './program/link.ts';
 import type { Program } from './program/program.ts';
+import { addRepeats, type Recompute } from './recompute.ts';
 import { autogradBytes, chooseSaved, gradientNeeds } from './saved.ts';
 import { addUpdate, type Optimizer } from './update.ts';
 
@@ -32,6 +34,10 @@ export interface CompileOptions {
   method?: string;
   /** What is kept for backward, see src/keep.ts; `s2a` where absent. */
   keep?: string;
+  /** Bits of frozen weights; what learns, norms, biases and what reads the picture stay f32. */
+  weights?: Precision;
+  /** Blocks whose forward runs again in backward, see src/recompute.ts; none where absent. */
+  recompute?: Recompute;
   optimizer?: Optimizer;
   /** The classifier: new and zero (fine-tuning), or the checkpoint's own. */
   head?: 'new' | 'file';
@@ -42,6 +48,8 @@ export interface CompileOptions {
   /** Random shift by up to `shift` pixels and horizontal flip, in training. */
   augment?: { shift: number; flip: boolean };
   maxThreads?: number;
+  /** What the pictures' port takes: bytes, or f32 (the same numbers, 0 … 255) for data that are not bytes. */
+  pixels?: 'u8' | 'f32';
 }
 
 export interface Compiled {
@@ -56,10 +64,20 @@ const HALF = { scale: 1 / 255, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
 
 /** Compiles; knows nothing of files or runtimes. Deterministic. */
 export function compile(options: CompileOptions): Compiled {
-  const { model, classes, microBatch, method = 'bias', keep = 's2a', optimizer = 'adamw', head = 'new', purpose = 'train' } = options;
+  const {
+    model,
+    classes,
+    microBatch,
+    method = 'bias',
+    keep = 's2a',
+    optimizer = 'adamw',
+    head = 'new',
+    purpose = 'train',
+    weights = 'f32',
+  } = options;
   const graph = createGraph();
   const io = inputs(graph, options);
-  const b = createBuilder(graph, methodOf(method), head, io.state);
+  const b = createBuilder(graph, methodOf(method), head, io.state, weights);
   /** pictures → logits → loss, in one phase. */
   const forward = (phase: Phase): { logits: number; loss: number[] } => {
     startPhase(b, phase);
@@ -87,8 +105,9 @@ export function compile(options: CompileOptions): Compiled {
     const { logits, loss } = forward('train');
     const needs = gradientNeeds(graph);
     autograd = autogradBytes(graph, needs);
-    chooseSaved(graph, needs, keepOf(keep));
-    accumulators = addBackward(graph, logits, loss[2]!, needs);
+    const repeats = addRepeats(graph, needs, options.recompute ?? new Map());
+    chooseSaved(graph, needs, keepOf(keep), repeats);
+    accumulators = addBackward(graph, logits, loss[2]!, needs, repeats);
     addUpdate(graph, accumulators, optimizer, io.state);
     ports.set(Io.Losses, loss[0]!).set(Io.Choices, loss[1]!);
   }
@@ -106,6 +125,7 @@ export function compile(options: CompileOptions): Compiled {
     classes,
     method: b.method.name,
     keep: keepOf(keep).name,
+    weights,
     optimizer,
     microBatch,
     purpose,
@@ -122,11 +142,11 @@ interface Inputs {
 }
 
 /** What the host writes: pictures, labels, counters of the random streams; and the state block. */
-function inputs(graph: Graph, { model, microBatch, normalize = HALF }: CompileOptions): Inputs {
+function inputs(graph: Graph, { model, microBatch, normalize = HALF, pixels: stored = 'u8' }: CompileOptions): Inputs {
   const { scale, mean, std } = normalize;
   const table = Float32Array.from([...std.map((s) => scale / s), ...mean.map((m, c) => -m / std[c]!)]);
   return {
-    pictures: addValue(graph, 'pictures', u8(microBatch, ...model.image, 3), 'batch'),
+    pictures: addValue(graph, 'pictures', (stored === 'f32' ? f32 : u8)(microBatch, ...model.image, 3), 'batch'),
     labels: addValue(graph, 'labels', i32(microBatch), 'batch'),
     samples: addValue(graph, 'samples', { dtype: 'u32', shape: [microBatch] }, 'batch'),
     state: addValue(graph, 'state', u8(State.Bytes), 'state'),

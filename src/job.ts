@@ -1,16 +1,17 @@
 /** Training as one call: model folder + pictures + budget → adapter folder. The command line and the library both come here. */
 import { join } from 'node:path';
 import { adapterTensors, headNames } from './adapter.ts';
-import { writeAdapter } from './adapterfile.ts';
-import { identity, openBase, openWeights, preprocessOf } from './base.ts';
+import { type AdapterInfo, writeAdapter } from './adapterfile.ts';
+import { type Base, identity, openBase, openWeights, preprocessOf } from './base.ts';
 import { type Bytes, parseBytes } from './bytes.ts';
 import { hasCheckpoints } from './checkpointfile.ts';
-import type { Compiled } from './compile.ts';
+import type { Compiled, CompileOptions } from './compile.ts';
 import type { Cache } from './data/cache.ts';
 import { decoderOverheadBytes, defaultDecoderBytes } from './data/decode.ts';
 import { dataDigest } from './data/digest.ts';
 import { keepList, type Listed, listPictures } from './data/list.ts';
 import { type Prepared, type PrepareOptions, prepare } from './data/prepare.ts';
+import type { Preprocess } from './data/preprocess.ts';
 import { createEngine, type Engine, loadWeights } from './engine.ts';
 import { BudgetError, Interrupted } from './error.ts';
 import { bytesWritten, makeFolder } from './files.ts';
@@ -18,6 +19,8 @@ import { fit } from './fit.ts';
 import { resetPeak, resident, shareProcess } from './footprint.ts';
 import { type Method, methodOf } from './modules/method.ts';
 import { type PlanReport, planReport } from './planreport.ts';
+import type { Precision } from './precision.ts';
+import type { Program } from './program/program.ts';
 import { openRun } from './run.ts';
 import { guardAdapter, joinLabels, openStart, type Start } from './start.ts';
 import { type Threads, threadsOf } from './team.ts';
@@ -38,7 +41,7 @@ export const DEFAULT_RATES: Readonly<Record<Optimizer, Readonly<Record<Method['b
 
 /** A transformer's residual stream adds up what every block does: it wants smaller steps. */
 const defaultRate = (type: string, optimizer: Optimizer, method: string): number =>
-  DEFAULT_RATES[optimizer][methodOf(method).base] * (type.startsWith('mobilenet') ? 1 : 0.25);
+  DEFAULT_RATES[optimizer][methodOf(method).base] * (type.includes('mobilenet') ? 1 : 0.25);
 
 export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   /** Folder with config.json and model.safetensors. */
@@ -50,6 +53,8 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   method?: string;
   /** See src/keep.ts. */
   keep?: string;
+  /** Precision of frozen weights; the adapter remembers it. */
+  weights?: Precision;
   optimizer?: Optimizer;
   rate?: number;
   microBatch?: number;
@@ -123,7 +128,7 @@ export const samplesOf = (cache: Cache, indices: readonly number[], labels?: rea
 });
 
 /** Options with every default in place; part of what a checkpoint belongs to. */
-function settle(job: TrainJob, type: string): TrainOptions & { rate: number } {
+export function settle(job: TrainJob, type: string): TrainOptions & { rate: number } {
   const given = Object.fromEntries(Object.entries(job).filter(([, v]) => v !== undefined)) as Partial<TrainOptions>;
   const { epochs = 20, batchSize = 16 } = given;
   const pick = <K extends keyof typeof TRAIN_DEFAULTS>(key: K): number => given[key] ?? TRAIN_DEFAULTS[key];
@@ -146,12 +151,58 @@ function defined<T extends object>(object: T): { [K in keyof T]?: Exclude<T[K], 
   return Object.fromEntries(Object.entries(object).filter(([, v]) => v !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> };
 }
 
+interface Sources {
+  base: Base;
+  options: TrainOptions;
+  preprocess: Preprocess;
+  classes: number;
+}
+
+/** The job's program and plan; BudgetError where it does not fit. */
+export function compileJob(
+  job: TrainJob,
+  { base, options, preprocess, classes, pixels }: Pick<CompileOptions, 'pixels'> & Sources,
+): Compiled {
+  return fit({
+    model: base.model,
+    classes,
+    batchSize: options.batchSize,
+    normalize: preprocess,
+    ...defined({
+      method: job.method,
+      keep: job.keep,
+      weights: job.weights,
+      optimizer: job.optimizer,
+      microBatch: job.microBatch,
+      budgetBytes: job.budget === undefined ? undefined : parseBytes(job.budget, '--budget'),
+      augment: job.augment,
+      maxThreads: job.maxThreads,
+      pixels,
+    }),
+  });
+}
+
+/** What an adapter of this job will say about itself. */
+export const adapterInfo = (
+  job: TrainJob,
+  about: { who: AdapterInfo['base']; program: Program; labels: readonly string[]; preprocess: Preprocess },
+): AdapterInfo => ({
+  method: methodOf(job.method ?? 'bias').name,
+  base: about.who,
+  precision: job.weights ?? 'f32',
+  head: headNames(about.program),
+  labels: about.labels,
+  preprocessing: about.preprocess as unknown as Record<string, unknown>,
+  createdBy: `s2a ${VERSION}`,
+});
+
 /** Trains to the end, or until `stopping`: then the run is saved and Interrupted thrown. */
 export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<JobResult> {
   if (job.from === undefined) return runJob(job, undefined, hooks);
   const start = openStart(job.from, job.out, job.method);
   try {
-    return await runJob({ ...job, method: start.method, imageSize: job.imageSize ?? start.imageSize }, start, hooks);
+    const { method, precision, imageSize } = start;
+    return await runJob({ ...job, method, weights: job.weights ?? precision, imageSize: job.imageSize ?? imageSize }, start, hooks);
   } finally {
     start.close();
   }
@@ -195,21 +246,7 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
   guardAdapter(job.out, labels);
   const missing = (start?.labels ?? []).filter((label) => !classes.includes(label));
   if (missing.length > 0) warn(`no pictures of ${missing.join(', ')}: learning the others may cost what the adapter knows of them`);
-  const compiled = fit({
-    model: base.model,
-    classes: labels.length,
-    batchSize: options.batchSize,
-    normalize: preprocess,
-    ...defined({
-      method: job.method,
-      keep: job.keep,
-      optimizer: job.optimizer,
-      microBatch: job.microBatch,
-      budgetBytes,
-      augment: job.augment,
-      maxThreads: job.maxThreads,
-    }),
-  });
+  const compiled = compileJob(job, { base, options, preprocess, classes: labels.length });
   const { threads, decoderBytes } = shareThreads(job, compiled);
   const plan = planReport(compiled, options.batchSize, budgetBytes);
   hooks.onPlan?.(plan, compiled);
@@ -276,18 +313,7 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
     }
     run.restoreBest();
     const best = run.host.epochs[run.host.bestEpoch - 1]!;
-    writeAdapter(
-      job.out,
-      {
-        method: methodOf(job.method ?? 'bias').name,
-        base: who,
-        head: headNames(engine),
-        labels,
-        preprocessing: preprocess as unknown as Record<string, unknown>,
-        createdBy: `s2a ${VERSION}`,
-      },
-      adapterTensors(engine),
-    );
+    writeAdapter(job.out, adapterInfo(job, { who, program: engine.program, labels, preprocess }), adapterTensors(engine));
     return {
       adapter: job.out,
       plan,

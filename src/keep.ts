@@ -35,8 +35,10 @@ const CLASSES = {
   qkv: code('8', '4'),
   /** Attention's probabilities, computed again from the operands as they were kept, or kept themselves. */
   softmax: { choices: ['recompute', '4'], exact: 'recompute', s2a: 'recompute' },
+  /** The map of a squeeze-excite product; its factors stay f32. */
+  gate: code('8', '4'),
   /** Inputs of layers whose weight learns. */
-  input: code('8'),
+  input: code('8', '4'),
   /** Where each maximum of a pooling came from: exact. */
   pool: { choices: ['4'], exact: '4', s2a: '4' },
 } as const satisfies Record<string, Class>;

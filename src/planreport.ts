@@ -9,6 +9,8 @@ export interface PlanReport {
   classes: number;
   method: string;
   keep: string;
+  /** Precision of frozen weights. */
+  weights: string;
   optimizer: string;
   batchSize: number;
   microBatch: number;
@@ -33,7 +35,7 @@ export function planReport(
   batchSize: number,
   budgetBytes: number | undefined,
 ): PlanReport {
-  const { model, image, classes, method, keep, optimizer, microBatch } = program.about;
+  const { model, image, classes, method, keep, weights, optimizer, microBatch } = program.about;
   const { padding, ...parts } = plan.parts;
   const count = (role: string): number =>
     graph.values.reduce((n, v) => (v.role === role && plan.offsets[v.id]! >= 0 ? n + numel(v.type.shape) : n), 0);
@@ -44,6 +46,7 @@ export function planReport(
     classes,
     method,
     keep,
+    weights,
     optimizer,
     batchSize,
     microBatch,

@@ -5,6 +5,7 @@ import { ABSENT, addValue, type Graph, type Node, u8, valueAt } from './graph.ts
 import type { KeepClass, KeepPlan } from './keep.ts';
 import type { Saved } from './ops/def.ts';
 import { definition, emit, keepOutputs, scratchOf } from './ops/index.ts';
+import { noRepeats, type Repeats } from './recompute.ts';
 import { tables } from './tables.ts';
 
 /** For every value id: does training need its gradient? Parameters do, and whatever is computed from one (but for a node that detaches). */
@@ -22,15 +23,30 @@ const pick = (choices: readonly Saved[], { of }: KeepPlan): Saved | undefined =>
   choices.find(({ as }) => Object.entries(as).every(([name, choice]) => of[name as KeepClass] === choice)) ?? choices[0];
 
 /** Chooses, for each forward node on the way of a gradient, one of the operator's legal ways to keep what backward needs. */
-export function chooseSaved(graph: Graph, needs: boolean[], plan: KeepPlan): void {
+export function chooseSaved(graph: Graph, needs: boolean[], plan: KeepPlan, { runs, added }: Repeats = noRepeats()): void {
   const codebooks = new Map<number, number>();
   const copies = new Map<number, number>();
   // Appending copies while walking: a copy stands before the node that wants it, and serves all later ones.
-  const forward = graph.phases.train;
-  graph.phases.train = [];
-  for (const node of forward) {
-    choose(node);
-    graph.phases.train.push(node);
+  const chosen = (nodes: readonly Node[], isChosen: (node: Node) => boolean): Node[] => {
+    const train = graph.phases.train;
+    graph.phases.train = [];
+    for (const node of nodes) {
+      if (isChosen(node)) choose(node);
+      graph.phases.train.push(node);
+    }
+    const result = graph.phases.train;
+    graph.phases.train = train;
+    return result;
+  };
+  // A block that is computed again keeps what backward needs the second time. Last blocks run again first.
+  graph.phases.train = chosen(graph.phases.train, (node) => !runs.has(node.block) || node.isBackward);
+  for (const [block, run] of [...runs].reverse()) {
+    const again = chosen(run, () => true);
+    for (const node of again) {
+      node.isBackward = true;
+      added.add(node);
+    }
+    runs.set(block, again);
   }
 
   function choose(node: Node): void {
@@ -42,7 +58,10 @@ export function chooseSaved(graph: Graph, needs: boolean[], plan: KeepPlan): voi
     keepOutputs(graph, node, choice.extra);
     if (choice.quantize !== undefined) {
       const x = node.inputs[choice.quantize] as number;
-      const known = copies.get(x) ?? emit(graph, 'Quantize', `${valueAt(graph, x).name}.int8`, [x], {}, { phase: 'train' }).outputs[0]!;
+      const known =
+        copies.get(x) ??
+        emit(graph, 'Quantize', `${valueAt(graph, x).name}.copy`, [x], choice.attributes ?? {}, { phase: 'train', block: node.block })
+          .outputs[0]!;
       copies.set(x, known);
       node.attributes.codes = known;
     }

@@ -27,6 +27,9 @@ export function convBackwardXScratch(geometry: readonly number[]): number {
   return gemmScratch() + 4 * rows * Math.min(Patch.Columns, o) + (stride === 1 ? 0 : 4 * rows * c);
 }
 
+/** Depthwise and DepthwiseBackwardX of a coded filter of `n` numbers: the filter in f32. */
+export const depthwiseScratch = (n: number): number => align(4 * n, 16);
+
 type Twelve<T> = [T, T, T, T, T, T, T, T, T, T, T, T];
 /** BATCH H WIDTH C OH OW O R S STRIDE TOP LEFT. */
 type Geometry = Twelve<number>;
@@ -64,6 +67,12 @@ export function attentionBackwardScratch(t: number, headSize: number, keep: Keep
   const row = keep === Keep.Group8 ? align(4 * headSize, 16) : keep === Keep.Signed4 ? 4 * align(headSize, 32) : 0;
   return attentionScratch(t, more) + scoreBytes(t) + (more.biasLearns ? matrixBytes(t) : 0) + 3 * t * row;
 }
+
+/** GateBackwardG: one decoded group. */
+export const gateScratch = (): number => 256;
+
+/** Dequantize from 4 bits: one decoded row, in whole blocks. */
+export const dequantizeScratch = (c: number): number => align(4 * c, 128);
 
 /** ResizePositions: the weights of one row and one column of the old grid, f64. */
 export const resizePositionsScratch = (h0: number, w0: number): number => align(8 * (h0 + w0), 128);

@@ -26,11 +26,13 @@ const low: Readonly<Record<1 | 2 | 4, readonly string[]>> = {
     'graph',
     'keep',
     'pickle',
+    'precision',
     'safetensors',
     'tables',
   ],
   4: [
     'backward',
+    'recompute',
     'saved',
     'update',
   ],

@@ -33,7 +33,8 @@ export function movedAdapter(model: string, method: string, out: string, imageSi
   const info = {
     method: methodOf(method).name,
     base: identity(base, weights),
-    head: headNames(engine),
+    precision: 'f32' as const,
+    head: headNames(engine.program),
     labels: LABELS,
     preprocessing: preprocess as unknown as Record<string, unknown>,
     createdBy: 's2a test',

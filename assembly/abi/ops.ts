@@ -66,6 +66,9 @@ export const enum Op {
   // windows of a map
   WindowPartition,
   WindowReverse,
+  // squeeze-excite
+  Gate,
+  GateBackwardG,
 }
 
 export const enum Instruction {
@@ -76,10 +79,13 @@ export const enum Instruction {
   Arguments = 4,
 }
 
-/** Linear: y[M,N] = x[M,K] · w[N,K]ᵀ + b[N]. B may be 0. */
-export const enum LinearArg { X, W, B, Y, M, N, K }
+/**
+ * Linear: y[M,N] = x[M,K] · w[N,K]ᵀ + b[N]. B may be 0. ENCODING, here and wherever frozen weights are read: how W is stored
+ * (abi/weights.ts); 0 is f32.
+ */
+export const enum LinearArg { X, W, B, Y, M, N, K, ENCODING }
 /** LinearBackwardX: dx[M,K] = dy[M,N] · w[N,K] + acc[M,K]. ACC may be 0 or equal DX. */
-export const enum LinearBackwardXArg { DY, W, ACC, DX, M, N, K }
+export const enum LinearBackwardXArg { DY, W, ACC, DX, M, N, K, ENCODING }
 /** LinearBackwardW: dw[N,K] += dy[M,N]ᵀ · x[M,K]. */
 export const enum LinearBackwardWArg { DY, X, DW, M, N, K }
 /** BiasBackward: db[N] += Σ_m dy[m,N]. */
@@ -89,14 +95,14 @@ export const enum BiasBackwardArg { DY, DB, M, N }
  * Conv: x[B,H,W,C] (NHWC), w[O,R,S,C], b[O] or 0, y[B,OH,OW,O]. TOP and LEFT are the zero padding before the first row and column;
  * padding after the last is whatever OH and OW imply. One STRIDE for both axes.
  */
-export const enum ConvArg { X, W, B, Y, BATCH, H, WIDTH, C, OH, OW, O, R, S, STRIDE, TOP, LEFT }
+export const enum ConvArg { X, W, B, Y, BATCH, H, WIDTH, C, OH, OW, O, R, S, STRIDE, TOP, LEFT, ENCODING }
 /** ConvBackwardX: dx[B,H,W,C] = convᵀ(dy[B,OH,OW,O], w). */
-export const enum ConvBackwardXArg { DY, W, DX, BATCH, H, WIDTH, C, OH, OW, O, R, S, STRIDE, TOP, LEFT }
+export const enum ConvBackwardXArg { DY, W, DX, BATCH, H, WIDTH, C, OH, OW, O, R, S, STRIDE, TOP, LEFT, ENCODING }
 /** ConvBackwardW: dw[O,R,S,C] += Σ dy · patches(x). */
 export const enum ConvBackwardWArg { DY, X, DW, BATCH, H, WIDTH, C, OH, OW, O, R, S, STRIDE, TOP, LEFT }
 /** Depthwise: w[R,S,C], one filter a channel; otherwise as Conv with O = C. */
-export const enum DepthwiseArg { X, W, B, Y, BATCH, H, WIDTH, C, OH, OW, R, S, STRIDE, TOP, LEFT }
-export const enum DepthwiseBackwardXArg { DY, W, DX, BATCH, H, WIDTH, C, OH, OW, R, S, STRIDE, TOP, LEFT }
+export const enum DepthwiseArg { X, W, B, Y, BATCH, H, WIDTH, C, OH, OW, R, S, STRIDE, TOP, LEFT, ENCODING }
+export const enum DepthwiseBackwardXArg { DY, W, DX, BATCH, H, WIDTH, C, OH, OW, R, S, STRIDE, TOP, LEFT, ENCODING }
 /** DepthwiseBackwardW: dw[R,S,C] += Σ dy · x. */
 export const enum DepthwiseBackwardWArg { DY, X, DW, BATCH, H, WIDTH, C, OH, OW, R, S, STRIDE, TOP, LEFT }
 /** Pool: y[B,C] = mean over positions FIRST … FIRST+COUNT-1 of x[B,P,C]. COUNT = 1 takes one token, unchanged. */
@@ -157,12 +163,12 @@ export const enum EmbedArg { X, CLS, DIST, POS, Y, BATCH, P, C, POSROWS }
 export const enum EmbedBackwardArg { DY, DX, DCLS, DDIST, DPOS, BATCH, P, C, POSROWS, HASCLS, HASDIST }
 
 /**
- * Pixels: y[B,H,W,3] f32 = u8[B,SH,SW,3]·scale[c] + shift[c]; TABLE is f32 scale[3] then shift[3].
+ * Pixels: y[B,H,W,3] f32 = x[B,SH,SW,3]·scale[c] + shift[c]; TABLE is f32 scale[3] then shift[3]. x is u8, or f32 with AUGMENT.Float.
  * AUGMENT: bits below. SAMPLES: u32[B], the counter of each picture in its random stream; STATE for the seed.
  * Without AUGMENT.Crop the centre H×W of SH×SW is taken. With it the window is shifted by up to PAD pixels each way, edge pixels repeated.
  */
 export const enum PixelsArg { X, Y, TABLE, SAMPLES, STATE, BATCH, SH, SW, H, WIDTH, AUGMENT, PAD }
-export const enum Augment { None = 0, Crop = 1, Flip = 2 }
+export const enum Augment { None = 0, Crop = 1, Flip = 2, Float = 4 }
 /**
  * CrossEntropy with label smoothing: adds loss, correct and count to STATE; dlogits[B,N] = LossScale·(softmax - target), or DLOGITS = 0.
  * labels i32[B]; -1 marks a padding row: no loss, zero gradient (its logits must be finite all the same).
@@ -182,8 +188,9 @@ export const enum SgdArg { P, G, MOMENTUM, N, STATE, DECAY }
 /**
  * FoldBatchNorm, in place: f = gamma/√(var+EPS); w ·= f for its channel, b = beta + (b - mean)·f.
  * w is [O, K] (DEPTHWISE = 0) or [K, O] (DEPTHWISE = 1). GAMMA may be 0 (ones), BETA too (zeros). MEAN and VAR both 0: f = gamma, a layer scale.
+ * Of a coded weight (ENCODING) the scales are multiplied.
  */
-export const enum FoldBatchNormArg { W, B, GAMMA, BETA, MEAN, VAR, O, K, EPS, DEPTHWISE }
+export const enum FoldBatchNormArg { W, B, GAMMA, BETA, MEAN, VAR, O, K, EPS, DEPTHWISE, ENCODING }
 /**
  * ResizePositions: y[PREFIX + H·W, C] from x[PREFIX + H0·W0, C]: PREFIX rows copied, the grid resampled bicubically
  * (a = -0.75, half-pixel centres; ANTIALIAS = 1 widens the filter when shrinking and uses a = -0.5, as PyTorch does).
@@ -205,10 +212,13 @@ export const enum AdaptivePoolArg { X, Y, BATCH, H, WIDTH, C, OH, OW }
 /** AdaptivePoolBackward: dx[B,H,W,C] gathers from the windows that hold each pixel. */
 export const enum AdaptivePoolBackwardArg { DY, DX, BATCH, H, WIDTH, C, OH, OW }
 
-/** Quantize: group8 (abi/groups.ts) of x[ROWS,C] in GROUPS groups a row. */
-export const enum QuantizeArg { X, Y, ROWS, C, GROUPS }
+/**
+ * Quantize: x[ROWS,C] as group8 (abi/groups.ts) in GROUPS groups a row where BITS = 8, as group4 rows where BITS = 4 (GROUPS is not read;
+ * a NaN or an infinity makes its whole row NaN).
+ */
+export const enum QuantizeArg { X, Y, ROWS, C, GROUPS, BITS }
 /** Dequantize: y[ROWS,C] from it. */
-export const enum DequantizeArg { X, Y, ROWS, C, GROUPS }
+export const enum DequantizeArg { X, Y, ROWS, C, GROUPS, BITS }
 
 /**
  * MaxPool: y[B,OH,OW,C] = the largest of the R×S taps of x[B,H,W,C]; taps outside the picture count as -∞. Window as Conv's, R·S ≤ 16.
@@ -227,3 +237,10 @@ export const enum MaxPoolBackwardArg { DY, KEPT, DX, BATCH, H, WIDTH, C, OH, OW,
 export const enum WindowPartitionArg { X, Y, BATCH, H, WIDTH, C, WH, WW, ROWS, COLUMNS, SY, SX, MODH, MODW, MERGE }
 /** WindowReverse: y[B,H,W,C] from windows x: each position back to where it was, padding dropped. The transpose of WindowPartition. */
 export const enum WindowReverseArg { X, Y, BATCH, H, WIDTH, C, WH, WW, ROWS, COLUMNS, SY, SX, MODH, MODW, MERGE }
+
+/**
+ * Gate: y[B,P,C] = x[B,P,C] · g[B,C]. Y may equal X unless KEEP = Value. KEEP = Group4, Group8 (in GROUPS groups a row): KEPT gets x so coded.
+ */
+export const enum GateArg { X, G, Y, KEPT, BATCH, P, C, KEEP, GROUPS }
+/** GateBackwardG: dg[B,C] = Σ_p dy·x, x from KEPT. (dx is Gate of dy.) */
+export const enum GateBackwardGArg { DY, KEPT, DG, BATCH, P, C, KEEP, GROUPS }

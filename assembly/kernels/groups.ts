@@ -1,6 +1,6 @@
 /** Group-wise quantisation of kept rows, as drawn in `abi/groups.ts`: what layer norm and attention share. */
 import { Group } from '../abi/groups';
-import { madd } from '../math';
+import { madd, sum4 } from '../math';
 
 /** Adding it to a small f32 leaves that number, rounded half to even, in the lowest bits. */
 const ROUND: f32 = 12582912.0;
@@ -138,9 +138,19 @@ export function loadPart(at: usize, n: i32): v128 {
   return v;
 }
 
-/** One group4 row of the `c` values at `x`. */
+/** 0, or NaN where one of `c` values is NaN or infinite: the extremes alone would not say so. */
+function nothing(x: usize, c: i32): f32 {
+  const zero = f32x4.splat(0);
+  let sum = zero;
+  let i = 0;
+  for (; i + 4 <= c; i += 4) sum = madd(v128.load(x + (<usize>i << 2)), zero, sum);
+  sum = madd(loadPart(x + (<usize>i << 2), c - i), zero, sum);
+  return sum4(sum) * 0;
+}
+
+/** One group4 row of the `c` values at `x`. A NaN or an infinity makes all of it NaN. */
 export function encode4(x: usize, c: i32, row: usize): void {
-  writeHeaders4(x, c, 0, 1, row);
+  writeHeaders4(x, c, nothing(x, c), 1, row);
   const mask = mask4();
   let codes = row + group4HeadBytes(c);
   for (let i = 0; i < c; i += 32) {
@@ -234,6 +244,12 @@ export function decode4(row: usize, c: i32, from: i32, to: i32, out: usize): voi
     codes += 16;
     out += 128;
   }
+}
+
+/** Value `i` of a short block of a row: `header` is its group's, `block` its 16 bytes. */
+export function value4(header: usize, block: usize, i: i32): f32 {
+  const code = (<u32>load<u8>(block + <usize>(i & 15)) >> (<u32>(i >> 4) << 2)) & 15;
+  return minimum4(header) + step4(header) * <f32>code;
 }
 
 @inline function decode16(codes: v128, minimum: v128, step: v128, out: usize): void {

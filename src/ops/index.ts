@@ -5,6 +5,7 @@ import type { OpDef } from './def.ts';
 import { dense } from './dense.ts';
 import { elementwise } from './elementwise.ts';
 import { ends } from './ends.ts';
+import { gate } from './gate.ts';
 import { init } from './init.ts';
 import { module } from './module.ts';
 import { norm } from './norm.ts';
@@ -27,6 +28,7 @@ export const OPS: Readonly<Record<string, OpDef>> = {
   ...module,
   ...quantize,
   ...window,
+  ...gate,
 };
 
 export function definition(op: string): OpDef {
@@ -39,17 +41,22 @@ export interface Emit {
   phase: Phase;
   isBackward?: boolean;
   updates?: number[];
+  block?: number;
 }
 
 /** Appends a node, with values for its outputs; returns the node. Absent operands are ABSENT. */
 export function emit(graph: Graph, op: string, name: string, inputs: number[], attributes: Attributes, how: Emit): Node {
   const def = definition(op);
   const types = typesOf(graph, inputs);
+  types.forEach((type, i) => {
+    if (type?.encoding && i !== def.coded) throw new RangeError(`${op}: operand ${i} of ${name} may not be coded`);
+  });
   const outputs = def.infer(types, attributes).map((type, i) => addValue(graph, i === 0 ? name : `${name}:${i}`, type, 'temp'));
   const node: Node = {
     op,
     name,
     phase: how.phase,
+    block: how.block ?? -1,
     inputs,
     outputs,
     updates: how.updates ?? [],

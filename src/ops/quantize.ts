@@ -1,7 +1,7 @@
-/** Kept inputs of layers whose weight learns, as int8 in groups: a copy on the way forward, f32 again for backward. */
+/** Kept inputs of layers whose weight learns, as 8 or 4 bits in groups: a copy on the way forward, f32 again for backward. */
 import { DequantizeArg, Keep, Op, QuantizeArg } from '../../assembly/abi/ops.ts';
 import { f32, type Graph, lastDim, type Node, rowsOf, shapeOf, u8, valueAt } from '../graph.ts';
-import { group8Bytes } from '../groups.ts';
+import { group4RowBytes, group8Bytes } from '../groups.ts';
 import { type Gradients, moves, type OpDef, type Saved, shape, words } from './def.ts';
 
 /** Groups of a row of `c` channels: as few as keep a group within 64, all of one size. */
@@ -12,14 +12,17 @@ export function groupsOf(c: number): number {
 
 const rows = (x: readonly number[]): number => x.slice(0, -1).reduce((n, d) => n * d, 1);
 
+/** Bytes of a copy of x[…,C]. */
+export function copyBytes(x: readonly number[], bits: number): number {
+  const c = x.at(-1)!;
+  return bits === 4 ? rows(x) * group4RowBytes(c) : group8Bytes(rows(x), c, groupsOf(c));
+}
+
 export const quantize: Record<string, OpDef> = {
-  /** input x[…,C]; output its int8 copy, bytes. */
+  /** input x[…,C]; output its copy, bytes; attribute bits: 8 (where absent) or 4. */
   Quantize: {
     opcode: Op.Quantize,
-    infer(inputs) {
-      const x = shape(inputs, 0);
-      return [u8(group8Bytes(rows(x), x.at(-1)!, groupsOf(x.at(-1)!)))];
-    },
+    infer: (inputs, a) => [u8(copyBytes(shape(inputs, 0), a.bits ?? 8))],
     lower: (n, at, graph) =>
       words({
         [QuantizeArg.X]: at.input(0),
@@ -27,10 +30,11 @@ export const quantize: Record<string, OpDef> = {
         [QuantizeArg.ROWS]: rowsOf(graph, n.inputs[0]!),
         [QuantizeArg.C]: lastDim(graph, n.inputs[0]!),
         [QuantizeArg.GROUPS]: groupsOf(lastDim(graph, n.inputs[0]!)),
+        [QuantizeArg.BITS]: n.attributes.bits ?? 8,
       }),
     cost: moves,
   },
-  /** input an int8 copy; output f32[rows, c]. */
+  /** input a copy; output f32[rows, c]; attribute bits as of the copy. */
   Dequantize: {
     opcode: Op.Dequantize,
     infer: (_inputs, a) => [f32(a.rows!, a.c!)],
@@ -41,30 +45,43 @@ export const quantize: Record<string, OpDef> = {
         [DequantizeArg.ROWS]: n.attributes.rows!,
         [DequantizeArg.C]: n.attributes.c!,
         [DequantizeArg.GROUPS]: groupsOf(n.attributes.c!),
+        [DequantizeArg.BITS]: n.attributes.bits ?? 8,
       }),
     cost: moves,
   },
 };
 
 /**
- * How a layer whose weight learns may keep its input `i`: as it is or, where that saves bytes, as int8. One row a picture (a head's input)
+ * How a layer whose weight learns may keep its input `i`: as it is or, where that saves bytes, coded. One row a picture (a head's input)
  * is too little to lose precision for, and what outlives the pass anyway costs nothing as it is.
  */
 export function savesInput(node: Node, graph: Graph, i: number): Saved[] {
   const exact: Saved = { as: { input: 'f32' }, keep: Keep.Value, inputs: [i], extra: [] };
   const { type, role, bytes } = valueAt(graph, node.inputs[i]!);
-  const c = type.shape.at(-1)!;
-  const isWorthIt = type.shape.length > 2 && role === 'temp' && group8Bytes(rows(type.shape), c, groupsOf(c)) < bytes;
-  return isWorthIt ? [exact, { as: { input: '8' }, keep: Keep.Group8, inputs: [], extra: [], quantize: i }] : [exact];
+  if (type.shape.length <= 2 || role !== 'temp') return [exact];
+  const coded = ([8, 4] as const).filter((bits) => copyBytes(type.shape, bits) < bytes);
+  return [
+    exact,
+    ...coded.map(
+      (bits): Saved => ({
+        as: { input: `${bits}` },
+        keep: bits === 8 ? Keep.Group8 : Keep.Group4,
+        inputs: [],
+        extra: [],
+        attributes: { bits },
+        quantize: i,
+      }),
+    ),
+  ];
 }
 
 /** The input that was kept so, as f32 again. */
 export function keptInput(node: Node, g: Gradients, i: number): number {
   const x = node.inputs[i]!;
-  const { keep, codes } = node.attributes;
-  if (keep !== Keep.Group8) return x;
+  const { codes, bits } = node.attributes;
+  if (codes === undefined) return x;
   const type = shapeOf(g.graph, x);
-  const again = g.emit('Dequantize', `${node.name}.x`, [codes!], { rows: rows(type), c: type.at(-1)! })[0]!;
+  const again = g.emit('Dequantize', `${node.name}.x`, [codes], { rows: rows(type), c: type.at(-1)!, bits: bits! })[0]!;
   g.graph.values[again]!.type = g.graph.values[x]!.type;
   return again;
 }

@@ -2,11 +2,12 @@
 import { type Io, LayoutWord, ParameterWord, ProgramFile, Section, WeightWord } from '../../assembly/abi/program.ts';
 import { InputError } from '../error.ts';
 import { parseJson } from '../json.ts';
+import { readBoard } from './board.ts';
 import { checkProgram } from './check.ts';
 import { crc32 } from './crc.ts';
 import { type About, encodeProgram, type Placed, type Program } from './program.ts';
 
-/** A program has eight sections; room for twice as many keeps a hostile count small. */
+/** A program has at most fifteen sections; a bound keeps a hostile count small. */
 const MOST_SECTIONS = 16;
 
 /** Reads a program file back; anything that is not exactly one of ours is an InputError. Allocates no more than a few times the file. */
@@ -72,12 +73,17 @@ export function decodeProgram(bytes: Uint8Array, where = 'program'): Program {
     scratch: { offset: layout[LayoutWord.ScratchOffset]!, bytes: layout[LayoutWord.ScratchBytes]! },
     maxThreads: layout[LayoutWord.MaxThreads]!,
     entries: { init: entry(0), train: entry(1), update: entry(2), eval: entry(3) },
-    weights: records(Section.Weights, WeightWord.Count).map((r) => ({ ...placed(r), start: r[WeightWord.Start]! })),
+    weights: records(Section.Weights, WeightWord.Count).map((r) => ({
+      ...placed(r),
+      start: r[WeightWord.Start]!,
+      encoding: r[WeightWord.Encoding]!,
+    })),
     io: new Map(records(Section.Io, 3).map((r) => [r[0] as Io, { offset: r[1]!, bytes: r[2]! }])),
     parameters: records(Section.Parameters, ParameterWord.Count).map((r) => ({ ...placed(r), gradient: r[ParameterWord.Gradient]! })),
     symbols: linesOf(Section.Symbols),
     about: readAbout(parseJson(where, section(Section.About)), fault),
   };
+  if (sections.has(Section.Run)) program.board = readBoard({ section, text: textOf, lines: linesOf }, program.parameters.length, fault);
   checkProgram(program, fault);
   // One program, one file: what is left (order, padding, unused words, names) must be as encoding writes it.
   const same = encodeProgram(program);
@@ -100,6 +106,7 @@ function readAbout(values: Record<string, unknown>, fault: (what: string) => nev
     classes: count(values.classes, 'classes'),
     method: text('method'),
     keep: text('keep'),
+    weights: text('weights'),
     optimizer: text('optimizer'),
     microBatch: count(values.microBatch, 'microBatch'),
     purpose: purpose === 'train' || purpose === 'infer' ? purpose : fault('does not say its purpose'),

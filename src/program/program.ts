@@ -1,7 +1,9 @@
 /** A compiled program in memory, and its binary form. */
 import { type Io, ProgramFile, Section } from '../../assembly/abi/program.ts';
+import type { Encoding } from '../../assembly/abi/weights.ts';
 import { PHASES, type Phase } from '../graph.ts';
 import type { Range } from '../plan/memory.ts';
+import { type Board, boardSections } from './board.ts';
 import { crc32 } from './crc.ts';
 
 /** How a tensor's elements lie: element (i0,i1,i2) of the file's row-major dims goes to Σ i·strides of the value. */
@@ -16,6 +18,8 @@ export interface Placed {
 export interface WeightRecord extends Placed {
   /** First element of the file's tensor. */
   start: number;
+  /** How it is stored; where not f32, dims[0] counts the output channels. */
+  encoding: Encoding;
 }
 export interface ParameterRecord extends Placed {
   /** Arena offset of the gradient accumulator; 0 in a program that does not train. */
@@ -29,6 +33,8 @@ export interface About {
   classes: number;
   method: string;
   keep: string;
+  /** Precision of frozen weights. */
+  weights: string;
   optimizer: string;
   microBatch: number;
   purpose: 'train' | 'infer';
@@ -48,6 +54,8 @@ export interface Program {
   parameters: ParameterRecord[];
   symbols: string[];
   about: About;
+  /** What a board needs beside it, where it was packed for one. */
+  board?: Board;
 }
 
 const text = new TextEncoder();
@@ -70,7 +78,15 @@ export function coreSections(p: Program): [Section, Uint8Array][] {
     p.maxThreads,
     ...PHASES.flatMap((phase) => [p.entries[phase].start, p.entries[phase].end]),
   ];
-  const weights = p.weights.flatMap((w) => [nameOf(w.name), w.offset, w.start, ...w.dims, ...w.strides, ...shapeWords(w.shape)]);
+  const weights = p.weights.flatMap((w) => [
+    nameOf(w.name),
+    w.offset,
+    w.start,
+    ...w.dims,
+    ...w.strides,
+    ...shapeWords(w.shape),
+    w.encoding,
+  ]);
   const parameters = p.parameters.flatMap((w) => [nameOf(w.name), w.offset, w.gradient, ...w.dims, ...w.strides, ...shapeWords(w.shape)]);
   const io = [...p.io].flatMap(([id, range]) => [id, range.offset, range.bytes]);
   const bytesOf = (words: number[]): Uint8Array => new Uint8Array(Uint32Array.from(words).buffer);
@@ -88,7 +104,7 @@ export function coreSections(p: Program): [Section, Uint8Array][] {
 
 /** Bytes of a program file. Deterministic: the same program gives the same bytes. */
 export function encodeProgram(p: Program): Uint8Array {
-  const sections = coreSections(p);
+  const sections = [...coreSections(p), ...(p.board ? boardSections(p.board) : [])];
   const header = new Uint32Array(ProgramFile.HeaderWords + 3 * sections.length);
   let at = header.byteLength;
   sections.forEach(([id, bytes], i) => {

@@ -2,7 +2,7 @@
 import { InputError } from '../../src/error.ts';
 import { formatPercent, table } from '../../src/report/terminal.ts';
 import { judgeAdapter, type Split } from './judge.ts';
-import { bytes, defined, parse, threads, whole } from './options.ts';
+import { bytes, defined, parse, threads, weights, whole } from './options.ts';
 import type { Output } from './output.ts';
 
 const SPLITS: readonly string[] = ['all', 'train', 'val', 'test'];
@@ -10,6 +10,7 @@ const SPLITS: readonly string[] = ['all', 'train', 'val', 'test'];
 export async function evaluate(args: string[], out: Output): Promise<void> {
   const flags = {
     split: 'text',
+    weights: 'text',
     'micro-batch': 'text',
     budget: 'text',
     threads: 'text',
@@ -39,6 +40,7 @@ export async function evaluate(args: string[], out: Output): Promise<void> {
       microBatch: whole(p, 'micro-batch'),
       budget: bytes(p, 'budget'),
       threads: threads(p) ?? 'auto',
+      weights: weights(p),
       cacheFolder: p.text('cache'),
       seed: whole(p, 'seed', 0),
     }),

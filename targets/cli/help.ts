@@ -4,6 +4,7 @@ const COMMON = `  --method M                 probe, full, or bias, prompt, side,
   --last N                   only the last N blocks learn
   --keep K                   what is kept for backward: s2a (codes) or exact (f32),
                              with overrides: s2a,qkv=4,gelu=f32 (s2a)
+  --weights f32|int8|int4    frozen weights in memory: 32, 8 or about 4.5 bits (f32)
   --optimizer adamw|sgd      (adamw)
   --batch-size N             pictures in one optimizer step (16)
   --micro-batch N            pictures in one pass; must divide the batch (chosen)
@@ -17,6 +18,7 @@ export const HELP: Readonly<Record<string, string>> = {
 
   s2a plan    <model>                       what training would need, before any data
   s2a train   <model> <pictures> --out DIR  learn; writes an adapter folder
+  s2a pack    <model> <pictures> --out DIR  for a board without JavaScript: docs/wasi.md
   s2a eval    <model> <adapter> <pictures>  accuracy of an adapter on labelled pictures
   s2a predict <model> <adapter> <picture…>  what is on these pictures
   s2a merge   <model> <adapter> --out DIR   both as one model folder, for other programs
@@ -26,7 +28,7 @@ export const HELP: Readonly<Record<string, string>> = {
   s2a bench   <model>                       what a training step costs on this machine
 
 <model> is a folder with config.json and model.safetensors (Hugging Face or timm):
-ViT, DeiT, Swin, ResNet, MobileNetV2, ConvNeXt. s2a <command> --help says more.
+ViT, DeiT, Swin, ResNet, MobileNetV2 and V3, ConvNeXt. s2a <command> --help says more.
 
   s2a plan models/vit-tiny --classes 10 --batch-size 8 --budget 30MiB
   s2a train models/vit-tiny photos --budget 30MiB --out my-adapter
@@ -70,11 +72,22 @@ ${COMMON}
   s2a train models/mobilenetv2 photos --budget 24MiB --epochs 15 --out my-adapter
   s2a train models/mobilenetv2 photos --out my-adapter --save-every 50 --resume
   s2a train models/mobilenetv2 more-photos --from my-adapter --out my-adapter-2`,
+  pack: `s2a pack <model folder> <pictures> --out <folder> [options]: what a board without JavaScript trains from
+
+Writes s2a.wasm (its memory limited to the plan), program.s2a and {train,val}-{images,labels}.npy, by the
+decoding and split of train: the adapter is the same, byte for byte. Options as train's, but --save-every and
+--resume, which s2a.wasm takes. The board needs the model's safetensors too.
+
+  --pixels u8|f32            how pictures are stored; f32 for data of your own that are not bytes (u8)
+
+  s2a pack models/mobilenetv2 photos --budget 24MiB --epochs 15 --out board
+  wasmtime --dir . board/s2a.wasm train board/program.s2a --model models/mobilenetv2 --data board --out my-adapter`,
   eval: `s2a eval <model folder> [adapter] <pictures> [options]: accuracy on labelled pictures
 
 Without an adapter the model's own head is judged.
 
   --split all|train|val|test which part of <pictures> (test, else val, else all)
+  --weights f32|int8|int4    not the precision that the adapter was trained over
   --micro-batch N            pictures in one pass (8)
   --budget SIZE              most linear memory
   --threads N|auto           threads that share the work (auto)
@@ -87,6 +100,7 @@ Without an adapter the model's own head is judged.
 Without an adapter the model's own head says what it sees.
 
   --top N                    how many classes to show (1)
+  --weights f32|int8|int4    not the precision that the adapter was trained over
   --budget SIZE              most linear memory
   --threads N|auto           threads that share the work (1)
   --json                     one JSON object a picture

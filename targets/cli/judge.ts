@@ -8,6 +8,7 @@ import { type Prepared, prepare } from '../../src/data/prepare.ts';
 import { InputError } from '../../src/error.ts';
 import { guarded } from '../../src/files.ts';
 import { samplesOf } from '../../src/job.ts';
+import type { Precision } from '../../src/precision.ts';
 import type { Threads } from '../../src/team.ts';
 import { evaluate, type Tally } from '../../src/train.ts';
 
@@ -34,6 +35,7 @@ export interface JudgeOptions {
   holdOut?: number;
   budget?: Bytes;
   threads?: Threads;
+  weights?: Precision;
   microBatch?: number;
   onProgress?(done: number, total: number): void;
 }

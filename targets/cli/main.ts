@@ -9,6 +9,7 @@ import { HELP } from './help.ts';
 import { merge } from './merge.ts';
 import { modules } from './modules.ts';
 import { createOutput, type Output } from './output.ts';
+import { pack } from './pack.ts';
 import { plan } from './plan.ts';
 import { predict } from './predict.ts';
 import { print } from './print.ts';
@@ -17,6 +18,7 @@ import { train } from './train.ts';
 const COMMANDS: Readonly<Record<string, (args: string[], out: Output) => void | Promise<void>>> = {
   plan,
   train,
+  pack,
   eval: evaluate,
   predict,
   merge,

@@ -4,6 +4,7 @@ import { parseBytes } from '../../src/bytes.ts';
 import { InputError, nearest } from '../../src/error.ts';
 import { keepOf } from '../../src/keep.ts';
 import { methodOf, withLast } from '../../src/modules/method.ts';
+import { PRECISIONS, type Precision } from '../../src/precision.ts';
 import type { Threads } from '../../src/team.ts';
 import { OPTIMIZERS, type Optimizer } from '../../src/update.ts';
 
@@ -68,7 +69,7 @@ export function real(p: Parsed, name: string, least: number, most: number): numb
   return n;
 }
 
-function oneOf<T extends string>(p: Parsed, name: string, choices: readonly T[]): T | undefined {
+export function oneOf<T extends string>(p: Parsed, name: string, choices: readonly T[]): T | undefined {
   const value = p.text(name);
   if (value === undefined || choices.includes(value as T)) return value as T | undefined;
   const near = nearest(value, choices)[0];
@@ -91,6 +92,7 @@ export const keep = (p: Parsed): string | undefined => {
   const text = p.text('keep');
   return text === undefined ? undefined : keepOf(text).name;
 };
+export const weights = (p: Parsed): Precision | undefined => oneOf(p, 'weights', PRECISIONS);
 export const optimizer = (p: Parsed): Optimizer | undefined => oneOf(p, 'optimizer', OPTIMIZERS);
 
 /** `crop`, `flip`, `crop,flip` or `none`; a crop shifts by up to an eighth of the picture. */
@@ -114,6 +116,7 @@ export const PLAN_FLAGS = {
   method: 'text',
   last: 'text',
   keep: 'text',
+  weights: 'text',
   optimizer: 'text',
   'batch-size': 'text',
   'micro-batch': 'text',

@@ -4,9 +4,10 @@ import { formatBytes, planTable } from '../../src/report/terminal.ts';
 
 /** Heading and table of one plan. */
 export function planLines(report: PlanReport): string {
-  const { model, imageSize, classes, method, keep, optimizer, batchSize, microBatch, budgetBytes } = report;
+  const { model, imageSize, classes, method, keep, weights, optimizer, batchSize, microBatch, budgetBytes } = report;
+  const precision = weights === 'f32' ? '' : `${weights} weights, `;
   const head = [
-    `${model} ${imageSize.join('x')}, ${classes} classes; method ${method}, keep ${keep}, ${optimizer}`,
+    `${model} ${imageSize.join('x')}, ${classes} classes; method ${method}, keep ${keep}, ${precision}${optimizer}`,
     `batch ${batchSize}, ${microBatch === batchSize ? 'in one pass' : `in passes of ${microBatch}`}`,
   ];
   return `${head.join('\n')}\n\n${planTable([{ label: 'plan', parts: report.parts, linearBytes: report.linearBytes }], budgetBytes ?? undefined)}`;

@@ -21,13 +21,15 @@ import {
   parse,
   real,
   threads,
+  weights,
   whole,
 } from './options.ts';
 import type { Output } from './output.ts';
 import { writeReport } from './report.ts';
 import { pairs, planLines } from './show.ts';
 
-const FLAGS: Flags = {
+/** Options of a training run; `pack` takes most of them. */
+export const TRAIN_FLAGS: Flags = {
   ...PLAN_FLAGS,
   out: 'text',
   epochs: 'text',
@@ -48,7 +50,7 @@ const FLAGS: Flags = {
   report: 'text',
 };
 
-function jobOf(p: Parsed): TrainJob {
+export function jobOf(p: Parsed): TrainJob {
   const [model, data] = p.positionals as [string, string];
   const out = p.text('out');
   if (out === undefined) throw new InputError({ where: '--out', what: 'is missing', expected: 'a folder for the adapter' });
@@ -61,6 +63,7 @@ function jobOf(p: Parsed): TrainJob {
     ...defined({
       method: method(p),
       keep: keep(p),
+      weights: weights(p),
       optimizer: optimizer(p),
       batchSize: whole(p, 'batch-size'),
       microBatch: whole(p, 'micro-batch'),
@@ -86,7 +89,7 @@ function jobOf(p: Parsed): TrainJob {
 }
 
 export async function train(args: string[], out: Output): Promise<void> {
-  const p = parse(args, FLAGS, { least: 2, most: 2, usage: 's2a train <model folder> <pictures> --out <folder>' });
+  const p = parse(args, TRAIN_FLAGS, { least: 2, most: 2, usage: 's2a train <model folder> <pictures> --out <folder>' });
   const job = jobOf(p);
   const controller = new AbortController();
   const stop = (): void => controller.abort();

@@ -17,6 +17,7 @@ function chain(...nodes: [inputs: number[], outputs: number[], split?: Split][])
       op: 'Any',
       name: `n${graph.phases.train.length}`,
       phase: 'train',
+      block: -1,
       inputs,
       outputs,
       updates: [],

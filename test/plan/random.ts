@@ -71,6 +71,7 @@ export function randomGraph(next: Random): Graph {
         attributes: {},
         inPlace: pairs.filter(() => next(3) === 0),
         scratchBytes: next(3) * 40,
+        block: -1,
         isBackward: phase === 'train' && 2 * i > count,
       };
       graph.phases[phase].push(node);
