@@ -2,11 +2,10 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { Head } from '../assembly/abi/head.ts';
-import { Status } from '../assembly/abi/status.ts';
 import { EngineError, InputError } from './error.ts';
 import { firstFile } from './files.ts';
+import { disband, type Orders } from './orders.ts';
 import type { Program } from './program/program.ts';
-import type { Orders } from './thread.ts';
 
 /** How many threads walk a program; `auto`: as many as the machine has cores and the plan has scratch. Results do not depend on it. */
 export type Threads = number | 'auto';
@@ -49,13 +48,6 @@ function threadFile(): URL {
   const url = firstFile(places, import.meta.url);
   if (url) return url;
   throw new EngineError({ where: 'thread.js', what: 'is missing', hint: 'run npm run build' });
-}
-
-/** Releases whoever waits in the team's memory, with the word that it is at an end. */
-export function disband(head: Int32Array): void {
-  Atomics.compareExchange(head, Head.Status >> 2, Status.Ok, Status.WorkerLost);
-  Atomics.add(head, Head.Generation >> 2, 1);
-  for (const word of [Head.Generation, Head.Done]) Atomics.notify(head, word >> 2);
 }
 
 /** Starts threads 1 … `threads`-1. They find their memory and module ready, and need nothing of this thread's event loop. */

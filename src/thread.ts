@@ -1,18 +1,7 @@
 /** One of the engine's other threads: an instance of its own over the shared memory, told where to go by thread 0 through the head alone. */
 import { workerData } from 'node:worker_threads';
 import { Head } from '../assembly/abi/head.ts';
-import type { Range } from './plan/memory.ts';
-import { disband } from './team.ts';
-
-/** What a thread is started with. */
-export interface Orders {
-  memory: WebAssembly.Memory;
-  module: WebAssembly.Module;
-  /** Scratch of thread 0; the others' follow. */
-  scratch: Range;
-  thread: number;
-  threads: number;
-}
+import { disband, type Orders } from './orders.ts';
 
 interface Exports {
   setup(arena: number, scratchOffset: number, scratchBytes: number, thread: number, threads: number): void;

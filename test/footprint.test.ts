@@ -45,7 +45,8 @@ test('a whole-process budget is shared between the phases, or refused', () => {
   };
   refused(idle + 30 * MIB, 4 * MIB, /preparing pictures needs/);
   refused(idle + 90 * MIB, 90 * MIB, /training needs linear memory/);
-  assert.throws(() => shareProcess(idle + 70 * MIB, 16 * MIB, 5, decoder), BudgetError, 'each thread has a runtime of its own');
+  // Each thread has a runtime of its own.
+  assert.throws(() => shareProcess(idle + 70 * MIB, 16 * MIB, 5, decoder), /training needs/);
 });
 
 test.run();
