@@ -199,7 +199,7 @@ export const adapterInfo = (
 /** Trains to the end, or until `stopping`: then the run is saved and Interrupted thrown. */
 export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<JobResult> {
   if (job.from === undefined) return runJob(job, undefined, hooks);
-  const start = openStart(job.from, job.out, job.method);
+  const start = openStart(job.from, job.method, job.out);
   try {
     const { method, precision, imageSize } = start;
     return await runJob({ ...job, method, weights: job.weights ?? precision, imageSize: job.imageSize ?? imageSize }, start, hooks);

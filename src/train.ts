@@ -212,7 +212,8 @@ function fillTrain(engine: Engine, samples: Samples, epoch: number, position: nu
   );
 }
 
-function fill(engine: Engine, count: number, indexOf: (row: number) => number, samples: Samples): void {
+/** Writes `count` pictures and labels into a micro-batch; the rows past them have label -1. */
+export function fill(engine: Engine, count: number, indexOf: (row: number) => number, samples: Samples): void {
   const pictures = engine.bytes(Io.Pictures);
   const labels = engine.ints(Io.Labels);
   const size = pictures.length / labels.length;

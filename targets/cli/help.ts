@@ -22,6 +22,7 @@ export const HELP: Readonly<Record<string, string>> = {
   s2a eval    <model> <adapter> <pictures>  accuracy of an adapter on labelled pictures
   s2a predict <model> <adapter> <picture…>  what is on these pictures
   s2a merge   <model> <adapter> --out DIR   both as one model folder, for other programs
+  s2a fidelity <model> <pictures>           how true the gradients from kept codes are
   s2a modules <model>                       what a method would let learn, tensor by tensor
   s2a print   <model>                       the compiled program as text
   s2a doctor                                what this machine has, and which budgets are safe
@@ -67,6 +68,7 @@ Without val, a seeded part of each class is held out. The best epoch is kept.
   --process-budget SIZE      limit the whole process: while preparing, and while training
   --threads N|auto           threads that share the work; changes no result (auto: all cores)
   --report FILE              write an HTML page with the result
+  --fidelity                 put into the page how true the gradients from kept codes are
 ${COMMON}
 
   s2a train models/mobilenetv2 photos --budget 24MiB --epochs 15 --out my-adapter
@@ -118,6 +120,21 @@ in another program's model and are refused.
 
   s2a merge models/vit-tiny my-adapter --out merged
   s2a predict merged new/*.jpg`,
+  fidelity: `s2a fidelity <model folder> <pictures> [options]: gradients of --keep against f32
+
+Trains some steps with everything kept in f32, then compares the gradients of optimizer steps:
+cosine, relative error and bits kept, for every block and module. The head is left out.
+
+  --adapter ADAPTER          measure where this adapter stands (then --steps is 0)
+  --steps N                  steps trained before (20)
+  --batches N                optimizer steps compared (4)
+  --lr X                     learning rate of the steps before (by method)
+  --seed N                   (0)
+  --cache DIR                where prepared pictures are kept (a temporary folder)
+  --report FILE              write an HTML page
+${COMMON.replace(/^ {2}--budget.*\n/m, '')}
+
+  s2a fidelity models/vit-tiny photos --keep s2a,qkv=4 --method bias+prompt`,
   modules: `s2a modules <model folder> [options]: what would learn: names, shapes, counts, percent
 
   --classes N                classes of the new head (10)

@@ -2,6 +2,8 @@
 import { join } from 'node:path';
 import { openBase } from '../../src/base.ts';
 import { InputError } from '../../src/error.ts';
+import { fidelity as measureFidelity } from '../../src/fidelity/index.ts';
+import type { Fidelity } from '../../src/fidelity/measure.ts';
 import { appendText, writeText } from '../../src/files.ts';
 import { type JobHooks, type JobResult, type TrainJob, trainJob } from '../../src/job.ts';
 import type { ReportData } from '../../src/report/data.ts';
@@ -48,6 +50,7 @@ export const TRAIN_FLAGS: Flags = {
   'process-budget': 'text',
   threads: 'text',
   report: 'text',
+  fidelity: 'flag',
 };
 
 export function jobOf(p: Parsed): TrainJob {
@@ -91,6 +94,8 @@ export function jobOf(p: Parsed): TrainJob {
 export async function train(args: string[], out: Output): Promise<void> {
   const p = parse(args, TRAIN_FLAGS, { least: 2, most: 2, usage: 's2a train <model folder> <pictures> --out <folder>' });
   const job = jobOf(p);
+  if (p.flag('fidelity') && p.text('report') === undefined)
+    throw new InputError({ where: '--fidelity', what: 'goes into the page', expected: '--report FILE' });
   const controller = new AbortController();
   const stop = (): void => controller.abort();
   process.once('SIGINT', stop);
@@ -98,7 +103,10 @@ export async function train(args: string[], out: Output): Promise<void> {
   const seen: Seen = { losses: [], timeline: undefined };
   try {
     const result = await trainJob(job, progress(job, out, controller.signal, seen));
-    if (p.text('report') !== undefined) await writeReport(p.text('report')!, job, result, seen, `s2a train ${args.join(' ')}`);
+    if (p.text('report') !== undefined) {
+      const fidelity = p.flag('fidelity') ? await fidelityAfter(job, result) : undefined;
+      await writeReport(p.text('report')!, job, result, { ...seen, ...(fidelity ? { fidelity } : {}) }, `s2a train ${args.join(' ')}`);
+    }
     if (p.flag('json')) out.json(result);
     else out.line(summary(result, job, p.text('report')));
   } finally {
@@ -109,6 +117,14 @@ export async function train(args: string[], out: Output): Promise<void> {
 
 /** What a run showed on its way: the page's charts are made of it. */
 export type Seen = Pick<ReportData, 'losses'> & { timeline: ReportData['timeline'] };
+
+/** How true the gradients of the kept codes are where the run ended. */
+function fidelityAfter(job: TrainJob, { adapter, plan }: JobResult): Promise<Fidelity> {
+  const { model, data, seed } = job;
+  const cacheFolder = job.cacheFolder ?? join(job.out, 'run');
+  const { keep, batchSize, microBatch } = plan;
+  return measureFidelity({ model, data, adapter, keep, batchSize, microBatch, cacheFolder, ...defined({ seed }) });
+}
 
 /** What is shown and logged while the job runs. Metrics go to DIR/run/metrics.jsonl, one JSON object a line. */
 function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Seen): JobHooks {
