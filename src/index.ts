@@ -15,6 +15,8 @@ export { decodePicture } from './data/decode.ts';
 export type { Preprocess } from './data/preprocess.ts';
 export { createEngine, type Engine, loadWeights } from './engine.ts';
 export { BudgetError, EngineError, InputError, Interrupted } from './error.ts';
+export { type FidelityJob, fidelity } from './fidelity/index.ts';
+export type { Agreement, BlockFidelity, Fidelity, ModuleFidelity } from './fidelity/measure.ts';
 export { type FitOptions, fit } from './fit.ts';
 export { type JobHooks, type JobResult, type TrainJob, trainJob } from './job.ts';
 export { type KeepPlan, keepOf } from './keep.ts';

@@ -5,6 +5,7 @@ import { VERSION } from '../../src/version.ts';
 import { bench } from './bench.ts';
 import { doctor } from './doctor.ts';
 import { evaluate } from './evaluate.ts';
+import { fidelity } from './fidelity.ts';
 import { HELP } from './help.ts';
 import { merge } from './merge.ts';
 import { modules } from './modules.ts';
@@ -22,6 +23,7 @@ const COMMANDS: Readonly<Record<string, (args: string[], out: Output) => void | 
   eval: evaluate,
   predict,
   merge,
+  fidelity,
   modules,
   print,
   doctor,
