@@ -64,6 +64,9 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   holdOut?: number;
   /** Random shift in pixels and horizontal flip. */
   augment?: { shift: number; flip: boolean };
+  /** See CompileOptions. */
+  dropout?: number;
+  dropPath?: number;
   cacheFolder?: string;
   saveEvery?: number;
   resume?: boolean;
@@ -187,6 +190,8 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
       microBatch: job.microBatch,
       budgetBytes,
       augment: job.augment,
+      dropout: job.dropout,
+      dropPath: job.dropPath,
     }),
   });
   const decoderBytes =
