@@ -1,16 +1,17 @@
 /** Training as one call: model folder + pictures + budget → adapter folder. The command line and the library both come here. */
 import { join } from 'node:path';
 import { adapterTensors, headNames } from './adapter.ts';
-import { writeAdapter } from './adapterfile.ts';
-import { identity, openBase, openWeights, preprocessOf } from './base.ts';
+import { type AdapterInfo, writeAdapter } from './adapterfile.ts';
+import { type Base, identity, openBase, openWeights, preprocessOf } from './base.ts';
 import { type Bytes, parseBytes } from './bytes.ts';
 import { hasCheckpoints } from './checkpointfile.ts';
-import type { Compiled } from './compile.ts';
+import type { Compiled, CompileOptions } from './compile.ts';
 import type { Cache } from './data/cache.ts';
 import { decoderOverheadBytes, defaultDecoderBytes } from './data/decode.ts';
 import { dataDigest } from './data/digest.ts';
 import { keepList, type Listed, listPictures } from './data/list.ts';
 import { type Prepared, type PrepareOptions, prepare } from './data/prepare.ts';
+import type { Preprocess } from './data/preprocess.ts';
 import { createEngine, loadWeights } from './engine.ts';
 import { Interrupted } from './error.ts';
 import { bytesWritten, makeFolder } from './files.ts';
@@ -19,6 +20,7 @@ import { resetPeak, resident, shareProcess } from './footprint.ts';
 import { type Method, methodOf } from './modules/method.ts';
 import { type PlanReport, planReport } from './planreport.ts';
 import type { Precision } from './precision.ts';
+import type { Program } from './program/program.ts';
 import { openRun } from './run.ts';
 import { guardAdapter, joinLabels, openStart, type Start } from './start.ts';
 import { type EpochResult, type Samples, startRun, TRAIN_DEFAULTS, type TrainHooks, type TrainOptions, train } from './train.ts';
@@ -122,7 +124,7 @@ export const samplesOf = (cache: Cache, indices: readonly number[], labels?: rea
 });
 
 /** Options with every default in place; part of what a checkpoint belongs to. */
-function settle(job: TrainJob, type: string): TrainOptions & { rate: number } {
+export function settle(job: TrainJob, type: string): TrainOptions & { rate: number } {
   const given = Object.fromEntries(Object.entries(job).filter(([, v]) => v !== undefined)) as Partial<TrainOptions>;
   const { epochs = 20, batchSize = 16 } = given;
   const pick = <K extends keyof typeof TRAIN_DEFAULTS>(key: K): number => given[key] ?? TRAIN_DEFAULTS[key];
@@ -145,10 +147,56 @@ function defined<T extends object>(object: T): { [K in keyof T]?: Exclude<T[K], 
   return Object.fromEntries(Object.entries(object).filter(([, v]) => v !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> };
 }
 
+interface Sources {
+  base: Base;
+  options: TrainOptions;
+  preprocess: Preprocess;
+  classes: number;
+}
+
+/** The job's program and plan; BudgetError where it does not fit. */
+export function compileJob(
+  job: TrainJob,
+  { base, options, preprocess, classes, pixels }: Pick<CompileOptions, 'pixels'> & Sources,
+): Compiled {
+  return fit({
+    model: base.model,
+    classes,
+    batchSize: options.batchSize,
+    normalize: preprocess,
+    ...defined({
+      method: job.method,
+      keep: job.keep,
+      weights: job.weights,
+      optimizer: job.optimizer,
+      microBatch: job.microBatch,
+      budgetBytes: job.budget === undefined ? undefined : parseBytes(job.budget, '--budget'),
+      augment: job.augment,
+      dropout: job.dropout,
+      dropPath: job.dropPath,
+      pixels,
+    }),
+  });
+}
+
+/** What an adapter of this job will say about itself. */
+export const adapterInfo = (
+  job: TrainJob,
+  about: { who: AdapterInfo['base']; program: Program; labels: readonly string[]; preprocess: Preprocess },
+): AdapterInfo => ({
+  method: methodOf(job.method ?? 'bias').name,
+  base: about.who,
+  precision: job.weights ?? 'f32',
+  head: headNames(about.program),
+  labels: about.labels,
+  preprocessing: about.preprocess as unknown as Record<string, unknown>,
+  createdBy: `s2a ${VERSION}`,
+});
+
 /** Trains to the end, or until `stopping`: then the run is saved and Interrupted thrown. */
 export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<JobResult> {
   if (job.from === undefined) return runJob(job, undefined, hooks);
-  const start = openStart(job.from, job.out, job.method);
+  const start = openStart(job.from, job.method, job.out);
   try {
     const { method, precision, imageSize } = start;
     return await runJob({ ...job, method, weights: job.weights ?? precision, imageSize: job.imageSize ?? imageSize }, start, hooks);
@@ -177,23 +225,7 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
   guardAdapter(job.out, labels);
   const missing = (start?.labels ?? []).filter((label) => !classes.includes(label));
   if (missing.length > 0) warn(`no pictures of ${missing.join(', ')}: learning the others may cost what the adapter knows of them`);
-  const compiled = fit({
-    model: base.model,
-    classes: labels.length,
-    batchSize: options.batchSize,
-    normalize: preprocess,
-    ...defined({
-      method: job.method,
-      keep: job.keep,
-      weights: job.weights,
-      optimizer: job.optimizer,
-      microBatch: job.microBatch,
-      budgetBytes,
-      augment: job.augment,
-      dropout: job.dropout,
-      dropPath: job.dropPath,
-    }),
-  });
+  const compiled = compileJob(job, { base, options, preprocess, classes: labels.length });
   const decoderBytes =
     job.processBudget === undefined
       ? defaultDecoderBytes
@@ -265,19 +297,7 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
     }
     run.restoreBest();
     const best = run.host.epochs[run.host.bestEpoch - 1]!;
-    writeAdapter(
-      job.out,
-      {
-        method: methodOf(job.method ?? 'bias').name,
-        base: who,
-        precision: job.weights ?? 'f32',
-        head: headNames(engine),
-        labels,
-        preprocessing: preprocess as unknown as Record<string, unknown>,
-        createdBy: `s2a ${VERSION}`,
-      },
-      adapterTensors(engine),
-    );
+    writeAdapter(job.out, adapterInfo(job, { who, program: engine.program, labels, preprocess }), adapterTensors(engine));
     return {
       adapter: job.out,
       plan,

@@ -140,7 +140,7 @@ test('the head is found among what learns', () => {
     for (const method of ['probe', 'full']) {
       const engine = goldenEngine(name, goldenValues(name), { method });
       assert.equal(
-        headNames(engine).map((n) => headPart(n)),
+        headNames(engine.program).map((n) => headPart(n)),
         ['weight', 'bias'],
         `${name}, ${method}`,
       );

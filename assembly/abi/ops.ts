@@ -167,12 +167,12 @@ export const enum EmbedArg { X, CLS, DIST, POS, Y, BATCH, P, C, POSROWS }
 export const enum EmbedBackwardArg { DY, DX, DCLS, DDIST, DPOS, BATCH, P, C, POSROWS, HASCLS, HASDIST }
 
 /**
- * Pixels: y[B,H,W,3] f32 = u8[B,SH,SW,3]·scale[c] + shift[c]; TABLE is f32 scale[3] then shift[3].
+ * Pixels: y[B,H,W,3] f32 = x[B,SH,SW,3]·scale[c] + shift[c]; TABLE is f32 scale[3] then shift[3]. x is u8, or f32 with AUGMENT.Float.
  * AUGMENT: bits below. SAMPLES: u32[B], the counter of each picture in its random stream; STATE for the seed.
  * Without AUGMENT.Crop the centre H×W of SH×SW is taken. With it the window is shifted by up to PAD pixels each way, edge pixels repeated.
  */
 export const enum PixelsArg { X, Y, TABLE, SAMPLES, STATE, BATCH, SH, SW, H, WIDTH, AUGMENT, PAD }
-export const enum Augment { None = 0, Crop = 1, Flip = 2 }
+export const enum Augment { None = 0, Crop = 1, Flip = 2, Float = 4 }
 /**
  * CrossEntropy with label smoothing: adds loss, correct and count to STATE; dlogits[B,N] = LossScale·(softmax - target), or DLOGITS = 0.
  * labels i32[B]; -1 marks a padding row: no loss, zero gradient (its logits must be finite all the same).

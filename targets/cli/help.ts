@@ -17,9 +17,11 @@ export const HELP: Readonly<Record<string, string>> = {
 
   s2a plan    <model>                       what training would need, before any data
   s2a train   <model> <pictures> --out DIR  learn; writes an adapter folder
+  s2a pack    <model> <pictures> --out DIR  for a board without JavaScript: docs/wasi.md
   s2a eval    <model> <adapter> <pictures>  accuracy of an adapter on labelled pictures
   s2a predict <model> <adapter> <picture…>  what is on these pictures
   s2a merge   <model> <adapter> --out DIR   both as one model folder, for other programs
+  s2a fidelity <model> <pictures>           how true the gradients from kept codes are
   s2a modules <model>                       what a method would let learn, tensor by tensor
   s2a print   <model>                       the compiled program as text
   s2a doctor                                what this machine has, and which budgets are safe
@@ -66,11 +68,22 @@ Without val, a seeded part of each class is held out. The best epoch is kept.
   --cache DIR                where prepared pictures are kept (DIR/run of --out)
   --process-budget SIZE      limit the whole process: while preparing, and while training
   --report FILE              write an HTML page with the result
+  --fidelity                 put into the page how true the gradients from kept codes are
 ${COMMON}
 
   s2a train models/mobilenetv2 photos --budget 24MiB --epochs 15 --out my-adapter
   s2a train models/mobilenetv2 photos --out my-adapter --save-every 50 --resume
   s2a train models/mobilenetv2 more-photos --from my-adapter --out my-adapter-2`,
+  pack: `s2a pack <model folder> <pictures> --out <folder> [options]: what a board without JavaScript trains from
+
+Writes s2a.wasm (its memory limited to the plan), program.s2a and {train,val}-{images,labels}.npy, by the
+decoding and split of train: the adapter is the same, byte for byte. Options as train's, but --save-every and
+--resume, which s2a.wasm takes. The board needs the model's safetensors too.
+
+  --pixels u8|f32            how pictures are stored; f32 for data of your own that are not bytes (u8)
+
+  s2a pack models/mobilenetv2 photos --budget 24MiB --epochs 15 --out board
+  wasmtime --dir . board/s2a.wasm train board/program.s2a --model models/mobilenetv2 --data board --out my-adapter`,
   eval: `s2a eval <model folder> [adapter] <pictures> [options]: accuracy on labelled pictures
 
 Without an adapter the model's own head is judged.
@@ -105,6 +118,21 @@ in another program's model and are refused.
 
   s2a merge models/vit-tiny my-adapter --out merged
   s2a predict merged new/*.jpg`,
+  fidelity: `s2a fidelity <model folder> <pictures> [options]: gradients of --keep against f32
+
+Trains some steps with everything kept in f32, then compares the gradients of optimizer steps:
+cosine, relative error and bits kept, for every block and module. The head is left out.
+
+  --adapter ADAPTER          measure where this adapter stands (then --steps is 0)
+  --steps N                  steps trained before (20)
+  --batches N                optimizer steps compared (4)
+  --lr X                     learning rate of the steps before (by method)
+  --seed N                   (0)
+  --cache DIR                where prepared pictures are kept (a temporary folder)
+  --report FILE              write an HTML page
+${COMMON.replace(/^ {2}--budget.*\n/m, '')}
+
+  s2a fidelity models/vit-tiny photos --keep s2a,qkv=4 --method bias+prompt`,
   modules: `s2a modules <model folder> [options]: what would learn: names, shapes, counts, percent
 
   --classes N                classes of the new head (10)

@@ -68,7 +68,7 @@ export function real(p: Parsed, name: string, least: number, most: number): numb
   return n;
 }
 
-function oneOf<T extends string>(p: Parsed, name: string, choices: readonly T[]): T | undefined {
+export function oneOf<T extends string>(p: Parsed, name: string, choices: readonly T[]): T | undefined {
   const value = p.text(name);
   if (value === undefined || choices.includes(value as T)) return value as T | undefined;
   const near = nearest(value, choices)[0];

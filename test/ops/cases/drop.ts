@@ -32,7 +32,7 @@ function drop(shape: readonly number[], rate: number, path: 0 | 1, number = 5, d
     name: `Drop ${path ? 'path' : 'elements'} [${whole}], rate ${rate}, layer ${number}${data ? ', special values' : ''}`,
     inputs: [
       data ? x(whole, data) : x(whole),
-      constant({ dtype: 'u32', shape: [SAMPLES.length] }, SAMPLES),
+      constant({ dtype: 'u32', shape: [SAMPLES.length] }, new Uint8Array(Uint32Array.from(SAMPLES).buffer)),
       constant({ dtype: 'u8', shape: [State.Bytes] }, state),
     ],
     attributes: { rate, number, path },
