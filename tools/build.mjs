@@ -11,6 +11,10 @@ mkdirSync('build', { recursive: true });
 rmSync('dist', { recursive: true, force: true });
 mkdirSync('dist', { recursive: true });
 
+const dispatch = dispatchSource();
+if (!existsSync('assembly/dispatch.ts') || readFileSync('assembly/dispatch.ts', 'utf8') !== dispatch)
+  writeFileSync('assembly/dispatch.ts', dispatch);
+
 const AS = 'node_modules/assemblyscript';
 const sourcesOf = (folder) => readdirSync(folder, { recursive: true }).map((name) => join(folder, String(name)));
 const ENGINE = ['asconfig.json', ...sourcesOf('assembly')];
@@ -34,9 +38,6 @@ async function asc(out, args, sources) {
   writeFileSync(stamp, digest);
 }
 
-const dispatch = dispatchSource();
-if (!existsSync('assembly/dispatch.ts') || readFileSync('assembly/dispatch.ts', 'utf8') !== dispatch)
-  writeFileSync('assembly/dispatch.ts', dispatch);
 const engine = (out, entry, target) => asc(out, [entry, '--target', target, '--config', 'asconfig.json'], ENGINE);
 await Promise.all([
   engine('engine.wasm', 'assembly/index.ts', 'engine'),
