@@ -12,8 +12,8 @@ import { dataDigest } from './data/digest.ts';
 import { keepList, type Listed, listPictures } from './data/list.ts';
 import { type Prepared, type PrepareOptions, prepare } from './data/prepare.ts';
 import type { Preprocess } from './data/preprocess.ts';
-import { createEngine, loadWeights } from './engine.ts';
-import { Interrupted } from './error.ts';
+import { createEngine, type Engine, loadWeights } from './engine.ts';
+import { BudgetError, Interrupted } from './error.ts';
 import { bytesWritten, makeFolder } from './files.ts';
 import { fit } from './fit.ts';
 import { resetPeak, resident, shareProcess } from './footprint.ts';
@@ -23,6 +23,7 @@ import type { Precision } from './precision.ts';
 import type { Program } from './program/program.ts';
 import { openRun } from './run.ts';
 import { guardAdapter, joinLabels, openStart, type Start } from './start.ts';
+import { type Threads, threadsOf } from './team.ts';
 import { type EpochResult, type Samples, startRun, TRAIN_DEFAULTS, type TrainHooks, type TrainOptions, train } from './train.ts';
 import type { Optimizer } from './update.ts';
 import { VERSION } from './version.ts';
@@ -61,6 +62,10 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   budget?: Bytes;
   /** The most that the whole process may take: linear memory + the runtime's own + the picture decoder. */
   processBudget?: Bytes;
+  /** How many threads share the work, `auto` where absent; no result depends on it. */
+  threads?: Threads;
+  /** Threads that the plan reserves scratch for, as many of them as the budget allows; 4 where absent. */
+  maxThreads?: number;
   imageSize?: number;
   /** Share of each class held out where there is no val folder. */
   holdOut?: number;
@@ -103,6 +108,8 @@ export interface JobResult {
     decoderPeakBytes: number;
     residentBeforeBytes: number;
   };
+  /** How many shared the work. */
+  threads: number;
   bytesWritten: number;
   /** At the pace of training, so without the picture cache, which is written once: what wears an SD card. */
   bytesWrittenPerHour: number;
@@ -169,6 +176,7 @@ export function compileJob(
       microBatch: job.microBatch,
       budgetBytes: job.budget === undefined ? undefined : parseBytes(job.budget, '--budget'),
       augment: job.augment,
+      maxThreads: job.maxThreads,
       pixels,
     }),
   });
@@ -200,6 +208,24 @@ export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<Job
   }
 }
 
+/** How many threads walk the plan and what the decoder may take; under a whole-process budget only as many threads as it holds. */
+function shareThreads(job: TrainJob, { plan }: Compiled): { threads: number; decoderBytes: number } {
+  let threads = threadsOf(job.threads ?? 'auto', plan);
+  if (job.processBudget === undefined) return { threads, decoderBytes: defaultDecoderBytes };
+  const budget = parseBytes(job.processBudget, '--process-budget');
+  const decoder = { wantedBytes: defaultDecoderBytes, overheadBytes: decoderOverheadBytes };
+  for (; ; threads--) {
+    // Scratch of threads that do not run is never touched.
+    const linear = plan.linearBytes - (plan.maxThreads - threads) * plan.scratch.bytes;
+    try {
+      return { threads, decoderBytes: shareProcess(budget, linear, threads, decoder) };
+    } catch (error) {
+      // What nobody asked for by number is not worth a refusal.
+      if (!(error instanceof BudgetError) || threads === 1 || typeof job.threads === 'number') throw error;
+    }
+  }
+}
+
 async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks): Promise<JobResult> {
   const began = Date.now();
   const writtenBefore = bytesWritten();
@@ -221,13 +247,7 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
   const missing = (start?.labels ?? []).filter((label) => !classes.includes(label));
   if (missing.length > 0) warn(`no pictures of ${missing.join(', ')}: learning the others may cost what the adapter knows of them`);
   const compiled = compileJob(job, { base, options, preprocess, classes: labels.length });
-  const decoderBytes =
-    job.processBudget === undefined
-      ? defaultDecoderBytes
-      : shareProcess(parseBytes(job.processBudget, '--process-budget'), compiled.plan.linearBytes, {
-          wantedBytes: defaultDecoderBytes,
-          overheadBytes: decoderOverheadBytes,
-        });
+  const { threads, decoderBytes } = shareThreads(job, compiled);
   const plan = planReport(compiled, options.batchSize, budgetBytes);
   hooks.onPlan?.(plan, compiled);
   const who = identity(base, weights);
@@ -247,10 +267,11 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
   });
   const residentPeakPreparing = resident().peak;
   hooks.onPrepared?.(prepared);
+  let engine: Engine | undefined;
   try {
     const peakOfTrainingAlone = resetPeak();
     const trainingBegan = { ms: Date.now(), written: bytesWritten() };
-    const engine = createEngine(compiled.program, engineBytes());
+    engine = createEngine(compiled.program, engineBytes(threads), threads);
     loadWeights(engine, weights, options.seed);
     start?.fill(engine);
     const rows = prepared.classes.map((c) => labels.indexOf(c));
@@ -317,12 +338,14 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
         decoderPeakBytes: prepared.decoderPeakBytes,
         residentBeforeBytes: residentBefore,
       },
+      threads,
       bytesWritten: bytesWritten() - writtenBefore,
       bytesWrittenPerHour: Math.round(((bytesWritten() - trainingBegan.written) * 3600e3) / Math.max(1, Date.now() - trainingBegan.ms)),
       seconds: (Date.now() - began) / 1000,
       rate: options.rate,
     };
   } finally {
+    await engine?.close();
     prepared.cache.close();
     weights.close();
   }

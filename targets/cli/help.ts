@@ -9,6 +9,7 @@ const COMMON = `  --method M                 probe, full, or bias, prompt, side,
   --batch-size N             pictures in one optimizer step (16)
   --micro-batch N            pictures in one pass; must divide the batch (chosen)
   --budget SIZE              most linear memory, for example 48MiB
+  --max-threads N            threads to reserve scratch for, as the budget allows (4)
   --image-size N             pictures of N x N instead of the model's own size
   --json                     the result as JSON on standard output`;
 
@@ -65,6 +66,7 @@ Without val, a seeded part of each class is held out. The best epoch is kept.
                              matched by name, classes that it lacks appended to its head
   --cache DIR                where prepared pictures are kept (DIR/run of --out)
   --process-budget SIZE      limit the whole process: while preparing, and while training
+  --threads N|auto           threads that share the work; changes no result (auto: all cores)
   --report FILE              write an HTML page with the result
   --fidelity                 put into the page how true the gradients from kept codes are
 ${COMMON}
@@ -90,6 +92,7 @@ Without an adapter the model's own head is judged.
   --weights f32|int8|int4    not the precision that the adapter was trained over
   --micro-batch N            pictures in one pass (8)
   --budget SIZE              most linear memory
+  --threads N|auto           threads that share the work (auto)
   --cache DIR                where prepared pictures are kept (a temporary folder)
   --json                     the result as JSON
 
@@ -101,6 +104,7 @@ Without an adapter the model's own head says what it sees.
   --top N                    how many classes to show (1)
   --weights f32|int8|int4    not the precision that the adapter was trained over
   --budget SIZE              most linear memory
+  --threads N|auto           threads that share the work (1)
   --json                     one JSON object a picture
 
   s2a predict models/vit-tiny my-adapter new/*.jpg --top 3`,
@@ -151,6 +155,7 @@ Trains on pictures of noise, so it needs no data. Prints step time, resident pea
 the machine slows down as it warms up.
 
   --seconds N                how long to measure (20); an hour shows what heat does
+  --threads N|auto           threads that share the work (auto)
   --classes N                classes of the new head (10)
 ${COMMON}
 

@@ -22,6 +22,7 @@ import {
   PLAN_FLAGS,
   parse,
   real,
+  threads,
   weights,
   whole,
 } from './options.ts';
@@ -47,6 +48,7 @@ export const TRAIN_FLAGS: Flags = {
   from: 'text',
   cache: 'text',
   'process-budget': 'text',
+  threads: 'text',
   report: 'text',
   fidelity: 'flag',
 };
@@ -70,6 +72,8 @@ export function jobOf(p: Parsed): TrainJob {
       microBatch: whole(p, 'micro-batch'),
       budget: bytes(p, 'budget'),
       processBudget: bytes(p, 'process-budget'),
+      threads: threads(p),
+      maxThreads: whole(p, 'max-threads'),
       imageSize,
       epochs: whole(p, 'epochs'),
       rate: real(p, 'lr', 0, 1e3),
@@ -216,7 +220,7 @@ function summary(r: JobResult, { model }: TrainJob, report: string | undefined):
     ['', `${formatBytes(memory.residentPeakPreparingBytes)} while preparing pictures${decoder}`],
     ['written', `${formatBytes(r.bytesWritten)}, of it ${formatBytes(r.pictures.cacheBytesWritten)} picture cache`],
     ['', `${formatBytes(r.bytesWrittenPerHour)} an hour at the pace of this training`],
-    ['time', formatDuration(r.seconds)],
+    ['time', `${formatDuration(r.seconds)} on ${r.threads} ${r.threads === 1 ? 'thread' : 'threads'}`],
     ['adapter', r.adapter],
   ];
   if (report !== undefined) rows.push(['report', report]);
