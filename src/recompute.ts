@@ -16,6 +16,19 @@ export type Bits = 32 | 8 | 4;
 /** By block (-1: what stands before the first): those that are computed again, and how their inputs are kept. */
 export type Recompute = ReadonlyMap<number, Bits>;
 
+/** As text: runs of blocks with the bits of their inputs, as `0-5:8,6:4`; `none`. */
+export function recomputeName(recompute: Recompute = new Map()): string {
+  const runs: { from: number; to: number; bits: Bits }[] = [];
+  for (const [block, bits] of [...recompute].sort(([a], [b]) => a - b)) {
+    const run = runs.at(-1);
+    if (run !== undefined && run.to === block - 1 && run.bits === bits) run.to = block;
+    else runs.push({ from: block, to: block, bits });
+  }
+  const name = (block: number): string => (block < 0 ? 'stem' : `${block}`);
+  const list = runs.map(({ from, to, bits }) => `${name(from)}${to > from ? `-${name(to)}` : ''}:${bits}`);
+  return list.length === 0 ? 'none' : list.join(',');
+}
+
 /** What is computed again. */
 export interface Repeats {
   /** By block: the nodes of its second run, in order. They are in no phase yet: backward puts them where it needs them. */
@@ -111,7 +124,7 @@ function codingOf(graph: Graph, id: number, bits: Bits): Bits {
 }
 
 /** Takes out what was added for second runs and turned out to be read by nothing: a block's last product, as a rule. */
-export function dropUnread(graph: Graph, { added }: Repeats): void {
+export function dropUnread(graph: Graph, { added, runs }: Repeats): void {
   if (added.size === 0) return;
   const read = new Set<number>();
   const kept: Node[] = [];
@@ -121,4 +134,10 @@ export function dropUnread(graph: Graph, { added }: Repeats): void {
     kept.push(node);
   }
   graph.phases.train = kept.reverse();
+  const left = new Set(kept);
+  for (const [block, run] of runs) {
+    const some = run.filter((node) => left.has(node));
+    if (some.length > 0) runs.set(block, some);
+    else runs.delete(block);
+  }
 }
