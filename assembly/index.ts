@@ -2,6 +2,7 @@
 import { writeConstants } from './math';
 import { configure } from './team';
 
+export { placeCoded } from './kernels/encode';
 export { place } from './kernels/load';
 export { sampleAt } from './random';
 export { walk } from './run';

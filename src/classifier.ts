@@ -10,6 +10,7 @@ import { EngineError, InputError } from './error.ts';
 import { type FitOptions, fit } from './fit.ts';
 import { stableJson } from './json.ts';
 import { methodOf } from './modules/method.ts';
+import type { Precision } from './precision.ts';
 import { engineBytes } from './wasm.ts';
 
 export interface Prediction {
@@ -25,6 +26,8 @@ export interface ClassifierOptions {
   model: string;
   /** The most linear memory: bytes, or a text such as '48MiB'. Unlimited where absent. */
   budget?: Bytes;
+  /** Precision of frozen weights where it is not to be the one that the adapter was trained over: the biases learnt to fit that one. */
+  weights?: Precision;
 }
 
 export interface Classifier {
@@ -43,7 +46,7 @@ export interface Classifier {
   /** The same for a picture that `preprocess` has been done to already, as `decodePicture` returns it: H · W · 3 bytes. */
   predictPrepared(pixels: Uint8Array): Prediction[];
   /**
-   * Changes to another adapter of the same base, method, preprocessing and number of classes. The new one is read and checked whole
+   * Changes to another adapter of the same base, precision, method, preprocessing and number of classes. The new one is read and checked whole
    * before the first number is written, so one that is refused (InputError) leaves the classifier as it was.
    */
   changeAdapter(adapter: string): void;
@@ -64,7 +67,7 @@ export const openInference = (path: string | undefined, options: InferenceOption
   path === undefined ? openOwn(options) : openAdapter(path, options);
 
 /** The model's own head: there is no adapter, but what one would say is known. */
-function openOwn({ model, budget, microBatch = 1 }: InferenceOptions): OpenedAdapter {
+function openOwn({ model, budget, weights: precision = 'f32', microBatch = 1 }: InferenceOptions): OpenedAdapter {
   const base = openBase(model);
   const { labels } = base.model;
   if (labels === undefined)
@@ -74,7 +77,7 @@ function openOwn({ model, budget, microBatch = 1 }: InferenceOptions): OpenedAda
     const preprocess = preprocessOf(base);
     const engine = inferenceEngine(
       base,
-      { head: 'file', classes: labels.length, method: 'probe', normalize: preprocess },
+      { head: 'file', classes: labels.length, method: 'probe', weights: precision, normalize: preprocess },
       microBatch,
       budget,
     );
@@ -82,7 +85,7 @@ function openOwn({ model, budget, microBatch = 1 }: InferenceOptions): OpenedAda
     const preprocessing = preprocess as unknown as Record<string, unknown>;
     return {
       engine,
-      adapter: { method: 'probe', base: identity(base, weights), head: [], labels, preprocessing, createdBy: '' },
+      adapter: { method: 'probe', base: identity(base, weights), precision, head: [], labels, preprocessing, createdBy: '' },
       preprocess,
     };
   } finally {
@@ -92,7 +95,7 @@ function openOwn({ model, budget, microBatch = 1 }: InferenceOptions): OpenedAda
 
 const inferenceEngine = (
   base: Base,
-  options: Pick<FitOptions, 'head' | 'classes' | 'method' | 'normalize'>,
+  options: Pick<FitOptions, 'head' | 'classes' | 'method' | 'weights' | 'normalize'>,
   microBatch: number,
   budget: Bytes | undefined,
 ): Engine => {
@@ -100,7 +103,7 @@ const inferenceEngine = (
   return createEngine(fit({ model: base.model, purpose: 'infer', ...options, ...size }).program, engineBytes());
 };
 
-function openAdapter(path: string, { model, budget, microBatch = 1 }: InferenceOptions): OpenedAdapter {
+function openAdapter(path: string, { model, budget, weights: precision, microBatch = 1 }: InferenceOptions): OpenedAdapter {
   const adapter = readAdapter(path);
   try {
     const base = openBase(model, adapter.base.imageSize[0]);
@@ -117,7 +120,12 @@ function openAdapter(path: string, { model, budget, microBatch = 1 }: InferenceO
           expected: base.model.image.join('x'),
         });
       const method = methodOf(adapter.method, adapter.path).name;
-      const engine = inferenceEngine(base, { classes: adapter.labels.length, method, normalize: preprocess }, microBatch, budget);
+      const engine = inferenceEngine(
+        base,
+        { classes: adapter.labels.length, method, weights: precision ?? adapter.precision, normalize: preprocess },
+        microBatch,
+        budget,
+      );
       loadWeights(engine, weights);
       applyAdapter(engine, adapter);
       const { weights: _closed, ...info } = adapter;
@@ -166,6 +174,8 @@ export function loadClassifier(adapter: string | undefined, options: ClassifierO
       try {
         checkBase(next, first.base);
         checkSame(next, 'was trained with another method', next.method, first.method);
+        if (options.weights === undefined)
+          checkSame(next, 'was trained over weights of another precision', next.precision, first.precision);
         checkSame(next, 'has another number of classes', next.labels.length, labels.length);
         checkSame(next, 'wants its pictures prepared otherwise', stableJson(next.preprocessing), stableJson(first.preprocessing));
         applyAdapter(engine, next);

@@ -17,6 +17,7 @@ import { methodOf } from './modules/method.ts';
 import { emit, shareOut } from './ops/index.ts';
 import { type Plan, planMemory } from './plan/memory.ts';
 import { verifyPlan } from './plan/verify.ts';
+import type { Precision } from './precision.ts';
 import { codeBytes } from './program/encode.ts';
 import { link } from './program/link.ts';
 import type { About, Program } from './program/program.ts';
@@ -33,6 +34,8 @@ export interface CompileOptions {
   method?: string;
   /** What is kept for backward, see src/keep.ts; `s2a` where absent. */
   keep?: string;
+  /** Bits of frozen weights; what learns, norms, biases and what reads the picture stay f32. */
+  weights?: Precision;
   /** Blocks whose forward runs again in backward, see src/recompute.ts; none where absent. */
   recompute?: Recompute;
   optimizer?: Optimizer;
@@ -83,10 +86,20 @@ export interface Built {
 
 /** The first half of the path: from a model to the graph of all that is computed. */
 export function build(options: CompileOptions): Built {
-  const { model, classes, microBatch, method = 'bias', keep = 's2a', optimizer = 'adamw', head = 'new', purpose = 'train' } = options;
+  const {
+    model,
+    classes,
+    microBatch,
+    method = 'bias',
+    keep = 's2a',
+    optimizer = 'adamw',
+    head = 'new',
+    purpose = 'train',
+    weights = 'f32',
+  } = options;
   const graph = createGraph();
   const io = inputs(graph, options);
-  const b = createBuilder(graph, methodOf(method), head, io.state);
+  const b = createBuilder(graph, methodOf(method), head, io.state, weights);
   /** pictures → logits → loss, in one phase. */
   const forward = (phase: Phase): { logits: number; loss: number[] } => {
     startPhase(b, phase);
@@ -132,6 +145,7 @@ export function build(options: CompileOptions): Built {
     classes,
     method: b.method.name,
     keep: keepOf(keep).name,
+    weights,
     optimizer,
     microBatch,
     purpose,

@@ -3,9 +3,10 @@
 import { Head, State } from '../assembly/abi/head.ts';
 import type { Io } from '../assembly/abi/program.ts';
 import { Status } from '../assembly/abi/status.ts';
+import { Encoding } from '../assembly/abi/weights.ts';
 import { EngineError, InputError } from './error.ts';
 import type { Phase } from './graph.ts';
-import type { ParameterRecord, Placed, Program } from './program/program.ts';
+import type { ParameterRecord, Placed, Program, WeightRecord } from './program/program.ts';
 import type { SafetensorsFile } from './safetensors.ts';
 import { sameShape, shapeText } from './tensor.ts';
 
@@ -23,6 +24,20 @@ interface Exports {
     s0: number,
     s1: number,
     s2: number,
+  ): number;
+  placeCoded(
+    src: number,
+    dtype: number,
+    row: number,
+    rows: number,
+    dst: number,
+    encoding: number,
+    o: number,
+    n1: number,
+    n2: number,
+    s1: number,
+    s2: number,
+    staging: number,
   ): number;
   sampleAt(i: number, n: number, seed: number, epoch: number): number;
 }
@@ -43,6 +58,8 @@ export interface Engine {
   sampleAt(i: number, n: number, seed: number, epoch: number): number;
   /** Copies a tensor's bytes into place, converting and permuting; returns how many numbers were not finite. */
   place(record: Placed, dtype: number, bytes: Uint8Array, elementStart: number, elementBytes: number): number;
+  /** The same for whole output channels, from the `row`-th on, of a coded weight. */
+  placeCoded(record: WeightRecord, dtype: number, bytes: Uint8Array, row: number, rows: number): number;
 }
 
 const REASONS: Readonly<Record<number, string>> = {
@@ -120,6 +137,14 @@ export function createEngine(program: Program, wasm: BufferSource): Engine {
       }
       return bad;
     },
+    placeCoded(record, dtype, bytes, row, rows) {
+      const { offset } = program.scratch;
+      const [o, n1, n2] = record.dims;
+      const [, s1, s2] = record.strides;
+      new Uint8Array(memory.buffer, offset, bytes.length).set(bytes);
+      const staging = offset + Math.ceil(bytes.length / 16) * 16;
+      return engine.placeCoded(offset, dtype, row, rows, record.offset, record.encoding, o, n1, n2, s1, s2, staging);
+    },
   };
 }
 
@@ -147,13 +172,20 @@ export function loadWeights(engine: Engine, file: SafetensorsFile, seed = 0): vo
     if (dtype === undefined)
       throw new InputError({ where, what: 'unsupported element type', got: tensor.dtype, expected: 'F32, F16 or BF16' });
     const [n0, n1, n2] = record.dims;
-    const total = n0 * n1 * n2 * dtype.bytes;
+    const rowBytes = n1 * n2 * dtype.bytes;
+    const total = n0 * rowBytes;
     const from = record.start * dtype.bytes;
+    const coded = record.encoding !== Encoding.F32;
+    // A coded weight is read by whole output channels; beside them scratch holds them in f32.
+    const rows = Math.max(1, Math.floor(Math.min(STAGE_BYTES, (engine.program.scratch.bytes - 16) / (1 + 4 / dtype.bytes)) / rowBytes));
+    const most = coded ? rows * rowBytes : STAGE_BYTES;
     let bad = 0;
-    for (let at = 0; at < total; at += stage.length) {
-      const piece = stage.subarray(0, Math.min(stage.length, total - at));
+    for (let at = 0; at < total; at += most) {
+      const piece = stage.subarray(0, Math.min(most, total - at));
       file.read(tensor, piece, from + at);
-      bad += engine.place(record, dtype.code, piece, at / dtype.bytes, dtype.bytes);
+      bad += coded
+        ? engine.placeCoded(record, dtype.code, piece, at / rowBytes, piece.length / rowBytes)
+        : engine.place(record, dtype.code, piece, at / dtype.bytes, dtype.bytes);
     }
     if (bad > 0) throw new InputError({ where, what: `holds ${bad} numbers that are NaN or infinite` });
   }

@@ -1,25 +1,27 @@
 /** From a budget to a compiled program: micro-batch, recompute and, at last, kept bits are chosen here; a job that cannot fit is refused here. */
 import { type Built, build, type Compiled, type CompileOptions, lay } from './compile.ts';
-import { InputError } from './error.ts';
+import { BudgetError, InputError } from './error.ts';
 import { keepOf } from './keep.ts';
-import { fixed, ladder, type Rung } from './ladder.ts';
+import { fixed, ladder, named, type Rung } from './ladder.ts';
 import { checkBudget, PAGE } from './plan/memory.ts';
-import type { Bits, Recompute } from './recompute.ts';
+import { PRECISIONS, type Precision } from './precision.ts';
+import type { About } from './program/program.ts';
+import type { Bits, Recompute, RecomputeChoice } from './recompute.ts';
 import { type Sketch, type Sketches, sketch } from './sketch.ts';
 import { checkBatch } from './train.ts';
 
-export interface FitOptions extends Omit<CompileOptions, 'microBatch' | 'recompute'> {
+export interface FitOptions extends Omit<CompileOptions, 'microBatch' | 'recompute' | 'weights'> {
   /** Pictures in one optimizer step. */
   batchSize: number;
   /** Pictures in one pass; chosen where absent. */
   microBatch?: number;
-  /** Blocks whose forward runs again in backward: none, all, so many of them, or as few as the budget needs (where absent). */
+  /** Precision of frozen weights; `auto`: the highest with which the budget can be kept. It alone changes what the network computes. */
+  weights?: Precision | 'auto';
+  /** Blocks whose forward runs again in backward: none, all, so many of them, those named, or as few as the budget needs (where absent). */
   recompute?: RecomputeChoice;
   /** Most bytes of linear memory; unlimited where absent. */
   budgetBytes?: number;
 }
-
-export type RecomputeChoice = 'none' | 'all' | 'auto' | number;
 
 /** What was chosen for a budget, and what it costs. */
 export interface Chosen {
@@ -27,6 +29,7 @@ export interface Chosen {
   /** Passes in one step. */
   passes: number;
   keep: string;
+  weights: Precision;
   /** Bits of the inputs that each recomputed block keeps, by block; -1 is what stands before the first. */
   recompute: Recompute;
   /** Blocks that could be computed again. */
@@ -56,7 +59,27 @@ interface Way extends Rung {
 }
 
 /** Compiles the fastest way to train that fits the budget, as predicted. Deterministic: reads neither the machine nor a clock. Throws BudgetError. */
-export function fit({ batchSize, microBatch, recompute = 'auto', budgetBytes = LINEAR_LIMIT, ...options }: FitOptions): Fitted {
+export function fit({ weights, ...options }: FitOptions): Fitted {
+  if (weights !== 'auto') return fitAt({ ...options, weights: weights ?? 'f32' });
+  let least: BudgetError | undefined;
+  for (const precision of PRECISIONS) {
+    try {
+      return fitAt({ ...options, weights: precision });
+    } catch (error) {
+      if (!(error instanceof BudgetError)) throw error;
+      if (least === undefined || error.smallestBytes < least.smallestBytes) least = error;
+    }
+  }
+  throw least;
+}
+
+function fitAt({
+  batchSize,
+  microBatch,
+  recompute = 'auto',
+  budgetBytes = LINEAR_LIMIT,
+  ...options
+}: FitOptions & { weights: Precision }): Fitted {
   if (!Number.isSafeInteger(batchSize) || batchSize < 1)
     throw new InputError({ where: '--batch-size', what: 'must be at least 1', got: batchSize });
   if (microBatch !== undefined) checkBatch(batchSize, microBatch);
@@ -80,6 +103,7 @@ export function fit({ batchSize, microBatch, recompute = 'auto', budgetBytes = L
       microBatch: way.options.microBatch,
       passes: batchSize / way.options.microBatch,
       keep: at(way).program.about.keep,
+      weights: options.weights,
       recompute: way.recompute,
       blocks: way.blocks,
       relativeTime: way.time / fastest.time,
@@ -91,7 +115,10 @@ export function fit({ batchSize, microBatch, recompute = 'auto', budgetBytes = L
   const kinds: (() => Way[])[] = [
     () => (recompute === 'auto' || recompute === 'none' ? [fastest] : []),
     () => sizes.flatMap((n) => (recompute === 'none' ? [job.plain(n)] : job.ways(n, recompute, [first as Bits]))),
-    () => (recompute === 'none' || fewer.length === 0 ? [] : job.ways(smallest, recompute, [first as Bits, ...fewer])),
+    () =>
+      recompute === 'none' || typeof recompute === 'object' || fewer.length === 0
+        ? []
+        : job.ways(smallest, recompute, [first as Bits, ...fewer]),
     () => {
       if (recompute !== 'auto' || options.keep !== undefined) return [];
       return openJob({ ...options, keep: LEAST }, batchSize)
@@ -112,7 +139,7 @@ export function fit({ batchSize, microBatch, recompute = 'auto', budgetBytes = L
   let least = seen[0] as Way;
   for (const way of seen) if (way.bytes < needs(least) && needs(way) < needs(least)) least = way;
   const { graph, plan, program } = at(least);
-  checkBudget(graph, plan, limit, { bytes: needs(least), how: how(program.about, options) });
+  checkBudget(graph, plan, limit, { bytes: needs(least), how: how(program.about, options, microBatch, recompute) });
   return chosen(least);
 }
 
@@ -126,7 +153,8 @@ function openJob(options: Omit<CompileOptions, 'microBatch'>, batchSize: number)
     const key = `${microBatch}:${bits}`;
     let found = made.get(key);
     if (found === undefined) {
-      const blocks = bits === 0 ? [] : [...get(microBatch, 0).sketch.working.keys()];
+      // All but the head, which backward begins with.
+      const blocks = bits === 0 ? [] : [...get(microBatch, 0).sketch.working.keys()].sort((a, b) => a - b).slice(0, -1);
       const built = build({ ...options, microBatch, recompute: new Map(blocks.map((block) => [block, bits as Bits])) });
       found = { built, sketch: sketch(built) };
       made.set(key, found);
@@ -147,8 +175,9 @@ function openJob(options: Omit<CompileOptions, 'microBatch'>, batchSize: number)
     plain: (microBatch: number): Way => way(microBatch, ladder(sketches(microBatch, []), [], batchSize / microBatch)[0] as Rung, 0),
     /** Every way to spend time for memory at one micro-batch. */
     ways(microBatch: number, recompute: Exclude<RecomputeChoice, 'none'>, bits: readonly Bits[]): Way[] {
-      const s = sketches(microBatch, bits);
+      const s = sketches(microBatch, typeof recompute === 'object' ? [...new Set([...bits, ...recompute.values()])] : bits);
       const passes = batchSize / microBatch;
+      if (typeof recompute === 'object') return [way(microBatch, named(s, recompute, passes), s.again.get(bits[0]!)!.repeatable.length)];
       const count = recompute === 'all' ? Number.POSITIVE_INFINITY : recompute;
       const rungs = count === 'auto' ? ladder(s, bits, passes) : fixed(s, bits, passes, count);
       return rungs.map((rung) => way(microBatch, rung, s.again.get(bits[0]!)!.repeatable.length));
@@ -159,10 +188,16 @@ function openJob(options: Omit<CompileOptions, 'microBatch'>, batchSize: number)
 /** How a recomputed block may keep its inputs, best first: what keeps f32 stays exact. */
 const inputBits = (keep: string | undefined): Bits[] => (keep !== undefined && keepOf(keep).name.startsWith('exact') ? [32] : [8, 4]);
 
-function how({ microBatch, recompute, keep }: { microBatch: number; recompute: string; keep: string }, options: { keep?: string }): string {
-  const again = recompute === 'none' ? '' : `, blocks computed again ${recompute}`;
-  const hint = options.keep !== undefined && keepOf(options.keep).name.startsWith('exact') ? '; --keep s2a needs less' : '';
-  return `--micro-batch ${microBatch}${again}, keep ${keep}${hint}`;
+/** What the least plan was chosen with, as flags, and what would need less still. */
+function how(about: About, { keep }: { keep?: string }, microBatch: number | undefined, recompute: RecomputeChoice): string {
+  const again = about.recompute === 'none' ? '' : ` --recompute ${about.recompute}`;
+  const isExact = keep !== undefined && keepOf(keep).name.startsWith('exact');
+  const fixed = [
+    ...(microBatch === undefined || microBatch === 1 ? [] : ['--micro-batch']),
+    ...(recompute === 'none' ? ['--recompute'] : []),
+  ];
+  const hint = isExact ? '; --keep s2a needs less' : fixed.length > 0 ? `; without ${fixed.join(' and ')} less is enough` : '';
+  return `--micro-batch ${about.microBatch}${again} --keep ${about.keep} --weights ${about.weights}${hint}`;
 }
 
 /** Divisors of n up to `most`, largest first. */

@@ -3,6 +3,8 @@
  * Nodes stand in execution order within their phase, and the phases follow each other, so a node's place in `nodes(graph)` is also a
  * time and a lifetime is two integers.
  */
+import { Encoding } from '../assembly/abi/weights.ts';
+import { codedBytes } from './groups.ts';
 
 export type DType = 'f32' | 'i32' | 'u32' | 'u8';
 
@@ -10,6 +12,8 @@ export type DType = 'f32' | 'i32' | 'u32' | 'u8';
 export interface Type {
   dtype: DType;
   shape: readonly number[];
+  /** How a frozen weight is stored, where not as it is (`assembly/abi/weights.ts`). */
+  encoding?: Encoding;
 }
 
 /**
@@ -111,7 +115,11 @@ export function nodesOf(graph: Graph): Node[] {
 const WIDTH: Record<DType, number> = { f32: 4, i32: 4, u32: 4, u8: 1 };
 
 export const numel = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
-export const byteLength = (type: Type): number => numel(type.shape) * WIDTH[type.dtype];
+export function byteLength({ dtype, shape, encoding }: Type): number {
+  if (!encoding) return numel(shape) * WIDTH[dtype];
+  const channels = (encoding === Encoding.Int8Depthwise ? shape.at(-1) : shape[0]) as number;
+  return codedBytes(encoding, channels, numel(shape) / channels);
+}
 export const f32 = (...shape: number[]): Type => ({ dtype: 'f32', shape });
 export const u8 = (...shape: number[]): Type => ({ dtype: 'u8', shape });
 export const i32 = (...shape: number[]): Type => ({ dtype: 'i32', shape });
@@ -129,6 +137,7 @@ export const valueAt = (graph: Graph, id: number): Value => {
   return value;
 };
 export const typeOf = (graph: Graph, id: number): Type => valueAt(graph, id).type;
+export const encodingOf = (graph: Graph, id: number): Encoding => valueAt(graph, id).type.encoding ?? Encoding.F32;
 export const shapeOf = (graph: Graph, id: number): readonly number[] => valueAt(graph, id).type.shape;
 /** Size of the last axis: channels. */
 export const lastDim = (graph: Graph, id: number): number => shapeOf(graph, id).at(-1) as number;

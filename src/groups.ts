@@ -1,4 +1,5 @@
-/** Bytes of the group-wise encodings drawn in `assembly/abi/groups.ts`. */
+/** Bytes of the encodings drawn in `assembly/abi/groups.ts` and `assembly/abi/weights.ts`. */
+import { Coded, Encoding } from '../assembly/abi/weights.ts';
 
 const align16 = (bytes: number): number => (bytes + 15) & ~15;
 
@@ -23,3 +24,10 @@ export const code4Bytes = (n: number): number => Math.ceil(n / 32) * 16;
 export const bit1Bytes = (n: number): number => Math.ceil(n / 16) * 2;
 /** Bytes of 4-bit codes in rows of `c`, each row in blocks of its own (max-pool's taps). */
 export const code4RowsBytes = (rows: number, c: number): number => rows * code4Bytes(c);
+
+/** Bytes of a coded weight of `o` output channels with `k` numbers each. */
+export function codedBytes(encoding: Encoding, o: number, k: number): number {
+  if (encoding === Encoding.F32) return 4 * o * k;
+  if (encoding === Encoding.Int4) return align16(4 * o * Math.ceil(k / Coded.Group4)) + o * code4Bytes(k);
+  return align16(4 * o) + align16(o * k);
+}

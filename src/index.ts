@@ -22,6 +22,7 @@ export { type MergeOptions, type MergeResult, mergeAdapter } from './merge/index
 export { type Model, parseModel, readModel } from './models/index.ts';
 export { type Method, methodOf } from './modules/method.ts';
 export { type PlanReport, planReport } from './planreport.ts';
+export type { Precision } from './precision.ts';
 export { decodeProgram } from './program/decode.ts';
 export { printProgram } from './program/print.ts';
 export { encodeProgram, type Program } from './program/program.ts';

@@ -14,10 +14,11 @@ import { type Prepared, type PrepareOptions, prepare } from './data/prepare.ts';
 import { createEngine, loadWeights } from './engine.ts';
 import { Interrupted } from './error.ts';
 import { bytesWritten, makeFolder } from './files.ts';
-import { fit } from './fit.ts';
+import { type FitOptions, fit } from './fit.ts';
 import { resetPeak, resident, shareProcess } from './footprint.ts';
 import { type Method, methodOf } from './modules/method.ts';
 import { type PlanReport, planReport } from './planreport.ts';
+import type { Precision } from './precision.ts';
 import { openRun } from './run.ts';
 import { guardAdapter, joinLabels, openStart, type Start } from './start.ts';
 import { type EpochResult, type Samples, startRun, TRAIN_DEFAULTS, type TrainHooks, type TrainOptions, train } from './train.ts';
@@ -49,9 +50,13 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   method?: string;
   /** See src/keep.ts. */
   keep?: string;
+  /** Precision of frozen weights; the adapter remembers it. */
+  weights?: Precision | 'auto';
   optimizer?: Optimizer;
   rate?: number;
   microBatch?: number;
+  /** See src/fit.ts. */
+  recompute?: FitOptions['recompute'];
   /** The most linear memory: bytes, or a text such as '48MiB'. Unlimited where absent. */
   budget?: Bytes;
   /** The most that the whole process may take: linear memory + the runtime's own + the picture decoder. */
@@ -144,7 +149,8 @@ export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<Job
   if (job.from === undefined) return runJob(job, undefined, hooks);
   const start = openStart(job.from, job.out, job.method);
   try {
-    return await runJob({ ...job, method: start.method, imageSize: job.imageSize ?? start.imageSize }, start, hooks);
+    const { method, precision, imageSize } = start;
+    return await runJob({ ...job, method, weights: job.weights ?? precision, imageSize: job.imageSize ?? imageSize }, start, hooks);
   } finally {
     start.close();
   }
@@ -178,8 +184,10 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
     ...defined({
       method: job.method,
       keep: job.keep,
+      weights: job.weights,
       optimizer: job.optimizer,
       microBatch: job.microBatch,
+      recompute: job.recompute,
       budgetBytes,
       augment: job.augment,
     }),
@@ -260,6 +268,7 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
       {
         method: methodOf(job.method ?? 'bias').name,
         base: who,
+        precision: compiled.chosen.weights,
         head: headNames(engine),
         labels,
         preprocessing: preprocess as unknown as Record<string, unknown>,

@@ -53,7 +53,7 @@ function step(s: Sketches, now: Map<number, Bits>, from: Bits | undefined, to: B
 }
 
 const highest = (s: Sketches, now: Recompute): { block: number; bytes: number } =>
-  peaks(s, now).reduce((a, b) => (b.bytes > a.bytes ? b : a));
+  peaks(s, now).reduce((a, b) => (b.bytes > a.bytes ? b : a), { block: -1, bytes: 0 });
 
 /** `count` blocks computed again whatever the budget: those that keep the most for their time. One rung for each way to keep their inputs. */
 export function fixed(s: Sketches, bits: readonly Bits[], passes: number, count: number): Rung[] {
@@ -64,4 +64,9 @@ export function fixed(s: Sketches, bits: readonly Bits[], passes: number, count:
   };
   const chosen = [...first.repeatable].sort((a, b) => worth(b) - worth(a) || a - b).slice(0, count);
   return bits.map((to) => rung(s, new Map(chosen.sort((a, b) => a - b).map((block) => [block, to])), passes));
+}
+
+/** Blocks that were named, as far as something of them is computed again. */
+export function named(s: Sketches, recompute: Recompute, passes: number): Rung {
+  return rung(s, new Map([...recompute].filter(([block, bits]) => s.again.get(bits)!.repeatable.includes(block))), passes);
 }

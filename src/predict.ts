@@ -45,11 +45,11 @@ export function nodeTime(graph: Graph, node: Node): number {
   return NODE_NS + mac * macs + byte * bytes;
 }
 
-/** Predicted nanoseconds of one pass, by block of the network (-1: before the first), and of the update. */
+/** Predicted nanoseconds of one pass (of evaluation, where nothing trains), by block of the network (-1: before the first), and of the update. */
 export function passTimes(graph: Graph): { blocks: Map<number, number>; pass: number; update: number } {
   const blocks = new Map<number, number>();
   let pass = 0;
-  for (const node of graph.phases.train) {
+  for (const node of graph.phases.train.length > 0 ? graph.phases.train : graph.phases.eval) {
     const time = nodeTime(graph, node);
     pass += time;
     blocks.set(node.block, (blocks.get(node.block) ?? 0) + time);

@@ -7,6 +7,7 @@
  *
  * What was computed first is what goes on, so the forward result does not depend on it; from f32 inputs the gradients do not either.
  */
+import { InputError } from './error.ts';
 import { ABSENT, addValue, type Graph, type Node, numel, shapeOf, valueAt } from './graph.ts';
 import { emit } from './ops/index.ts';
 import { copyBytes } from './ops/quantize.ts';
@@ -27,6 +28,29 @@ export function recomputeName(recompute: Recompute = new Map()): string {
   const name = (block: number): string => (block < 0 ? 'stem' : `${block}`);
   const list = runs.map(({ from, to, bits }) => `${name(from)}${to > from ? `-${name(to)}` : ''}:${bits}`);
   return list.length === 0 ? 'none' : list.join(',');
+}
+
+/** What may be asked for; see `recomputeOf`. */
+export type RecomputeChoice = 'none' | 'all' | 'auto' | number | Recompute;
+
+/** Reads `none`, `all`, `auto`, how many blocks, or which in how many bits, as `stem:8,0-5:8,6:4`. */
+export function recomputeOf(text: string, where = '--recompute'): RecomputeChoice {
+  if (text === 'none' || text === 'all' || text === 'auto') return text;
+  if (/^\d{1,4}$/.test(text)) return Number(text);
+  const map = new Map<number, Bits>();
+  for (const part of text.split(',')) {
+    const [, from, to, bits] = /^(stem|\d{1,4})(?:-(\d{1,4}))?:(32|8|4)$/.exec(part) ?? [];
+    if (from === undefined)
+      throw new InputError({
+        where,
+        what: 'wrong value',
+        got: text,
+        expected: 'none, all, auto, a number of blocks, or blocks:bits as 0-5:8,6:4',
+      });
+    const first = from === 'stem' ? -1 : Number(from);
+    for (let block = first; block <= Number(to ?? first); block++) map.set(block, Number(bits) as Bits);
+  }
+  return map;
 }
 
 /** What is computed again. */

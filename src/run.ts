@@ -38,11 +38,12 @@ export function settingsOf(
   { about }: Program,
   { options, weights, labels, from }: Pick<RunOptions, 'options' | 'weights' | 'labels' | 'from'>,
 ): Settings {
-  const { image, ...rest } = about;
+  const { image, weights: precision, ...rest } = about;
   const short = (hash: string): string => hash.slice(0, 12);
   return {
     ...rest,
     image: image.join('x'),
+    precision,
     ...options,
     weights: short(weights),
     labels: short(digest(JSON.stringify(labels))),

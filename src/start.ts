@@ -18,11 +18,14 @@ import { type Engine, writeParameter } from './engine.ts';
 import { InputError } from './error.ts';
 import { stableJson } from './json.ts';
 import { methodOf } from './modules/method.ts';
+import type { Precision } from './precision.ts';
 
 /** An adapter to go on from. Close it after use. */
 export interface Start {
   /** What it learnt, and so what the run learns. */
   method: string;
+  /** Of the frozen weights that it learnt over: the run's, unless that says another. */
+  precision: Precision;
   imageSize: number;
   labels: readonly string[];
   /** Of all that the run takes from it: what a checkpoint of the run belongs to. */
@@ -55,6 +58,7 @@ export function openStart(path: string, out: string, method: string | undefined)
   }
   return {
     method: adapter.method,
+    precision: adapter.precision,
     imageSize: adapter.base.imageSize[0],
     labels: adapter.labels,
     digest: contents(adapter),

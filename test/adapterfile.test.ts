@@ -10,6 +10,7 @@ import { newFolder, refused } from './folder.ts';
 const info: AdapterInfo = {
   method: 'bias',
   base: { type: 'vit', digest: digest('weights'), imageSize: [32, 48] },
+  precision: 'f32' as const,
   head: ['classifier.weight', 'classifier.bias'],
   labels: ['cat', 'dög'],
   preprocessing: { image_mean: [0.5, 0.5, 0.5], do_resize: true },

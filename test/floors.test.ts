@@ -26,6 +26,7 @@ const low: Readonly<Record<1 | 2 | 4, readonly string[]>> = {
     'graph',
     'keep',
     'pickle',
+    'precision',
     'safetensors',
     'tables',
   ],

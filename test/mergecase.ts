@@ -33,6 +33,7 @@ export function movedAdapter(model: string, method: string, out: string, imageSi
   const info = {
     method: methodOf(method).name,
     base: identity(base, weights),
+    precision: 'f32' as const,
     head: headNames(engine),
     labels: LABELS,
     preprocessing: preprocess as unknown as Record<string, unknown>,

@@ -27,6 +27,20 @@ export interface Kernels extends Record<string, unknown> {
     s1: number,
     s2: number,
   ): number;
+  placeCoded(
+    src: number,
+    dtype: number,
+    row: number,
+    rows: number,
+    dst: number,
+    encoding: number,
+    o: number,
+    n1: number,
+    n2: number,
+    s1: number,
+    s2: number,
+    staging: number,
+  ): number;
   sampleAt(i: number, n: number, seed: number, epoch: number): number;
   gemmNT(
     m: number,

@@ -76,10 +76,13 @@ export const enum Instruction {
   Arguments = 4,
 }
 
-/** Linear: y[M,N] = x[M,K] · w[N,K]ᵀ + b[N]. B may be 0. */
-export const enum LinearArg { X, W, B, Y, M, N, K }
+/**
+ * Linear: y[M,N] = x[M,K] · w[N,K]ᵀ + b[N]. B may be 0. ENCODING, here and wherever frozen weights are read: how W is stored
+ * (abi/weights.ts); 0 is f32.
+ */
+export const enum LinearArg { X, W, B, Y, M, N, K, ENCODING }
 /** LinearBackwardX: dx[M,K] = dy[M,N] · w[N,K] + acc[M,K]. ACC may be 0 or equal DX. */
-export const enum LinearBackwardXArg { DY, W, ACC, DX, M, N, K }
+export const enum LinearBackwardXArg { DY, W, ACC, DX, M, N, K, ENCODING }
 /** LinearBackwardW: dw[N,K] += dy[M,N]ᵀ · x[M,K]. */
 export const enum LinearBackwardWArg { DY, X, DW, M, N, K }
 /** BiasBackward: db[N] += Σ_m dy[m,N]. */
@@ -89,14 +92,14 @@ export const enum BiasBackwardArg { DY, DB, M, N }
  * Conv: x[B,H,W,C] (NHWC), w[O,R,S,C], b[O] or 0, y[B,OH,OW,O]. TOP and LEFT are the zero padding before the first row and column;
  * padding after the last is whatever OH and OW imply. One STRIDE for both axes.
  */
-export const enum ConvArg { X, W, B, Y, BATCH, H, WIDTH, C, OH, OW, O, R, S, STRIDE, TOP, LEFT }
+export const enum ConvArg { X, W, B, Y, BATCH, H, WIDTH, C, OH, OW, O, R, S, STRIDE, TOP, LEFT, ENCODING }
 /** ConvBackwardX: dx[B,H,W,C] = convᵀ(dy[B,OH,OW,O], w). */
-export const enum ConvBackwardXArg { DY, W, DX, BATCH, H, WIDTH, C, OH, OW, O, R, S, STRIDE, TOP, LEFT }
+export const enum ConvBackwardXArg { DY, W, DX, BATCH, H, WIDTH, C, OH, OW, O, R, S, STRIDE, TOP, LEFT, ENCODING }
 /** ConvBackwardW: dw[O,R,S,C] += Σ dy · patches(x). */
 export const enum ConvBackwardWArg { DY, X, DW, BATCH, H, WIDTH, C, OH, OW, O, R, S, STRIDE, TOP, LEFT }
 /** Depthwise: w[R,S,C], one filter a channel; otherwise as Conv with O = C. */
-export const enum DepthwiseArg { X, W, B, Y, BATCH, H, WIDTH, C, OH, OW, R, S, STRIDE, TOP, LEFT }
-export const enum DepthwiseBackwardXArg { DY, W, DX, BATCH, H, WIDTH, C, OH, OW, R, S, STRIDE, TOP, LEFT }
+export const enum DepthwiseArg { X, W, B, Y, BATCH, H, WIDTH, C, OH, OW, R, S, STRIDE, TOP, LEFT, ENCODING }
+export const enum DepthwiseBackwardXArg { DY, W, DX, BATCH, H, WIDTH, C, OH, OW, R, S, STRIDE, TOP, LEFT, ENCODING }
 /** DepthwiseBackwardW: dw[R,S,C] += Σ dy · x. */
 export const enum DepthwiseBackwardWArg { DY, X, DW, BATCH, H, WIDTH, C, OH, OW, R, S, STRIDE, TOP, LEFT }
 /** Pool: y[B,C] = mean over positions FIRST … FIRST+COUNT-1 of x[B,P,C]. COUNT = 1 takes one token, unchanged. */
@@ -182,8 +185,9 @@ export const enum SgdArg { P, G, MOMENTUM, N, STATE, DECAY }
 /**
  * FoldBatchNorm, in place: f = gamma/√(var+EPS); w ·= f for its channel, b = beta + (b - mean)·f.
  * w is [O, K] (DEPTHWISE = 0) or [K, O] (DEPTHWISE = 1). GAMMA may be 0 (ones), BETA too (zeros). MEAN and VAR both 0: f = gamma, a layer scale.
+ * Of a coded weight (ENCODING) the scales are multiplied.
  */
-export const enum FoldBatchNormArg { W, B, GAMMA, BETA, MEAN, VAR, O, K, EPS, DEPTHWISE }
+export const enum FoldBatchNormArg { W, B, GAMMA, BETA, MEAN, VAR, O, K, EPS, DEPTHWISE, ENCODING }
 /**
  * ResizePositions: y[PREFIX + H·W, C] from x[PREFIX + H0·W0, C]: PREFIX rows copied, the grid resampled bicubically
  * (a = -0.75, half-pixel centres; ANTIALIAS = 1 widens the filter when shrinking and uses a = -0.5, as PyTorch does).

@@ -61,7 +61,9 @@ export const enum WeightWord {
   /** Shape that the tensor must have in the file: rank, then up to 4 sizes. */
   Rank,
   Shape,
-  Count = 14,
+  /** An `Encoding` of abi/weights.ts. Where it is not f32, D0 counts the output channels and each is whole in the file. */
+  Encoding = 14,
+  Count = 15,
 }
 
 /** A learnable tensor: its address, and how its elements lie in the checkpoint's own layout (rank and shape as above). */

@@ -1,7 +1,9 @@
 import { ConvArg, ConvBackwardWArg, ConvBackwardXArg } from '../abi/ops';
 import { Patch } from '../abi/tiles';
+import { Encoding } from '../abi/weights';
 import { address, int } from '../argument';
 import { first, last, scratch, threads } from '../team';
+import { gemmNNCoded, gemmNTCoded, openWeight } from './coded';
 import { copyFloats, GEMM_SCRATCH, gemmNN, gemmNT, gemmTN } from './gemm';
 import { addTN, firstColumn, lastColumn, multiplyNN, multiplyNT, splitsRows } from './linear';
 
@@ -51,11 +53,13 @@ export function conv(p: usize): void {
   const w = address(p, ConvArg.W);
   const bias = address(p, ConvArg.B);
   const y = address(p, ConvArg.Y);
+  const encoding = int(p, ConvArg.ENCODING);
   const M = batch * outHeight * outWidth;
   const N = outChannels;
-  if (isPointwise()) return multiplyNT(M, N, channels, x, w, bias, y);
+  if (isPointwise()) return multiplyNT(M, N, channels, x, w, bias, y, encoding);
   const K = R * S * channels;
   const row = <usize>K << 2;
+  if (encoding != Encoding.F32) openWeight(w, encoding, N, K);
   const tile = scratch + GEMM_SCRATCH;
   const byRows = M >= 64 * threads;
   const m1 = byRows ? last(M) : M;
@@ -67,10 +71,11 @@ export function conv(p: usize): void {
     for (let k = 0; k < K; k += Patch.Columns) {
       const columns = min<i32>(Patch.Columns, K - k);
       gatherPatches(x, m, rows, k, columns, tile);
-      gemmNT(
-        rows, n1 - n0, columns, tile, <usize>columns << 2, w + <usize>n0 * row + (<usize>k << 2), row, to, <usize>N << 2,
-        bias != 0 && k == 0 ? bias + (<usize>n0 << 2) : 0, i32(k > 0), scratch,
-      );
+      const start = bias != 0 && k == 0 ? bias + (<usize>n0 << 2) : 0;
+      const line = <usize>columns << 2;
+      const more = i32(k > 0);
+      if (encoding != Encoding.F32) gemmNTCoded(rows, n1 - n0, columns, tile, line, n0, k, to, <usize>N << 2, start, more, scratch);
+      else gemmNT(rows, n1 - n0, columns, tile, line, w + <usize>n0 * row + (<usize>k << 2), row, to, <usize>N << 2, start, more, scratch);
     }
   }
 }
@@ -118,12 +123,15 @@ export function convBackwardX(p: usize): void {
   const dy = address(p, ConvBackwardXArg.DY);
   const w = address(p, ConvBackwardXArg.W);
   const dx = address(p, ConvBackwardXArg.DX);
-  if (isPointwise()) return multiplyNN(batch * height * width, channels, outChannels, dy, w, 0, dx);
-  for (let h = 0; h < min(stride, height); h++) for (let v = 0; v < min(stride, width); v++) backwardClass(dy, w, dx, h, v);
+  const encoding = int(p, ConvBackwardXArg.ENCODING);
+  if (isPointwise()) return multiplyNN(batch * height * width, channels, outChannels, dy, w, 0, dx, encoding);
+  if (encoding != Encoding.F32) openWeight(w, encoding, outChannels, R * S * channels);
+  for (let h = 0; h < min(stride, height); h++) for (let v = 0; v < min(stride, width); v++) 
+    backwardClass(dy, w, encoding, dx, h, v);
 }
 
 /** The pixels (h0 + i·stride, v0 + j·stride) of dx. */
-function backwardClass(dy: usize, w: usize, dx: usize, h0: i32, v0: i32): void {
+function backwardClass(dy: usize, w: usize, encoding: i32, dx: usize, h0: i32, v0: i32): void {
   const classHeight = (height - h0 + stride - 1) / stride;
   const classWidth = (width - v0 + stride - 1) / stride;
   const M = batch * classHeight * classWidth;
@@ -150,10 +158,10 @@ function backwardClass(dy: usize, w: usize, dx: usize, h0: i32, v0: i32): void {
         for (let o = 0; o < O; o += Patch.Columns) {
           const columns = min<i32>(Patch.Columns, O - o);
           gatherOutputs(dy, m, rows, classHeight, classWidth, (h0 + top - r) / stride, (v0 + left - s) / stride, o, columns, tile);
-          gemmNN(
-            rows, n, columns, tile, <usize>columns << 2, w + <usize>o * wRow + (<usize>((r * S + s) * C + n0) << 2), wRow, to, cRow,
-            started, scratch,
-          );
+          const at = (r * S + s) * C + n0;
+          const line = <usize>columns << 2;
+          if (encoding != Encoding.F32) gemmNNCoded(rows, n, columns, tile, line, o, at, to, cRow, started, scratch);
+          else gemmNN(rows, n, columns, tile, line, w + <usize>o * wRow + (<usize>at << 2), wRow, to, cRow, started, scratch);
           started = 1;
         }
       }

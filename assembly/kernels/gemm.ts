@@ -77,7 +77,7 @@ export function gemmTN(
 const TRANSPOSED_ROW: usize = (Gemm.Depth + 4) << 2;
 
 /** c[M,nc] (+)= a[M,kc] · the packed block. `bias` is used where the sum starts, that is with `resume` = 0. */
-function block(
+export function block(
   M: i32, nc: i32, kc: i32, a: usize, lda: usize, c: usize, ldc: usize, bias: usize, resume: i32, panel: usize,
 ): void {
   const start = panel + Gemm.StartOffset;
@@ -112,7 +112,7 @@ function block(
 }
 
 /** Bytes from k to k in a panel: sixteen columns, or eight where the last panel needs no more. */
-@inline function panelRow(columns: i32): usize {
+@inline export function panelRow(columns: i32): usize {
   return columns > 8 ? 64 : 32;
 }
 
@@ -276,7 +276,7 @@ function transpose(kc: i32, mc: i32, a: usize, lda: usize, to: usize): void {
 }
 
 /** Turns four rows of n floats into four columns: to[i·step + 4·j] = rⱼ[i]. */
-function turn(n: i32, r0: usize, r1: usize, r2: usize, r3: usize, to: usize, step: usize): void {
+export function turn(n: i32, r0: usize, r1: usize, r2: usize, r3: usize, to: usize, step: usize): void {
   for (; n >= 4; n -= 4) {
     const a = v128.load(r0);
     const b = v128.load(r1);
@@ -313,7 +313,7 @@ function turn(n: i32, r0: usize, r1: usize, r2: usize, r3: usize, to: usize, ste
 }
 
 /** Nothing to sum: c = bias or 0, unless accumulating. */
-function empty(M: i32, N: i32, c: usize, ldc: usize, bias: usize, accumulate: i32): void {
+export function empty(M: i32, N: i32, c: usize, ldc: usize, bias: usize, accumulate: i32): void {
   if (accumulate) return;
   for (let m = 0; m < M; m++) memory.fill(c + <usize>m * ldc, 0, <usize>N << 2);
   if (bias != 0) addRow(M, N, c, ldc, bias);

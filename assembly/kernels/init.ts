@@ -2,15 +2,17 @@
 import { State } from '../abi/head';
 import { FoldBatchNormArg, NormalArg, ResizePositionsArg } from '../abi/ops';
 import { Stream } from '../abi/random';
+import { Encoding } from '../abi/weights';
 import { address, float, int } from '../argument';
 import { normalAt } from '../random';
 import { first, last, scratch } from '../team';
+import { scaleRowBytes } from './coded';
 
 /**
  * FoldBatchNorm, in place: f = gamma/√(var+EPS); w ·= f, b = beta + (b - mean)·f, in f64, rounded once.
  *
  * w is [O,K] (DEPTHWISE = 0) or [K,O] (DEPTHWISE = 1); b, mean, var [O]; GAMMA [O] may be 0 (ones), BETA [O] too (zeros). Nothing overlaps.
- * Without statistics (MEAN and VAR 0) it folds a scale: f = gamma.
+ * Without statistics (MEAN and VAR 0) it folds a scale: f = gamma. Of a coded weight the scales of the channel take the factor.
  * Threads share O.
  */
 export function foldBatchNorm(p: usize): void {
@@ -21,9 +23,12 @@ export function foldBatchNorm(p: usize): void {
   const means = address(p, FoldBatchNormArg.MEAN);
   const variances = address(p, FoldBatchNormArg.VAR);
   const outputs = int(p, FoldBatchNormArg.O);
-  const k = int(p, FoldBatchNormArg.K);
+  const encoding = int(p, FoldBatchNormArg.ENCODING);
+  const coded = encoding != Encoding.F32;
+  // What the factor multiplies: a channel's weights, or its scales, which come first.
+  const k = coded ? <i32>(scaleRowBytes(encoding, int(p, FoldBatchNormArg.K)) >> 2) : int(p, FoldBatchNormArg.K);
   const epsilon = <f64>float(p, FoldBatchNormArg.EPS);
-  const byColumn = int(p, FoldBatchNormArg.DEPTHWISE) != 0;
+  const byColumn = !coded && int(p, FoldBatchNormArg.DEPTHWISE) != 0;
   const step: usize = byColumn ? <usize>outputs << 2 : 4;
   const until = last(outputs);
   for (let o = first(outputs); o < until; o++) {

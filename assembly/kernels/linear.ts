@@ -1,6 +1,8 @@
 import { BiasBackwardArg, LinearArg, LinearBackwardWArg, LinearBackwardXArg } from '../abi/ops';
+import { Encoding } from '../abi/weights';
 import { address, int } from '../argument';
 import { first, last, scratch, threads } from '../team';
+import { gemmNNCoded, gemmNTCoded, openWeight } from './coded';
 import { gemmNN, gemmNT, gemmTN } from './gemm';
 
 /**
@@ -10,7 +12,7 @@ import { gemmNN, gemmNT, gemmTN } from './gemm';
 export function linear(p: usize): void {
   multiplyNT(
     int(p, LinearArg.M), int(p, LinearArg.N), int(p, LinearArg.K),
-    address(p, LinearArg.X), address(p, LinearArg.W), address(p, LinearArg.B), address(p, LinearArg.Y),
+    address(p, LinearArg.X), address(p, LinearArg.W), address(p, LinearArg.B), address(p, LinearArg.Y), int(p, LinearArg.ENCODING),
   );
 }
 
@@ -19,6 +21,7 @@ export function linearBackwardX(p: usize): void {
   multiplyNN(
     int(p, LinearBackwardXArg.M), int(p, LinearBackwardXArg.K), int(p, LinearBackwardXArg.N),
     address(p, LinearBackwardXArg.DY), address(p, LinearBackwardXArg.W), address(p, LinearBackwardXArg.ACC), address(p, LinearBackwardXArg.DX),
+    int(p, LinearBackwardXArg.ENCODING),
   );
 }
 
@@ -30,8 +33,8 @@ export function linearBackwardW(p: usize): void {
   );
 }
 
-/** This thread's c[M,N] = a[M,K] · b[N,K]ᵀ + bias[N], all rows dense. */
-export function multiplyNT(M: i32, N: i32, K: i32, a: usize, b: usize, bias: usize, c: usize): void {
+/** This thread's c[M,N] = a[M,K] · b[N,K]ᵀ + bias[N], all rows dense; b in any encoding of a weight. */
+export function multiplyNT(M: i32, N: i32, K: i32, a: usize, b: usize, bias: usize, c: usize, encoding: i32): void {
   const row = <usize>K << 2;
   const byRows = splitsRows(M, N);
   const m0 = byRows ? first(M) : 0;
@@ -39,14 +42,17 @@ export function multiplyNT(M: i32, N: i32, K: i32, a: usize, b: usize, bias: usi
   const n0 = byRows ? 0 : firstColumn(N);
   const n1 = byRows ? N : lastColumn(N);
   const at = <usize>n0 << 2;
-  gemmNT(
-    m1 - m0, n1 - n0, K, a + <usize>m0 * row, row, b + <usize>n0 * row, row, c + (<usize>m0 * <usize>N << 2) + at, <usize>N << 2,
-    bias != 0 ? bias + at : 0, 0, scratch,
-  );
+  const from = a + <usize>m0 * row;
+  const to = c + (<usize>m0 * <usize>N << 2) + at;
+  if (bias != 0) bias += at;
+  if (encoding == Encoding.F32)
+    return gemmNT(m1 - m0, n1 - n0, K, from, row, b + <usize>n0 * row, row, to, <usize>N << 2, bias, 0, scratch);
+  openWeight(b, encoding, N, K);
+  gemmNTCoded(m1 - m0, n1 - n0, K, from, row, n0, 0, to, <usize>N << 2, bias, 0, scratch);
 }
 
-/** This thread's c[M,N] = a[M,K] · b[K,N] + acc[M,N]; acc may be 0 or c itself. */
-export function multiplyNN(M: i32, N: i32, K: i32, a: usize, b: usize, acc: usize, c: usize): void {
+/** This thread's c[M,N] = a[M,K] · b[K,N] + acc[M,N]; acc may be 0 or c itself; b in any encoding of a weight. */
+export function multiplyNN(M: i32, N: i32, K: i32, a: usize, b: usize, acc: usize, c: usize, encoding: i32): void {
   const row = <usize>N << 2;
   const byRows = splitsRows(M, N);
   const m0 = byRows ? first(M) : 0;
@@ -56,10 +62,12 @@ export function multiplyNN(M: i32, N: i32, K: i32, a: usize, b: usize, acc: usiz
   const at = <usize>m0 * row + (<usize>n0 << 2);
   if (acc != 0 && acc != c)
     for (let m = m0, i = at; m < m1; m++, i += row) memory.copy(c + i, acc + i, <usize>(n1 - n0) << 2);
-  gemmNN(
-    m1 - m0, n1 - n0, K, a + (<usize>m0 * <usize>K << 2), <usize>K << 2, b + (<usize>n0 << 2), row, c + at, row,
-    i32(acc != 0), scratch,
-  );
+  const from = a + (<usize>m0 * <usize>K << 2);
+  const more = i32(acc != 0);
+  if (encoding == Encoding.F32)
+    return gemmNN(m1 - m0, n1 - n0, K, from, <usize>K << 2, b + (<usize>n0 << 2), row, c + at, row, more, scratch);
+  openWeight(b, encoding, K, N);
+  gemmNNCoded(m1 - m0, n1 - n0, K, from, <usize>K << 2, 0, n0, c + at, row, more, scratch);
 }
 
 /** This thread's c[M,N] += a[K,M]ᵀ · b[K,N]. */

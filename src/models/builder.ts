@@ -3,6 +3,7 @@
  * The same model function is run once for the train phase and once for eval; weights are shared by name.
  */
 import { Kind } from '../../assembly/abi/ops.ts';
+import { Encoding } from '../../assembly/abi/weights.ts';
 import {
   ABSENT,
   addValue,
@@ -20,6 +21,7 @@ import {
 import { learnsKind, type Method } from '../modules/method.ts';
 import { emit } from '../ops/index.ts';
 import type { Windows } from '../ops/window.ts';
+import { encodingFor, type Precision } from '../precision.ts';
 
 /** A part of a fused tensor: rows [start, start + its own rows) of `of` rows. */
 export interface Rows {
@@ -60,6 +62,8 @@ export interface Builder {
   /** Where the classifier comes from: the checkpoint, or new and zero. */
   head: 'file' | 'new';
   weights: Map<string, number>;
+  /** Of frozen weights. */
+  precision: Precision;
   /** The state block, for initial values. */
   state: number;
   /** Which block is being built; before the first, index -1. */
@@ -68,8 +72,8 @@ export interface Builder {
   side: { state: number; index: number } | undefined;
 }
 
-export function createBuilder(graph: Graph, method: Method, head: 'file' | 'new', state: number): Builder {
-  return { graph, phase: 'train', method, head, weights: new Map(), state, block: { index: -1, count: 0 }, side: undefined };
+export function createBuilder(graph: Graph, method: Method, head: 'file' | 'new', state: number, precision: Precision): Builder {
+  return { graph, phase: 'train', method, head, weights: new Map(), precision, state, block: { index: -1, count: 0 }, side: undefined };
 }
 
 /** Begins the network again in another phase; weights are shared by name. */
@@ -95,6 +99,8 @@ interface Weight {
   source?: Source;
   /** How the arena's elements lie in the checkpoint's tensor, for writing it back. */
   layout?: Layout;
+  /** May be coded while it is frozen; its source's first axis counts the output channels. */
+  layer?: 'dense' | 'depthwise';
 }
 
 const flat = (shape: readonly number[]): Pick<Source, 'dims' | 'strides'> => ({
@@ -102,14 +108,22 @@ const flat = (shape: readonly number[]): Pick<Source, 'dims' | 'strides'> => ({
   strides: [numel(shape), numel(shape), 1],
 });
 
+/** The same, row by row. */
+const rowwise = (n: number, k: number): Pick<Source, 'dims' | 'strides'> => ({ dims: [n, 1, k], strides: [k, k, 1] });
+
+/** The picture's own channels: the layer that reads them keeps f32 weights, which are few and come before everything. */
+const PICTURE_CHANNELS = 3;
+
 /** A tensor taken from the checkpoint as it is. */
 const whole = (tensor: string, shape: readonly number[]): Source => ({ tensor, shape, start: 0, ...flat(shape) });
 
 /** Declares a weight once; later calls with the same name return the same value. */
-function weight(b: Builder, { name, shape, kind, role, source, layout }: Weight): number {
+function weight(b: Builder, { name, shape, kind, role: given, source, layout, layer }: Weight): number {
   const known = b.weights.get(name);
   if (known !== undefined) return known;
-  const id = addValue(b.graph, name, f32(...shape), role ?? (learns(b) && learnsKind(b.method, kind) ? 'param' : 'frozen'), {
+  const role = given ?? (learns(b) && learnsKind(b.method, kind) ? 'param' : 'frozen');
+  const encoding = role === 'frozen' && layer && source ? encodingFor(b.precision, layer, numel(shape) / source.dims[0]) : Encoding.F32;
+  const id = addValue(b.graph, name, { ...f32(...shape), ...(encoding === Encoding.F32 ? {} : { encoding }) }, role, {
     kind,
     ...(source ? { source } : {}),
     layout: layout ?? source ?? { shape, ...flat(shape) },
@@ -155,8 +169,9 @@ export function linear(b: Builder, x: number, name: string, n: number, options: 
     name: `${name}.weight${suffix}`,
     shape: [n, k],
     kind: 'weight',
-    source: { ...whole(`${name}.weight`, [rows?.of ?? n, k]), start: (rows?.start ?? 0) * k, ...flat([n, k]) },
+    source: { ...whole(`${name}.weight`, [rows?.of ?? n, k]), start: (rows?.start ?? 0) * k, ...rowwise(n, k) },
     layout: { shape: [n, k], ...flat([n, k]) },
+    layer: 'dense',
   });
   const y = append(b, 'Linear', `${name}${suffix}`, [x, w, biasOf(b, name, n, options)]);
   return options.isBetweenBlocks ? y : adapted(b, x, y, `${name}${suffix}`, options.isQueryOrValue ?? false);
@@ -276,7 +291,7 @@ export function conv(b: Builder, x: number, { conv: name, norm, eps }: ConvNames
   const area = r * r;
   // The checkpoint's [O,I,R,S] becomes [O,R,S,I], a depthwise [C,1,R,S] becomes [R,S,C].
   const layout: Layout = depthwise
-    ? { shape: file, dims: [1, o, area], strides: [0, 1, o] }
+    ? { shape: file, dims: [o, 1, area], strides: [1, 0, o] }
     : { shape: file, dims: [o, c, area], strides: [area * c, 1, c] };
   const pointwise = r === 1 && stride === 1 && !depthwise;
   const w = weight(b, {
@@ -284,6 +299,7 @@ export function conv(b: Builder, x: number, { conv: name, norm, eps }: ConvNames
     shape: pointwise ? [o, c] : depthwise ? [r, r, c] : [o, r, r, c],
     kind: 'weight',
     source: { tensor: `${name}.weight`, start: 0, ...layout },
+    ...(c === PICTURE_CHANNELS ? {} : { layer: depthwise ? ('depthwise' as const) : ('dense' as const) }),
   });
   const bias = weight(b, { name: `${name}.bias`, shape: [o], kind: 'bias', ...(norm ? {} : { source: whole(`${name}.bias`, [o]) }) });
   if (norm) {
@@ -332,6 +348,7 @@ export function patches(
     shape: [c, ph, pw, channels],
     kind: 'weight',
     source: { tensor: `${name}.weight`, shape: file, start: 0, dims: [c, channels, area], strides: [area * channels, 1, channels] },
+    ...(channels === PICTURE_CHANNELS ? {} : { layer: 'dense' as const }),
   });
   const bias = biasOf(b, name, c, {});
   const count = rest === 'filled' ? Math.ceil : Math.floor;

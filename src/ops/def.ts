@@ -63,6 +63,8 @@ export interface OpDef {
   backward?(node: Node, gradients: Gradients): void;
   /** Pairs [input, output] that the kernel allows to share memory. */
   inPlace?: readonly (readonly [number, number])[];
+  /** The input (position) that may be a coded weight; others may not. */
+  coded?: number;
   /** How the kernel shares its work out, the choice of what is kept being made; absent: any thread may touch any operand. */
   split?(node: Node, graph: Graph): Split;
   /** Scratch bytes a thread. */

@@ -1,6 +1,6 @@
 /** Linear layers (1×1 convolutions too: every leading axis is a row) and the sum that gives a bias its gradient. */
 import { BiasBackwardArg, LinearArg, LinearBackwardWArg, LinearBackwardXArg, Op } from '../../assembly/abi/ops.ts';
-import { lastDim, numel, rowsOf, shapeOf } from '../graph.ts';
+import { encodingOf, lastDim, numel, rowsOf, shapeOf } from '../graph.ts';
 import { gemmScratch } from '../scratch.ts';
 import { type OpDef, same, shape, traffic, words } from './def.ts';
 import { keptInput, savesInput } from './quantize.ts';
@@ -11,6 +11,7 @@ export const dense: Record<string, OpDef> = {
   /** inputs x[…,K], w[N,K], b[N] or absent; output y[…,N]. */
   Linear: {
     opcode: Op.Linear,
+    coded: W,
     infer(inputs) {
       const x = shape(inputs, X);
       const [n, k] = shape(inputs, W) as [number, number];
@@ -38,6 +39,7 @@ export const dense: Record<string, OpDef> = {
         [LinearArg.M]: rowsOf(graph, n.inputs[X]!),
         [LinearArg.N]: lastDim(graph, n.outputs[0]!),
         [LinearArg.K]: lastDim(graph, n.inputs[X]!),
+        [LinearArg.ENCODING]: encodingOf(graph, n.inputs[W]!),
       }),
     cost: (n, graph) => ({
       macs: rowsOf(graph, n.inputs[X]!) * lastDim(graph, n.outputs[0]!) * lastDim(graph, n.inputs[X]!),
@@ -48,6 +50,7 @@ export const dense: Record<string, OpDef> = {
   /** inputs dy[…,N], w[N,K], acc[…,K] or absent; output dx[…,K]. */
   LinearBackwardX: {
     opcode: Op.LinearBackwardX,
+    coded: 1,
     infer(inputs) {
       const dy = shape(inputs, 0);
       return [{ dtype: 'f32', shape: [...dy.slice(0, -1), shape(inputs, 1)[1]!] }];
@@ -63,6 +66,7 @@ export const dense: Record<string, OpDef> = {
         [LinearBackwardXArg.M]: rowsOf(graph, n.inputs[0]!),
         [LinearBackwardXArg.N]: lastDim(graph, n.inputs[0]!),
         [LinearBackwardXArg.K]: lastDim(graph, n.outputs[0]!),
+        [LinearBackwardXArg.ENCODING]: encodingOf(graph, n.inputs[1]!),
       }),
     cost: (n, graph) => ({
       macs: rowsOf(graph, n.inputs[0]!) * lastDim(graph, n.inputs[0]!) * lastDim(graph, n.outputs[0]!),

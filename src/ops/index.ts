@@ -46,6 +46,9 @@ export interface Emit {
 export function emit(graph: Graph, op: string, name: string, inputs: number[], attributes: Attributes, how: Emit): Node {
   const def = definition(op);
   const types = typesOf(graph, inputs);
+  types.forEach((type, i) => {
+    if (type?.encoding && i !== def.coded) throw new RangeError(`${op}: operand ${i} of ${name} may not be coded`);
+  });
   const outputs = def.infer(types, attributes).map((type, i) => addValue(graph, i === 0 ? name : `${name}:${i}`, type, 'temp'));
   const node: Node = {
     op,

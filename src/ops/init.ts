@@ -1,6 +1,6 @@
 /** What runs once, after the weights are in place. */
 import { FoldBatchNormArg, NormalArg, Op, ResizePositionsArg } from '../../assembly/abi/ops.ts';
-import { numel, shapeOf } from '../graph.ts';
+import { encodingOf, numel, shapeOf } from '../graph.ts';
 import { resizePositionsScratch } from '../scratch.ts';
 import { float, moves, type OpDef, words } from './def.ts';
 
@@ -22,6 +22,7 @@ export const init: Record<string, OpDef> = {
         [FoldBatchNormArg.K]: numel(shapeOf(graph, n.updates[0]!)) / o,
         [FoldBatchNormArg.EPS]: float(n.attributes.eps!),
         [FoldBatchNormArg.DEPTHWISE]: n.attributes.depthwise!,
+        [FoldBatchNormArg.ENCODING]: encodingOf(graph, n.updates[0]!),
       });
     },
     cost: moves,

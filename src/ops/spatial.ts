@@ -13,9 +13,9 @@ import {
   PoolArg,
   PoolBackwardArg,
 } from '../../assembly/abi/ops.ts';
-import { type Attributes, type Graph, type Node, numel, rowsOf, type Split, shapeOf, u8 } from '../graph.ts';
+import { type Attributes, encodingOf, type Graph, type Node, numel, rowsOf, type Split, shapeOf, u8 } from '../graph.ts';
 import { code4RowsBytes } from '../groups.ts';
-import { convBackwardXScratch, convScratch } from '../scratch.ts';
+import { convBackwardXScratch, convScratch, depthwiseScratch } from '../scratch.ts';
 import { moves, type OpDef, same, shape, traffic, words } from './def.ts';
 import { keptInput, savesInput } from './quantize.ts';
 
@@ -63,6 +63,12 @@ const inferDepthwise: OpDef['infer'] = (inputs, a) => {
   if (inputs[B]) same('depthwise: bias', shape(inputs, B), [c]);
   return [{ dtype: 'f32', shape: [batch, oh, ow, c] }];
 };
+
+/** A coded filter, input `w`, is decoded in scratch. */
+const depthwiseScratchOf =
+  (w: number): OpDef['scratch'] =>
+  (inputs) =>
+    inputs[w]!.encoding ? depthwiseScratch(numel(inputs[w]!.shape)) : 0;
 
 /** Backward of both kinds of convolution; `op` is the forward's name. */
 const backwardOf =
@@ -113,6 +119,7 @@ export const spatial: Record<string, OpDef> = {
   /** inputs x[B,H,W,C], w[O,R,S,C], b[O] or absent; output y[B,OH,OW,O]; attributes Window. */
   Conv: {
     opcode: Op.Conv,
+    coded: W,
     infer: inferConv,
     saves: savesFilterInput,
     autograd: autogradInput,
@@ -122,20 +129,21 @@ export const spatial: Record<string, OpDef> = {
       convArguments(
         ConvArg.BATCH,
         [at.input(X), at.input(W), at.input(B), at.output(0)],
-        geometry(shapeOf(graph, n.inputs[X]!), n.attributes, shapeOf(graph, n.inputs[W]!)[0]),
+        [...geometry(shapeOf(graph, n.inputs[X]!), n.attributes, shapeOf(graph, n.inputs[W]!)[0]), encodingOf(graph, n.inputs[W]!)],
       ),
     cost: (n, graph) => convMacs(n, graph, n.inputs[W]!, n.outputs[0]!),
   },
   /** inputs dy, w; output dx[B,H,W,C]; attributes Window and h, w, c. */
   ConvBackwardX: {
     opcode: Op.ConvBackwardX,
+    coded: 1,
     infer: inferImage,
     scratch: (inputs, a) => convBackwardXScratch(geometry([shape(inputs, 0)[0]!, a.h!, a.w!, a.c!], a, shape(inputs, 1)[0]!)),
     lower: (n, at, graph) =>
       convArguments(
         ConvBackwardXArg.BATCH,
         [at.input(0), at.input(1), at.output(0)],
-        geometry(image(n, graph), n.attributes, shapeOf(graph, n.inputs[1]!)[0]),
+        [...geometry(image(n, graph), n.attributes, shapeOf(graph, n.inputs[1]!)[0]), encodingOf(graph, n.inputs[1]!)],
       ),
     cost: (n, graph) => convMacs(n, graph, n.inputs[1]!, n.inputs[0]!),
   },
@@ -155,6 +163,8 @@ export const spatial: Record<string, OpDef> = {
   /** inputs x[B,H,W,C], w[R,S,C], b[C] or absent; output y[B,OH,OW,C]. */
   Depthwise: {
     opcode: Op.Depthwise,
+    coded: W,
+    scratch: depthwiseScratchOf(W),
     infer: inferDepthwise,
     split: pictureRows,
     saves: savesFilterInput,
@@ -164,16 +174,22 @@ export const spatial: Record<string, OpDef> = {
       convArguments(
         DepthwiseArg.BATCH,
         [at.input(X), at.input(W), at.input(B), at.output(0)],
-        geometry(shapeOf(graph, n.inputs[X]!), n.attributes),
+        [...geometry(shapeOf(graph, n.inputs[X]!), n.attributes), encodingOf(graph, n.inputs[W]!)],
       ),
     cost: (n, graph) => ({ macs: numel(shapeOf(graph, n.outputs[0]!)) * n.attributes.r! * n.attributes.s!, bytes: traffic(n, graph) }),
   },
   DepthwiseBackwardX: {
     opcode: Op.DepthwiseBackwardX,
+    coded: 1,
+    scratch: depthwiseScratchOf(1),
     infer: inferImage,
     split: pictureRows,
     lower: (n, at, graph) =>
-      convArguments(DepthwiseBackwardXArg.BATCH, [at.input(0), at.input(1), at.output(0)], geometry(image(n, graph), n.attributes)),
+      convArguments(
+        DepthwiseBackwardXArg.BATCH,
+        [at.input(0), at.input(1), at.output(0)],
+        [...geometry(image(n, graph), n.attributes), encodingOf(graph, n.inputs[1]!)],
+      ),
     cost: (n, graph) => ({ macs: numel(shapeOf(graph, n.inputs[0]!)) * n.attributes.r! * n.attributes.s!, bytes: traffic(n, graph) }),
   },
   DepthwiseBackwardW: {

@@ -2,10 +2,12 @@
 import { Head, State } from '../../assembly/abi/head.ts';
 import { Instruction } from '../../assembly/abi/ops.ts';
 import { Io } from '../../assembly/abi/program.ts';
+import { Encoding } from '../../assembly/abi/weights.ts';
 import { PHASES } from '../graph.ts';
+import { codedBytes } from '../groups.ts';
 import { PAGE, type Range } from '../plan/memory.ts';
 import { SIGNATURES } from './arguments.ts';
-import type { Placed, Program } from './program.ts';
+import type { Placed, Program, WeightRecord } from './program.ts';
 
 /** Returns never; the caller makes its error of the sentence. */
 type Fault = (what: string) => never;
@@ -44,7 +46,9 @@ export function checkProgram(p: Program, fault: Fault): void {
   };
   for (const w of p.weights) {
     const n = checkPlaced(w, arena, fault);
-    data(w.name, { offset: w.offset, bytes: 4 * n }, arena);
+    if (!(w.encoding <= Encoding.Int8Depthwise)) fault(`${w.name} has an unknown encoding`);
+    if (w.encoding !== Encoding.F32) checkRows(w, fault);
+    data(w.name, { offset: w.offset, bytes: codedBytes(w.encoding, w.dims[0], n / w.dims[0]) }, arena);
     if (w.start + n > w.shape.reduce((a, b) => a * b, 1)) fault(`${w.name} takes more than the tensor has`);
   }
   for (const w of p.parameters) {
@@ -76,6 +80,14 @@ function checkPlaced({ name, dims, strides, shape }: Placed, arena: Range, fault
     if (size === 0 || file > 2 ** 40) fault(`${name} has an impossible shape`);
   }
   return n;
+}
+
+/** A coded weight comes channel by channel: each whole in the file, and laid out alike. */
+function checkRows({ name, encoding, dims, strides }: WeightRecord, fault: Fault): void {
+  const [[o, n1, n2], [s0, s1, s2]] = [dims, strides];
+  const byChannel = s0 === 1 && n1 === 1 && s2 === o;
+  const byRow = s0 === n1 * n2 && (n1 - 1) * s1 + (n2 - 1) * s2 === n1 * n2 - 1;
+  if (!(encoding === Encoding.Int8Depthwise ? byChannel : byRow)) fault(`${name} is not laid out by channels`);
 }
 
 /** Phases inside the image, cut into whole instructions of known operators, whose addresses lie in the arena. */

@@ -1,5 +1,6 @@
 /** Puts code, tables and records together into a program. */
 import type { Io } from '../../assembly/abi/program.ts';
+import { Encoding } from '../../assembly/abi/weights.ts';
 import { type Graph, type Layout, nodesOf, numel, PHASES, type Phase, type Value } from '../graph.ts';
 import type { Plan, Range } from '../plan/memory.ts';
 import { lower } from './encode.ts';
@@ -40,7 +41,7 @@ export function link(
     entries: Object.fromEntries(PHASES.map((phase) => [phase, entry(phase)])) as Program['entries'],
     weights: graph.values
       .filter((v) => v.source && used(v))
-      .map((v) => ({ ...placed(v, v.source!.tensor, v.source), start: v.source!.start })),
+      .map((v) => ({ ...placed(v, v.source!.tensor, v.source), start: v.source!.start, encoding: v.type.encoding ?? Encoding.F32 })),
     io: new Map([...ports].filter(([, id]) => plan.offsets[id]! >= 0).map(([port, id]) => [port, range(id)])),
     parameters: graph.values
       .filter((v) => v.role === 'param' && used(v))

@@ -1,12 +1,17 @@
 /** A program as text: its header and sections, then every instruction with operator, node and named arguments. */
 import { Instruction } from '../../assembly/abi/ops.ts';
+import { Encoding } from '../../assembly/abi/weights.ts';
 import { ABSENT, type Graph, nodesOf, PHASES } from '../graph.ts';
+import { codedBytes } from '../groups.ts';
 import type { Plan } from '../plan/memory.ts';
 import { type Argument, SIGNATURES } from './arguments.ts';
 import type { Placed, Program } from './program.ts';
 
 /** The names of the ports, by number from 1. */
 const PORTS = ['pictures', 'labels', 'samples', 'losses', 'choices', 'evalLosses', 'evalChoices', 'logits', 'state'];
+
+/** What is said of a coded weight, by encoding. */
+const ENCODINGS = ['', ' int8', ' int4', ' int8 by channel'];
 
 /** Where a program comes from; with it addresses are printed with the names of values. */
 export interface Origin {
@@ -17,10 +22,10 @@ export interface Origin {
 export function printProgram(p: Program, origin?: Origin): string {
   const { about, region, scratch } = p;
   const at = (offset: number, bytes: number): string => `${String(offset).padStart(10)} ${String(bytes).padStart(10)} bytes`;
-  const shown = (record: Placed): string =>
-    `  ${at(record.offset, 4 * record.dims[0] * record.dims[1] * record.dims[2])}  ${record.name} [${record.shape.join(', ')}]`;
+  const shown = ({ offset, name, shape, dims: [n0, n1, n2] }: Placed, encoding = Encoding.F32): string =>
+    `  ${at(offset, codedBytes(encoding, n0, n1 * n2))}  ${name} [${shape.join(', ')}]${ENCODINGS[encoding] ?? ''}`;
   return [
-    `; ${about.model} ${about.image.join('x')}, ${about.classes} classes, ${about.purpose}, method ${about.method}, keep ${about.keep}, ${about.optimizer}, micro-batch ${about.microBatch}`,
+    `; ${about.model} ${about.image.join('x')}, ${about.classes} classes, ${about.purpose}, method ${about.method}, keep ${about.keep}, weights ${about.weights}, ${about.optimizer}, micro-batch ${about.microBatch}`,
     `; linear memory ${p.linearBytes} bytes`,
     '',
     'layout:',
@@ -32,7 +37,7 @@ export function printProgram(p: Program, origin?: Origin): string {
     ...[...p.io].map(([id, range]) => `  ${at(range.offset, range.bytes)}  ${PORTS[id - 1] ?? id}`),
     '',
     `weights: ${p.weights.length}`,
-    ...p.weights.map((w) => shown(w) + (w.start > 0 ? ` from element ${w.start}` : '')),
+    ...p.weights.map((w) => shown(w, w.encoding) + (w.start > 0 ? ` from element ${w.start}` : '')),
     '',
     `parameters: ${p.parameters.length}`,
     ...p.parameters.map((w) => shown(w) + (w.gradient > 0 ? `, gradient at ${w.gradient}` : '')),

@@ -1,5 +1,6 @@
 /** A compiled program in memory, and its binary form. */
 import { type Io, ProgramFile, Section } from '../../assembly/abi/program.ts';
+import type { Encoding } from '../../assembly/abi/weights.ts';
 import { PHASES, type Phase } from '../graph.ts';
 import type { Range } from '../plan/memory.ts';
 import { crc32 } from './crc.ts';
@@ -16,6 +17,8 @@ export interface Placed {
 export interface WeightRecord extends Placed {
   /** First element of the file's tensor. */
   start: number;
+  /** How it is stored; where not f32, dims[0] counts the output channels. */
+  encoding: Encoding;
 }
 export interface ParameterRecord extends Placed {
   /** Arena offset of the gradient accumulator; 0 in a program that does not train. */
@@ -29,6 +32,8 @@ export interface About {
   classes: number;
   method: string;
   keep: string;
+  /** Precision of frozen weights. */
+  weights: string;
   optimizer: string;
   microBatch: number;
   purpose: 'train' | 'infer';
@@ -72,7 +77,15 @@ export function coreSections(p: Program): [Section, Uint8Array][] {
     p.maxThreads,
     ...PHASES.flatMap((phase) => [p.entries[phase].start, p.entries[phase].end]),
   ];
-  const weights = p.weights.flatMap((w) => [nameOf(w.name), w.offset, w.start, ...w.dims, ...w.strides, ...shapeWords(w.shape)]);
+  const weights = p.weights.flatMap((w) => [
+    nameOf(w.name),
+    w.offset,
+    w.start,
+    ...w.dims,
+    ...w.strides,
+    ...shapeWords(w.shape),
+    w.encoding,
+  ]);
   const parameters = p.parameters.flatMap((w) => [nameOf(w.name), w.offset, w.gradient, ...w.dims, ...w.strides, ...shapeWords(w.shape)]);
   const io = [...p.io].flatMap(([id, range]) => [id, range.offset, range.bytes]);
   const bytesOf = (words: number[]): Uint8Array => new Uint8Array(Uint32Array.from(words).buffer);

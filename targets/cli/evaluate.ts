@@ -2,13 +2,21 @@
 import { InputError } from '../../src/error.ts';
 import { formatPercent, table } from '../../src/report/terminal.ts';
 import { judgeAdapter, type Split } from './judge.ts';
-import { bytes, defined, parse, whole } from './options.ts';
+import { bytes, defined, parse, weights, whole } from './options.ts';
 import type { Output } from './output.ts';
 
 const SPLITS: readonly string[] = ['all', 'train', 'val', 'test'];
 
 export async function evaluate(args: string[], out: Output): Promise<void> {
-  const flags = { split: 'text', 'micro-batch': 'text', budget: 'text', cache: 'text', seed: 'text', json: 'flag' } as const;
+  const flags = {
+    split: 'text',
+    weights: 'text',
+    'micro-batch': 'text',
+    budget: 'text',
+    cache: 'text',
+    seed: 'text',
+    json: 'flag',
+  } as const;
   const p = parse(args, flags, { least: 2, most: 3, usage: 's2a eval <model folder> [adapter] <pictures>' });
   const [model, data] = [p.positionals[0]!, p.positionals.at(-1)!];
   const adapter = p.positionals.length === 3 ? p.positionals[1] : undefined;
@@ -30,6 +38,7 @@ export async function evaluate(args: string[], out: Output): Promise<void> {
       split: split as Split | undefined,
       microBatch: whole(p, 'micro-batch'),
       budget: bytes(p, 'budget'),
+      weights: weights(p),
       cacheFolder: p.text('cache'),
       seed: whole(p, 'seed', 0),
     }),

@@ -8,6 +8,7 @@ import { type Prepared, prepare } from '../../src/data/prepare.ts';
 import { InputError } from '../../src/error.ts';
 import { guarded } from '../../src/files.ts';
 import { samplesOf } from '../../src/job.ts';
+import type { Precision } from '../../src/precision.ts';
 import { evaluate, type Tally } from '../../src/train.ts';
 
 export interface Judged {
@@ -32,6 +33,7 @@ export interface JudgeOptions {
   seed?: number;
   holdOut?: number;
   budget?: Bytes;
+  weights?: Precision;
   microBatch?: number;
   onProgress?(done: number, total: number): void;
 }

@@ -4,6 +4,8 @@ import { parseBytes } from '../../src/bytes.ts';
 import { InputError, nearest } from '../../src/error.ts';
 import { keepOf } from '../../src/keep.ts';
 import { methodOf, withLast } from '../../src/modules/method.ts';
+import { PRECISIONS, type Precision } from '../../src/precision.ts';
+import { type RecomputeChoice, recomputeOf } from '../../src/recompute.ts';
 import { OPTIMIZERS, type Optimizer } from '../../src/update.ts';
 
 type Kind = 'text' | 'flag';
@@ -90,6 +92,13 @@ export const keep = (p: Parsed): string | undefined => {
   const text = p.text('keep');
   return text === undefined ? undefined : keepOf(text).name;
 };
+export const weights = (p: Parsed): Precision | undefined => oneOf(p, 'weights', PRECISIONS);
+/** As `weights`, where a plan may choose it. */
+export const weightsOrAuto = (p: Parsed): Precision | 'auto' | undefined => oneOf(p, 'weights', [...PRECISIONS, 'auto']);
+export const recompute = (p: Parsed): RecomputeChoice | undefined => {
+  const text = p.text('recompute');
+  return text === undefined ? undefined : recomputeOf(text);
+};
 export const optimizer = (p: Parsed): Optimizer | undefined => oneOf(p, 'optimizer', OPTIMIZERS);
 
 /** `crop`, `flip`, `crop,flip` or `none`; a crop shifts by up to an eighth of the picture. */
@@ -108,9 +117,11 @@ export const PLAN_FLAGS = {
   method: 'text',
   last: 'text',
   keep: 'text',
+  weights: 'text',
   optimizer: 'text',
   'batch-size': 'text',
   'micro-batch': 'text',
+  recompute: 'text',
   budget: 'text',
   'image-size': 'text',
   json: 'flag',

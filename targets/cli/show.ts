@@ -4,22 +4,28 @@ import { formatBytes, planTable } from '../../src/report/terminal.ts';
 
 /** Heading and table of one plan. */
 export function planLines(report: PlanReport): string {
-  const { model, imageSize, classes, method, keep, optimizer, batchSize, microBatch, budgetBytes } = report;
+  const { model, imageSize, classes, method, keep, weights, optimizer, batchSize, microBatch, budgetBytes } = report;
+  const precision = weights === 'f32' ? '' : `${weights} weights, `;
   const head = [
-    `${model} ${imageSize.join('x')}, ${classes} classes; method ${method}, keep ${keep}, ${optimizer}`,
+    `${model} ${imageSize.join('x')}, ${classes} classes; method ${method}, keep ${keep}, ${precision}${optimizer}`,
     `batch ${batchSize}, ${microBatch === batchSize ? 'in one pass' : `in passes of ${microBatch}`}`,
   ];
   return `${head.join('\n')}\n\n${planTable([{ label: 'plan', parts: report.parts, linearBytes: report.linearBytes }], budgetBytes ?? undefined)}`;
 }
 
 /** What the table does not say. */
-export function planNotes({ keptBytesPerImage, keptBytesPerImageF32, trainable, peak }: PlanReport): string {
+export function planNotes({ keptBytesPerImage, keptBytesPerImageF32, trainable, peak, placement, choices }: PlanReport): string {
   const times = keptBytesPerImage > 0 ? ` (${(keptBytesPerImageF32 / keptBytesPerImage).toFixed(1)} times as much)` : '';
   return pairs([
     ['kept per picture', formatBytes(keptBytesPerImage)],
     ['by f32 autograd', `${formatBytes(keptBytesPerImageF32)}${times}`],
     ['learns', `${grouped(trainable.count)} numbers, ${trainable.percent.toFixed(2)} % of all`],
     ['peak at', peak.node],
+    ['temporaries', `${formatBytes(placement.bytes)}, at least ${formatBytes(placement.lowerBound)} in any layout`],
+    ['computed again', choices.recompute === 'none' ? 'nothing' : `blocks ${choices.recompute} (block:bits of its input)`],
+    ...(choices.relativeTime === null
+      ? []
+      : [['predicted time', `${choices.relativeTime.toFixed(2)} of a step without a budget`] as const]),
   ]);
 }
 

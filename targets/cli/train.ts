@@ -8,7 +8,22 @@ import type { ReportData } from '../../src/report/data.ts';
 import { epochLine, formatBytes, formatDuration, formatPercent, plainLine, progressLine } from '../../src/report/terminal.ts';
 import { timelineOf } from '../../src/timeline.ts';
 import { cutMetrics } from './metrics.ts';
-import { augment, bytes, defined, type Flags, keep, method, optimizer, type Parsed, PLAN_FLAGS, parse, real, whole } from './options.ts';
+import {
+  augment,
+  bytes,
+  defined,
+  type Flags,
+  keep,
+  method,
+  optimizer,
+  type Parsed,
+  PLAN_FLAGS,
+  parse,
+  real,
+  recompute,
+  weightsOrAuto,
+  whole,
+} from './options.ts';
 import type { Output } from './output.ts';
 import { writeReport } from './report.ts';
 import { pairs, planLines } from './show.ts';
@@ -46,9 +61,11 @@ function jobOf(p: Parsed): TrainJob {
     ...defined({
       method: method(p),
       keep: keep(p),
+      weights: weightsOrAuto(p),
       optimizer: optimizer(p),
       batchSize: whole(p, 'batch-size'),
       microBatch: whole(p, 'micro-batch'),
+      recompute: recompute(p),
       budget: bytes(p, 'budget'),
       processBudget: bytes(p, 'process-budget'),
       imageSize,

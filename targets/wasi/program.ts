@@ -5,6 +5,7 @@
 import { Head, State } from '../../assembly/abi/head';
 import { Instruction } from '../../assembly/abi/ops';
 import { Io, LayoutWord, ParameterWord, ProgramFile, Section, WeightWord } from '../../assembly/abi/program';
+import { Coded, Encoding } from '../../assembly/abi/weights';
 import { LAST_OP } from '../../assembly/dispatch';
 import { crc32 } from './crc';
 import { closeFile, fileBytes, meaning, measure, openFile, opened, readAt } from './files';
@@ -217,14 +218,14 @@ function countLines(id: u32): u32 {
 
 /** Both kinds of records begin alike: name, offset, start or gradient, dims, strides, rank, shape. */
 function checkRecords(id: u32, what: string): void {
-  if (sectionBytes(id) % (WeightWord.Count << 2) != 0) refuse('has a broken list of tensors');
+  if (sectionBytes(id) % recordBytes(id) != 0) refuse('has a broken list of tensors');
   const names = countLines(Section.Names);
   for (let i: u32 = 0, n = countRecords(id); i < n; i++) {
-    const p = section(id) + i * (WeightWord.Count << 2);
+    const p = section(id) + i * recordBytes(id);
     const rank = load<u32>(p, WeightWord.Rank << 2);
     if (load<u32>(p, WeightWord.Name << 2) >= names) refuse('has a tensor without a name');
     const elements = product(p + (WeightWord.D0 << 2), 3);
-    const bytes = elements << 2;
+    const bytes = id == Section.Weights ? weightBytes(p, elements) : elements << 2;
     // The strides lay the elements without gaps.
     if (elements == 0 || reach(p) != elements || rank > MOST_RANK || !isInside(load<u32>(p, WeightWord.Offset << 2), bytes)) refuse(what);
     if (id == Section.Weights) {
@@ -237,15 +238,33 @@ function checkRecords(id: u32, what: string): void {
   }
 }
 
+/** Bytes that a weight takes in the arena (abi/weights.ts); where its encoding is unknown more than there is. */
+function weightBytes(p: usize, elements: u64): u64 {
+  const o = <u64>load<u32>(p, WeightWord.D0 << 2);
+  const encoding = load<u32>(p, WeightWord.Encoding << 2);
+  if (encoding == Encoding.F32 || o == 0) return elements << 2;
+  const k = elements / o;
+  if (encoding == Encoding.Int4) return up16((o * ((k + Coded.Group4 - 1) / Coded.Group4)) << 2) + o * (((k + Coded.Block4 - 1) / Coded.Block4) << 4);
+  return encoding <= <u32>Encoding.Int8Depthwise ? up16(o << 2) + up16(elements) : u64.MAX_VALUE >> 1;
+}
+
+function up16(bytes: u64): u64 {
+  return (bytes + 15) & ~15;
+}
+
+function recordBytes(id: u32): u32 {
+  return id == Section.Weights ? WeightWord.Count << 2 : ParameterWord.Count << 2;
+}
+
 export function countRecords(id: u32): u32 {
-  return sectionBytes(id) / (WeightWord.Count << 2);
+  return sectionBytes(id) / recordBytes(id);
 }
 
 /** Numbers in all tensors of the list. */
 export function countElements(id: u32): u64 {
   let sum: u64 = 0;
   for (let i: u32 = 0, n = countRecords(id); i < n; i++)
-    sum += product(section(id) + i * (WeightWord.Count << 2) + (WeightWord.D0 << 2), 3);
+    sum += product(section(id) + i * recordBytes(id) + (WeightWord.D0 << 2), 3);
   return sum;
 }
 

@@ -105,7 +105,7 @@ for (const [name, a] of SHAPES) {
     const garbage = new Float32Array(n.y).fill(Number.NaN);
     for (const bias of [b, null])
       close(
-        results(Op.Conv, garbage, convScratch(list(a)), (out) => [rig.f32(x), rig.f32(w), bias ? rig.f32(bias) : 0, out, ...list(a)]),
+        results(Op.Conv, garbage, convScratch(list(a)), (out) => [rig.f32(x), rig.f32(w), bias ? rig.f32(bias) : 0, out, ...list(a), 0]),
         conv(a, x, w, bias),
         3e-6,
       );
@@ -115,7 +115,7 @@ for (const [name, a] of SHAPES) {
     rig.clear();
     const garbage = new Float32Array(n.x).fill(Number.NaN);
     close(
-      results(Op.ConvBackwardX, garbage, convBackwardXScratch(list(a)), (out) => [rig.f32(dy), rig.f32(w), out, ...list(a)]),
+      results(Op.ConvBackwardX, garbage, convBackwardXScratch(list(a)), (out) => [rig.f32(dy), rig.f32(w), out, ...list(a), 0]),
       convBackwardX(a, dy, w),
       3e-6,
     );

@@ -29,7 +29,7 @@ test('FoldBatchNorm, both layouts, with and without gamma and beta', () => {
           const [pw, pb] = [rig.f32(w), rig.f32(b)];
           const args = [absent & 1 ? 0 : rig.f32(gamma), absent & 2 ? 0 : rig.f32(beta), rig.f32(mean), rig.f32(variance)];
           onThreads(rig, threads, perThread, () => {
-            assert.is(rig.run(Op.FoldBatchNorm, [pw, pb, ...args, o, k, rig.float(eps), depthwise]), 0);
+            assert.is(rig.run(Op.FoldBatchNorm, [pw, pb, ...args, o, k, rig.float(eps), depthwise, 0]), 0);
           });
           const factor = [...gamma].map((g, i) => g / Math.sqrt(variance[i]! + Math.fround(eps)));
           const wantB = [...b].map((v, i) => beta[i]! + (v - mean[i]!) * factor[i]!);

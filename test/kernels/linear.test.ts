@@ -71,7 +71,7 @@ for (const [m, n, k] of SIZES) {
     rig.clear();
     const garbage = new Float32Array(m * n).fill(Number.NaN);
     for (const bias of [b, null]) {
-      const y = results(Op.Linear, garbage, (out) => [rig.f32(x), rig.f32(w), bias ? rig.f32(bias) : 0, out, m, n, k]);
+      const y = results(Op.Linear, garbage, (out) => [rig.f32(x), rig.f32(w), bias ? rig.f32(bias) : 0, out, m, n, k, 0]);
       close(y, oracle.linear(m, n, k, x, w, bias), 3e-6);
     }
   });
@@ -83,17 +83,17 @@ for (const [m, n, k] of SIZES) {
     const sum = dx.map((v, i) => v + acc[i]!);
     const garbage = new Float32Array(m * k).fill(Number.NaN);
     close(
-      results(Op.LinearBackwardX, garbage, (out) => [rig.f32(dy), rig.f32(w), 0, out, m, n, k]),
+      results(Op.LinearBackwardX, garbage, (out) => [rig.f32(dy), rig.f32(w), 0, out, m, n, k, 0]),
       dx,
       3e-6,
     );
     close(
-      results(Op.LinearBackwardX, acc, (out) => [rig.f32(dy), rig.f32(w), out, out, m, n, k]),
+      results(Op.LinearBackwardX, acc, (out) => [rig.f32(dy), rig.f32(w), out, out, m, n, k, 0]),
       sum,
       3e-6,
     );
     close(
-      results(Op.LinearBackwardX, garbage, (out) => [rig.f32(dy), rig.f32(w), rig.f32(acc), out, m, n, k]),
+      results(Op.LinearBackwardX, garbage, (out) => [rig.f32(dy), rig.f32(w), rig.f32(acc), out, m, n, k, 0]),
       sum,
       3e-6,
     );

@@ -20,7 +20,18 @@ interface Exports {
 }
 
 const wasm = new WebAssembly.Module(readFileSync('build/engine.wasm'));
-const about = { model: '', image: [0, 0], classes: 0, method: '', keep: '', optimizer: '', microBatch: 0, purpose: 'train', recompute: 'none' } as const;
+const about = {
+  model: '',
+  image: [0, 0],
+  classes: 0,
+  method: '',
+  keep: '',
+  weights: 'f32',
+  optimizer: '',
+  microBatch: 0,
+  purpose: 'train',
+  recompute: 'none',
+} as const;
 
 export interface Result {
   plan: Plan;

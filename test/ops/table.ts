@@ -8,6 +8,7 @@
  *     weights ─────────────┘                                             └──► op ─► y₂ ─► y′ = 3·y₂ ┘
  */
 import * as assert from 'uvu/assert';
+import { Encoding } from '../../assembly/abi/weights.ts';
 import { addBackward } from '../../src/backward.ts';
 import {
   ABSENT,
@@ -27,6 +28,7 @@ import { keepOf } from '../../src/keep.ts';
 import { definition, emit } from '../../src/ops/index.ts';
 import { chooseSaved, gradientNeeds } from '../../src/saved.ts';
 import { close, distance, numbers } from '../close.ts';
+import { decodeWeight, encodeWeight } from '../oracle/weights.ts';
 import { type Result, runGraph } from './run.ts';
 
 export type Numbers = ArrayLike<number>;
@@ -38,6 +40,8 @@ export interface Operand {
   learns: boolean;
   /** Comes out of a node; else a weight, or what the host wrote. */
   activation: boolean;
+  /** What lies in memory, where not the f32 numbers of `data`. */
+  bytes?: Uint8Array;
 }
 
 const operand = (shape: readonly number[], data: Numbers, learns: boolean, activation: boolean): Operand => ({
@@ -54,6 +58,19 @@ export const x = (shape: readonly number[], data: Numbers = numbers(size(shape),
 export const w = (shape: readonly number[], data: Numbers = numbers(size(shape), size(shape) + 2)): Operand =>
   operand(shape, data, true, false);
 export const frozen = (o: Operand): Operand => ({ ...o, learns: false });
+/** A frozen weight in fewer bits; its data becomes what it decodes to. The first channel is zero. */
+export function coded({ type, data }: Operand, encoding: Encoding): Operand {
+  const o = (encoding === Encoding.Int8Depthwise ? type.shape.at(-1) : type.shape[0]) as number;
+  const k = data.length / o;
+  const first = (i: number): boolean => (encoding === Encoding.Int8Depthwise ? i % o : Math.floor(i / k)) === 0;
+  const bytes = encodeWeight(
+    encoding,
+    o,
+    k,
+    Float32Array.from(data, (v, i) => (first(i) && o > 1 ? 0 : v)),
+  );
+  return { type: { ...type, encoding }, data: decodeWeight(encoding, o, k, bytes), learns: false, activation: false, bytes };
+}
 
 export interface Forward {
   op: string;
@@ -165,16 +182,16 @@ function runForward(c: Forward, r: Float32Array, { policy, apart, twice, still, 
   const contents = new Map<number, Uint8Array>();
   const append = (op: string, name: string, inputs: number[], attributes: Attributes = {}): Node =>
     emit(graph, op, name, inputs, attributes, { phase: 'train' });
-  const given = (name: string, type: Type, role: Role, data: Numbers): number => {
+  const given = (name: string, type: Type, role: Role, data: Numbers, bytes = floats(data)): number => {
     const id = addValue(graph, name, type, role);
-    contents.set(id, floats(data));
+    contents.set(id, bytes);
     return id;
   };
 
   const inputs = c.inputs.map((o, i) => {
     if (o === null) return ABSENT;
     const learns = o.learns && !still;
-    if (!o.activation) return given(`in${i}`, o.type, learns ? 'param' : 'frozen', o.data);
+    if (!o.activation) return given(`in${i}`, o.type, learns ? 'param' : 'frozen', o.data, o.bytes);
     if (!learns) return given(`in${i}`, o.type, 'batch', o.data);
     const p = given(`in${i}`, o.type, 'param', o.data);
     return append('Add', `x${i}`, [p, p], { scale: 0.5 }).outputs[0]!;

@@ -1,11 +1,12 @@
 /** Convolutions with symmetric and with TensorFlow's padding, depthwise ones, and pooling. */
 
+import { Encoding } from '../../../assembly/abi/weights.ts';
 import { numbers } from '../../close.ts';
 import { type ConvShape, conv, convBackwardW, convBackwardX } from '../../oracle/conv.ts';
 import { depthwise, depthwiseBackwardW, depthwiseBackwardX } from '../../oracle/depthwise.ts';
 import { biasBackward } from '../../oracle/linear.ts';
 import { maxPool, maxPoolBackward, pool, poolBackward } from '../../oracle/simple.ts';
-import { type Forward, frozen, type Numbers, type Operand, w, x } from '../table.ts';
+import { coded, type Forward, frozen, type Numbers, type Operand, w, x } from '../table.ts';
 import { inputCopy } from './copy.ts';
 import { specials, TAILS } from './tails.ts';
 
@@ -38,7 +39,11 @@ interface Options {
   learns?: readonly [boolean, boolean, boolean];
   /** Special values, whose gradients come from the oracle. */
   special?: boolean;
+  /** Of the filters, which are then frozen. */
+  encoding?: Encoding;
 }
+/** What a case says of an encoding. */
+const ENCODED = ['', ', int8', ', int4', ', int8'];
 /** Numbers of an operand: special ones, or `x` and `w` make their own. */
 const values = (special: boolean, shape: readonly number[], seed: number): Numbers | undefined =>
   special
@@ -51,17 +56,18 @@ const pick = (operands: readonly (Operand | null)[], learns: readonly boolean[])
   operands.map((o, i) => (o && !learns[i] ? frozen(o) : o));
 
 function convolution(window: Window, c: number, o: number, options: Options = {}): Forward {
-  const { bias = true, learns = [true, true, true], special = false } = options;
+  const { bias = true, learns = [true, true, true], special = false, encoding } = options;
   const g = geometry(window);
   const shape: ConvShape = { ...g, c, o };
   const [image, filters] = [
     [g.batch, g.h, g.width, c],
     [o, g.r, g.s, c],
   ];
-  const inputs = pick([x(image, values(special, image, 1)), w(filters, values(special, filters, 2)), bias ? w([o]) : null], learns);
+  const filter = w(filters, values(special, filters, 2));
+  const inputs = pick([x(image, values(special, image, 1)), encoding ? coded(filter, encoding) : filter, bias ? w([o]) : null], learns);
   return {
     op: 'Conv',
-    name: `Conv ${text(window)}, ${c} → ${o}${bias ? '' : ', no bias'}, learns ${learns.map(Number)}${special ? ', special values' : ''}`,
+    name: `Conv ${text(window)}, ${c} → ${o}${bias ? '' : ', no bias'}, learns ${learns.map(Number)}${special ? ', special values' : ''}${ENCODED[encoding ?? 0]}`,
     inputs,
     attributes: attributes(g),
     shape: [g.batch, g.oh, g.ow, o],
@@ -78,17 +84,18 @@ function convolution(window: Window, c: number, o: number, options: Options = {}
 }
 
 function depthwiseOne(window: Window, c: number, options: Options = {}): Forward {
-  const { bias = true, learns = [true, true, true], special = false } = options;
+  const { bias = true, learns = [true, true, true], special = false, encoding } = options;
   const g = geometry(window);
   const shape = { ...g, w: g.width, c };
   const [image, filters] = [
     [g.batch, g.h, g.width, c],
     [g.r, g.s, c],
   ];
-  const inputs = pick([x(image, values(special, image, 1)), w(filters, values(special, filters, 2)), bias ? w([c]) : null], learns);
+  const filter = w(filters, values(special, filters, 2));
+  const inputs = pick([x(image, values(special, image, 1)), encoding ? coded(filter, encoding) : filter, bias ? w([c]) : null], learns);
   return {
     op: 'Depthwise',
-    name: `Depthwise ${text(window)}, ${c} channels${bias ? '' : ', no bias'}, learns ${learns.map(Number)}${special ? ', special values' : ''}`,
+    name: `Depthwise ${text(window)}, ${c} channels${bias ? '' : ', no bias'}, learns ${learns.map(Number)}${special ? ', special values' : ''}${ENCODED[encoding ?? 0]}`,
     inputs,
     attributes: attributes(g),
     shape: [g.batch, g.oh, g.ow, c],
@@ -168,11 +175,20 @@ export const spatialCases: readonly Forward[] = [
   convolution({ h: 18, width: 17, r: 3, pad: 'same', stride: 2, batch: 2 }, 30, 2),
   convolution({ h: 5, r: 3, stride: 2, pad: 'same' }, 5, 6, { special: true }),
   ...SOME.map((learns) => convolution(SMALL, 4, 5, { learns })),
+  ...[Encoding.Int8, Encoding.Int4].flatMap((encoding) => [
+    ...WINDOWS.map((window, i) => convolution(window, [3, 8, 17][i % 3]!, [7, 4, 16][i % 3]!, { encoding, bias: i % 4 !== 3 })),
+    ...TAILS.map((c) => convolution({ ...SMALL, batch: 1 }, c, 3, { encoding })),
+    convolution({ h: 18, width: 17, r: 3, pad: 'same', stride: 2, batch: 2 }, 30, 2, { encoding }),
+    convolution({ h: 5, r: 3, stride: 2, pad: 'same' }, 5, 6, { encoding, special: true }),
+  ]),
   ...WINDOWS.map((window, i) => depthwiseOne(window, [3, 8, 5][i % 3]!, { bias: i % 4 !== 3 })),
   ...TAILS.map((c) => depthwiseOne(SMALL, c)),
   ...TAILS.map((c) => depthwiseOne({ ...SMALL, h: 5, stride: 2, pad: 'same', batch: 1 }, c)),
   depthwiseOne({ h: 5, r: 3, stride: 2, pad: 'same' }, 7, { special: true }),
   ...SOME.map((learns) => depthwiseOne(SMALL, 6, { learns })),
+  ...WINDOWS.map((window, i) => depthwiseOne(window, [3, 8, 5][i % 3]!, { encoding: Encoding.Int8Depthwise, bias: i % 4 !== 3 })),
+  ...TAILS.map((c) => depthwiseOne({ ...SMALL, h: 5, stride: 2, pad: 'same' }, c, { encoding: Encoding.Int8Depthwise })),
+  depthwiseOne({ h: 5, r: 3, stride: 2, pad: 'same' }, 7, { encoding: Encoding.Int8Depthwise, special: true }),
   ...WINDOWS.filter((window) => window.r * (window.s ?? window.r) <= 16).map((window, i) => maximum(window, [3, 33, 64][i % 3]!)),
   ...TAILS.map((c) => maximum({ h: 5, width: 6, r: 3, stride: 2, pad: 1 }, c, withTies)),
   ...[31, 32, 40, 65].map((c) => maximum({ h: 6, width: 5, r: 3, stride: 2, pad: 1 }, c, withTies)),
