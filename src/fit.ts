@@ -1,5 +1,5 @@
 /** From a budget to a compiled program: micro-batch, recompute and, at last, kept bits are chosen here; a job that cannot fit is refused here. */
-import { type Built, build, type Compiled, type CompileOptions, lay } from './compile.ts';
+import { type Built, build, type Compiled, type CompileOptions, compile, lay } from './compile.ts';
 import { BudgetError, InputError } from './error.ts';
 import { keepOf } from './keep.ts';
 import { fixed, ladder, named, type Rung } from './ladder.ts';
@@ -10,7 +10,7 @@ import type { Bits, Recompute, RecomputeChoice } from './recompute.ts';
 import { type Sketch, type Sketches, sketch } from './sketch.ts';
 import { checkBatch } from './train.ts';
 
-export interface FitOptions extends Omit<CompileOptions, 'microBatch' | 'recompute' | 'weights'> {
+export interface FitOptions extends Omit<CompileOptions, 'microBatch' | 'recompute' | 'weights' | 'maxThreads'> {
   /** Pictures in one optimizer step. */
   batchSize: number;
   /** Pictures in one pass; chosen where absent. */
@@ -21,7 +21,12 @@ export interface FitOptions extends Omit<CompileOptions, 'microBatch' | 'recompu
   recompute?: RecomputeChoice;
   /** Most bytes of linear memory; unlimited where absent. */
   budgetBytes?: number;
+  /** Threads that scratch is reserved for, as many of them as the budget allows; 4 where absent. */
+  maxThreads?: number;
 }
+
+/** Where nothing is said: what the processors of small boards have. */
+export const MAX_THREADS = 4;
 
 /** What was chosen for a budget, and what it costs. */
 export interface Chosen {
@@ -78,6 +83,7 @@ function fitAt({
   microBatch,
   recompute = 'auto',
   budgetBytes = LINEAR_LIMIT,
+  maxThreads = MAX_THREADS,
   ...options
 }: FitOptions & { weights: Precision }): Fitted {
   if (!Number.isSafeInteger(batchSize) || batchSize < 1)
@@ -97,8 +103,15 @@ function fitAt({
     compiled.set(way, known);
     return known;
   };
+  /** Threads get what is left: so what is chosen, and with it every result, is the same for any number of them. */
+  const roomy = (way: Way): Compiled => {
+    const { linearBytes, scratch } = at(way).plan;
+    const room = limit - (linearBytes - slack(at(way)));
+    const threads = Math.min(maxThreads, 1 + Math.max(0, Math.floor(room / Math.max(1, scratch.bytes))));
+    return threads > 1 ? compile({ ...way.options, maxThreads: threads }) : at(way);
+  };
   const chosen = (way: Way): Fitted => ({
-    ...at(way),
+    ...roomy(way),
     chosen: {
       microBatch: way.options.microBatch,
       passes: batchSize / way.options.microBatch,
@@ -142,6 +155,10 @@ function fitAt({
   checkBudget(graph, plan, limit, { bytes: needs(least), how: how(program.about, options, microBatch, recompute) });
   return chosen(least);
 }
+
+/** Bytes of the last page that a plan leaves empty. */
+const slack = ({ plan: { linearBytes, scratch, maxThreads } }: Compiled): number =>
+  linearBytes - (scratch.offset + scratch.bytes * maxThreads);
 
 /** Attention's operands in four bits come last: they cost the gradient more than they save. */
 const LEAST = 's2a,qkv=4';

@@ -22,6 +22,7 @@ export const planOptions = (p: Parsed): FitOptions => ({
     microBatch: whole(p, 'micro-batch'),
     recompute: recompute(p),
     budgetBytes: bytes(p, 'budget'),
+    maxThreads: whole(p, 'max-threads'),
   }),
 });
 

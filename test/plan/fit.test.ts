@@ -25,7 +25,7 @@ for (const [name, more] of [
   ['resnet-hf', { weights: 'auto' }],
 ] as const)
   test(`${name} ${JSON.stringify(more)}: lowered by 64 KiB until nothing fits`, () => {
-    const options: FitOptions = { model: network(name).model, classes: 5, batchSize: 8, ...more };
+    const options: FitOptions = { model: network(name).model, classes: 5, batchSize: 8, maxThreads: 1, ...more };
     const comfortable = fit(options);
     assert.is(comfortable.program.about.microBatch, 8);
     const ways = new Set<string>();
@@ -80,7 +80,7 @@ for (const [name, more] of [
     // What it says is what it takes.
     const { keep, recompute, weights, microBatch } = smallest.chosen;
     const again = recomputeOf(recomputeName(recompute));
-    const same = fit({ ...options, keep, weights, microBatch, recompute: again });
+    const same = fit({ ...options, keep, weights, microBatch, recompute: again, budgetBytes: smallestBytes });
     assert.is(same.plan.linearBytes, smallestBytes);
   });
 
