@@ -47,6 +47,10 @@ export interface CompileOptions {
   normalize?: { scale: number; mean: readonly number[]; std: readonly number[] };
   /** Random shift by up to `shift` pixels and horizontal flip, in training. */
   augment?: { shift: number; flip: boolean };
+  /** Share of elements left out, in training, of attention's and the MLP's outputs in transformers and of what the head reads. */
+  dropout?: number;
+  /** Share of pictures, in training, for which the last block's branch is left out; less before. */
+  dropPath?: number;
   maxThreads?: number;
   /** What the pictures' port takes: bytes, or f32 (the same numbers, 0 … 255) for data that are not bytes. */
   pixels?: 'u8' | 'f32';
@@ -102,6 +106,8 @@ export function build(options: CompileOptions): Built {
   const graph = createGraph();
   const io = inputs(graph, options);
   const b = createBuilder(graph, methodOf(method), head, io.state, weights);
+  const { dropout = 0, dropPath = 0 } = options;
+  if (dropout > 0 || dropPath > 0) b.drop = { rate: dropout, path: dropPath, samples: io.samples };
   /** pictures → logits → loss, in one phase. */
   const forward = (phase: Phase): { logits: number; loss: number[] } => {
     startPhase(b, phase);

@@ -73,6 +73,9 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   holdOut?: number;
   /** Random shift in pixels and horizontal flip. */
   augment?: { shift: number; flip: boolean };
+  /** See CompileOptions. */
+  dropout?: number;
+  dropPath?: number;
   cacheFolder?: string;
   saveEvery?: number;
   resume?: boolean;
@@ -179,6 +182,8 @@ export function compileJob(
       recompute: job.recompute,
       budgetBytes: job.budget === undefined ? undefined : parseBytes(job.budget, '--budget'),
       augment: job.augment,
+      dropout: job.dropout,
+      dropPath: job.dropPath,
       maxThreads: job.maxThreads,
       pixels,
     }),

@@ -42,6 +42,8 @@ export const TRAIN_FLAGS: Flags = {
   clip: 'text',
   'label-smoothing': 'text',
   augment: 'text',
+  dropout: 'text',
+  'drop-path': 'text',
   'hold-out': 'text',
   seed: 'text',
   'save-every': 'text',
@@ -88,6 +90,8 @@ export function jobOf(p: Parsed): TrainJob {
       saveEvery: whole(p, 'save-every'),
       cacheFolder: p.text('cache'),
       from: p.text('from'),
+      dropout: real(p, 'dropout', 0, 0.9),
+      dropPath: real(p, 'drop-path', 0, 0.9),
       augment: p.text('augment') === undefined ? undefined : augment(p, openBase(model, imageSize).model.image[0]),
     }),
   };
