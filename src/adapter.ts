@@ -2,7 +2,7 @@
 import type { AdapterFile } from './adapterfile.ts';
 import { type Engine, readParameter, writeParameter } from './engine.ts';
 import { InputError } from './error.ts';
-import type { ParameterRecord } from './program/program.ts';
+import type { ParameterRecord, Program } from './program/program.ts';
 import type { TensorData } from './safetensors.ts';
 import { sameShape, shapeText } from './tensor.ts';
 
@@ -20,9 +20,9 @@ export function adapterTensors(engine: Engine): TensorData[] {
 const HEAD = /(^|\.)(classifier(\.1)?|cls_classifier|distillation_classifier|head|head_dist|fc)\.(weight|bias)$/;
 
 /** Names of the classifier's tensors among the parameters, for the adapter's `head`. */
-export function headNames(engine: Engine): string[] {
-  const { classes } = engine.program.about;
-  return engine.program.parameters.filter((r) => HEAD.test(r.name) && r.shape[0] === classes).map((r) => r.name);
+export function headNames({ about, parameters }: Program): string[] {
+  const { classes } = about;
+  return parameters.filter((r) => HEAD.test(r.name) && r.shape[0] === classes).map((r) => r.name);
 }
 
 /** Puts an adapter's tensors in place. Every parameter must be there, with its shape, and nothing else; all are checked before the first is written. */

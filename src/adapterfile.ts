@@ -15,7 +15,7 @@ import { InputError, shownValue } from './error.ts';
 import { fileExists, makeFolder, readJson, writeAtomic } from './files.ts';
 import { isRecord, parseJson, stableJson } from './json.ts';
 import { PRECISIONS, type Precision } from './precision.ts';
-import { openSafetensors, type SafetensorsFile, type TensorData, writeTensors } from './safetensors.ts';
+import { layTensors, openSafetensors, type SafetensorsFile, type TensorData, writeTensors } from './safetensors.ts';
 import { shapeText } from './tensor.ts';
 
 /** What an adapter says about itself. */
@@ -57,13 +57,31 @@ export function writeAdapter(folder: string, info: AdapterInfo, tensors: readonl
   makeFolder(folder);
   const weights = join(folder, weightsName);
   checkHead(weights, info, new Map(tensors.map((tensor) => [tensor.name, tensor])));
-  const fields = fieldsOf(info);
-  const config = new TextEncoder().encode(`${stableJson(configOf(fields), 2)}\n`);
+  const { metadata, config } = textsOf(info);
   // The config's bytes are on disk before the weights are renamed, so a full disk stops the pair, not half of it.
   writeAtomic(join(folder, configName), (writeConfig) => {
     writeConfig(config);
-    writeAtomic(weights, (write) => writeTensors(weights, write, tensors, { format: 'pt', s2a: stableJson(fields) }));
+    writeAtomic(weights, (write) => writeTensors(weights, write, tensors, metadata));
   });
+}
+
+/** The weights file's metadata and the whole config file. */
+function textsOf(info: AdapterInfo): { metadata: Record<string, string>; config: Uint8Array } {
+  const fields = fieldsOf(info);
+  return {
+    metadata: { format: 'pt', s2a: stableJson(fields) },
+    config: new TextEncoder().encode(`${stableJson(configOf(fields), 2)}\n`),
+  };
+}
+
+/** All of an adapter but its numbers: for a board that will write it around the numbers that it learns. */
+export function layAdapter(
+  info: AdapterInfo,
+  tensors: readonly Omit<TensorData, 'data'>[],
+): { head: Uint8Array; order: number[]; config: Uint8Array } {
+  checkHead(weightsName, info, new Map(tensors.map((tensor) => [tensor.name, tensor])));
+  const { metadata, config } = textsOf(info);
+  return { ...layTensors(weightsName, tensors, metadata), config };
 }
 
 /** Reads and checks an adapter, given its folder or its weights file alone. */

@@ -48,6 +48,8 @@ export interface CompileOptions {
   /** Random shift by up to `shift` pixels and horizontal flip, in training. */
   augment?: { shift: number; flip: boolean };
   maxThreads?: number;
+  /** What the pictures' port takes: bytes, or f32 (the same numbers, 0 … 255) for data that are not bytes. */
+  pixels?: 'u8' | 'f32';
 }
 
 export interface Compiled {
@@ -140,11 +142,11 @@ interface Inputs {
 }
 
 /** What the host writes: pictures, labels, counters of the random streams; and the state block. */
-function inputs(graph: Graph, { model, microBatch, normalize = HALF }: CompileOptions): Inputs {
+function inputs(graph: Graph, { model, microBatch, normalize = HALF, pixels: stored = 'u8' }: CompileOptions): Inputs {
   const { scale, mean, std } = normalize;
   const table = Float32Array.from([...std.map((s) => scale / s), ...mean.map((m, c) => -m / std[c]!)]);
   return {
-    pictures: addValue(graph, 'pictures', u8(microBatch, ...model.image, 3), 'batch'),
+    pictures: addValue(graph, 'pictures', (stored === 'f32' ? f32 : u8)(microBatch, ...model.image, 3), 'batch'),
     labels: addValue(graph, 'labels', i32(microBatch), 'batch'),
     samples: addValue(graph, 'samples', { dtype: 'u32', shape: [microBatch] }, 'batch'),
     state: addValue(graph, 'state', u8(State.Bytes), 'state'),

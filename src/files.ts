@@ -238,7 +238,8 @@ export function makeFolder(path: string): void {
     } catch (error) {
       // Another process may have made it meanwhile.
       if (isFolder(path)) return true;
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === path || isFolder(parent)) throw error;
+      if (!['ENOENT', 'ENOTDIR'].includes(String((error as NodeJS.ErrnoException).code)) || parent === path || isFolder(parent))
+        throw error;
       return false;
     }
   });

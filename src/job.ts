@@ -1,26 +1,29 @@
 /** Training as one call: model folder + pictures + budget → adapter folder. The command line and the library both come here. */
 import { join } from 'node:path';
 import { adapterTensors, headNames } from './adapter.ts';
-import { writeAdapter } from './adapterfile.ts';
-import { identity, openBase, openWeights, preprocessOf } from './base.ts';
+import { type AdapterInfo, writeAdapter } from './adapterfile.ts';
+import { type Base, identity, openBase, openWeights, preprocessOf } from './base.ts';
 import { type Bytes, parseBytes } from './bytes.ts';
 import { hasCheckpoints } from './checkpointfile.ts';
-import type { Compiled } from './compile.ts';
+import type { Compiled, CompileOptions } from './compile.ts';
 import type { Cache } from './data/cache.ts';
 import { decoderOverheadBytes, defaultDecoderBytes } from './data/decode.ts';
 import { dataDigest } from './data/digest.ts';
 import { keepList, type Listed, listPictures } from './data/list.ts';
 import { type Prepared, type PrepareOptions, prepare } from './data/prepare.ts';
-import { createEngine, loadWeights } from './engine.ts';
-import { Interrupted } from './error.ts';
+import type { Preprocess } from './data/preprocess.ts';
+import { createEngine, type Engine, loadWeights } from './engine.ts';
+import { BudgetError, Interrupted } from './error.ts';
 import { bytesWritten, makeFolder } from './files.ts';
 import { fit } from './fit.ts';
 import { resetPeak, resident, shareProcess } from './footprint.ts';
 import { type Method, methodOf } from './modules/method.ts';
 import { type PlanReport, planReport } from './planreport.ts';
 import type { Precision } from './precision.ts';
+import type { Program } from './program/program.ts';
 import { openRun } from './run.ts';
 import { guardAdapter, joinLabels, openStart, type Start } from './start.ts';
+import { type Threads, threadsOf } from './team.ts';
 import { type EpochResult, type Samples, startRun, TRAIN_DEFAULTS, type TrainHooks, type TrainOptions, train } from './train.ts';
 import type { Optimizer } from './update.ts';
 import { VERSION } from './version.ts';
@@ -38,7 +41,7 @@ export const DEFAULT_RATES: Readonly<Record<Optimizer, Readonly<Record<Method['b
 
 /** A transformer's residual stream adds up what every block does: it wants smaller steps. */
 const defaultRate = (type: string, optimizer: Optimizer, method: string): number =>
-  DEFAULT_RATES[optimizer][methodOf(method).base] * (type.startsWith('mobilenet') ? 1 : 0.25);
+  DEFAULT_RATES[optimizer][methodOf(method).base] * (type.includes('mobilenet') ? 1 : 0.25);
 
 export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   /** Folder with config.json and model.safetensors. */
@@ -59,6 +62,10 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   budget?: Bytes;
   /** The most that the whole process may take: linear memory + the runtime's own + the picture decoder. */
   processBudget?: Bytes;
+  /** How many threads share the work, `auto` where absent; no result depends on it. */
+  threads?: Threads;
+  /** Threads that the plan reserves scratch for, as many of them as the budget allows; 4 where absent. */
+  maxThreads?: number;
   imageSize?: number;
   /** Share of each class held out where there is no val folder. */
   holdOut?: number;
@@ -101,6 +108,8 @@ export interface JobResult {
     decoderPeakBytes: number;
     residentBeforeBytes: number;
   };
+  /** How many shared the work. */
+  threads: number;
   bytesWritten: number;
   /** At the pace of training, so without the picture cache, which is written once: what wears an SD card. */
   bytesWrittenPerHour: number;
@@ -119,7 +128,7 @@ export const samplesOf = (cache: Cache, indices: readonly number[], labels?: rea
 });
 
 /** Options with every default in place; part of what a checkpoint belongs to. */
-function settle(job: TrainJob, type: string): TrainOptions & { rate: number } {
+export function settle(job: TrainJob, type: string): TrainOptions & { rate: number } {
   const given = Object.fromEntries(Object.entries(job).filter(([, v]) => v !== undefined)) as Partial<TrainOptions>;
   const { epochs = 20, batchSize = 16 } = given;
   const pick = <K extends keyof typeof TRAIN_DEFAULTS>(key: K): number => given[key] ?? TRAIN_DEFAULTS[key];
@@ -142,15 +151,78 @@ function defined<T extends object>(object: T): { [K in keyof T]?: Exclude<T[K], 
   return Object.fromEntries(Object.entries(object).filter(([, v]) => v !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> };
 }
 
+interface Sources {
+  base: Base;
+  options: TrainOptions;
+  preprocess: Preprocess;
+  classes: number;
+}
+
+/** The job's program and plan; BudgetError where it does not fit. */
+export function compileJob(
+  job: TrainJob,
+  { base, options, preprocess, classes, pixels }: Pick<CompileOptions, 'pixels'> & Sources,
+): Compiled {
+  return fit({
+    model: base.model,
+    classes,
+    batchSize: options.batchSize,
+    normalize: preprocess,
+    ...defined({
+      method: job.method,
+      keep: job.keep,
+      weights: job.weights,
+      optimizer: job.optimizer,
+      microBatch: job.microBatch,
+      budgetBytes: job.budget === undefined ? undefined : parseBytes(job.budget, '--budget'),
+      augment: job.augment,
+      maxThreads: job.maxThreads,
+      pixels,
+    }),
+  });
+}
+
+/** What an adapter of this job will say about itself. */
+export const adapterInfo = (
+  job: TrainJob,
+  about: { who: AdapterInfo['base']; program: Program; labels: readonly string[]; preprocess: Preprocess },
+): AdapterInfo => ({
+  method: methodOf(job.method ?? 'bias').name,
+  base: about.who,
+  precision: job.weights ?? 'f32',
+  head: headNames(about.program),
+  labels: about.labels,
+  preprocessing: about.preprocess as unknown as Record<string, unknown>,
+  createdBy: `s2a ${VERSION}`,
+});
+
 /** Trains to the end, or until `stopping`: then the run is saved and Interrupted thrown. */
 export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<JobResult> {
   if (job.from === undefined) return runJob(job, undefined, hooks);
-  const start = openStart(job.from, job.out, job.method);
+  const start = openStart(job.from, job.method, job.out);
   try {
     const { method, precision, imageSize } = start;
     return await runJob({ ...job, method, weights: job.weights ?? precision, imageSize: job.imageSize ?? imageSize }, start, hooks);
   } finally {
     start.close();
+  }
+}
+
+/** How many threads walk the plan and what the decoder may take; under a whole-process budget only as many threads as it holds. */
+function shareThreads(job: TrainJob, { plan }: Compiled): { threads: number; decoderBytes: number } {
+  let threads = threadsOf(job.threads ?? 'auto', plan);
+  if (job.processBudget === undefined) return { threads, decoderBytes: defaultDecoderBytes };
+  const budget = parseBytes(job.processBudget, '--process-budget');
+  const decoder = { wantedBytes: defaultDecoderBytes, overheadBytes: decoderOverheadBytes };
+  for (; ; threads--) {
+    // Scratch of threads that do not run is never touched.
+    const linear = plan.linearBytes - (plan.maxThreads - threads) * plan.scratch.bytes;
+    try {
+      return { threads, decoderBytes: shareProcess(budget, linear, threads, decoder) };
+    } catch (error) {
+      // What nobody asked for by number is not worth a refusal.
+      if (!(error instanceof BudgetError) || threads === 1 || typeof job.threads === 'number') throw error;
+    }
   }
 }
 
@@ -174,28 +246,8 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
   guardAdapter(job.out, labels);
   const missing = (start?.labels ?? []).filter((label) => !classes.includes(label));
   if (missing.length > 0) warn(`no pictures of ${missing.join(', ')}: learning the others may cost what the adapter knows of them`);
-  const compiled = fit({
-    model: base.model,
-    classes: labels.length,
-    batchSize: options.batchSize,
-    normalize: preprocess,
-    ...defined({
-      method: job.method,
-      keep: job.keep,
-      weights: job.weights,
-      optimizer: job.optimizer,
-      microBatch: job.microBatch,
-      budgetBytes,
-      augment: job.augment,
-    }),
-  });
-  const decoderBytes =
-    job.processBudget === undefined
-      ? defaultDecoderBytes
-      : shareProcess(parseBytes(job.processBudget, '--process-budget'), compiled.plan.linearBytes, {
-          wantedBytes: defaultDecoderBytes,
-          overheadBytes: decoderOverheadBytes,
-        });
+  const compiled = compileJob(job, { base, options, preprocess, classes: labels.length });
+  const { threads, decoderBytes } = shareThreads(job, compiled);
   const plan = planReport(compiled, options.batchSize, budgetBytes);
   hooks.onPlan?.(plan, compiled);
   const who = identity(base, weights);
@@ -215,10 +267,11 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
   });
   const residentPeakPreparing = resident().peak;
   hooks.onPrepared?.(prepared);
+  let engine: Engine | undefined;
   try {
     const peakOfTrainingAlone = resetPeak();
     const trainingBegan = { ms: Date.now(), written: bytesWritten() };
-    const engine = createEngine(compiled.program, engineBytes());
+    engine = createEngine(compiled.program, engineBytes(threads), threads);
     loadWeights(engine, weights, options.seed);
     start?.fill(engine);
     const rows = prepared.classes.map((c) => labels.indexOf(c));
@@ -260,19 +313,7 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
     }
     run.restoreBest();
     const best = run.host.epochs[run.host.bestEpoch - 1]!;
-    writeAdapter(
-      job.out,
-      {
-        method: methodOf(job.method ?? 'bias').name,
-        base: who,
-        precision: job.weights ?? 'f32',
-        head: headNames(engine),
-        labels,
-        preprocessing: preprocess as unknown as Record<string, unknown>,
-        createdBy: `s2a ${VERSION}`,
-      },
-      adapterTensors(engine),
-    );
+    writeAdapter(job.out, adapterInfo(job, { who, program: engine.program, labels, preprocess }), adapterTensors(engine));
     return {
       adapter: job.out,
       plan,
@@ -297,12 +338,14 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
         decoderPeakBytes: prepared.decoderPeakBytes,
         residentBeforeBytes: residentBefore,
       },
+      threads,
       bytesWritten: bytesWritten() - writtenBefore,
       bytesWrittenPerHour: Math.round(((bytesWritten() - trainingBegan.written) * 3600e3) / Math.max(1, Date.now() - trainingBegan.ms)),
       seconds: (Date.now() - began) / 1000,
       rate: options.rate,
     };
   } finally {
+    await engine?.close();
     prepared.cache.close();
     weights.close();
   }

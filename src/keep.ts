@@ -24,19 +24,21 @@ const CLASSES = {
   /** ReLU, ReLU6, leaky ReLU, hard-sigmoid: one bit is exact. */
   relu: code('1'),
   /** Derivative codes of the smooth functions; `gelu` is both of its forms. */
-  gelu: code('4'),
-  silu: code('4'),
-  hswish: code('4'),
-  sigmoid: code('4'),
-  tanh: code('4'),
+  gelu: code('4', '8'),
+  silu: code('4', '8'),
+  hswish: code('4', '8'),
+  sigmoid: code('4', '8'),
+  tanh: code('4', '8'),
   /** Layer norm's x̂. */
-  ln: code('4'),
+  ln: code('4', '8'),
   /** Attention's operands. */
   qkv: code('8', '4'),
   /** Attention's probabilities, computed again from the operands as they were kept, or kept themselves. */
   softmax: { choices: ['recompute', '4'], exact: 'recompute', s2a: 'recompute' },
+  /** The map of a squeeze-excite product; its factors stay f32. */
+  gate: code('8', '4'),
   /** Inputs of layers whose weight learns. */
-  input: code('8'),
+  input: code('8', '4'),
   /** Where each maximum of a pooling came from: exact. */
   pool: { choices: ['4'], exact: '4', s2a: '4' },
 } as const satisfies Record<string, Class>;

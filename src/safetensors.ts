@@ -109,7 +109,16 @@ function openShards(folder: string, index: string): SafetensorsFile {
   }
 }
 
-function view(path: string, files: SafetensorsFile['files'], tensors: Map<string, Tensor>, metadata: Map<string, string>): SafetensorsFile {
+/** What transformers puts before timm's own names when it saves a model that it wraps. */
+const WRAPPED = 'timm_model.';
+
+function unwrapped(tensors: Map<string, Tensor>): Map<string, Tensor> {
+  if (tensors.size === 0 || ![...tensors.keys()].every((name) => name.startsWith(WRAPPED))) return tensors;
+  return new Map([...tensors.values()].map((t) => [t.name.slice(WRAPPED.length), { ...t, name: t.name.slice(WRAPPED.length) }]));
+}
+
+function view(path: string, files: SafetensorsFile['files'], found: Map<string, Tensor>, metadata: Map<string, string>): SafetensorsFile {
+  const tensors = unwrapped(found);
   const file: SafetensorsFile = {
     path,
     files,
@@ -234,30 +243,9 @@ export function writeSafetensors(path: string, tensors: readonly TensorData[], m
 
 /** The same into any stream of bytes; `where` stands in messages. */
 export function writeTensors(where: string, write: Write, tensors: readonly TensorData[], metadata: Record<string, string> = {}): void {
-  const rank = (dtype: Dtype) => dtypes.indexOf(dtype);
-  const sorted = [...tensors].sort((a, b) => rank(b.dtype) - rank(a.dtype) || (a.name < b.name ? -1 : 1));
-  const parts: string[] = [];
-  const keys = Object.keys(metadata).sort();
-  if (keys.length > 0) {
-    parts.push(`"__metadata__":{${keys.map((key) => `${JSON.stringify(key)}:${JSON.stringify(metadata[key])}`).join(',')}}`);
-  }
-  const names = new Set(['__metadata__']);
-  let end = 0;
-  for (const { name, dtype, shape } of sorted) {
-    if (names.has(name)) throw new InputError({ where: `${where}, tensor ${shown(name)}`, what: 'would be written twice' });
-    names.add(name);
-    const bytes = elements(shape) * dtypeBytes(dtype);
-    if (!Number.isSafeInteger(end + bytes))
-      throw new InputError({ where: `${where}, tensor ${shown(name)}`, what: 'bad shape', got: shapeText(shape) });
-    parts.push(`${JSON.stringify(name)}:{"dtype":"${dtype}","shape":[${shape.join(',')}],"data_offsets":[${end},${end + bytes}]}`);
-    end += bytes;
-  }
-  const json = new TextEncoder().encode(`{${parts.join(',')}}`);
-  const header = new Uint8Array(8 + Math.ceil(json.length / 8) * 8).fill(0x20);
-  new DataView(header.buffer).setBigUint64(0, BigInt(header.length - 8), true);
-  header.set(json, 8);
-  write(header);
-  for (const { name, dtype, shape, data } of sorted) {
+  const { head, order } = layTensors(where, tensors, metadata);
+  write(head);
+  for (const { name, dtype, shape, data } of order.map((i) => tensors[i]!)) {
     const made = typeof data === 'function' ? data() : data;
     const expected = elements(shape) * dtypeBytes(dtype);
     let got = 0;
@@ -267,4 +255,35 @@ export function writeTensors(where: string, write: Write, tensors: readonly Tens
     }
     if (got !== expected) throw new InputError({ where: `${where}, tensor ${shown(name)}`, what: 'wrong number of bytes', got, expected });
   }
+}
+
+/** What comes before the tensors' data, and the order (indices into `tensors`) in which that follows. */
+export function layTensors(
+  where: string,
+  tensors: readonly Omit<TensorData, 'data'>[],
+  metadata: Record<string, string> = {},
+): { head: Uint8Array; order: number[] } {
+  const rank = (i: number) => dtypes.indexOf(tensors[i]!.dtype);
+  const order = [...tensors.keys()].sort((a, b) => rank(b) - rank(a) || (tensors[a]!.name < tensors[b]!.name ? -1 : 1));
+  const parts: string[] = [];
+  const keys = Object.keys(metadata).sort();
+  if (keys.length > 0) {
+    parts.push(`"__metadata__":{${keys.map((key) => `${JSON.stringify(key)}:${JSON.stringify(metadata[key])}`).join(',')}}`);
+  }
+  const names = new Set(['__metadata__']);
+  let end = 0;
+  for (const { name, dtype, shape } of order.map((i) => tensors[i]!)) {
+    if (names.has(name)) throw new InputError({ where: `${where}, tensor ${shown(name)}`, what: 'would be written twice' });
+    names.add(name);
+    const bytes = elements(shape) * dtypeBytes(dtype);
+    if (!Number.isSafeInteger(end + bytes))
+      throw new InputError({ where: `${where}, tensor ${shown(name)}`, what: 'bad shape', got: shapeText(shape) });
+    parts.push(`${JSON.stringify(name)}:{"dtype":"${dtype}","shape":[${shape.join(',')}],"data_offsets":[${end},${end + bytes}]}`);
+    end += bytes;
+  }
+  const json = new TextEncoder().encode(`{${parts.join(',')}}`);
+  const head = new Uint8Array(8 + Math.ceil(json.length / 8) * 8).fill(0x20);
+  new DataView(head.buffer).setBigUint64(0, BigInt(head.length - 8), true);
+  head.set(json, 8);
+  return { head, order };
 }

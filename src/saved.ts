@@ -60,7 +60,8 @@ export function chooseSaved(graph: Graph, needs: boolean[], plan: KeepPlan, { ru
       const x = node.inputs[choice.quantize] as number;
       const known =
         copies.get(x) ??
-        emit(graph, 'Quantize', `${valueAt(graph, x).name}.int8`, [x], {}, { phase: 'train', block: node.block }).outputs[0]!;
+        emit(graph, 'Quantize', `${valueAt(graph, x).name}.copy`, [x], choice.attributes ?? {}, { phase: 'train', block: node.block })
+          .outputs[0]!;
       copies.set(x, known);
       node.attributes.codes = known;
     }

@@ -68,5 +68,11 @@ export function attentionBackwardScratch(t: number, headSize: number, keep: Keep
   return attentionScratch(t, more) + scoreBytes(t) + (more.biasLearns ? matrixBytes(t) : 0) + 3 * t * row;
 }
 
+/** GateBackwardG: one decoded group. */
+export const gateScratch = (): number => 256;
+
+/** Dequantize from 4 bits: one decoded row, in whole blocks. */
+export const dequantizeScratch = (c: number): number => align(4 * c, 128);
+
 /** ResizePositions: the weights of one row and one column of the old grid, f64. */
 export const resizePositionsScratch = (h0: number, w0: number): number => align(8 * (h0 + w0), 128);

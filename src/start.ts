@@ -37,11 +37,11 @@ export interface Start {
   close(): void;
 }
 
-/** Opens what `--from` names. `out`: where the run writes, which may not be there. */
-export function openStart(path: string, out: string, method: string | undefined): Start {
+/** Opens what `--from` names. `out`: where the run writes, which may not be there; absent where nothing is written. */
+export function openStart(path: string, method: string | undefined, out?: string): Start {
   const adapter = readAdapter(path);
   try {
-    if (resolve(dirname(adapter.path)) === resolve(out))
+    if (out !== undefined && resolve(dirname(adapter.path)) === resolve(out))
       throw new InputError({ where: '--out', what: 'is the folder of --from, which stays as it is', got: out, expected: 'another folder' });
     const asked = method === undefined ? adapter.method : methodOf(method).name;
     if (asked !== adapter.method)

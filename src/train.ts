@@ -84,7 +84,11 @@ export interface TrainHooks {
 
 /** Writes the run's constants into the state block; a run that continues has them already. */
 export function startRun(engine: Engine, options: TrainOptions, samples: number): void {
-  const { state } = engine;
+  writeState(engine.state, options, samples);
+}
+
+/** The state block before the first step. */
+export function writeState(state: DataView, options: TrainOptions, samples: number): void {
   const total = totalSteps(options, samples);
   state.setInt32(State.Step, 0, true);
   state.setInt32(State.TotalSteps, total, true);
@@ -105,7 +109,7 @@ export function startRun(engine: Engine, options: TrainOptions, samples: number)
   state.setFloat64(State.Beta2Power, 1, true);
   state.setUint32(State.Epoch, 0, true);
   state.setUint32(State.Position, 0, true);
-  clearTally(engine);
+  clearTally(state);
 }
 
 export const totalSteps = ({ epochs, batchSize }: TrainOptions, samples: number): number => epochs * Math.ceil(samples / batchSize);
@@ -145,7 +149,7 @@ export async function train(
       while (position < end) {
         const count = Math.min(microBatch, end - position);
         fillTrain(engine, data.train, epoch, position, count);
-        engine.run('train');
+        await engine.runAsync('train');
         position += count;
         state.setUint32(State.Position, position, true);
         if (position < end) {
@@ -153,7 +157,7 @@ export async function train(
           if (hooks.stopping?.()) return false;
         }
       }
-      engine.run('update');
+      await engine.runAsync('update');
       const tally = takeTally(engine);
       for (const key of ['loss', 'correct', 'count'] as const) host.epochTally[key] += tally[key];
       const step = state.getInt32(State.Step, true);
@@ -208,7 +212,8 @@ function fillTrain(engine: Engine, samples: Samples, epoch: number, position: nu
   );
 }
 
-function fill(engine: Engine, count: number, indexOf: (row: number) => number, samples: Samples): void {
+/** Writes `count` pictures and labels into a micro-batch; the rows past them have label -1. */
+export function fill(engine: Engine, count: number, indexOf: (row: number) => number, samples: Samples): void {
   const pictures = engine.bytes(Io.Pictures);
   const labels = engine.ints(Io.Labels);
   const size = pictures.length / labels.length;
@@ -228,11 +233,11 @@ export async function evaluate(
   stopping?: () => boolean,
 ): Promise<Tally> {
   const { microBatch, classes } = engine.program.about;
-  clearTally(engine);
+  clearTally(engine.state);
   for (let from = 0; from < samples.count; from += microBatch) {
     const count = Math.min(microBatch, samples.count - from);
     fill(engine, count, (row) => from + row, samples);
-    engine.run('eval');
+    await engine.runAsync('eval');
     if (each) {
       const [choices, logits] = [engine.ints(Io.EvalChoices), engine.floats(Io.Logits)];
       for (let row = 0; row < count; row++) each(from + row, choices[row]!, logits.subarray(row * classes, (row + 1) * classes));
@@ -243,7 +248,7 @@ export async function evaluate(
   return takeTally(engine);
 }
 
-function clearTally({ state }: Engine): void {
+function clearTally(state: DataView): void {
   state.setFloat64(State.LossSum, 0, true);
   state.setInt32(State.Correct, 0, true);
   state.setInt32(State.Count, 0, true);
@@ -256,7 +261,7 @@ function takeTally(engine: Engine): Tally {
     correct: state.getInt32(State.Correct, true),
     count: state.getInt32(State.Count, true),
   };
-  clearTally(engine);
+  clearTally(state);
   return tally;
 }
 

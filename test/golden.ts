@@ -37,10 +37,8 @@ export const cases: readonly string[] = Object.keys(index);
 const families = readJson(join(root, 'index-families.json')).cases as Record<string, Case>;
 /** Cases of the families Swin, ResNet, MobileNetV3 and ConvNeXt. */
 export const familyCases: readonly string[] = Object.keys(families);
-/** Families that this project builds; the cases of the others wait. */
-const BUILT = /^(swin|resnet|convnext)/;
-/** Cases that can be built: what parity and losses are held against. */
-export const builtCases: readonly string[] = [...cases, ...familyCases.filter((name) => BUILT.test(name))];
+/** Every case: what parity and losses are held against. */
+export const builtCases: readonly string[] = [...cases, ...familyCases];
 
 interface ModuleCase {
   size: [number, number];
@@ -66,12 +64,18 @@ export function goldenCase(name: string): Case {
   return found;
 }
 
+/** Folders that were made from a recipe. */
+const made = new Map<string, string>();
+
 /** The model folder of a case as its library would have saved it. Where the weights are a recipe, they are made into a temporary folder. */
 export function modelFolder(name: string): string {
   const folder = join(root, name);
   if (!existsSync(join(folder, 'recipe.json'))) return folder;
-  const made = newFolder();
-  copyFileSync(join(folder, 'config.json'), join(made, 'config.json'));
+  const known = made.get(name);
+  if (known !== undefined) return known;
+  const target = newFolder();
+  made.set(name, target);
+  copyFileSync(join(folder, 'config.json'), join(target, 'config.json'));
   const recipe = readJson(join(folder, 'recipe.json')) as unknown as Recipe;
   const small = openSafetensors(join(folder, 'small.safetensors'));
   const tensors: TensorData[] = [...small.tensors.values()].map((t) => {
@@ -85,8 +89,8 @@ export function modelFolder(name: string): string {
     if (data[0] !== part.first || data.at(-1) !== part.last) throw new Error(`${tensor} is not what tools/golden made`);
     tensors.push({ name: tensor, dtype: 'F32', shape: part.shape, data: new Uint8Array(data.buffer) });
   }
-  writeSafetensors(join(made, 'model.safetensors'), tensors, { format: 'pt' });
-  return made;
+  writeSafetensors(join(target, 'model.safetensors'), tensors, { format: 'pt' });
+  return target;
 }
 
 interface Recipe {

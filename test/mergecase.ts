@@ -34,7 +34,7 @@ export function movedAdapter(model: string, method: string, out: string, imageSi
     method: methodOf(method).name,
     base: identity(base, weights),
     precision: 'f32' as const,
-    head: headNames(engine),
+    head: headNames(engine.program),
     labels: LABELS,
     preprocessing: preprocess as unknown as Record<string, unknown>,
     createdBy: 's2a test',

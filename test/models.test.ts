@@ -1,4 +1,5 @@
 /** Configurations: published sizes have their published number of parameters; other graphs are refused by name. */
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { headNames } from '../src/adapter.ts';
@@ -6,7 +7,8 @@ import { openBase } from '../src/base.ts';
 import { compile } from '../src/compile.ts';
 import { numel } from '../src/graph.ts';
 import { type Model, parseModel } from '../src/models/index.ts';
-import { refused } from './folder.ts';
+import { openSafetensors, writeSafetensors } from '../src/safetensors.ts';
+import { newFolder, refused } from './folder.ts';
 import { builtCases, goldenValues, modelFolder } from './golden.ts';
 import { goldenEngine, headPart } from './goldenengine.ts';
 
@@ -48,6 +50,45 @@ test('ConvNeXt: parameters of the published sizes', () => {
   assert.is(parameters({ model_type: 'convnext' }), 28589128);
 });
 
+test('MobileNetV3: parameters of the published sizes', () => {
+  const sizes = {
+    mobilenetv3_large_075: 3993528,
+    'mobilenetv3_large_100.ra_in1k': 5483032,
+    mobilenetv3_large_150d: 14622320,
+    mobilenetv3_small_050: 1593224,
+    mobilenetv3_small_075: 2041872,
+    mobilenetv3_small_100: 2542856,
+    tf_mobilenetv3_large_075: 3993528,
+    tf_mobilenetv3_large_100: 5483032,
+    tf_mobilenetv3_large_minimal_100: 3924288,
+    tf_mobilenetv3_small_100: 2542856,
+    tf_mobilenetv3_small_minimal_100: 2044736,
+  };
+  for (const [name, count] of Object.entries(sizes)) assert.is(parameters(timm(name)), count, name);
+});
+
+test("timm's models as transformers' wrapper saves them", () => {
+  const wrapped = parse({ ...timm('mobilenetv3_small_100'), model_type: 'timm_wrapper', model_args: null });
+  assert.equal(wrapped, parse(timm('mobilenetv3_small_100')));
+  refused(() => parse({ ...timm('resnext50_32x4d'), model_type: 'timm_wrapper' }), 'unsupported model, got resnext50_32x4d');
+  const [folder, plain] = [newFolder(), openSafetensors(modelFolder('resnet18-timm'))];
+  const tensors = [...plain.tensors.values()].map((t) => {
+    const data = new Uint8Array(t.bytes);
+    plain.read(t, data);
+    return { name: `timm_model.${t.name}`, dtype: t.dtype, shape: t.shape, data };
+  });
+  writeSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });
+  const file = openSafetensors(folder);
+  assert.equal([...file.tensors.keys()].sort(), [...plain.tensors.keys()].sort());
+  const [a, b] = [plain, file].map((f) => {
+    const bytes = new Uint8Array(f.tensor('fc.bias').bytes);
+    f.read(f.tensor('fc.bias'), bytes);
+    f.close();
+    return bytes;
+  });
+  assert.equal(a, b);
+});
+
 test('other graphs are refused by name', () => {
   const others = [
     ...[
@@ -62,6 +103,7 @@ test('other graphs are refused by name', () => {
       'resnetblur50',
     ],
     ...['resnetrs50', 'resnetv2_50', 'test_resnet', 'resnet50_clip'],
+    ...['mobilenetv3_rw', 'fbnetv3_b', 'lcnet_100', 'mobilenetv4_conv_small'],
     ...['convnextv2_tiny', 'convnext_atto_ols', 'convnext_tiny_hnf', 'convnext_zepto_rms', 'convnext_large_mlp', 'test_convnext'],
   ];
   for (const name of others) refused(() => parse(timm(name)), 'config.json: unsupported model', `got ${name},`, 'resnet18');
@@ -77,6 +119,8 @@ test('settings that make another graph are refused', () => {
   refused(() => parse(args({ in_chans: 1 })), 'in_chans');
   refused(() => parse(args({ layers: [1, 1] })), 'stages and widths differ', '2 and 4');
   refused(() => parse(args({ layers: [1, 1, 1e9, 1] })), '"layers"', 'whole numbers');
+  refused(() => parse(args({ output_stride: 16 }, 'mobilenetv3_large_100')), 'output_stride, got 16');
+  refused(() => parse(args({ head_bias: false }, 'mobilenetv3_small_100')), 'head_bias, got false');
   refused(() => parse(args({ kernel_sizes: 5 }, 'convnext_tiny')), 'kernel_sizes, got 5');
   refused(() => parse(args({ use_grn: true }, 'convnext_tiny')), 'use_grn');
   refused(() => parse({ model_type: 'resnet', layer_type: 'preact' }), 'layer_type, got preact');
@@ -96,7 +140,7 @@ test('the head is found among what learns', () => {
     for (const method of ['probe', 'full']) {
       const engine = goldenEngine(name, goldenValues(name), { method });
       assert.equal(
-        headNames(engine).map((n) => headPart(n)),
+        headNames(engine.program).map((n) => headPart(n)),
         ['weight', 'bias'],
         `${name}, ${method}`,
       );

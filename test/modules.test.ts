@@ -23,6 +23,7 @@ const NETWORKS = [
   'convnext-hf',
   'swin-hf',
   'swin-timm-pad',
+  'mobilenetv3-timm',
 ];
 const METHODS = [
   'bias',

@@ -7,6 +7,7 @@ import { attentionCases } from './ops/cases/attention.ts';
 import { denseCases } from './ops/cases/dense.ts';
 import { elementwiseCases } from './ops/cases/elementwise.ts';
 import { endsCases } from './ops/cases/ends.ts';
+import { gateCases } from './ops/cases/gate.ts';
 import { initCases } from './ops/cases/init.ts';
 import { moduleCases } from './ops/cases/module.ts';
 import { normCases } from './ops/cases/norm.ts';
@@ -26,6 +27,7 @@ const forward = [
   ...tokensCases,
   ...moduleCases,
   ...windowCases,
+  ...gateCases,
 ];
 for (const c of forward) test(c.name, () => checkForward(c));
 for (const c of [...endsCases, ...updateCases, ...initCases, ...quantizeCases]) test(c.name, () => checkDirect(c));

@@ -15,13 +15,14 @@ function asc(args, config = 'asconfig.json') {
 
 writeFileSync('assembly/dispatch.ts', dispatchSource());
 asc(['assembly/index.ts', '--target', 'engine']);
+asc(['assembly/index.mt.ts', '--target', 'mt']);
 asc(['assembly/kernels.ts', '--target', 'kernels']);
 asc([], 'asconfig.wasi.json');
-for (const name of ['engine.wasm', 's2a.wasm']) copyFileSync(`build/${name}`, `dist/${name}`);
+for (const name of ['engine.wasm', 'engine.mt.wasm', 's2a.wasm']) copyFileSync(`build/${name}`, `dist/${name}`);
 
-/** The library, the command, and the picture decoder's thread, which is an entry of its own. */
+/** The library, the command, and the picture decoder and the engine's other threads, which are entries of their own. */
 await build({
-  entryPoints: { index: 'src/index.ts', s2a: 'targets/cli/main.ts', decoder: 'src/data/worker.ts' },
+  entryPoints: { index: 'src/index.ts', s2a: 'targets/cli/main.ts', decoder: 'src/data/worker.ts', thread: 'src/thread.ts' },
   outdir: 'dist',
   bundle: true,
   splitting: true,

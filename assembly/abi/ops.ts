@@ -66,6 +66,9 @@ export const enum Op {
   // windows of a map
   WindowPartition,
   WindowReverse,
+  // squeeze-excite
+  Gate,
+  GateBackwardG,
 }
 
 export const enum Instruction {
@@ -110,11 +113,12 @@ export const enum PoolBackwardArg { DY, ACC, DX, BATCH, P, C, FIRST, COUNT }
 /** The element-wise functions. Values appear in programs. */
 export const enum Kind { Relu = 1, Relu6, LeakyRelu, HardSigmoid, Sigmoid, Tanh, HardSwish, Silu, Gelu, GeluTanh }
 /** What an operator keeps for its backward. */
-export const enum Keep { Nothing = 0, Value = 1, Bit1 = 2, Code4 = 3, Group4 = 4, Group8 = 5, Signed4 = 6 }
+export const enum Keep { Nothing = 0, Value = 1, Bit1 = 2, Code4 = 3, Group4 = 4, Group8 = 5, Signed4 = 6, Code8 = 7 }
 /**
  * Activation: y[N] = f(x[N]); Y may equal X unless KEEP = Value (then x itself is what stays).
  * KEEP = Bit1: KEPT gets ⌈N/16⌉ u16; bit i of a u16 is 1 where f′ takes the larger of its two slopes at element i of its 16.
  * KEEP = Code4: KEPT gets ⌈N/32⌉·16 bytes; byte i of a 16-byte block holds the code of element i (low nibble) and i+16 (high nibble); past N the code of 0.
+ * KEEP = Code8 (smooth functions): KEPT gets N bytes, code = round(128·f′ + 64), clamped; f′ decodes as code/128 - ½, so 0 and 1 are exact.
  * TABLE: address of a Codebook record (abi/codebook.ts) where KEEP = Code4, else 0.
  */
 export const enum ActivationArg { X, Y, KEPT, KIND, KEEP, N, TABLE }
@@ -125,13 +129,14 @@ export const enum AddArg { A, B, Y, N, SCALE }
 
 /**
  * LayerNorm: y[M,C] = x̂·gamma + beta, x̂ = (x-mean)·rstd by row, biased variance, EPS f32. Y may equal X.
- * KEEP = Value: XHAT gets x̂ f32 [M,C]. KEEP = Group4: XHAT gets rows of `group4RowBytes(C)` (abi/groups.ts). RSTD gets f32 [M]. Both 0 where KEEP = Nothing.
+ * KEEP = Value: XHAT gets x̂ f32 [M,C]. KEEP = Group4: XHAT gets rows of `group4RowBytes(C)`; Group8: a group8 tensor in GROUPS
+ * groups a row (abi/groups.ts). RSTD gets f32 [M]. Both 0 where KEEP = Nothing.
  */
-export const enum LayerNormArg { X, GAMMA, BETA, Y, XHAT, RSTD, M, C, EPS, KEEP }
+export const enum LayerNormArg { X, GAMMA, BETA, Y, XHAT, RSTD, M, C, EPS, KEEP, GROUPS }
 /** LayerNormBackward: dx = rstd·(g - mean(g) - x̂·mean(g·x̂)) + acc, g = dy·gamma. ACC may be 0 or equal DX; DX may equal DY. */
-export const enum LayerNormBackwardArg { XHAT, RSTD, GAMMA, DY, ACC, DX, M, C, KEEP }
+export const enum LayerNormBackwardArg { XHAT, RSTD, GAMMA, DY, ACC, DX, M, C, KEEP, GROUPS }
 /** LayerNormBackwardW: dgamma[C] += Σ_m dy·x̂. (dbeta is BiasBackward.) */
-export const enum LayerNormBackwardWArg { XHAT, DY, DGAMMA, M, C, KEEP }
+export const enum LayerNormBackwardWArg { XHAT, DY, DGAMMA, M, C, KEEP, GROUPS }
 /**
  * Attention: o = softmax(q·kᵀ·SCALE)·v for each of HEADS heads; q, k, v, o are [B,T,C], a head is C/HEADS neighbouring channels.
  * KEEP = Group8: KQ, KK, KV get int8 copies of q, k, v: `group8Bytes(B·T, C, HEADS)` each (abi/groups.ts), one group a head and row.
@@ -160,12 +165,12 @@ export const enum EmbedArg { X, CLS, DIST, POS, Y, BATCH, P, C, POSROWS }
 export const enum EmbedBackwardArg { DY, DX, DCLS, DDIST, DPOS, BATCH, P, C, POSROWS, HASCLS, HASDIST }
 
 /**
- * Pixels: y[B,H,W,3] f32 = u8[B,SH,SW,3]·scale[c] + shift[c]; TABLE is f32 scale[3] then shift[3].
+ * Pixels: y[B,H,W,3] f32 = x[B,SH,SW,3]·scale[c] + shift[c]; TABLE is f32 scale[3] then shift[3]. x is u8, or f32 with AUGMENT.Float.
  * AUGMENT: bits below. SAMPLES: u32[B], the counter of each picture in its random stream; STATE for the seed.
  * Without AUGMENT.Crop the centre H×W of SH×SW is taken. With it the window is shifted by up to PAD pixels each way, edge pixels repeated.
  */
 export const enum PixelsArg { X, Y, TABLE, SAMPLES, STATE, BATCH, SH, SW, H, WIDTH, AUGMENT, PAD }
-export const enum Augment { None = 0, Crop = 1, Flip = 2 }
+export const enum Augment { None = 0, Crop = 1, Flip = 2, Float = 4 }
 /**
  * CrossEntropy with label smoothing: adds loss, correct and count to STATE; dlogits[B,N] = LossScale·(softmax - target), or DLOGITS = 0.
  * labels i32[B]; -1 marks a padding row: no loss, zero gradient (its logits must be finite all the same).
@@ -234,3 +239,10 @@ export const enum MaxPoolBackwardArg { DY, KEPT, DX, BATCH, H, WIDTH, C, OH, OW,
 export const enum WindowPartitionArg { X, Y, BATCH, H, WIDTH, C, WH, WW, ROWS, COLUMNS, SY, SX, MODH, MODW, MERGE }
 /** WindowReverse: y[B,H,W,C] from windows x: each position back to where it was, padding dropped. The transpose of WindowPartition. */
 export const enum WindowReverseArg { X, Y, BATCH, H, WIDTH, C, WH, WW, ROWS, COLUMNS, SY, SX, MODH, MODW, MERGE }
+
+/**
+ * Gate: y[B,P,C] = x[B,P,C] · g[B,C]. Y may equal X unless KEEP = Value. KEEP = Group4, Group8 (in GROUPS groups a row): KEPT gets x so coded.
+ */
+export const enum GateArg { X, G, Y, KEPT, BATCH, P, C, KEEP, GROUPS }
+/** GateBackwardG: dg[B,C] = Σ_p dy·x, x from KEPT. (dx is Gate of dy.) */
+export const enum GateBackwardGArg { DY, KEPT, DG, BATCH, P, C, KEEP, GROUPS }

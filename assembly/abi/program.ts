@@ -33,6 +33,18 @@ export const enum Section {
   Names = 7,
   /** JSON: what the program is for (model, classes, method, policy, preprocessing). */
   About = 8,
+  /**
+   * What `s2a pack` adds for a runtime without JavaScript; all of these or none. Run: RunField (run.ts). Then the checkpoint's settings, the
+   * classes' names (one a line), the weights' files in the model folder (one a line), the adapter's weights file up to its data, its config,
+   * and u32 indices of parameters in the order of that data.
+   */
+  Run = 9,
+  Settings = 10,
+  Labels = 11,
+  Files = 12,
+  AdapterHead = 13,
+  AdapterConfig = 14,
+  AdapterOrder = 15,
 }
 
 export const enum LayoutWord {

@@ -6,12 +6,12 @@ import { below, random } from '../random';
 import { first, last } from '../team';
 
 /**
- * Pixels: y[B,H,W,3] f32 = u8 x[B,SH,SW,3]·scale[c] + shift[c], seen through a window of H×W; TABLE is scale[3], shift[3].
+ * Pixels: y[B,H,W,3] f32 = x[B,SH,SW,3]·scale[c] + shift[c] (x u8, or f32 with AUGMENT.Float), seen through a window of H×W; TABLE is scale[3], shift[3].
  *
  * The window lies in the middle (an odd difference leaves the extra pixel after it), with AUGMENT.Crop moved by -PAD … PAD on each axis,
  * with AUGMENT.Flip mirrored left to right for half of the pictures. Positions outside x repeat its edge pixels. The random bits of
  * picture i are a function of (STATE.Seed, SAMPLES[i]) alone, the same whichever augmentations are on. SAMPLES and STATE are read only
- * with AUGMENT.
+ * with AUGMENT.Crop or Flip.
  *
  * Y overlaps nothing. Threads share the B·H rows. Moves 3 + 12 bytes a pixel.
  */
@@ -25,9 +25,10 @@ export function pixels(p: usize): void {
   const sourceWidth = int(p, PixelsArg.SW);
   const height = int(p, PixelsArg.H);
   const width = int(p, PixelsArg.WIDTH);
-  const augment = int(p, PixelsArg.AUGMENT);
+  const augment = int(p, PixelsArg.AUGMENT) & (Augment.Crop | Augment.Flip);
+  const isFloat = (int(p, PixelsArg.AUGMENT) & Augment.Float) != 0;
   const pad = int(p, PixelsArg.PAD);
-  const sourceRow = <usize>sourceWidth * 3;
+  const sourceRow = <usize>sourceWidth * (isFloat ? 12 : 3);
   const rows = int(p, PixelsArg.BATCH) * height;
   const until = last(rows);
   for (let r = first(rows); r < until; r++) {
@@ -46,7 +47,9 @@ export function pixels(p: usize): void {
     }
     const line = clampTo(top + r - picture * height, sourceHeight);
     const source = x + <usize>(picture * sourceHeight + line) * sourceRow;
-    normaliseRow(source, sourceWidth, left, flip, y + <usize>r * (<usize>width * 12), width, table);
+    const out = y + <usize>r * (<usize>width * 12);
+    if (isFloat) normaliseFloats(source, sourceWidth, left, flip, out, width, table);
+    else normaliseRow(source, sourceWidth, left, flip, out, width, table);
   }
 }
 
@@ -65,6 +68,15 @@ function normaliseRow(source: usize, sourceWidth: i32, left: i32, flip: bool, y:
   for (let i = 0; i < width; i++) {
     const at = clampTo(left + i, sourceWidth);
     normalise(source + <usize>at * 3, y + <usize>(flip ? width - 1 - i : i) * 12, table);
+  }
+}
+
+/** The same for a source of f32: the same numbers give the same result. */
+function normaliseFloats(source: usize, sourceWidth: i32, left: i32, flip: bool, y: usize, width: i32, table: usize): void {
+  for (let i = 0; i < width; i++) {
+    const x = source + <usize>clampTo(left + i, sourceWidth) * 12;
+    const out = y + <usize>(flip ? width - 1 - i : i) * 12;
+    for (let c: usize = 0; c < 12; c += 4) store<f32>(out + c, load<f32>(x + c) * load<f32>(table + c) + load<f32>(table + c, 12));
   }
 }
 

@@ -125,6 +125,7 @@ function weight(b: Builder, { name, shape, kind, role: given, source, layout, la
   const encoding = role === 'frozen' && layer && source ? encodingFor(b.precision, layer, numel(shape) / source.dims[0]) : Encoding.F32;
   const id = addValue(b.graph, name, { ...f32(...shape), ...(encoding === Encoding.F32 ? {} : { encoding }) }, role, {
     kind,
+    block: b.block.index,
     ...(source ? { source } : {}),
     layout: layout ?? source ?? { shape, ...flat(shape) },
   });

@@ -137,7 +137,8 @@ const CHANNELS = [16, 24, 24, 32, 32, 32, 64, 64, 64, 64, 96, 96, 96, 160, 160, 
 const STRIDES = [2, 1, 2, 1, 1, 2, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1];
 
 /** Python's round: halves go to the even neighbour. */
-function roundHalfEven(x: number): number {
+/** Python's round. */
+export function roundHalfEven(x: number): number {
   const floor = Math.floor(x);
   if (x - floor !== 0.5) return Math.round(x);
   return floor % 2 === 0 ? floor : floor + 1;
@@ -163,6 +164,7 @@ export function hfMobileNet(c: Config, imageSize: readonly [number, number] | un
   const eps = real(c, 'layer_norm_eps', 0.001);
   const folded = text(c, 'batch_norm', 'separate') === 'folded';
   const p = 'mobilenet_v2.';
+  const activation = activationOf(c, 'relu6');
 
   const layer = (
     name: string,
@@ -177,7 +179,7 @@ export function hfMobileNet(c: Config, imageSize: readonly [number, number] | un
     out,
     kernel,
     stride,
-    activated,
+    ...(activated ? { activation: activation } : {}),
   });
   const width = CHANNELS.map(channels);
   const stem: ConvLayer[] = [layer('conv_stem.first_conv', channels(32), 3, 2, true)];
@@ -200,10 +202,9 @@ export function hfMobileNet(c: Config, imageSize: readonly [number, number] | un
   const fine = flag(c, 'finegrained_output', true) && multiplier < 1;
   blocks.push({ name: `${p}conv_1x1`, layers: [layer('conv_1x1', fine ? 1280 : channels(1280), 1, 1, true)], residual: false });
   return {
-    family: 'mobilenet_v2',
+    family: 'mobilenet',
     image: imageSize ?? pair(c, 'image_size', 224),
     tfPadding: flag(c, 'tf_padding', true),
-    activation: activationOf(c, 'relu6'),
     blocks,
     head: 'classifier',
   };

@@ -7,6 +7,7 @@ import type { Config } from './config.ts';
 import { type ConvNext, convNext, hfConvNext, isTimmConvNext, timmConvNext } from './convnext.ts';
 import { hfMobileNet, hfSwin, hfVit } from './huggingface.ts';
 import { type MobileNet, mobileNet } from './mobilenet.ts';
+import { isTimmMobileNetV3, timmMobileNetV3 } from './mobilenetv3.ts';
 import { hfResNet, isTimmResNet, type ResNet, resNet, timmResNet } from './resnet.ts';
 import { checkSwin, type Swin, swin } from './swin.ts';
 import { isTimmMobileNet, isTimmSwin, isTimmVit, timmMobileNet, timmSwin, timmVit } from './timm.ts';
@@ -25,8 +26,11 @@ export interface Model {
 }
 
 const SUPPORTED =
-  'model_type vit, deit, swin, mobilenet_v2, resnet, convnext, or a timm architecture vit_*, deit_*, deit3_*, swin_*, mobilenetv2_*, resnet18 … resnet200, ' +
+  'model_type vit, deit, swin, mobilenet_v2, resnet, convnext, or a timm architecture vit_*, deit_*, deit3_*, swin_*, mobilenetv2_*, mobilenetv3_*, tf_mobilenetv3_*, resnet18 … resnet200, ' +
   'wide_resnet*, convnext_atto … convnext_xxlarge';
+
+/** The model_type under which transformers saves timm's models: the keys beside it are timm's. */
+const WRAPPER = 'timm_wrapper';
 
 export function readModel(folder: string, imageSize?: readonly [number, number]): Model {
   const where = join(folder, 'config.json');
@@ -46,14 +50,20 @@ export function parseModel(c: Config, imageSize?: readonly [number, number]): Mo
   else if (architecture !== undefined && isTimmVit(architecture)) spec = timmVit(architecture, c, imageSize);
   else if (architecture !== undefined && isTimmSwin(architecture)) spec = timmSwin(architecture, c, imageSize);
   else if (architecture !== undefined && isTimmMobileNet(architecture)) spec = timmMobileNet(architecture, c, imageSize);
+  else if (architecture !== undefined && isTimmMobileNetV3(architecture)) spec = timmMobileNetV3(architecture, c, imageSize);
   else if (architecture !== undefined && isTimmResNet(architecture)) spec = timmResNet(architecture, c, imageSize);
   else if (architecture !== undefined && isTimmConvNext(architecture)) spec = timmConvNext(architecture, c, imageSize);
   else {
-    const got = typeof type === 'string' ? type : architecture !== undefined ? architecture : 'neither model_type nor architecture';
+    const got =
+      typeof type === 'string' && type !== WRAPPER
+        ? type
+        : architecture !== undefined
+          ? architecture
+          : 'neither model_type nor architecture';
     throw new InputError({ where: c.where, what: 'unsupported model', got, expected: SUPPORTED });
   }
   checkGeometry(c.where, spec);
-  return { type: String(type ?? architecture), spec, image: spec.image, labels: labelsOf(c) };
+  return { type: String(type === WRAPPER ? architecture : (type ?? architecture)), spec, image: spec.image, labels: labelsOf(c) };
 }
 
 /** Sizes that do not fit each other are refused here, with the configuration's name on them. */
@@ -98,7 +108,7 @@ export function buildModel(b: Builder, x: number, spec: Spec, classes: number): 
       return vit(b, x, spec, classes);
     case 'swin':
       return swin(b, x, spec, classes);
-    case 'mobilenet_v2':
+    case 'mobilenet':
       return mobileNet(b, x, spec, classes);
     case 'resnet':
       return resNet(b, x, spec, classes);

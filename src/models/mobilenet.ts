@@ -1,8 +1,8 @@
-/** MobileNetV2 (arXiv 1801.04381), from Hugging Face and timm configurations. */
-import type { Kind } from '../../assembly/abi/ops.ts';
-import { shapeOf } from '../graph.ts';
+/** MobileNetV2 (arXiv 1801.04381) and V3 (arXiv 1905.02244): a chain of inverted residual blocks. */
+import { Kind } from '../../assembly/abi/ops.ts';
+import { lastDim, shapeOf } from '../graph.ts';
 import { enterBlock, leaveBlocks } from '../modules/entry.ts';
-import { activation, add, type Builder, type ConvNames, classifier, conv, pool } from './builder.ts';
+import { activation, add, append, type Builder, type ConvNames, classifier, conv, pool } from './builder.ts';
 
 /** One convolution of the chain. */
 export interface ConvLayer {
@@ -11,7 +11,17 @@ export interface ConvLayer {
   out: number;
   kernel: number;
   stride: number;
-  activated: boolean;
+  /** Absent: linear. */
+  activation?: Kind;
+  squeeze?: Squeeze;
+}
+
+/** Squeeze-excite after a layer: x · hardsigmoid(expand(relu(reduce(mean over space of x)))). */
+export interface Squeeze {
+  reduce: string;
+  expand: string;
+  /** Channels between the two. */
+  width: number;
 }
 
 /** Convolutions that follow each other; `residual` adds the block's input to its output. */
@@ -22,11 +32,12 @@ export interface ConvBlock {
 }
 
 export interface MobileNet {
-  family: 'mobilenet_v2';
+  family: 'mobilenet';
   image: readonly [number, number];
   tfPadding: boolean;
-  activation: Kind;
   blocks: ConvBlock[];
+  /** A 1×1 convolution with a bias between pooling and classifier. */
+  features?: { name: string; out: number; activation: Kind };
   head: string;
 }
 
@@ -43,9 +54,33 @@ export function mobileNet(b: Builder, x: number, spec: MobileNet, classes: numbe
       const window = { kernel: layer.kernel, stride: layer.stride, tfPadding: spec.tfPadding };
       const out = layer.kind === 'depthwise' ? shapeOf(b.graph, h)[3]! : layer.out;
       h = conv(b, h, layer.names, out, window, layer.kind === 'depthwise');
-      if (layer.activated) h = activation(b, h, `${layer.names.conv}.act`, spec.activation);
+      if (layer.activation !== undefined) h = activation(b, h, `${layer.names.conv}.act`, layer.activation);
+      if (layer.squeeze) h = squeezeExcite(b, h, layer.squeeze);
     }
     if (block.residual) h = add(b, h, input, `${block.name}.add`);
   }
-  return classifier(b, pool(b, h, 'pool'), spec.head, classes);
+  const pooled = pool(b, h, 'pool');
+  if (spec.features === undefined) return classifier(b, pooled, spec.head, classes);
+  const { name, out, activation: kind } = spec.features;
+  const features = activation(b, pointwise(b, asMap(b, pooled), name, out), `${name}.act`, kind);
+  return classifier(b, pool(b, features, `${name}.flatten`), spec.head, classes);
+}
+
+/** [B,C] as a map of one position. */
+function asMap(b: Builder, x: number): number {
+  const value = b.graph.values[x]!;
+  const [batch, c] = value.type.shape as [number, number];
+  value.type = { dtype: 'f32', shape: [batch, 1, 1, c] };
+  return x;
+}
+
+/** A 1×1 convolution with a bias of its own. */
+const pointwise = (b: Builder, x: number, name: string, out: number): number =>
+  conv(b, x, { conv: name, eps: 0 }, out, { kernel: 1, stride: 1, tfPadding: false });
+
+function squeezeExcite(b: Builder, x: number, { reduce, expand, width }: Squeeze): number {
+  const name = reduce.replace(/\.[^.]+$/, '');
+  const squeezed = activation(b, pointwise(b, asMap(b, pool(b, x, `${name}.mean`)), reduce, width), `${reduce}.act`, Kind.Relu);
+  const factors = activation(b, pointwise(b, squeezed, expand, lastDim(b.graph, x)), `${expand}.act`, Kind.HardSigmoid);
+  return append(b, 'Gate', `${name}.gate`, [x, factors]);
 }

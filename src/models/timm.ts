@@ -132,7 +132,7 @@ export function timmMobileNet(architecture: string, c: Config, imageSize: readon
     out,
     kernel,
     stride,
-    activated,
+    ...(activated ? { activation: Kind.Relu6 } : {}),
   });
   const blocks: ConvBlock[] = [
     { name: 'stem', layers: [layer('conv_stem', 'bn1', fixed ? 32 : channels(32), 3, 2, true)], residual: false },
@@ -166,10 +166,9 @@ export function timmMobileNet(architecture: string, c: Config, imageSize: readon
     residual: false,
   });
   return {
-    family: 'mobilenet_v2',
+    family: 'mobilenet',
     image: imageSize ?? inputSize(c) ?? [224, 224],
     tfPadding: false,
-    activation: Kind.Relu6,
     blocks,
     head: 'classifier',
   };

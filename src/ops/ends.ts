@@ -1,12 +1,12 @@
 /** The two ends of the network: pictures in, loss out. */
-import { CrossEntropyArg, Op, PixelsArg } from '../../assembly/abi/ops.ts';
-import { f32, i32, shapeOf } from '../graph.ts';
+import { Augment, CrossEntropyArg, Op, PixelsArg } from '../../assembly/abi/ops.ts';
+import { f32, i32, shapeOf, typeOf } from '../graph.ts';
 import { alone, moves, type OpDef, same, shape, words } from './def.ts';
 
 type Four = [number, number, number, number];
 
 export const ends: Record<string, OpDef> = {
-  /** inputs pictures u8[B,SH,SW,3], table f32[6] (scale, shift), samples u32[B], state; output f32[B,h,w,3]; attributes h, w, augment, pad. */
+  /** inputs pictures u8 or f32[B,SH,SW,3], table f32[6] (scale, shift), samples u32[B], state; output f32[B,h,w,3]; attributes h, w, augment, pad. */
   Pixels: {
     opcode: Op.Pixels,
     infer: (inputs, a) => [f32(shape(inputs, 0)[0]!, a.h!, a.w!, 3)],
@@ -24,7 +24,7 @@ export const ends: Record<string, OpDef> = {
         [PixelsArg.SW]: sw,
         [PixelsArg.H]: n.attributes.h!,
         [PixelsArg.WIDTH]: n.attributes.w!,
-        [PixelsArg.AUGMENT]: n.attributes.augment!,
+        [PixelsArg.AUGMENT]: n.attributes.augment! | (typeOf(graph, n.inputs[0]!).dtype === 'f32' ? Augment.Float : 0),
         [PixelsArg.PAD]: n.attributes.pad!,
       });
     },

@@ -5,6 +5,7 @@ import type { OpDef } from './def.ts';
 import { dense } from './dense.ts';
 import { elementwise } from './elementwise.ts';
 import { ends } from './ends.ts';
+import { gate } from './gate.ts';
 import { init } from './init.ts';
 import { module } from './module.ts';
 import { norm } from './norm.ts';
@@ -27,6 +28,7 @@ export const OPS: Readonly<Record<string, OpDef>> = {
   ...module,
   ...quantize,
   ...window,
+  ...gate,
 };
 
 export function definition(op: string): OpDef {

@@ -1,4 +1,4 @@
-/** Kept inputs of layers whose weight learns, as int8 in groups: a copy on the way forward, f32 again for backward. */
+/** Kept inputs of layers whose weight learns, as 8 or 4 bits in groups: a copy on the way forward, f32 again for backward. */
 import { DequantizeArg, Keep, Op, QuantizeArg } from '../../assembly/abi/ops.ts';
 import { f32, type Graph, lastDim, type Node, rowsOf, shapeOf, u8, valueAt } from '../graph.ts';
 import { group4RowBytes, group8Bytes } from '../groups.ts';
@@ -52,23 +52,36 @@ export const quantize: Record<string, OpDef> = {
 };
 
 /**
- * How a layer whose weight learns may keep its input `i`: as it is or, where that saves bytes, as int8. One row a picture (a head's input)
+ * How a layer whose weight learns may keep its input `i`: as it is or, where that saves bytes, coded. One row a picture (a head's input)
  * is too little to lose precision for, and what outlives the pass anyway costs nothing as it is.
  */
 export function savesInput(node: Node, graph: Graph, i: number): Saved[] {
   const exact: Saved = { as: { input: 'f32' }, keep: Keep.Value, inputs: [i], extra: [] };
   const { type, role, bytes } = valueAt(graph, node.inputs[i]!);
-  const isWorthIt = type.shape.length > 2 && role === 'temp' && copyBytes(type.shape, 8) < bytes;
-  return isWorthIt ? [exact, { as: { input: '8' }, keep: Keep.Group8, inputs: [], extra: [], quantize: i }] : [exact];
+  if (type.shape.length <= 2 || role !== 'temp') return [exact];
+  const coded = ([8, 4] as const).filter((bits) => copyBytes(type.shape, bits) < bytes);
+  return [
+    exact,
+    ...coded.map(
+      (bits): Saved => ({
+        as: { input: `${bits}` },
+        keep: bits === 8 ? Keep.Group8 : Keep.Group4,
+        inputs: [],
+        extra: [],
+        attributes: { bits },
+        quantize: i,
+      }),
+    ),
+  ];
 }
 
 /** The input that was kept so, as f32 again. */
 export function keptInput(node: Node, g: Gradients, i: number): number {
   const x = node.inputs[i]!;
-  const { keep, codes } = node.attributes;
-  if (keep !== Keep.Group8) return x;
+  const { codes, bits } = node.attributes;
+  if (codes === undefined) return x;
   const type = shapeOf(g.graph, x);
-  const again = g.emit('Dequantize', `${node.name}.x`, [codes!], { rows: rows(type), c: type.at(-1)! })[0]!;
+  const again = g.emit('Dequantize', `${node.name}.x`, [codes], { rows: rows(type), c: type.at(-1)!, bits: bits! })[0]!;
   g.graph.values[again]!.type = g.graph.values[x]!.type;
   return again;
 }

@@ -270,20 +270,20 @@ export const spatial: Record<string, OpDef> = {
     },
     cost: moves,
   },
-  /** inputs dy[B,C], acc or absent; output dx[B,positions,C]. */
+  /** inputs dy[B,…,C], acc or absent; output dx[B,positions,C]. */
   PoolBackward: {
     opcode: Op.PoolBackward,
-    infer: (inputs, a) => [{ dtype: 'f32', shape: [shape(inputs, 0)[0]!, a.positions!, shape(inputs, 0)[1]!] }],
+    infer: (inputs, a) => [{ dtype: 'f32', shape: [shape(inputs, 0)[0]!, a.positions!, shape(inputs, 0).at(-1)!] }],
     inPlace: [[1, 0]],
     lower: (n, at, graph) => {
-      const [batch, c] = shapeOf(graph, n.inputs[0]!) as [number, number];
+      const dy = shapeOf(graph, n.inputs[0]!);
       return words({
         [PoolBackwardArg.DY]: at.input(0),
         [PoolBackwardArg.ACC]: at.input(1),
         [PoolBackwardArg.DX]: at.output(0),
-        [PoolBackwardArg.BATCH]: batch,
+        [PoolBackwardArg.BATCH]: dy[0]!,
         [PoolBackwardArg.P]: n.attributes.positions!,
-        [PoolBackwardArg.C]: c,
+        [PoolBackwardArg.C]: dy.at(-1)!,
         [PoolBackwardArg.FIRST]: n.attributes.first!,
         [PoolBackwardArg.COUNT]: n.attributes.count!,
       });

@@ -2,11 +2,12 @@
 import { type Io, LayoutWord, ParameterWord, ProgramFile, Section, WeightWord } from '../../assembly/abi/program.ts';
 import { InputError } from '../error.ts';
 import { parseJson } from '../json.ts';
+import { readBoard } from './board.ts';
 import { checkProgram } from './check.ts';
 import { crc32 } from './crc.ts';
 import { type About, encodeProgram, type Placed, type Program } from './program.ts';
 
-/** A program has eight sections; room for twice as many keeps a hostile count small. */
+/** A program has at most fifteen sections; a bound keeps a hostile count small. */
 const MOST_SECTIONS = 16;
 
 /** Reads a program file back; anything that is not exactly one of ours is an InputError. Allocates no more than a few times the file. */
@@ -82,6 +83,7 @@ export function decodeProgram(bytes: Uint8Array, where = 'program'): Program {
     symbols: linesOf(Section.Symbols),
     about: readAbout(parseJson(where, section(Section.About)), fault),
   };
+  if (sections.has(Section.Run)) program.board = readBoard({ section, text: textOf, lines: linesOf }, program.parameters.length, fault);
   checkProgram(program, fault);
   // One program, one file: what is left (order, padding, unused words, names) must be as encoding writes it.
   const same = encodeProgram(program);

@@ -3,6 +3,7 @@ import { type Io, ProgramFile, Section } from '../../assembly/abi/program.ts';
 import type { Encoding } from '../../assembly/abi/weights.ts';
 import { PHASES, type Phase } from '../graph.ts';
 import type { Range } from '../plan/memory.ts';
+import { type Board, boardSections } from './board.ts';
 import { crc32 } from './crc.ts';
 
 /** How a tensor's elements lie: element (i0,i1,i2) of the file's row-major dims goes to Σ i·strides of the value. */
@@ -53,6 +54,8 @@ export interface Program {
   parameters: ParameterRecord[];
   symbols: string[];
   about: About;
+  /** What a board needs beside it, where it was packed for one. */
+  board?: Board;
 }
 
 const text = new TextEncoder();
@@ -101,7 +104,7 @@ export function coreSections(p: Program): [Section, Uint8Array][] {
 
 /** Bytes of a program file. Deterministic: the same program gives the same bytes. */
 export function encodeProgram(p: Program): Uint8Array {
-  const sections = coreSections(p);
+  const sections = [...coreSections(p), ...(p.board ? boardSections(p.board) : [])];
   const header = new Uint32Array(ProgramFile.HeaderWords + 3 * sections.length);
   let at = header.byteLength;
   sections.forEach(([id, bytes], i) => {

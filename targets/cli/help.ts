@@ -9,6 +9,7 @@ const COMMON = `  --method M                 probe, full, or bias, prompt, side,
   --batch-size N             pictures in one optimizer step (16)
   --micro-batch N            pictures in one pass; must divide the batch (chosen)
   --budget SIZE              most linear memory, for example 48MiB
+  --max-threads N            threads to reserve scratch for, as the budget allows (4)
   --image-size N             pictures of N x N instead of the model's own size
   --json                     the result as JSON on standard output`;
 
@@ -17,16 +18,18 @@ export const HELP: Readonly<Record<string, string>> = {
 
   s2a plan    <model>                       what training would need, before any data
   s2a train   <model> <pictures> --out DIR  learn; writes an adapter folder
+  s2a pack    <model> <pictures> --out DIR  for a board without JavaScript: docs/wasi.md
   s2a eval    <model> <adapter> <pictures>  accuracy of an adapter on labelled pictures
   s2a predict <model> <adapter> <picture…>  what is on these pictures
   s2a merge   <model> <adapter> --out DIR   both as one model folder, for other programs
+  s2a fidelity <model> <pictures>           how true the gradients from kept codes are
   s2a modules <model>                       what a method would let learn, tensor by tensor
   s2a print   <model>                       the compiled program as text
   s2a doctor                                what this machine has, and which budgets are safe
   s2a bench   <model>                       what a training step costs on this machine
 
 <model> is a folder with config.json and model.safetensors (Hugging Face or timm):
-ViT, DeiT, Swin, ResNet, MobileNetV2, ConvNeXt. s2a <command> --help says more.
+ViT, DeiT, Swin, ResNet, MobileNetV2 and V3, ConvNeXt. s2a <command> --help says more.
 
   s2a plan models/vit-tiny --classes 10 --batch-size 8 --budget 30MiB
   s2a train models/vit-tiny photos --budget 30MiB --out my-adapter
@@ -63,12 +66,24 @@ Without val, a seeded part of each class is held out. The best epoch is kept.
                              matched by name, classes that it lacks appended to its head
   --cache DIR                where prepared pictures are kept (DIR/run of --out)
   --process-budget SIZE      limit the whole process: while preparing, and while training
+  --threads N|auto           threads that share the work; changes no result (auto: all cores)
   --report FILE              write an HTML page with the result
+  --fidelity                 put into the page how true the gradients from kept codes are
 ${COMMON}
 
   s2a train models/mobilenetv2 photos --budget 24MiB --epochs 15 --out my-adapter
   s2a train models/mobilenetv2 photos --out my-adapter --save-every 50 --resume
   s2a train models/mobilenetv2 more-photos --from my-adapter --out my-adapter-2`,
+  pack: `s2a pack <model folder> <pictures> --out <folder> [options]: what a board without JavaScript trains from
+
+Writes s2a.wasm (its memory limited to the plan), program.s2a and {train,val}-{images,labels}.npy, by the
+decoding and split of train: the adapter is the same, byte for byte. Options as train's, but --save-every and
+--resume, which s2a.wasm takes. The board needs the model's safetensors too.
+
+  --pixels u8|f32            how pictures are stored; f32 for data of your own that are not bytes (u8)
+
+  s2a pack models/mobilenetv2 photos --budget 24MiB --epochs 15 --out board
+  wasmtime --dir . board/s2a.wasm train board/program.s2a --model models/mobilenetv2 --data board --out my-adapter`,
   eval: `s2a eval <model folder> [adapter] <pictures> [options]: accuracy on labelled pictures
 
 Without an adapter the model's own head is judged.
@@ -77,6 +92,7 @@ Without an adapter the model's own head is judged.
   --weights f32|int8|int4    not the precision that the adapter was trained over
   --micro-batch N            pictures in one pass (8)
   --budget SIZE              most linear memory
+  --threads N|auto           threads that share the work (auto)
   --cache DIR                where prepared pictures are kept (a temporary folder)
   --json                     the result as JSON
 
@@ -88,6 +104,7 @@ Without an adapter the model's own head says what it sees.
   --top N                    how many classes to show (1)
   --weights f32|int8|int4    not the precision that the adapter was trained over
   --budget SIZE              most linear memory
+  --threads N|auto           threads that share the work (1)
   --json                     one JSON object a picture
 
   s2a predict models/vit-tiny my-adapter new/*.jpg --top 3`,
@@ -103,6 +120,21 @@ in another program's model and are refused.
 
   s2a merge models/vit-tiny my-adapter --out merged
   s2a predict merged new/*.jpg`,
+  fidelity: `s2a fidelity <model folder> <pictures> [options]: gradients of --keep against f32
+
+Trains some steps with everything kept in f32, then compares the gradients of optimizer steps:
+cosine, relative error and bits kept, for every block and module. The head is left out.
+
+  --adapter ADAPTER          measure where this adapter stands (then --steps is 0)
+  --steps N                  steps trained before (20)
+  --batches N                optimizer steps compared (4)
+  --lr X                     learning rate of the steps before (by method)
+  --seed N                   (0)
+  --cache DIR                where prepared pictures are kept (a temporary folder)
+  --report FILE              write an HTML page
+${COMMON.replace(/^ {2}--budget.*\n/m, '')}
+
+  s2a fidelity models/vit-tiny photos --keep s2a,qkv=4 --method bias+prompt`,
   modules: `s2a modules <model folder> [options]: what would learn: names, shapes, counts, percent
 
   --classes N                classes of the new head (10)
@@ -123,6 +155,7 @@ Trains on pictures of noise, so it needs no data. Prints step time, resident pea
 the machine slows down as it warms up.
 
   --seconds N                how long to measure (20); an hour shows what heat does
+  --threads N|auto           threads that share the work (auto)
   --classes N                classes of the new head (10)
 ${COMMON}
 

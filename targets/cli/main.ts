@@ -5,10 +5,12 @@ import { VERSION } from '../../src/version.ts';
 import { bench } from './bench.ts';
 import { doctor } from './doctor.ts';
 import { evaluate } from './evaluate.ts';
+import { fidelity } from './fidelity.ts';
 import { HELP } from './help.ts';
 import { merge } from './merge.ts';
 import { modules } from './modules.ts';
 import { createOutput, type Output } from './output.ts';
+import { pack } from './pack.ts';
 import { plan } from './plan.ts';
 import { predict } from './predict.ts';
 import { print } from './print.ts';
@@ -17,9 +19,11 @@ import { train } from './train.ts';
 const COMMANDS: Readonly<Record<string, (args: string[], out: Output) => void | Promise<void>>> = {
   plan,
   train,
+  pack,
   eval: evaluate,
   predict,
   merge,
+  fidelity,
   modules,
   print,
   doctor,

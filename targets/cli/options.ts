@@ -5,6 +5,7 @@ import { InputError, nearest } from '../../src/error.ts';
 import { keepOf } from '../../src/keep.ts';
 import { methodOf, withLast } from '../../src/modules/method.ts';
 import { PRECISIONS, type Precision } from '../../src/precision.ts';
+import type { Threads } from '../../src/team.ts';
 import { OPTIMIZERS, type Optimizer } from '../../src/update.ts';
 
 type Kind = 'text' | 'flag';
@@ -68,7 +69,7 @@ export function real(p: Parsed, name: string, least: number, most: number): numb
   return n;
 }
 
-function oneOf<T extends string>(p: Parsed, name: string, choices: readonly T[]): T | undefined {
+export function oneOf<T extends string>(p: Parsed, name: string, choices: readonly T[]): T | undefined {
   const value = p.text(name);
   if (value === undefined || choices.includes(value as T)) return value as T | undefined;
   const near = nearest(value, choices)[0];
@@ -105,6 +106,11 @@ export function augment(p: Parsed, imageSize: number): { shift: number; flip: bo
   return { shift: parts.includes('crop') ? Math.max(1, Math.floor(imageSize / 8)) : 0, flip: parts.includes('flip') };
 }
 
+/** `auto` or a number. */
+export function threads(p: Parsed): Threads | undefined {
+  return p.text('threads') === 'auto' ? 'auto' : whole(p, 'threads');
+}
+
 /** The flags of everything that plans. */
 export const PLAN_FLAGS = {
   method: 'text',
@@ -115,6 +121,7 @@ export const PLAN_FLAGS = {
   'batch-size': 'text',
   'micro-batch': 'text',
   budget: 'text',
+  'max-threads': 'text',
   'image-size': 'text',
   json: 'flag',
 } as const satisfies Flags;

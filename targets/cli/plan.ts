@@ -21,6 +21,7 @@ export const planOptions = (p: Parsed): FitOptions => ({
     optimizer: optimizer(p),
     microBatch: whole(p, 'micro-batch'),
     budgetBytes: bytes(p, 'budget'),
+    maxThreads: whole(p, 'max-threads'),
   }),
 });
 

@@ -18,27 +18,32 @@ import {
   prestat_dir,
   rights,
 } from 'bindings/wasi_snapshot_preview1';
-import { reserve } from './memory';
+import { begin, finish } from './refuse';
+import { text } from './text';
 
 const FIRST_PREOPEN: u32 = 3;
+/** Longer names of folders than this are not looked at. */
+const NAME_BYTES: usize = 1024;
+const name = memory.data(1024);
 const state = memory.data(64);
 const vector = memory.data(8);
 const word = memory.data(4);
+const dot = memory.data<u8>([0x2e]);
 
-/** The file that `openFile` opened last. */
-export let opened: u32 = 0;
+/** What `locate` found: the preopened folder, and the path below it. */
+export let folder: u32 = 0;
+export let rest: usize = 0;
+export let restBytes: usize = 0;
 
-/** Opens the file of path [p, p + n) for reading, below the preopened folder with the longest name that the path begins with. */
-export function openFile(p: usize, n: usize): u32 {
+/** Finds the preopened folder with the longest name that the path [p, p + n) begins with. */
+export function locate(p: usize, n: usize): u32 {
   const end = p + n;
-  let folder: u32 = 0;
   let longest: usize = 0;
+  folder = 0;
   const path = withoutRoot(p, end);
   for (let fd = FIRST_PREOPEN; fd_prestat_get(fd, changetype<prestat>(state)) == errno.SUCCESS; fd++) {
     const length = <usize>changetype<prestat_dir>(state).name_len;
-    const name = reserve(length);
-    if (name == 0) return errno.NOMEM;
-    if (fd_prestat_dir_name(fd, name, length) != errno.SUCCESS) continue;
+    if (length > NAME_BYTES || fd_prestat_dir_name(fd, name, length) != errno.SUCCESS) continue;
     const start = withoutRoot(name, name + length);
     const prefix = name + length - start;
     if ((folder != 0 && prefix <= longest) || !leadsInto(path, end, start, prefix)) continue;
@@ -46,16 +51,28 @@ export function openFile(p: usize, n: usize): u32 {
     longest = prefix;
   }
   if (folder == 0) return errno.NOTCAPABLE;
-  let rest = withoutRoot(path + longest, end);
-  let left = end - rest;
-  if (left == 0) {
+  rest = withoutRoot(path + longest, end);
+  restBytes = end - rest;
+  if (restBytes == 0) {
     // The folder itself.
-    rest = word;
-    left = 1;
-    store<u8>(rest, 0x2e);
+    rest = dot;
+    restBytes = 1;
   }
-  const wanted = rights.FD_READ | rights.FD_SEEK | rights.FD_FILESTAT_GET;
-  const failed = path_open(folder, lookupflags.SYMLINK_FOLLOW, rest, left, 0, wanted, 0, 0, word);
+  return errno.SUCCESS;
+}
+
+/** The file that `openFile` opened last. */
+export let opened: u32 = 0;
+
+/** Opens the file of path [p, p + n) for reading. */
+export function openFile(p: usize, n: usize): u32 {
+  const failed = locate(p, n);
+  return failed != errno.SUCCESS ? failed : openLocated(rights.FD_READ | rights.FD_SEEK | rights.FD_FILESTAT_GET, 0, 0);
+}
+
+/** Opens what `locate` found. */
+export function openLocated(wanted: rights, create: u16, append: u16): u32 {
+  const failed = path_open(folder, lookupflags.SYMLINK_FOLLOW, rest, restBytes, create, wanted, 0, append, word);
   opened = load<u32>(word);
   return failed;
 }
@@ -113,6 +130,14 @@ export function closeFile(fd: u32): void {
   fd_close(fd);
 }
 
+/** Ends the program where something failed. */
+export function need(failed: u32, where: usize, n: usize, what: string = 'cannot be read: '): void {
+  if (failed == errno.SUCCESS) return;
+  begin(where, n, what);
+  text(meaning(failed));
+  finish();
+}
+
 /** What an errno means to the person who reads it. */
 export function meaning(code: u32): string {
   if (code == errno.NOENT) return 'no such file';
@@ -124,5 +149,8 @@ export function meaning(code: u32): string {
   if (code == errno.LOOP) return 'too many symbolic links';
   if (code == errno.NAMETOOLONG) return 'the name is too long';
   if (code == errno.NOMEM) return 'out of memory';
+  if (code == errno.ROFS) return 'the file system is read-only';
+  if (code == errno.NOSPC) return 'no space left on the device';
+  if (code == errno.DQUOT) return 'the disk quota is used up';
   return 'the device reports a fault';
 }

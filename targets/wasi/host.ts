@@ -10,7 +10,9 @@ import {
   fstatSync,
   fsyncSync,
   lstatSync,
+  mkdirSync,
   openSync,
+  readdirSync,
   readSync,
   realpathSync,
   renameSync,
@@ -18,6 +20,7 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
+import { join } from 'node:path';
 import process from 'node:process';
 import { InputError } from '../../src/error.ts';
 import { isFolder } from '../../src/files.ts';
@@ -30,15 +33,22 @@ export interface WasiOptions {
   preopens: Readonly<Record<string, string>>;
   /** Whether the program may create, write, rename and remove files there. */
   writable?: boolean;
+  /** What the program reads on standard input; nothing where absent. */
+  stdin?: Uint8Array;
   stdout?: (bytes: Uint8Array) => void;
   stderr?: (bytes: Uint8Array) => void;
 }
 
 const RIGHT = { read: 1n << 1n, seek: 1n << 2n, sync: 1n << 4n, tell: 1n << 5n, write: 1n << 6n, filestat: 1n << 21n } as const;
-const DIRECTORY_RIGHTS = { read: (1n << 13n) | (1n << 18n), write: (1n << 10n) | (1n << 16n) | (1n << 17n) | (1n << 26n) } as const;
+const DIRECTORY_RIGHTS = {
+  read: (1n << 13n) | (1n << 14n) | (1n << 18n),
+  write: (1n << 4n) | (1n << 9n) | (1n << 10n) | (1n << 16n) | (1n << 17n) | (1n << 26n),
+} as const;
 const FILE_RIGHTS = RIGHT.read | RIGHT.seek | RIGHT.sync | RIGHT.tell | RIGHT.write | RIGHT.filestat;
 const FILE_TYPE = { unknown: 0, character: 2, folder: 3, file: 4, link: 7 } as const;
 const OPEN = { create: 1, directory: 2, exclusive: 4, truncate: 8 } as const;
+/** What precedes a name in fd_readdir's buffer. */
+const DIRENT_BYTES = 24;
 const FD_APPEND = 1;
 const FOLLOW = 1;
 /** Thrown through the program's frames by proc_exit. */
@@ -52,7 +62,7 @@ class Exit extends Error {
 
 type Descriptor =
   | { kind: 'sink'; write: (bytes: Uint8Array) => void }
-  | { kind: 'empty' }
+  | { kind: 'source'; bytes: Uint8Array; position: number }
   | { kind: 'folder'; path: string; preopen?: Uint8Array }
   | { kind: 'file'; fd: number; rights: bigint; append: boolean; position: number };
 
@@ -96,7 +106,7 @@ export function createWasi(options: WasiOptions): Wasi {
   const text = new TextEncoder();
   const args = options.args.map((arg) => text.encode(`${arg}\0`));
   const open = new Map<number, Descriptor>([
-    [0, { kind: 'empty' }],
+    [0, { kind: 'source', bytes: options.stdin ?? new Uint8Array(), position: 0 }],
     [1, { kind: 'sink', write: options.stdout ?? ((bytes) => void process.stdout.write(bytes)) }],
     [2, { kind: 'sink', write: options.stderr ?? ((bytes) => void process.stderr.write(bytes)) }],
   ]);
@@ -191,7 +201,7 @@ export function createWasi(options: WasiOptions): Wasi {
       bytesAt(p, 24).fill(0);
       data().setUint8(p, typeOf(found));
       data().setUint16(p + 2, found.kind === 'file' && found.append ? FD_APPEND : 0, true);
-      const own = { sink: RIGHT.write, empty: RIGHT.read, folder: folderRights(writable), file: 0n }[found.kind];
+      const own = { sink: RIGHT.write, source: RIGHT.read, folder: folderRights(writable), file: 0n }[found.kind];
       setLong(p + 8, found.kind === 'file' ? found.rights : own);
       if (found.kind === 'folder') setLong(p + 16, folderRights(writable) | (writable ? FILE_RIGHTS : FILE_RIGHTS & ~RIGHT.write));
     },
@@ -200,10 +210,20 @@ export function createWasi(options: WasiOptions): Wasi {
       const stat = found.kind === 'file' ? fstatSync(found.fd) : found.kind === 'folder' ? lstatSync(found.path) : undefined;
       setStat(p, stat, typeOf(found));
     },
-    fd_read(fd, list, n, moved) {
-      if (descriptor(fd).kind === 'empty') return setWord(moved, 0);
+    fd_read(fd, list, count, moved) {
+      const found = descriptor(fd);
+      if (found.kind === 'source') {
+        let n = 0;
+        for (const part of vectors(list, count)) {
+          const piece = found.bytes.subarray(found.position, found.position + part.length);
+          part.set(piece);
+          found.position += piece.length;
+          n += piece.length;
+        }
+        return setWord(moved, n);
+      }
       const file = fileAt(fd, RIGHT.read);
-      const bytes = transfer(vectors(list, n), file.position, (part, at) => readSync(file.fd, part, 0, part.length, at));
+      const bytes = transfer(vectors(list, count), file.position, (part, at) => readSync(file.fd, part, 0, part.length, at));
       file.position += bytes;
       setWord(moved, bytes);
     },
@@ -234,7 +254,44 @@ export function createWasi(options: WasiOptions): Wasi {
       setLong(result, file.position);
     },
     fd_tell: (fd, result) => setLong(result, fileAt(fd, RIGHT.tell).position),
-    fd_sync: (fd) => fsyncSync(fileAt(fd, RIGHT.sync).fd),
+    fd_sync(fd) {
+      const found = descriptor(fd);
+      if (found.kind !== 'folder') return fsyncSync(fileAt(fd, RIGHT.sync).fd);
+      mayWrite();
+      const folder = openSync(found.path, 'r');
+      try {
+        fsyncSync(folder);
+      } finally {
+        closeSync(folder);
+      }
+    },
+    fd_readdir(fd, buffer, size, cookie, used) {
+      const found = descriptor(fd);
+      if (found.kind !== 'folder') return fault('ENOTDIR');
+      // A cookie is an index into the names in order: a name that comes or goes while the folder is read may be missed, or seen twice.
+      const names = readdirSync(found.path).sort();
+      let filled = 0;
+      for (let i = position(cookie); i < names.length && filled < size; i++) {
+        const name = text.encode(names[i]!);
+        const entry = new Uint8Array(DIRENT_BYTES + name.length);
+        const view = new DataView(entry.buffer);
+        view.setBigUint64(0, BigInt(i + 1), true);
+        view.setUint32(16, name.length, true);
+        const stat = lstatSync(join(found.path, names[i]!), { throwIfNoEntry: false });
+        view.setUint8(20, stat ? FILE_TYPE[kindOf(stat)] : FILE_TYPE.unknown);
+        entry.set(name, DIRENT_BYTES);
+        const piece = entry.subarray(0, size - filled);
+        bytesAt(buffer + filled, piece.length).set(piece);
+        filled += piece.length;
+      }
+      setWord(used, filled);
+    },
+    path_create_directory(fd, p, n) {
+      mayWrite();
+      const { path, stat } = find(fd, p, n, false);
+      if (stat) fault('EEXIST');
+      mkdirSync(path);
+    },
     fd_close(fd) {
       const found = descriptor(fd);
       open.delete(fd);

@@ -1,55 +1,54 @@
-/** The WASI command. Today it looks at a compiled program file; it runs under any preview1 runtime, with no JavaScript. */
-import { args_get, args_sizes_get } from 'bindings/wasi_snapshot_preview1';
+/** The WASI command: trains, judges and predicts from a packed program, under any preview1 runtime with SIMD and no JavaScript. */
 import { LayoutWord, Section } from '../../assembly/abi/program';
-import { reserve } from './memory';
+import { RunField } from '../../assembly/abi/run';
+import { openArena, state, tallyCorrect, tallyCount, tallyLoss } from './arena';
+import { arg, argCount, bytesOf, flag, isArg, noMore, option, pathOption, positional, readArguments, wholeOption } from './args';
+import { dataDigest, programDigest, readLatest } from './checkpoint';
+import { countOf, digestData, JUDGE, LEARN, openImages, openPart } from './data';
+import { pagesFor } from './memory';
+import { copyPath, enter, lengthOf, setPath, textOf } from './path';
+import { predictArray, predictRaw } from './predict';
 import {
   countElements,
   countRecords,
+  digestCore,
   headerWord,
   instructionsOf,
+  isPacked,
   layoutWord,
   linearBytes,
   readProgram,
+  runWord,
   section,
   sectionBytes,
 } from './program';
-import { bytes, exit, label, line, number, STDERR, STDOUT, text, to } from './text';
+import { refuse, refuseArgument } from './refuse';
+import { bytes, exit, label, line, number, real, STDOUT, text, to } from './text';
+import { judge, train } from './train';
+import { applyAdapter, loadBase, openBase } from './weights';
 
-const sizes = memory.data(8);
-let argCount: u32 = 0;
-let args: usize = 0;
+const model = memory.data(1024);
+const data = memory.data(1024);
+const out = memory.data(1024);
+const adapter = memory.data(1024);
+const images = memory.data(1024);
 
-function readArguments(): void {
-  if (args_sizes_get(sizes, sizes + 4) != 0) return;
-  const n = load<u32>(sizes);
-  const length = load<u32>(sizes, 4);
-  args = reserve(<u64>n << 2);
-  const buffer = reserve(length);
-  if (args != 0 && buffer != 0 && args_get(args, buffer) == 0) argCount = n;
-}
-
-/** The i-th argument: bytes ended by a zero. */
-function arg(i: u32): usize {
-  return load<u32>(args + (i << 2));
-}
-function bytesOf(string: usize): usize {
-  let end = string;
-  while (load<u8>(end) != 0) end++;
-  return end - string;
-}
-function isArg(i: u32, word: string): bool {
-  const p = arg(i);
-  const n = word.length;
-  if (bytesOf(p) != <usize>n) return false;
-  for (let k = 0; k < n; k++) if (<u16>load<u8>(p + k) != load<u16>(changetype<usize>(word) + (<usize>k << 1))) return false;
-  return true;
+/** Pages of the whole memory that a command takes: for `pack`, which limits it to just that. */
+export function pages(fileBytes: u32, tensors: u32, epochs: u32, linear: u32): u32 {
+  return <u32>pagesFor(fileBytes, tensors, epochs, linear);
 }
 
 function usage(): void {
-  text('s2a.wasm: S2A under WASI\n\n');
-  text('  s2a.wasm info <program.s2a>   what a compiled program holds; checks the whole file\n\n');
-  text('A program is written by: s2a plan <model> --program program.s2a\n');
-  text('Exit codes: 0 done, 2 wrong input.\n');
+  text('s2a.wasm: S2A under WASI: what s2a pack prepared is trained, judged and used here\n\n');
+  text('  s2a.wasm info    <program.s2a> [--model M] [--data D] [--adapter A] [--out O]\n');
+  text('                   what it holds; checks it, and whatever else is named\n');
+  text('  s2a.wasm train   <program.s2a> --model M --data D --out O [--save-every N] [--resume] [--steps N]\n');
+  text('  s2a.wasm eval    <program.s2a> --model M --adapter A --data D [--split train|val]\n');
+  text('  s2a.wasm predict <program.s2a> --model M --adapter A [images.npy] [--top N]\n');
+  text('                   without images: raw RGB on standard input, one picture after the other\n\n');
+  text('M: the model folder, or its weights file. D: a folder with {train,val}-{images,labels}.npy.\n');
+  text('O: the folder for the adapter; O/run holds checkpoints and metrics. A: such a folder.\n');
+  text('Exit codes: 0 done, 2 wrong input, 3 too little memory, 4 engine, 5 stopped after --steps.\n');
 }
 
 function instructions(phase: u32, name: string): void {
@@ -65,8 +64,34 @@ function tensors(id: u32): void {
   text(' numbers\n');
 }
 
+/** Reads the program that the command names; `withArena`: what needs more than a look at it. */
+function open(withArena: bool): void {
+  const i = positional();
+  if (i == 0) refuseArgument('arguments', 'the program is missing', 'see s2a.wasm --help');
+  readProgram(arg(i), bytesOf(arg(i)), withArena);
+  if (!withArena) return;
+  if (!isPacked()) refuse(arg(i), bytesOf(arg(i)), 'holds no run', 'write it with s2a pack');
+  openArena();
+}
+
 function info(): void {
-  readProgram(arg(2), bytesOf(arg(2)));
+  const hasModel = pathOption('--model', model);
+  const hasData = pathOption('--data', data);
+  const hasAdapter = pathOption('--adapter', adapter);
+  const hasOut = pathOption('--out', out);
+  open(hasModel || hasData || hasAdapter || hasOut);
+  noMore('s2a.wasm info <program.s2a>');
+  if (hasOut && !hasData) refuseArgument('--out', 'needs --data, to know what its checkpoints belong to');
+  if (hasModel) openBase(model);
+  if (hasAdapter) applyAdapter(adapter);
+  if (hasData) openData();
+  if (hasOut) {
+    digestData(dataDigest);
+    digestCore(programDigest);
+    copyPath(images, out);
+    enter(images, 'run');
+    readLatest(images, state(), layoutWord(LayoutWord.RegionBytes), true);
+  }
   to(STDOUT);
   label('linear memory');
   number(linearBytes());
@@ -90,24 +115,100 @@ function info(): void {
   tensors(Section.Weights);
   label('parameters');
   tensors(Section.Parameters);
+  if (isPacked()) {
+    label('pictures');
+    number(runWord(RunField.Height));
+    text('x');
+    number(runWord(RunField.Width));
+    text(runWord(RunField.PixelBytes) == 1 ? ' RGB, uint8\n' : ' RGB, float32 or uint8\n');
+    label('run');
+    number(runWord(RunField.Epochs));
+    text(' epochs, batches of ');
+    number(runWord(RunField.BatchSize));
+    text(' in passes of ');
+    number(runWord(RunField.MicroBatch));
+    line();
+  }
   label('about');
   bytes(section(Section.About), sectionBytes(Section.About));
   line();
 }
 
+function openData(): void {
+  openPart(LEARN, data, 'train');
+  openPart(JUDGE, data, 'val');
+}
+
+/** A path that a command cannot do without. */
+function required(name: string, path: usize): void {
+  if (!pathOption(name, path)) refuseArgument(name, 'is missing', 'see s2a.wasm --help');
+}
+
+function trainCommand(): void {
+  required('--model', model);
+  required('--data', data);
+  required('--out', out);
+  const every = wholeOption('--save-every', 0);
+  const steps = wholeOption('--steps', 0);
+  const resume = flag('--resume');
+  open(true);
+  noMore('s2a.wasm train <program.s2a> --model M --data D --out O');
+  openData();
+  openBase(model);
+  loadBase(model);
+  digestCore(programDigest);
+  train(out, resume, every, steps);
+}
+
+function evalCommand(): void {
+  required('--model', model);
+  required('--adapter', adapter);
+  required('--data', data);
+  const split = option('--split');
+  const isTrain = split != 0 && isArg(split, 'train');
+  if (split != 0 && !isTrain && !isArg(split, 'val')) refuseArgument('--split', 'unknown value, expected train or val');
+  open(true);
+  noMore('s2a.wasm eval <program.s2a> --model M --adapter A --data D');
+  openPart(JUDGE, data, isTrain ? 'train' : 'val');
+  openBase(model);
+  loadBase(model);
+  applyAdapter(adapter);
+  judge(JUDGE);
+  to(STDOUT);
+  text('accuracy ');
+  real((100 * <f64>tallyCorrect) / <f64>tallyCount, 1);
+  text(' %: ');
+  number(tallyCorrect);
+  text(' of ');
+  number(tallyCount);
+  text(' pictures, loss ');
+  real(tallyLoss / <f64>tallyCount, 4);
+  line();
+}
+
+function predictCommand(): void {
+  required('--model', model);
+  required('--adapter', adapter);
+  const top = wholeOption('--top', 1);
+  open(true);
+  const array = positional();
+  noMore('s2a.wasm predict <program.s2a> --model M --adapter A [images.npy]');
+  if (array != 0) {
+    setPath(images, arg(array), bytesOf(arg(array)));
+    openImages(LEARN, images);
+  }
+  openBase(model);
+  loadBase(model);
+  applyAdapter(adapter);
+  if (array != 0) predictArray(top);
+  else predictRaw(top);
+}
+
 readArguments();
 if (argCount < 2 || isArg(1, '--help') || isArg(1, '-h') || isArg(1, 'help')) usage();
-else if (!isArg(1, 'info')) {
-  to(STDERR);
-  text('s2a: ');
-  bytes(arg(1), bytesOf(arg(1)));
-  text(': unknown command, expected info\n');
-  exit(2);
-} else if (argCount != 3) {
-  to(STDERR);
-  text('s2a: arguments: wrong number of them, got ');
-  number(argCount - 2);
-  text(', expected s2a.wasm info <program.s2a>\n');
-  exit(2);
-} else info();
+else if (isArg(1, 'info')) info();
+else if (isArg(1, 'train')) trainCommand();
+else if (isArg(1, 'eval')) evalCommand();
+else if (isArg(1, 'predict')) predictCommand();
+else refuse(arg(1), bytesOf(arg(1)), 'unknown command, expected info, train, eval or predict');
 exit(0);

@@ -1,14 +1,44 @@
-/** Memory taken once and kept: the program has no managed heap, so everything above its static data is its own. */
-let top: usize = 0;
+/**
+ * Memory is taken once, when it is known how much a command needs, and never again. There is no managed heap: what lies above the static
+ * data is the program's own.
+ *
+ *     0        __heap_base       · program file   · 16 a tensor    · 40 an epoch     · linear memory of the plan
+ *     | static | (16-aligned)    | as it is       | where it lies  | checkpoint      | arena                    |
+ */
+import { EpochRecord } from '../../assembly/abi/checkpoint';
 
-/** `bytes` of zeros at a 16-byte aligned address; 0 where the machine has no more. */
-export function reserve(bytes: u64): usize {
-  if (top == 0) top = __heap_base;
-  const start = (<u64>top + 15) & ~15;
-  const end = start + bytes;
-  if (bytes > 0xffff0000 || end > 0xffff0000) return 0;
-  const pages = <i32>((end + 0xffff) >> 16) - memory.size();
-  if (pages > 0 && memory.grow(pages) < 0) return 0;
-  top = <usize>end;
+/** Bytes that are kept for each tensor: its file, element type, place (weights.ts). */
+export const TENSOR_BYTES: u64 = 16;
+const EPOCH_BYTES: u64 = EpochRecord.Bytes;
+
+let top: u64 = 0;
+let end: u64 = 0;
+
+@inline function align(n: u64): u64 {
+  return (n + 15) & ~15;
+}
+
+/** Pages of the whole memory for these needs. */
+export function pagesFor(fileBytes: u64, tensors: u64, epochs: u64, linearBytes: u64): u64 {
+  const bytes = align(__heap_base) + align(fileBytes) + align(TENSOR_BYTES * tensors) + align(EPOCH_BYTES * epochs) + linearBytes;
+  return (bytes + 0xffff) >> 16;
+}
+
+/** Makes the memory that large; false where the machine, or the limit that it was given, allows less. */
+export function takePages(pages: u64): bool {
+  if (pages > 0x10000) return false;
+  const more = <i32>pages - memory.size();
+  if (more > 0 && memory.grow(more) < 0) return false;
+  top = align(__heap_base);
+  end = pages << 16;
+  return true;
+}
+
+/** The next `bytes` of what was taken, zero, 16-byte aligned; 0 where they were not counted in. */
+export function carve(bytes: u64): usize {
+  const start = top;
+  const next = align(start + bytes);
+  if (start + bytes > end) return 0;
+  top = next;
   return <usize>start;
 }

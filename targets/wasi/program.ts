@@ -2,15 +2,19 @@
  * A compiled program file, read whole and checked: after `readProgram` every section lies inside the file, every record inside
  * the linear memory that the file asks for, and every phase is a chain of whole instructions. Nothing in a file is trusted before.
  */
+import { Checkpoint, EpochRecord } from '../../assembly/abi/checkpoint';
 import { Head, State } from '../../assembly/abi/head';
 import { Instruction } from '../../assembly/abi/ops';
 import { Io, LayoutWord, ParameterWord, ProgramFile, Section, WeightWord } from '../../assembly/abi/program';
+import { RunField } from '../../assembly/abi/run';
 import { Coded, Encoding } from '../../assembly/abi/weights';
 import { LAST_OP } from '../../assembly/dispatch';
 import { crc32 } from './crc';
-import { closeFile, fileBytes, meaning, measure, openFile, opened, readAt } from './files';
-import { reserve } from './memory';
-import { bytes, exit, line, number, STDERR, text, to } from './text';
+import { closeFile, fileBytes, measure, need, openFile, opened, readAt } from './files';
+import { carve, pagesFor, TENSOR_BYTES, takePages } from './memory';
+import { BUDGET, begin, finish } from './refuse';
+import { shaAdd, shaBegin, shaEnd } from './sha256';
+import { number, text } from './text';
 
 /** Larger than any program: code and tables of the largest model take a few MiB. */
 const MOST_BYTES: u64 = 1 << 28;
@@ -22,14 +26,22 @@ const MOST_RANK: u32 = 4;
 const MOST_ELEMENTS: u64 = 1 << 40;
 const HEADER_BYTES: u32 = ProgramFile.HeaderWords << 2;
 const LEAST_INSTRUCTION: u32 = Instruction.Arguments;
-const LAST_SECTION: u32 = Section.About;
+const LAST_SECTION: u32 = Section.AdapterOrder;
+const MOST_EPOCHS: u32 = Checkpoint.MostEpochs;
+const MOST_SIDE: u32 = 4096;
 const FIRST_ADDRESS: u32 = Head.Bytes;
+
+const CORE_SECTIONS: u32 = Section.About;
+/** Header and sections' list: all that is needed to know how much memory the rest takes. */
+const LOOK_WORDS: u32 = ProgramFile.HeaderWords + 3 * LAST_SECTION;
 
 let path: usize = 0;
 let pathBytes: usize = 0;
 let file: usize = 0;
+const look = memory.data(256);
+const epochs = memory.data(4);
 /** Address and bytes of each section, by id. */
-const sections = memory.data(72);
+const sections = memory.data(128);
 /** Instructions of each phase. */
 const instructions = memory.data(16);
 
@@ -48,51 +60,62 @@ export function layoutWord(i: u32): u32 {
 export function linearBytes(): u32 {
   return headerWord(4);
 }
+/** Whether the program was packed for a board: it then has all the sections. */
+export function isPacked(): bool {
+  return headerWord(5) == LAST_SECTION;
+}
+export function runWord(at: u32): u32 {
+  return load<u32>(section(Section.Run) + at);
+}
 
 /** One sentence, exit code 2. */
 function refuse(what: string, hint: string = 'compile it again'): void {
-  begin(what);
+  begin(path, pathBytes, what);
   finish(hint);
 }
 function refuseNumber(what: string, got: u64, wanted: string, expected: u64): void {
-  begin(what);
+  begin(path, pathBytes, what);
   text(', got ');
   number(got);
   text(wanted);
   number(expected);
   finish('compile it again');
 }
-function begin(what: string): void {
-  to(STDERR);
-  text('s2a: ');
-  bytes(path, pathBytes);
-  text(': ');
-  text(what);
+
+/** Bytes of a section by the list in `look`; 0 where it has none. */
+function lookBytes(id: u32): u32 {
+  for (let i: u32 = 0, n = min(load<u32>(look, 20), LAST_SECTION); i < n; i++)
+    if (load<u32>(look + ((ProgramFile.HeaderWords + 3 * i) << 2)) == id) return load<u32>(look + ((ProgramFile.HeaderWords + 3 * i + 2) << 2));
+  return 0;
 }
-function finish(hint: string): void {
-  if (hint.length > 0) text('; ');
-  text(hint);
-  line();
-  exit(2);
-}
-function refuseErrno(failed: u32): void {
-  if (failed == 0) return;
-  begin('cannot be read: ');
-  text(meaning(failed));
-  finish('');
+function lookOffset(id: u32): u32 {
+  for (let i: u32 = 0, n = min(load<u32>(look, 20), LAST_SECTION); i < n; i++)
+    if (load<u32>(look + ((ProgramFile.HeaderWords + 3 * i) << 2)) == id) return load<u32>(look + ((ProgramFile.HeaderWords + 3 * i + 1) << 2));
+  return 0;
 }
 
-/** Reads and checks the file of that path; returns only if everything is in order. */
-export function readProgram(p: usize, n: usize): void {
+/** Most tensors of one kind that the program names, epochs of its run, and the address of its linear memory where it is given one. */
+export let tensorCount: u32 = 0;
+export let epochCount: u32 = 0;
+export let arena: usize = 0;
+/** Room for `tensorCount` records of a tensor's place, and for the checkpoint's epochs. */
+export let tensorTable: usize = 0;
+export let epochTable: usize = 0;
+
+/**
+ * Reads and checks the file of that path; returns only if everything is in order. `withArena`: takes the linear memory that the
+ * program asks for too; all the memory that will ever be used is taken here.
+ */
+export function readProgram(p: usize, n: usize, withArena: bool): void {
   path = p;
   pathBytes = n;
-  refuseErrno(openFile(p, n));
+  need(openFile(p, n), p, n);
   const fd = opened;
-  refuseErrno(measure(fd));
+  need(measure(fd), p, n);
   if (fileBytes < HEADER_BYTES) refuse('is not a program file');
-  file = reserve(HEADER_BYTES);
-  if (file == 0) refuse('out of memory', '');
-  refuseErrno(readAt(fd, 0, file, HEADER_BYTES));
+  file = look;
+  const lookBytesRead = <usize>min<u64>(fileBytes, LOOK_WORDS << 2);
+  need(readAt(fd, 0, look, lookBytesRead), p, n);
   // Looked at before the rest is read, so that a large file of another kind costs nothing.
   if (headerWord(0) != ProgramFile.Magic) refuse('is not a program file');
   if (headerWord(1) != ProgramFile.Version)
@@ -100,15 +123,32 @@ export function readProgram(p: usize, n: usize): void {
   if (headerWord(2) != fileBytes) refuseNumber('has the wrong length', fileBytes, ' bytes, expected ', headerWord(2));
   if (fileBytes > MOST_BYTES) refuseNumber('is too large for a program', fileBytes, ' bytes, expected at most ', MOST_BYTES);
   const size = <usize>fileBytes;
-  file = reserve(size);
-  if (file == 0) refuse('does not fit into memory', '');
-  refuseErrno(readAt(fd, 0, file, size));
+  const planned = headerWord(4);
+  if (lookBytes(Section.Run) == <u32>RunField.Bytes) {
+    const at = <u64>lookOffset(Section.Run) + RunField.Epochs;
+    if (at + 4 <= fileBytes) need(readAt(fd, at, epochs, 4), p, n);
+  }
+  epochCount = min(load<u32>(epochs), MOST_EPOCHS);
+  tensorCount = max(lookBytes(Section.Weights) / recordBytes(Section.Weights), lookBytes(Section.Parameters) / recordBytes(Section.Parameters));
+  if (<u64>tensorCount * (ParameterWord.Count << 2) > fileBytes) refuse('has a section outside the file');
+  const pages = pagesFor(size, tensorCount, epochCount, withArena ? planned : 0);
+  if (!takePages(pages)) {
+    begin(path, pathBytes, 'does not fit into the memory that the runtime allows');
+    text(', it needs ');
+    number(pages << 16);
+    text(' bytes in all');
+    finish('', BUDGET);
+  }
+  file = carve(size);
+  tensorTable = carve(TENSOR_BYTES * <u64>tensorCount);
+  epochTable = carve(<u64>EpochRecord.Bytes * epochCount);
+  if (withArena) arena = carve(planned);
+  need(readAt(fd, 0, file, size), p, n);
   closeFile(fd);
 
   const unchecked: usize = ProgramFile.UncheckedWords << 2;
   // The header is checked where it lies now: the file may have changed since the first look.
-  if (headerWord(0) != ProgramFile.Magic || headerWord(1) != ProgramFile.Version || headerWord(2) != fileBytes)
-    refuse('changed while it was read');
+  if (memory.compare(file, look, lookBytesRead) != 0) refuse('changed while it was read');
   if (headerWord(3) != crc32(file + unchecked, size - unchecked)) refuse('is damaged: its checksum does not match');
   checkSections(<u32>size);
   checkLayout();
@@ -116,12 +156,13 @@ export function readProgram(p: usize, n: usize): void {
   checkRecords(Section.Weights, 'a weight lies outside the linear memory or its tensor');
   checkRecords(Section.Parameters, 'a parameter lies outside the linear memory');
   checkIo();
+  if (isPacked()) checkBoard();
 }
 
 /** Sections stand in the file one after the other, each known one exactly once. */
 function checkSections(size: u32): void {
   const n = headerWord(5);
-  if (n != LAST_SECTION) refuseNumber('has the wrong number of sections', n, ', expected ', LAST_SECTION);
+  if (n != LAST_SECTION && n != CORE_SECTIONS) refuseNumber('has the wrong number of sections', n, ', expected ', CORE_SECTIONS);
   let free: u64 = <u64>(ProgramFile.HeaderWords + 3 * n) << 2;
   if (free > size) refuse('has a section outside the file');
   for (let i: u32 = 0; i < n; i++) {
@@ -129,7 +170,7 @@ function checkSections(size: u32): void {
     const id = headerWord(at);
     const offset = headerWord(at + 1);
     const length = headerWord(at + 2);
-    if (id == 0 || id > LAST_SECTION || load<u32>(sections + (id << 3)) != 0) refuse('has an unknown or a repeated section');
+    if (id == 0 || id > n || load<u32>(sections + (id << 3)) != 0) refuse('has an unknown or a repeated section');
     if ((offset & 3) != 0 || offset < free || <u64>offset + length > size) refuse('has a section outside the file');
     free = <u64>offset + length;
     store<u32>(sections + (id << 3), offset);
@@ -208,7 +249,7 @@ export function instructionsOf(phase: u32): u32 {
   return load<u32>(instructions + (phase << 2));
 }
 
-function countLines(id: u32): u32 {
+export function countLines(id: u32): u32 {
   const start = section(id);
   const end = start + sectionBytes(id);
   let n = <u32>(end > start);
@@ -252,7 +293,7 @@ function up16(bytes: u64): u64 {
   return (bytes + 15) & ~15;
 }
 
-function recordBytes(id: u32): u32 {
+export function recordBytes(id: u32): u32 {
   return id == Section.Weights ? WeightWord.Count << 2 : ParameterWord.Count << 2;
 }
 
@@ -301,4 +342,83 @@ function checkIo(): void {
     if (port < <u32>Io.Pictures || port > <u32>Io.State || !isInside(load<u32>(list + at, 4), load<u32>(list + at, 8)))
       refuse('has a port outside the linear memory');
   }
+}
+
+/** Address of a port in the linear memory, as an offset; 0 where the program has none. */
+export function portOffset(port: u32): u32 {
+  const at = findPort(port);
+  return at == 0 ? 0 : load<u32>(at, 4);
+}
+export function portBytes(port: u32): u32 {
+  const at = findPort(port);
+  return at == 0 ? 0 : load<u32>(at, 8);
+}
+function findPort(port: u32): usize {
+  const list = section(Section.Io);
+  for (let at: u32 = 0, n = sectionBytes(Section.Io); at < n; at += 12) if (load<u32>(list + at) == port) return list + at;
+  return 0;
+}
+
+/** Line `i` of a section of lines: its address into `lineAt`, its bytes are returned. */
+export let lineAt: usize = 0;
+export function lineBytes(id: u32, i: u32): usize {
+  let p = section(id);
+  const end = p + sectionBytes(id);
+  for (; i > 0 && p < end; p++) i -= <u32>(load<u8>(p) == 0x0a);
+  lineAt = p;
+  while (p < end && load<u8>(p) != 0x0a) p++;
+  return p - lineAt;
+}
+/** What was packed agrees with the program: the ports have the run's pictures, the adapter has every parameter once. */
+function checkBoard(): void {
+  if (sectionBytes(Section.Run) != RunField.Bytes) refuse('has a run of the wrong size');
+  const batch = runWord(RunField.BatchSize);
+  const micro = runWord(RunField.MicroBatch);
+  const classes = runWord(RunField.Classes);
+  const height = runWord(RunField.Height);
+  const width = runWord(RunField.Width);
+  const pixel = runWord(RunField.PixelBytes);
+  if (runWord(RunField.Epochs) != epochCount || epochCount == 0) refuse('has a run without end');
+  if (micro == 0 || batch == 0 || batch > 0x7fffffff || batch % micro != 0 || classes == 0 || (pixel != 1 && pixel != 4)) refuse('has a broken run');
+  if (height == 0 || width == 0 || height > MOST_SIDE || width > MOST_SIDE) refuse('has a broken run');
+  const warmup = load<f64>(section(Section.Run) + RunField.Warmup);
+  if (!(warmup >= 0 && warmup <= 1)) refuse('has a broken run');
+  const pictures = <u64>micro * height * width * 3 * pixel;
+  if (
+    portBytes(Io.Pictures) != pictures ||
+    portBytes(Io.Labels) != <u64>micro << 2 ||
+    portBytes(Io.EvalChoices) != <u64>micro << 2 ||
+    portBytes(Io.Logits) != (<u64>micro * classes) << 2 ||
+    (portOffset(Io.Samples) != 0 && portBytes(Io.Samples) != <u64>micro << 2) ||
+    portOffset(Io.State) != layoutWord(LayoutWord.RegionOffset)
+  )
+    refuse('has ports that do not fit its run');
+  if (countLines(Section.Labels) != classes) refuse('has the wrong number of labels');
+  if (sectionBytes(Section.Settings) > <u32>Checkpoint.MostSettings) refuse('has settings of the wrong size');
+  const n = countRecords(Section.Parameters);
+  if (sectionBytes(Section.AdapterOrder) != n << 2 || n == 0) refuse('has an adapter of the wrong size');
+  const order = section(Section.AdapterOrder);
+  memory.fill(tensorTable, 0, <usize>n << 4);
+  for (let i: u32 = 0; i < n; i++) {
+    const k = load<u32>(order + (i << 2));
+    if (k >= n || load<u32>(tensorTable + (k << 4)) != 0) refuse('has an adapter in no order');
+    store<u32>(tensorTable + (k << 4), 1);
+  }
+}
+
+const context = memory.data(128);
+const two = memory.data(8);
+
+/** SHA-256 to `out` by which a checkpoint knows its program, as src/run.ts has it: the arena's size, then each core section's id, length, bytes. */
+export function digestCore(out: usize): void {
+  shaBegin(context);
+  store<u32>(two, linearBytes());
+  shaAdd(context, two, 4);
+  for (let id: u32 = 1; id <= CORE_SECTIONS; id++) {
+    store<u32>(two, id);
+    store<u32>(two, sectionBytes(id), 4);
+    shaAdd(context, two, 8);
+    shaAdd(context, section(id), sectionBytes(id));
+  }
+  shaEnd(context, out);
 }

@@ -79,3 +79,36 @@ export function exit(code: u32): void {
   proc_exit(code);
   unreachable();
 }
+
+/** A real number with that many decimals, rounded half up. */
+export function real(x: f64, decimals: u32): void {
+  if (!isFinite<f64>(x)) return text(isNaN<f64>(x) ? 'NaN' : x < 0 ? '-Infinity' : 'Infinity');
+  if (x < 0) text('-');
+  let unit: u64 = 1;
+  for (let i: u32 = 0; i < decimals; i++) unit *= 10;
+  const scaled = <u64>(abs<f64>(x) * <f64>unit + 0.5);
+  number(scaled / unit);
+  if (decimals == 0) return;
+  put(0x2e);
+  for (let rest = scaled % unit, place = unit / 10; place > 0; place /= 10) put(0x30 + <u32>((rest / place) % 10));
+}
+
+/** A real number for a program to read: nine digits, JSON's notation; null where it is none. */
+export function json(x: f64): void {
+  if (!isFinite<f64>(x)) return text('null');
+  let size = abs<f64>(x);
+  if (size == 0) return text('0');
+  let exponent = 0;
+  while (size >= 10) {
+    size /= 10;
+    exponent++;
+  }
+  while (size < 1) {
+    size *= 10;
+    exponent--;
+  }
+  real(x < 0 ? -size : size, 8);
+  if (exponent == 0) return;
+  text(exponent < 0 ? 'e-' : 'e');
+  number(abs(exponent));
+}

@@ -75,7 +75,7 @@ test('a micro-batch that was asked for is kept, and refused with the one that wo
   const refused = attempt(options) as BudgetError;
   assert.instance(refused, BudgetError);
   assert.is(refused.exitCode, 3);
-  assert.is(fit({ ...options, microBatch: 1 }).plan.linearBytes, refused.smallestBytes);
+  assert.is(fit({ ...options, microBatch: 1, maxThreads: 1 }).plan.linearBytes, refused.smallestBytes);
   assert.is(fit({ ...options, microBatch: 4, budgetBytes: 64 << 20 }).program.about.microBatch, 4);
 });
 

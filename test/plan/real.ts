@@ -38,6 +38,7 @@ export const SWINS: Readonly<Record<string, Model>> = {
 
 /** Configurations that are nothing but defaults. */
 export const CNNS: Readonly<Record<string, Model>> = {
+  'mobilenetv3-large-1.0': parseModel({ where: 'config.json', values: { architecture: 'mobilenetv3_large_100' } }),
   'resnet-50': parseModel({ where: 'config.json', values: { model_type: 'resnet' } }),
   'convnext-tiny': parseModel({ where: 'config.json', values: { model_type: 'convnext' } }),
 };

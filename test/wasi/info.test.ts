@@ -77,7 +77,7 @@ test('small, and asks for nothing but files, arguments and an end', () => {
   assert.ok(wasm.length < 200 * 1024);
   const names = WebAssembly.Module.imports(module).map(({ name }) => name);
   assert.equal(
-    names.filter((name) => /environ|random|clock|sock|path_(?!open)/.test(name)),
+    names.filter((name) => /environ|random|clock|sock|poll|path_(?!open|rename|unlink_file|create_directory)/.test(name)),
     [],
   );
   assert.equal([...new Set(WebAssembly.Module.imports(module).map((i) => i.module))], ['wasi_snapshot_preview1']);
@@ -87,11 +87,17 @@ test('without arguments, and with wrong ones', () => {
   for (const args of [[], ['--help'], ['help', 'info']]) {
     const { code, out } = run(args);
     assert.is(code, 0);
-    assert.match(out, /s2a\.wasm info <program\.s2a>/);
+    assert.match(out, /s2a\.wasm info +<program\.s2a>/);
   }
-  refuses(run(['train']), 'train: unknown command');
-  refuses(run(['info']), 'got 0');
-  refuses(run(['info', 'a', 'b']), 'got 2');
+  refuses(run(['learn']), 'learn: unknown command');
+  refuses(run(['info']), 'the program is missing');
+  refuses(run(['train', 'a']), '--model: is missing');
+  refuses(run(['train', 'a', '--model']), '--model: has no value');
+  refuses(run(['train', 'a', '--model', 'm', '--model', 'm']), '--model: is given twice');
+  refuses(run(['train', 'a', '--model', 'm', '--data', 'd', '--out', 'o', '--steps', '0']), '--steps: wrong value');
+  writeFileSync(join(folder, 'plain.s2a'), file);
+  refuses(run(['info', 'plain.s2a', 'b']), 'b: unknown option or one word too many');
+  refuses(run(['info', 'plain.s2a', '--model', 'm']), 'holds no run; write it with s2a pack');
   refuses(run(['in\u001b[31mfo\u009b']), '?[31m');
 });
 
@@ -190,7 +196,7 @@ test('what is wrong is named', () => {
   for (const [words, change] of cases) refuses(info(changed(file, change)), words);
 });
 
-test('2,000 damaged files: one sentence or a report, never a trap', () => {
+test('1,000 damaged files: one sentence or a report, never a trap', () => {
   let seed = 1;
   const random = (n: number): number => {
     seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
@@ -198,7 +204,7 @@ test('2,000 damaged files: one sentence or a report, never a trap', () => {
   };
   const values = [0, 1, 2, 3, 0x7fffffff, 0x80000000, 0xffffffff, 0xfffffffc, 65536, 4096];
   const ends = { refused: 0, passed: 0 };
-  for (let i = 0; i < 2000; i++) {
+  for (let i = 0; i < 1000; i++) {
     let mutant: Uint8Array;
     if (i % 4 === 0) {
       mutant = Uint8Array.from(file).subarray(0, random(3) === 0 ? random(file.length) : file.length);
@@ -223,8 +229,8 @@ test('2,000 damaged files: one sentence or a report, never a trap', () => {
       ends.refused++;
     }
   }
-  assert.ok(ends.refused > 1000, `only ${ends.refused} were refused`);
-  assert.ok(ends.passed > 20, `only ${ends.passed} got through`);
+  assert.ok(ends.refused > 500, `only ${ends.refused} were refused`);
+  assert.ok(ends.passed > 10, `only ${ends.passed} got through`);
 });
 
 test.run();

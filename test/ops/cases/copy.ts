@@ -1,7 +1,7 @@
 /** What a layer whose weight learns keeps of its input. */
-import { group8Bytes } from '../../../src/groups.ts';
+import { group4RowBytes, group8Bytes } from '../../../src/groups.ts';
 import { groupsOf } from '../../../src/ops/quantize.ts';
-import { decodeGroup8 } from '../../oracle/groups.ts';
+import { decodeGroup4, decodeGroup8 } from '../../oracle/groups.ts';
 import type { Forward, Numbers, Operand } from '../table.ts';
 
 /**
@@ -11,19 +11,26 @@ import type { Forward, Numbers, Operand } from '../table.ts';
 export function inputCopy(
   [x, w]: readonly (Operand | null)[],
   backwardW: (x: Numbers, dy: Numbers) => Numbers,
-): Pick<Forward, 'kept' | 'decoded'> {
+): Pick<Forward, 'kept' | 'decoded' | 'plans'> {
   if (!x?.learns || !w?.learns) return { kept: [0, 0] };
   const { shape } = x.type;
   const c = shape.at(-1)!;
   const rows = x.data.length / c;
   const groups = groupsOf(c);
   const [exact, copy] = [4 * rows * c, group8Bytes(rows, c, groups)];
-  if (shape.length < 3 || copy >= exact) return { kept: [exact, exact] };
+  if (shape.length < 3) return { kept: [exact, exact] };
+  const from = (decode: (bytes: Uint8Array) => Numbers) => (kept: Uint8Array[], _: readonly Numbers[], dy: Numbers) => [
+    undefined,
+    backwardW(decode(kept[0]!), dy),
+    undefined,
+  ];
+  const small = rows * group4RowBytes(c);
+  const plans: Forward['plans'] =
+    small < exact ? { 'input=4': { kept: small, bound: 0.25, gradients: from((bytes) => decodeGroup4(bytes, rows, c).values) } } : {};
+  if (copy >= exact) return { kept: [exact, exact], plans };
   return {
     kept: [exact, copy],
-    decoded: {
-      bound: 0.01,
-      gradients: ([bytes], _inputs, dy) => [undefined, backwardW(decodeGroup8(bytes!, rows, c, groups).values, dy), undefined],
-    },
+    decoded: { bound: 0.01, gradients: from((bytes) => decodeGroup8(bytes, rows, c, groups).values) },
+    plans,
   };
 }

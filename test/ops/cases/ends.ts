@@ -65,6 +65,8 @@ interface View {
   w: number;
   augment?: number;
   pad?: number;
+  /** Pictures of f32. */
+  float?: boolean;
 }
 
 const SEED = 911;
@@ -72,7 +74,7 @@ const SAMPLES = Uint32Array.from([0, 5, 4294967295]);
 const TABLE = Float32Array.from([0.017, 0.0175, 0.0174, -2.1, -2.03, -1.8]);
 
 /** The window by its definition; random bits from the JavaScript twin of the generator. */
-function window(pictures: Uint8Array, { sh, sw, h, w, augment = 0, pad = 0 }: View): Float64Array {
+function window(pictures: Uint8Array | Float32Array, { sh, sw, h, w, augment = 0, pad = 0 }: View): Float64Array {
   const y = new Float64Array(SAMPLES.length * h * w * 3);
   SAMPLES.forEach((counter, b) => {
     const [low, high] = philox(SEED, Stream.Augment, counter);
@@ -92,13 +94,15 @@ function window(pictures: Uint8Array, { sh, sw, h, w, augment = 0, pad = 0 }: Vi
 }
 
 function pixels(view: View): Direct {
-  const { sh, sw, h, w, augment = 0, pad = 0 } = view;
-  const pictures = Uint8Array.from({ length: SAMPLES.length * sh * sw * 3 }, (_, i) => (i * 89 + (i >> 3) * 31) & 255);
+  const { sh, sw, h, w, augment = 0, pad = 0, float = false } = view;
+  const count = { length: SAMPLES.length * sh * sw * 3 };
+  const value = (_: unknown, i: number): number => (i * 89 + (i >> 3) * 31) & 255;
+  const pictures = float ? Float32Array.from(count, (_, i) => value(_, i) + 0.25) : Uint8Array.from(count, value);
   const state = new Uint8Array(State.Bytes);
   new DataView(state.buffer).setUint32(State.Seed, SEED, true);
   return {
     op: 'Pixels',
-    name: `Pixels ${sh}×${sw} → ${h}×${w}, augment ${augment}, pad ${pad}`,
+    name: `Pixels ${sh}×${sw} → ${h}×${w}, augment ${augment}, pad ${pad}${float ? ', f32' : ''}`,
     phase: 'train',
     inputs: [
       plain(pictures, [SAMPLES.length, sh, sw, 3], 'batch'),
@@ -127,4 +131,6 @@ export const endsCases: readonly Direct[] = [
   pixels({ sh: 8, sw: 8, h: 8, w: 8, augment: BOTH, pad: 20 }),
   pixels({ sh: 5, sw: 7, h: 5, w: 7, augment: Augment.Flip }),
   pixels({ sh: 3, sw: 4, h: 7, w: 9 }),
+  pixels({ sh: 9, sw: 12, h: 6, w: 7, augment: BOTH, pad: 3, float: true }),
+  pixels({ sh: 3, sw: 4, h: 7, w: 9, float: true }),
 ];

@@ -1,0 +1,185 @@
+/**
+ * The hand-over to a board without JavaScript: a folder that s2a.wasm trains from, beside the model's own weights.
+ *
+ *     program.s2a                              the compiled program with all that its run needs
+ *     {train,val}-{images,labels}.npy          the pictures, by the decoding, cache and split of `train`
+ *     s2a.wasm                                 the WASI program; its memory's maximum is the plan and its own pages
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { State } from '../assembly/abi/head.ts';
+import { RunField } from '../assembly/abi/run.ts';
+import { layAdapter } from './adapterfile.ts';
+import { type Base, identity, openBase, openWeights, preprocessOf } from './base.ts';
+import { settingsText } from './checkpointfile.ts';
+import type { Compiled } from './compile.ts';
+import { defaultDecoderBytes } from './data/decode.ts';
+import { writeLabels, writePictures } from './data/npy.ts';
+import { type Prepared, prepare } from './data/prepare.ts';
+import type { Preprocess } from './data/preprocess.ts';
+import { scanFolder } from './data/scan.ts';
+import { InputError } from './error.ts';
+import { bytesWritten, makeFolder, writeAtomic } from './files.ts';
+import { adapterInfo, compileJob, type JobHooks, settle, type TrainJob } from './job.ts';
+import { type PlanReport, planReport } from './planreport.ts';
+import type { Board } from './program/board.ts';
+import { encodeProgram, type Program } from './program/program.ts';
+import { settingsOf } from './run.ts';
+import { type TrainOptions, writeState } from './train.ts';
+import { commandBytes, commandPages, withMaximum } from './wasm.ts';
+
+/** As `trainJob`, but for what the board decides when it trains. `out`: the folder to hand over. */
+export interface PackJob extends Omit<TrainJob, 'resume' | 'saveEvery' | 'from' | 'processBudget'> {
+  /** How the pictures are stored: `u8` (the default), or `f32` for data that are not bytes. */
+  pixels?: 'u8' | 'f32';
+}
+
+export interface Packed {
+  out: string;
+  plan: PlanReport;
+  classes: string[];
+  pictures: { train: number; val: number };
+  skipped: Prepared['skipped'];
+  /** Weights' files that the board needs too, in the model folder. */
+  weights: string[];
+  /** The arena, and the most memory that s2a.wasm takes: arena, program file, its own pages. */
+  memory: { planBytes: number; totalBytes: number };
+  bytesWritten: number;
+}
+
+export type PackHooks = Pick<JobHooks, 'onPlan' | 'onPrepare' | 'onPrepared' | 'signal'>;
+
+export async function packJob(job: PackJob, hooks: PackHooks = {}): Promise<Packed> {
+  const base = openBase(job.model, job.imageSize);
+  const options = settle(job, base.model.type);
+  const preprocess = preprocessOf(base);
+  const { classes } = scanFolder(job.data);
+  const compiled = compileJob(job, { base, options, preprocess, classes: classes.length, pixels: job.pixels });
+  const plan = planReport(compiled, options.batchSize, undefined);
+  hooks.onPlan?.(plan, compiled);
+  makeFolder(job.out);
+  // The arrays are what stays; the cache is of use only where it is named.
+  const cacheFolder = job.cacheFolder ?? mkdtempSync(join(tmpdir(), 's2a-'));
+  try {
+    return await packPictures(job, { base, options, preprocess, compiled, plan, cacheFolder }, hooks);
+  } finally {
+    if (job.cacheFolder === undefined) rmSync(cacheFolder, { recursive: true, force: true });
+  }
+}
+
+interface Ready {
+  base: Base;
+  options: TrainOptions;
+  preprocess: Preprocess;
+  compiled: Compiled;
+  plan: PlanReport;
+  cacheFolder: string;
+}
+
+async function packPictures(
+  job: PackJob,
+  { base, options, preprocess, compiled, plan, cacheFolder }: Ready,
+  hooks: PackHooks,
+): Promise<Packed> {
+  const prepared = await prepare({
+    root: job.data,
+    preprocess,
+    cacheFolder,
+    seed: options.seed,
+    decoderBytes: defaultDecoderBytes,
+    ...(job.holdOut === undefined ? {} : { holdOut: job.holdOut }),
+    ...(hooks.onPrepare ? { onProgress: hooks.onPrepare } : {}),
+    ...(hooks.signal ? { signal: hooks.signal } : {}),
+  });
+  hooks.onPrepared?.(prepared);
+  const weights = openWeights(base);
+  try {
+    const { cache } = prepared;
+    for (const part of ['train', 'val'] as const) {
+      const indices = prepared[part];
+      const type = job.pixels === 'f32' ? '<f4' : '|u1';
+      writeAtomic(join(job.out, `${part}-images.npy`), (write) =>
+        writePictures(write, { count: indices.length, ...cache.size, type }, (i, target) => cache.readInto(indices[i]!, target)),
+      );
+      writeAtomic(join(job.out, `${part}-labels.npy`), (write) =>
+        writeLabels(
+          write,
+          indices.map((i) => cache.pictures[i]!.label),
+        ),
+      );
+    }
+    const who = identity(base, weights);
+    const files = weights.files.map(({ path }) => basename(path));
+    const board = boardOf(compiled.program, {
+      options,
+      pixelBytes: job.pixels === 'f32' ? 4 : 1,
+      samples: prepared.train.length,
+      files,
+      labels: prepared.classes,
+      info: adapterInfo(job, { who, program: compiled.program, labels: prepared.classes, preprocess }),
+    });
+    const program = encodeProgram({ ...compiled.program, board });
+    const command = commandBytes();
+    const pages = commandPages(command, compiled.program, { fileBytes: program.length, epochs: options.epochs });
+    writeAtomic(join(job.out, 'program.s2a'), (write) => write(program));
+    writeAtomic(join(job.out, 's2a.wasm'), (write) => write(withMaximum(command, pages)));
+    return {
+      out: job.out,
+      plan,
+      classes: prepared.classes,
+      pictures: { train: prepared.train.length, val: prepared.val.length },
+      skipped: prepared.skipped,
+      weights: files,
+      memory: { planBytes: plan.linearBytes, totalBytes: pages * 65536 },
+      bytesWritten: bytesWritten(),
+    };
+  } finally {
+    prepared.cache.close();
+    weights.close();
+  }
+}
+
+interface Facts {
+  options: TrainOptions;
+  pixelBytes: 1 | 4;
+  samples: number;
+  files: readonly string[];
+  labels: readonly string[];
+  info: ReturnType<typeof adapterInfo>;
+}
+
+/** All that the run needs beside the program's core. */
+export function boardOf(program: Program, { options, pixelBytes, samples, files, labels, info }: Facts): Board {
+  const broken = [...labels, ...files].find((name) => name.includes('\n'));
+  if (broken !== undefined) throw new InputError({ where: JSON.stringify(broken), what: 'a name with a line break cannot be packed' });
+  const { about } = program;
+  const run = new Uint8Array(RunField.Bytes);
+  const view = new DataView(run.buffer);
+  const words: [RunField, number][] = [
+    [RunField.Epochs, options.epochs],
+    [RunField.BatchSize, options.batchSize],
+    [RunField.MicroBatch, about.microBatch],
+    [RunField.Classes, about.classes],
+    [RunField.Height, about.image[0]],
+    [RunField.Width, about.image[1]],
+    [RunField.PixelBytes, pixelBytes],
+  ];
+  for (const [at, value] of words) view.setUint32(at, value, true);
+  view.setFloat64(RunField.Warmup, options.warmup, true);
+  writeState(new DataView(run.buffer, RunField.State, State.Bytes), options, samples);
+  run.set(Buffer.from(info.base.digest, 'hex'), RunField.Base);
+  const { head, order, config } = layAdapter(
+    info,
+    program.parameters.map(({ name, shape }) => ({ name, shape, dtype: 'F32' })),
+  );
+  return {
+    run,
+    settings: settingsText(settingsOf(program, { options, weights: info.base.digest, labels })),
+    labels,
+    files,
+    adapterHead: head,
+    adapterConfig: config,
+    adapterOrder: order,
+  };
+}

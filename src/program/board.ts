@@ -1,0 +1,56 @@
+/** What a program carries for a board without JavaScript: the sections that `s2a pack` adds, encoded and read back. */
+import { Section } from '../../assembly/abi/program.ts';
+import { RunField } from '../../assembly/abi/run.ts';
+
+export interface Board {
+  /** RunField.Bytes bytes (assembly/abi/run.ts). */
+  run: Uint8Array;
+  /** The settings' text, as every checkpoint of the run holds it. */
+  settings: string;
+  labels: readonly string[];
+  /** Names of the weights' files in the model folder, in the order in which their digest is taken. */
+  files: readonly string[];
+  /** The adapter's weights file up to its data, and its config file. */
+  adapterHead: Uint8Array;
+  adapterConfig: Uint8Array;
+  /** Indices of parameters in the order in which the adapter holds them. */
+  adapterOrder: readonly number[];
+}
+
+const text = new TextEncoder();
+
+export const boardSections = (b: Board): [Section, Uint8Array][] => [
+  [Section.Run, b.run],
+  [Section.Settings, text.encode(b.settings)],
+  [Section.Labels, text.encode(b.labels.join('\n'))],
+  [Section.Files, text.encode(b.files.join('\n'))],
+  [Section.AdapterHead, b.adapterHead],
+  [Section.AdapterConfig, b.adapterConfig],
+  [Section.AdapterOrder, new Uint8Array(Uint32Array.from(b.adapterOrder).buffer)],
+];
+
+/** How the decoder reads a section: its bytes, its text, the lines of its text. */
+export interface Reader {
+  section(id: Section): Uint8Array;
+  text(id: Section): string;
+  lines(id: Section): string[];
+}
+
+/** Reads them back; `parameters`: how many the program has. */
+export function readBoard(read: Reader, parameters: number, fault: (what: string) => never): Board {
+  const run = read.section(Section.Run);
+  if (run.length !== RunField.Bytes) fault('has a run of the wrong size');
+  const order = read.section(Section.AdapterOrder);
+  if (order.length !== 4 * parameters) fault('has an adapter of the wrong size');
+  const adapterOrder = [...new Uint32Array(order.slice().buffer)];
+  if (new Set(adapterOrder).size !== parameters || adapterOrder.some((i) => i >= parameters)) fault('has an adapter in no order');
+  return {
+    run,
+    settings: read.text(Section.Settings),
+    labels: read.lines(Section.Labels),
+    files: read.lines(Section.Files),
+    adapterHead: read.section(Section.AdapterHead),
+    adapterConfig: read.section(Section.AdapterConfig),
+    adapterOrder,
+  };
+}

@@ -1,0 +1,44 @@
+/** `s2a pack`: what a board without JavaScript trains from. */
+import { InputError } from '../../src/error.ts';
+import { packJob } from '../../src/pack.ts';
+import { formatBytes } from '../../src/report/terminal.ts';
+import { defined, type Flags, oneOf, parse } from './options.ts';
+import type { Output } from './output.ts';
+import { pairs, planLines } from './show.ts';
+import { jobOf, TRAIN_FLAGS } from './train.ts';
+
+/** Options of `train` that the board decides, or that have no meaning there. */
+const NOT_HERE = ['save-every', 'resume', 'process-budget', 'report', 'from'] as const;
+const FLAGS: Flags = {
+  ...Object.fromEntries(Object.entries(TRAIN_FLAGS).filter(([name]) => !(NOT_HERE as readonly string[]).includes(name))),
+  pixels: 'text',
+};
+
+export async function pack(args: string[], out: Output): Promise<void> {
+  const here = NOT_HERE.find((name) => args.some((arg) => arg === `--${name}` || arg.startsWith(`--${name}=`)));
+  if (here !== undefined)
+    throw new InputError({
+      where: `--${here}`,
+      what: 'is not an option of pack',
+      ...(here === 'from' ? {} : { hint: 'give it to s2a.wasm train' }),
+    });
+  const p = parse(args, FLAGS, { least: 2, most: 2, usage: 's2a pack <model folder> <pictures> --out <folder>' });
+  const job = { ...jobOf(p), ...defined({ pixels: oneOf(p, 'pixels', ['u8', 'f32'] as const) }) };
+  const packed = await packJob(job, {
+    onPlan: (plan) => out.note(`${planLines(plan)}\n`),
+    onPrepare: ({ done, total, skipped }) => out.live(`preparing pictures ${done}/${total}${skipped ? `, ${skipped} skipped` : ''}`),
+  });
+  if (p.flag('json')) return out.json(packed);
+  for (const { path, reason } of packed.skipped) out.note(out.style.yellow(`skipped ${path}: ${reason}`));
+  const { planBytes, totalBytes } = packed.memory;
+  out.line(
+    pairs([
+      ['packed', `${packed.out}: s2a.wasm, program.s2a, {train,val}-{images,labels}.npy`],
+      ['pictures', `${packed.pictures.train} to learn from, ${packed.pictures.val} to judge by`],
+      ['needs too', `${packed.weights.join(', ')} of ${job.model}`],
+      ['memory', `${totalBytes} bytes in all: linear memory ${formatBytes(planBytes)}, its own ${formatBytes(totalBytes - planBytes)}`],
+      ['written', formatBytes(packed.bytesWritten)],
+    ]),
+  );
+  out.line(`\nnext, on the board: s2a.wasm train program.s2a --model M --data . --out my-adapter`);
+}

@@ -1,0 +1,82 @@
+/** The linear memory of a program, inside this program's own: the engine's sources run on it, with every address relative to it. */
+import { Head, State } from '../../assembly/abi/head';
+import { LayoutWord, Section } from '../../assembly/abi/program';
+import { Status } from '../../assembly/abi/status';
+import { writeConstants } from '../../assembly/math';
+import { walk } from '../../assembly/run';
+import { configure } from '../../assembly/team';
+import { arena, layoutWord, lineAt, lineBytes, portOffset, section, sectionBytes } from './program';
+import { begin, ENGINE, finish } from './refuse';
+import { number, text } from './text';
+
+/** The phases, in the order of their entries. */
+export const INIT: u32 = 0;
+export const TRAIN: u32 = 1;
+export const UPDATE: u32 = 2;
+export const EVAL: u32 = 3;
+
+/** Copies code and tables in, and writes the engine's constants. */
+export function openArena(): void {
+  memory.copy(arena + layoutWord(LayoutWord.ProgramOffset), section(Section.Image), sectionBytes(Section.Image));
+  configure(arena, layoutWord(LayoutWord.ScratchOffset), layoutWord(LayoutWord.ScratchBytes), 0, 1);
+  writeConstants();
+}
+
+/** The state block. */
+export function state(): usize {
+  return arena + layoutWord(LayoutWord.RegionOffset);
+}
+
+/** A port's bytes. */
+export function port(id: u32): usize {
+  return arena + portOffset(id);
+}
+
+/** Scratch of the one thread, for what is between two phases. */
+export function stage(): usize {
+  return arena + layoutWord(LayoutWord.ScratchOffset);
+}
+export function stageBytes(): usize {
+  return min<usize>(65536, layoutWord(LayoutWord.ScratchBytes));
+}
+
+/** Runs a phase to its end; a status that is not 0 ends the program with the node's name. */
+export function run(phase: u32): void {
+  const status = walk(layoutWord(LayoutWord.Entries + 2 * phase), layoutWord(LayoutWord.Entries + 2 * phase + 1));
+  if (status == Status.Ok) return;
+  const n = lineBytes(Section.Symbols, load<u32>(arena + Head.FailedNode));
+  begin(lineAt, n, reason(status));
+  if (status > Status.BadEncoding) number(status);
+  finish(status == Status.LossNotFinite || status == Status.GradientNotFinite ? 'pack with a smaller --lr' : '', ENGINE);
+}
+
+function reason(status: i32): string {
+  if (status == Status.UnknownOp) return 'unknown operator';
+  if (status == Status.Truncated) return 'the code ends inside an instruction';
+  if (status == Status.LossNotFinite) return 'the loss is not finite (NaN or infinite)';
+  if (status == Status.GradientNotFinite) return 'the gradient is not finite (NaN or infinite)';
+  if (status == Status.BadLabel) return 'a label lies outside the classes';
+  if (status == Status.BadEncoding) return 'an encoding that the kernel does not have';
+  return 'status ';
+}
+
+/** Sums over pictures since they were last cleared. */
+export let tallyLoss: f64 = 0;
+export let tallyCorrect: u32 = 0;
+export let tallyCount: u32 = 0;
+
+export function clearTally(): void {
+  const s = state();
+  store<f64>(s, 0, State.LossSum);
+  store<u32>(s, 0, State.Correct);
+  store<u32>(s, 0, State.Count);
+}
+
+/** Takes the sums out of the state block, which begins anew. */
+export function takeTally(): void {
+  const s = state();
+  tallyLoss = load<f64>(s, State.LossSum);
+  tallyCorrect = load<u32>(s, State.Correct);
+  tallyCount = load<u32>(s, State.Count);
+  clearTally();
+}

@@ -1,0 +1,301 @@
+/**
+ * Checkpoints of a run folder, in the layout of assembly/abi/checkpoint.ts, the same bytes as src/checkpointfile.ts writes: either runtime
+ * goes on where the other stopped. The newest two are kept; of a damaged one it is said so, and the one before it is taken.
+ */
+import { Checkpoint, CheckpointHead, EpochRecord } from '../../assembly/abi/checkpoint';
+import { State } from '../../assembly/abi/head';
+import { Section } from '../../assembly/abi/program';
+import { stage, stageBytes, state } from './arena';
+import { countOf, LEARN } from './data';
+import { closeFile, fileBytes, measure, need, opened, openFile, readAt } from './files';
+import { append, appendNumber, copyPath, enter, lengthOf, textOf } from './path';
+import { epochCount, epochTable, section, sectionBytes } from './program';
+import { refuse } from './refuse';
+import { shaAdd, shaBegin, shaEnd } from './sha256';
+import { bytes, flush, line, STDERR, text, to } from './text';
+import { create, entry, entryBytes, makeFolder, nextEntry, openListing, place, put, remove, seal, syncFolder } from './write';
+
+const head = memory.data(128);
+const padding = memory.data(16);
+const context = memory.data(128);
+const digest = memory.data(32);
+const path = memory.data(1024);
+/** SHA-256 of the program and of the data that a checkpoint must belong to. */
+export const programDigest = memory.data(32);
+export const dataDigest = memory.data(32);
+
+/** What the loop remembers beside the state block; records of the epochs that have ended lie in `epochTable`. */
+export let epochs: u32 = 0;
+export let bestEpoch: u32 = 0;
+export let epochLoss: f64 = 0;
+export let epochCorrect: u32 = 0;
+export let epochPictures: u32 = 0;
+
+export function addTally(loss: f64, correct: u32, count: u32): void {
+  epochLoss += loss;
+  epochCorrect += correct;
+  epochPictures += count;
+}
+
+/** The record of epoch `i`, 0 is the first. */
+export function record(i: u32): usize {
+  return epochTable + i * EpochRecord.Bytes;
+}
+
+/** Ends an epoch: what was counted while learning and judging becomes its record. */
+export function endEpoch(loss: f64, correct: u32, count: u32, isBest: bool): void {
+  const r = record(epochs);
+  store<f64>(r, epochLoss, EpochRecord.TrainLoss);
+  store<u32>(r, epochCorrect, EpochRecord.TrainCorrect);
+  store<u32>(r, epochPictures, EpochRecord.TrainCount);
+  store<f64>(r, loss, EpochRecord.ValLoss);
+  store<u32>(r, correct, EpochRecord.ValCorrect);
+  store<u32>(r, count, EpochRecord.ValCount);
+  store<u64>(r, u64(isBest), EpochRecord.Best);
+  epochs++;
+  if (isBest) bestEpoch = epochs;
+  epochLoss = 0;
+  epochCorrect = 0;
+  epochPictures = 0;
+}
+
+function setWord(at: u32, value: u32): void {
+  store<u32>(head + at, value);
+}
+
+function add(p: usize, n: usize): void {
+  shaAdd(context, p, n);
+  put(p, n);
+}
+
+/** Writes [p, p + n) of the arena as this step's checkpoint; `withEpochs`: what the loop remembers goes with it. */
+export function writeCheckpoint(folder: usize, p: usize, n: usize, withEpochs: bool): void {
+  const s = state();
+  const step = load<u32>(s, State.Step);
+  const settings = sectionBytes(Section.Settings);
+  makeFolder(folder);
+  memory.fill(head, 0, CheckpointHead.Bytes);
+  // "S2ACKPT" and a zero.
+  store<u64>(head, 0x0054504b43413253);
+  setWord(CheckpointHead.Version, Checkpoint.Version);
+  setWord(CheckpointHead.SettingsBytes, settings);
+  setWord(CheckpointHead.RegionBytes, <u32>n);
+  setWord(CheckpointHead.Step, step);
+  setWord(CheckpointHead.Epoch, load<u32>(s, State.Epoch));
+  setWord(CheckpointHead.Position, load<u32>(s, State.Position));
+  if (withEpochs) {
+    setWord(CheckpointHead.Epochs, epochs);
+    setWord(CheckpointHead.BestEpoch, bestEpoch);
+    store<f64>(head, epochLoss, CheckpointHead.Loss);
+    setWord(CheckpointHead.Correct, epochCorrect);
+    setWord(CheckpointHead.Count, epochPictures);
+  }
+  memory.copy(head + CheckpointHead.Program, programDigest, 32);
+  memory.copy(head + CheckpointHead.Data, dataDigest, 32);
+  const records = withEpochs ? <usize>epochs * EpochRecord.Bytes : 0;
+
+  nameOf(folder, step);
+  create(path);
+  shaBegin(context);
+  add(head, CheckpointHead.Bytes);
+  add(epochTable, records);
+  add(section(Section.Settings), settings);
+  add(padding, alignment(<usize>CheckpointHead.Bytes + records + settings));
+  add(p, n);
+  shaEnd(context, digest);
+  put(digest, 32);
+  seal();
+  place(path);
+  syncFolder(folder);
+  const before = stepBelow(folder, step);
+  clearCheckpoints(folder, step, before);
+}
+
+/** Zeros between n bytes and the next multiple of 16. */
+function alignment(n: usize): usize {
+  return (16 - (n & 15)) & 15;
+}
+
+/** Sets `path` to a checkpoint's. */
+function nameOf(folder: usize, step: u32): void {
+  copyPath(path, folder);
+  enter(path, 'checkpoint-');
+  appendNumber(path, step);
+  append(path, '.s2ac');
+}
+
+/** The step that an entry's name tells; -1 where it is no checkpoint's. */
+function stepOf(p: usize, n: usize): i64 {
+  const prefix = 'checkpoint-';
+  const suffix = '.s2ac';
+  if (n < 17 || n > 26) return -1;
+  for (let i = 0; i < 11; i++) if (load<u8>(p + i) != <u8>prefix.charCodeAt(i)) return -1;
+  for (let i = 0; i < 5; i++) if (load<u8>(p + n - 5 + i) != <u8>suffix.charCodeAt(i)) return -1;
+  let step: i64 = 0;
+  for (let i: usize = 11; i < n - 5; i++) {
+    const digit = <i64>load<u8>(p + i) - 0x30;
+    if (digit < 0 || digit > 9 || (digit == 0 && i == 11 && n > 17)) return -1;
+    step = step * 10 + digit;
+  }
+  return step <= 0xffffffff ? step : -1;
+}
+
+/** The newest step of a folder below `bound`; -1 where there is none. */
+function stepBelow(folder: usize, bound: i64): i64 {
+  let best: i64 = -1;
+  if (!openListing(folder)) return best;
+  while (nextEntry()) {
+    const step = stepOf(entry, entryBytes);
+    if (step < bound && step > best) best = step;
+  }
+  return best;
+}
+
+/** Removes every checkpoint but those of two steps. */
+export function clearCheckpoints(folder: usize, keep: i64 = -1, alsoKeep: i64 = -1): void {
+  let bound: i64 = 0x100000000;
+  for (;;) {
+    const step = stepBelow(folder, bound);
+    if (step < 0) return;
+    bound = step;
+    if (step == keep || step == alsoKeep) continue;
+    nameOf(folder, <u32>step);
+    remove(path);
+  }
+}
+
+/** Why the last one that was looked at cannot be used; empty where it can. */
+let damage: string = '';
+
+/**
+ * Reads the newest valid checkpoint of a folder into [p, p + n); false where there is none. That all are damaged, or that the newest valid one
+ * belongs to another run, ends the program.
+ */
+export function readLatest(folder: usize, p: usize, n: usize, withEpochs: bool): bool {
+  let bound: i64 = 0x100000000;
+  let failed = 0;
+  for (;;) {
+    const step = stepBelow(folder, bound);
+    if (step < 0) break;
+    bound = step;
+    nameOf(folder, <u32>step);
+    if (isWhole(n, withEpochs)) {
+      belongs();
+      take(p, n, withEpochs);
+      closeFile(opened);
+      return true;
+    }
+    failed++;
+    to(STDERR);
+    text('s2a: ');
+    bytes(textOf(path), lengthOf(path));
+    text(': damaged checkpoint: ');
+    text(damage);
+    text(stepBelow(folder, bound) < 0 ? '; none before it' : '; going on from the one before it');
+    line();
+    flush();
+  }
+  if (failed == 0) return false;
+  copyPath(path, folder);
+  refuse(textOf(path), lengthOf(path), 'every checkpoint is damaged', 'start anew without --resume');
+  return false;
+}
+
+let regionOffset: u64 = 0;
+
+/** Whether the file at `path` is a whole checkpoint of that size, and open; else `damage` says why. */
+function isWhole(regionBytes: usize, withEpochs: bool): bool {
+  damage = 'it cannot be read';
+  if (openFile(textOf(path), lengthOf(path)) != 0) return false;
+  if (isGood(regionBytes, withEpochs)) return true;
+  closeFile(opened);
+  return false;
+}
+
+/** Nothing of a damaged file is believed: its digest comes first. */
+function isGood(regionBytes: usize, withEpochs: bool): bool {
+  if (measure(opened) != 0) return false;
+  const size = fileBytes;
+  damage = 'too short';
+  if (size < <u64>(CheckpointHead.Bytes + Checkpoint.DigestBytes)) return false;
+  damage = 'it cannot be read';
+  if (readAt(opened, 0, head, CheckpointHead.Bytes) != 0) return false;
+  damage = 'it does not start like one';
+  if (load<u64>(head) != 0x0054504b43413253) return false;
+  const end = size - Checkpoint.DigestBytes;
+  const room = stageBytes();
+  shaBegin(context);
+  for (let at: u64 = 0; at < end; at += room) {
+    const n = <usize>min<u64>(room, end - at);
+    damage = 'it cannot be read';
+    if (readAt(opened, at, stage(), n) != 0) return false;
+    shaAdd(context, stage(), n);
+  }
+  shaEnd(context, digest);
+  if (readAt(opened, end, stage(), 32) != 0) return false;
+  damage = 'its SHA-256 is wrong';
+  if (memory.compare(stage(), digest, 32) != 0) return false;
+  damage = 'another version of s2a wrote it';
+  if (headWord(CheckpointHead.Version) != Checkpoint.Version) return false;
+  const n = headWord(CheckpointHead.Epochs);
+  const settings = headWord(CheckpointHead.SettingsBytes);
+  const before = <u64>CheckpointHead.Bytes + <u64>n * EpochRecord.Bytes + settings;
+  regionOffset = (before + 15) & ~15;
+  damage = 'its parts do not fill it';
+  if (settings > <u32>Checkpoint.MostSettings || regionOffset + headWord(CheckpointHead.RegionBytes) != end) return false;
+  damage = 'its region has another size';
+  if (<usize>headWord(CheckpointHead.RegionBytes) != regionBytes) return false;
+  damage = 'its epochs';
+  if (n > epochCount || headWord(CheckpointHead.BestEpoch) > n || headWord(CheckpointHead.Epoch) > epochCount) return false;
+  if (withEpochs && (n != headWord(CheckpointHead.Epoch) || (n > 0 && headWord(CheckpointHead.BestEpoch) == 0))) return false;
+  if (headWord(CheckpointHead.Position) > countOf(LEARN)) return false;
+  return true;
+}
+
+function headWord(at: u32): u32 {
+  return load<u32>(head + at);
+}
+
+/** Ends the program where the checkpoint at `path` is not one of this run. */
+function belongs(): void {
+  const hint = 'train with what it was started with, or start anew without --resume';
+  const n = headWord(CheckpointHead.SettingsBytes);
+  let isSame = n == sectionBytes(Section.Settings);
+  if (isSame) {
+    const at = <u64>CheckpointHead.Bytes + <u64>headWord(CheckpointHead.Epochs) * EpochRecord.Bytes;
+    const room = min<usize>(stageBytes(), Checkpoint.MostSettings);
+    for (let done: usize = 0; isSame && done < n; done += room) {
+      const part = min<usize>(room, <usize>n - done);
+      need(readAt(opened, at + done, stage(), part), textOf(path), lengthOf(path));
+      isSame = memory.compare(stage(), section(Section.Settings) + done, part) == 0;
+    }
+  }
+  if (!isSame) refuse(textOf(path), lengthOf(path), 'the checkpoint belongs to a run with other settings', hint);
+  if (memory.compare(head + CheckpointHead.Data, dataDigest, 32) != 0)
+    refuse(textOf(path), lengthOf(path), 'the checkpoint belongs to a run with other pictures', hint);
+  if (memory.compare(head + CheckpointHead.Program, programDigest, 32) != 0)
+    refuse(textOf(path), lengthOf(path), 'the checkpoint belongs to a run with another program', hint);
+}
+
+/** Reads the region into place and, of a run, what the loop remembers. */
+function take(p: usize, n: usize, withEpochs: bool): void {
+  need(readAt(opened, regionOffset, p, n), textOf(path), lengthOf(path));
+  if (!withEpochs) return;
+  epochs = headWord(CheckpointHead.Epochs);
+  bestEpoch = headWord(CheckpointHead.BestEpoch);
+  epochLoss = load<f64>(head, CheckpointHead.Loss);
+  epochCorrect = headWord(CheckpointHead.Correct);
+  epochPictures = headWord(CheckpointHead.Count);
+  need(readAt(opened, CheckpointHead.Bytes, epochTable, <usize>epochs * EpochRecord.Bytes), textOf(path), lengthOf(path));
+  const s = state();
+  const isSame =
+    load<u32>(s, State.Step) == headWord(CheckpointHead.Step) &&
+    load<u32>(s, State.Epoch) == headWord(CheckpointHead.Epoch) &&
+    load<u32>(s, State.Position) == headWord(CheckpointHead.Position);
+  if (!isSame) refuse(textOf(path), lengthOf(path), 'the checkpoint disagrees with itself', 'start anew without --resume');
+}
+
+/** The epoch of the checkpoint that was read last. */
+export function readEpoch(): u32 {
+  return headWord(CheckpointHead.Epoch);
+}

@@ -1,0 +1,94 @@
+/** What is on pictures that nobody has labelled: of an array, or raw on standard input, each H·W·3 bytes of the program's size. */
+import { fd_read, iovec } from 'bindings/wasi_snapshot_preview1';
+import { Io, Section } from '../../assembly/abi/program';
+import { RunField } from '../../assembly/abi/run';
+import { exp64 } from '../../assembly/math';
+import { EVAL, port, run } from './arena';
+import { clearLabels, countOf, fillUnlabelled, LEARN } from './data';
+import { lineAt, lineBytes, runWord } from './program';
+import { begin, ENGINE, finish, refuseNumbers } from './refuse';
+import { bytes, flush, line, number, real, STDOUT, text, to } from './text';
+
+const vector = memory.data(8);
+const word = memory.data(4);
+const stdin = memory.data<u8>([0x73, 0x74, 0x64, 0x69, 0x6e]);
+
+/** The `top` most probable classes of every picture of the opened array, a line each. */
+export function predictArray(top: u32): void {
+  const n = countOf(LEARN);
+  const micro = runWord(RunField.MicroBatch);
+  for (let from: u32 = 0; from < n; from += micro) {
+    const count = min(micro, n - from);
+    clearLabels();
+    for (let row: u32 = 0; row < count; row++) fillUnlabelled(LEARN, from + row, row);
+    run(EVAL);
+    for (let row: u32 = 0; row < count; row++) tell(from + row, row, top);
+  }
+}
+
+/** The same for pictures that come one after the other on standard input: uint8, or f32 where the program takes those. */
+export function predictRaw(top: u32): void {
+  const size = <usize>runWord(RunField.Height) * runWord(RunField.Width) * 3;
+  const pixel = runWord(RunField.PixelBytes);
+  for (let i: u32 = 0; ; i++) {
+    clearLabels();
+    const got = readPicture(port(Io.Pictures), size * pixel);
+    if (got == 0 && i > 0) return;
+    if (got < size * pixel)
+      refuseNumbers(stdin, 5, 'ends inside a picture', got, size * pixel, 'give raw RGB of the height and width that info tells');
+    run(EVAL);
+    tell(i, 0, top);
+  }
+}
+
+/** Reads until the picture is whole or the stream ends; returns its bytes. */
+function readPicture(p: usize, n: usize): usize {
+  let done: usize = 0;
+  while (done < n) {
+    const part = changetype<iovec>(vector);
+    part.buf = p + done;
+    part.buf_len = n - done;
+    if (fd_read(0, vector, 1, word) != 0) break;
+    const moved = <usize>load<u32>(word);
+    if (moved == 0 || moved > n - done) break;
+    done += moved;
+  }
+  return done;
+}
+
+/** A line: the picture's number, then classes with their softmax probabilities, the most probable first. */
+function tell(index: u32, row: u32, top: u32): void {
+  const n = runWord(RunField.Classes);
+  const logits = port(Io.Logits) + ((row * n) << 2);
+  let largest = load<f32>(logits);
+  for (let i: u32 = 1; i < n; i++) largest = max(largest, load<f32>(logits + (i << 2)));
+  let sum: f64 = 0;
+  for (let i: u32 = 0; i < n; i++) sum += exp64(<f64>load<f32>(logits + (i << 2)) - <f64>largest);
+  if (!isFinite<f64>(sum)) {
+    begin(stdin, 0, 'the logits are not finite (NaN or infinite)');
+    finish('', ENGINE);
+  }
+  to(STDOUT);
+  number(index);
+  let last: f32 = Infinity;
+  let lastIndex: i32 = -1;
+  for (let k: u32 = 0; k < min(top, n); k++) {
+    // The next after (last, lastIndex) by descending logit, then by index.
+    let best: i32 = -1;
+    for (let i: u32 = 0; i < n; i++) {
+      const x = load<f32>(logits + (i << 2));
+      if (x > last || (x == last && <i32>i <= lastIndex)) continue;
+      if (best < 0 || x > load<f32>(logits + (best << 2))) best = i;
+    }
+    last = load<f32>(logits + (best << 2));
+    lastIndex = best;
+    text('  ');
+    const length = lineBytes(Section.Labels, best);
+    bytes(lineAt, length);
+    text(' ');
+    real((100 * exp64(<f64>last - <f64>largest)) / sum, 1);
+    text(' %');
+  }
+  line();
+  flush();
+}
