@@ -94,7 +94,7 @@ export async function compareWeights(rows, options) {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href)
-  for (const { shape, f32, int8, int4 } of await compareWeights((process.argv[2] ?? "1576,197,49").split(",").map(Number)))
+  for (const { shape, f32, int8, int4 } of await compareWeights((process.argv[2] ?? '1576,197,49').split(',').map(Number)))
     console.log(
       `ViT-${shape.name.padEnd(6)}${shape.op} ${[shape.m, shape.n, shape.k].join('×').padEnd(15)} f32 ${f32.toFixed(1)}  int8 ${int8.toFixed(3)}  int4 ${int4.toFixed(3)}`,
     );
