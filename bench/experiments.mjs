@@ -16,7 +16,7 @@ import { writeDigits } from '../tools/pictures/digits.mjs';
 import { writeQuickdraw } from '../tools/pictures/quickdraw.mjs';
 import { EVALUATION } from '../tools/pictures/sets.mjs';
 import { page } from './experiments-page.mjs';
-import { openStore } from './learning-store.mjs';
+import { Missing, openStore } from './learning-store.mjs';
 import { climb, RATES, validation } from './rates.mjs';
 import { percent } from './statistics.mjs';
 import { DRAWINGS, deal, RECIPE, SIDE } from './task.mjs';
@@ -75,10 +75,8 @@ const MODELS = {
 /** Methods whose backward reads nothing but weights and single bits on a ReLU6 network: codes are exact there. */
 const BITS_ALONE = ['bias', 'bias+prompt'];
 
-class Missing extends Error {}
-
 const began = Date.now();
-const done = openStore(`${folder}/runs`, Number(values.processes), values.write ? () => Promise.reject(new Missing()) : undefined);
+const done = openStore(`${folder}/runs`, Number(values.processes), values.write ? null : undefined);
 const sections = [];
 for (const [key, model] of Object.entries(MODELS).filter(([key]) => values.only.split(',').includes(key))) {
   if (key === 'mobilenetv2') convert(model.folder, model.side);

@@ -7,10 +7,11 @@ import { type Bytes, parseBytes } from './bytes.ts';
 import { checkPreprocess, outputSize, type Preprocess, resizeRgb } from './data/preprocess.ts';
 import { createEngine, type Engine, loadWeights } from './engine.ts';
 import { EngineError, InputError } from './error.ts';
-import { type FitOptions, fit } from './fit.ts';
+import { type FitOptions, fit, MAX_THREADS } from './fit.ts';
 import { stableJson } from './json.ts';
 import { methodOf } from './modules/method.ts';
 import type { Precision } from './precision.ts';
+import { type Threads, threadsOf } from './team.ts';
 import { engineBytes } from './wasm.ts';
 
 export interface Prediction {
@@ -26,6 +27,8 @@ export interface ClassifierOptions {
   model: string;
   /** The most linear memory: bytes, or a text such as '48MiB'. Unlimited where absent. */
   budget?: Bytes;
+  /** How many threads share the work (1); `auto`: as many as the machine has cores, at most 4. `close` the classifier after use. */
+  threads?: Threads;
   /** Precision of frozen weights where it is not to be the one that the adapter was trained over: the biases learnt to fit that one. */
   weights?: Precision;
 }
@@ -50,6 +53,8 @@ export interface Classifier {
    * before the first number is written, so one that is refused (InputError) leaves the classifier as it was.
    */
   changeAdapter(adapter: string): void;
+  /** Ends the threads beside the caller's own; there is nothing else to close. */
+  close(): Promise<void>;
 }
 
 export interface OpenedAdapter {
@@ -67,7 +72,7 @@ export const openInference = (path: string | undefined, options: InferenceOption
   path === undefined ? openOwn(options) : openAdapter(path, options);
 
 /** The model's own head: there is no adapter, but what one would say is known. */
-function openOwn({ model, budget, weights: precision = 'f32', microBatch = 1 }: InferenceOptions): OpenedAdapter {
+function openOwn({ model, budget, threads, weights: precision = 'f32', microBatch = 1 }: InferenceOptions): OpenedAdapter {
   const base = openBase(model);
   const { labels } = base.model;
   if (labels === undefined)
@@ -79,7 +84,7 @@ function openOwn({ model, budget, weights: precision = 'f32', microBatch = 1 }: 
       base,
       { head: 'file', classes: labels.length, method: 'probe', weights: precision, normalize: preprocess },
       microBatch,
-      budget,
+      { budget, threads },
     );
     loadWeights(engine, weights);
     const preprocessing = preprocess as unknown as Record<string, unknown>;
@@ -97,13 +102,16 @@ const inferenceEngine = (
   base: Base,
   options: Pick<FitOptions, 'head' | 'classes' | 'method' | 'weights' | 'normalize'>,
   microBatch: number,
-  budget: Bytes | undefined,
+  { budget, threads: asked = 1 }: { budget: Bytes | undefined; threads: Threads | undefined },
 ): Engine => {
   const size = { batchSize: microBatch, microBatch, ...(budget === undefined ? {} : { budgetBytes: parseBytes(budget, 'budget') }) };
-  return createEngine(fit({ model: base.model, purpose: 'infer', ...options, ...size }).program, engineBytes());
+  const maxThreads = asked === 'auto' ? MAX_THREADS : asked;
+  const { program } = fit({ model: base.model, purpose: 'infer', maxThreads, ...options, ...size });
+  const threads = threadsOf(asked, program);
+  return createEngine(program, engineBytes(threads), threads);
 };
 
-function openAdapter(path: string, { model, budget, weights: precision, microBatch = 1 }: InferenceOptions): OpenedAdapter {
+function openAdapter(path: string, { model, budget, threads, weights: precision, microBatch = 1 }: InferenceOptions): OpenedAdapter {
   const adapter = readAdapter(path);
   try {
     const base = openBase(model, adapter.base.imageSize[0]);
@@ -124,7 +132,7 @@ function openAdapter(path: string, { model, budget, weights: precision, microBat
         base,
         { classes: adapter.labels.length, method, weights: precision ?? adapter.precision, normalize: preprocess },
         microBatch,
-        budget,
+        { budget, threads },
       );
       loadWeights(engine, weights);
       applyAdapter(engine, adapter);
@@ -169,6 +177,7 @@ export function loadClassifier(adapter: string | undefined, options: ClassifierO
     linearBytes: engine.memory.buffer.byteLength,
     predict: (rgb, width, height) => predictPrepared(resizeRgb(rgb, width, height, preprocess)),
     predictPrepared,
+    close: engine.close,
     changeAdapter(path) {
       const next = readAdapter(path);
       try {

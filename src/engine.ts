@@ -8,11 +8,14 @@ import { EngineError, InputError } from './error.ts';
 import type { Phase } from './graph.ts';
 import type { ParameterRecord, Placed, Program, WeightRecord } from './program/program.ts';
 import type { SafetensorsFile } from './safetensors.ts';
+import { ALONE, startTeam } from './team.ts';
 import { sameShape, shapeText } from './tensor.ts';
 
 interface Exports {
   setup(arena: number, scratchOffset: number, scratchBytes: number, thread: number, threads: number): void;
   walk(code: number, end: number): number;
+  /** Only the engine of several threads has it. */
+  resume?(): number;
   place(
     src: number,
     dtype: number,
@@ -45,8 +48,16 @@ interface Exports {
 export interface Engine {
   program: Program;
   memory: WebAssembly.Memory;
-  /** Runs a phase to its end; throws EngineError with the failing node's name. */
+  /** How many walk the program together. */
+  threads: number;
+  /** Runs a phase to its end; throws EngineError with the failing node's name, or where another thread has died. */
   run(phase: Phase): void;
+  /** Runs the instructions between two addresses: a part of a phase, to look at what is in the arena there. */
+  walk(start: number, end: number): void;
+  /** The same, giving the host a turn while this thread waits for others: so it learns at once of one that has died. */
+  runAsync(phase: Phase): Promise<void>;
+  /** Ends the other threads; the memory stays readable. */
+  close(): Promise<void>;
   /** A view of a port: bytes that the host writes before, or reads after, a phase. */
   bytes(port: Io): Uint8Array;
   floats(port: Io): Float32Array;
@@ -78,19 +89,27 @@ const HINTS: Readonly<Record<number, string>> = {
 /** Largest piece of a weights file that is staged in scratch at a time. */
 const STAGE_BYTES = 65536;
 
-/** Makes the memory (initial = maximum = the plan), copies the program in, and writes the constants. Weights come next: `loadWeights`. */
-export function createEngine(program: Program, wasm: BufferSource): Engine {
+/** How long `run` waits for a sign of life from threads of which no event can reach it. */
+const STALL_MS = 60000;
+
+/**
+ * Makes the memory (initial = maximum = the plan), copies the program in, and writes the constants. Weights come next: `loadWeights`.
+ * `wasm`: engine.wasm, or engine.mt.wasm where `threads` are more than one; then `close` it after use.
+ */
+export function createEngine(program: Program, wasm: BufferSource, threads = 1): Engine {
   const pages = program.linearBytes / 65536;
+  const shared = threads > 1;
   let memory: WebAssembly.Memory;
   try {
-    memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    memory = new WebAssembly.Memory({ initial: pages, maximum: pages, ...(shared ? { shared } : {}) });
   } catch {
     throw new EngineError({ where: 'memory', what: `the runtime refused ${program.linearBytes / 1048576} MiB of linear memory` });
   }
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(wasm), { env: { memory } });
-  const engine = instance.exports as unknown as Exports;
+  const module = new WebAssembly.Module(wasm);
+  const engine = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Exports;
   new Uint8Array(memory.buffer).set(program.image, program.programOffset);
-  engine.setup(0, program.scratch.offset, program.scratch.bytes, 0, 1);
+  engine.setup(0, program.scratch.offset, program.scratch.bytes, 0, threads);
+  const team = shared ? startTeam(program, memory, module, threads) : ALONE;
 
   const port = (id: Io): { offset: number; bytes: number } => {
     const range = program.io.get(id);
@@ -99,17 +118,60 @@ export function createEngine(program: Program, wasm: BufferSource): Engine {
   };
   const view = new DataView(memory.buffer);
   const stateRange = program.region.offset;
+  const lost = (): EngineError =>
+    new EngineError({
+      where: 'threads',
+      what: team.lost() ?? 'one of them ended',
+      hint: 'run it again, with --threads 1 if that does not help',
+    });
+  /** Walks; what breaks off this thread's walk (a trap) sets the others free. */
+  const go = (walk: () => number): number => {
+    try {
+      return walk();
+    } catch (error) {
+      team.abandon('the first of them broke off');
+      throw error;
+    }
+  };
+  const enter = ({ start, end }: { start: number; end: number }): number => {
+    if (team.lost() !== undefined) throw lost();
+    return go(() => engine.walk(start, end));
+  };
+  const leave = (status: number): void => {
+    if (status === Status.Ok) return;
+    if (status === Status.WorkerLost) throw lost();
+    const node = program.symbols[view.getInt32(Head.FailedNode, true)] ?? 'unknown node';
+    const hint = HINTS[status];
+    throw new EngineError({ where: node, what: REASONS[status] ?? `status ${status}`, ...(hint ? { hint } : {}) });
+  };
+  const walk = (range: { start: number; end: number }): void => {
+    let status = enter(range);
+    let [progress, since] = [team.progress(), performance.now()];
+    while (status === Status.Waiting) {
+      const now = team.progress();
+      if (now !== progress) [progress, since] = [now, performance.now()];
+      else if (performance.now() - since > STALL_MS) team.abandon(`no thread got on for ${STALL_MS / 1000} s`);
+      status = go(() => engine.resume!());
+    }
+    leave(status);
+  };
   return {
     program,
     memory,
-    run(phase) {
-      const { start, end } = program.entries[phase];
-      const status = engine.walk(start, end);
-      if (status === Status.Ok) return;
-      const node = program.symbols[view.getInt32(Head.FailedNode, true)] ?? 'unknown node';
-      const hint = HINTS[status];
-      throw new EngineError({ where: node, what: REASONS[status] ?? `status ${status}`, ...(hint ? { hint } : {}) });
+    threads,
+    run: (phase) => walk(program.entries[phase]),
+    walk: (start, end) => walk({ start, end }),
+    async runAsync(phase) {
+      let status = enter(program.entries[phase]);
+      while (status === Status.Waiting) {
+        await turn();
+        status = go(() => engine.resume!());
+      }
+      // The memory says that a thread has died before the event says how.
+      if (status === Status.WorkerLost) await turn();
+      leave(status);
     },
+    close: () => team.close(),
     bytes: (id) => new Uint8Array(memory.buffer, port(id).offset, port(id).bytes),
     floats: (id) => new Float32Array(memory.buffer, port(id).offset, port(id).bytes / 4),
     ints: (id) => new Int32Array(memory.buffer, port(id).offset, port(id).bytes / 4),
@@ -147,6 +209,9 @@ export function createEngine(program: Program, wasm: BufferSource): Engine {
     },
   };
 }
+
+/** Lets the host handle what has come in. */
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Codes of the element types that weights may have; the engine converts each to f32. */
 const DTYPES: Readonly<Record<string, { code: number; bytes: number }>> = {

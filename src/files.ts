@@ -234,11 +234,13 @@ export function makeFolder(path: string): void {
   const isThere = guarded(path, 'cannot be made', () => {
     try {
       mkdirSync(path);
+      syncFolder(parent);
       return true;
     } catch (error) {
       // Another process may have made it meanwhile.
       if (isFolder(path)) return true;
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === path || isFolder(parent)) throw error;
+      if (!['ENOENT', 'ENOTDIR'].includes(String((error as NodeJS.ErrnoException).code)) || parent === path || isFolder(parent))
+        throw error;
       return false;
     }
   });

@@ -35,6 +35,8 @@ export function resetPeak(): boolean {
 
 /** What training adds to the runtime as it stands, beside linear memory: compiled code, buffers, garbage before it is collected. */
 export const TRAINING_BYTES = 24 << 20;
+/** Each further thread of the engine, beside its scratch: a runtime of its own (measured: 8 to 9.5 MiB on Node, bench/threads.mjs). */
+export const THREAD_BYTES = 10 << 20;
 /** Decoding with less than this would skip ordinary pictures. */
 const LEAST_DECODER_BYTES = 16 << 20;
 
@@ -45,9 +47,14 @@ const mib = (bytes: number): string => `${(bytes / 1048576).toFixed(1)} MiB`;
  * The decoder ends before the arena is made, so the budget has to hold the runtime with the decoder, and then the runtime with linear
  * memory, and never all three. `overheadBytes`: what a decoder takes beside the picture.
  */
-export function shareProcess(budgetBytes: number, linearBytes: number, decoder: { wantedBytes: number; overheadBytes: number }): number {
+export function shareProcess(
+  budgetBytes: number,
+  linearBytes: number,
+  threads: number,
+  decoder: { wantedBytes: number; overheadBytes: number },
+): number {
   const idle = process.memoryUsage.rss();
-  const training = idle + TRAINING_BYTES + linearBytes;
+  const training = idle + TRAINING_BYTES + linearBytes + (threads - 1) * THREAD_BYTES;
   const preparing = idle + decoder.overheadBytes + LEAST_DECODER_BYTES;
   const least = Math.max(training, preparing);
   if (budgetBytes < least) {

@@ -52,6 +52,8 @@ export interface Value {
   /** How the elements lie in the checkpoint's tensor, whether they come from there or not: an adapter is written that way. */
   layout?: Layout;
   kind?: Kind;
+  /** Block of the network that a parameter belongs to: -1 before the first, their count after the last. */
+  block?: number;
   /** Contents of a `table` value. */
   data?: Uint8Array;
 }

@@ -9,12 +9,16 @@
 export { type AdapterFile, type AdapterInfo, readAdapter } from './adapterfile.ts';
 export { type Base, openBase, preprocessOf } from './base.ts';
 export type { Bytes } from './bytes.ts';
+export type { CalibratedLayer, Calibration } from './calibrate/file.ts';
+export { type CalibrateJob, calibrateJob } from './calibrate/job.ts';
 export { type Classifier, type ClassifierOptions, loadClassifier, type Prediction } from './classifier.ts';
 export { type Compiled, type CompileOptions, compile } from './compile.ts';
 export { decodePicture } from './data/decode.ts';
 export type { Preprocess } from './data/preprocess.ts';
 export { createEngine, type Engine, loadWeights } from './engine.ts';
 export { BudgetError, EngineError, InputError, Interrupted } from './error.ts';
+export { type FidelityJob, fidelity } from './fidelity/index.ts';
+export type { Agreement, BlockFidelity, Fidelity, ModuleFidelity } from './fidelity/measure.ts';
 export { type FitOptions, fit } from './fit.ts';
 export { type JobHooks, type JobResult, type TrainJob, trainJob } from './job.ts';
 export { type KeepPlan, keepOf } from './keep.ts';

@@ -1,9 +1,12 @@
 /** Training as one call: model folder + pictures + budget → adapter folder. The command line and the library both come here. */
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { adapterTensors, headNames } from './adapter.ts';
 import { type AdapterInfo, writeAdapter } from './adapterfile.ts';
 import { type Base, identity, openBase, openWeights, preprocessOf } from './base.ts';
 import { type Bytes, parseBytes } from './bytes.ts';
+import { CALIBRATION, writeCalibration } from './calibrate/file.ts';
+import { installTables, openTables } from './calibrate/run.ts';
 import { hasCheckpoints } from './checkpointfile.ts';
 import type { Compiled, CompileOptions } from './compile.ts';
 import type { Cache } from './data/cache.ts';
@@ -12,10 +15,10 @@ import { dataDigest } from './data/digest.ts';
 import { keepList, type Listed, listPictures } from './data/list.ts';
 import { type Prepared, type PrepareOptions, prepare } from './data/prepare.ts';
 import type { Preprocess } from './data/preprocess.ts';
-import { createEngine, loadWeights } from './engine.ts';
-import { Interrupted } from './error.ts';
+import { createEngine, type Engine, loadWeights } from './engine.ts';
+import { BudgetError, Interrupted } from './error.ts';
 import { bytesWritten, makeFolder } from './files.ts';
-import { fit } from './fit.ts';
+import { type FitOptions, type Fitted, fit } from './fit.ts';
 import { resetPeak, resident, shareProcess } from './footprint.ts';
 import { type Method, methodOf } from './modules/method.ts';
 import { type PlanReport, planReport } from './planreport.ts';
@@ -23,6 +26,7 @@ import type { Precision } from './precision.ts';
 import type { Program } from './program/program.ts';
 import { openRun } from './run.ts';
 import { guardAdapter, joinLabels, openStart, type Start } from './start.ts';
+import { type Threads, threadsOf } from './team.ts';
 import { type EpochResult, type Samples, startRun, TRAIN_DEFAULTS, type TrainHooks, type TrainOptions, train } from './train.ts';
 import type { Optimizer } from './update.ts';
 import { VERSION } from './version.ts';
@@ -53,24 +57,37 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   /** See src/keep.ts. */
   keep?: string;
   /** Precision of frozen weights; the adapter remembers it. */
-  weights?: Precision;
+  weights?: Precision | 'auto';
   optimizer?: Optimizer;
   rate?: number;
   microBatch?: number;
+  /** See src/fit.ts. */
+  recompute?: FitOptions['recompute'];
   /** The most linear memory: bytes, or a text such as '48MiB'. Unlimited where absent. */
   budget?: Bytes;
   /** The most that the whole process may take: linear memory + the runtime's own + the picture decoder. */
   processBudget?: Bytes;
+  /** How many threads share the work, `auto` where absent; no result depends on it. */
+  threads?: Threads;
+  /** Threads that the plan reserves scratch for, as many of them as the budget allows; 4 where absent. */
+  maxThreads?: number;
   imageSize?: number;
   /** Share of each class held out where there is no val folder. */
   holdOut?: number;
   /** Random shift in pixels and horizontal flip. */
   augment?: { shift: number; flip: boolean };
+  /** See CompileOptions. */
+  dropout?: number;
+  dropPath?: number;
   cacheFolder?: string;
   saveEvery?: number;
   resume?: boolean;
   /** An adapter of the same model to go on from: see src/start.ts. Its method is the run's; classes that it lacks are appended to its own. */
   from?: string;
+  /** Fit every layer's derivative table to its inputs on so many of the training pictures (src/calibrate); the tables go with the adapter. */
+  calibrate?: number;
+  /** Use the tables of this calibration.json. */
+  tables?: string;
 }
 
 /** What a run tells while it goes. */
@@ -103,6 +120,8 @@ export interface JobResult {
     decoderPeakBytes: number;
     residentBeforeBytes: number;
   };
+  /** How many shared the work. */
+  threads: number;
   bytesWritten: number;
   /** At the pace of training, so without the picture cache, which is written once: what wears an SD card. */
   bytesWrittenPerHour: number;
@@ -154,8 +173,8 @@ interface Sources {
 /** The job's program and plan; BudgetError where it does not fit. */
 export function compileJob(
   job: TrainJob,
-  { base, options, preprocess, classes, pixels }: Pick<CompileOptions, 'pixels'> & Sources,
-): Compiled {
+  { base, options, preprocess, classes, pixels, ownTables }: Pick<CompileOptions, 'pixels'> & { ownTables?: boolean } & Sources,
+): Fitted {
   return fit({
     model: base.model,
     classes,
@@ -167,9 +186,14 @@ export function compileJob(
       weights: job.weights,
       optimizer: job.optimizer,
       microBatch: job.microBatch,
+      recompute: job.recompute,
       budgetBytes: job.budget === undefined ? undefined : parseBytes(job.budget, '--budget'),
       augment: job.augment,
+      dropout: job.dropout,
+      dropPath: job.dropPath,
+      maxThreads: job.maxThreads,
       pixels,
+      ownTables,
     }),
   });
 }
@@ -181,7 +205,7 @@ export const adapterInfo = (
 ): AdapterInfo => ({
   method: methodOf(job.method ?? 'bias').name,
   base: about.who,
-  precision: job.weights ?? 'f32',
+  precision: about.program.about.weights as Precision,
   head: headNames(about.program),
   labels: about.labels,
   preprocessing: about.preprocess as unknown as Record<string, unknown>,
@@ -191,12 +215,30 @@ export const adapterInfo = (
 /** Trains to the end, or until `stopping`: then the run is saved and Interrupted thrown. */
 export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<JobResult> {
   if (job.from === undefined) return runJob(job, undefined, hooks);
-  const start = openStart(job.from, job.out, job.method);
+  const start = openStart(job.from, job.method, job.out);
   try {
     const { method, precision, imageSize } = start;
     return await runJob({ ...job, method, weights: job.weights ?? precision, imageSize: job.imageSize ?? imageSize }, start, hooks);
   } finally {
     start.close();
+  }
+}
+
+/** How many threads walk the plan and what the decoder may take; under a whole-process budget only as many threads as it holds. */
+function shareThreads(job: TrainJob, { plan }: Compiled): { threads: number; decoderBytes: number } {
+  let threads = threadsOf(job.threads ?? 'auto', plan);
+  if (job.processBudget === undefined) return { threads, decoderBytes: defaultDecoderBytes };
+  const budget = parseBytes(job.processBudget, '--process-budget');
+  const decoder = { wantedBytes: defaultDecoderBytes, overheadBytes: decoderOverheadBytes };
+  for (; ; threads--) {
+    // Scratch of threads that do not run is never touched.
+    const linear = plan.linearBytes - (plan.maxThreads - threads) * plan.scratch.bytes;
+    try {
+      return { threads, decoderBytes: shareProcess(budget, linear, threads, decoder) };
+    } catch (error) {
+      // What nobody asked for by number is not worth a refusal.
+      if (!(error instanceof BudgetError) || threads === 1 || typeof job.threads === 'number') throw error;
+    }
   }
 }
 
@@ -220,14 +262,9 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
   guardAdapter(job.out, labels);
   const missing = (start?.labels ?? []).filter((label) => !classes.includes(label));
   if (missing.length > 0) warn(`no pictures of ${missing.join(', ')}: learning the others may cost what the adapter knows of them`);
-  const compiled = compileJob(job, { base, options, preprocess, classes: labels.length });
-  const decoderBytes =
-    job.processBudget === undefined
-      ? defaultDecoderBytes
-      : shareProcess(parseBytes(job.processBudget, '--process-budget'), compiled.plan.linearBytes, {
-          wantedBytes: defaultDecoderBytes,
-          overheadBytes: decoderOverheadBytes,
-        });
+  const tables = openTables(job, start?.tables);
+  const compiled = compileJob(job, { base, options, preprocess, classes: labels.length, ownTables: tables !== undefined });
+  const { threads, decoderBytes } = shareThreads(job, compiled);
   const plan = planReport(compiled, options.batchSize, budgetBytes);
   hooks.onPlan?.(plan, compiled);
   const who = identity(base, weights);
@@ -247,19 +284,22 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
   });
   const residentPeakPreparing = resident().peak;
   hooks.onPrepared?.(prepared);
+  let engine: Engine | undefined;
   try {
     const peakOfTrainingAlone = resetPeak();
     const trainingBegan = { ms: Date.now(), written: bytesWritten() };
-    const engine = createEngine(compiled.program, engineBytes());
+    engine = createEngine(compiled.program, engineBytes(threads), threads);
     loadWeights(engine, weights, options.seed);
     start?.fill(engine);
     const rows = prepared.classes.map((c) => labels.indexOf(c));
     const data = { train: samplesOf(prepared.cache, prepared.train, rows), val: samplesOf(prepared.cache, prepared.val, rows) };
+    const seen = { samples: data.train, seed: options.seed, runFolder, resume: job.resume ?? false };
+    const calibration = tables && installTables(engine, compiled, tables, seen);
     const run = openRun(runFolder, engine, {
       options,
       weights: who.digest,
       data: dataDigest(prepared.cache, prepared.train, prepared.val),
-      labels: prepared.classes,
+      labels,
       ...(start ? { from: start.digest } : {}),
       resume: job.resume ?? false,
       warn,
@@ -292,6 +332,8 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
     }
     run.restoreBest();
     const best = run.host.epochs[run.host.bestEpoch - 1]!;
+    if (calibration) writeCalibration(join(job.out, CALIBRATION), calibration);
+    else rmSync(join(job.out, CALIBRATION), { force: true });
     writeAdapter(job.out, adapterInfo(job, { who, program: engine.program, labels, preprocess }), adapterTensors(engine));
     return {
       adapter: job.out,
@@ -317,12 +359,14 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
         decoderPeakBytes: prepared.decoderPeakBytes,
         residentBeforeBytes: residentBefore,
       },
+      threads,
       bytesWritten: bytesWritten() - writtenBefore,
       bytesWrittenPerHour: Math.round(((bytesWritten() - trainingBegan.written) * 3600e3) / Math.max(1, Date.now() - trainingBegan.ms)),
       seconds: (Date.now() - began) / 1000,
       rate: options.rate,
     };
   } finally {
+    await engine?.close();
     prepared.cache.close();
     weights.close();
   }

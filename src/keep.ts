@@ -24,13 +24,15 @@ const CLASSES = {
   /** ReLU, ReLU6, leaky ReLU, hard-sigmoid: one bit is exact. */
   relu: code('1'),
   /** Derivative codes of the smooth functions; `gelu` is both of its forms. */
-  gelu: code('4'),
-  silu: code('4'),
-  hswish: code('4'),
-  sigmoid: code('4'),
-  tanh: code('4'),
+  gelu: code('4', '8'),
+  silu: code('4', '8'),
+  hswish: code('4', '8'),
+  sigmoid: code('4', '8'),
+  tanh: code('4', '8'),
   /** Layer norm's x̂. */
-  ln: code('4'),
+  ln: code('4', '8'),
+  /** Group norm's x̂. */
+  gn: code('4', '8'),
   /** Attention's operands. */
   qkv: code('8', '4'),
   /** Attention's probabilities, computed again from the operands as they were kept, or kept themselves. */

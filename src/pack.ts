@@ -5,15 +5,19 @@
  *     {train,val}-{images,labels}.npy          the pictures, by the decoding, cache and split of `train`
  *     s2a.wasm                                 the WASI program; its memory's maximum is the plan and its own pages
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { State } from '../assembly/abi/head.ts';
 import { RunField } from '../assembly/abi/run.ts';
 import { layAdapter } from './adapterfile.ts';
-import { identity, openBase, openWeights, preprocessOf } from './base.ts';
+import { type Base, identity, openBase, openWeights, preprocessOf } from './base.ts';
 import { settingsText } from './checkpointfile.ts';
+import type { Compiled } from './compile.ts';
 import { defaultDecoderBytes } from './data/decode.ts';
 import { writeLabels, writePictures } from './data/npy.ts';
 import { type Prepared, prepare } from './data/prepare.ts';
+import type { Preprocess } from './data/preprocess.ts';
 import { scanFolder } from './data/scan.ts';
 import { InputError } from './error.ts';
 import { bytesWritten, makeFolder, writeAtomic } from './files.ts';
@@ -26,7 +30,7 @@ import { type TrainOptions, writeState } from './train.ts';
 import { commandBytes, commandPages, withMaximum } from './wasm.ts';
 
 /** As `trainJob`, but for what the board decides when it trains. `out`: the folder to hand over. */
-export interface PackJob extends Omit<TrainJob, 'resume' | 'saveEvery' | 'from' | 'processBudget'> {
+export interface PackJob extends Omit<TrainJob, 'resume' | 'saveEvery' | 'from' | 'processBudget' | 'calibrate' | 'tables'> {
   /** How the pictures are stored: `u8` (the default), or `f32` for data that are not bytes. */
   pixels?: 'u8' | 'f32';
 }
@@ -44,7 +48,9 @@ export interface Packed {
   bytesWritten: number;
 }
 
-export async function packJob(job: PackJob, hooks: Pick<JobHooks, 'onPlan' | 'onPrepare' | 'onPrepared' | 'signal'> = {}): Promise<Packed> {
+export type PackHooks = Pick<JobHooks, 'onPlan' | 'onPrepare' | 'onPrepared' | 'signal'>;
+
+export async function packJob(job: PackJob, hooks: PackHooks = {}): Promise<Packed> {
   const base = openBase(job.model, job.imageSize);
   const options = settle(job, base.model.type);
   const preprocess = preprocessOf(base);
@@ -53,10 +59,33 @@ export async function packJob(job: PackJob, hooks: Pick<JobHooks, 'onPlan' | 'on
   const plan = planReport(compiled, options.batchSize, undefined);
   hooks.onPlan?.(plan, compiled);
   makeFolder(job.out);
+  // The arrays are what stays; the cache is of use only where it is named.
+  const cacheFolder = job.cacheFolder ?? mkdtempSync(join(tmpdir(), 's2a-'));
+  try {
+    return await packPictures(job, { base, options, preprocess, compiled, plan, cacheFolder }, hooks);
+  } finally {
+    if (job.cacheFolder === undefined) rmSync(cacheFolder, { recursive: true, force: true });
+  }
+}
+
+interface Ready {
+  base: Base;
+  options: TrainOptions;
+  preprocess: Preprocess;
+  compiled: Compiled;
+  plan: PlanReport;
+  cacheFolder: string;
+}
+
+async function packPictures(
+  job: PackJob,
+  { base, options, preprocess, compiled, plan, cacheFolder }: Ready,
+  hooks: PackHooks,
+): Promise<Packed> {
   const prepared = await prepare({
     root: job.data,
     preprocess,
-    cacheFolder: job.cacheFolder ?? join(job.out, 'run'),
+    cacheFolder,
     seed: options.seed,
     decoderBytes: defaultDecoderBytes,
     ...(job.holdOut === undefined ? {} : { holdOut: job.holdOut }),

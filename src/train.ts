@@ -149,7 +149,7 @@ export async function train(
       while (position < end) {
         const count = Math.min(microBatch, end - position);
         fillTrain(engine, data.train, epoch, position, count);
-        engine.run('train');
+        await engine.runAsync('train');
         position += count;
         state.setUint32(State.Position, position, true);
         if (position < end) {
@@ -157,7 +157,7 @@ export async function train(
           if (hooks.stopping?.()) return false;
         }
       }
-      engine.run('update');
+      await engine.runAsync('update');
       const tally = takeTally(engine);
       for (const key of ['loss', 'correct', 'count'] as const) host.epochTally[key] += tally[key];
       const step = state.getInt32(State.Step, true);
@@ -212,7 +212,8 @@ function fillTrain(engine: Engine, samples: Samples, epoch: number, position: nu
   );
 }
 
-function fill(engine: Engine, count: number, indexOf: (row: number) => number, samples: Samples): void {
+/** Writes `count` pictures and labels into a micro-batch; the rows past them have label -1. */
+export function fill(engine: Engine, count: number, indexOf: (row: number) => number, samples: Samples): void {
   const pictures = engine.bytes(Io.Pictures);
   const labels = engine.ints(Io.Labels);
   const size = pictures.length / labels.length;
@@ -236,7 +237,7 @@ export async function evaluate(
   for (let from = 0; from < samples.count; from += microBatch) {
     const count = Math.min(microBatch, samples.count - from);
     fill(engine, count, (row) => from + row, samples);
-    engine.run('eval');
+    await engine.runAsync('eval');
     if (each) {
       const [choices, logits] = [engine.ints(Io.EvalChoices), engine.floats(Io.Logits)];
       for (let row = 0; row < count; row++) each(from + row, choices[row]!, logits.subarray(row * classes, (row + 1) * classes));

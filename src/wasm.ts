@@ -11,7 +11,8 @@ function bytesOf(name: string): Uint8Array<ArrayBuffer> {
   throw new EngineError({ where: name, what: 'is missing', hint: 'run npm run build' });
 }
 
-export const engineBytes = (): Uint8Array<ArrayBuffer> => bytesOf('engine.wasm');
+/** The engine, or its build for several threads. */
+export const engineBytes = (threads = 1): Uint8Array<ArrayBuffer> => bytesOf(threads > 1 ? 'engine.mt.wasm' : 'engine.wasm');
 /** The WASI program, whose memory may grow without end: see withMaximum. */
 export const commandBytes = (): Uint8Array<ArrayBuffer> => bytesOf('s2a.wasm');
 

@@ -48,7 +48,7 @@ const floors: RegExp[] = [
   new RegExp(`^src/(models|modules)/|${top(4).source}`),
   /^src\/plan\//,
   /^src\/program\//,
-  new RegExp(`^src/(data|report|merge)/|^src/(?!(index|${Object.values(low).flat().join('|')})\\.ts$)[a-z]+\\.ts$`),
+  new RegExp(`^src/(calibrate|data|fidelity|merge|report)/|^src/(?!(index|${Object.values(low).flat().join('|')})\\.ts$)[a-z]+\\.ts$`),
   /^src\/index\.ts$/,
   /^targets\//,
 ];

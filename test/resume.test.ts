@@ -8,6 +8,7 @@ import { InputError, Interrupted } from '../src/error.ts';
 import { type JobHooks, type TrainJob, trainJob } from '../src/job.ts';
 import { newFolder } from './folder.ts';
 import { pictureFolder } from './pictures.ts';
+import { exitCode } from './runtime.ts';
 
 const MODEL = 'test/golden/vit-timm-gap';
 const DATA = pictureFolder({ train: 5, val: 4, noise: 120 });
@@ -176,7 +177,7 @@ function command(out: string, signal?: NodeJS.Signals, after = 0): Promise<{ cod
     said += piece;
     if (signal && !ready && said.includes('pictures:')) setTimeout(() => child.kill(signal), after);
   });
-  return new Promise((resolve) => child.on('close', (code) => resolve({ code, said })));
+  return new Promise((resolve) => child.on('close', (code, by) => resolve({ code: exitCode(code, by), said })));
 }
 
 test('kill -9 at any moment, again and again, then to the end', async () => {

@@ -1,14 +1,30 @@
 /**
  * The arena's first 4 KiB, the only addresses that both sides know without a plan.
  *
- *     0        64           1024                          4096
- *     | zero   | walker     | math constants (init)       |
+ *     0        64       128              1024                          4096
+ *     | zero   | walker | threads        | math constants (init)       |
  *
  * Address 0 stays empty, so 0 can mean "absent" in every instruction.
  */
 export const enum Head {
   /** i32: node id of the instruction that failed. */
   FailedNode = 64,
+  /** i32: the Status of the thread that failed first, of several that walk together (assembly/barrier.ts); what they share follows. */
+  Status = 68,
+  /** i32: threads that have come to the barrier. */
+  Arrived = 128,
+  /** i32: counts barriers passed, and failures. */
+  Generation = 192,
+  /** i32: threads asleep on any of these words. */
+  Sleepers = 256,
+  /** i32: counts phases begun; u32: arena offsets of the phase's code and of its end. */
+  Start = 320,
+  Code = 324,
+  End = 328,
+  /** i32: 1 sends the other threads home. */
+  Stop = 332,
+  /** i32: threads, all but the first, that have finished the phase. */
+  Done = 384,
   /** Start of the constants that `init` writes (the engine has no data section). */
   Math = 1024,
   Bytes = 4096,

@@ -69,6 +69,13 @@ export const enum Op {
   // squeeze-excite
   Gate,
   GateBackwardG,
+  // regularisation
+  Drop,
+  // group norm
+  GroupStats,
+  GroupNorm,
+  GroupSums,
+  GroupNormBackward,
 }
 
 export const enum Instruction {
@@ -113,11 +120,12 @@ export const enum PoolBackwardArg { DY, ACC, DX, BATCH, P, C, FIRST, COUNT }
 /** The element-wise functions. Values appear in programs. */
 export const enum Kind { Relu = 1, Relu6, LeakyRelu, HardSigmoid, Sigmoid, Tanh, HardSwish, Silu, Gelu, GeluTanh }
 /** What an operator keeps for its backward. */
-export const enum Keep { Nothing = 0, Value = 1, Bit1 = 2, Code4 = 3, Group4 = 4, Group8 = 5, Signed4 = 6 }
+export const enum Keep { Nothing = 0, Value = 1, Bit1 = 2, Code4 = 3, Group4 = 4, Group8 = 5, Signed4 = 6, Code8 = 7 }
 /**
  * Activation: y[N] = f(x[N]); Y may equal X unless KEEP = Value (then x itself is what stays).
  * KEEP = Bit1: KEPT gets ⌈N/16⌉ u16; bit i of a u16 is 1 where f′ takes the larger of its two slopes at element i of its 16.
  * KEEP = Code4: KEPT gets ⌈N/32⌉·16 bytes; byte i of a 16-byte block holds the code of element i (low nibble) and i+16 (high nibble); past N the code of 0.
+ * KEEP = Code8 (smooth functions): KEPT gets N bytes, code = round(128·f′ + 64), clamped; f′ decodes as code/128 - ½, so 0 and 1 are exact.
  * TABLE: address of a Codebook record (abi/codebook.ts) where KEEP = Code4, else 0.
  */
 export const enum ActivationArg { X, Y, KEPT, KIND, KEEP, N, TABLE }
@@ -128,13 +136,14 @@ export const enum AddArg { A, B, Y, N, SCALE }
 
 /**
  * LayerNorm: y[M,C] = x̂·gamma + beta, x̂ = (x-mean)·rstd by row, biased variance, EPS f32. Y may equal X.
- * KEEP = Value: XHAT gets x̂ f32 [M,C]. KEEP = Group4: XHAT gets rows of `group4RowBytes(C)` (abi/groups.ts). RSTD gets f32 [M]. Both 0 where KEEP = Nothing.
+ * KEEP = Value: XHAT gets x̂ f32 [M,C]. KEEP = Group4: XHAT gets rows of `group4RowBytes(C)`; Group8: a group8 tensor in GROUPS
+ * groups a row (abi/groups.ts). RSTD gets f32 [M]. Both 0 where KEEP = Nothing.
  */
-export const enum LayerNormArg { X, GAMMA, BETA, Y, XHAT, RSTD, M, C, EPS, KEEP }
+export const enum LayerNormArg { X, GAMMA, BETA, Y, XHAT, RSTD, M, C, EPS, KEEP, GROUPS }
 /** LayerNormBackward: dx = rstd·(g - mean(g) - x̂·mean(g·x̂)) + acc, g = dy·gamma. ACC may be 0 or equal DX; DX may equal DY. */
-export const enum LayerNormBackwardArg { XHAT, RSTD, GAMMA, DY, ACC, DX, M, C, KEEP }
+export const enum LayerNormBackwardArg { XHAT, RSTD, GAMMA, DY, ACC, DX, M, C, KEEP, GROUPS }
 /** LayerNormBackwardW: dgamma[C] += Σ_m dy·x̂. (dbeta is BiasBackward.) */
-export const enum LayerNormBackwardWArg { XHAT, DY, DGAMMA, M, C, KEEP }
+export const enum LayerNormBackwardWArg { XHAT, DY, DGAMMA, M, C, KEEP, GROUPS }
 /**
  * Attention: o = softmax(q·kᵀ·SCALE)·v for each of HEADS heads; q, k, v, o are [B,T,C], a head is C/HEADS neighbouring channels.
  * KEEP = Group8: KQ, KK, KV get int8 copies of q, k, v: `group8Bytes(B·T, C, HEADS)` each (abi/groups.ts), one group a head and row.
@@ -244,3 +253,21 @@ export const enum WindowReverseArg { X, Y, BATCH, H, WIDTH, C, WH, WW, ROWS, COL
 export const enum GateArg { X, G, Y, KEPT, BATCH, P, C, KEEP, GROUPS }
 /** GateBackwardG: dg[B,C] = Σ_p dy·x, x from KEPT. (dx is Gate of dy.) */
 export const enum GateBackwardGArg { DY, KEPT, DG, BATCH, P, C, KEEP, GROUPS }
+
+/**
+ * Drop: y[B,N] = x[B,N]·SCALE where a mask is 1, else 0. PATH = 1: one mask a picture. A mask is 0 where 16 random bits are below THRESHOLD; SCALE
+ * (f32) is 65536/(65536 - THRESHOLD). SAMPLES u32[B]: the counter of each picture in its random stream; NUMBER tells layers apart. Y may equal X.
+ */
+export const enum DropArg { X, Y, SAMPLES, STATE, BATCH, N, THRESHOLD, SCALE, NUMBER, PATH }
+
+/** GroupStats: stats[B,GROUPS,2] = mean and 1/√(variance + EPS) of each group of neighbouring channels of x[B,P,C], biased variance, EPS f32. */
+export const enum GroupStatsArg { X, STATS, BATCH, P, C, GROUPS, EPS }
+/**
+ * GroupNorm: y = x̂·gamma + beta, x̂ = (x-mean)·rstd by STATS. Y may equal X. XHAT (0: absent) gets x̂ as LayerNorm's by KEEP, a row for each
+ * position, CODES groups a row where that is Group8.
+ */
+export const enum GroupNormArg { X, STATS, GAMMA, BETA, Y, XHAT, BATCH, P, C, GROUPS, KEEP, CODES }
+/** GroupSums: sums[B,C] = Σ_p dy, products[B,C] = Σ_p dy·x̂. */
+export const enum GroupSumsArg { DY, XHAT, SUMS, PRODUCTS, BATCH, P, C, KEEP, CODES }
+/** GroupNormBackward: dx = rstd·(g - mean(g) - x̂·mean(g·x̂)), g = dy·gamma, means over the group by SUMS and PRODUCTS. DX may equal DY. */
+export const enum GroupNormBackwardArg { DY, XHAT, STATS, GAMMA, SUMS, PRODUCTS, DX, BATCH, P, C, GROUPS, KEEP, CODES }

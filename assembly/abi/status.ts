@@ -13,4 +13,8 @@ export const enum Status {
   BadLabel = 5,
   /** A kernel was given an encoding that it does not have. */
   BadEncoding = 6,
+  /** Not the end: the first thread waited for the others for a while. `resume` goes on. */
+  Waiting = 7,
+  /** Another thread of the team has died. */
+  WorkerLost = 8,
 }

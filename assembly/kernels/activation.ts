@@ -1,5 +1,5 @@
 /**
- * Activation: y = f(x), keeping nothing, x itself, one bit or a 4-bit code of f′(x) for backward; ActivationBackward: dx = f′·dy.
+ * Activation: y = f(x), keeping nothing, x itself, one bit or a 4- or 8-bit code of f′(x) for backward; ActivationBackward: dx = f′·dy.
  *
  * Shapes: x, y, dy, dx f32 [N], any N. Aliasing: Y = X and DX = DY are fine (unless x is what is kept); nothing else overlaps.
  * Threads share out blocks of 32 elements: no two touch one byte of KEPT, no sum is made, and every element goes through the same
@@ -321,6 +321,44 @@ function forwardCode4<F>(x: usize, y: usize, kept: usize, kind: i32, from: i32, 
   }
 }
 
+/** 128·f′ + 64 of four elements, rounded, as i32. */
+@inline function code8(slope: v128): v128 {
+  return i32x4.trunc_sat_f32x4_u(madd(slope, f32x4.splat(128), f32x4.splat(64.5)));
+}
+
+/** y = f(x) and a byte for each f′, chunk by chunk as above. Four at a time: longer, the code of every function would be. */
+function forwardCode8<F>(x: usize, y: usize, kept: usize, kind: i32, from: i32, to: i32): void {
+  const f = changetype<F>(constants());
+  for (let i = from; i < to; i += 1024) {
+    const end = min(i + 1024, to);
+    for (let j = i; j < end; j += 4) {
+      const at = x + (<usize>j << 2);
+      const codes = code8(f.slope(end - j >= 4 ? v128.load(at) : loadPart(at, end - j)));
+      const packed = i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_s(codes, codes), codes);
+      if (end - j >= 4) v128.store32_lane(kept + <usize>j, packed, 0);
+      else for (let k = j; k < end; k++) store<u8>(kept + <usize>k, i32x4.extract_lane(packed, 0) >> ((k - j) << 3));
+    }
+    forward<F>(x, y, kind, i, end);
+  }
+}
+
+/** dx = (code/128 - ½)·dy. */
+function backwardCode8(kept: usize, dy: usize, dx: usize, from: i32, to: i32): void {
+  const unit = f32x4.splat(<f32>(1.0 / 128.0));
+  const low = f32x4.splat(-0.5);
+  let i = from;
+  for (; i + 8 <= to; i += 8) {
+    const at = <usize>i << 2;
+    const codes = v128.load8x8_u(kept + <usize>i);
+    v128.store(dx + at, f32x4.mul(v128.load(dy + at), madd(f32x4.convert_i32x4_u(i32x4.extend_low_i16x8_u(codes)), unit, low)));
+    v128.store(dx + at, f32x4.mul(v128.load(dy + at, 16), madd(f32x4.convert_i32x4_u(i32x4.extend_high_i16x8_u(codes)), unit, low)), 16);
+  }
+  for (; i < to; i++) {
+    const at = <usize>i << 2;
+    store<f32>(dx + at, load<f32>(dy + at) * (<f32>load<u8>(kept + <usize>i) * <f32>(1.0 / 128.0) - 0.5));
+  }
+}
+
 /** dx = f′(x)·dy, of a piecewise linear f. */
 function backwardMask<F>(x: usize, dy: usize, dx: usize, from: i32, to: i32): void {
   const f = changetype<F>(constants());
@@ -405,6 +443,7 @@ function forwardLinear<F>(x: usize, y: usize, kept: usize, kind: i32, keep: i32,
 
 function forwardSmooth<F>(x: usize, y: usize, kept: usize, kind: i32, keep: i32, from: i32, to: i32, table: usize): void {
   if (keep == Keep.Code4) forwardCode4<F>(x, y, kept, kind, from, to, table);
+  else if (keep == Keep.Code8) forwardCode8<F>(x, y, kept, kind, from, to);
   else if (keep <= Keep.Value) forward<F>(x, y, kind, from, to);
   else fail(Status.BadEncoding);
 }
@@ -417,6 +456,7 @@ function backwardLinear<F>(kept: usize, dy: usize, dx: usize, keep: i32, from: i
 
 function backwardSmooth<F>(kept: usize, dy: usize, dx: usize, keep: i32, from: i32, to: i32, table: usize): void {
   if (keep == Keep.Code4) backwardCode4(kept, dy, dx, from, to, table);
+  else if (keep == Keep.Code8) backwardCode8(kept, dy, dx, from, to);
   else if (keep == Keep.Value) backwardSlope<F>(kept, dy, dx, from, to);
   else fail(Status.BadEncoding);
 }

@@ -5,7 +5,7 @@ import { address, int } from '../argument';
 import { madd } from '../math';
 import { fail } from '../status';
 import { first, last, scratch } from '../team';
-import { decode4, decode8, encode4, encode8, group4RowBytes, group8CodeBytes } from './groups';
+import { decode4, decodeRow8, encode4, encodeRow8, group4RowBytes } from './groups';
 
 /**
  * Gate: y[B,P,C] = x[B,P,C] · g[B,C], a factor for each channel of a picture (squeeze-excite, arXiv 1709.01507). Of x its codes are kept as it
@@ -22,17 +22,10 @@ export function gate(p: usize): void {
   if (keep != Keep.Nothing && keep != Keep.Value && keep != Keep.Group4 && keep != Keep.Group8) return fail(Status.BadEncoding);
   const row = <usize>c << 2;
   const kept = address(p, GateArg.KEPT);
-  const scales = kept + group8CodeBytes(rows, c);
   for (let m = first(rows), end = last(rows); m < end; m++) {
     const x = address(p, GateArg.X) + <usize>m * row;
     if (keep == Keep.Group4) encode4(x, c, kept + <usize>m * group4RowBytes(c));
-    else if (keep == Keep.Group8) {
-      const n = c / groups;
-      for (let g = 0; g < groups; g++) {
-        const at = <usize>(g * n);
-        encode8(x + (at << 2), n, kept + <usize>m * <usize>c + at, scales + (<usize>(m * groups + g) << 1));
-      }
-    }
+    else if (keep == Keep.Group8) encodeRow8(x, m, rows, c, groups, kept);
     multiply(x, address(p, GateArg.G) + <usize>(m / positions) * row, address(p, GateArg.Y) + <usize>m * row, row);
   }
 }
@@ -59,7 +52,6 @@ export function gateBackwardG(p: usize): void {
   const groups = keep == Keep.Group8 ? int(p, GateBackwardGArg.GROUPS) : (c + Group.Size4 - 1) / Group.Size4;
   const width = keep == Keep.Group8 ? c / groups : Group.Size4;
   const kept = address(p, GateBackwardGArg.KEPT);
-  const scales = kept + group8CodeBytes(batch * positions, c);
   const row = <usize>c << 2;
   for (let part = first(batch * groups), end = last(batch * groups); part < end; part++) {
     const picture = part / groups;
@@ -75,7 +67,7 @@ export function gateBackwardG(p: usize): void {
         decode4(kept + <usize>m * group4RowBytes(c), c, from, to, scratch);
         x = scratch;
       } else if (keep == Keep.Group8) {
-        decode8(kept + <usize>m * <usize>c + <usize>from, width, scales + (<usize>(m * groups + group) << 1), scratch);
+        decodeRow8(kept, m, batch * positions, c, groups, group, group + 1, scratch);
         x = scratch;
       }
       addProducts(address(p, GateBackwardGArg.DY) + <usize>m * row + (<usize>from << 2), x, dg, bytes);

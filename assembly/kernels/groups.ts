@@ -315,6 +315,32 @@ export function encode8(x: usize, n: i32, codes: usize, scale: usize): void {
   }
 }
 
+/** Row `m` of `rows`, of `c` values in `groups` groups, into a group8 tensor. */
+export function encodeRow8(x: usize, m: i32, rows: i32, c: i32, groups: i32, kept: usize): void {
+  const n = c / groups;
+  let codes = kept + <usize>m * <usize>c;
+  let scale = kept + group8CodeBytes(rows, c) + (<usize>(m * groups) << 1);
+  for (let g = 0; g < groups; g++) {
+    encode8(x, n, codes, scale);
+    x += <usize>n << 2;
+    codes += n;
+    scale += 2;
+  }
+}
+
+/** Groups [from, to) of row `m` of such a tensor. */
+export function decodeRow8(kept: usize, m: i32, rows: i32, c: i32, groups: i32, from: i32, to: i32, out: usize): void {
+  const n = c / groups;
+  let codes = kept + <usize>m * <usize>c + <usize>(from * n);
+  let scale = kept + group8CodeBytes(rows, c) + (<usize>(m * groups + from) << 1);
+  for (let g = from; g < to; g++) {
+    decode8(codes, n, scale, out);
+    out += <usize>n << 2;
+    codes += n;
+    scale += 2;
+  }
+}
+
 /** The `n` values of one group8 group, whose scale is at `scale`. */
 export function decode8(codes: usize, n: i32, scale: usize, out: usize): void {
   const factor = bf16(load<u16>(scale));

@@ -2,11 +2,11 @@
  * Layer norm over rows: x̂ = (x - mean)·rstd, rstd = 1/√(variance + EPS), y = x̂·gamma + beta.
  *
  *   x, y, dy, dx, acc  f32 [M, C]         gamma, beta, dgamma  f32 [C]         rstd  f32 [M]
- *   x̂                  KEEP = Value: f32 [M, C]; KEEP = Group4: M rows of group4RowBytes(C) (abi/groups.ts)
+ *   x̂                  KEEP = Value: f32 [M, C]; Group4: M rows of group4RowBytes(C); Group8: a group8 tensor (abi/groups.ts)
  *
- * In place: y may be x; dx may be dy or acc. Threads share rows; in BackwardW columns, 64 at a time, so that a group has one owner.
+ * In place: y may be x; dx may be dy or acc. Threads share rows; in BackwardW columns, 64 (or a group) at a time, so that a group has one owner.
  * Mean and variance are two passes in f32, sixteen partial sums each, added in one order whatever KEEP and the number of threads are.
- * Scratch (backward): 4·C rounded up to 128 bytes, twice (`layerNormScratch` in src/scratch.ts).
+ * Scratch (backward; forward of Group8: one of them): 4·C rounded up to 128 bytes, twice (`layerNormScratch` in src/scratch.ts).
  * A row that holds a NaN or an infinity becomes NaN, kept x̂ and gradients too: nothing hides it.
  */
 import { Group } from '../abi/groups';
@@ -16,7 +16,7 @@ import { address, float, int } from '../argument';
 import { madd, sum4 } from '../math';
 import { fail } from '../status';
 import { first, last, scratch } from '../team';
-import { block4, code4, codes4, decode4, group4HeadBytes, group4RowBytes } from './groups';
+import { block4, code4, codes4, decode4, decodeRow8, encodeRow8, group4HeadBytes, group4RowBytes } from './groups';
 import { inverse4, mask4, minimum4, offset4, writeHeaders4 } from './groups';
 
 export function layerNorm(p: usize): void {
@@ -26,7 +26,7 @@ export function layerNorm(p: usize): void {
   const beta = address(p, F.BETA);
   const row = <usize>c << 2;
   const keptRow = keep == Keep.Group4 ? group4RowBytes(c) : keep == Keep.Value ? row : 0;
-  if (keep != Keep.Nothing && keptRow == 0) return fail(Status.BadEncoding);
+  if (keep != Keep.Nothing && keep != Keep.Group8 && keptRow == 0) return fail(Status.BadEncoding);
   const begin = first(int(p, F.M));
   const end = last(int(p, F.M));
   let x = address(p, F.X) + <usize>begin * row;
@@ -38,7 +38,10 @@ export function layerNorm(p: usize): void {
     const rstd: f32 = 1 / sqrt<f32>(squares(x, c, mean) / <f32>c + float(p, F.EPS));
     if (keep == Keep.Group4) normaliseGroup4(x, c, mean, rstd, gamma, beta, y, kept);
     else if (keep == Keep.Value) normaliseValue(x, c, mean, rstd, gamma, beta, y, kept);
-    else normalise(x, c, mean, rstd, gamma, beta, y);
+    else if (keep == Keep.Group8) {
+      normaliseValue(x, c, mean, rstd, gamma, beta, y, scratch);
+      encodeRow8(scratch, m, int(p, F.M), c, int(p, F.GROUPS), address(p, F.XHAT));
+    } else normalise(x, c, mean, rstd, gamma, beta, y);
     if (keep != Keep.Nothing) store<f32>(rstds, rstd);
     x += row;
     y += row;
@@ -209,7 +212,7 @@ function normaliseGroup4(x: usize, c: i32, mean: f32, rstd: f32, gamma: usize, b
 export function layerNormBackward(p: usize): void {
   const c = int(p, B.C);
   const keep = int(p, B.KEEP);
-  if (keep != Keep.Value && keep != Keep.Group4) return fail(Status.BadEncoding);
+  if (keep != Keep.Value && keep != Keep.Group4 && keep != Keep.Group8) return fail(Status.BadEncoding);
   const gamma = address(p, B.GAMMA);
   const row = <usize>c << 2;
   const keptRow = keep == Keep.Group4 ? group4RowBytes(c) : row;
@@ -224,6 +227,10 @@ export function layerNormBackward(p: usize): void {
     let xhat = kept + <usize>m * keptRow;
     if (keep == Keep.Group4) {
       decode4(xhat, c, 0, c, scratch);
+      xhat = scratch;
+    } else if (keep == Keep.Group8) {
+      const groups = int(p, B.GROUPS);
+      decodeRow8(kept, m, int(p, B.M), c, groups, 0, groups, scratch);
       xhat = scratch;
     }
     const at = <usize>m * row;
@@ -275,10 +282,11 @@ function backwardRow(xhat: usize, rstd: f32, gamma: usize, dy: usize, acc: usize
 export function layerNormBackwardW(p: usize): void {
   const c = int(p, W.C);
   const keep = int(p, W.KEEP);
-  if (keep != Keep.Value && keep != Keep.Group4) return fail(Status.BadEncoding);
-  const groups = (c + Group.Size4 - 1) / Group.Size4;
-  const from = first(groups) * Group.Size4;
-  const to = min(last(groups) * Group.Size4, c);
+  if (keep != Keep.Value && keep != Keep.Group4 && keep != Keep.Group8) return fail(Status.BadEncoding);
+  const groups = keep == Keep.Group8 ? int(p, W.GROUPS) : (c + Group.Size4 - 1) / Group.Size4;
+  const width = keep == Keep.Group8 ? c / groups : Group.Size4;
+  const from = first(groups) * width;
+  const to = min(last(groups) * width, c);
   if (from >= to) return;
   const row = <usize>c << 2;
   const keptRow = keep == Keep.Group4 ? group4RowBytes(c) : row;
@@ -290,10 +298,14 @@ export function layerNormBackwardW(p: usize): void {
   memory.fill(total, 0, bytes);
   let kept = address(p, W.XHAT);
   let dy = address(p, W.DY) + offset;
-  for (let m = int(p, W.M); m > 0; m--) {
+  const rows = int(p, W.M);
+  for (let m = 0; m < rows; m++) {
     let xhat = kept + offset;
     if (keep == Keep.Group4) {
       decode4(kept, c, from, to, decoded);
+      xhat = decoded;
+    } else if (keep == Keep.Group8) {
+      decodeRow8(address(p, W.XHAT), m, rows, c, groups, first(groups), last(groups), decoded);
       xhat = decoded;
     }
     addProduct(dy, xhat, total, bytes);

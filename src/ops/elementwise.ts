@@ -21,7 +21,7 @@ const KEEPS_OUTPUT: readonly number[] = [Kind.Relu, Kind.Sigmoid, Kind.Tanh];
 
 /** What is kept of a block. */
 const keptBlock = (keep: number | undefined): number =>
-  keep === Keep.Bit1 ? bit1Bytes(32) : keep === Keep.Code4 ? code4Bytes(32) : BLOCK_BYTES;
+  keep === Keep.Bit1 ? bit1Bytes(32) : keep === Keep.Code4 ? code4Bytes(32) : keep === Keep.Code8 ? 32 : BLOCK_BYTES;
 
 export const elementwise: Record<string, OpDef> = {
   /** inputs x, table (codebook) or absent; output y; attributes kind, keep. */
@@ -35,7 +35,11 @@ export const elementwise: Record<string, OpDef> = {
       const name = TWO_SLOPES.includes(kind) ? 'relu' : CLASS_OF[kind]!;
       const exact: Saved = { as: { [name]: 'f32' }, keep: Keep.Value, inputs: [0], extra: [] };
       if (name === 'relu') return [exact, { as: { relu: '1' }, keep: Keep.Bit1, inputs: [], extra: [u8(bit1Bytes(n))] }];
-      return [exact, { as: { [name]: '4' }, keep: Keep.Code4, inputs: [], extra: [u8(code4Bytes(n))], codebook: kind }];
+      return [
+        exact,
+        { as: { [name]: '8' }, keep: Keep.Code8, inputs: [], extra: [u8(n)] },
+        { as: { [name]: '4' }, keep: Keep.Code4, inputs: [], extra: [u8(code4Bytes(n))], codebook: kind },
+      ];
     },
     autograd: (node, _graph, needs) => ({
       values: needs[0] ? [KEEPS_OUTPUT.includes(node.attributes.kind!) ? node.outputs[0]! : node.inputs[0]!] : [],

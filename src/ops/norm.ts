@@ -4,14 +4,16 @@ import { f32, lastDim, rowsOf, shapeOf, u8 } from '../graph.ts';
 import { group4RowBytes } from '../groups.ts';
 import { layerNormScratch } from '../scratch.ts';
 import { float, moves, type OpDef, rowSplit, same, shape, words } from './def.ts';
+import { copyBytes, groupsOf } from './quantize.ts';
 
 const [X, GAMMA, BETA] = [0, 1, 2];
 
 /** Bytes of a row of x̂ as it is kept. */
-const keptRow = (keep: number | undefined, c: number): number => (keep === Keep.Group4 ? group4RowBytes(c) : 4 * c);
+const keptRow = (keep: number | undefined, c: number): number =>
+  keep === Keep.Group4 ? group4RowBytes(c) : keep === Keep.Group8 ? 0 : 4 * c;
 
 export const norm: Record<string, OpDef> = {
-  /** inputs x[…,C], gamma[C], beta[C]; output y; kept: x̂ (f32 or 4-bit groups) and rstd by row; attributes eps, keep. */
+  /** inputs x[…,C], gamma[C], beta[C]; output y; kept: x̂ (f32, or in groups of 8 or 4 bits) and rstd by row; attributes eps, keep. */
   LayerNorm: {
     opcode: Op.LayerNorm,
     infer(inputs) {
@@ -26,6 +28,7 @@ export const norm: Record<string, OpDef> = {
       const [rows, c] = [rowsOf(graph, x), lastDim(graph, x)];
       return [
         { as: { ln: 'f32' }, keep: Keep.Value, inputs: [], extra: [f32(...shapeOf(graph, x)), f32(rows)] },
+        { as: { ln: '8' }, keep: Keep.Group8, inputs: [], extra: [u8(copyBytes(shapeOf(graph, x), 8)), f32(rows)] },
         { as: { ln: '4' }, keep: Keep.Group4, inputs: [], extra: [u8(rows * group4RowBytes(c)), f32(rows)] },
       ];
     },
@@ -44,6 +47,7 @@ export const norm: Record<string, OpDef> = {
       if (g.needs(x)) g.set(x, g.emit('LayerNormBackward', `${node.name}.dx`, [dy, xhat, rstd, gamma, g.soFar(x)], { keep })[0]!);
     },
     inPlace: [[0, 0]],
+    scratch: (inputs, a) => (a.keep === Keep.Group8 ? layerNormScratch(shape(inputs, X).at(-1)!) : 0),
     split(n, graph) {
       const { units, row } = rowSplit(graph, n.inputs[X]!);
       return { units, inputs: [row], outputs: [row, keptRow(n.attributes.keep, row / 4), 4] };
@@ -60,6 +64,7 @@ export const norm: Record<string, OpDef> = {
         [LayerNormArg.C]: lastDim(graph, n.inputs[X]!),
         [LayerNormArg.EPS]: float(n.attributes.eps!),
         [LayerNormArg.KEEP]: n.attributes.keep ?? Keep.Nothing,
+        [LayerNormArg.GROUPS]: groupsOf(lastDim(graph, n.inputs[X]!)),
       }),
     cost: moves,
   },
@@ -87,6 +92,7 @@ export const norm: Record<string, OpDef> = {
         [LayerNormBackwardArg.M]: rowsOf(graph, n.inputs[0]!),
         [LayerNormBackwardArg.C]: lastDim(graph, n.inputs[0]!),
         [LayerNormBackwardArg.KEEP]: n.attributes.keep!,
+        [LayerNormBackwardArg.GROUPS]: groupsOf(lastDim(graph, n.inputs[0]!)),
       }),
     cost: moves,
   },
@@ -103,6 +109,7 @@ export const norm: Record<string, OpDef> = {
         [LayerNormBackwardWArg.M]: rowsOf(graph, n.inputs[1]!),
         [LayerNormBackwardWArg.C]: lastDim(graph, n.inputs[1]!),
         [LayerNormBackwardWArg.KEEP]: n.attributes.keep!,
+        [LayerNormBackwardWArg.GROUPS]: groupsOf(lastDim(graph, n.inputs[1]!)),
       }),
     cost: moves,
   },

@@ -1,5 +1,7 @@
 /** What a report shows. Plain data: a run's JSON has the same fields, so a page can be made again from it. */
 
+import type { Fidelity } from '../fidelity/measure.ts';
+
 /** Bytes of linear memory by part, in the order they are shown; the same names as in the plan's JSON. */
 export interface MemoryParts {
   frozen: number;
@@ -117,6 +119,8 @@ export interface ReportData {
     seconds: number;
     imagesPerSecond: number;
   };
+  /** How true the kept codes' gradients are, where that was measured. */
+  fidelity?: Fidelity;
   pictures: Prediction[];
   skipped: { file: string; reason: string }[];
   configuration: { name: string; value: string | number | boolean }[];

@@ -4,9 +4,12 @@
  */
 import { escapeText, lineChart } from './chart.ts';
 import { PARTS, type PlanColumn, type Prediction, paddingBytes, type ReportData } from './data.ts';
+import { fidelitySection } from './fidelity.ts';
 import { STYLESHEET } from './stylesheet.ts';
 import { formatDuration, formatMebibytes, formatPercent } from './terminal.ts';
 import { timelineChart } from './timeline.ts';
+
+export const FOOTER = '<footer>Made by S2A. This file is complete: it loads nothing and runs nothing.</footer>';
 
 export function reportPage(data: ReportData): string {
   const body = [
@@ -15,17 +18,23 @@ export function reportPage(data: ReportData): string {
     `<div class="two">${lossSection(data)}${epochSection(data)}</div>`,
     memorySection(data),
     timelineSection(data),
+    data.fidelity ? fidelitySection(data.fidelity) : '',
     picturesSection(data),
     skippedSection(data),
     againSection(data),
-    '<footer>Made by S2A. This file is complete: it loads nothing and runs nothing.</footer>',
+    FOOTER,
   ];
+  return page(data.title, body);
+}
+
+/** A whole page with these sections. */
+export function page(title: string, body: readonly string[]): string {
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escapeText(data.title)}</title>
+<title>${escapeText(title)}</title>
 <style>${STYLESHEET}</style>
 </head>
 <body><main>

@@ -1,14 +1,15 @@
 /** `s2a bench`: what a training step costs on this machine, and whether it slows down as it warms up. */
 import { openBase, openWeights, preprocessOf } from '../../src/base.ts';
-import { createEngine, loadWeights } from '../../src/engine.ts';
+import { createEngine, type Engine, loadWeights } from '../../src/engine.ts';
 import { fit } from '../../src/fit.ts';
 import { resetPeak, resident } from '../../src/footprint.ts';
 import { type Clocks, readMachine } from '../../src/machine.ts';
 import { planReport } from '../../src/planreport.ts';
 import { formatMebibytes } from '../../src/report/terminal.ts';
 import { type StepSummary, summarise, timeSteps } from '../../src/steps.ts';
+import { threadsOf } from '../../src/team.ts';
 import { engineBytes } from '../../src/wasm.ts';
-import { PLAN_FLAGS, parse, real, whole } from './options.ts';
+import { PLAN_FLAGS, parse, real, threads, whole } from './options.ts';
 import type { Output } from './output.ts';
 import { planOptions } from './plan.ts';
 import { pairs } from './show.ts';
@@ -17,7 +18,7 @@ import { pairs } from './show.ts';
 const SLOWED = 1.1;
 
 export async function bench(args: string[], out: Output): Promise<void> {
-  const flags = { ...PLAN_FLAGS, classes: 'text', seconds: 'text' } as const;
+  const flags = { ...PLAN_FLAGS, classes: 'text', seconds: 'text', threads: 'text' } as const;
   const p = parse(args, flags, { least: 1, most: 1, usage: 's2a bench <model folder>' });
   const options = { ...planOptions(p), batchSize: whole(p, 'batch-size') ?? 8 };
   const seconds = real(p, 'seconds', 1, 86400) ?? 20;
@@ -26,26 +27,29 @@ export async function bench(args: string[], out: Output): Promise<void> {
   const plan = planReport(compiled, options.batchSize, options.budgetBytes);
   const { runtime } = readMachine();
   const weights = openWeights(base);
+  let engine: Engine | undefined;
   try {
     resetPeak();
-    const engine = createEngine(compiled.program, engineBytes());
+    const shared = threadsOf(threads(p) ?? 'auto', compiled.plan);
+    engine = createEngine(compiled.program, engineBytes(shared), shared);
     loadWeights(engine, weights);
     let done = 0;
     const times = await timeSteps(engine, options.batchSize, seconds, (ms) => out.live(`step ${++done}: ${ms.toFixed(0)} ms`));
     const summary = summarise(times, options.batchSize);
     const memory = { plannedBytes: plan.linearBytes, linearBytes: engine.memory.buffer.byteLength, residentPeakBytes: resident().peak };
     const clocks = { first: times.clocks[0]!, last: times.clocks.at(-1)! };
-    if (p.flag('json')) out.json({ ...summary, ms: times.ms, memory, clocks, runtime: runtime.name, plan });
+    if (p.flag('json')) out.json({ ...summary, ms: times.ms, memory, clocks, threads: shared, runtime: runtime.name, plan });
     else
       out.line(
         lines(
           summary,
           memory,
           clocks,
-          `${plan.model} ${plan.imageSize.join('x')}, method ${plan.method}, keep ${plan.keep}, batch ${plan.batchSize} in passes of ${plan.microBatch}; ${runtime.name}`,
+          `${plan.model} ${plan.imageSize.join('x')}, method ${plan.method}, keep ${plan.keep}, batch ${plan.batchSize} in passes of ${plan.microBatch}; ${runtime.name}, ${shared} ${shared === 1 ? 'thread' : 'threads'}`,
         ),
       );
   } finally {
+    await engine?.close();
     weights.close();
   }
 }

@@ -2,7 +2,7 @@
 import { InputError } from '../../src/error.ts';
 import { formatPercent, table } from '../../src/report/terminal.ts';
 import { judgeAdapter, type Split } from './judge.ts';
-import { bytes, defined, parse, weights, whole } from './options.ts';
+import { bytes, defined, parse, threads, weights, whole } from './options.ts';
 import type { Output } from './output.ts';
 
 const SPLITS: readonly string[] = ['all', 'train', 'val', 'test'];
@@ -13,6 +13,7 @@ export async function evaluate(args: string[], out: Output): Promise<void> {
     weights: 'text',
     'micro-batch': 'text',
     budget: 'text',
+    threads: 'text',
     cache: 'text',
     seed: 'text',
     json: 'flag',
@@ -38,6 +39,7 @@ export async function evaluate(args: string[], out: Output): Promise<void> {
       split: split as Split | undefined,
       microBatch: whole(p, 'micro-batch'),
       budget: bytes(p, 'budget'),
+      threads: threads(p) ?? 'auto',
       weights: weights(p),
       cacheFolder: p.text('cache'),
       seed: whole(p, 'seed', 0),

@@ -9,6 +9,7 @@ import { InputError } from '../../src/error.ts';
 import { guarded } from '../../src/files.ts';
 import { samplesOf } from '../../src/job.ts';
 import type { Precision } from '../../src/precision.ts';
+import type { Threads } from '../../src/team.ts';
 import { evaluate, type Tally } from '../../src/train.ts';
 
 export interface Judged {
@@ -33,6 +34,7 @@ export interface JudgeOptions {
   seed?: number;
   holdOut?: number;
   budget?: Bytes;
+  threads?: Threads;
   weights?: Precision;
   microBatch?: number;
   onProgress?(done: number, total: number): void;
@@ -105,6 +107,7 @@ export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judge
       prepared.cache.close();
     }
   } finally {
+    await engine.close();
     if (options.cacheFolder === undefined) rmSync(folder, { recursive: true, force: true });
   }
 }

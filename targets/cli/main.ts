@@ -3,8 +3,10 @@
 import { BudgetError, EngineError, InputError, Interrupted, nearest } from '../../src/error.ts';
 import { VERSION } from '../../src/version.ts';
 import { bench } from './bench.ts';
+import { calibrate } from './calibrate.ts';
 import { doctor } from './doctor.ts';
 import { evaluate } from './evaluate.ts';
+import { fidelity } from './fidelity.ts';
 import { HELP } from './help.ts';
 import { merge } from './merge.ts';
 import { modules } from './modules.ts';
@@ -22,6 +24,8 @@ const COMMANDS: Readonly<Record<string, (args: string[], out: Output) => void | 
   eval: evaluate,
   predict,
   merge,
+  fidelity,
+  calibrate,
   modules,
   print,
   doctor,

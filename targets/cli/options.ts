@@ -5,6 +5,8 @@ import { InputError, nearest } from '../../src/error.ts';
 import { keepOf } from '../../src/keep.ts';
 import { methodOf, withLast } from '../../src/modules/method.ts';
 import { PRECISIONS, type Precision } from '../../src/precision.ts';
+import { type RecomputeChoice, recomputeOf } from '../../src/recompute.ts';
+import type { Threads } from '../../src/team.ts';
 import { OPTIMIZERS, type Optimizer } from '../../src/update.ts';
 
 type Kind = 'text' | 'flag';
@@ -92,6 +94,12 @@ export const keep = (p: Parsed): string | undefined => {
   return text === undefined ? undefined : keepOf(text).name;
 };
 export const weights = (p: Parsed): Precision | undefined => oneOf(p, 'weights', PRECISIONS);
+/** As `weights`, where a plan may choose it. */
+export const weightsOrAuto = (p: Parsed): Precision | 'auto' | undefined => oneOf(p, 'weights', [...PRECISIONS, 'auto']);
+export const recompute = (p: Parsed): RecomputeChoice | undefined => {
+  const text = p.text('recompute');
+  return text === undefined ? undefined : recomputeOf(text);
+};
 export const optimizer = (p: Parsed): Optimizer | undefined => oneOf(p, 'optimizer', OPTIMIZERS);
 
 /** `crop`, `flip`, `crop,flip` or `none`; a crop shifts by up to an eighth of the picture. */
@@ -105,6 +113,11 @@ export function augment(p: Parsed, imageSize: number): { shift: number; flip: bo
   return { shift: parts.includes('crop') ? Math.max(1, Math.floor(imageSize / 8)) : 0, flip: parts.includes('flip') };
 }
 
+/** `auto` or a number. */
+export function threads(p: Parsed): Threads | undefined {
+  return p.text('threads') === 'auto' ? 'auto' : whole(p, 'threads');
+}
+
 /** The flags of everything that plans. */
 export const PLAN_FLAGS = {
   method: 'text',
@@ -114,7 +127,9 @@ export const PLAN_FLAGS = {
   optimizer: 'text',
   'batch-size': 'text',
   'micro-batch': 'text',
+  recompute: 'text',
   budget: 'text',
+  'max-threads': 'text',
   'image-size': 'text',
   json: 'flag',
 } as const satisfies Flags;

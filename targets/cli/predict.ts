@@ -5,18 +5,21 @@ import { decodePicture } from '../../src/data/decode.ts';
 import { InputError } from '../../src/error.ts';
 import { guarded } from '../../src/files.ts';
 import { formatPercent } from '../../src/report/terminal.ts';
-import { bytes, defined, parse, weights, whole } from './options.ts';
+import { bytes, defined, parse, threads, weights, whole } from './options.ts';
 import type { Output } from './output.ts';
 
 export async function predict(args: string[], out: Output): Promise<void> {
-  const flags = { top: 'text', weights: 'text', budget: 'text', json: 'flag' } as const;
+  const flags = { top: 'text', weights: 'text', budget: 'text', threads: 'text', json: 'flag' } as const;
   const p = parse(args, flags, { least: 2, most: Number.POSITIVE_INFINITY, usage: 's2a predict <model folder> [adapter] <picture…>' });
   const [model, second, ...rest] = p.positionals as [string, string, ...string[]];
   const isPicture = rest.length === 0 || /\.(jpe?g|png)$/i.test(second);
   const adapter = isPicture ? undefined : second;
   const files = isPicture ? [second, ...rest] : rest;
   const top = whole(p, 'top') ?? 1;
-  const classifier = loadClassifier(adapter, { model, ...defined({ budget: bytes(p, 'budget'), weights: weights(p) }) });
+  const classifier = loadClassifier(adapter, {
+    model,
+    ...defined({ budget: bytes(p, 'budget'), weights: weights(p), threads: threads(p) }),
+  });
   const skipped: { file: string; reason: string }[] = [];
   for (const file of files) {
     let pixels: Uint8Array;

@@ -16,7 +16,7 @@ export async function writeReport(
   path: string,
   job: TrainJob,
   result: JobResult,
-  { losses, timeline }: Pick<ReportData, 'losses'> & { timeline: ReportData['timeline'] },
+  { losses, timeline, fidelity }: Pick<ReportData, 'losses' | 'fidelity'> & { timeline: ReportData['timeline'] },
   command: string,
 ): Promise<void> {
   const pictures = await shownPictures(job, result);
@@ -41,6 +41,7 @@ export async function writeReport(
     others: otherPlans(job, result),
     ...(plan.budgetBytes === null ? {} : { budgetBytes: plan.budgetBytes }),
     ...(timeline ? { timeline } : {}),
+    ...(fidelity ? { fidelity } : {}),
     measured: {
       linearBytes: memory.linearBytes,
       residentBytes: memory.residentPeakBytes,

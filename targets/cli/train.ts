@@ -2,6 +2,8 @@
 import { join } from 'node:path';
 import { openBase } from '../../src/base.ts';
 import { InputError } from '../../src/error.ts';
+import { fidelity as measureFidelity } from '../../src/fidelity/index.ts';
+import type { Fidelity } from '../../src/fidelity/measure.ts';
 import { appendText, writeText } from '../../src/files.ts';
 import { type JobHooks, type JobResult, type TrainJob, trainJob } from '../../src/job.ts';
 import type { ReportData } from '../../src/report/data.ts';
@@ -20,7 +22,9 @@ import {
   PLAN_FLAGS,
   parse,
   real,
-  weights,
+  recompute,
+  threads,
+  weightsOrAuto,
   whole,
 } from './options.ts';
 import type { Output } from './output.ts';
@@ -38,14 +42,20 @@ export const TRAIN_FLAGS: Flags = {
   clip: 'text',
   'label-smoothing': 'text',
   augment: 'text',
+  dropout: 'text',
+  'drop-path': 'text',
   'hold-out': 'text',
   seed: 'text',
   'save-every': 'text',
   resume: 'flag',
   from: 'text',
+  calibrate: 'text',
+  tables: 'text',
   cache: 'text',
   'process-budget': 'text',
+  threads: 'text',
   report: 'text',
+  fidelity: 'flag',
 };
 
 export function jobOf(p: Parsed): TrainJob {
@@ -61,12 +71,15 @@ export function jobOf(p: Parsed): TrainJob {
     ...defined({
       method: method(p),
       keep: keep(p),
-      weights: weights(p),
+      weights: weightsOrAuto(p),
       optimizer: optimizer(p),
       batchSize: whole(p, 'batch-size'),
       microBatch: whole(p, 'micro-batch'),
+      recompute: recompute(p),
       budget: bytes(p, 'budget'),
       processBudget: bytes(p, 'process-budget'),
+      threads: threads(p),
+      maxThreads: whole(p, 'max-threads'),
       imageSize,
       epochs: whole(p, 'epochs'),
       rate: real(p, 'lr', 0, 1e3),
@@ -79,6 +92,10 @@ export function jobOf(p: Parsed): TrainJob {
       saveEvery: whole(p, 'save-every'),
       cacheFolder: p.text('cache'),
       from: p.text('from'),
+      calibrate: whole(p, 'calibrate'),
+      tables: p.text('tables'),
+      dropout: real(p, 'dropout', 0, 0.9),
+      dropPath: real(p, 'drop-path', 0, 0.9),
       augment: p.text('augment') === undefined ? undefined : augment(p, openBase(model, imageSize).model.image[0]),
     }),
   };
@@ -87,6 +104,8 @@ export function jobOf(p: Parsed): TrainJob {
 export async function train(args: string[], out: Output): Promise<void> {
   const p = parse(args, TRAIN_FLAGS, { least: 2, most: 2, usage: 's2a train <model folder> <pictures> --out <folder>' });
   const job = jobOf(p);
+  if (p.flag('fidelity') && p.text('report') === undefined)
+    throw new InputError({ where: '--fidelity', what: 'goes into the page', expected: '--report FILE' });
   const controller = new AbortController();
   const stop = (): void => controller.abort();
   process.once('SIGINT', stop);
@@ -94,7 +113,10 @@ export async function train(args: string[], out: Output): Promise<void> {
   const seen: Seen = { losses: [], timeline: undefined };
   try {
     const result = await trainJob(job, progress(job, out, controller.signal, seen));
-    if (p.text('report') !== undefined) await writeReport(p.text('report')!, job, result, seen, `s2a train ${args.join(' ')}`);
+    if (p.text('report') !== undefined) {
+      const fidelity = p.flag('fidelity') ? await fidelityAfter(job, result) : undefined;
+      await writeReport(p.text('report')!, job, result, { ...seen, ...(fidelity ? { fidelity } : {}) }, `s2a train ${args.join(' ')}`);
+    }
     if (p.flag('json')) out.json(result);
     else out.line(summary(result, job, p.text('report')));
   } finally {
@@ -105,6 +127,14 @@ export async function train(args: string[], out: Output): Promise<void> {
 
 /** What a run showed on its way: the page's charts are made of it. */
 export type Seen = Pick<ReportData, 'losses'> & { timeline: ReportData['timeline'] };
+
+/** How true the gradients of the kept codes are where the run ended. */
+function fidelityAfter(job: TrainJob, { adapter, plan }: JobResult): Promise<Fidelity> {
+  const { model, data, seed } = job;
+  const cacheFolder = job.cacheFolder ?? join(job.out, 'run');
+  const { keep, batchSize, microBatch } = plan;
+  return measureFidelity({ model, data, adapter, keep, batchSize, microBatch, cacheFolder, ...defined({ seed }) });
+}
 
 /** What is shown and logged while the job runs. Metrics go to DIR/run/metrics.jsonl, one JSON object a line. */
 function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Seen): JobHooks {
@@ -200,7 +230,7 @@ function summary(r: JobResult, { model }: TrainJob, report: string | undefined):
     ['', `${formatBytes(memory.residentPeakPreparingBytes)} while preparing pictures${decoder}`],
     ['written', `${formatBytes(r.bytesWritten)}, of it ${formatBytes(r.pictures.cacheBytesWritten)} picture cache`],
     ['', `${formatBytes(r.bytesWrittenPerHour)} an hour at the pace of this training`],
-    ['time', formatDuration(r.seconds)],
+    ['time', `${formatDuration(r.seconds)} on ${r.threads} ${r.threads === 1 ? 'thread' : 'threads'}`],
     ['adapter', r.adapter],
   ];
   if (report !== undefined) rows.push(['report', report]);

@@ -48,7 +48,7 @@ function usage(): void {
   text('                   without images: raw RGB on standard input, one picture after the other\n\n');
   text('M: the model folder, or its weights file. D: a folder with {train,val}-{images,labels}.npy.\n');
   text('O: the folder for the adapter; O/run holds checkpoints and metrics. A: such a folder.\n');
-  text('Exit codes: 0 done, 2 wrong input, 3 too little memory, 4 engine, 130 stopped after --steps.\n');
+  text('Exit codes: 0 done, 2 wrong input, 3 too little memory, 4 engine, 5 stopped after --steps.\n');
 }
 
 function instructions(phase: u32, name: string): void {

@@ -6,6 +6,7 @@ import { encode } from 'fast-png';
 import * as assert from 'uvu/assert';
 import { isFolder } from '../../src/files.ts';
 import { newFolder } from '../folder.ts';
+import { exitCode } from '../runtime.ts';
 
 export const CLI = resolve('dist/s2a.js');
 
@@ -61,7 +62,7 @@ export function watched(args: string[], during: (stderr: string, kill: (signal: 
     stderr += text;
     during(stderr, (signal) => void child.kill(signal));
   });
-  return new Promise((done) => child.on('close', (code) => done({ code, stdout, stderr })));
+  return new Promise((done) => child.on('close', (code, signal) => done({ code: exitCode(code, signal), stdout, stderr })));
 }
 
 const isTemporary = (path: string): boolean => /\.tmp$/.test(path);

@@ -36,7 +36,7 @@ function forward(x: Float32Array, gamma: Float32Array, beta: Float32Array, c: nu
   const ay = inPlace ? ax : rig.f32(m * c);
   const kept = bytes ? rig.u8(new Uint8Array(bytes + 16).fill(sentinel)) : 0;
   const rstd = bytes ? rig.f32(m) : 0;
-  each(threads, () => assert.is(rig.run(Op.LayerNorm, [ax, ag, ab, ay, kept, rstd, m, c, rig.float(EPS), keep]), 0));
+  each(threads, () => assert.is(rig.run(Op.LayerNorm, [ax, ag, ab, ay, kept, rstd, m, c, rig.float(EPS), keep, 1]), 0));
   if (bytes)
     assert.ok(
       rig.readU8(kept + bytes, 16).every((b) => b === sentinel),
@@ -73,12 +73,12 @@ function backward(
   const at = keep === Keep.Group4 ? rig.u8(kept) : rig.f32(kept);
   const [ar, ag, ady] = [rig.f32(rstd), rig.f32(gamma), rig.f32(dy)];
   const adx = acc ? rig.f32(acc) : ady;
-  assert.is(rig.run(Op.LayerNormBackward, [at, ar, ag, ady, acc ? adx : 0, adx, m, c, keep]), 0);
+  assert.is(rig.run(Op.LayerNormBackward, [at, ar, ag, ady, acc ? adx : 0, adx, m, c, keep, 1]), 0);
   const dx = rig.readF32(adx, m * c);
   new Float32Array(rig.memory.buffer, ady, m * c).set(dy);
   const dgamma = [1, 3].map((threads) => {
     const adg = rig.f32(new Float32Array(c + 4).fill(2));
-    each(threads, () => assert.is(rig.run(Op.LayerNormBackwardW, [at, ady, adg, m, c, keep]), 0));
+    each(threads, () => assert.is(rig.run(Op.LayerNormBackwardW, [at, ady, adg, m, c, keep, 1]), 0));
     assert.ok(
       rig.readF32(adg + c * 4, 4).every((v) => v === 2),
       `C ${c}: wrote past dgamma`,
@@ -235,7 +235,7 @@ test('huge rows overflow to zero, not to nonsense', () => {
 test('an encoding that layer norm lacks stops the walk', () => {
   rig.clear();
   const x = rig.f32(32);
-  assert.is(rig.run(Op.LayerNorm, [x, x, x, x, x, x, 1, 32, rig.float(EPS), Keep.Code4]), Status.BadEncoding);
+  assert.is(rig.run(Op.LayerNorm, [x, x, x, x, x, x, 1, 32, rig.float(EPS), Keep.Code4, 1]), Status.BadEncoding);
   assert.is(rig.run(Op.LayerNormBackward, [x, x, x, x, 0, x, 1, 32, Keep.Nothing]), Status.BadEncoding);
   assert.is(rig.run(Op.LayerNormBackwardW, [x, x, x, 1, 32, Keep.Nothing]), Status.BadEncoding);
 });

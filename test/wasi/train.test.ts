@@ -70,7 +70,7 @@ test('after the same step both have written the same checkpoint, byte for byte',
   // Two steps of three micro-batches; nobody asks after the last of a step but at its end.
   await stopped(here, 6);
   const ran = board.train(there, '--steps', '2');
-  assert.is(ran.code, 130, ran.err);
+  assert.is(ran.code, 5, ran.err);
   assert.match(ran.err, /stopped, and saved at step 2; --resume continues it\n$/);
   assert.equal([checkpoints(here), checkpoints(there)], [['checkpoint-2.s2ac'], ['checkpoint-2.s2ac']]);
   const bytes = (out: string): Buffer => readFileSync(join(out, 'run', 'checkpoint-2.s2ac'));
@@ -86,7 +86,7 @@ test('a run goes from Node to WASI and back, again and again', async () => {
   ]) {
     const out = newFolder();
     for (const [i, who] of plan.entries()) {
-      if (who === 'wasi') assert.is(board.train(out, '--steps', '2', '--resume').code, 130, `part ${i}`);
+      if (who === 'wasi') assert.is(board.train(out, '--steps', '2', '--resume').code, 5, `part ${i}`);
       else await stopped(out, who as number, true);
     }
     const finish = plan.at(-1) === 'wasi';
@@ -100,7 +100,7 @@ test('stopped after every step, checkpoints between, and a finished run resumed'
   const out = newFolder();
   for (let step = 1; step <= 9; step++) {
     const ran = board.train(out, '--steps', '1', '--resume', '--save-every', '1');
-    assert.is(ran.code, 130, `step ${step}: ${ran.err}`);
+    assert.is(ran.code, 5, `step ${step}: ${ran.err}`);
     assert.ok(checkpoints(out).length <= 2);
   }
   for (let time = 0; time < 2; time++) {
@@ -186,7 +186,7 @@ test('its memory is the plan and its own pages, and not one page less', () => {
   const limit = (pages: number): Uint8Array<ArrayBuffer> => Uint8Array.from(withMaximum(wasm, pages));
   const out = newFolder();
   let pages = 0;
-  while (board.run('train', ['--data', '/board', '--out', '/out', '--steps', '1'], { out, wasm: limit(++pages + 2) }).code !== 130);
+  while (board.run('train', ['--data', '/board', '--out', '/out', '--steps', '1'], { out, wasm: limit(++pages + 2) }).code !== 5);
   pages += 2;
   assert.is(Buffer.compare(limit(pages), wasm), 0, 'the packed program has just that limit');
   const less = board.run('train', ['--data', '/board', '--out', '/out'], { out, wasm: limit(pages - 1) });

@@ -1,7 +1,8 @@
 /** Layer norm: every length of row, rows of one, groups of 64 with a short last one. */
-import { group4RowBytes } from '../../../src/groups.ts';
+import { group4RowBytes, group8Bytes } from '../../../src/groups.ts';
+import { groupsOf } from '../../../src/ops/quantize.ts';
 import { numbers } from '../../close.ts';
-import { decodeGroup4 } from '../../oracle/groups.ts';
+import { decodeGroup4, decodeGroup8 } from '../../oracle/groups.ts';
 import { layerNorm, layerNormBackward } from '../../oracle/layernorm.ts';
 import { biasBackward } from '../../oracle/linear.ts';
 import { type Forward, frozen, type Numbers, type Operand, w, x } from '../table.ts';
@@ -44,6 +45,14 @@ function norm(lead: readonly number[], c: number, options: Options = {}): Forwar
         bound,
         gradients: ([xhat, rstd]: Uint8Array[], v: readonly Numbers[], dy: Numbers) =>
           gradients(decodeGroup4(xhat!, m, c).values, floatsOf(rstd!), v[1]!, dy),
+      },
+      plans: {
+        'ln=8': {
+          kept: group8Bytes(m, c, groupsOf(c)) + rstdBytes,
+          bound: 0.02,
+          gradients: ([xhat, rstd]: Uint8Array[], v: readonly Numbers[], dy: Numbers) =>
+            gradients(decodeGroup8(xhat!, m, c, groupsOf(c)).values, floatsOf(rstd!), v[1]!, dy),
+        },
       },
     }),
     ...(data && {

@@ -1,0 +1,100 @@
+/** The engine's other threads, as thread 0 sees them: starting them, noticing that one has died, sending them home. */
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { Head } from '../assembly/abi/head.ts';
+import { EngineError, InputError } from './error.ts';
+import { firstFile } from './files.ts';
+import { disband, type Orders } from './orders.ts';
+import type { Program } from './program/program.ts';
+
+/** How many threads walk a program; `auto`: as many as the machine has cores and the plan has scratch. Results do not depend on it. */
+export type Threads = number | 'auto';
+
+export function threadsOf(asked: Threads | undefined, { maxThreads }: Pick<Program, 'maxThreads'>): number {
+  if (asked === undefined) return 1;
+  if (asked === 'auto') return Math.min(availableParallelism(), maxThreads);
+  if (!Number.isSafeInteger(asked) || asked < 1)
+    throw new InputError({ where: '--threads', what: 'wrong value', got: asked, expected: 'auto, or a whole number of at least 1' });
+  if (asked > maxThreads)
+    throw new InputError({
+      where: '--threads',
+      what: 'the plan has no scratch for so many',
+      got: asked,
+      expected: `at most ${maxThreads}`,
+      hint: `--max-threads ${asked} reserves it where the budget allows`,
+    });
+  return asked;
+}
+
+export interface Team {
+  /** Why the team can go on no more; undefined while all threads live. */
+  lost(): string | undefined;
+  /** A number that changes while some thread gets on. */
+  progress(): number;
+  /** Releases every waiting thread: thread 0 will not come any more. */
+  abandon(why: string): void;
+  /** Sends the threads home; resolves when they are gone. */
+  close(): Promise<void>;
+}
+
+/** For one thread. */
+export const ALONE: Team = { lost: () => undefined, progress: () => 0, abandon() {}, close: async () => {} };
+
+/** How long a thread that was sent home may take before it is ended. */
+const PATIENCE_MS = 2000;
+
+function threadFile(): URL {
+  const places = ['./thread.js', './dist/thread.js', '../dist/thread.js', '../../dist/thread.js', '../../../dist/thread.js'];
+  const url = firstFile(places, import.meta.url);
+  if (url) return url;
+  throw new EngineError({ where: 'thread.js', what: 'is missing', hint: 'run npm run build' });
+}
+
+/** Starts threads 1 … `threads`-1. They find their memory and module ready, and need nothing of this thread's event loop. */
+export function startTeam(program: Program, memory: WebAssembly.Memory, module: WebAssembly.Module, threads: number): Team {
+  const head = new Int32Array(memory.buffer, 0, Head.Bytes >> 2);
+  let why: string | undefined;
+  let isClosing = false;
+  const lose = (thread: number, what: string): void => {
+    if (isClosing) return;
+    why ??= `thread ${thread} of ${threads} ended: ${what}`;
+    disband(head);
+  };
+  const workers = Array.from({ length: threads - 1 }, (_, i) => {
+    const thread = i + 1;
+    const orders: Orders = { memory, module, scratch: program.scratch, thread, threads };
+    const worker = new Worker(threadFile(), { workerData: orders });
+    const gone = new Promise<void>((resolve) => {
+      worker.on('error', (error: Error) => lose(thread, error.message));
+      worker.on('exit', (code) => {
+        lose(thread, `exit code ${code}`);
+        resolve();
+      });
+    });
+    // A caller that forgets to close is not kept alive by it.
+    worker.unref();
+    return { worker, gone };
+  });
+  return {
+    lost: () => why,
+    progress: () => [Head.Arrived, Head.Generation, Head.Done].reduce((sum, word) => sum + Atomics.load(head, word >> 2), 0),
+    abandon(what) {
+      why ??= what;
+      disband(head);
+    },
+    async close() {
+      if (isClosing) return;
+      isClosing = true;
+      disband(head);
+      Atomics.store(head, Head.Stop >> 2, 1);
+      Atomics.add(head, Head.Start >> 2, 1);
+      Atomics.notify(head, Head.Start >> 2);
+      const late = setTimeout(() => {
+        for (const { worker } of workers) void worker.terminate();
+      }, PATIENCE_MS);
+      for (const { worker } of workers) worker.ref();
+      await Promise.all(workers.map(({ gone }) => gone));
+      clearTimeout(late);
+    },
+  };
+}

@@ -1,0 +1,55 @@
+/** `s2a fidelity`: a policy's gradients against f32, block by block. */
+import { fidelity as measure } from '../../src/fidelity/index.ts';
+import { writeText } from '../../src/files.ts';
+import { escapeText } from '../../src/report/chart.ts';
+import { FIDELITY_COLUMNS, fidelityRows, fidelitySection, fidelityText } from '../../src/report/fidelity.ts';
+import { FOOTER, page } from '../../src/report/html.ts';
+import { table } from '../../src/report/terminal.ts';
+import { defined, keep, method, optimizer, PLAN_FLAGS, parse, real, whole } from './options.ts';
+import type { Output } from './output.ts';
+
+export async function fidelity(args: string[], out: Output): Promise<void> {
+  const { budget: _no, ...plan } = PLAN_FLAGS;
+  const flags = {
+    ...plan,
+    adapter: 'text',
+    steps: 'text',
+    batches: 'text',
+    lr: 'text',
+    seed: 'text',
+    cache: 'text',
+    report: 'text',
+  } as const;
+  const p = parse(args, flags, { least: 2, most: 2, usage: 's2a fidelity <model folder> <pictures>' });
+  const [model, data] = p.positionals as [string, string];
+  const found = await measure({
+    model,
+    data,
+    onPrepare: (done, total) => out.live(`preparing pictures ${done}/${total}`),
+    onStep: (done, total) => out.live(`step ${done}/${total}`),
+    ...defined({
+      method: method(p),
+      keep: keep(p),
+      optimizer: optimizer(p),
+      adapter: p.text('adapter'),
+      calibrate: whole(p, 'calibrate'),
+      tables: p.text('tables'),
+      batchSize: whole(p, 'batch-size'),
+      microBatch: whole(p, 'micro-batch'),
+      imageSize: whole(p, 'image-size'),
+      steps: whole(p, 'steps', 0),
+      batches: whole(p, 'batches'),
+      rate: real(p, 'lr', 0, 1e3),
+      seed: whole(p, 'seed', 0),
+      cacheFolder: p.text('cache'),
+    }),
+  });
+  const report = p.text('report');
+  if (report !== undefined) {
+    const title = `${found.model}: fidelity of ${found.keep}`;
+    const command = `<section><h2>Again</h2><pre>${escapeText(`s2a fidelity ${args.join(' ')}`)}</pre></section>`;
+    writeText(report, page(title, [`<header><h1>${escapeText(title)}</h1></header>`, fidelitySection(found), command, FOOTER]));
+  }
+  if (p.flag('json')) out.json(found);
+  else out.line(`${fidelityText(found)}\n\n${table([FIDELITY_COLUMNS, ...fidelityRows(found)])}`);
+}

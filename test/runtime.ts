@@ -1,0 +1,12 @@
+/** Which runtime the tests are on: the suite runs under Node and, by `npm run test:deno`, under Deno. */
+import process from 'node:process';
+import { test } from 'uvu';
+
+const isDeno = process.versions.deno !== undefined;
+
+/** A test of something that only Node has. Under Deno it counts as skipped. */
+export const nodeTest: (name: string, run: () => void | Promise<void>) => void = isDeno ? (name, run) => test.skip(name, run) : test;
+
+/** The exit code of a child that was asked to stop: Deno tells the signal that was sent, whatever the child made of it. What it said tells the rest. */
+export const exitCode = (code: number | null, signal: NodeJS.Signals | null): number | null =>
+  isDeno && (signal === 'SIGINT' || signal === 'SIGTERM') ? 130 : code;

@@ -1,0 +1,190 @@
+/** Several threads: the same bits as one, and an end with a sentence when one of them dies. */
+import { createRequire, syncBuiltinESMExports } from 'node:module';
+import type { Worker } from 'node:worker_threads';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Io } from '../assembly/abi/program.ts';
+import type { CompileOptions } from '../src/compile.ts';
+import { digest } from '../src/digest.ts';
+import { createEngine, type Engine } from '../src/engine.ts';
+import { EngineError, InputError } from '../src/error.ts';
+import { fit } from '../src/fit.ts';
+import { threadsOf } from '../src/team.ts';
+import { engineBytes } from '../src/wasm.ts';
+import { compileNetwork, feed, load, network, randomHead } from './plan/network.ts';
+
+const copy = (bytes: Uint8Array): Uint8Array => Uint8Array.from(bytes);
+
+/** Two steps of two micro-batches and an evaluation: the digest of everything that learnt, and of what came out. */
+function learn(engine: Engine, name: string): string[] {
+  const net = network(name);
+  load(engine, net);
+  randomHead(engine);
+  const parts: string[] = [];
+  for (let step = 0; step < 2; step++) {
+    for (const first of [0, 2]) {
+      feed(engine, net, first);
+      engine.run('train');
+    }
+    parts.push(digest(copy(engine.region)));
+    engine.run('update');
+  }
+  feed(engine, net);
+  engine.run('eval');
+  return [...parts, digest(copy(engine.region)), digest(copy(engine.bytes(Io.Logits)))];
+}
+
+const CASES: readonly [name: string, options: Partial<CompileOptions>][] = [
+  ['vit-timm', { method: 'bias+prompt' }],
+  ['vit-hf@48', { method: 'full', keep: 'exact' }],
+  ['mobilenetv2-hf', { method: 'bias+side:ratio=4', optimizer: 'sgd' }],
+  ['mobilenetv2-timm', { method: 'full', augment: { shift: 2, flip: true } }],
+  ['resnet50-timm', { method: 'bias+prompt' }],
+  ['resnet-hf', { method: 'full' }],
+  ['swin-hf-pad', { method: 'lora' }],
+  ['swin-timm', { method: 'full', keep: 'exact' }],
+  ['convnext-hf', { method: 'bias' }],
+];
+
+for (const [name, options] of CASES)
+  test(`${name}, ${options.method}: two steps give the same bytes on 1, 2, 3 and 4 threads`, async () => {
+    const { program } = compileNetwork(network(name), { microBatch: 2, maxThreads: 4, ...options });
+    let want: string[] | undefined;
+    for (const threads of [1, 2, 3, 4]) {
+      const engine = createEngine(program, engineBytes(threads), threads);
+      const got = learn(engine, name);
+      await engine.close();
+      want ??= got;
+      assert.equal(got, want, `${threads} threads`);
+    }
+  });
+
+/** The workers that engines start, and a way to start them otherwise than they ask. */
+function watchWorkers(change: (orders: Record<string, unknown>) => Record<string, unknown> = (orders) => orders): {
+  workers: Worker[];
+  restore(): void;
+} {
+  const threads = createRequire(import.meta.url)('node:worker_threads') as { Worker: typeof Worker };
+  const original = threads.Worker;
+  const workers: Worker[] = [];
+  threads.Worker = class extends original {
+    constructor(file: URL, options: { workerData: Record<string, unknown> }) {
+      super(file, { ...options, workerData: change(options.workerData) });
+      workers.push(this);
+    }
+  };
+  syncBuiltinESMExports();
+  return {
+    workers,
+    restore() {
+      threads.Worker = original;
+      syncBuiltinESMExports();
+    },
+  };
+}
+
+/** An engine of three threads, its weights in place. */
+function three(): Engine {
+  const { program } = compileNetwork(network('vit-timm'), { maxThreads: 3 });
+  return createEngine(program, engineBytes(3), 3);
+}
+
+const isLost = (error: unknown): boolean => error instanceof EngineError && /^threads: /.test(error.message);
+
+test('a thread that is killed ends the run with one sentence, in the middle of a phase and between two', async () => {
+  const watch = watchWorkers();
+  try {
+    const engine = three();
+    load(engine, network('vit-timm'));
+    feed(engine, network('vit-timm'));
+    // Asked for, not done yet: it dies while thread 0 waits for it at a barrier, where no event reaches it.
+    const gone = watch.workers[1]!.terminate();
+    const error = await engine.runAsync('train').then(
+      () =>
+        engine.runAsync('train').then(
+          () => undefined,
+          (e: unknown) => e,
+        ),
+      (e: unknown) => e,
+    );
+    assert.ok(isLost(error), String(error));
+    assert.match((error as Error).message, /thread 2 of 3 ended: exit code 1; run it again/);
+    await gone;
+    assert.throws(() => engine.run('train'), isLost, 'nothing runs after that');
+    await engine.close();
+    assert.equal(
+      watch.workers.map((w) => w.threadId),
+      [-1, -1],
+    );
+  } finally {
+    watch.restore();
+  }
+});
+
+test('a thread that breaks off sets thread 0 free at once, asleep or not', async () => {
+  // Scratch outside the memory: the second thread traps in its first matrix product.
+  const watch = watchWorkers((orders) => (orders.thread === 1 ? { ...orders, scratch: { offset: 0xffff0000, bytes: 0 } } : orders));
+  try {
+    const engine = three();
+    load(engine, network('vit-timm'));
+    feed(engine, network('vit-timm'));
+    const began = performance.now();
+    assert.throws(() => engine.run('train'), isLost);
+    assert.ok(performance.now() - began < 10000);
+    await engine.close();
+  } finally {
+    watch.restore();
+  }
+});
+
+test('a failure of one thread stops all of them, names its node, and the engine goes on to serve', async () => {
+  const net = network('vit-timm');
+  const { program } = compileNetwork(net, { maxThreads: 3 });
+  const digests = [];
+  for (const threads of [1, 3]) {
+    const engine = createEngine(program, engineBytes(threads), threads);
+    load(engine, net);
+    for (let i = 0; i < 3; i++) {
+      feed(engine, net);
+      engine.ints(Io.Labels)[0] = 99;
+      assert.throws(() => engine.run('train'), /^loss: a label lies outside the classes/);
+    }
+    feed(engine, net);
+    engine.run('train');
+    digests.push(digest(copy(engine.region)));
+    await engine.close();
+  }
+  assert.is(digests[1], digests[0]);
+});
+
+test('how many threads: one where nothing is said, never more than the plan has scratch for', () => {
+  assert.is(threadsOf(undefined, { maxThreads: 4 }), 1);
+  assert.is(threadsOf('auto', { maxThreads: 1 }), 1);
+  assert.ok(threadsOf('auto', { maxThreads: 256 }) >= 1);
+  assert.is(threadsOf(3, { maxThreads: 4 }), 3);
+  assert.throws(
+    () => threadsOf(5, { maxThreads: 4 }),
+    (e: unknown) => e instanceof InputError,
+  );
+  assert.throws(
+    () => threadsOf(0, { maxThreads: 4 }),
+    (e: unknown) => e instanceof InputError,
+  );
+});
+
+test('scratch for threads is what the budget leaves: fewer of them, never another micro-batch', () => {
+  const options = { model: network('vit-timm').model, classes: 5, batchSize: 4 };
+  const all = fit(options);
+  const one = fit({ ...options, maxThreads: 1 });
+  assert.is(all.plan.maxThreads, 4);
+  assert.is(one.plan.maxThreads, 1);
+  for (let bytes = one.plan.linearBytes; bytes <= all.plan.linearBytes; bytes += 65536) {
+    const { plan, program } = fit({ ...options, budgetBytes: bytes });
+    assert.ok(plan.linearBytes <= bytes);
+    assert.ok(plan.linearBytes + plan.scratch.bytes > bytes || plan.maxThreads === 4, `${plan.maxThreads} threads in ${bytes}`);
+    assert.is(program.about.microBatch, one.program.about.microBatch);
+    assert.equal(plan.region, one.plan.region);
+  }
+});
+
+test.run();

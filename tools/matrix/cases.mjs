@@ -1,0 +1,22 @@
+// What the matrix trains: each case is a tiny real model, a method, a policy and a weight precision; 20 optimizer steps each.
+export const MODELS = ['vit-hf', 'swin-hf', 'resnet-hf', 'mobilenetv2-hf'];
+const METHODS = ['bias', 'bias+prompt:rank=2+side:ratio=4'];
+const POLICIES = ['exact', 's2a'];
+const WEIGHTS = ['f32'];
+
+/** Ten pictures in steps of two, each in two passes, four times over. */
+const RUN = { batchSize: 2, microBatch: 1, epochs: 4, seed: 3, rate: 0.01, augment: { shift: 2, flip: true } };
+export const STEPS = 20;
+
+/** Name, and the job without its folders. */
+export const CASES = MODELS.flatMap((model) =>
+  METHODS.flatMap((method) =>
+    POLICIES.flatMap((keep) =>
+      WEIGHTS.map((weights) => ({
+        name: `${model} ${method.replace(/:[^+]*/g, '')} ${keep} ${weights}`,
+        model,
+        job: { ...RUN, method, keep, weights },
+      })),
+    ),
+  ),
+);

@@ -1,0 +1,48 @@
+// Trains cases of the matrix with the library in dist/, on whatever JavaScript runtime this is, and prints a line for each: digest, name.
+//
+//     node tools/matrix/digest.mjs <folder> [--threads N] [--filter F] [--cache NAME]
+//
+// Pictures are in <folder>/pictures, as tools/matrix.mjs makes them; prepared ones are kept in <folder>/<cache>.
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { trainJob } from '../../dist/index.js';
+import { CASES, STEPS } from './cases.mjs';
+
+const { values, positionals } = parseArgs({
+  args: process.argv.slice(2),
+  options: { threads: { type: 'string' }, filter: { type: 'string', default: '' }, cache: { type: 'string', default: 'cache' } },
+  allowPositionals: true,
+});
+const [folder] = positionals;
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const out = join(folder, `out-${process.pid}`);
+mkdirSync(out, { recursive: true });
+try {
+  for (const { name, model, job } of CASES.filter((c) => c.name.includes(values.filter))) {
+    let steps = 0;
+    await trainJob(
+      {
+        ...job,
+        model: join(root, 'test/golden', model),
+        data: join(folder, 'pictures'),
+        cacheFolder: join(folder, values.cache),
+        out,
+        ...(values.threads ? { threads: Number(values.threads) } : {}),
+      },
+      { onStep: () => steps++ },
+    );
+    if (steps !== STEPS) throw new Error(`${name}: ${steps} steps, not ${STEPS}`);
+    console.log(
+      createHash('sha256')
+        .update(readFileSync(join(out, 'adapter_model.safetensors')))
+        .digest('hex'),
+      name,
+    );
+  }
+} finally {
+  rmSync(out, { recursive: true, force: true });
+}
