@@ -7,6 +7,9 @@ const ENTRY = {
   './src/fit.ts': 'fit',
   './src/error.ts': 'BudgetError',
   './src/train.ts': 'startRun, TRAIN_DEFAULTS',
+  './src/pack.ts': 'packJob',
+  './src/program/decode.ts': 'decodeProgram',
+  './src/safetensors.ts': 'openSafetensors, writeSafetensors',
   './src/engine.ts': 'createEngine, loadWeights',
   './src/models/index.ts': 'parseModel',
   './src/ops/index.ts': 'OPS',
@@ -59,7 +62,7 @@ export const NETWORKS = {
 export const CLASSES = 100;
 
 /** A weights file that exists nowhere: every tensor random, scaled so that activations keep their size through the network. */
-function randomWeights() {
+export function randomWeights() {
   const shapes = new Map();
   let seed = 1;
   const uniform = () => {

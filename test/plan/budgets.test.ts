@@ -10,6 +10,8 @@ import { CNNS, MOBILENETS, SWINS, VITS } from './real.ts';
 
 const MIB = 1 << 20;
 const MODELS: Readonly<Record<string, Model>> = { ...VITS, ...SWINS, ...CNNS, ...MOBILENETS };
+/** One of each width is enough of a family for layouts. */
+const LAID = ['vit-tiny', 'vit-large', 'swin-tiny', 'resnet-50', 'convnext-tiny', 'mobilenetv2-1.0'];
 const METHODS = ['bias', 'bias+prompt:rank=8+side:ratio=8', 'side:ratio=8,tap=0', 'lora', 'full', 'probe', 'bias+last:blocks=4'];
 
 const TABLE: readonly (readonly [model: string, weights: Precision, mib: number])[] = [
@@ -41,10 +43,10 @@ for (const [name, weights, mib] of TABLE)
   });
 
 test('temporaries lie within five per cent of the most that is ever alive', () => {
-  for (const [name, model] of Object.entries(MODELS))
+  for (const name of LAID)
     for (const method of METHODS)
       for (const more of [{}, { keep: 'exact', microBatch: 2 }, { recompute: new Map([0, 1, 2].map((block) => [block, 8] as const)) }]) {
-        const options: CompileOptions = { model, classes: 100, microBatch: 1, method, ...more };
+        const options: CompileOptions = { model: MODELS[name]!, classes: 100, microBatch: 1, method, ...more };
         const { temporaries, lowerBound } = compile(options).plan;
         assert.ok(temporaries.bytes >= lowerBound);
         const over = temporaries.bytes / lowerBound - 1;
