@@ -7,8 +7,8 @@
 //
 // Runs are kept in build/learning, where npm run learning keeps its own, so a call that was cut short goes on.
 // --write: writes the page from the runs that are there, and says what is missing, without running any.
-// Writes docs/results/experiments.md and its plots (--quick: build/learning/experiments-quick.*).
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+// Writes docs/results/experiments.md, down to the line where notes begin, and its plots (--quick: build/learning/experiments-quick.*).
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { convert } from '../tools/models/movenet.mjs';
@@ -41,7 +41,8 @@ const drawings = (name, classes) => ({
 });
 const digits = {
   folder: (seed) => `${folder}/digits-${seed}`,
-  write: (root, seed) => writeDigits(root, { ...DRAWINGS, test: 170, seed }),
+  // There are enough digits to choose by more of them.
+  write: (root, seed) => writeDigits(root, { ...DRAWINGS, val: 20, test: 170, seed }),
   flip: false,
 };
 
@@ -130,6 +131,9 @@ const out = quick ? `${folder}/experiments-quick` : 'docs/results/experiments';
 mkdirSync('docs/results', { recursive: true });
 const { markdown, plots } = page(sections, { seeds: SEEDS, drawings: DRAWINGS, rates: RATES, processor: cpus()[0].model, out, quick });
 for (const [path, svg] of Object.entries(plots)) writeFileSync(path, svg);
-writeFileSync(`${out}.md`, markdown);
+// What people wrote under the figures stays.
+const NOTES = '<!-- notes -->';
+const notes = existsSync(`${out}.md`) ? (readFileSync(`${out}.md`, 'utf8').split(NOTES)[1] ?? '\n') : '\n';
+writeFileSync(`${out}.md`, `${markdown}\n${NOTES}${notes}`);
 process.stdout.write(`\n${markdown}\n${out}.md; ${Math.round((Date.now() - began) / 1000)} s\n`);
 if (sections.some(({ missing }) => missing > 0)) process.exitCode = 1;
