@@ -234,6 +234,7 @@ export function makeFolder(path: string): void {
   const isThere = guarded(path, 'cannot be made', () => {
     try {
       mkdirSync(path);
+      syncFolder(parent);
       return true;
     } catch (error) {
       // Another process may have made it meanwhile.

@@ -1,0 +1,147 @@
+// Kills a training run with SIGKILL at random moments, again and again, and lets it resume: every resume must succeed, and every run must end
+// in the adapter of one that was never killed, byte for byte.
+//
+//     npm run test:kill                                  200 kills and more, over every runtime that is installed
+//     npm run test:kill -- --kills 20 --seed 7 --only node
+//
+// Half of the kills come by the clock, after the pictures are ready; half at a random call that changes a file, which is where checkpoints,
+// best parameters and adapters are written (tools/kill/bomb.mjs; Node alone). Killed runs leave their temporary files: these tell where it hit.
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+import { makePictures } from './matrix/pictures.mjs';
+import { DENO, missing } from './runtimes.mjs';
+
+const { values } = parseArgs({
+  options: { kills: { type: 'string', default: '200' }, seed: { type: 'string', default: '1' }, only: { type: 'string' } },
+});
+const folder = join(tmpdir(), `s2a-kill-${process.pid}`);
+const pictures = join(folder, 'pictures');
+const MODEL = 'test/golden/vit-timm-gap';
+const trainArgs = (out) => [
+  ...['train', MODEL, pictures, '--out', out, '--resume', '--save-every', '1', '--epochs', '6', '--batch-size', '2', '--micro-batch', '1'],
+  ...['--lr', '0.01', '--seed', '5', '--augment', 'crop,flip'],
+];
+const denoFlags = ['run', '--no-prompt', `--allow-read=dist,node_modules,test/golden,${folder}`, `--allow-write=${folder}`];
+
+/** How a run is started on each runtime, whether a bomb can be preloaded, and its share of the kills. */
+const RUNTIMES = [
+  {
+    name: 'node',
+    share: 4,
+    bomb: true,
+    command: (out, armed) => [process.execPath, ...(armed ? ['--import', './tools/kill/bomb.mjs'] : []), 'dist/s2a.js', ...trainArgs(out)],
+  },
+  { name: 'deno', share: 1, bomb: false, missing: missing.deno, command: (out) => [DENO, ...denoFlags, 'dist/s2a.js', ...trainArgs(out)] },
+];
+
+/** xorshift32: the moments are the same for the same seed, as far as a machine's pace lets them. */
+let state = Number(values.seed) * 2654435761 || 1;
+function random() {
+  state ^= state << 13;
+  state ^= state >>> 17;
+  state ^= state << 5;
+  return (state >>> 0) / 2 ** 32;
+}
+
+/** Runs a command; `after` milliseconds from the moment that its pictures are ready it is killed, if that is given. */
+function run([file, ...args], { env = {}, after } = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(file, args, { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...env } });
+    let said = '';
+    let ready = 0;
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      said += text;
+      if (ready || !/going on|pictures:/.test(said)) return;
+      ready = Date.now();
+      if (after !== undefined) setTimeout(() => child.kill('SIGKILL'), after);
+    });
+    child.on('close', (code, signal) =>
+      resolve({ killed: signal === 'SIGKILL' || code === 137, code, said, ms: ready ? Date.now() - ready : 0 }),
+    );
+  });
+}
+
+const digestOf = (out) =>
+  createHash('sha256')
+    .update(readFileSync(join(out, 'adapter_model.safetensors')))
+    .digest('hex');
+
+/** What a killed run was writing, by the temporary file that it left. */
+function writing(out) {
+  const left = (where) => (existsSync(where) ? readdirSync(where).filter((name) => name.endsWith('.tmp')) : []);
+  if (left(out).length > 0) return 'an adapter';
+  if (left(join(out, 'run', 'best')).length > 0) return 'best parameters';
+  const [name] = left(join(out, 'run'));
+  if (name === undefined) return 'nothing (training, loading)';
+  return name.includes('checkpoint') ? 'a checkpoint' : 'another file';
+}
+
+const failures = [];
+const fail = (what, said) => failures.push(`${what}\n${said.trim().split('\n').slice(-3).join('\n')}`);
+let wanted;
+const total = { kills: 0, right: 0 };
+
+async function torture({ name, command, bomb }, kills) {
+  const where = new Map();
+  const reference = join(folder, `${name}-whole`);
+  const whole = await run(command(reference, bomb));
+  if (whole.code !== 0) return fail(`${name}: the run that is not killed ended with ${whole.code}`, whole.said);
+  wanted ??= digestOf(reference);
+  if (digestOf(reference) !== wanted) fail(`${name}: the run that is not killed has another digest`, '');
+  const calls = Number(/calls that change files: (\d+)/.exec(whole.said)?.[1] ?? 0);
+  let done = 0;
+  for (let attempt = 0; done < kills; attempt++) {
+    const out = join(folder, `${name}-${attempt}`);
+    for (;;) {
+      const armed = bomb && random() < 0.5;
+      // Half of the bombs go off early in what is left of the run: else most runs would end before theirs.
+      const at = 1 + Math.floor(random() * (random() < 0.5 ? calls : calls / 8));
+      const how = armed
+        ? { env: { S2A_BOMB: String(at), S2A_BOMB_SHARE: String(Math.floor(random() * 3) / 2) } }
+        : { after: Math.floor(random() * whole.ms * 1.1) };
+      const last = done >= kills;
+      const ended = await run(command(out, armed && !last), last ? {} : how);
+      if (ended.killed) {
+        done++;
+        const what = writing(out);
+        where.set(what, (where.get(what) ?? 0) + 1);
+        continue;
+      }
+      if (ended.code !== 0) fail(`${name}, folder ${attempt}: a resumed run ended with ${ended.code}`, ended.said);
+      else if (digestOf(out) !== wanted) fail(`${name}, folder ${attempt}: the adapter differs`, ended.said);
+      else total.right++;
+      break;
+    }
+    rmSync(out, { recursive: true, force: true });
+    if (failures.length > 3) break;
+  }
+  total.kills += done;
+  console.log(`${name}: ${done} kills while writing ${[...where].map(([what, n]) => `${what} ${n}`).join(', ')}`);
+}
+
+mkdirSync(folder, { recursive: true });
+let skipped = 0;
+try {
+  makePictures(pictures);
+  const chosen = RUNTIMES.filter(({ name, missing: why }) => {
+    if (values.only !== undefined && !values.only.split(',').includes(name)) return false;
+    const reason = why?.();
+    if (reason === undefined) return true;
+    console.log(`SKIPPED ${name}: ${reason}`);
+    skipped++;
+    return false;
+  });
+  const shares = chosen.reduce((sum, { share }) => sum + share, 0);
+  for (const runtime of chosen) await torture(runtime, Math.ceil((Number(values.kills) * runtime.share) / shares));
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+for (const failure of failures) console.log(`FAIL ${failure}`);
+console.log(`${total.kills} kills, ${total.right} runs that went on to the same end; digest ${wanted?.slice(0, 12)}`);
+console.log(`${total.right} passed, ${failures.length} failed, ${skipped} skipped`);
+process.exit(failures.length > 0 || total.right === 0 ? 1 : 0);
