@@ -20,7 +20,8 @@ asc(['assembly/index.ts', '--target', 'fast']);
 asc(['assembly/index.mt.ts', '--target', 'fast-mt']);
 asc(['assembly/kernels.ts', '--target', 'kernels']);
 asc([], 'asconfig.wasi.json');
-for (const name of ['engine.wasm', 'engine.mt.wasm', 'engine.fast.wasm', 'engine.fast.mt.wasm', 's2a.wasm']) copyFileSync(`build/${name}`, `dist/${name}`);
+for (const name of ['engine.wasm', 'engine.mt.wasm', 'engine.fast.wasm', 'engine.fast.mt.wasm', 's2a.wasm'])
+  copyFileSync(`build/${name}`, `dist/${name}`);
 
 /** The library, the command, and the picture decoder and the engine's other threads, which are entries of their own. */
 await build({

@@ -38,6 +38,8 @@ export interface About {
   optimizer: string;
   microBatch: number;
   purpose: 'train' | 'infer';
+  /** Sums of products by relaxed SIMD, whose last bits are the machine's own; absent: the same bits everywhere. */
+  arithmetic?: 'relaxed';
 }
 
 export interface Program {
