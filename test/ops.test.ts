@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert';
 import { OPS } from '../src/ops/index.ts';
 import { attentionCases } from './ops/cases/attention.ts';
 import { denseCases } from './ops/cases/dense.ts';
+import { dropCases } from './ops/cases/drop.ts';
 import { elementwiseCases } from './ops/cases/elementwise.ts';
 import { endsCases } from './ops/cases/ends.ts';
 import { gateCases } from './ops/cases/gate.ts';
@@ -28,6 +29,7 @@ const forward = [
   ...moduleCases,
   ...windowCases,
   ...gateCases,
+  ...dropCases,
 ];
 for (const c of forward) test(c.name, () => checkForward(c));
 for (const c of [...endsCases, ...updateCases, ...initCases, ...quantizeCases]) test(c.name, () => checkDirect(c));

@@ -69,6 +69,8 @@ export const enum Op {
   // squeeze-excite
   Gate,
   GateBackwardG,
+  // regularisation
+  Drop,
 }
 
 export const enum Instruction {
@@ -246,3 +248,9 @@ export const enum WindowReverseArg { X, Y, BATCH, H, WIDTH, C, WH, WW, ROWS, COL
 export const enum GateArg { X, G, Y, KEPT, BATCH, P, C, KEEP, GROUPS }
 /** GateBackwardG: dg[B,C] = Σ_p dy·x, x from KEPT. (dx is Gate of dy.) */
 export const enum GateBackwardGArg { DY, KEPT, DG, BATCH, P, C, KEEP, GROUPS }
+
+/**
+ * Drop: y[B,N] = x[B,N]·SCALE where a mask is 1, else 0. PATH = 1: one mask a picture. A mask is 0 where 16 random bits are below THRESHOLD; SCALE
+ * (f32) is 65536/(65536 - THRESHOLD). SAMPLES u32[B]: the counter of each picture in its random stream; NUMBER tells layers apart. Y may equal X.
+ */
+export const enum DropArg { X, Y, SAMPLES, STATE, BATCH, N, THRESHOLD, SCALE, NUMBER, PATH }

@@ -3,6 +3,7 @@ import { ABSENT, type Attributes, addValue, byteLength, type Graph, type Node, n
 import { attention } from './attention.ts';
 import type { OpDef } from './def.ts';
 import { dense } from './dense.ts';
+import { drop } from './drop.ts';
 import { elementwise } from './elementwise.ts';
 import { ends } from './ends.ts';
 import { gate } from './gate.ts';
@@ -29,6 +30,7 @@ export const OPS: Readonly<Record<string, OpDef>> = {
   ...quantize,
   ...window,
   ...gate,
+  ...drop,
 };
 
 export function definition(op: string): OpDef {

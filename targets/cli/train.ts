@@ -22,8 +22,9 @@ import {
   PLAN_FLAGS,
   parse,
   real,
+  recompute,
   threads,
-  weights,
+  weightsOrAuto,
   whole,
 } from './options.ts';
 import type { Output } from './output.ts';
@@ -41,6 +42,8 @@ export const TRAIN_FLAGS: Flags = {
   clip: 'text',
   'label-smoothing': 'text',
   augment: 'text',
+  dropout: 'text',
+  'drop-path': 'text',
   'hold-out': 'text',
   seed: 'text',
   'save-every': 'text',
@@ -67,10 +70,11 @@ export function jobOf(p: Parsed): TrainJob {
     ...defined({
       method: method(p),
       keep: keep(p),
-      weights: weights(p),
+      weights: weightsOrAuto(p),
       optimizer: optimizer(p),
       batchSize: whole(p, 'batch-size'),
       microBatch: whole(p, 'micro-batch'),
+      recompute: recompute(p),
       budget: bytes(p, 'budget'),
       processBudget: bytes(p, 'process-budget'),
       threads: threads(p),
@@ -88,6 +92,8 @@ export function jobOf(p: Parsed): TrainJob {
       saveEvery: whole(p, 'save-every'),
       cacheFolder: p.text('cache'),
       from: p.text('from'),
+      dropout: real(p, 'dropout', 0, 0.9),
+      dropPath: real(p, 'drop-path', 0, 0.9),
       augment: p.text('augment') === undefined ? undefined : augment(p, openBase(model, imageSize).model.image[0]),
     }),
   };
