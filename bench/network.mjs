@@ -6,10 +6,14 @@ const ENTRY = {
   './src/compile.ts': 'compile',
   './src/fit.ts': 'fit',
   './src/train.ts': 'startRun, TRAIN_DEFAULTS',
+  './src/pack.ts': 'packJob',
+  './src/program/decode.ts': 'decodeProgram',
+  './src/safetensors.ts': 'openSafetensors, writeSafetensors',
   './src/engine.ts': 'createEngine, loadWeights',
   './src/models/index.ts': 'parseModel',
   './src/ops/index.ts': 'OPS',
   './src/wasm.ts': 'engineBytes',
+  './src/team.ts': 'startThread',
   './assembly/abi/program.ts': 'Io',
   './assembly/abi/head.ts': 'State',
   './assembly/abi/ops.ts': 'Instruction',
@@ -58,7 +62,7 @@ export const NETWORKS = {
 export const CLASSES = 100;
 
 /** A weights file that exists nowhere: every tensor random, scaled so that activations keep their size through the network. */
-function randomWeights() {
+export function randomWeights() {
   const shapes = new Map();
   let seed = 1;
   const uniform = () => {
@@ -86,12 +90,29 @@ function randomWeights() {
 export function openNetwork(
   source,
   name,
-  { batch = 8, microBatch, imageSize = 224, keep = 's2a', method = 'bias', wasm = source.engineBytes() } = {},
+  {
+    batch = 8,
+    microBatch,
+    imageSize = 224,
+    keep = 's2a',
+    method = 'bias',
+    threads = 1,
+    maxThreads = 4,
+    wasm = source.engineBytes(threads),
+  } = {},
 ) {
   const { fit, parseModel, createEngine, loadWeights, startRun, TRAIN_DEFAULTS, Io, State } = source;
   const model = parseModel({ where: name, values: NETWORKS[name] }, [imageSize, imageSize]);
-  const { program, plan, graph } = fit({ model, classes: CLASSES, batchSize: batch, method, keep, ...(microBatch ? { microBatch } : {}) });
-  const engine = createEngine(program, wasm);
+  const { program, plan, graph } = fit({
+    model,
+    classes: CLASSES,
+    batchSize: batch,
+    method,
+    keep,
+    maxThreads,
+    ...(microBatch ? { microBatch } : {}),
+  });
+  const engine = createEngine(program, wasm, threads);
   const weights = randomWeights();
   for (const record of program.weights) weights.expect(record.name, record.shape);
   loadWeights(engine, weights);
@@ -103,6 +124,7 @@ export function openNetwork(
   });
   engine.state.setFloat32(State.LossScale, 1 / batch, true);
   const passes = batch / program.about.microBatch;
+  if (threads > 1) return { name, engine, program, plan, passes };
   // A second instance in the same memory: the library's engine runs whole phases only.
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(wasm), { env: { memory: engine.memory } });
   exports.setup(0, program.scratch.offset, program.scratch.bytes, 0, 1);
