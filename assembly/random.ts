@@ -6,8 +6,8 @@
 import { Stream } from './abi/random';
 import { cosPi, log64 } from './math';
 
-const MULTIPLIER: u64 = 0xd256d193;
-const WEYL: u32 = 0x9e3779b9;
+export const MULTIPLIER: u64 = 0xd256d193;
+export const WEYL: u32 = 0x9e3779b9;
 
 /** 64 random bits: the low word is Philox's first output, the high word its second. */
 export function random(seed: u32, stream: u32, counter: u32): u64 {

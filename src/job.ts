@@ -1,9 +1,12 @@
 /** Training as one call: model folder + pictures + budget → adapter folder. The command line and the library both come here. */
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { adapterTensors, headNames } from './adapter.ts';
 import { type AdapterInfo, writeAdapter } from './adapterfile.ts';
 import { type Base, identity, openBase, openWeights, preprocessOf } from './base.ts';
 import { type Bytes, parseBytes } from './bytes.ts';
+import { CALIBRATION, writeCalibration } from './calibrate/file.ts';
+import { installTables, openTables } from './calibrate/run.ts';
 import { hasCheckpoints } from './checkpointfile.ts';
 import type { Compiled, CompileOptions } from './compile.ts';
 import type { Cache } from './data/cache.ts';
@@ -15,7 +18,7 @@ import type { Preprocess } from './data/preprocess.ts';
 import { createEngine, type Engine, loadWeights } from './engine.ts';
 import { BudgetError, Interrupted } from './error.ts';
 import { bytesWritten, makeFolder } from './files.ts';
-import { fit } from './fit.ts';
+import { type FitOptions, type Fitted, fit } from './fit.ts';
 import { resetPeak, resident, shareProcess } from './footprint.ts';
 import { type Method, methodOf } from './modules/method.ts';
 import { type PlanReport, planReport } from './planreport.ts';
@@ -54,10 +57,12 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   /** See src/keep.ts. */
   keep?: string;
   /** Precision of frozen weights; the adapter remembers it. */
-  weights?: Precision;
+  weights?: Precision | 'auto';
   optimizer?: Optimizer;
   rate?: number;
   microBatch?: number;
+  /** See src/fit.ts. */
+  recompute?: FitOptions['recompute'];
   /** The most linear memory: bytes, or a text such as '48MiB'. Unlimited where absent. */
   budget?: Bytes;
   /** The most that the whole process may take: linear memory + the runtime's own + the picture decoder. */
@@ -71,11 +76,18 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   holdOut?: number;
   /** Random shift in pixels and horizontal flip. */
   augment?: { shift: number; flip: boolean };
+  /** See CompileOptions. */
+  dropout?: number;
+  dropPath?: number;
   cacheFolder?: string;
   saveEvery?: number;
   resume?: boolean;
   /** An adapter of the same model to go on from: see src/start.ts. Its method is the run's; classes that it lacks are appended to its own. */
   from?: string;
+  /** Fit every layer's derivative table to its inputs on so many of the training pictures (src/calibrate); the tables go with the adapter. */
+  calibrate?: number;
+  /** Use the tables of this calibration.json. */
+  tables?: string;
 }
 
 /** What a run tells while it goes. */
@@ -161,8 +173,8 @@ interface Sources {
 /** The job's program and plan; BudgetError where it does not fit. */
 export function compileJob(
   job: TrainJob,
-  { base, options, preprocess, classes, pixels }: Pick<CompileOptions, 'pixels'> & Sources,
-): Compiled {
+  { base, options, preprocess, classes, pixels, ownTables }: Pick<CompileOptions, 'pixels'> & { ownTables?: boolean } & Sources,
+): Fitted {
   return fit({
     model: base.model,
     classes,
@@ -174,10 +186,14 @@ export function compileJob(
       weights: job.weights,
       optimizer: job.optimizer,
       microBatch: job.microBatch,
+      recompute: job.recompute,
       budgetBytes: job.budget === undefined ? undefined : parseBytes(job.budget, '--budget'),
       augment: job.augment,
+      dropout: job.dropout,
+      dropPath: job.dropPath,
       maxThreads: job.maxThreads,
       pixels,
+      ownTables,
     }),
   });
 }
@@ -189,7 +205,7 @@ export const adapterInfo = (
 ): AdapterInfo => ({
   method: methodOf(job.method ?? 'bias').name,
   base: about.who,
-  precision: job.weights ?? 'f32',
+  precision: about.program.about.weights as Precision,
   head: headNames(about.program),
   labels: about.labels,
   preprocessing: about.preprocess as unknown as Record<string, unknown>,
@@ -246,7 +262,8 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
   guardAdapter(job.out, labels);
   const missing = (start?.labels ?? []).filter((label) => !classes.includes(label));
   if (missing.length > 0) warn(`no pictures of ${missing.join(', ')}: learning the others may cost what the adapter knows of them`);
-  const compiled = compileJob(job, { base, options, preprocess, classes: labels.length });
+  const tables = openTables(job, start?.tables);
+  const compiled = compileJob(job, { base, options, preprocess, classes: labels.length, ownTables: tables !== undefined });
   const { threads, decoderBytes } = shareThreads(job, compiled);
   const plan = planReport(compiled, options.batchSize, budgetBytes);
   hooks.onPlan?.(plan, compiled);
@@ -276,11 +293,13 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
     start?.fill(engine);
     const rows = prepared.classes.map((c) => labels.indexOf(c));
     const data = { train: samplesOf(prepared.cache, prepared.train, rows), val: samplesOf(prepared.cache, prepared.val, rows) };
+    const seen = { samples: data.train, seed: options.seed, runFolder, resume: job.resume ?? false };
+    const calibration = tables && installTables(engine, compiled, tables, seen);
     const run = openRun(runFolder, engine, {
       options,
       weights: who.digest,
       data: dataDigest(prepared.cache, prepared.train, prepared.val),
-      labels: prepared.classes,
+      labels,
       ...(start ? { from: start.digest } : {}),
       resume: job.resume ?? false,
       warn,
@@ -313,6 +332,8 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
     }
     run.restoreBest();
     const best = run.host.epochs[run.host.bestEpoch - 1]!;
+    if (calibration) writeCalibration(join(job.out, CALIBRATION), calibration);
+    else rmSync(join(job.out, CALIBRATION), { force: true });
     writeAdapter(job.out, adapterInfo(job, { who, program: engine.program, labels, preprocess }), adapterTensors(engine));
     return {
       adapter: job.out,

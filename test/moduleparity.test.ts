@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { State } from '../assembly/abi/head.ts';
 import { Io } from '../assembly/abi/program.ts';
 import { compile } from '../src/compile.ts';
-import { createEngine, loadWeights, readParameter, writeParameter } from '../src/engine.ts';
+import { createEngine, type Engine, loadWeights, readParameter, writeParameter } from '../src/engine.ts';
 import { readJson } from '../src/files.ts';
 import { readModel } from '../src/models/index.ts';
 import { methodOf } from '../src/modules/method.ts';
@@ -16,6 +16,32 @@ import { BATCH, headPart } from './goldenengine.ts';
 
 const FOLDER = 'test/golden/modules';
 const cases = readJson(`${FOLDER}/index.json`).cases as Record<string, { size: [number, number]; methods: string[] }>;
+
+/** Ten updates by AdamW on the same pictures: the loss before each. The gradients of the first are there. */
+function tenLosses(engine: Engine): number[] {
+  const { state } = engine;
+  const floats: [State, number][] = [
+    [State.BaseRate, 1e-3],
+    [State.FinalFraction, 1],
+    [State.Beta1, 0.9],
+    [State.Beta2, 0.999],
+    [State.Epsilon, 1e-8],
+    [State.WeightDecay, 0.01],
+    [State.ClipNorm, 0],
+  ];
+  for (const [field, value] of floats) state.setFloat32(field, value, true);
+  state.setInt32(State.TotalSteps, 10, true);
+  const losses = [];
+  for (let step = 0; step < 10; step++) {
+    if (step > 0) {
+      state.setFloat64(State.LossSum, 0, true);
+      engine.run('train');
+    }
+    losses.push(state.getFloat64(State.LossSum, true) / BATCH);
+    engine.run('update');
+  }
+  return losses;
+}
 
 for (const [name, { size, methods }] of Object.entries(cases)) {
   for (const method of methods) {
@@ -40,7 +66,9 @@ for (const [name, { size, methods }] of Object.entries(cases)) {
       engine.state.setFloat32(State.LossScale, 1 / BATCH, true);
       engine.run('eval');
       close(engine.floats(Io.Logits), values.get(`${method}/logits`), 1e-5, 'logits');
+      engine.state.setFloat64(State.LossSum, 0, true);
       engine.run('train');
+      close([engine.state.getFloat64(State.LossSum, true) / BATCH], values.get(`${method}/loss`), 1e-5, 'loss');
 
       const learnt = new Set<string>();
       for (const record of program.parameters) {
@@ -56,6 +84,9 @@ for (const [name, { size, methods }] of Object.entries(cases)) {
       const expected = values.names.filter((n) => n.startsWith(`${method}/`)).map((n) => n.slice(method.length + 1));
       const missing = expected.filter((n) => !['logits', 'loss', 'losses'].includes(n) && !learnt.has(n) && !/key\.bias$/.test(n));
       assert.equal(missing, []);
+
+      if (!values.names.includes(`${method}/losses`)) return;
+      close(tenLosses(engine), values.get(`${method}/losses`), 1e-4, 'ten losses');
     });
   }
 }

@@ -6,4 +6,6 @@ export const enum Stream {
   Augment = 2,
   /** Initial values of a learnable tensor: the tensor's number above. */
   Initial = 3,
+  /** Dropout and drop-path: the layer's number above gives a picture its key; under that key, four elements a counter. */
+  Drop = 4,
 }

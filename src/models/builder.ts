@@ -55,6 +55,13 @@ export interface Window {
   tfPadding: boolean;
 }
 
+/** Rates of dropout and of drop-path at the last block (0 at the first, rising evenly); `samples` count the pictures' random numbers. */
+export interface Drop {
+  rate: number;
+  path: number;
+  samples: number;
+}
+
 export interface Builder {
   graph: Graph;
   phase: Phase;
@@ -66,6 +73,8 @@ export interface Builder {
   precision: Precision;
   /** The state block, for initial values. */
   state: number;
+  /** Dropout and drop-path in training; undefined: none. */
+  drop: Drop | undefined;
   /** Which block is being built; before the first, index -1. */
   block: { index: number; count: number };
   /** The side branch's state and the block that entered it last. */
@@ -73,7 +82,25 @@ export interface Builder {
 }
 
 export function createBuilder(graph: Graph, method: Method, head: 'file' | 'new', state: number, precision: Precision): Builder {
-  return { graph, phase: 'train', method, head, weights: new Map(), precision, state, block: { index: -1, count: 0 }, side: undefined };
+  const block = { index: -1, count: 0 };
+  return { graph, phase: 'train', method, head, weights: new Map(), precision, state, drop: undefined, block, side: undefined };
+}
+
+/** Appends a mask of the layer called `name`, in training alone. */
+function masked(b: Builder, x: number, name: string, rate: number, path: 0 | 1): number {
+  if (b.drop === undefined || b.phase !== 'train' || rate === 0) return x;
+  const number = b.graph.phases.train.filter((node) => node.op === 'Drop').length;
+  return append(b, 'Drop', name, [x, b.drop.samples, b.state], { rate, number, path });
+}
+
+/** Dropout of what a layer puts out. */
+export const dropout = (b: Builder, x: number, name: string): number => masked(b, x, `${name}.dropout`, b.drop?.rate ?? 0, 0);
+
+/** x + branch, the branch left out for some pictures: the more, the later the block (arXiv 1603.09382). */
+export function residual(b: Builder, x: number, branch: number, name: string): number {
+  const { index, count } = b.block;
+  const rate = (b.drop?.path ?? 0) * (count > 1 ? index / (count - 1) : 1);
+  return add(b, x, masked(b, branch, `${name}.path`, rate, 1), name);
 }
 
 /** Begins the network again in another phase; weights are shared by name. */
@@ -207,7 +234,7 @@ export function classifier(b: Builder, x: number, name: string, classes: number)
       role: 'param',
       ...(fromFile ? { source: whole(`${name}.${suffix}`, shape) } : {}),
     });
-  return append(b, 'Linear', name, [x, tensor('weight', [classes, k], 'weight'), tensor('bias', [classes], 'bias')]);
+  return append(b, 'Linear', name, [dropout(b, x, name), tensor('weight', [classes, k], 'weight'), tensor('bias', [classes], 'bias')]);
 }
 
 /** Sum of the parts of a head. */

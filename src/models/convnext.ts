@@ -2,7 +2,7 @@
 import { Kind } from '../../assembly/abi/ops.ts';
 import { InputError } from '../error.ts';
 import { enterBlock, leaveBlocks } from '../modules/entry.ts';
-import { activation, add, type Builder, classifier, conv, layerNorm, layerScale, linear, patches, pool } from './builder.ts';
+import { activation, type Builder, classifier, conv, layerNorm, layerScale, linear, patches, pool, residual } from './builder.ts';
 import { type Config, flag, integer, integers, MOST_LAYERS, only, pair, real, section } from './config.ts';
 import { activationOf, threeChannels } from './huggingface.ts';
 import { inputSize } from './timm.ts';
@@ -59,7 +59,7 @@ function block(b: Builder, x: number, spec: ConvNext, name: string, width: numbe
   const hidden = dense(layerNorm(b, mixed, `${name}.${norm}`, spec.eps), `${name}.${fc1}`, 4 * width);
   const out = dense(activation(b, hidden, `${name}.act`, spec.activation), `${name}.${fc2}`, width);
   if (scale) layerScale(b, `${name}.${fc2}`, `${name}.${scale}`);
-  return add(b, x, out, `${name}.add`);
+  return residual(b, x, out, `${name}.add`);
 }
 
 function checked(c: Config, spec: ConvNext): ConvNext {

@@ -2,7 +2,7 @@
 import { Kind } from '../../assembly/abi/ops.ts';
 import { lastDim, shapeOf } from '../graph.ts';
 import { enterBlock, leaveBlocks } from '../modules/entry.ts';
-import { activation, add, append, type Builder, type ConvNames, classifier, conv, pool } from './builder.ts';
+import { activation, append, type Builder, type ConvNames, classifier, conv, pool, residual } from './builder.ts';
 
 /** One convolution of the chain. */
 export interface ConvLayer {
@@ -57,7 +57,7 @@ export function mobileNet(b: Builder, x: number, spec: MobileNet, classes: numbe
       if (layer.activation !== undefined) h = activation(b, h, `${layer.names.conv}.act`, layer.activation);
       if (layer.squeeze) h = squeezeExcite(b, h, layer.squeeze);
     }
-    if (block.residual) h = add(b, h, input, `${block.name}.add`);
+    if (block.residual) h = residual(b, input, h, `${block.name}.add`);
   }
   const pooled = pool(b, h, 'pool');
   if (spec.features === undefined) return classifier(b, pooled, spec.head, classes);

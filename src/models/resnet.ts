@@ -5,7 +5,7 @@
 import { Kind } from '../../assembly/abi/ops.ts';
 import { InputError } from '../error.ts';
 import { enterBlock, leaveBlocks } from '../modules/entry.ts';
-import { activation, add, type Builder, type ConvNames, classifier, conv, maxPool, pool } from './builder.ts';
+import { activation, type Builder, type ConvNames, classifier, conv, maxPool, pool, residual } from './builder.ts';
 import { type Config, flag, integer, integers, MOST_LAYERS, only, pair, section, text } from './config.ts';
 import { activationOf, threeChannels } from './huggingface.ts';
 import { inputSize } from './timm.ts';
@@ -47,7 +47,7 @@ export function resNet(b: Builder, x: number, spec: ResNet, classes: number): nu
       if (j > 0) h = activation(b, h, `${layers[j - 1]!.names.conv}.act`, Kind.Relu);
       h = layer(b, h, one);
     }
-    h = act(add(b, h, shortcut ? layer(b, entry, shortcut) : entry, `${name}.add`), name);
+    h = act(residual(b, shortcut ? layer(b, entry, shortcut) : entry, h, `${name}.add`), name);
   }
   leaveBlocks(b, blocks);
   return classifier(b, pool(b, h, 'pool'), spec.head, classes);

@@ -3,7 +3,19 @@ import type { Kind } from '../../assembly/abi/ops.ts';
 import { InputError } from '../error.ts';
 import { enterBlock, leaveBlocks } from '../modules/entry.ts';
 import type { Windows } from '../ops/window.ts';
-import { activation, add, attention, type Builder, classifier, layerNorm, linear, patches, pool, repartition } from './builder.ts';
+import {
+  activation,
+  attention,
+  type Builder,
+  classifier,
+  dropout,
+  layerNorm,
+  linear,
+  patches,
+  pool,
+  repartition,
+  residual,
+} from './builder.ts';
 
 type Pair = readonly [number, number];
 
@@ -142,10 +154,10 @@ function block(b: Builder, x: number, spec: Swin, s: number, i: number, windows:
   const { heads } = spec.stages[s]!;
   const mixed = attention(b, project(0), project(1), project(2), `${prefix}.attention`, heads, { table: names.table, windows });
   const out = linear(b, repartition(b, 'WindowReverse', mixed, `${prefix}.map`, windows), names.out, c);
-  const middle = add(b, x, out, `${prefix}.add1`);
+  const middle = residual(b, x, dropout(b, out, names.out), `${prefix}.add1`);
   const hidden = linear(b, layerNorm(b, middle, names.norm2, eps), names.fc1, Math.floor(c * spec.mlpRatio));
   const down = linear(b, activation(b, hidden, `${prefix}.activation`, spec.activation), names.fc2, c);
-  return add(b, middle, down, `${prefix}.add2`);
+  return residual(b, middle, dropout(b, down, names.fc2), `${prefix}.add2`);
 }
 
 /** Patch merging: four neighbours become one position of twice the channels. */

@@ -1,7 +1,21 @@
 /** ViT and DeiT, from Hugging Face and timm configurations. Source: arXiv 2010.11929, 2012.12877; layers as the checkpoints name them. */
 import type { Kind } from '../../assembly/abi/ops.ts';
 import { enterBlock, leaveBlocks } from '../modules/entry.ts';
-import { activation, add, attention, type Builder, classifier, embed, layerNorm, layerScale, linear, patches, pool } from './builder.ts';
+import {
+  activation,
+  add,
+  attention,
+  type Builder,
+  classifier,
+  dropout,
+  embed,
+  layerNorm,
+  layerScale,
+  linear,
+  patches,
+  pool,
+  residual,
+} from './builder.ts';
 
 /** Where a checkpoint keeps each tensor. */
 export interface VitNames {
@@ -88,9 +102,9 @@ function block(b: Builder, x: number, spec: Vit, i: number): number {
   const mixed = attention(b, project(0), project(1), project(2), `${prefix}.attention`, heads);
   const out = linear(b, mixed, names.out, dim);
   if (names.scale) layerScale(b, names.out, names.scale[0]);
-  const middle = add(b, x, out, `${prefix}.add1`);
+  const middle = residual(b, x, dropout(b, out, names.out), `${prefix}.add1`);
   const hidden = linear(b, layerNorm(b, middle, names.norm2, eps), names.fc1, spec.mlp);
   const down = linear(b, activation(b, hidden, `${prefix}.activation`, spec.activation), names.fc2, dim);
   if (names.scale) layerScale(b, names.fc2, names.scale[1]);
-  return add(b, middle, down, `${prefix}.add2`);
+  return residual(b, middle, dropout(b, down, names.fc2), `${prefix}.add2`);
 }

@@ -3,9 +3,11 @@ import { ABSENT, type Attributes, addValue, byteLength, type Graph, type Node, n
 import { attention } from './attention.ts';
 import type { OpDef } from './def.ts';
 import { dense } from './dense.ts';
+import { drop } from './drop.ts';
 import { elementwise } from './elementwise.ts';
 import { ends } from './ends.ts';
 import { gate } from './gate.ts';
+import { groupNorm } from './groupnorm.ts';
 import { init } from './init.ts';
 import { module } from './module.ts';
 import { norm } from './norm.ts';
@@ -29,6 +31,8 @@ export const OPS: Readonly<Record<string, OpDef>> = {
   ...quantize,
   ...window,
   ...gate,
+  ...drop,
+  ...groupNorm,
 };
 
 export function definition(op: string): OpDef {

@@ -51,6 +51,8 @@ const operand = (shape: readonly number[], data: Numbers, learns: boolean, activ
   activation,
 });
 const size = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
+/** What is no number to differentiate by: counters, the state. */
+export const constant = (type: Type, bytes: Uint8Array): Operand => ({ type, data: [], bytes, learns: false, activation: false });
 /** An activation of seeded numbers, or of given ones. */
 export const x = (shape: readonly number[], data: Numbers = numbers(size(shape), size(shape) + 1)): Operand =>
   operand(shape, data, true, true);

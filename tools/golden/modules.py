@@ -13,7 +13,7 @@ import sys
 import make
 import safetensors.torch
 import torch
-from cases import CASES
+from cases import CASES, FAMILIES
 from models import Uniform, checkpoint_name, key_biases, loss_of
 from torch import nn
 from torch.nn import functional as F
@@ -23,21 +23,40 @@ MOST_POSITIONS, LEAST_CHANNELS = 784, 8
 LORA = "lora:rank=2,alpha=5"
 
 
-def methods(rank, ratio, blocks):
+def methods(rank, ratio, blocks, few):
     prompt, side = f"prompt:rank={rank}", f"side:ratio={ratio},residual={{}},tap={{}}"
     together = f"bias+{prompt}+{side.format(0, 1)}"
     last = [f"{together}+last:blocks={blocks}", f"{LORA},all=1+last:blocks={blocks}"]
+    if few:
+        return [together, f"{LORA},all=1", *last]
     return [prompt, side.format(0, 1), side.format(1, 1), "bias+" + side.format(0, 0), f"{LORA},all=0", f"{LORA},all=1", together, *last]
 
 
-# case: (image size, patch grid or none, rank, ratio, first of the tokens that are patches, blocks of `last`)
+# case: (image size, patch grid or none, rank, ratio, first of the tokens that are patches, blocks of `last`); under FEW a few methods each
 MODULES = {
     "vit-hf": ((32, 32), (4, 4), 3, 4, 1, 1),
     "vit-hf-rect": ((24, 40), (6, 10), 2, 5, 1, 1),
     "deit-timm": ((32, 32), (4, 4), 2, 8, 2, 1),
     "vit-timm-gap": ((32, 32), (4, 4), 2, 4, 0, 1),
     "mobilenetv2-hf": ((64, 64), None, 3, 8, 0, 4),
+    "swin-timm": ((32, 32), None, 2, 2, 0, 2),
+    "resnet-hf": ((40, 40), None, 2, 2, 0, 2),
+    "mobilenetv3-timm": ((48, 40), None, 2, 2, 0, 3),
+    "convnext-hf": ((44, 44), None, 2, 2, 0, 2),
 }
+FEW = {"swin-timm", "resnet-hf", "mobilenetv3-timm", "convnext-hf"}
+# Cases without ReLU or hard-swish: no kinks, so rounding cannot change the course of ten losses.
+SMOOTH = {"vit-hf", "vit-hf-rect", "deit-timm", "vit-timm-gap", "swin-timm", "convnext-hf"}
+BLOCKS = re.compile(
+    r"(vit\.layers|^blocks|mobilenet_v2\.layer|^layers\.\d+\.blocks|(?:resnet|convnext)\.encoder\.stages\.\d+\.layers|^blocks\.\d+)\.\d+$"
+)
+
+
+def blocks_of(backbone):
+    """Names of the blocks, in order. timm's MobileNetV3 numbers stages before blocks, and its last stage is a convolution."""
+    names = [n for n, _ in backbone.named_modules() if BLOCKS.search(n)]
+    outer = {n.rpartition(".")[0] for n in names}
+    return [n for n in names if n not in outer and type(backbone.get_submodule(n)).__name__ != "ConvBnAct"]
 
 
 def options(method):
@@ -53,7 +72,9 @@ class Modular(nn.Module):
         super().__init__()
         self.tuned, self.options, self.values, self.learn = tuned, options(method), values, {}
         self.grid, self.first = grid, first
-        self.names = [n for n, _ in tuned.backbone.named_modules() if re.search(r"(vit\.layers|^blocks|mobilenet_v2\.layer)\.\d+$", n)]
+        self.names = blocks_of(tuned.backbone)
+        # timm's Swin has its channels last.
+        self.last = any(type(m).__name__ == "SwinTransformerStage" for m in tuned.backbone.modules())
         self.start = len(self.names) - self.options["last"]["blocks"] if "last" in self.options else 0
         for i, name in enumerate(self.names):
             if i >= self.start:
@@ -68,6 +89,11 @@ class Modular(nn.Module):
         return self.learn[name]
 
     def enter(self, i, x):
+        if self.last:
+            return self.entry(i, x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        return self.entry(i, x)
+
+    def entry(self, i, x):
         if "side" in self.options:
             self.tap(i, x)
         return x + self.prompt(i, x) if "prompt" in self.options else x
@@ -114,7 +140,7 @@ class Modular(nn.Module):
         """
         o = self.options["lora"]
         for path, layer in block.named_modules():
-            if not isinstance(layer, (nn.Linear, nn.Conv2d)) or max(getattr(layer, "kernel_size", (1,))) > 1:
+            if not isinstance(layer, (nn.Linear, nn.Conv2d)) or max(getattr(layer, "kernel_size", (1,))) > 1 or max(getattr(layer, "stride", (1,))) > 1:
                 continue
             if not o["all"] and not path.endswith(("q_proj", "v_proj", "qkv")):
                 continue
@@ -135,7 +161,7 @@ class Modular(nn.Module):
                         delta.append(F.conv2d(F.conv2d(args[0], a[..., None, None]), b[..., None, None]))
                     else:
                         delta.append(args[0] @ a.T @ b.T)
-                return y + o["alpha"] / o["rank"] * torch.cat(delta, 1 if y.ndim == 4 else -1)
+                return y + o["alpha"] / o["rank"] * torch.cat(delta, 1 if isinstance(layer, nn.Conv2d) else -1)
 
             layer.register_forward_hook(hook)
 
@@ -154,9 +180,9 @@ class Modular(nn.Module):
         if "bias" in self.options:
             seen = "last" not in self.options
             for name, p in self.tuned.backbone.named_parameters():
-                inside = re.match(r"(.*?(?:layers|blocks|layer)\.(\d+))\.", name)
-                if inside and inside[1] in self.names:
-                    seen = int(inside[2]) >= self.start
+                inside = [i for i, block in enumerate(self.names) if name.startswith(f"{block}.")]
+                if inside:
+                    seen = inside[0] >= self.start
                 if seen and name.endswith(".bias"):
                     tensors.append((checkpoint_name(name), p))
         return tensors
@@ -194,7 +220,7 @@ def drawn(seed):
 def write(case):
     size, grid, rank, ratio, first, blocks = MODULES[case]
     folder = make.ROOT / case
-    model = CASES[case][0]()
+    model = {**CASES, **FAMILIES}[case][0]()
     mean, std = make.statistics(model, folder)
     again = make.load(model, folder)
     # A map has some 10^5 ReLU6 inputs; of two dozen seeds this one keeps all of them farthest from the kinks, where f32 rounding decides.
@@ -203,7 +229,7 @@ def write(case):
     x = make.normalise(images, mean, std)
     values, known = drawn(seed)
     out = {"images": images, "labels": make.LABELS.int(), "mean": torch.tensor(mean), "std": torch.tensor(std)}
-    chosen = [m for m in methods(rank, ratio, blocks) if "all=0" not in m or grid]
+    chosen = [m for m in methods(rank, ratio, blocks, case in FEW) if "all=0" not in m or grid]
     for method in chosen:
         tuned = make.tuned(copy.deepcopy(again), size, seed, added="bias" in options(method))
         out["head.weight"], out["head.bias"] = tuned.head.weight.detach().clone(), tuned.head.bias.detach().clone()
@@ -215,7 +241,7 @@ def write(case):
         out[f"{method}/logits"], out[f"{method}/loss"] = logits.detach(), loss.detach().reshape(1)
         for (name, _), g in zip(tensors, grads):
             out[f"{method}/{name}"] = g
-        if grid:  # no kinks: rounding cannot change the course
+        if case in SMOOTH:
             out[f"{method}/losses"] = train(m, x)
         print(f"{case} {method}: logits {logits.std():.2f}, {len(tensors)} tensors, smallest "
               + ", ".join(f"{n} {g.norm():.1e}" for (n, _), g in sorted(zip(tensors, grads), key=lambda t: t[1].norm())[:2]))
@@ -229,10 +255,10 @@ def write(case):
 def main():
     index = FOLDER / "index.json"
     entries = json.loads(index.read_text())["cases"] if index.exists() else {}
-    for case in sys.argv[1:] or MODULES:
-        entries[case] = write(case)
     versions = {m.__name__: m.__version__ for m in (torch, make.transformers, make.timm)}
-    index.write_text(json.dumps({"program": "tools/golden/modules.py", "versions": versions, "cases": entries}, indent=1) + "\n")
+    for case in sys.argv[1:] or MODULES:
+        entries[case] = {**write(case), "versions": versions}
+    index.write_text(json.dumps({"program": "tools/golden/modules.py", "cases": entries}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,87 @@
+/** Dropout and drop-path in a network: off unless asked for, the same whatever the micro-batch is, and right on average. */
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Io } from '../assembly/abi/program.ts';
+import { type CompileOptions, compile } from '../src/compile.ts';
+import { readParameter } from '../src/engine.ts';
+import { readModel } from '../src/models/index.ts';
+import { distance } from './close.ts';
+import { goldenCase, goldenValues, modelFolder } from './golden.ts';
+import { BATCH, goldenEngine } from './goldenengine.ts';
+
+const drops = (name: string, options: Partial<CompileOptions>) =>
+  compile({ model: readModel(modelFolder(name), goldenCase(name).size), classes: 3, microBatch: 1, ...options }).graph.phases.train.filter(
+    (n) => n.op === 'Drop' && !n.isBackward,
+  );
+
+test('no mask unless asked for; drop-path rises to its rate at the last block', () => {
+  assert.equal(drops('vit-hf', {}), []);
+  const paths = drops('vit-hf', { dropPath: 0.3 });
+  // Three blocks of two branches; the first block's rate is 0.
+  assert.equal(
+    paths.map((n) => n.attributes.rate),
+    [0.15, 0.15, 0.3, 0.3],
+  );
+  assert.equal(
+    paths.map((n) => n.attributes.number),
+    [0, 1, 2, 3],
+  );
+  assert.is(drops('vit-hf', { dropout: 0.1 }).length, 7);
+  for (const name of ['swin-hf', 'convnext-hf', 'resnet-hf', 'mobilenetv2-hf', 'mobilenetv3-timm'])
+    assert.ok(drops(name, { dropPath: 0.2 }).every((n) => n.attributes.path === 1) && drops(name, { dropPath: 0.2 }).length > 0, name);
+});
+
+/** Gradients of the whole batch, in passes of `microBatch`, and the losses of evaluation. */
+function gradients(name: string, options: Partial<CompileOptions>) {
+  const values = goldenValues(name);
+  const whole = goldenEngine(name, values, { method: 'bias', keep: 'exact', ...options });
+  whole.ints(Io.Samples).set([0, 1, 2, 3]);
+  whole.run('train');
+  const [trained] = [[...whole.floats(Io.Losses)]];
+  whole.run('eval');
+  return {
+    trained,
+    evaluated: [...whole.floats(Io.EvalLosses)],
+    gradients: whole.program.parameters.map((p) => readParameter(whole, p, p.gradient)),
+    again: () => {
+      whole.run('train');
+      return [...whole.floats(Io.Losses)];
+    },
+  };
+}
+
+test('masks change training alone, and the same counters give the same masks', () => {
+  for (const name of ['vit-hf', 'mobilenetv3-timm']) {
+    const plain = gradients(name, {});
+    const dropped = gradients(name, { dropout: 0.2, dropPath: 0.2 });
+    assert.equal(dropped.evaluated, plain.evaluated);
+    assert.is.not(distance(dropped.trained, plain.trained), 0);
+    assert.equal(dropped.again(), dropped.trained);
+    assert.equal(gradients(name, { dropout: 0.2, dropPath: 0.2 }).gradients, dropped.gradients);
+    assert.equal(gradients(name, { dropout: 0.2, dropPath: 0.2, keep: 's2a' }).trained, dropped.trained);
+  }
+});
+
+test('a picture has the same masks wherever it stands in a pass', () => {
+  const values = goldenValues('vit-hf');
+  const engine = goldenEngine('vit-hf', values, { method: 'bias', dropout: 0.3, dropPath: 0.3 });
+  const losses = (samples: number[]): number[] => {
+    const images = values.bytes('images');
+    const size = images.length / BATCH;
+    samples.forEach((s, i) => {
+      engine.bytes(Io.Pictures).set(images.subarray(s * size, (s + 1) * size), i * size);
+      engine.ints(Io.Labels)[i] = values.get('labels')[s]!;
+    });
+    engine.ints(Io.Samples).set(samples);
+    engine.run('train');
+    return [...engine.floats(Io.Losses)];
+  };
+  const order = [2, 0, 3, 1];
+  const straight = losses([0, 1, 2, 3]);
+  assert.equal(
+    losses(order),
+    order.map((s) => straight[s]),
+  );
+});
+
+test.run();
