@@ -42,6 +42,9 @@ const vit = (width, heads) => ({
 export const NETWORKS = {
   'vit-tiny': vit(192, 3),
   'vit-small': vit(384, 6),
+  'vit-base': vit(768, 12),
+  'swin-tiny': { model_type: 'swin', embed_dim: 96, depths: [2, 2, 6, 2], num_heads: [3, 6, 12, 24] },
+  'resnet-50': { model_type: 'resnet' },
   mobilenetv2: {
     model_type: 'mobilenet_v2',
     depth_multiplier: 1,
@@ -87,7 +90,7 @@ export function openNetwork(
 ) {
   const { fit, parseModel, createEngine, loadWeights, startRun, TRAIN_DEFAULTS, Io, State } = source;
   const model = parseModel({ where: name, values: NETWORKS[name] }, [imageSize, imageSize]);
-  const { program, plan } = fit({ model, classes: CLASSES, batchSize: batch, method, keep, ...(microBatch ? { microBatch } : {}) });
+  const { program, plan, graph } = fit({ model, classes: CLASSES, batchSize: batch, method, keep, ...(microBatch ? { microBatch } : {}) });
   const engine = createEngine(program, wasm);
   const weights = randomWeights();
   for (const record of program.weights) weights.expect(record.name, record.shape);
@@ -103,7 +106,7 @@ export function openNetwork(
   // A second instance in the same memory: the library's engine runs whole phases only.
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(wasm), { env: { memory: engine.memory } });
   exports.setup(0, program.scratch.offset, program.scratch.bytes, 0, 1);
-  return { name, engine, program, plan, passes, walk: exports.walk };
+  return { name, engine, program, plan, graph, passes, walk: exports.walk };
 }
 
 /** The instructions of a phase: { op, node, start, end, args } with arena offsets. */

@@ -20,10 +20,12 @@ export function addBackward(
 ): Accumulators {
   const gradient = new Map<number, number>([[logits, dlogits]]);
   const accumulators: Accumulators = new Map();
+  /** Block whose nodes are being differentiated. */
+  let block = -1;
   /** A value that is computed again has the gradient of the one that it is again. */
   const first = (value: number): number => repeats.origin.get(value) ?? value;
   const append = (op: string, name: string, inputs: number[], attributes: Attributes = {}, updates: number[] = []): number[] =>
-    emit(graph, op, name, inputs, attributes, { phase: 'train', isBackward: true, updates }).outputs;
+    emit(graph, op, name, inputs, attributes, { phase: 'train', isBackward: true, updates, block }).outputs;
 
   const context: Gradients = {
     graph,
@@ -60,6 +62,7 @@ export function addBackward(
   const differentiate = (nodes: readonly Node[]): void => {
     for (const node of [...nodes].reverse()) {
       const out = node.outputs[0] as number;
+      block = node.block;
       if (needs[out] && gradient.has(first(out))) definition(node.op).backward?.(node, context);
     }
   };

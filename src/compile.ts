@@ -8,7 +8,7 @@ import { Augment } from '../assembly/abi/ops.ts';
 import { Io } from '../assembly/abi/program.ts';
 import { addBackward } from './backward.ts';
 import { checkGraph } from './check.ts';
-import { addValue, createGraph, f32, type Graph, i32, type Phase, u8, valueAt } from './graph.ts';
+import { addValue, createGraph, f32, type Graph, i32, type Node, type Phase, u8, valueAt } from './graph.ts';
 import { keepOf } from './keep.ts';
 import { createBuilder, startPhase } from './models/builder.ts';
 import { buildModel, type Model } from './models/index.ts';
@@ -20,8 +20,8 @@ import { verifyPlan } from './plan/verify.ts';
 import type { Precision } from './precision.ts';
 import { codeBytes } from './program/encode.ts';
 import { link } from './program/link.ts';
-import type { Program } from './program/program.ts';
-import { addRepeats, type Recompute } from './recompute.ts';
+import type { About, Program } from './program/program.ts';
+import { addRepeats, type Recompute, recomputeName } from './recompute.ts';
 import { autogradBytes, chooseSaved, gradientNeeds } from './saved.ts';
 import { addUpdate, type Optimizer } from './update.ts';
 
@@ -67,7 +67,31 @@ export interface Compiled {
 const HALF = { scale: 1 / 255, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
 
 /** Compiles; knows nothing of files or runtimes. Deterministic. */
-export function compile(options: CompileOptions): Compiled {
+export const compile = (options: CompileOptions): Compiled => lay(build(options));
+
+/** The second half of the path: gives everything an address and writes the program. */
+export function lay({ graph, accumulators, ports, about, autogradBytes, maxThreads }: Built): Compiled {
+  checkGraph(graph);
+  shareOut(graph);
+  const plan = planMemory(graph, { codeBytes: codeBytes(graph), maxThreads });
+  verifyPlan(graph, plan);
+  return { program: link(graph, plan, accumulators, ports, about), plan, graph, autogradBytes };
+}
+
+/** The graph of a job with what goes with it, before anything has an address. */
+export interface Built {
+  graph: Graph;
+  accumulators: Map<number, number>;
+  ports: Map<Io, number>;
+  about: About;
+  autogradBytes: number;
+  maxThreads: number;
+  /** By block: the forward nodes that run again in backward. */
+  again: ReadonlyMap<number, readonly Node[]>;
+}
+
+/** The first half of the path: from a model to the graph of all that is computed. */
+export function build(options: CompileOptions): Built {
   const {
     model,
     classes,
@@ -107,6 +131,7 @@ export function compile(options: CompileOptions): Compiled {
   ]);
   let accumulators = new Map<number, number>();
   let autograd = 0;
+  let again: Built['again'] = new Map();
   if (purpose === 'train') {
     const { logits, loss } = forward('train');
     const needs = gradientNeeds(graph);
@@ -114,6 +139,7 @@ export function compile(options: CompileOptions): Compiled {
     const repeats = addRepeats(graph, needs, options.recompute ?? new Map());
     chooseSaved(graph, needs, keepOf(keep), repeats);
     accumulators = addBackward(graph, logits, loss[2]!, needs, repeats);
+    again = repeats.runs;
     addUpdate(graph, accumulators, optimizer, io.state);
     ports.set(Io.Losses, loss[0]!).set(Io.Choices, loss[1]!);
   }
@@ -121,10 +147,6 @@ export function compile(options: CompileOptions): Compiled {
   valueAt(graph, logits).role = 'batch';
   ports.set(Io.EvalLosses, loss[0]!).set(Io.EvalChoices, loss[1]!).set(Io.Logits, logits);
 
-  checkGraph(graph);
-  shareOut(graph);
-  const plan = planMemory(graph, { codeBytes: codeBytes(graph), maxThreads: options.maxThreads ?? 1 });
-  verifyPlan(graph, plan);
   const about = {
     model: model.type,
     image: model.image,
@@ -135,8 +157,9 @@ export function compile(options: CompileOptions): Compiled {
     optimizer,
     microBatch,
     purpose,
+    recompute: recomputeName(options.recompute),
   };
-  return { program: link(graph, plan, accumulators, ports, about), plan, graph, autogradBytes: autograd };
+  return { graph, accumulators, ports, about, autogradBytes: autograd, maxThreads: options.maxThreads ?? 1, again };
 }
 
 interface Inputs {

@@ -1,14 +1,24 @@
-/** From a budget to a compiled program: the micro-batch is chosen here, the plan refused here. */
-import { type Compiled, type CompileOptions, compile } from './compile.ts';
-import { InputError } from './error.ts';
+/** From a budget to a compiled program: micro-batch, recompute and, at last, kept bits are chosen here; a job that cannot fit is refused here. */
+import { type Built, build, type Compiled, type CompileOptions, compile, lay } from './compile.ts';
+import { BudgetError, InputError } from './error.ts';
+import { keepOf } from './keep.ts';
+import { fixed, ladder, named, type Rung } from './ladder.ts';
 import { checkBudget, PAGE } from './plan/memory.ts';
+import { PRECISIONS, type Precision } from './precision.ts';
+import type { About } from './program/program.ts';
+import type { Bits, Recompute, RecomputeChoice } from './recompute.ts';
+import { type Sketch, type Sketches, sketch } from './sketch.ts';
 import { checkBatch } from './train.ts';
 
-export interface FitOptions extends Omit<CompileOptions, 'microBatch'> {
+export interface FitOptions extends Omit<CompileOptions, 'microBatch' | 'recompute' | 'weights' | 'maxThreads'> {
   /** Pictures in one optimizer step. */
   batchSize: number;
   /** Pictures in one pass; chosen where absent. */
   microBatch?: number;
+  /** Precision of frozen weights; `auto`: the highest with which the budget can be kept. It alone changes what the network computes. */
+  weights?: Precision | 'auto';
+  /** Blocks whose forward runs again in backward: none, all, so many of them, those named, or as few as the budget needs (where absent). */
+  recompute?: RecomputeChoice;
   /** Most bytes of linear memory; unlimited where absent. */
   budgetBytes?: number;
   /** Threads that scratch is reserved for, as many of them as the budget allows; 4 where absent. */
@@ -17,6 +27,25 @@ export interface FitOptions extends Omit<CompileOptions, 'microBatch'> {
 
 /** Where nothing is said: what the processors of small boards have. */
 export const MAX_THREADS = 4;
+
+/** What was chosen for a budget, and what it costs. */
+export interface Chosen {
+  microBatch: number;
+  /** Passes in one step. */
+  passes: number;
+  keep: string;
+  weights: Precision;
+  /** Bits of the inputs that each recomputed block keeps, by block; -1 is what stands before the first. */
+  recompute: Recompute;
+  /** Blocks that could be computed again. */
+  blocks: number;
+  /** Predicted time of a step over that of the same job without a budget. */
+  relativeTime: number;
+}
+
+export interface Fitted extends Compiled {
+  chosen: Chosen;
+}
 
 /**
  * Input pixels in one pass where the budget would allow more: two pictures of 224×224, ten of 96×96. Measured (bench/profile.mjs): below it
@@ -27,35 +56,166 @@ const COMFORTABLE_PIXELS = 2 * 224 * 224;
 /** Most linear memory that 32-bit addresses reach. */
 const LINEAR_LIMIT = 65536 * PAGE;
 
-/** Compiles with the micro-batch asked for, or with the largest that divides the batch and fits the budget. Throws BudgetError. */
-export function fit({ batchSize, microBatch, budgetBytes = LINEAR_LIMIT, maxThreads = MAX_THREADS, ...options }: FitOptions): Compiled {
+/** A rung with the options that it is compiled from. */
+interface Way extends Rung {
+  options: CompileOptions;
+  /** Blocks that could be computed again. */
+  blocks: number;
+}
+
+/** Compiles the fastest way to train that fits the budget, as predicted. Deterministic: reads neither the machine nor a clock. Throws BudgetError. */
+export function fit({ weights, ...options }: FitOptions): Fitted {
+  if (weights !== 'auto') return fitAt({ ...options, weights: weights ?? 'f32' });
+  let least: BudgetError | undefined;
+  for (const precision of PRECISIONS) {
+    try {
+      return fitAt({ ...options, weights: precision });
+    } catch (error) {
+      if (!(error instanceof BudgetError)) throw error;
+      if (least === undefined || error.smallestBytes < least.smallestBytes) least = error;
+    }
+  }
+  throw least;
+}
+
+function fitAt({
+  batchSize,
+  microBatch,
+  recompute = 'auto',
+  budgetBytes = LINEAR_LIMIT,
+  maxThreads = MAX_THREADS,
+  ...options
+}: FitOptions & { weights: Precision }): Fitted {
   if (!Number.isSafeInteger(batchSize) || batchSize < 1)
     throw new InputError({ where: '--batch-size', what: 'must be at least 1', got: batchSize });
   if (microBatch !== undefined) checkBatch(batchSize, microBatch);
-  const at = (n: number, threads = 1): Compiled => compile({ ...options, microBatch: n, maxThreads: threads });
+  const limit = Math.min(budgetBytes, LINEAR_LIMIT);
   const [height, width] = options.model.image;
   const comfortable = Math.max(1, Math.floor(COMFORTABLE_PIXELS / (height * width)));
-  const candidates = microBatch !== undefined ? [microBatch] : divisors(batchSize, comfortable);
-  let compiled: Compiled | undefined;
-  for (const n of candidates) {
-    compiled = at(n);
-    const room = Math.min(budgetBytes, LINEAR_LIMIT) - compiled.plan.linearBytes;
-    if (room < 0) continue;
-    // Threads get what is left: so the micro-batch, and with it every result, is the same for any number of them.
-    const threads = Math.min(maxThreads, 1 + Math.floor((room + slack(compiled)) / compiled.plan.scratch.bytes));
-    return threads > 1 ? at(n, threads) : compiled;
+  const sizes = microBatch !== undefined ? [microBatch] : divisors(batchSize, comfortable);
+  const [largest, smallest] = [sizes[0] as number, sizes.at(-1) as number];
+
+  const job = openJob(options, batchSize);
+  const fastest = job.plain(largest);
+  const compiled = new Map<Way, Compiled>();
+  const at = (way: Way): Compiled => {
+    const known = compiled.get(way) ?? lay(way === fastest ? job.build(largest, 0) : build(way.options));
+    compiled.set(way, known);
+    return known;
+  };
+  /** Threads get what is left: so what is chosen, and with it every result, is the same for any number of them. */
+  const roomy = (way: Way): Compiled => {
+    const { linearBytes, scratch } = at(way).plan;
+    const room = limit - (linearBytes - slack(at(way)));
+    const threads = Math.min(maxThreads, 1 + Math.max(0, Math.floor(room / Math.max(1, scratch.bytes))));
+    return threads > 1 ? compile({ ...way.options, maxThreads: threads }) : at(way);
+  };
+  const chosen = (way: Way): Fitted => ({
+    ...roomy(way),
+    chosen: {
+      microBatch: way.options.microBatch,
+      passes: batchSize / way.options.microBatch,
+      keep: at(way).program.about.keep,
+      weights: options.weights,
+      recompute: way.recompute,
+      blocks: way.blocks,
+      relativeTime: way.time / fastest.time,
+    },
+  });
+
+  /** Ways by what they cost the gradient, least first: only where none of one kind fits is the next looked at. */
+  const [first, ...fewer] = inputBits(options.keep);
+  const kinds: (() => Way[])[] = [
+    () => (recompute === 'auto' || recompute === 'none' ? [fastest] : []),
+    () => sizes.flatMap((n) => (recompute === 'none' ? [job.plain(n)] : job.ways(n, recompute, [first as Bits]))),
+    () =>
+      recompute === 'none' || typeof recompute === 'object' || fewer.length === 0
+        ? []
+        : job.ways(smallest, recompute, [first as Bits, ...fewer]),
+    () => {
+      if (recompute !== 'auto' || options.keep !== undefined) return [];
+      return openJob({ ...options, keep: LEAST }, batchSize)
+        .ways(smallest, recompute, [first as Bits, ...fewer])
+        .slice(-1);
+    },
+  ];
+  const seen: Way[] = [];
+  for (const kind of kinds) {
+    const ways = kind().sort((a, b) => a.time - b.time || a.bytes - b.bytes);
+    for (const way of ways) if (way.bytes <= limit && at(way).plan.linearBytes <= limit) return chosen(way);
+    seen.push(...ways);
   }
-  const [last, one] = [compiled as Compiled, microBatch === 1 ? (compiled as Compiled) : at(1)];
-  const smallest = { bytes: one.plan.linearBytes, how: `--micro-batch 1${hint(options)}` };
-  checkBudget(last.graph, last.plan, Math.min(budgetBytes, LINEAR_LIMIT), smallest);
-  return last;
+
+  // The least that would fit: no way is compiled whose estimate is above what has been found.
+  const needs = (way: Way): number => at(way).plan.linearBytes;
+  seen.sort((a, b) => a.bytes - b.bytes);
+  let least = seen[0] as Way;
+  for (const way of seen) if (way.bytes < needs(least) && needs(way) < needs(least)) least = way;
+  const { graph, plan, program } = at(least);
+  checkBudget(graph, plan, limit, { bytes: needs(least), how: how(program.about, options, microBatch, recompute) });
+  return chosen(least);
 }
 
 /** Bytes of the last page that a plan leaves empty. */
 const slack = ({ plan: { linearBytes, scratch, maxThreads } }: Compiled): number =>
   linearBytes - (scratch.offset + scratch.bytes * maxThreads);
 
-const hint = ({ keep }: Omit<FitOptions, 'batchSize'>): string => (keep === 'exact' ? '; --keep s2a needs less' : '');
+/** Attention's operands in four bits come last: they cost the gradient more than they save. */
+const LEAST = 's2a,qkv=4';
+
+/** A job's graphs and sketches by micro-batch, each made once. */
+function openJob(options: Omit<CompileOptions, 'microBatch'>, batchSize: number) {
+  const made = new Map<string, { built: Built; sketch: Sketch }>();
+  const get = (microBatch: number, bits: Bits | 0): { built: Built; sketch: Sketch } => {
+    const key = `${microBatch}:${bits}`;
+    let found = made.get(key);
+    if (found === undefined) {
+      // All but the head, which backward begins with.
+      const blocks = bits === 0 ? [] : [...get(microBatch, 0).sketch.working.keys()].sort((a, b) => a - b).slice(0, -1);
+      const built = build({ ...options, microBatch, recompute: new Map(blocks.map((block) => [block, bits as Bits])) });
+      found = { built, sketch: sketch(built) };
+      made.set(key, found);
+    }
+    return found;
+  };
+  const sketches = (microBatch: number, bits: readonly Bits[]): Sketches => ({
+    plain: get(microBatch, 0).sketch,
+    again: new Map(bits.map((b) => [b, get(microBatch, b).sketch])),
+  });
+  const way = (microBatch: number, rung: Rung, blocks: number): Way => ({
+    ...rung,
+    options: { ...options, microBatch, recompute: rung.recompute },
+    blocks,
+  });
+  return {
+    build: (microBatch: number, bits: Bits | 0): Built => get(microBatch, bits).built,
+    plain: (microBatch: number): Way => way(microBatch, ladder(sketches(microBatch, []), [], batchSize / microBatch)[0] as Rung, 0),
+    /** Every way to spend time for memory at one micro-batch. */
+    ways(microBatch: number, recompute: Exclude<RecomputeChoice, 'none'>, bits: readonly Bits[]): Way[] {
+      const s = sketches(microBatch, typeof recompute === 'object' ? [...new Set([...bits, ...recompute.values()])] : bits);
+      const passes = batchSize / microBatch;
+      if (typeof recompute === 'object') return [way(microBatch, named(s, recompute, passes), s.again.get(bits[0]!)!.repeatable.length)];
+      const count = recompute === 'all' ? Number.POSITIVE_INFINITY : recompute;
+      const rungs = count === 'auto' ? ladder(s, bits, passes) : fixed(s, bits, passes, count);
+      return rungs.map((rung) => way(microBatch, rung, s.again.get(bits[0]!)!.repeatable.length));
+    },
+  };
+}
+
+/** How a recomputed block may keep its inputs, best first: what keeps f32 stays exact. */
+const inputBits = (keep: string | undefined): Bits[] => (keep !== undefined && keepOf(keep).name.startsWith('exact') ? [32] : [8, 4]);
+
+/** What the least plan was chosen with, as flags, and what would need less still. */
+function how(about: About, { keep }: { keep?: string }, microBatch: number | undefined, recompute: RecomputeChoice): string {
+  const again = about.recompute === 'none' ? '' : ` --recompute ${about.recompute}`;
+  const isExact = keep !== undefined && keepOf(keep).name.startsWith('exact');
+  const fixed = [
+    ...(microBatch === undefined || microBatch === 1 ? [] : ['--micro-batch']),
+    ...(recompute === 'none' ? ['--recompute'] : []),
+  ];
+  const hint = isExact ? '; --keep s2a needs less' : fixed.length > 0 ? `; without ${fixed.join(' and ')} less is enough` : '';
+  return `--micro-batch ${about.microBatch}${again} --keep ${about.keep} --weights ${about.weights}${hint}`;
+}
 
 /** Divisors of n up to `most`, largest first. */
 export function divisors(n: number, most = n): number[] {

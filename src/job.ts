@@ -15,7 +15,7 @@ import type { Preprocess } from './data/preprocess.ts';
 import { createEngine, type Engine, loadWeights } from './engine.ts';
 import { BudgetError, Interrupted } from './error.ts';
 import { bytesWritten, makeFolder } from './files.ts';
-import { fit } from './fit.ts';
+import { type FitOptions, type Fitted, fit } from './fit.ts';
 import { resetPeak, resident, shareProcess } from './footprint.ts';
 import { type Method, methodOf } from './modules/method.ts';
 import { type PlanReport, planReport } from './planreport.ts';
@@ -54,10 +54,12 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   /** See src/keep.ts. */
   keep?: string;
   /** Precision of frozen weights; the adapter remembers it. */
-  weights?: Precision;
+  weights?: Precision | 'auto';
   optimizer?: Optimizer;
   rate?: number;
   microBatch?: number;
+  /** See src/fit.ts. */
+  recompute?: FitOptions['recompute'];
   /** The most linear memory: bytes, or a text such as '48MiB'. Unlimited where absent. */
   budget?: Bytes;
   /** The most that the whole process may take: linear memory + the runtime's own + the picture decoder. */
@@ -165,7 +167,7 @@ interface Sources {
 export function compileJob(
   job: TrainJob,
   { base, options, preprocess, classes, pixels }: Pick<CompileOptions, 'pixels'> & Sources,
-): Compiled {
+): Fitted {
   return fit({
     model: base.model,
     classes,
@@ -177,6 +179,7 @@ export function compileJob(
       weights: job.weights,
       optimizer: job.optimizer,
       microBatch: job.microBatch,
+      recompute: job.recompute,
       budgetBytes: job.budget === undefined ? undefined : parseBytes(job.budget, '--budget'),
       augment: job.augment,
       dropout: job.dropout,
@@ -194,7 +197,7 @@ export const adapterInfo = (
 ): AdapterInfo => ({
   method: methodOf(job.method ?? 'bias').name,
   base: about.who,
-  precision: job.weights ?? 'f32',
+  precision: about.program.about.weights as Precision,
   head: headNames(about.program),
   labels: about.labels,
   preprocessing: about.preprocess as unknown as Record<string, unknown>,

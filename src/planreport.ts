@@ -1,5 +1,6 @@
 /** A plan as plain data: what `s2a plan --json` prints and what reports show. */
 import type { Compiled } from './compile.ts';
+import type { Chosen } from './fit.ts';
 import { numel } from './graph.ts';
 import type { Parts } from './plan/memory.ts';
 
@@ -28,10 +29,18 @@ export interface PlanReport {
   /** Largest sum of live temporaries, and what their placement takes. */
   placement: { lowerBound: number; bytes: number };
   trainable: { count: number; percent: number };
+  /** What the budget cost: passes in a step, blocks computed again in backward (their inputs' bits by block, as text), and predicted step time. */
+  choices: {
+    passes: number;
+    recompute: string;
+    recomputedBlocks: number;
+    /** Over the same job without a budget; null where nothing was chosen. */
+    relativeTime: number | null;
+  };
 }
 
 export function planReport(
-  { plan, graph, program, autogradBytes }: Compiled,
+  { plan, graph, program, autogradBytes, chosen }: Compiled & { chosen?: Chosen },
   batchSize: number,
   budgetBytes: number | undefined,
 ): PlanReport {
@@ -59,5 +68,11 @@ export function planReport(
     peak: { node: plan.peak.node, bytes: plan.peak.bytes },
     placement: { lowerBound: plan.lowerBound, bytes: plan.temporaries.bytes },
     trainable: { count: learnable, percent: (100 * learnable) / (learnable + frozen) },
+    choices: {
+      passes: batchSize / microBatch,
+      recompute: program.about.recompute,
+      recomputedBlocks: chosen?.recompute.size ?? 0,
+      relativeTime: chosen?.relativeTime ?? null,
+    },
   };
 }

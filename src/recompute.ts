@@ -7,6 +7,7 @@
  *
  * What was computed first is what goes on, so the forward result does not depend on it; from f32 inputs the gradients do not either.
  */
+import { InputError } from './error.ts';
 import { ABSENT, addValue, type Graph, type Node, numel, shapeOf, valueAt } from './graph.ts';
 import { emit } from './ops/index.ts';
 import { copyBytes } from './ops/quantize.ts';
@@ -15,6 +16,42 @@ import { copyBytes } from './ops/quantize.ts';
 export type Bits = 32 | 8 | 4;
 /** By block (-1: what stands before the first): those that are computed again, and how their inputs are kept. */
 export type Recompute = ReadonlyMap<number, Bits>;
+
+/** As text: runs of blocks with the bits of their inputs, as `0-5:8,6:4`; `none`. */
+export function recomputeName(recompute: Recompute = new Map()): string {
+  const runs: { from: number; to: number; bits: Bits }[] = [];
+  for (const [block, bits] of [...recompute].sort(([a], [b]) => a - b)) {
+    const run = runs.at(-1);
+    if (run !== undefined && run.to === block - 1 && run.bits === bits) run.to = block;
+    else runs.push({ from: block, to: block, bits });
+  }
+  const name = (block: number): string => (block < 0 ? 'stem' : `${block}`);
+  const list = runs.map(({ from, to, bits }) => `${name(from)}${to > from ? `-${name(to)}` : ''}:${bits}`);
+  return list.length === 0 ? 'none' : list.join(',');
+}
+
+/** What may be asked for; see `recomputeOf`. */
+export type RecomputeChoice = 'none' | 'all' | 'auto' | number | Recompute;
+
+/** Reads `none`, `all`, `auto`, how many blocks, or which in how many bits, as `stem:8,0-5:8,6:4`. */
+export function recomputeOf(text: string, where = '--recompute'): RecomputeChoice {
+  if (text === 'none' || text === 'all' || text === 'auto') return text;
+  if (/^\d{1,4}$/.test(text)) return Number(text);
+  const map = new Map<number, Bits>();
+  for (const part of text.split(',')) {
+    const [, from, to, bits] = /^(stem|\d{1,4})(?:-(\d{1,4}))?:(32|8|4)$/.exec(part) ?? [];
+    if (from === undefined)
+      throw new InputError({
+        where,
+        what: 'wrong value',
+        got: text,
+        expected: 'none, all, auto, a number of blocks, or blocks:bits as 0-5:8,6:4',
+      });
+    const first = from === 'stem' ? -1 : Number(from);
+    for (let block = first; block <= Number(to ?? first); block++) map.set(block, Number(bits) as Bits);
+  }
+  return map;
+}
 
 /** What is computed again. */
 export interface Repeats {
@@ -111,7 +148,7 @@ function codingOf(graph: Graph, id: number, bits: Bits): Bits {
 }
 
 /** Takes out what was added for second runs and turned out to be read by nothing: a block's last product, as a rule. */
-export function dropUnread(graph: Graph, { added }: Repeats): void {
+export function dropUnread(graph: Graph, { added, runs }: Repeats): void {
   if (added.size === 0) return;
   const read = new Set<number>();
   const kept: Node[] = [];
@@ -121,4 +158,10 @@ export function dropUnread(graph: Graph, { added }: Repeats): void {
     kept.push(node);
   }
   graph.phases.train = kept.reverse();
+  const left = new Set(kept);
+  for (const [block, run] of runs) {
+    const some = run.filter((node) => left.has(node));
+    if (some.length > 0) runs.set(block, some);
+    else runs.delete(block);
+  }
 }

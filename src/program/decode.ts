@@ -110,5 +110,6 @@ function readAbout(values: Record<string, unknown>, fault: (what: string) => nev
     optimizer: text('optimizer'),
     microBatch: count(values.microBatch, 'microBatch'),
     purpose: purpose === 'train' || purpose === 'infer' ? purpose : fault('does not say its purpose'),
+    recompute: text('recompute'),
   };
 }

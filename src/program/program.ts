@@ -38,6 +38,8 @@ export interface About {
   optimizer: string;
   microBatch: number;
   purpose: 'train' | 'infer';
+  /** Blocks computed again in backward and the bits of their inputs, as `0-10:8`; `none`. */
+  recompute: string;
 }
 
 export interface Program {

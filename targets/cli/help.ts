@@ -4,11 +4,16 @@ const COMMON = `  --method M                 probe, full, or bias, prompt, side,
   --last N                   only the last N blocks learn
   --keep K                   what is kept for backward: s2a (codes) or exact (f32),
                              with overrides: s2a,qkv=4,gelu=f32 (s2a)
-  --weights f32|int8|int4    frozen weights in memory: 32, 8 or about 4.5 bits (f32)
+  --weights P                frozen weights in memory: f32, int8, int4 (about 4.5
+                             bits), or auto: the most that the budget allows (f32)
   --optimizer adamw|sgd      (adamw)
   --batch-size N             pictures in one optimizer step (16)
   --micro-batch N            pictures in one pass; must divide the batch (chosen)
-  --budget SIZE              most linear memory, for example 48MiB
+  --recompute R              blocks computed again in backward: none, all, a number,
+                             named as 0-5:8,6:4 (bits of their inputs), or auto:
+                             as few as the budget needs (auto)
+  --budget SIZE              most linear memory, for example 48MiB; micro-batch,
+                             recompute and kept bits are chosen to keep it
   --max-threads N            threads to reserve scratch for, as the budget allows (4)
   --image-size N             pictures of N x N instead of the model's own size
   --json                     the result as JSON on standard output`;

@@ -5,6 +5,7 @@ import { InputError, nearest } from '../../src/error.ts';
 import { keepOf } from '../../src/keep.ts';
 import { methodOf, withLast } from '../../src/modules/method.ts';
 import { PRECISIONS, type Precision } from '../../src/precision.ts';
+import { type RecomputeChoice, recomputeOf } from '../../src/recompute.ts';
 import type { Threads } from '../../src/team.ts';
 import { OPTIMIZERS, type Optimizer } from '../../src/update.ts';
 
@@ -93,6 +94,12 @@ export const keep = (p: Parsed): string | undefined => {
   return text === undefined ? undefined : keepOf(text).name;
 };
 export const weights = (p: Parsed): Precision | undefined => oneOf(p, 'weights', PRECISIONS);
+/** As `weights`, where a plan may choose it. */
+export const weightsOrAuto = (p: Parsed): Precision | 'auto' | undefined => oneOf(p, 'weights', [...PRECISIONS, 'auto']);
+export const recompute = (p: Parsed): RecomputeChoice | undefined => {
+  const text = p.text('recompute');
+  return text === undefined ? undefined : recomputeOf(text);
+};
 export const optimizer = (p: Parsed): Optimizer | undefined => oneOf(p, 'optimizer', OPTIMIZERS);
 
 /** `crop`, `flip`, `crop,flip` or `none`; a crop shifts by up to an eighth of the picture. */
@@ -120,6 +127,7 @@ export const PLAN_FLAGS = {
   optimizer: 'text',
   'batch-size': 'text',
   'micro-batch': 'text',
+  recompute: 'text',
   budget: 'text',
   'max-threads': 'text',
   'image-size': 'text',

@@ -6,7 +6,7 @@ import { planReport } from '../../src/planreport.ts';
 import { encodeProgram } from '../../src/program/program.ts';
 import { timelineFile, timelinePage } from '../../src/report/timeline.ts';
 import { timelineOf } from '../../src/timeline.ts';
-import { bytes, defined, keep, method, optimizer, type Parsed, PLAN_FLAGS, parse, weights, whole } from './options.ts';
+import { bytes, defined, keep, method, optimizer, type Parsed, PLAN_FLAGS, parse, recompute, weightsOrAuto, whole } from './options.ts';
 import type { Output } from './output.ts';
 import { planLines, planNotes } from './show.ts';
 
@@ -17,9 +17,10 @@ export const planOptions = (p: Parsed): FitOptions => ({
   ...defined({
     method: method(p),
     keep: keep(p),
-    weights: weights(p),
+    weights: weightsOrAuto(p),
     optimizer: optimizer(p),
     microBatch: whole(p, 'micro-batch'),
+    recompute: recompute(p),
     budgetBytes: bytes(p, 'budget'),
     maxThreads: whole(p, 'max-threads'),
   }),

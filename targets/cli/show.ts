@@ -14,13 +14,18 @@ export function planLines(report: PlanReport): string {
 }
 
 /** What the table does not say. */
-export function planNotes({ keptBytesPerImage, keptBytesPerImageF32, trainable, peak }: PlanReport): string {
+export function planNotes({ keptBytesPerImage, keptBytesPerImageF32, trainable, peak, placement, choices }: PlanReport): string {
   const times = keptBytesPerImage > 0 ? ` (${(keptBytesPerImageF32 / keptBytesPerImage).toFixed(1)} times as much)` : '';
   return pairs([
     ['kept per picture', formatBytes(keptBytesPerImage)],
     ['by f32 autograd', `${formatBytes(keptBytesPerImageF32)}${times}`],
     ['learns', `${grouped(trainable.count)} numbers, ${trainable.percent.toFixed(2)} % of all`],
     ['peak at', peak.node],
+    ['temporaries', `${formatBytes(placement.bytes)}, at least ${formatBytes(placement.lowerBound)} in any layout`],
+    ['computed again', choices.recompute === 'none' ? 'nothing' : `blocks ${choices.recompute} (block:bits of its input)`],
+    ...(choices.relativeTime === null
+      ? []
+      : [['predicted time', `${choices.relativeTime.toFixed(2)} of a step without a budget`] as const]),
   ]);
 }
 

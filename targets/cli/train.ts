@@ -22,8 +22,9 @@ import {
   PLAN_FLAGS,
   parse,
   real,
+  recompute,
   threads,
-  weights,
+  weightsOrAuto,
   whole,
 } from './options.ts';
 import type { Output } from './output.ts';
@@ -68,10 +69,11 @@ export function jobOf(p: Parsed): TrainJob {
     ...defined({
       method: method(p),
       keep: keep(p),
-      weights: weights(p),
+      weights: weightsOrAuto(p),
       optimizer: optimizer(p),
       batchSize: whole(p, 'batch-size'),
       microBatch: whole(p, 'micro-batch'),
+      recompute: recompute(p),
       budget: bytes(p, 'budget'),
       processBudget: bytes(p, 'process-budget'),
       threads: threads(p),

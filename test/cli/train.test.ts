@@ -53,6 +53,9 @@ test('plan for people: 80 columns, no colours in a pipe', () => {
     'by f32 autograd',
     'learns',
     'peak at',
+    'temporaries',
+    'computed again',
+    'predicted time',
   ]);
 });
 

@@ -30,6 +30,7 @@ const about = {
   optimizer: '',
   microBatch: 0,
   purpose: 'train',
+  recompute: 'none',
 } as const;
 
 export interface Result {
