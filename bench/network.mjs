@@ -6,6 +6,9 @@ const ENTRY = {
   './src/compile.ts': 'compile',
   './src/fit.ts': 'fit',
   './src/train.ts': 'startRun, TRAIN_DEFAULTS',
+  './src/pack.ts': 'packJob',
+  './src/program/decode.ts': 'decodeProgram',
+  './src/safetensors.ts': 'openSafetensors, writeSafetensors',
   './src/engine.ts': 'createEngine, loadWeights',
   './src/models/index.ts': 'parseModel',
   './src/ops/index.ts': 'OPS',
@@ -58,7 +61,7 @@ export const NETWORKS = {
 export const CLASSES = 100;
 
 /** A weights file that exists nowhere: every tensor random, scaled so that activations keep their size through the network. */
-function randomWeights() {
+export function randomWeights() {
   const shapes = new Map();
   let seed = 1;
   const uniform = () => {

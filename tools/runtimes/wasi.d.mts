@@ -5,6 +5,8 @@ export interface Ran {
   err: string;
   /** Resident peak of the process in bytes; 0 where it is not known. */
   peak?: number;
+  /** Processor time in milliseconds, likewise. */
+  ms?: number;
 }
 export interface Runtime {
   name: string;

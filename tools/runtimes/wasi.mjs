@@ -20,7 +20,7 @@ function start(command, words, { stdin, cwd, timeout = 300e3 }) {
 /**
  * The runtimes that are there: `run(wasm, words, options)` runs it with `folder` opened as `.`, waits for its end and returns code, out, err.
  * `memory`: the most bytes of linear memory, where the runtime can limit it itself. wasmtime also: `compiled`, a file for its machine code;
- * then `peak` is the process's resident peak in bytes.
+ * then `peak` is the process's resident peak in bytes, `ms` the processor time that the program took.
  */
 export function wasiRuntimes() {
   const found = [];
@@ -32,8 +32,8 @@ export function wasiRuntimes() {
       run(wasm, words, { folder, memory, compiled, ...options }) {
         const limits = [...(memory ? ['--memory', String(memory)] : []), ...(compiled ? ['--compiled', compiled] : [])];
         const ran = start(python, ['tools/runtimes/wasmtime-run.py', ...limits, `.=${folder}`, '--', wasm, ...words], options);
-        const peak = /peak (\d+)\n$/.exec(ran.err);
-        return { ...ran, err: ran.err.replace(/peak \d+\n$/, ''), peak: Number(peak?.[1] ?? 0) };
+        const found = /peak (\d+) ([\d.]+)\n$/.exec(ran.err);
+        return { ...ran, err: ran.err.replace(/peak [\d. ]+\n$/, ''), peak: Number(found?.[1] ?? 0), ms: Number(found?.[2] ?? 0) };
       },
     });
   const wasmi = first([WASMI, 'wasmi'], ['--version']);

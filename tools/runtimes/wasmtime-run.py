@@ -3,10 +3,12 @@
     python wasmtime-run.py [--memory BYTES] [--compiled FILE] <name=folder>... -- s2a.wasm <arguments...>
 
 --memory limits the linear memory, as `wasmtime -W max-memory-size` does. --compiled keeps the machine code in FILE and loads it from there
-the next time, so that no compiler is needed then. The last line on standard error is `peak <bytes>`: the process's resident peak.
+the next time, so that no compiler is needed then. The last line on standard error is `peak <bytes> <ms>`: the process's resident peak, and
+the processor time that the program took.
 """
 import resource
 import sys
+import time
 from pathlib import Path
 
 from wasmtime import Engine, ExitTrap, Func, Linker, Module, Store, WasiConfig
@@ -44,14 +46,16 @@ def main(words):
     linker = Linker(engine)
     linker.define_wasi()
     code = 0
+    began = time.process_time()
     try:
         start = linker.instantiate(store, module).exports(store)["_start"]
         assert isinstance(start, Func)
+        began = time.process_time()
         start(store)
     except ExitTrap as end:
         code = end.code
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(f"peak {peak}", file=sys.stderr)
+    print(f"peak {peak} {(time.process_time() - began) * 1000:.3f}", file=sys.stderr)
     return code
 
 
