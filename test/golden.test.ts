@@ -15,7 +15,7 @@ import {
   moduleCases,
   moduleValues,
   thinned,
-  trainedCases, trainedCases,
+  trainedCases,
 } from './golden.ts';
 
 for (const name of [...cases, ...familyCases]) {
