@@ -31,7 +31,7 @@ import { copyPath, enter, lengthOf, textOf } from './path';
 import { arena, countRecords, epochCount, layoutWord, runWord, section } from './program';
 import { begin, finish, INTERRUPTED, refuseNumbers } from './refuse';
 import { flush, json, line, number, real, STDERR, STDOUT, text, to } from './text';
-import { makeFolder, openToWrite, written } from './write';
+import { makeFolder, openToWrite, removeLeftovers, written } from './write';
 
 const runFolder = memory.data(1024);
 const bestFolder = memory.data(1024);
@@ -55,6 +55,9 @@ export function train(out: usize, resume: bool, every: u32, steps: u32): void {
   copyPath(metricsPath, runFolder);
   enter(metricsPath, 'metrics.jsonl');
   makeFolder(runFolder);
+  removeLeftovers(out);
+  removeLeftovers(runFolder);
+  removeLeftovers(bestFolder);
   findParameters();
   digestData(dataDigest);
   const goesOn = resume && readLatest(runFolder, state(), layoutWord(LayoutWord.RegionBytes), true);
