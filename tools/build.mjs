@@ -1,6 +1,9 @@
 // Builds everything: AssemblyScript -> build/*.wasm, esbuild -> dist/. `--types` adds the declarations for npm.
-import { execFileSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { build } from 'esbuild';
 import { dispatchSource } from './dispatch.mjs';
 
@@ -8,16 +11,40 @@ mkdirSync('build', { recursive: true });
 rmSync('dist', { recursive: true, force: true });
 mkdirSync('dist', { recursive: true });
 
-/** Runs asc with the named configuration only; a bare file beside an asconfig.json would silently add that file's own entries. */
-function asc(args, config = 'asconfig.json') {
-  execFileSync('node', ['node_modules/assemblyscript/bin/asc.js', ...args, '--config', config], { stdio: 'inherit' });
+const dispatch = dispatchSource();
+if (!existsSync('assembly/dispatch.ts') || readFileSync('assembly/dispatch.ts', 'utf8') !== dispatch)
+  writeFileSync('assembly/dispatch.ts', dispatch);
+
+const AS = 'node_modules/assemblyscript';
+const sourcesOf = (folder) => readdirSync(folder, { recursive: true }).map((name) => join(folder, String(name)));
+const ENGINE = ['asconfig.json', ...sourcesOf('assembly')];
+const WASI = ['asconfig.wasi.json', ...sourcesOf('assembly'), ...sourcesOf('targets/wasi')];
+
+/**
+ * Runs asc, unless what it made last time was made of the same bytes. With the named configuration only: a bare file beside an
+ * asconfig.json would silently add that file's own entries.
+ */
+async function asc(out, args, sources) {
+  const hash = createHash('sha256').update(JSON.stringify(args));
+  for (const file of [`${AS}/package.json`, ...sources.filter((name) => /\.(ts|json)$/.test(name)).sort()])
+    hash.update(file).update(readFileSync(file));
+  const digest = hash.digest('hex');
+  const stamp = `build/${out}.made`;
+  if (existsSync(`build/${out}`) && existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return;
+  rmSync(stamp, { force: true });
+  const made = spawn('node', [`${AS}/bin/asc.js`, ...args], { stdio: 'inherit' });
+  const [code] = await once(made, 'exit');
+  if (code !== 0) throw new Error(`asc ${args.join(' ')}: exit code ${code}`);
+  writeFileSync(stamp, digest);
 }
 
-writeFileSync('assembly/dispatch.ts', dispatchSource());
-asc(['assembly/index.ts', '--target', 'engine']);
-asc(['assembly/index.mt.ts', '--target', 'mt']);
-asc(['assembly/kernels.ts', '--target', 'kernels']);
-asc([], 'asconfig.wasi.json');
+const engine = (out, entry, target) => asc(out, [entry, '--target', target, '--config', 'asconfig.json'], ENGINE);
+await Promise.all([
+  engine('engine.wasm', 'assembly/index.ts', 'engine'),
+  engine('engine.mt.wasm', 'assembly/index.mt.ts', 'mt'),
+  engine('kernels.wasm', 'assembly/kernels.ts', 'kernels'),
+  asc('s2a.wasm', ['--config', 'asconfig.wasi.json'], WASI),
+]);
 for (const name of ['engine.wasm', 'engine.mt.wasm', 's2a.wasm']) copyFileSync(`build/${name}`, `dist/${name}`);
 
 /** The library, the command, and the picture decoder and the engine's other threads, which are entries of their own. */
