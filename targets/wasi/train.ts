@@ -18,8 +18,6 @@ import {
   endEpoch,
   epochCorrect,
   epochPictures,
-  epochs,
-  programDigest,
   readEpoch,
   readLatest,
   record,
@@ -30,7 +28,7 @@ import { need, opened } from './files';
 import { copyPath, enter, lengthOf, textOf } from './path';
 import { arena, countRecords, epochCount, layoutWord, runWord, section } from './program';
 import { begin, finish, INTERRUPTED, refuseNumbers } from './refuse';
-import { flush, json, line, number, real, STDERR, STDOUT, text, to } from './text';
+import { flush, json, line, logged, number, real, STDERR, STDOUT, text, to } from './text';
 import { makeFolder, openToWrite, removeLeftovers, written } from './write';
 
 const runFolder = memory.data(1024);
@@ -287,6 +285,6 @@ function summary(out: usize): void {
   text(' pictures, epoch ');
   number(bestEpoch);
   text('\nwritten ');
-  number(written);
+  number(written + logged);
   text(' bytes\n');
 }

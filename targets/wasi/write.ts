@@ -28,7 +28,7 @@ const listing = memory.data(4096);
 export let written: u64 = 0;
 
 /** Writes all of it at the end of an open file; returns an errno. */
-export function writeTo(fd: u32, p: usize, n: usize): u32 {
+function writeTo(fd: u32, p: usize, n: usize): u32 {
   while (n > 0) {
     const part = changetype<iovec>(vector);
     part.buf = p;
