@@ -46,14 +46,14 @@ export function benchDepthwise({ rounds = 25, ops = opNumbers() } = {}) {
     const shape = [1, h, h, c, oh, oh, 3, 3, stride, 1, 1];
     const code = 8192;
     const run = (op, args) => {
-      const words = [op, 3 + args.length, 0, ...args];
+      const words = [op, 4 + args.length, 0, 0, ...args];
       new Int32Array(memory.buffer, code, words.length).set(words);
       return () => exports.walk(code, code + words.length * 4);
     };
     const variants = {
-      forward: () => run(ops.Depthwise, [x, w, b, y, ...shape]),
+      forward: () => run(ops.Depthwise, [x, w, b, y, ...shape, 0]),
       im2col: () => () => exports.im2colDepthwise(x, w, other, h, c, oh, stride, patches),
-      backwardX: () => run(ops.DepthwiseBackwardX, [y, w, dx, ...shape]),
+      backwardX: () => run(ops.DepthwiseBackwardX, [y, w, dx, ...shape, 0]),
       backwardW: () => run(ops.DepthwiseBackwardW, [y, x, dw, ...shape]),
     };
     const times = Object.fromEntries(Object.keys(variants).map((name) => [name, []]));

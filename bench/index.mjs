@@ -1,4 +1,4 @@
-// Every speed that S2A states, measured in one run, one thread: npm run bench [-- --quick] [--json] [--only gemm,depthwise,policy,torch]
+// Every speed that S2A states, measured in one run, one thread: npm run bench [-- --quick] [--json] [--only gemm,depthwise,weights,policy,torch]
 // What is compared, and how: docs/bench.md. A line fails when its target is missed; the exit code is then 1.
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -6,9 +6,14 @@ import { benchDepthwise } from './depthwise.mjs';
 import { engine, measure, shapes } from './gemm.mjs';
 import { ort, peak, tfjs } from './peers.mjs';
 import { comparePolicies, findPython, MODELS, measureStep, torchStep } from './steps.mjs';
+import { compareWeights, ENCODINGS } from './weights.mjs';
 
 const { values: flags } = parseArgs({
-  options: { quick: { type: 'boolean' }, json: { type: 'boolean' }, only: { type: 'string', default: 'gemm,depthwise,policy,torch' } },
+  options: {
+    quick: { type: 'boolean' },
+    json: { type: 'boolean' },
+    only: { type: 'string', default: 'gemm,depthwise,weights,policy,torch' },
+  },
 });
 const parts = new Set(flags.only.split(','));
 const say = (text = '') => {
@@ -69,6 +74,18 @@ function depthwise() {
     row('depthwise', `depthwise 3×3 ${shape}, ÷ im2col`, im2col / forward, '×', { target: 2, note: `${forward.toFixed(2)} ns an output` });
 }
 
+async function weights() {
+  const results = await compareWeights(flags.quick ? [197] : [1576, 197], flags.quick ? { rounds: 8, ms: 5, warm: 30 } : {});
+  for (const name of Object.keys(ENCODINGS).slice(1))
+    for (const m of [...new Set(results.map((r) => r.shape.m))]) {
+      const ratios = results.filter((r) => r.shape.m === m).map((r) => r[name]);
+      row('weights', `linear layers of ViT over ${name}, M = ${m}, ÷ f32`, median(ratios), '×', {
+        target: name === 'int8' ? 0.95 : 0.9,
+        note: `worst ${Math.min(...ratios).toFixed(2)} of ${ratios.length}, forward and gradient`,
+      });
+    }
+}
+
 async function policy() {
   for (const model of MODELS) {
     const { s2a, exact } = await comparePolicies(model, { rounds: flags.quick ? 2 : 6 });
@@ -108,7 +125,7 @@ async function torch() {
 }
 
 const began = performance.now();
-for (const [name, run] of Object.entries({ gemm, depthwise, policy, torch }))
+for (const [name, run] of Object.entries({ gemm, depthwise, weights, policy, torch }))
   if (parts.has(name)) {
     await run();
     say();

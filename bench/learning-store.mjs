@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFile
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const RUN = fileURLToPath(new URL('learning-run.mjs', import.meta.url));
+const RUN = new URL('learning-run.mjs', import.meta.url);
 
 export const digestOf = (...parts) => {
   const hash = createHash('sha256');
@@ -23,8 +23,8 @@ const productDigest = () =>
       .map((file) => readFileSync(join('dist', file))),
   );
 
-/** `done(run)`: the answer to `{ model, pictures, job }`, from the folder or by running; `processes` of them at a time. */
-export function openStore(folder, processes) {
+/** `done(run)`: the answer to `{ model, pictures, job }`, from the folder or by running `program`; `processes` of them at a time. */
+export function openStore(folder, processes, program = RUN) {
   mkdirSync(folder, { recursive: true });
   const product = productDigest();
   const waiting = [];
@@ -41,7 +41,7 @@ export function openStore(folder, processes) {
     if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8')).answer;
     await slot();
     try {
-      const answer = await ask({ ...run, out: join(folder, `${name}.run`) });
+      const answer = await ask(program, { ...run, out: join(folder, `${name}.run`) });
       writeFileSync(`${path}.new`, `${JSON.stringify({ run, answer })}\n`);
       renameSync(`${path}.new`, path);
       return answer;
@@ -51,9 +51,9 @@ export function openStore(folder, processes) {
   };
 }
 
-const ask = (run) =>
+const ask = (program, run) =>
   new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [RUN, JSON.stringify(run)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, [fileURLToPath(program), JSON.stringify(run)], { stdio: ['ignore', 'pipe', 'inherit'] });
     let text = '';
     child.stdout.setEncoding('utf8').on('data', (piece) => {
       text += piece;

@@ -149,6 +149,8 @@ export interface Fit {
   density?: Fn;
   from?: number;
   to?: number;
+  /** Search a third of the ways to divide |x|: for tables that are fitted while somebody waits. */
+  quick?: boolean;
 }
 
 function checked(where: string, { bits = 4, density = weight, from = -10, to = 10 }: Fit) {
@@ -266,8 +268,9 @@ export function fitTable(df: Fn, fit: Fit = {}): Table {
     const found = tableAt(Math.fround(scale), Math.fround(shift));
     if (found.error < best.error) best = found;
   };
-  for (const shift of shifts) for (let i = 0; i < 48; i++) consider(0.25 * 32 ** (i / 48), shift);
-  for (let width = 0.04; width > 0.002; width /= 1.5) {
+  const scales = fit.quick ? 16 : 48;
+  for (const shift of shifts) for (let i = 0; i < scales; i++) consider(0.25 * 32 ** (i / scales), shift);
+  for (let width = fit.quick ? 0.09 : 0.04; width > (fit.quick ? 0.01 : 0.002); width /= fit.quick ? 3 : 1.5) {
     const { scale, shift } = best.table;
     for (let i = -3; i <= 3; i++) for (let j = -3; j <= 3; j++) consider(scale * (1 + (width * i) / 3), shift * (1 + (width * j) / 3));
   }

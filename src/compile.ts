@@ -54,6 +54,8 @@ export interface CompileOptions {
   maxThreads?: number;
   /** What the pictures' port takes: bytes, or f32 (the same numbers, 0 … 255) for data that are not bytes. */
   pixels?: 'u8' | 'f32';
+  /** Every layer gets a derivative table of its own, which src/calibrate may fit to what the layer sees. */
+  ownTables?: boolean | undefined;
 }
 
 export interface Compiled {
@@ -137,7 +139,7 @@ export function build(options: CompileOptions): Built {
     const needs = gradientNeeds(graph);
     autograd = autogradBytes(graph, needs);
     const repeats = addRepeats(graph, needs, options.recompute ?? new Map());
-    chooseSaved(graph, needs, keepOf(keep), repeats);
+    chooseSaved(graph, needs, keepOf(keep), repeats, options.ownTables);
     accumulators = addBackward(graph, logits, loss[2]!, needs, repeats);
     again = repeats.runs;
     addUpdate(graph, accumulators, optimizer, io.state);

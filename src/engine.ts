@@ -52,6 +52,8 @@ export interface Engine {
   threads: number;
   /** Runs a phase to its end; throws EngineError with the failing node's name, or where another thread has died. */
   run(phase: Phase): void;
+  /** Runs the instructions between two addresses: a part of a phase, to look at what is in the arena there. */
+  walk(start: number, end: number): void;
   /** The same, giving the host a turn while this thread waits for others: so it learns at once of one that has died. */
   runAsync(phase: Phase): Promise<void>;
   /** Ends the other threads; the memory stays readable. */
@@ -131,9 +133,8 @@ export function createEngine(program: Program, wasm: BufferSource, threads = 1):
       throw error;
     }
   };
-  const enter = (phase: Phase): number => {
+  const enter = ({ start, end }: { start: number; end: number }): number => {
     if (team.lost() !== undefined) throw lost();
-    const { start, end } = program.entries[phase];
     return go(() => engine.walk(start, end));
   };
   const leave = (status: number): void => {
@@ -143,23 +144,25 @@ export function createEngine(program: Program, wasm: BufferSource, threads = 1):
     const hint = HINTS[status];
     throw new EngineError({ where: node, what: REASONS[status] ?? `status ${status}`, ...(hint ? { hint } : {}) });
   };
+  const walk = (range: { start: number; end: number }): void => {
+    let status = enter(range);
+    let [progress, since] = [team.progress(), performance.now()];
+    while (status === Status.Waiting) {
+      const now = team.progress();
+      if (now !== progress) [progress, since] = [now, performance.now()];
+      else if (performance.now() - since > STALL_MS) team.abandon(`no thread got on for ${STALL_MS / 1000} s`);
+      status = go(() => engine.resume!());
+    }
+    leave(status);
+  };
   return {
     program,
     memory,
     threads,
-    run(phase) {
-      let status = enter(phase);
-      let [progress, since] = [team.progress(), performance.now()];
-      while (status === Status.Waiting) {
-        const now = team.progress();
-        if (now !== progress) [progress, since] = [now, performance.now()];
-        else if (performance.now() - since > STALL_MS) team.abandon(`no thread got on for ${STALL_MS / 1000} s`);
-        status = go(() => engine.resume!());
-      }
-      leave(status);
-    },
+    run: (phase) => walk(program.entries[phase]),
+    walk: (start, end) => walk({ start, end }),
     async runAsync(phase) {
-      let status = enter(phase);
+      let status = enter(program.entries[phase]);
       while (status === Status.Waiting) {
         await turn();
         status = go(() => engine.resume!());

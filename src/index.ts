@@ -9,6 +9,8 @@
 export { type AdapterFile, type AdapterInfo, readAdapter } from './adapterfile.ts';
 export { type Base, openBase, preprocessOf } from './base.ts';
 export type { Bytes } from './bytes.ts';
+export type { CalibratedLayer, Calibration } from './calibrate/file.ts';
+export { type CalibrateJob, calibrateJob } from './calibrate/job.ts';
 export { type Classifier, type ClassifierOptions, loadClassifier, type Prediction } from './classifier.ts';
 export { type Compiled, type CompileOptions, compile } from './compile.ts';
 export { decodePicture } from './data/decode.ts';

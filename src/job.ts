@@ -1,9 +1,12 @@
 /** Training as one call: model folder + pictures + budget → adapter folder. The command line and the library both come here. */
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { adapterTensors, headNames } from './adapter.ts';
 import { type AdapterInfo, writeAdapter } from './adapterfile.ts';
 import { type Base, identity, openBase, openWeights, preprocessOf } from './base.ts';
 import { type Bytes, parseBytes } from './bytes.ts';
+import { CALIBRATION, writeCalibration } from './calibrate/file.ts';
+import { installTables, openTables } from './calibrate/run.ts';
 import { hasCheckpoints } from './checkpointfile.ts';
 import type { Compiled, CompileOptions } from './compile.ts';
 import type { Cache } from './data/cache.ts';
@@ -81,6 +84,10 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   resume?: boolean;
   /** An adapter of the same model to go on from: see src/start.ts. Its method is the run's; classes that it lacks are appended to its own. */
   from?: string;
+  /** Fit every layer's derivative table to its inputs on so many of the training pictures (src/calibrate); the tables go with the adapter. */
+  calibrate?: number;
+  /** Use the tables of this calibration.json. */
+  tables?: string;
 }
 
 /** What a run tells while it goes. */
@@ -166,7 +173,7 @@ interface Sources {
 /** The job's program and plan; BudgetError where it does not fit. */
 export function compileJob(
   job: TrainJob,
-  { base, options, preprocess, classes, pixels }: Pick<CompileOptions, 'pixels'> & Sources,
+  { base, options, preprocess, classes, pixels, ownTables }: Pick<CompileOptions, 'pixels'> & { ownTables?: boolean } & Sources,
 ): Fitted {
   return fit({
     model: base.model,
@@ -186,6 +193,7 @@ export function compileJob(
       dropPath: job.dropPath,
       maxThreads: job.maxThreads,
       pixels,
+      ownTables,
     }),
   });
 }
@@ -254,7 +262,8 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
   guardAdapter(job.out, labels);
   const missing = (start?.labels ?? []).filter((label) => !classes.includes(label));
   if (missing.length > 0) warn(`no pictures of ${missing.join(', ')}: learning the others may cost what the adapter knows of them`);
-  const compiled = compileJob(job, { base, options, preprocess, classes: labels.length });
+  const tables = openTables(job, start?.tables);
+  const compiled = compileJob(job, { base, options, preprocess, classes: labels.length, ownTables: tables !== undefined });
   const { threads, decoderBytes } = shareThreads(job, compiled);
   const plan = planReport(compiled, options.batchSize, budgetBytes);
   hooks.onPlan?.(plan, compiled);
@@ -284,11 +293,13 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
     start?.fill(engine);
     const rows = prepared.classes.map((c) => labels.indexOf(c));
     const data = { train: samplesOf(prepared.cache, prepared.train, rows), val: samplesOf(prepared.cache, prepared.val, rows) };
+    const seen = { samples: data.train, seed: options.seed, runFolder, resume: job.resume ?? false };
+    const calibration = tables && installTables(engine, compiled, tables, seen);
     const run = openRun(runFolder, engine, {
       options,
       weights: who.digest,
       data: dataDigest(prepared.cache, prepared.train, prepared.val),
-      labels: prepared.classes,
+      labels,
       ...(start ? { from: start.digest } : {}),
       resume: job.resume ?? false,
       warn,
@@ -321,6 +332,8 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
     }
     run.restoreBest();
     const best = run.host.epochs[run.host.bestEpoch - 1]!;
+    if (calibration) writeCalibration(join(job.out, CALIBRATION), calibration);
+    else rmSync(join(job.out, CALIBRATION), { force: true });
     writeAdapter(job.out, adapterInfo(job, { who, program: engine.program, labels, preprocess }), adapterTensors(engine));
     return {
       adapter: job.out,

@@ -31,6 +31,8 @@ const CLASSES = {
   tanh: code('4', '8'),
   /** Layer norm's x̂. */
   ln: code('4', '8'),
+  /** Group norm's x̂. */
+  gn: code('4', '8'),
   /** Attention's operands. */
   qkv: code('8', '4'),
   /** Attention's probabilities, computed again from the operands as they were kept, or kept themselves. */

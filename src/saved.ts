@@ -22,9 +22,18 @@ const inputNeeds = (node: Node, needs: readonly boolean[]): boolean[] => node.in
 const pick = (choices: readonly Saved[], { of }: KeepPlan): Saved | undefined =>
   choices.find(({ as }) => Object.entries(as).every(([name, choice]) => of[name as KeepClass] === choice)) ?? choices[0];
 
-/** Chooses, for each forward node on the way of a gradient, one of the operator's legal ways to keep what backward needs. */
-export function chooseSaved(graph: Graph, needs: boolean[], plan: KeepPlan, { runs, added }: Repeats = noRepeats()): void {
-  const codebooks = new Map<number, number>();
+/**
+ * Chooses, for each forward node on the way of a gradient, one of the operator's legal ways to keep what backward needs. With `ownTables` every
+ * layer gets its own derivative table instead of one of its kind.
+ */
+export function chooseSaved(
+  graph: Graph,
+  needs: boolean[],
+  plan: KeepPlan,
+  { runs, added }: Repeats = noRepeats(),
+  ownTables = false,
+): void {
+  const codebooks = new Map<string, number>();
   const copies = new Map<number, number>();
   // Appending copies while walking: a copy stands before the node that wants it, and serves all later ones.
   const chosen = (nodes: readonly Node[], isChosen: (node: Node) => boolean): Node[] => {
@@ -66,19 +75,25 @@ export function chooseSaved(graph: Graph, needs: boolean[], plan: KeepPlan, { ru
       node.attributes.codes = known;
     }
     if (choice.codebook !== undefined) {
-      const known = codebooks.get(choice.codebook) ?? addCodebook(graph, choice.codebook);
-      codebooks.set(choice.codebook, known);
+      const key = ownTables ? layerOf(node.name) : String(choice.codebook);
+      const known = codebooks.get(key) ?? addCodebook(graph, choice.codebook, key);
+      codebooks.set(key, known);
       node.inputs[1] = known;
     }
   }
 }
 
-/** The derivative table of an activation, as a constant beside the program. */
-function addCodebook(graph: Graph, kind: Kind): number {
+/** A layer's name, also where it is computed again or in evaluation. */
+export const layerOf = (node: string): string => node.replace(/^eval\./, '').replace(/\.again$/, '');
+/** The value that holds a layer's own table. */
+export const codebookName = (key: string): string => `codebook.${key}`;
+
+/** The derivative table of an activation, as a constant beside the program; shared by all of a kind, or a layer's own. */
+function addCodebook(graph: Graph, kind: Kind, key: string): number {
   const table = tables[kind];
   if (table === undefined) throw new RangeError(`saved: no codebook for activation ${kind}`);
   const data = codebookBytes(table);
-  return addValue(graph, `codebook.${kind}`, u8(data.length), 'table', { data });
+  return addValue(graph, codebookName(key), u8(data.length), 'table', { data });
 }
 
 /**

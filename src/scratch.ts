@@ -68,6 +68,9 @@ export function attentionBackwardScratch(t: number, headSize: number, keep: Keep
   return attentionScratch(t, more) + scoreBytes(t) + (more.biasLearns ? matrixBytes(t) : 0) + 3 * t * row;
 }
 
+/** Group norm's kernels: three numbers a channel, one decoded row. */
+export const groupNormScratch = (c: number): number => 4 * align(4 * c, 128);
+
 /** GateBackwardG: one decoded group. */
 export const gateScratch = (): number => 256;
 

@@ -12,6 +12,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { checkTensors } from './adapter.ts';
 import { type AdapterFile, type AdapterInfo, checkBase, readAdapter } from './adapterfile.ts';
+import { CALIBRATION } from './calibrate/file.ts';
 import type { Preprocess } from './data/preprocess.ts';
 import { digest } from './digest.ts';
 import { type Engine, writeParameter } from './engine.ts';
@@ -28,6 +29,8 @@ export interface Start {
   precision: Precision;
   imageSize: number;
   labels: readonly string[];
+  /** Its calibrated tables, where there are some. */
+  tables: string | undefined;
   /** Of all that the run takes from it: what a checkpoint of the run belongs to. */
   digest: string;
   /** Refuses another base, image size or preprocessing. */
@@ -61,6 +64,7 @@ export function openStart(path: string, method: string | undefined, out?: string
     precision: adapter.precision,
     imageSize: adapter.base.imageSize[0],
     labels: adapter.labels,
+    tables: existsSync(join(dirname(adapter.path), CALIBRATION)) ? join(dirname(adapter.path), CALIBRATION) : undefined,
     digest: contents(adapter),
     check(base, preprocess) {
       checkBase(adapter, base);

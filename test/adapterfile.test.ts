@@ -28,6 +28,23 @@ const weightsOf = (folder: string) => join(folder, 'adapter_model.safetensors');
 const configOf = (folder: string) => join(folder, 'adapter_config.json');
 const bytesOf = (folder: string) => readdirSync(folder).map((name) => readFileSync(join(folder, name), 'latin1'));
 
+test('one from before there was a choice of precision learnt over f32; an unknown one is refused', () => {
+  const folder = newFolder();
+  const rewritten = (change: (fields: Record<string, unknown>) => void): string => {
+    writeAdapter(folder, info, tensors);
+    const file = openSafetensors(weightsOf(folder));
+    const fields = JSON.parse(file.metadata.get('s2a')!) as Record<string, unknown>;
+    file.close();
+    change(fields);
+    writeSafetensors(weightsOf(folder), tensors, { format: 'pt', s2a: JSON.stringify(fields) });
+    return weightsOf(folder);
+  };
+  const old = readAdapter(rewritten((fields) => delete fields.precision));
+  assert.is(old.precision, 'f32');
+  old.weights.close();
+  refused(() => readAdapter(rewritten((fields) => (fields.precision = 'int2'))), 'precision', 'int2', 'int8');
+});
+
 test('an adapter comes back whole, from its folder and from the weights file alone', () => {
   const folder = join(newFolder(), 'new', 'adapter');
   writeAdapter(folder, info, tensors);

@@ -4,6 +4,7 @@ import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { readAdapter } from '../src/adapterfile.ts';
 import { type Classifier, loadClassifier } from '../src/classifier.ts';
 import { BudgetError } from '../src/error.ts';
 import { type TrainJob, trainJob } from '../src/job.ts';
@@ -69,6 +70,31 @@ test('a changed adapter is the other one exactly; one that is refused changes no
   assert.equal(answer(classifier), b);
   classifier.changeAdapter(join(work, 'a'));
   assert.equal(answer(classifier), a);
+});
+
+test('an adapter is used over the weights that it learnt over, unless told otherwise', async () => {
+  await learn('eight', { weights: 'int8' });
+  const path = join(work, 'eight');
+  const file = readAdapter(path);
+  assert.is(file.precision, 'int8');
+  file.weights.close();
+  const eight = loadClassifier(path, { model: VIT });
+  const asked = loadClassifier(path, { model: VIT, weights: 'int8' });
+  const f32 = loadClassifier(path, { model: VIT, weights: 'f32' });
+  assert.equal(answer(eight), answer(asked));
+  assert.not.equal(answer(eight), answer(f32));
+  assert.ok(eight.linearBytes <= f32.linearBytes);
+  // Another adapter of another precision: refused, but where one was named.
+  refused(() => eight.changeAdapter(join(work, 'a')), 'precision', 'f32', 'int8');
+  assert.equal(answer(eight), answer(asked));
+  const a = answer(loadClassifier(join(work, 'a'), { model: VIT }));
+  f32.changeAdapter(join(work, 'a'));
+  assert.equal(answer(f32), a);
+  // Going on keeps the precision.
+  await learn('on', { from: path });
+  const on = readAdapter(join(work, 'on'));
+  assert.is(on.precision, 'int8');
+  on.weights.close();
 });
 
 test('wrong pictures are refused', () => {

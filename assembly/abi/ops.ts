@@ -71,6 +71,11 @@ export const enum Op {
   GateBackwardG,
   // regularisation
   Drop,
+  // group norm
+  GroupStats,
+  GroupNorm,
+  GroupSums,
+  GroupNormBackward,
 }
 
 export const enum Instruction {
@@ -254,3 +259,15 @@ export const enum GateBackwardGArg { DY, KEPT, DG, BATCH, P, C, KEEP, GROUPS }
  * (f32) is 65536/(65536 - THRESHOLD). SAMPLES u32[B]: the counter of each picture in its random stream; NUMBER tells layers apart. Y may equal X.
  */
 export const enum DropArg { X, Y, SAMPLES, STATE, BATCH, N, THRESHOLD, SCALE, NUMBER, PATH }
+
+/** GroupStats: stats[B,GROUPS,2] = mean and 1/√(variance + EPS) of each group of neighbouring channels of x[B,P,C], biased variance, EPS f32. */
+export const enum GroupStatsArg { X, STATS, BATCH, P, C, GROUPS, EPS }
+/**
+ * GroupNorm: y = x̂·gamma + beta, x̂ = (x-mean)·rstd by STATS. Y may equal X. XHAT (0: absent) gets x̂ as LayerNorm's by KEEP, a row for each
+ * position, CODES groups a row where that is Group8.
+ */
+export const enum GroupNormArg { X, STATS, GAMMA, BETA, Y, XHAT, BATCH, P, C, GROUPS, KEEP, CODES }
+/** GroupSums: sums[B,C] = Σ_p dy, products[B,C] = Σ_p dy·x̂. */
+export const enum GroupSumsArg { DY, XHAT, SUMS, PRODUCTS, BATCH, P, C, KEEP, CODES }
+/** GroupNormBackward: dx = rstd·(g - mean(g) - x̂·mean(g·x̂)), g = dy·gamma, means over the group by SUMS and PRODUCTS. DX may equal DY. */
+export const enum GroupNormBackwardArg { DY, XHAT, STATS, GAMMA, SUMS, PRODUCTS, DX, BATCH, P, C, GROUPS, KEEP, CODES }

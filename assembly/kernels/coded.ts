@@ -1,7 +1,7 @@
 /** Weights in 8 and 4 bits (layouts: abi/weights.ts), read where they lie: decoded to f32 in the GEMM's packing step. */
 import { Coded, Encoding } from '../abi/weights';
 import { Gemm } from '../abi/tiles';
-import { block, copyFloats, empty, panelRow, turn } from './gemm';
+import { block, empty, panelRow, turn } from './gemm';
 
 /** The weight at work. Every thread has an instance, so globals are its own. */
 let encoding: i32 = 0;
@@ -86,30 +86,21 @@ function packRows(kc: i32, nc: i32, row: i32, column: i32, panel: usize): void {
   }
 }
 
-/** Each row is decoded once and dealt out to the panels. Columns past the last are zero. */
+/** Panel by panel: sixteen numbers of a row are a line of it. Columns past the last are zero. */
 function packColumns(kc: i32, nc: i32, row: i32, column: i32, panel: usize): void {
-  const decoded = panel + Gemm.TileOffset;
-  memory.fill(decoded, 0, <usize>(Gemm.Columns << 2));
-  const whole = nc & ~(Gemm.Panel - 1);
-  const width = panelRow(nc - whole);
-  const panelBytes = <usize>kc << 6;
-  for (let k: usize = 0; k < <usize>kc; k++) {
-    decode(row + <i32>k, column, nc, decoded);
-    let to = panel + (k << 6);
-    let from = decoded;
-    for (let n = 0; n < whole; n += Gemm.Panel) {
-      v128.store(to, v128.load(from, 0), 0);
-      v128.store(to, v128.load(from, 16), 16);
-      v128.store(to, v128.load(from, 32), 32);
-      v128.store(to, v128.load(from, 48), 48);
-      from += 64;
-      to += panelBytes;
+  let to = panel;
+  for (let n = 0; n < nc; n += Gemm.Panel) {
+    const width = panelRow(nc - n);
+    const count = min<i32>(Gemm.Panel, nc - n);
+    if (count < Gemm.Panel) memory.fill(to, 0, <usize>kc * width);
+    for (let k = 0; k < kc; k++) {
+      decode(row + k, column + n, count, to);
+      to += width;
     }
-    if (whole < nc) copyFloats(<i32>(width >> 2), from, panel + <usize>(whole >> 4) * panelBytes + k * width);
   }
 }
 
-/** Numbers k … k+n-1 of a row, as f32. With Int4 k is a multiple of 16 or the numbers before the next one are decoded singly. */
+/** Numbers k … k+n-1 of a row, as f32. With Int4 those before the first multiple of 16 and after the last come singly. */
 function decode(row: i32, k: i32, n: i32, to: usize): void {
   const from = codes + <usize>row * codeRow;
   const scale = scales + <usize>row * scaleRow;

@@ -3,8 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { identity, openBase, openWeights, preprocessOf } from '../base.ts';
+import { installTables, openTables } from '../calibrate/run.ts';
+import type { Compiled } from '../compile.ts';
 import { prepare } from '../data/prepare.ts';
-import { loadWeights } from '../engine.ts';
+import { type Engine, loadWeights } from '../engine.ts';
 import { fit } from '../fit.ts';
 import { samplesOf, settle, type TrainJob } from '../job.ts';
 import { joinLabels, openStart } from '../start.ts';
@@ -18,6 +20,9 @@ export type FidelityJob = Pick<
   adapter?: string;
   /** Steps trained under `exact` before; 20, or 0 with an adapter. */
   steps?: number;
+  /** Fit the tables to so many of the pictures first, or use those of this calibration.json; else an adapter's own, if it has some. */
+  calibrate?: number;
+  tables?: string;
   /** Optimizer steps whose gradients are compared: 4. */
   batches?: number;
   onPrepare?(done: number, total: number): void;
@@ -55,12 +60,16 @@ export async function fidelity(job: FidelityJob): Promise<Fidelity> {
         const { microBatch } = fit({ ...common, batchSize: options.batchSize, ...(job.microBatch ? { microBatch: job.microBatch } : {}) })
           .program.about;
         const rows = prepared.classes.map((c) => labels.indexOf(c));
+        const source = openTables(job, start?.tables);
+        const samples = samplesOf(prepared.cache, prepared.train, rows);
+        const seen = { samples, seed: options.seed, resume: false };
         return await measureFidelity({
           compile: { ...common, microBatch },
           train: options,
           steps: job.steps ?? (start ? 0 : 20),
           batches: job.batches ?? 4,
-          samples: samplesOf(prepared.cache, prepared.train, rows),
+          samples,
+          ...(source ? { tables: (engine: Engine, compiled: Compiled) => void installTables(engine, compiled, source, seen) } : {}),
           prepare(engine) {
             loadWeights(engine, weights, options.seed);
             start?.fill(engine);

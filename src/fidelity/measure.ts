@@ -68,6 +68,8 @@ export interface FidelityOptions {
   samples: Samples;
   /** Makes a fresh engine ready: weights, and an adapter where there is one. */
   prepare(engine: Engine): void;
+  /** Replaces the policy's derivative tables, in an engine that stands where `prepare` left it. */
+  tables?(engine: Engine, compiled: Compiled): void;
   onStep?(done: number, total: number): void;
 }
 
@@ -79,7 +81,7 @@ export async function measureFidelity(options: FidelityOptions): Promise<Fidelit
   const { steps, batches, samples } = options;
   const total = steps + 2 * batches;
   const exact = compile({ ...options.compile, keep: 'exact' });
-  const policy = compile(options.compile);
+  const policy = compile({ ...options.compile, ownTables: options.tables !== undefined });
   const first = createEngine(exact.program, engineBytes());
   options.prepare(first);
   if (steps > 0) await learn(first, options, (step) => options.onStep?.(step, total));
@@ -88,6 +90,7 @@ export async function measureFidelity(options: FidelityOptions): Promise<Fidelit
 
   const second = createEngine(policy.program, engineBytes());
   options.prepare(second);
+  options.tables?.(second, policy);
   for (const record of second.program.parameters) writeParameter(second, record, learnt.get(record.name)!);
   const got = gradientsOf(second, options, (i) => options.onStep?.(steps + batches + i, total));
   const pictures = Math.min(samples.count, batches * options.train.batchSize);

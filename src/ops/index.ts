@@ -7,6 +7,7 @@ import { drop } from './drop.ts';
 import { elementwise } from './elementwise.ts';
 import { ends } from './ends.ts';
 import { gate } from './gate.ts';
+import { groupNorm } from './groupnorm.ts';
 import { init } from './init.ts';
 import { module } from './module.ts';
 import { norm } from './norm.ts';
@@ -31,6 +32,7 @@ export const OPS: Readonly<Record<string, OpDef>> = {
   ...window,
   ...gate,
   ...drop,
+  ...groupNorm,
 };
 
 export function definition(op: string): OpDef {

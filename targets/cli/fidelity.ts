@@ -32,6 +32,8 @@ export async function fidelity(args: string[], out: Output): Promise<void> {
       keep: keep(p),
       optimizer: optimizer(p),
       adapter: p.text('adapter'),
+      calibrate: whole(p, 'calibrate'),
+      tables: p.text('tables'),
       batchSize: whole(p, 'batch-size'),
       microBatch: whole(p, 'micro-batch'),
       imageSize: whole(p, 'image-size'),

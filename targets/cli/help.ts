@@ -28,6 +28,7 @@ export const HELP: Readonly<Record<string, string>> = {
   s2a predict <model> <adapter> <picture…>  what is on these pictures
   s2a merge   <model> <adapter> --out DIR   both as one model folder, for other programs
   s2a fidelity <model> <pictures>           how true the gradients from kept codes are
+  s2a calibrate <model> <pictures>          derivative tables fitted to what each layer sees
   s2a modules <model>                       what a method would let learn, tensor by tensor
   s2a print   <model>                       the compiled program as text
   s2a doctor                                what this machine has, and which budgets are safe
@@ -71,6 +72,8 @@ Without val, a seeded part of each class is held out. The best epoch is kept.
   --resume                   go on from the last checkpoint in --out
   --from ADAPTER             go on from an adapter of the same model and method: labels are
                              matched by name, classes that it lacks appended to its head
+  --calibrate N              fit derivative tables to N pictures first; they go with the adapter
+  --tables FILE              use the tables of s2a calibrate
   --cache DIR                where prepared pictures are kept (DIR/run of --out)
   --process-budget SIZE      limit the whole process: while preparing, and while training
   --threads N|auto           threads that share the work; changes no result (auto: all cores)
@@ -127,6 +130,21 @@ in another program's model and are refused.
 
   s2a merge models/vit-tiny my-adapter --out merged
   s2a predict merged new/*.jpg`,
+  calibrate: `s2a calibrate <model folder> <pictures> --out <file> [options]
+
+Fits the 16 levels by which each layer's GELU, SiLU, hard-swish, sigmoid or tanh keeps its
+derivative to the inputs that the layer has on some of the pictures. A table that is not 5 %
+better than the shipped one is left as shipped. The forward pass does not change.
+
+  --out FILE                 calibration.json, for train --tables
+  --pictures N               how many to measure on (64)
+  --adapter ADAPTER          measure where this adapter stands
+  --seed N                   (0)
+  --cache DIR                where prepared pictures are kept (a temporary folder)
+${COMMON.replace(/^ {2}--optimizer.*\n/m, '')}
+
+  s2a calibrate models/vit-tiny photos --out tables.json
+  s2a train models/vit-tiny photos --tables tables.json --out my-adapter`,
   fidelity: `s2a fidelity <model folder> <pictures> [options]: gradients of --keep against f32
 
 Trains some steps with everything kept in f32, then compares the gradients of optimizer steps:
@@ -135,6 +153,7 @@ cosine, relative error and bits kept, for every block and module. The head is le
   --adapter ADAPTER          measure where this adapter stands (then --steps is 0)
   --steps N                  steps trained before (20)
   --batches N                optimizer steps compared (4)
+  --calibrate N, --tables F  with tables fitted to N pictures, or those of a file
   --lr X                     learning rate of the steps before (by method)
   --seed N                   (0)
   --cache DIR                where prepared pictures are kept (a temporary folder)

@@ -3,6 +3,7 @@
 import { BudgetError, EngineError, InputError, Interrupted, nearest } from '../../src/error.ts';
 import { VERSION } from '../../src/version.ts';
 import { bench } from './bench.ts';
+import { calibrate } from './calibrate.ts';
 import { doctor } from './doctor.ts';
 import { evaluate } from './evaluate.ts';
 import { fidelity } from './fidelity.ts';
@@ -24,6 +25,7 @@ const COMMANDS: Readonly<Record<string, (args: string[], out: Output) => void | 
   predict,
   merge,
   fidelity,
+  calibrate,
   modules,
   print,
   doctor,

@@ -1,0 +1,47 @@
+/** `s2a calibrate`: derivative tables fitted to what each layer sees. */
+import { calibrateJob } from '../../src/calibrate/job.ts';
+import { InputError } from '../../src/error.ts';
+import { table } from '../../src/report/terminal.ts';
+import { bytes, defined, keep, method, PLAN_FLAGS, parse, whole } from './options.ts';
+import type { Output } from './output.ts';
+
+export async function calibrate(args: string[], out: Output): Promise<void> {
+  const { optimizer: _no, ...plan } = PLAN_FLAGS;
+  const flags = { ...plan, out: 'text', adapter: 'text', pictures: 'text', seed: 'text', cache: 'text' } as const;
+  const p = parse(args, flags, { least: 2, most: 2, usage: 's2a calibrate <model folder> <pictures> --out <file>' });
+  const [model, data] = p.positionals as [string, string];
+  const file = p.text('out');
+  if (file === undefined) throw new InputError({ where: '--out', what: 'is missing', expected: 'a file for the tables' });
+  const found = await calibrateJob({
+    model,
+    data,
+    out: file,
+    onPrepare: (done, total) => out.live(`preparing pictures ${done}/${total}`),
+    ...defined({
+      method: method(p),
+      keep: keep(p),
+      adapter: p.text('adapter'),
+      pictures: whole(p, 'pictures'),
+      batchSize: whole(p, 'batch-size'),
+      microBatch: whole(p, 'micro-batch'),
+      budget: bytes(p, 'budget'),
+      imageSize: whole(p, 'image-size'),
+      seed: whole(p, 'seed', 0),
+      cacheFolder: p.text('cache'),
+    }),
+  });
+  if (p.flag('json')) {
+    out.json(found);
+    return;
+  }
+  const rows = found.layers.map(({ name, error, shippedError, largest }) => [
+    name,
+    largest.toFixed(1),
+    shippedError.toExponential(1),
+    error.toExponential(1),
+    error < shippedError ? `${((100 * error) / shippedError).toFixed(0)} %` : 'as shipped',
+  ]);
+  out.line(table([['mean square error of the derivative', 'largest |x|', 'shipped', 'fitted', ''], ...rows]));
+  out.line(`\n${file}: tables of ${found.layers.length} layers, from ${found.pictures} pictures`);
+  out.line(`next: s2a train ${model} ${data} --tables ${file} --out <folder>`);
+}
