@@ -23,7 +23,12 @@ const productDigest = () =>
       .map((file) => readFileSync(join('dist', file))),
   );
 
-/** `done(run)`: the answer to `{ model, pictures, job }`, from the folder or by running `program`; `processes` of them at a time. */
+export class Missing extends Error {}
+
+/**
+ * `done(run)`: the answer to `{ model, pictures, job }`, from the folder or by running `program` (null: a run that is not there is
+ * Missing); `processes` of them at a time.
+ */
 export function openStore(folder, processes, program = RUN) {
   mkdirSync(folder, { recursive: true });
   const product = productDigest();
@@ -39,6 +44,7 @@ export function openStore(folder, processes, program = RUN) {
     const name = digestOf(product, JSON.stringify(run));
     const path = join(folder, `${name}.json`);
     if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8')).answer;
+    if (program === null) throw new Missing(`${path}: not run`);
     await slot();
     try {
       const answer = await ask(program, { ...run, out: join(folder, `${name}.run`) });

@@ -5,6 +5,7 @@ import { build } from 'esbuild';
 const ENTRY = {
   './src/compile.ts': 'compile',
   './src/fit.ts': 'fit',
+  './src/error.ts': 'BudgetError',
   './src/train.ts': 'startRun, TRAIN_DEFAULTS',
   './src/pack.ts': 'packJob',
   './src/program/decode.ts': 'decodeProgram',
@@ -84,16 +85,12 @@ export function randomWeights() {
 
 /**
  * A network ready to train, its batch laid out: `engine.run('train')` as often as `passes` says, then `engine.run('update')`, is a step;
- * `walk(start, end)` runs instructions alone. The micro-batch is the one given, or the one that the product chooses for this batch.
+ * `walk(start, end)` runs instructions alone. `options` are those of fit: a method, a budget, weights, a micro-batch.
  */
-export function openNetwork(
-  source,
-  name,
-  { batch = 8, microBatch, imageSize = 224, keep = 's2a', method = 'bias', wasm = source.engineBytes() } = {},
-) {
+export function openNetwork(source, name, { batch = 8, imageSize = 224, wasm = source.engineBytes(), ...options } = {}) {
   const { fit, parseModel, createEngine, loadWeights, startRun, TRAIN_DEFAULTS, Io, State } = source;
   const model = parseModel({ where: name, values: NETWORKS[name] }, [imageSize, imageSize]);
-  const { program, plan, graph } = fit({ model, classes: CLASSES, batchSize: batch, method, keep, ...(microBatch ? { microBatch } : {}) });
+  const { program, plan, graph, chosen } = fit({ model, classes: CLASSES, batchSize: batch, maxThreads: 1, ...options });
   const engine = createEngine(program, wasm);
   const weights = randomWeights();
   for (const record of program.weights) weights.expect(record.name, record.shape);
@@ -109,7 +106,7 @@ export function openNetwork(
   // A second instance in the same memory: the library's engine runs whole phases only.
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(wasm), { env: { memory: engine.memory } });
   exports.setup(0, program.scratch.offset, program.scratch.bytes, 0, 1);
-  return { name, engine, program, plan, graph, passes, walk: exports.walk };
+  return { name, engine, program, plan, graph, chosen, passes, walk: exports.walk };
 }
 
 /** The instructions of a phase: { op, node, start, end, args } with arena offsets. */

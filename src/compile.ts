@@ -119,6 +119,7 @@ export function build(options: CompileOptions): Built {
     const loss = emit(graph, 'CrossEntropy', name, [logits, io.labels], attributes, {
       phase,
       isBackward: true,
+      block: b.block.index,
       updates: [io.state],
     }).outputs;
     for (const id of loss.slice(0, 2)) valueAt(graph, id).role = 'batch';

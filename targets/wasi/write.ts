@@ -17,7 +17,7 @@ import {
   rights,
 } from 'bindings/wasi_snapshot_preview1';
 import { folder, locate, need, opened, openLocated, rest, restBytes } from './files';
-import { append, appendBytes, copyPath, enter, lengthOf, textOf } from './path';
+import { append, appendBytes, copyPath, enter, leave, lengthOf, textOf } from './path';
 
 const vector = memory.data(8);
 const word = memory.data(4);
@@ -109,7 +109,13 @@ export function syncFolder(path: usize): void {
 export function makeFolder(path: usize): void {
   let failed = locate(textOf(path), lengthOf(path));
   if (failed == errno.SUCCESS) failed = path_create_directory(folder, rest, restBytes);
-  if (failed == errno.EXIST || failed == errno.SUCCESS) return;
+  if (failed == errno.SUCCESS) {
+    copyPath(temporary, path);
+    leave(temporary);
+    syncFolder(temporary);
+    return;
+  }
+  if (failed == errno.EXIST) return;
   // A folder that is opened to the program cannot be made again.
   if (openLocated(rights.FD_READDIR, oflags.DIRECTORY, 0) == errno.SUCCESS) {
     fd_close(opened);

@@ -1,0 +1,54 @@
+// What the results pages say about right and wrong answers: shares, and 95 % intervals by the paired bootstrap.
+
+export const percent = (share) => `${(100 * share).toFixed(1)} %`;
+export const points = (share) => (100 * share).toFixed(1);
+export const range = ([low, high], text = percent) => `${text(low)} to ${text(high)}`;
+
+/**
+ * `lists[m]`: the answers of contestant m, each `{ set, right: { picture: 0 or 1 } }`. Returns a row for every picture that was ever judged:
+ * how often, and how often each contestant was right. A picture can be judged in several runs, and all contestants judge the same ones, so
+ * pictures are what the bootstrap draws.
+ */
+export function pictureRows(lists) {
+  const table = new Map();
+  for (const [m, list] of lists.entries())
+    for (const { set, right } of list)
+      for (const [name, hit] of Object.entries(right)) {
+        const key = `${set}/${name}`;
+        const row = table.get(key) ?? { counts: lists.map(() => 0), hits: lists.map(() => 0) };
+        row.counts[m]++;
+        row.hits[m] += hit;
+        table.set(key, row);
+      }
+  const rows = [...table.values()];
+  if (rows.some(({ counts }) => counts.some((n) => n !== counts[0])))
+    throw new Error('the contestants were not judged by the same pictures');
+  return rows.map(({ counts, hits }) => ({ count: counts[0], hits }));
+}
+
+/** Accuracy of each contestant over rows. */
+export function accuracies(rows) {
+  const hits = rows[0].hits.map(() => 0);
+  let count = 0;
+  for (const row of rows) {
+    count += row.count;
+    for (const m of hits.keys()) hits[m] += row.hits[m];
+  }
+  return hits.map((h) => h / count);
+}
+
+/** `[{ value, interval: [low, high] }]` of `figures(accuracies)`, a list of numbers; a resample holds the same pictures for everyone. */
+export function withIntervals(rows, figures, rounds = 4000) {
+  let state = 0x2545f491;
+  const draw = () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state = (state ^ (state << 5)) >>> 0;
+    return rows[Math.floor((state / 2 ** 32) * rows.length)];
+  };
+  const seen = Array.from({ length: rounds }, () => figures(accuracies(rows.map(draw))));
+  return figures(accuracies(rows)).map((value, i) => {
+    const sorted = seen.map((f) => f[i]).sort((a, b) => a - b);
+    return { value, interval: [sorted[Math.floor(0.025 * rounds)], sorted[Math.ceil(0.975 * rounds) - 1]] };
+  });
+}
