@@ -82,6 +82,7 @@ Without val, a seeded part of each class is held out. The best epoch is kept.
   --cache DIR                where prepared pictures are kept (DIR/run of --out)
   --process-budget SIZE      limit the whole process: while preparing, and while training
   --threads N|auto           threads that share the work; changes no result (auto: all cores)
+  --fast                     relaxed SIMD where the runtime has it: other last bits, faster
   --report FILE              write an HTML page with the result
   --fidelity                 put into the page how true the gradients from kept codes are
 ${COMMON}
@@ -187,6 +188,7 @@ the machine slows down as it warms up.
 
   --seconds N                how long to measure (20); an hour shows what heat does
   --threads N|auto           threads that share the work (auto)
+  --fast                     relaxed SIMD, where the runtime has it
   --classes N                classes of the new head (10)
 ${COMMON}
 
