@@ -186,7 +186,9 @@ export function writeAtomic(path: string, fill: (write: Write) => void): void {
 export function removeLeftovers(folder: string): void {
   for (const name of guarded(folder, 'cannot be read', () => readdirSync(folder))) {
     const pid = /^\..*\.(\d+)-[0-9a-f]{8}\.tmp$/.exec(name)?.[1];
-    if (pid === undefined || temporaries.has(name) || (Number(pid) !== process.pid && isAlive(Number(pid)))) continue;
+    // The WASI program has no process number: who writes to a run's folder writes alone.
+    const isOld = name.endsWith('.wasi.tmp');
+    if (!isOld && (pid === undefined || temporaries.has(name) || (Number(pid) !== process.pid && isAlive(Number(pid))))) continue;
     rmSync(join(folder, name), { force: true });
   }
 }
