@@ -14,6 +14,7 @@ const ENTRY = {
   './src/models/index.ts': 'parseModel',
   './src/ops/index.ts': 'OPS',
   './src/wasm.ts': 'engineBytes',
+  './src/team.ts': 'startThread',
   './assembly/abi/program.ts': 'Io',
   './assembly/abi/head.ts': 'State',
   './assembly/abi/ops.ts': 'Instruction',
@@ -87,11 +88,15 @@ export function randomWeights() {
  * A network ready to train, its batch laid out: `engine.run('train')` as often as `passes` says, then `engine.run('update')`, is a step;
  * `walk(start, end)` runs instructions alone. `options` are those of fit: a method, a budget, weights, a micro-batch.
  */
-export function openNetwork(source, name, { batch = 8, imageSize = 224, wasm = source.engineBytes(), ...options } = {}) {
+export function openNetwork(
+  source,
+  name,
+  { batch = 8, imageSize = 224, threads = 1, wasm = source.engineBytes(threads), ...options } = {},
+) {
   const { fit, parseModel, createEngine, loadWeights, startRun, TRAIN_DEFAULTS, Io, State } = source;
   const model = parseModel({ where: name, values: NETWORKS[name] }, [imageSize, imageSize]);
   const { program, plan, graph, chosen } = fit({ model, classes: CLASSES, batchSize: batch, maxThreads: 1, ...options });
-  const engine = createEngine(program, wasm);
+  const engine = createEngine(program, wasm, threads);
   const weights = randomWeights();
   for (const record of program.weights) weights.expect(record.name, record.shape);
   loadWeights(engine, weights);
@@ -103,6 +108,7 @@ export function openNetwork(source, name, { batch = 8, imageSize = 224, wasm = s
   });
   engine.state.setFloat32(State.LossScale, 1 / batch, true);
   const passes = batch / program.about.microBatch;
+  if (threads > 1) return { name, engine, program, plan, passes };
   // A second instance in the same memory: the library's engine runs whole phases only.
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(wasm), { env: { memory: engine.memory } });
   exports.setup(0, program.scratch.offset, program.scratch.bytes, 0, 1);

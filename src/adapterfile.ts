@@ -32,6 +32,8 @@ export interface AdapterInfo {
   };
   /** What the frozen weights were while it was trained, and are to be when it is used. */
   precision: Precision;
+  /** Present where it was trained with relaxed SIMD, whose last bits are the machine's own. */
+  arithmetic?: 'relaxed';
   /** Names of the tensors that make up the classifier; the first axis of each counts the classes. */
   head: readonly string[];
   /** The classes' names, in the order of the logits. */
@@ -121,9 +123,10 @@ export function checkBase(adapter: AdapterFile, base: AdapterInfo['base']): void
 type Fields = Record<string, unknown>;
 
 /** AdapterInfo as it stands in the file. Only what is named here is written. */
-function fieldsOf({ method, base, precision, head, labels, preprocessing, createdBy }: AdapterInfo): Fields {
+function fieldsOf({ method, base, precision, arithmetic, head, labels, preprocessing, createdBy }: AdapterInfo): Fields {
   const { type, digest: hash, imageSize } = base;
-  return { version: formatVersion, method, base: { type, digest: hash, imageSize }, precision, head, labels, preprocessing, createdBy };
+  const how = { precision, ...(arithmetic ? { arithmetic } : {}) };
+  return { version: formatVersion, method, base: { type, digest: hash, imageSize }, ...how, head, labels, preprocessing, createdBy };
 }
 
 /** The config file: the names PEFT's readers look for, the fields, and the digest by which an edit is seen. */
@@ -164,11 +167,12 @@ function parseInfo(path: string, fields: Fields): AdapterInfo {
     Array.isArray(value) && value.length > 0 && value.every(isText) && new Set(value).size === value.length;
 
   // Adapters from before there was a choice were trained over f32.
-  const { version, method, base, precision = 'f32', head, labels, preprocessing, createdBy } = fields;
+  const { version, method, base, precision = 'f32', arithmetic, head, labels, preprocessing, createdBy } = fields;
   need(version === formatVersion, 'format version', version, `${formatVersion}`);
   need(isText(method), 'method', method, 'a name');
   need(isText(createdBy), 'createdBy', createdBy, 'program and version');
   need(PRECISIONS.includes(precision as Precision), 'precision', precision, PRECISIONS.join(', '));
+  need(arithmetic === undefined || arithmetic === 'relaxed', 'arithmetic', arithmetic, 'relaxed, or nothing');
   need(isTexts(head), 'head', head, 'a list of different tensor names');
   need(isTexts(labels), 'labels', labels, 'a list of different class names');
   need(isRecord(preprocessing), 'preprocessing', preprocessing, 'an object');
@@ -178,7 +182,8 @@ function parseInfo(path: string, fields: Fields): AdapterInfo {
   need(typeof hash === 'string' && /^[0-9a-f]{64}$/.test(hash), 'base.digest', hash, '64 hex digits');
   const isSize = (value: unknown) => Number.isSafeInteger(value) && (value as number) > 0;
   need(Array.isArray(imageSize) && imageSize.length === 2 && imageSize.every(isSize), 'base.imageSize', imageSize, '[height, width]');
-  return { method, base: { type, digest: hash, imageSize }, precision, head, labels, preprocessing, createdBy } as AdapterInfo;
+  const how = { precision, ...(arithmetic ? { arithmetic } : {}) };
+  return { method, base: { type, digest: hash, imageSize }, ...how, head, labels, preprocessing, createdBy } as AdapterInfo;
 }
 
 /** A head that is not there, or that has another number of classes than there are labels, is the classic broken adapter. */

@@ -52,6 +52,8 @@ export interface CompileOptions {
   /** Share of pictures, in training, for which the last block's branch is left out; less before. */
   dropPath?: number;
   maxThreads?: number;
+  /** For the engine build with relaxed SIMD: faster, its last bits the machine's own. */
+  fast?: boolean;
   /** What the pictures' port takes: bytes, or f32 (the same numbers, 0 … 255) for data that are not bytes. */
   pixels?: 'u8' | 'f32';
   /** Every layer gets a derivative table of its own, which src/calibrate may fit to what the layer sees. */
@@ -161,6 +163,7 @@ export function build(options: CompileOptions): Built {
     microBatch,
     purpose,
     recompute: recomputeName(options.recompute),
+    ...(options.fast ? { arithmetic: 'relaxed' as const } : {}),
   };
   return { graph, accumulators, ports, about, autogradBytes: autograd, maxThreads: options.maxThreads ?? 1, again };
 }

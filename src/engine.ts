@@ -8,7 +8,7 @@ import { EngineError, InputError } from './error.ts';
 import type { Phase } from './graph.ts';
 import type { ParameterRecord, Placed, Program, WeightRecord } from './program/program.ts';
 import type { SafetensorsFile } from './safetensors.ts';
-import { ALONE, startTeam } from './team.ts';
+import { ALONE, type StartThread, startTeam, startThread } from './team.ts';
 import { sameShape, shapeText } from './tensor.ts';
 
 interface Exports {
@@ -96,7 +96,7 @@ const STALL_MS = 60000;
  * Makes the memory (initial = maximum = the plan), copies the program in, and writes the constants. Weights come next: `loadWeights`.
  * `wasm`: engine.wasm, or engine.mt.wasm where `threads` are more than one; then `close` it after use.
  */
-export function createEngine(program: Program, wasm: BufferSource, threads = 1): Engine {
+export function createEngine(program: Program, wasm: BufferSource, threads = 1, start: StartThread = startThread): Engine {
   const pages = program.linearBytes / 65536;
   const shared = threads > 1;
   let memory: WebAssembly.Memory;
@@ -109,7 +109,7 @@ export function createEngine(program: Program, wasm: BufferSource, threads = 1):
   const engine = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Exports;
   new Uint8Array(memory.buffer).set(program.image, program.programOffset);
   engine.setup(0, program.scratch.offset, program.scratch.bytes, 0, threads);
-  const team = shared ? startTeam(program, memory, module, threads) : ALONE;
+  const team = shared ? startTeam(program, memory, module, threads, start) : ALONE;
 
   const port = (id: Io): { offset: number; bytes: number } => {
     const range = program.io.get(id);

@@ -58,6 +58,9 @@ const meanings: Record<string, string> = {
   EIO: 'the device reports a fault',
 };
 
+/** The same for a code that came from elsewhere. */
+export const meaningOf = (code: string): string => meanings[code] ?? code;
+
 /** Runs `action` on `path`; an operating system's error becomes one sentence, everything else passes through. */
 export function guarded<T>(path: string, what: string, action: () => T): T {
   try {
@@ -65,7 +68,7 @@ export function guarded<T>(path: string, what: string, action: () => T): T {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException | null)?.code;
     if (error instanceof InputError || typeof code !== 'string' || !/^E[A-Z0-9]+$/.test(code)) throw error;
-    throw new InputError({ where: path, what: `${what}: ${meanings[code] ?? code}` });
+    throw new InputError({ where: path, what: `${what}: ${meaningOf(code)}` });
   }
 }
 
@@ -183,7 +186,9 @@ export function writeAtomic(path: string, fill: (write: Write) => void): void {
 export function removeLeftovers(folder: string): void {
   for (const name of guarded(folder, 'cannot be read', () => readdirSync(folder))) {
     const pid = /^\..*\.(\d+)-[0-9a-f]{8}\.tmp$/.exec(name)?.[1];
-    if (pid === undefined || temporaries.has(name) || (Number(pid) !== process.pid && isAlive(Number(pid)))) continue;
+    // The WASI program has no process number: who writes to a run's folder writes alone.
+    const isOld = name.endsWith('.wasi.tmp');
+    if (!isOld && (pid === undefined || temporaries.has(name) || (Number(pid) !== process.pid && isAlive(Number(pid))))) continue;
     rmSync(join(folder, name), { force: true });
   }
 }

@@ -6,7 +6,6 @@
  *     s2a.wasm                                 the WASI program; its memory's maximum is the plan and its own pages
  */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { State } from '../assembly/abi/head.ts';
 import { RunField } from '../assembly/abi/run.ts';
@@ -59,8 +58,8 @@ export async function packJob(job: PackJob, hooks: PackHooks = {}): Promise<Pack
   const plan = planReport(compiled, options.batchSize, undefined);
   hooks.onPlan?.(plan, compiled);
   makeFolder(job.out);
-  // The arrays are what stays; the cache is of use only where it is named.
-  const cacheFolder = job.cacheFolder ?? mkdtempSync(join(tmpdir(), 's2a-'));
+  // The arrays are what stays; the cache is of use only where it is named. Not the system's folder for such: pack writes to its own alone.
+  const cacheFolder = job.cacheFolder ?? mkdtempSync(join(job.out, '.cache-'));
   try {
     return await packPictures(job, { base, options, preprocess, compiled, plan, cacheFolder }, hooks);
   } finally {

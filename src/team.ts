@@ -50,8 +50,21 @@ function threadFile(): URL {
   throw new EngineError({ where: 'thread.js', what: 'is missing', hint: 'run npm run build' });
 }
 
+/** Starts one thread with its orders. */
+export type StartThread = (orders: Orders) => Worker;
+
+/** A heap of its own is all that a thread needs beside the shared memory, and it needs little of one. */
+const LIMITS = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 16 };
+export const startThread: StartThread = (orders) => new Worker(threadFile(), { workerData: orders, resourceLimits: LIMITS });
+
 /** Starts threads 1 … `threads`-1. They find their memory and module ready, and need nothing of this thread's event loop. */
-export function startTeam(program: Program, memory: WebAssembly.Memory, module: WebAssembly.Module, threads: number): Team {
+export function startTeam(
+  program: Program,
+  memory: WebAssembly.Memory,
+  module: WebAssembly.Module,
+  threads: number,
+  start: StartThread,
+): Team {
   const head = new Int32Array(memory.buffer, 0, Head.Bytes >> 2);
   let why: string | undefined;
   let isClosing = false;
@@ -62,8 +75,7 @@ export function startTeam(program: Program, memory: WebAssembly.Memory, module: 
   };
   const workers = Array.from({ length: threads - 1 }, (_, i) => {
     const thread = i + 1;
-    const orders: Orders = { memory, module, scratch: program.scratch, thread, threads };
-    const worker = new Worker(threadFile(), { workerData: orders });
+    const worker = start({ memory, module, scratch: program.scratch, thread, threads });
     const gone = new Promise<void>((resolve) => {
       worker.on('error', (error: Error) => lose(thread, error.message));
       worker.on('exit', (code) => {

@@ -1,8 +1,8 @@
 /** The two programs that are not JavaScript: beside the bundle in dist/, or in the checkout's build/. */
 import { readFileSync } from 'node:fs';
-import { EngineError } from './error.ts';
+import { EngineError, InputError } from './error.ts';
 import { firstFile } from './files.ts';
-import type { Program } from './program/program.ts';
+import type { About, Program } from './program/program.ts';
 
 function bytesOf(name: string): Uint8Array<ArrayBuffer> {
   const places = ['./', '../build/', '../', '../../'].map((place) => place + name);
@@ -11,8 +11,25 @@ function bytesOf(name: string): Uint8Array<ArrayBuffer> {
   throw new EngineError({ where: name, what: 'is missing', hint: 'run npm run build' });
 }
 
-/** The engine, or its build for several threads. */
-export const engineBytes = (threads = 1): Uint8Array<ArrayBuffer> => bytesOf(threads > 1 ? 'engine.mt.wasm' : 'engine.wasm');
+/**
+ * The build of the engine for a program and a number of threads. A program for relaxed SIMD is refused where the runtime has none: the plain
+ * build would give other bits than it was asked for.
+ */
+export function engineBytes(threads = 1, { arithmetic }: Pick<About, 'arithmetic'> = {}): Uint8Array<ArrayBuffer> {
+  const bytes = bytesOf(`engine${arithmetic ? '.fast' : ''}${threads > 1 ? '.mt' : ''}.wasm`);
+  if (arithmetic && !WebAssembly.validate(bytes))
+    throw new InputError({
+      where: '--fast',
+      what: 'this runtime has no relaxed SIMD',
+      got: runtimeName(),
+      expected: 'Node 22 or newer, or Deno',
+      hint: 'leave --fast out; an adapter is as good without it',
+    });
+  return bytes;
+}
+
+const runtimeName = (): string => (process.versions.deno ? `Deno ${process.versions.deno}` : `Node ${process.versions.node}`);
+
 /** The WASI program, whose memory may grow without end: see withMaximum. */
 export const commandBytes = (): Uint8Array<ArrayBuffer> => bytesOf('s2a.wasm');
 

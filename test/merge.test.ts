@@ -30,7 +30,9 @@ const CASES: readonly [string, number | undefined, readonly string[]][] = [
   // Layer scales.
   ['deit3-timm', undefined, ['bias', 'full', 'lora:rank=4,alpha=4,all=1']],
   ['mobilenetv2-hf', undefined, ['bias', 'full', 'lora:rank=2,alpha=2,all=1', 'probe']],
-  ['mobilenetv2-timm', 48, ['bias', 'full']],
+  ['mobilenetv2-timm', 48, ['bias']],
+  // Squeeze-and-excite: convolutions with biases of their own beside folded ones.
+  ['mobilenetv3-timm', 48, ['bias', 'full']],
   ['resnet-hf', 40, ['bias', 'full']],
   ['resnet50-timm', 48, ['bias', 'full', 'lora:rank=2,alpha=2,all=1']],
   // Patch merging has no bias: it moves into the norm.

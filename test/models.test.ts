@@ -36,6 +36,7 @@ test('ResNet: parameters of the published sizes', () => {
   assert.is(parameters(timm('resnet152')), 60192808);
   assert.is(parameters(timm('resnet200')), 64673832);
   assert.is(parameters(timm('wide_resnet50_2')), 68883240);
+  assert.is(parameters(timm('resnet50_gn.a1h_in1k')), 25557032);
   assert.is(parameters({ model_type: 'resnet' }), 25557032);
   const basic = { model_type: 'resnet', layer_type: 'basic', hidden_sizes: [64, 128, 256, 512] };
   assert.is(parameters({ ...basic, depths: [2, 2, 2, 2] }), 11689512);
@@ -91,17 +92,7 @@ test("timm's models as transformers' wrapper saves them", () => {
 
 test('other graphs are refused by name', () => {
   const others = [
-    ...[
-      'resnet50d',
-      'resnet50c',
-      'resnet26t',
-      'resnet50_gn',
-      'resnext50_32x4d',
-      'seresnet50',
-      'ecaresnet26t',
-      'resnetaa50',
-      'resnetblur50',
-    ],
+    ...['resnet50d', 'resnet50c', 'resnet26t', 'resnext50_32x4d', 'seresnet50', 'ecaresnet26t', 'resnetaa50', 'resnetblur50'],
     ...['resnetrs50', 'resnetv2_50', 'test_resnet', 'resnet50_clip'],
     ...['mobilenetv3_rw', 'fbnetv3_b', 'lcnet_100', 'mobilenetv4_conv_small'],
     ...['convnextv2_tiny', 'convnext_atto_ols', 'convnext_tiny_hnf', 'convnext_zepto_rms', 'convnext_large_mlp', 'test_convnext'],
@@ -121,6 +112,7 @@ test('settings that make another graph are refused', () => {
   refused(() => parse(args({ layers: [1, 1, 1e9, 1] })), '"layers"', 'whole numbers');
   refused(() => parse(args({ output_stride: 16 }, 'mobilenetv3_large_100')), 'output_stride, got 16');
   refused(() => parse(args({ head_bias: false }, 'mobilenetv3_small_100')), 'head_bias, got false');
+  refused(() => parse(args({ channels: [64, 72, 64, 64] }, 'resnet50_gn')), 'channels do not divide into groups of one size, got 72 / 32');
   refused(() => parse(args({ kernel_sizes: 5 }, 'convnext_tiny')), 'kernel_sizes, got 5');
   refused(() => parse(args({ use_grn: true }, 'convnext_tiny')), 'use_grn');
   refused(() => parse({ model_type: 'resnet', layer_type: 'preact' }), 'layer_type, got preact');

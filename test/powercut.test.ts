@@ -9,8 +9,10 @@ import { digest } from '../src/digest.ts';
 import { makeFolder, removeLeftovers, writeText } from '../src/files.ts';
 import type { TensorData } from '../src/safetensors.ts';
 import { newFolder } from './folder.ts';
+import { pictureFolder } from './pictures.ts';
 import { afterCuts, afterLoss, type Recording, record, restore } from './powercut.ts';
 import { nodeTest } from './runtime.ts';
+import { adapterDigest, pack } from './wasi/board.ts';
 
 const belongs = { program: digest('program'), data: digest('data'), settings: { rate: 0.1 } };
 const head = (step: number): CheckpointHead => ({
@@ -102,6 +104,34 @@ nodeTest('a folder of a run that begins: nothing or the checkpoint, and the chec
   const { found, last } = everyCut(recording, (at) => stepIn(join(at, 'out', 'run')));
   assert.equal(found, new Set([undefined, 3]));
   assert.is(last, 3);
+});
+
+nodeTest('the WASI program: from every power cut of a run it goes on to the same adapter', async () => {
+  const run = { epochs: 1, batchSize: 6, microBatch: 3, rate: 0.1, method: 'probe' };
+  const board = await pack({ model: 'test/golden/vit-timm-gap', data: pictureFolder({ train: 3, val: 1 }), ...run });
+  const folder = newFolder();
+  const wanted = (() => {
+    assert.is(board.train(folder, '--save-every', '1').code, 0);
+    return adapterDigest(folder);
+  })();
+  // Recorded from the first checkpoint on: the best parameters, the checkpoint of the epoch's end, the adapter. The log is never synced.
+  const out = newFolder();
+  assert.is(board.train(out, '--steps', '1', '--save-every', '1').code, 5);
+  const recording = record(out, () => assert.is(board.train(out, '--save-every', '1', '--resume').code, 0), /metrics/);
+  const commits = recording.events.filter((event) => event.kind === 'rename').map((event) => event.kind === 'rename' && event.to);
+  assert.ok(commits.some((name) => /run\/checkpoint/.test(String(name))) && commits.includes('adapter_model.safetensors'), commits.join());
+  let states = 0;
+  const at = newFolder();
+  for (const disk of afterCuts(recording)) {
+    restore(disk, at);
+    const { code, err } = board.train(at, '--save-every', '1', '--resume');
+    assert.is(code, 0, err);
+    assert.is(adapterDigest(at), wanted);
+    states++;
+  }
+  assert.ok(states >= 20, `${states} states`);
+  restore(afterLoss(recording), at);
+  assert.is(adapterDigest(at), wanted);
 });
 
 nodeTest('the recorder itself: a writer that does not sync is caught', () => {

@@ -33,17 +33,17 @@ export interface Recording {
   events: Event[];
 }
 
-/** Runs `action`, which changes files below `folder` through node:fs, and tells what it did, in order. */
-export function record(folder: string, action: () => void): Recording {
+/** Runs `action`, which changes files below `folder` through node:fs, and tells what it did, in order; nothing of files named like `without`. */
+export function record(folder: string, action: () => void, without = /^$/): Recording {
   const root = resolve(folder);
-  const before = read(root);
+  const before = new Map([...read(root)].filter(([name]) => !without.test(name)));
   const names = new Map<string, number>([...before.keys()].map((name, i) => [name, i]));
   let nextInode = names.size;
   const open = new Map<number, { inode: number } | { folder: string }>();
   const events: Event[] = [];
   const nameOf = (path: unknown): string | undefined => {
     const name = relative(root, resolve(String(path)));
-    return name.startsWith('..') ? undefined : name;
+    return name.startsWith('..') || (name !== '' && without.test(name)) ? undefined : name;
   };
   const inodeOf = (name: string): number => {
     const known = names.get(name);

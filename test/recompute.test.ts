@@ -4,7 +4,10 @@ import * as assert from 'uvu/assert';
 import { Io } from '../assembly/abi/program.ts';
 import type { Compiled, CompileOptions } from '../src/compile.ts';
 import { readParameter } from '../src/engine.ts';
+import type { BudgetError } from '../src/error.ts';
+import { fit } from '../src/fit.ts';
 import type { Bits, Recompute } from '../src/recompute.ts';
+import { goldenCase } from './golden.ts';
 import { compileNetwork, feed, load, type Network, network, newEngine, randomHead } from './plan/network.ts';
 
 const NETWORKS = ['vit-hf', 'deit-timm', 'swin-hf', 'resnet-hf', 'mobilenetv2-hf', 'convnext-hf'];
@@ -87,6 +90,48 @@ for (const name of NETWORKS)
       assert.is.not(near, 1, 'coded inputs change gradients, or are not used');
     }
   });
+
+test('dropped paths are dropped again, for masks are functions of counters', () => {
+  for (const name of ['vit-hf', 'convnext-hf']) {
+    const net = network(name);
+    const drop = { dropout: 0.2, dropPath: 0.5 };
+    const plain = pass(net, drop);
+    assert.is.not(plain.losses.join(), pass(net, {}).losses.join(), 'nothing is dropped');
+    const again = pass(net, { ...drop, recompute: every(blocksOf(plain.compiled), 32) });
+    assert.ok(again.compiled.graph.phases.train.some((n) => n.op === 'Drop' && n.name.endsWith('.again')));
+    assert.equal(again.losses, plain.losses);
+    for (const [parameter, gradient] of again.gradients) assert.equal(gradient, plain.gradients.get(parameter), parameter);
+  }
+});
+
+test('at the smallest budget the memory is that size, and the forward pass what it is without one', () => {
+  for (const name of ['vit-hf', 'swin-hf', 'mobilenetv2-hf']) {
+    const net = network(name);
+    const options = { model: net.model, classes: goldenCase(name).classes, batchSize: 2, microBatch: 1, maxThreads: 1 };
+    const run = (budgetBytes: number | undefined): { losses: number[]; bytes: number } => {
+      const engine = newEngine(fit({ ...options, ...(budgetBytes === undefined ? {} : { budgetBytes }) }).program);
+      load(engine, net);
+      randomHead(engine);
+      feed(engine, net);
+      engine.run('train');
+      const losses = [...engine.ints(Io.Losses)];
+      engine.run('update');
+      engine.run('train');
+      assert.ok(engine.floats(Io.Losses).every(Number.isFinite));
+      return { losses, bytes: engine.memory.buffer.byteLength };
+    };
+    let smallest = 0;
+    try {
+      fit({ ...options, budgetBytes: 1 });
+    } catch (error) {
+      smallest = (error as BudgetError).smallestBytes;
+    }
+    const [least, most] = [run(smallest), run(undefined)];
+    assert.is(least.bytes, smallest);
+    assert.ok(most.bytes >= smallest);
+    assert.equal(least.losses, most.losses);
+  }
+});
 
 test('what runs again is what backward reads, and a block keeps its inputs alone', () => {
   const net = network('vit-hf');

@@ -1,6 +1,7 @@
 /** A run that is cut anywhere and resumed ends in the adapter of the run that was not, byte for byte. */
 import { spawn } from 'node:child_process';
 import { cpSync, existsSync, readdirSync, readFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
+import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -8,7 +9,7 @@ import { InputError, Interrupted } from '../src/error.ts';
 import { type JobHooks, type TrainJob, trainJob } from '../src/job.ts';
 import { newFolder } from './folder.ts';
 import { pictureFolder } from './pictures.ts';
-import { exitCode } from './runtime.ts';
+import { exitCode, nodeTest } from './runtime.ts';
 
 const MODEL = 'test/golden/vit-timm-gap';
 const DATA = pictureFolder({ train: 5, val: 4, noise: 120 });
@@ -161,6 +162,37 @@ test('best parameters that were changed in the meantime are refused', async () =
   for (const name of readdirSync(best)) if (name !== 'checkpoint-3.s2ac') truncateSync(join(best, name), 1000);
   await fails(trainJob(job(out, { resume: true })), 'does not hold the best epoch', 'got 1', 'expected 2');
   assert.ok(adapter(out) === reference);
+});
+
+nodeTest('a disk that is full at any write: one sentence, nothing half-written, and with room again the same adapter', async () => {
+  const fs = createRequire(import.meta.url)('node:fs') as typeof import('node:fs');
+  const real = fs.writeSync;
+  for (let nth = 1; ; nth += 4) {
+    const out = newFolder();
+    let writes = 0;
+    const full = (...args: Parameters<typeof real>): number => {
+      if (++writes >= nth) throw Object.assign(new Error('full'), { code: 'ENOSPC' });
+      return real(...args);
+    };
+    const run = job(out, { saveEvery: 3 });
+    Object.assign(fs, { writeSync: full });
+    syncBuiltinESMExports();
+    let sentence = '';
+    try {
+      await trainJob(run);
+    } catch (error) {
+      sentence = (error as Error).message;
+    } finally {
+      Object.assign(fs, { writeSync: real });
+      syncBuiltinESMExports();
+    }
+    if (sentence === '' && writes < nth) return void assert.ok(nth > 10, `${nth} writes`);
+    assert.match(sentence, /(checkpoint-\d+\.s2ac|pictures\.json|adapter_\w+\.\w+): cannot be written: no space left on the device/);
+    const left = readdirSync(out, { recursive: true }).filter((name) => String(name).endsWith('.tmp'));
+    assert.equal(left, []);
+    await trainJob({ ...run, resume: true });
+    assert.ok(adapter(out) === reference, `full at write ${nth}`);
+  }
 });
 
 /** `s2a train --resume` as a process of its own; `signal` comes so many milliseconds after the pictures are ready. */

@@ -42,10 +42,13 @@ const engine = (out, entry, target) => asc(out, [entry, '--target', target, '--c
 await Promise.all([
   engine('engine.wasm', 'assembly/index.ts', 'engine'),
   engine('engine.mt.wasm', 'assembly/index.mt.ts', 'mt'),
+  engine('engine.fast.wasm', 'assembly/index.ts', 'fast'),
+  engine('engine.fast.mt.wasm', 'assembly/index.mt.ts', 'fast-mt'),
   engine('kernels.wasm', 'assembly/kernels.ts', 'kernels'),
   asc('s2a.wasm', ['--config', 'asconfig.wasi.json'], WASI),
 ]);
-for (const name of ['engine.wasm', 'engine.mt.wasm', 's2a.wasm']) copyFileSync(`build/${name}`, `dist/${name}`);
+for (const name of ['engine.wasm', 'engine.mt.wasm', 'engine.fast.wasm', 'engine.fast.mt.wasm', 's2a.wasm'])
+  copyFileSync(`build/${name}`, `dist/${name}`);
 
 /** The library, the command, and the picture decoder and the engine's other threads, which are entries of their own. */
 await build({

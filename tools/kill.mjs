@@ -5,15 +5,17 @@
 //     npm run test:kill -- --kills 20 --seed 7 --only node
 //
 // Half of the kills come by the clock, after the pictures are ready; half at a random call that changes a file, which is where checkpoints,
-// best parameters and adapters are written (tools/kill/bomb.mjs; Node alone). Killed runs leave their temporary files: these tell where it hit.
-import { spawn } from 'node:child_process';
+// best parameters and adapters are written (tools/kill/bomb.mjs; under Node, which runs the WASI program too). Killed runs leave their temporary files: these tell where it hit.
+import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
+import { build } from 'esbuild';
 import { makePictures } from './matrix/pictures.mjs';
+import { WASMTIME_RUN, wasmtimePython } from './runtimes/wasi.mjs';
 import { DENO, missing } from './runtimes.mjs';
 
 const { values } = parseArgs({
@@ -22,11 +24,25 @@ const { values } = parseArgs({
 const folder = join(tmpdir(), `s2a-kill-${process.pid}`);
 const pictures = join(folder, 'pictures');
 const MODEL = 'test/golden/vit-timm-gap';
-const trainArgs = (out) => [
-  ...['train', MODEL, pictures, '--out', out, '--resume', '--save-every', '1', '--epochs', '6', '--batch-size', '2', '--micro-batch', '1'],
-  ...['--lr', '0.01', '--seed', '5', '--augment', 'crop,flip'],
-];
+const OPTIONS = ['--epochs', '6', '--batch-size', '2', '--micro-batch', '1', '--lr', '0.01', '--seed', '5', '--augment', 'crop,flip'];
+const trainArgs = (out) => ['train', MODEL, pictures, '--out', out, '--resume', '--save-every', '1', ...OPTIONS];
 const denoFlags = ['run', '--no-prompt', `--allow-read=dist,node_modules,test/golden,${folder}`, `--allow-write=${folder}`];
+
+/** The packed run; folders as the WASI program sees them, below the one that is opened to it. */
+const wasiArgs = (out) => [
+  'train',
+  'board/program.s2a',
+  '--model',
+  'model',
+  '--data',
+  'board',
+  '--out',
+  relative(folder, out),
+  '--resume',
+  '--save-every',
+  '1',
+];
+const preload = (armed) => (armed ? ['--import', './tools/kill/bomb.mjs'] : []);
 
 /** How a run is started on each runtime, whether a bomb can be preloaded, and its share of the kills. */
 const RUNTIMES = [
@@ -34,7 +50,29 @@ const RUNTIMES = [
     name: 'node',
     share: 4,
     bomb: true,
-    command: (out, armed) => [process.execPath, ...(armed ? ['--import', './tools/kill/bomb.mjs'] : []), 'dist/s2a.js', ...trainArgs(out)],
+    command: (out, armed) => [process.execPath, ...preload(armed), 'dist/s2a.js', ...trainArgs(out)],
+  },
+  {
+    name: 'wasi',
+    share: 2,
+    bomb: true,
+    command: (out, armed) => [process.execPath, ...preload(armed), 'tools/kill/wasi.mjs', folder, ...wasiArgs(out)],
+  },
+  {
+    name: 'wasmtime',
+    share: 1,
+    bomb: false,
+    missing: missing.wasmtime,
+    command: (out) => [
+      wasmtimePython(),
+      WASMTIME_RUN,
+      '--compiled',
+      join(folder, 's2a.compiled'),
+      `.=${folder}`,
+      '--',
+      'dist/s2a.wasm',
+      ...wasiArgs(out),
+    ],
   },
   { name: 'deno', share: 1, bomb: false, missing: missing.deno, command: (out) => [DENO, ...denoFlags, 'dist/s2a.js', ...trainArgs(out)] },
 ];
@@ -56,7 +94,7 @@ function run([file, ...args], { env = {}, after } = {}) {
     let ready = 0;
     child.stderr.setEncoding('utf8').on('data', (text) => {
       said += text;
-      if (ready || !/going on|pictures:/.test(said)) return;
+      if (ready || !/going on|pictures/.test(said)) return;
       ready = Date.now();
       if (after !== undefined) setTimeout(() => child.kill('SIGKILL'), after);
     });
@@ -78,7 +116,7 @@ function writing(out) {
   if (left(join(out, 'run', 'best')).length > 0) return 'best parameters';
   const [name] = left(join(out, 'run'));
   if (name === undefined) return 'nothing (training, loading)';
-  return name.includes('checkpoint') ? 'a checkpoint' : 'another file';
+  return name.includes('checkpoint') ? 'a checkpoint' : name.includes('.pictures') ? 'prepared pictures' : 'lists and logs';
 }
 
 const failures = [];
@@ -89,6 +127,7 @@ const total = { kills: 0, right: 0 };
 async function torture({ name, command, bomb }, kills) {
   const where = new Map();
   const reference = join(folder, `${name}-whole`);
+  mkdirSync(reference);
   const whole = await run(command(reference, bomb));
   if (whole.code !== 0) return fail(`${name}: the run that is not killed ended with ${whole.code}`, whole.said);
   wanted ??= digestOf(reference);
@@ -97,10 +136,11 @@ async function torture({ name, command, bomb }, kills) {
   let done = 0;
   for (let attempt = 0; done < kills; attempt++) {
     const out = join(folder, `${name}-${attempt}`);
+    mkdirSync(out);
     for (;;) {
       const armed = bomb && random() < 0.5;
-      // Half of the bombs go off early in what is left of the run: else most runs would end before theirs.
-      const at = 1 + Math.floor(random() * (random() < 0.5 ? calls : calls / 8));
+      // Beyond what is left of a run that has got far, a bomb never goes off: it then ends, and another begins.
+      const at = 1 + Math.floor(random() * calls);
       const how = armed
         ? { env: { S2A_BOMB: String(at), S2A_BOMB_SHARE: String(Math.floor(random() * 3) / 2) } }
         : { after: Math.floor(random() * whole.ms * 1.1) };
@@ -128,6 +168,16 @@ mkdirSync(folder, { recursive: true });
 let skipped = 0;
 try {
   makePictures(pictures);
+  execFileSync(process.execPath, ['dist/s2a.js', 'pack', MODEL, pictures, '--out', join(folder, 'board'), ...OPTIONS], { stdio: 'ignore' });
+  cpSync(join(MODEL, 'model.safetensors'), join(folder, 'model', 'model.safetensors'));
+  await build({
+    entryPoints: ['targets/wasi/host.ts'],
+    outfile: 'build/wasi-host.js',
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    logLevel: 'error',
+  });
   const chosen = RUNTIMES.filter(({ name, missing: why }) => {
     if (values.only !== undefined && !values.only.split(',').includes(name)) return false;
     const reason = why?.();

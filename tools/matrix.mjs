@@ -8,7 +8,8 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import { CASES } from './matrix/cases.mjs';
+import { build } from 'esbuild';
+import { CASES, MODELS } from './matrix/cases.mjs';
 import { makePictures } from './matrix/pictures.mjs';
 import { DENO, missing, NODE_ARM64, QEMU } from './runtimes.mjs';
 
@@ -18,11 +19,28 @@ const program = ['tools/matrix/digest.mjs', folder];
 const denoRun = ['run', '--no-prompt', `--allow-read=dist,node_modules,test/golden,${folder}`, `--allow-write=${folder}`];
 const arm = process.arch === 'arm64' ? [process.execPath] : [QEMU, NODE_ARM64];
 
-/** What runs the cases: a command that prints digests with names, and why it cannot run here. Node comes first: aarch64 has its pictures from it. */
+/**
+ * What runs the cases: a command that prints digests with names, and why it cannot run here. Node comes first: aarch64 and the WASI program
+ * have their pictures from it, since digests are compared for one decoder; Deno prepares its own. `part`: these cases only. `split`: a process
+ * for each model, since an emulator gives nothing back.
+ */
+const wasi = ['tools/matrix/wasi.mjs', folder];
 const RUNTIMES = [
   { name: 'node', command: [process.execPath, ...program] },
+  { name: 'node 2t', command: [process.execPath, ...program, '--threads', '2'] },
   { name: 'deno', command: [DENO, ...denoRun, ...program, '--cache', 'cache-deno'], missing: missing.deno },
-  { name: 'aarch64', command: [...arm, ...program], missing: missing.arm64 },
+  { name: 'deno 2t', command: [DENO, ...denoRun, ...program, '--cache', 'cache-deno', '--threads', '2'], missing: missing.deno },
+  { name: 'wasi node', command: [process.execPath, ...wasi] },
+  { name: 'wasi deno', command: [DENO, ...denoRun, ...wasi], missing: missing.deno },
+  { name: 'wasmtime', command: [process.execPath, ...wasi, '--wasmtime'], missing: missing.wasmtime },
+  { name: 'aarch64', command: [...arm, ...program], missing: missing.arm64, split: true },
+  {
+    name: 'aarch64 2t',
+    command: [...arm, ...program, '--threads', '2'],
+    missing: missing.arm64,
+    split: true,
+    part: 'bias+prompt+side s2a',
+  },
 ];
 
 const { values } = parseArgs({
@@ -41,32 +59,48 @@ const parse = (text) =>
       .map((line) => [line.slice(65), line.slice(0, 64)]),
   );
 
-function run({ name, command: [file, ...args], missing: why }) {
+function run({ name, command: [file, ...args], missing: why, split = false, part = '' }) {
   const reason = why?.();
   if (reason !== undefined) {
     console.log(`SKIPPED ${name}: ${reason}`);
-    return { name, digests: undefined };
+    return { name, part, digests: undefined };
   }
   const began = Date.now();
-  let text;
-  try {
-    text = execFileSync(file, [...args, '--filter', values.filter], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'inherit'],
-      timeout: 900e3,
-    });
-  } catch (error) {
-    // What it had printed counts; the cases it never reached have failed.
-    console.log(`${name}: ${error.message.split('\n')[0]}`);
-    text = error.stdout ?? '';
+  let text = '';
+  for (const model of split ? MODELS : ['']) {
+    const filters = [values.filter, model, part].filter(Boolean).flatMap((filter) => ['--filter', filter]);
+    try {
+      text += execFileSync(file, [...args, ...filters], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], timeout: 900e3 });
+    } catch (error) {
+      // What it had printed counts; the cases it never reached have failed.
+      console.log(`${name}: ${error.message.split('\n')[0]}`);
+      text += error.stdout ?? '';
+    }
   }
   console.log(`${name}: ${((Date.now() - began) / 1000).toFixed(0)} s`);
-  return { name, digests: parse(text) };
+  return { name, part, digests: parse(text) };
+}
+
+/** What the WASI program trains from, and its host as one file. */
+async function pack() {
+  await build({
+    entryPoints: ['targets/wasi/host.ts'],
+    outfile: 'build/wasi-host.js',
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    logLevel: 'error',
+  });
+  execFileSync(process.execPath, ['tools/matrix/pack.mjs', folder, '--filter', values.filter], { stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
 rmSync(folder, { recursive: true, force: true });
 makePictures(`${folder}/pictures`);
-const results = RUNTIMES.filter(({ name }) => name === 'node' || wanted.includes(name)).map(run);
+const results = [];
+for (const runtime of RUNTIMES.filter(({ name }) => name === 'node' || wanted.includes(name))) {
+  results.push(run(runtime));
+  if (runtime.name === 'node' && wanted.some((name) => name.startsWith('wasi') || name === 'wasmtime')) await pack();
+}
 
 if (values.write) {
   const digests = values.filter === '' ? results[0].digests : new Map([...parse(readFileSync(GOLDEN, 'utf8')), ...results[0].digests]);
@@ -78,9 +112,10 @@ if (values.write) {
 const golden = parse(readFileSync(GOLDEN, 'utf8'));
 const cases = CASES.filter(({ name }) => name.includes(values.filter)).map(({ name }) => name);
 const columns = results.map(({ name }) => Math.max(8, name.length));
-const row = (first, cells) => console.log([first.padEnd(48), ...cells.map((cell, i) => cell.padEnd(columns[i]))].join('  ').trimEnd());
+const row = (first, cells) => console.log([first.padEnd(52), ...cells.map((cell, i) => cell.padEnd(columns[i]))].join('  ').trimEnd());
 let [passed, failed, skipped] = [0, 0, 0];
-const cell = (name, digests) => {
+const cell = (name, { part, digests }) => {
+  if (!name.includes(part)) return '-';
   if (digests === undefined) {
     skipped++;
     return 'skipped';
@@ -100,7 +135,7 @@ row(
 for (const name of cases)
   row(
     `${(golden.get(name) ?? 'MISSING').slice(0, 8)} ${name}`,
-    results.map(({ digests }) => cell(name, digests)),
+    results.map((result) => cell(name, result)),
   );
 console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
 process.exit(failed > 0 || passed === 0 ? 1 : 0);

@@ -2,11 +2,12 @@
 //
 //     npm run runtimes             all of them; says plainly what could not be had, and leaves it at that: its tests are then skipped, visibly
 //
-// Deno and Node for aarch64 come from npm (tools/runtimes/package.json), the emulator and aarch64's C library from Debian.
+// Deno and Node for aarch64 come from npm (tools/runtimes/package.json), the emulator and aarch64's C library from Debian, wasmtime from PyPI.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import process from 'node:process';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { wasiRuntimes } from './runtimes/wasi.mjs';
 
 const folder = fileURLToPath(new URL('./runtimes', import.meta.url));
 const packages = `${folder}/node_modules`;
@@ -22,6 +23,7 @@ const works = (command, ...args) => spawnSync(command, args, { stdio: 'ignore', 
 /** Why a runtime cannot be used here; undefined where it can. */
 export const missing = {
   deno: () => (works(DENO, '--version') ? undefined : 'Deno is not installed (npm run runtimes)'),
+  wasmtime: () => (wasiRuntimes().some(({ name }) => name === 'wasmtime') ? undefined : 'wasmtime is not installed (npm run runtimes)'),
   arm64() {
     if (process.arch === 'arm64') return undefined;
     if (!existsSync(NODE_ARM64)) return 'Node for aarch64 is not installed (npm run runtimes)';
@@ -51,8 +53,19 @@ function installEmulator() {
   execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...patience, ...wanted], options);
 }
 
+function installWasmtime() {
+  if (missing.wasmtime() === undefined) return;
+  const options = { stdio: ['ignore', 'ignore', 'inherit'], timeout: 300e3 };
+  execFileSync('python3', ['-m', 'venv', `${folder}/python`], options);
+  execFileSync(`${folder}/python/bin/pip`, ['install', '--quiet', '--disable-pip-version-check', 'wasmtime==50.0.1'], options);
+}
+
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  for (const [what, install] of Object.entries({ 'Deno, Node for aarch64': installPackages, 'the emulator of aarch64': installEmulator }))
+  for (const [what, install] of Object.entries({
+    'Deno, Node for aarch64': installPackages,
+    'the emulator of aarch64': installEmulator,
+    wasmtime: installWasmtime,
+  }))
     try {
       install();
     } catch (error) {

@@ -18,7 +18,7 @@ export async function runSuite(files) {
   globalThis.UVU_QUEUE = [];
   for (const file of files) {
     const began = Date.now();
-    const before = { passed, failed };
+    const before = { passed, failed, skipped };
     const fault = (name, error) => {
       failed++;
       console.log(`  FAIL ${file} > ${name}\n${indent(error?.details ?? '')}${indent(error?.stack ?? String(error))}`);
@@ -40,7 +40,7 @@ export async function runSuite(files) {
     } catch (error) {
       fault('(load)', error);
     }
-    if (passed === before.passed && failed === before.failed) fault('(file)', new Error('no test ran'));
+    if (passed === before.passed && failed === before.failed && skipped === before.skipped) fault('(file)', new Error('no test ran'));
     console.log(`${failed > before.failed ? 'not ok' : 'ok    '} ${file}  ${passed - before.passed} tests, ${Date.now() - began} ms`);
   }
   if (passed + failed === 0) {

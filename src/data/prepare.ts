@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError, Interrupted } from '../error.ts';
+import { meaningOf } from '../files.ts';
 import { stableJson } from '../json.ts';
 import { type Cache, openCache, type Picture, writeCache } from './cache.ts';
 import { decoderName, defaultDecoderBytes } from './decode.ts';
@@ -127,7 +128,7 @@ async function decodeAll(
       const reply = await decoder.decode({ path: join(root, picture.path), spec: preprocess, limit, ...writer.next() });
       if (signal?.aborted) throw new Interrupted('interrupted while preparing pictures');
       decoderPeakBytes = Math.max(decoderPeakBytes, reply.peakBytes ?? 0);
-      if ('failed' in reply) throw new InputError({ where: path, what: `cannot be written (${reply.failed})` });
+      if ('failed' in reply) throw new InputError({ where: path, what: `cannot be written: ${meaningOf(reply.failed)}` });
       if ('reason' in reply) skipped.push({ path: picture.path, reason: reply.reason });
       else {
         writer.add(picture, reply.digest);

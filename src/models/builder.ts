@@ -46,6 +46,8 @@ export interface ConvNames {
   conv: string;
   norm?: string;
   eps: number;
+  /** The norm is a group norm of so many groups, which no weight can take in. */
+  groups?: number;
 }
 
 export interface Window {
@@ -247,6 +249,14 @@ export function layerNorm(b: Builder, x: number, name: string, eps: number): num
   return append(b, 'LayerNorm', name, [x, gamma, beta], { eps });
 }
 
+export function groupNorm(b: Builder, x: number, name: string, groups: number, eps: number): number {
+  const c = lastDim(b.graph, x);
+  const gamma = weight(b, { name: `${name}.weight`, shape: [c], kind: 'scale', source: whole(`${name}.weight`, [c]) });
+  const beta = weight(b, { name: `${name}.bias`, shape: [c], kind: 'bias', source: whole(`${name}.bias`, [c]) });
+  const stats = append(b, 'GroupStats', `${name}.stats`, [x], { groups, eps });
+  return append(b, 'GroupNorm', name, [x, stats, gamma, beta]);
+}
+
 export function activation(b: Builder, x: number, name: string, kind: Kind): number {
   return append(b, 'Activation', name, [x, ABSENT], { kind });
 }
@@ -311,8 +321,21 @@ export function span(size: number, { kernel, stride, tfPadding }: Window): { out
   return { out: Math.ceil(size / stride), before: total >> 1 };
 }
 
-/** Convolution (dense, 1×1 or depthwise) with its batch norm folded in; NHWC. */
-export function conv(b: Builder, x: number, { conv: name, norm, eps }: ConvNames, o: number, window: Window, depthwise = false): number {
+/** Convolution (dense, 1×1 or depthwise) with its batch norm folded in, or its group norm after it; NHWC. */
+export function conv(b: Builder, x: number, names: ConvNames, o: number, window: Window, depthwise = false): number {
+  const y = convolution(b, x, names, o, window, depthwise);
+  const { norm, groups, eps } = names;
+  return norm !== undefined && groups !== undefined ? groupNorm(b, y, norm, groups, eps) : y;
+}
+
+function convolution(
+  b: Builder,
+  x: number,
+  { conv: name, norm, groups, eps }: ConvNames,
+  o: number,
+  window: Window,
+  depthwise: boolean,
+): number {
   const [, h, wd, c] = shapeOf(b.graph, x) as [number, number, number, number];
   const { kernel: r, stride } = window;
   const file = [o, depthwise ? 1 : c, r, r];
@@ -329,8 +352,11 @@ export function conv(b: Builder, x: number, { conv: name, norm, eps }: ConvNames
     source: { tensor: `${name}.weight`, start: 0, ...layout },
     ...(c === PICTURE_CHANNELS ? {} : { layer: depthwise ? ('depthwise' as const) : ('dense' as const) }),
   });
-  const bias = weight(b, { name: `${name}.bias`, shape: [o], kind: 'bias', ...(norm ? {} : { source: whole(`${name}.bias`, [o]) }) });
-  if (norm) {
+  const bias =
+    groups !== undefined
+      ? biasOf(b, name, o, { bias: false })
+      : weight(b, { name: `${name}.bias`, shape: [o], kind: 'bias', ...(norm ? {} : { source: whole(`${name}.bias`, [o]) }) });
+  if (norm && groups === undefined) {
     const names = { gamma: `${norm}.weight`, beta: `${norm}.bias`, mean: `${norm}.running_mean`, variance: `${norm}.running_var` };
     fold(b, w, bias, o, names, eps, depthwise ? 1 : 0);
   }

@@ -140,23 +140,36 @@ const DEPTHS: Readonly<Record<string, readonly number[]>> = {
   200: [3, 24, 36, 3],
 };
 
+/** Groups of every group norm of `resnet50_gn`. */
+const GROUPS = 32;
+
 /** Names with a letter after the number, and resnext, seresnet and the like, are other graphs. */
-const RESNET = /^(?:resnet(18|34|26|50|101|152|200)|wide_resnet(50|101)_2)$/;
+const RESNET = /^(?:resnet(18|34|26|50|101|152|200)|wide_resnet(50|101)_2|resnet(50)_gn)$/;
 export const isTimmResNet = (architecture: string): boolean => RESNET.test(architecture);
 
 export function timmResNet(architecture: string, c: Config, imageSize: readonly [number, number] | undefined): ResNet {
-  const [, plain, wide] = RESNET.exec(architecture) as unknown as [string, string?, string?];
+  const [, size, wide, grouped] = RESNET.exec(architecture) as unknown as [string, string?, string?, string?];
+  const plain = size ?? grouped;
+  const norm = { eps: 1e-5, ...(grouped ? { groups: GROUPS } : {}) };
   const args = section(c, 'model_args');
   threeChannels(args, 'in_chans');
   for (const [key, value] of SAME_GRAPH) only(args, key, value);
   const bottleneck = plain !== '18' && plain !== '34';
   const planes = integers(args, 'channels', [64, 128, 256, 512]);
+  const odd = grouped ? planes.find((n) => n % GROUPS !== 0) : undefined;
+  if (odd !== undefined)
+    throw new InputError({
+      where: args.where,
+      what: 'channels do not divide into groups of one size',
+      got: `${odd} / ${GROUPS}`,
+      expected: 'a whole number',
+    });
   const width = integer(args, 'base_width', wide ? 128 : 64);
   return {
     family: 'resnet',
     image: imageSize ?? inputSize(c) ?? [224, 224],
     activation: Kind.Relu,
-    stem: { names: { conv: 'conv1', norm: 'bn1', eps: 1e-5 }, out: 64, kernel: 7, stride: 2 },
+    stem: { names: { conv: 'conv1', norm: 'bn1', ...norm }, out: 64, kernel: 7, stride: 2 },
     blocks: blocksOf(c, {
       bottleneck,
       depths: integers(args, 'layers', DEPTHS[(plain ?? wide)!]!, MOST_LAYERS),
@@ -166,8 +179,8 @@ export function timmResNet(architecture: string, c: Config, imageSize: readonly 
       strideInFirst1x1: false,
       downsampleInFirstStage: false,
       name: (s, i) => `layer${s + 1}.${i}`,
-      layer: (block, j) => ({ conv: `${block}.conv${j + 1}`, norm: `${block}.bn${j + 1}`, eps: 1e-5 }),
-      shortcut: (block) => ({ conv: `${block}.downsample.0`, norm: `${block}.downsample.1`, eps: 1e-5 }),
+      layer: (block, j) => ({ conv: `${block}.conv${j + 1}`, norm: `${block}.bn${j + 1}`, ...norm }),
+      shortcut: (block) => ({ conv: `${block}.downsample.0`, norm: `${block}.downsample.1`, ...norm }),
     }),
     head: 'fc',
   };

@@ -111,5 +111,11 @@ function readAbout(values: Record<string, unknown>, fault: (what: string) => nev
     microBatch: count(values.microBatch, 'microBatch'),
     purpose: purpose === 'train' || purpose === 'infer' ? purpose : fault('does not say its purpose'),
     recompute: text('recompute'),
+    ...arithmeticOf(values.arithmetic, fault),
   };
+}
+
+function arithmeticOf(value: unknown, fault: (what: string) => never): Pick<About, 'arithmetic'> {
+  if (value === undefined) return {};
+  return value === 'relaxed' ? { arithmetic: value } : fault('has an unknown arithmetic');
 }

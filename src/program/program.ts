@@ -40,6 +40,8 @@ export interface About {
   purpose: 'train' | 'infer';
   /** Blocks computed again in backward and the bits of their inputs, as `0-10:8`; `none`. */
   recompute: string;
+  /** Sums of products by relaxed SIMD, whose last bits are the machine's own; absent: the same bits everywhere. */
+  arithmetic?: 'relaxed';
 }
 
 export interface Program {

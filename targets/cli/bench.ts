@@ -18,12 +18,12 @@ import { pairs } from './show.ts';
 const SLOWED = 1.1;
 
 export async function bench(args: string[], out: Output): Promise<void> {
-  const flags = { ...PLAN_FLAGS, classes: 'text', seconds: 'text', threads: 'text' } as const;
+  const flags = { ...PLAN_FLAGS, classes: 'text', seconds: 'text', threads: 'text', fast: 'flag' } as const;
   const p = parse(args, flags, { least: 1, most: 1, usage: 's2a bench <model folder>' });
   const options = { ...planOptions(p), batchSize: whole(p, 'batch-size') ?? 8 };
   const seconds = real(p, 'seconds', 1, 86400) ?? 20;
   const base = openBase(p.positionals[0]!, whole(p, 'image-size'));
-  const compiled = fit({ ...options, normalize: preprocessOf(base) });
+  const compiled = fit({ ...options, normalize: preprocessOf(base), fast: p.flag('fast') });
   const plan = planReport(compiled, options.batchSize, options.budgetBytes);
   const { runtime } = readMachine();
   const weights = openWeights(base);
@@ -31,7 +31,7 @@ export async function bench(args: string[], out: Output): Promise<void> {
   try {
     resetPeak();
     const shared = threadsOf(threads(p) ?? 'auto', compiled.plan);
-    engine = createEngine(compiled.program, engineBytes(shared), shared);
+    engine = createEngine(compiled.program, engineBytes(shared, compiled.program.about), shared);
     loadWeights(engine, weights);
     let done = 0;
     const times = await timeSteps(engine, options.batchSize, seconds, (ms) => out.live(`step ${++done}: ${ms.toFixed(0)} ms`));

@@ -47,10 +47,15 @@ Exit codes: 0 done, 2 wrong input, 3 does not fit the budget, 4 engine, 130 inte
   --classes N                classes of the new head (10)
   --program FILE             write the compiled program too
   --timeline FILE            write a picture of the memory over one step (.html or .svg)
+  --grid                     a table instead: model x method x budget, what fits and how;
+                             takes several model folders
+  --methods M,M              rows of it (probe,bias,bias+prompt+side,lora,full)
+  --budgets SIZE,SIZE        and budgets (the smallest that works, and one halfway)
 ${COMMON}
 
   s2a plan models/vit-tiny --classes 100 --batch-size 8 --micro-batch 1 --budget 30MiB
-  s2a plan models/vit-tiny --classes 100 --program program.s2a`,
+  s2a plan models/vit-tiny --classes 100 --program program.s2a
+  s2a plan --grid models/vit-tiny models/mobilenetv2 --batch-size 8 --budgets 16MiB,32MiB`,
   train: `s2a train <model folder> <pictures> --out <folder> [options]
 
 <pictures> holds root/class/*.jpg or root/{train,val}/class/*.jpg (.jpeg, .png; any case).
@@ -77,6 +82,7 @@ Without val, a seeded part of each class is held out. The best epoch is kept.
   --cache DIR                where prepared pictures are kept (DIR/run of --out)
   --process-budget SIZE      limit the whole process: while preparing, and while training
   --threads N|auto           threads that share the work; changes no result (auto: all cores)
+  --fast                     relaxed SIMD where the runtime has it: other last bits, faster
   --report FILE              write an HTML page with the result
   --fidelity                 put into the page how true the gradients from kept codes are
 ${COMMON}
@@ -182,6 +188,7 @@ the machine slows down as it warms up.
 
   --seconds N                how long to measure (20); an hour shows what heat does
   --threads N|auto           threads that share the work (auto)
+  --fast                     relaxed SIMD, where the runtime has it
   --classes N                classes of the new head (10)
 ${COMMON}
 

@@ -1,17 +1,19 @@
 /** `s2a plan`: the itemised memory plan, from config.json alone. */
 import { openBase } from '../../src/base.ts';
+import { InputError } from '../../src/error.ts';
 import { writeAtomic, writeText } from '../../src/files.ts';
 import { type FitOptions, fit } from '../../src/fit.ts';
 import { planReport } from '../../src/planreport.ts';
 import { encodeProgram } from '../../src/program/program.ts';
 import { timelineFile, timelinePage } from '../../src/report/timeline.ts';
 import { timelineOf } from '../../src/timeline.ts';
+import { budgetsOf, grid, gridLines, methodsOf } from './grid.ts';
 import { bytes, defined, keep, method, optimizer, type Parsed, PLAN_FLAGS, parse, recompute, weightsOrAuto, whole } from './options.ts';
 import type { Output } from './output.ts';
 import { planLines, planNotes } from './show.ts';
 
-export const planOptions = (p: Parsed): FitOptions => ({
-  model: openBase(p.positionals[0]!, whole(p, 'image-size')).model,
+export const planOptions = (p: Parsed, folder = p.positionals[0]!): FitOptions => ({
+  model: openBase(folder, whole(p, 'image-size')).model,
   classes: whole(p, 'classes', 2) ?? 10,
   batchSize: whole(p, 'batch-size') ?? 16,
   ...defined({
@@ -26,12 +28,26 @@ export const planOptions = (p: Parsed): FitOptions => ({
   }),
 });
 
+const FLAGS = {
+  ...PLAN_FLAGS,
+  classes: 'text',
+  program: 'text',
+  timeline: 'text',
+  grid: 'flag',
+  methods: 'text',
+  budgets: 'text',
+} as const;
+
 export function plan(args: string[], out: Output): void {
-  const p = parse(
-    args,
-    { ...PLAN_FLAGS, classes: 'text', program: 'text', timeline: 'text' },
-    { least: 1, most: 1, usage: 's2a plan <model folder>' },
-  );
+  const isGrid = args.includes('--grid');
+  const usage = isGrid ? 's2a plan --grid <model folder…>' : 's2a plan <model folder>';
+  const p = parse(args, FLAGS, { least: 1, most: isGrid ? 100 : 1, usage });
+  if (isGrid) {
+    showGrid(p, out);
+    return;
+  }
+  for (const name of ['methods', 'budgets'])
+    if (p.text(name) !== undefined) throw new InputError({ where: `--${name}`, what: 'is an option of --grid', hint: 'add --grid' });
   const options = planOptions(p);
   const compiled = fit(options);
   const report = planReport(compiled, options.batchSize, options.budgetBytes);
@@ -44,4 +60,13 @@ export function plan(args: string[], out: Output): void {
   }
   if (p.flag('json')) out.json(report);
   else out.line(`${planLines(report)}\n\n${planNotes(report)}`);
+}
+
+function showGrid(p: Parsed, out: Output): void {
+  const jobs = p.positionals.map((folder) => ({ folder, options: planOptions(p, folder) }));
+  const rows = grid(jobs, methodsOf(p.text('methods')), budgetsOf(p.text('budgets')));
+  const { classes, batchSize } = jobs[0]!.options;
+  const heading = `${classes} classes, batch ${batchSize}; time: a step's, predicted, over the same job's without a budget`;
+  if (p.flag('json')) out.json(rows);
+  else out.line(`${heading}\n\n${gridLines(rows)}`);
 }

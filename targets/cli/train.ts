@@ -54,6 +54,7 @@ export const TRAIN_FLAGS: Flags = {
   cache: 'text',
   'process-budget': 'text',
   threads: 'text',
+  fast: 'flag',
   report: 'text',
   fidelity: 'flag',
 };
@@ -79,6 +80,7 @@ export function jobOf(p: Parsed): TrainJob {
       budget: bytes(p, 'budget'),
       processBudget: bytes(p, 'process-budget'),
       threads: threads(p),
+      fast: p.flag('fast') || undefined,
       maxThreads: whole(p, 'max-threads'),
       imageSize,
       epochs: whole(p, 'epochs'),

@@ -7,7 +7,7 @@ import { walk } from '../../assembly/run';
 import { configure } from '../../assembly/team';
 import { arena, layoutWord, lineAt, lineBytes, portOffset, section, sectionBytes } from './program';
 import { begin, ENGINE, finish } from './refuse';
-import { number, text } from './text';
+import { number } from './text';
 
 /** The phases, in the order of their entries. */
 export const INIT: u32 = 0;

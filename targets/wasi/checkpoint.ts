@@ -27,7 +27,7 @@ export const dataDigest = memory.data(32);
 /** What the loop remembers beside the state block; records of the epochs that have ended lie in `epochTable`. */
 export let epochs: u32 = 0;
 export let bestEpoch: u32 = 0;
-export let epochLoss: f64 = 0;
+let epochLoss: f64 = 0;
 export let epochCorrect: u32 = 0;
 export let epochPictures: u32 = 0;
 

@@ -10,7 +10,7 @@ import { axes, axis, dataOffset, FLOAT, file, INT, kind, openArray, size, UINT }
 import { append, copyPath, enter, lengthOf, textOf } from './path';
 import { portOffset, runWord } from './program';
 import { begin, finish, refuse, refuseNumbers } from './refuse';
-import { SHA_BYTES, shaAdd, shaBegin, shaEnd } from './sha256';
+import { shaAdd, shaBegin, shaEnd } from './sha256';
 import { number, text } from './text';
 
 export const LEARN: u32 = 0;

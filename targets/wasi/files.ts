@@ -139,7 +139,7 @@ export function need(failed: u32, where: usize, n: usize, what: string = 'cannot
 }
 
 /** What an errno means to the person who reads it. */
-export function meaning(code: u32): string {
+function meaning(code: u32): string {
   if (code == errno.NOENT) return 'no such file';
   if (code == errno.ACCES || code == errno.PERM) return 'permission denied';
   if (code == errno.NOTCAPABLE) return 'outside the folders opened to this program';

@@ -4,14 +4,14 @@ import { RunField } from '../../assembly/abi/run';
 import { openArena, state, tallyCorrect, tallyCount, tallyLoss } from './arena';
 import { arg, argCount, bytesOf, flag, isArg, noMore, option, pathOption, positional, readArguments, wholeOption } from './args';
 import { dataDigest, programDigest, readLatest } from './checkpoint';
-import { countOf, digestData, JUDGE, LEARN, openImages, openPart } from './data';
+import { digestData, JUDGE, LEARN, openImages, openPart } from './data';
 import { pagesFor } from './memory';
-import { copyPath, enter, lengthOf, setPath, textOf } from './path';
+import { copyPath, enter, setPath } from './path';
+import { checkPacked, digestCore } from './packed';
 import { predictArray, predictRaw } from './predict';
 import {
   countElements,
   countRecords,
-  digestCore,
   headerWord,
   instructionsOf,
   isPacked,
@@ -69,6 +69,7 @@ function open(withArena: bool): void {
   const i = positional();
   if (i == 0) refuseArgument('arguments', 'the program is missing', 'see s2a.wasm --help');
   readProgram(arg(i), bytesOf(arg(i)), withArena);
+  if (isPacked()) checkPacked();
   if (!withArena) return;
   if (!isPacked()) refuse(arg(i), bytesOf(arg(i)), 'holds no run', 'write it with s2a pack');
   openArena();

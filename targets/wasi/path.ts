@@ -20,6 +20,15 @@ export function enter(path: usize, name: string): void {
   append(path, name);
 }
 
+/** Takes the last name away: of `out/run` stays `out/`, of `run` a dot. */
+export function leave(path: usize): void {
+  let n = lengthOf(path);
+  if (n > 0 && load<u8>(textOf(path) + n - 1) == 0x2f) n--;
+  while (n > 0 && load<u8>(textOf(path) + n - 1) != 0x2f) n--;
+  store<u32>(path, <u32>n);
+  if (n == 0) append(path, '.');
+}
+
 export function append(path: usize, literal: string): void {
   const p = changetype<usize>(literal);
   for (let i = 0, n = literal.length; i < n; i++) appendByte(path, load<u16>(p + ((<usize>i) << 1)));

@@ -13,7 +13,6 @@ import { crc32 } from './crc';
 import { closeFile, fileBytes, measure, need, openFile, opened, readAt } from './files';
 import { carve, pagesFor, TENSOR_BYTES, takePages } from './memory';
 import { BUDGET, begin, finish } from './refuse';
-import { shaAdd, shaBegin, shaEnd } from './sha256';
 import { number, text } from './text';
 
 /** Larger than any program: code and tables of the largest model take a few MiB. */
@@ -28,10 +27,10 @@ const HEADER_BYTES: u32 = ProgramFile.HeaderWords << 2;
 const LEAST_INSTRUCTION: u32 = Instruction.Arguments;
 const LAST_SECTION: u32 = Section.AdapterOrder;
 const MOST_EPOCHS: u32 = Checkpoint.MostEpochs;
-const MOST_SIDE: u32 = 4096;
 const FIRST_ADDRESS: u32 = Head.Bytes;
 
-const CORE_SECTIONS: u32 = Section.About;
+/** Sections that every program has: the first. */
+export const CORE_SECTIONS: u32 = Section.About;
 /** Header and sections' list: all that is needed to know how much memory the rest takes. */
 const LOOK_WORDS: u32 = ProgramFile.HeaderWords + 3 * LAST_SECTION;
 
@@ -68,8 +67,8 @@ export function runWord(at: u32): u32 {
   return load<u32>(section(Section.Run) + at);
 }
 
-/** One sentence, exit code 2. */
-function refuse(what: string, hint: string = 'compile it again'): void {
+/** One sentence about the program, exit code 2. */
+export function refuse(what: string, hint: string = 'compile it again'): void {
   begin(path, pathBytes, what);
   finish(hint);
 }
@@ -95,7 +94,7 @@ function lookOffset(id: u32): u32 {
 }
 
 /** Most tensors of one kind that the program names, epochs of its run, and the address of its linear memory where it is given one. */
-export let tensorCount: u32 = 0;
+let tensorCount: u32 = 0;
 export let epochCount: u32 = 0;
 export let arena: usize = 0;
 /** Room for `tensorCount` records of a tensor's place, and for the checkpoint's epochs. */
@@ -156,7 +155,6 @@ export function readProgram(p: usize, n: usize, withArena: bool): void {
   checkRecords(Section.Weights, 'a weight lies outside the linear memory or its tensor');
   checkRecords(Section.Parameters, 'a parameter lies outside the linear memory');
   checkIo();
-  if (isPacked()) checkBoard();
 }
 
 /** Sections stand in the file one after the other, each known one exactly once. */
@@ -368,57 +366,4 @@ export function lineBytes(id: u32, i: u32): usize {
   lineAt = p;
   while (p < end && load<u8>(p) != 0x0a) p++;
   return p - lineAt;
-}
-/** What was packed agrees with the program: the ports have the run's pictures, the adapter has every parameter once. */
-function checkBoard(): void {
-  if (sectionBytes(Section.Run) != RunField.Bytes) refuse('has a run of the wrong size');
-  const batch = runWord(RunField.BatchSize);
-  const micro = runWord(RunField.MicroBatch);
-  const classes = runWord(RunField.Classes);
-  const height = runWord(RunField.Height);
-  const width = runWord(RunField.Width);
-  const pixel = runWord(RunField.PixelBytes);
-  if (runWord(RunField.Epochs) != epochCount || epochCount == 0) refuse('has a run without end');
-  if (micro == 0 || batch == 0 || batch > 0x7fffffff || batch % micro != 0 || classes == 0 || (pixel != 1 && pixel != 4)) refuse('has a broken run');
-  if (height == 0 || width == 0 || height > MOST_SIDE || width > MOST_SIDE) refuse('has a broken run');
-  const warmup = load<f64>(section(Section.Run) + RunField.Warmup);
-  if (!(warmup >= 0 && warmup <= 1)) refuse('has a broken run');
-  const pictures = <u64>micro * height * width * 3 * pixel;
-  if (
-    portBytes(Io.Pictures) != pictures ||
-    portBytes(Io.Labels) != <u64>micro << 2 ||
-    portBytes(Io.EvalChoices) != <u64>micro << 2 ||
-    portBytes(Io.Logits) != (<u64>micro * classes) << 2 ||
-    (portOffset(Io.Samples) != 0 && portBytes(Io.Samples) != <u64>micro << 2) ||
-    portOffset(Io.State) != layoutWord(LayoutWord.RegionOffset)
-  )
-    refuse('has ports that do not fit its run');
-  if (countLines(Section.Labels) != classes) refuse('has the wrong number of labels');
-  if (sectionBytes(Section.Settings) > <u32>Checkpoint.MostSettings) refuse('has settings of the wrong size');
-  const n = countRecords(Section.Parameters);
-  if (sectionBytes(Section.AdapterOrder) != n << 2 || n == 0) refuse('has an adapter of the wrong size');
-  const order = section(Section.AdapterOrder);
-  memory.fill(tensorTable, 0, <usize>n << 4);
-  for (let i: u32 = 0; i < n; i++) {
-    const k = load<u32>(order + (i << 2));
-    if (k >= n || load<u32>(tensorTable + (k << 4)) != 0) refuse('has an adapter in no order');
-    store<u32>(tensorTable + (k << 4), 1);
-  }
-}
-
-const context = memory.data(128);
-const two = memory.data(8);
-
-/** SHA-256 to `out` by which a checkpoint knows its program, as src/run.ts has it: the arena's size, then each core section's id, length, bytes. */
-export function digestCore(out: usize): void {
-  shaBegin(context);
-  store<u32>(two, linearBytes());
-  shaAdd(context, two, 4);
-  for (let id: u32 = 1; id <= CORE_SECTIONS; id++) {
-    store<u32>(two, id);
-    store<u32>(two, sectionBytes(id), 4);
-    shaAdd(context, two, 8);
-    shaAdd(context, section(id), sectionBytes(id));
-  }
-  shaEnd(context, out);
 }

@@ -1,7 +1,7 @@
 /** Errors: one sentence `s2a: where: what, got X, expected Y; hint` on standard error, and an exit code. */
 import { bytes, exit, line, number, STDERR, text, to } from './text';
 
-export const INPUT: u32 = 2;
+const INPUT: u32 = 2;
 export const BUDGET: u32 = 3;
 export const ENGINE: u32 = 4;
 /** Runtimes allow codes below 126, so not the 130 of a shell. */

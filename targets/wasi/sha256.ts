@@ -1,10 +1,9 @@
 /**
- * SHA-256 (FIPS 180-4), any number of them at a time. The constants are the first 32 bits of the fractional parts of square and cube
- * roots of the first primes; they are computed, so that no table has to be trusted.
+ * SHA-256 (FIPS 180-4), any number of them at a time: each has a context of 104 bytes. The constants are the first 32 bits of the fractional
+ * parts of square and cube roots of the first primes; they are computed, so that no table has to be trusted.
  *
  *     context: 8 words of state │ u64 bytes so far │ 64 bytes that wait for a whole block
  */
-export const SHA_BYTES: usize = 104;
 const LENGTH: usize = 32;
 const WAITING: usize = 40;
 const BLOCK: usize = 64;

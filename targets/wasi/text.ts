@@ -13,6 +13,8 @@ const vector = memory.data(8);
 const moved = memory.data(4);
 let stream: u32 = STDOUT;
 let used: usize = 0;
+/** Bytes written to files: what goes to the standard streams wears no card. */
+export let logged: u64 = 0;
 
 /** What follows goes to `fd`. */
 export function to(fd: u32): void {
@@ -30,6 +32,7 @@ export function flush(): void {
     if (fd_write(stream, vector, 1, moved) != 0) break;
     const n = <usize>load<u32>(moved);
     if (n == 0 || n > used) break;
+    if (stream > STDERR) logged += n;
     at += n;
     used -= n;
   }

@@ -18,8 +18,6 @@ import {
   endEpoch,
   epochCorrect,
   epochPictures,
-  epochs,
-  programDigest,
   readEpoch,
   readLatest,
   record,
@@ -30,8 +28,8 @@ import { need, opened } from './files';
 import { copyPath, enter, lengthOf, textOf } from './path';
 import { arena, countRecords, epochCount, layoutWord, runWord, section } from './program';
 import { begin, finish, INTERRUPTED, refuseNumbers } from './refuse';
-import { flush, json, line, number, real, STDERR, STDOUT, text, to } from './text';
-import { makeFolder, openToWrite, written } from './write';
+import { flush, json, line, logged, number, real, STDERR, STDOUT, text, to } from './text';
+import { makeFolder, openToWrite, removeLeftovers, written } from './write';
 
 const runFolder = memory.data(1024);
 const bestFolder = memory.data(1024);
@@ -55,6 +53,9 @@ export function train(out: usize, resume: bool, every: u32, steps: u32): void {
   copyPath(metricsPath, runFolder);
   enter(metricsPath, 'metrics.jsonl');
   makeFolder(runFolder);
+  removeLeftovers(out);
+  removeLeftovers(runFolder);
+  removeLeftovers(bestFolder);
   findParameters();
   digestData(dataDigest);
   const goesOn = resume && readLatest(runFolder, state(), layoutWord(LayoutWord.RegionBytes), true);
@@ -284,6 +285,6 @@ function summary(out: usize): void {
   text(' pictures, epoch ');
   number(bestEpoch);
   text('\nwritten ');
-  number(written);
+  number(written + logged);
   text(' bytes\n');
 }

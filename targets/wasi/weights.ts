@@ -8,10 +8,10 @@ import { place } from '../../assembly/kernels/load';
 import { INIT, run, stage, stageBytes, state } from './arena';
 import { closeFile, fileBytes, measure, need, opened, openFile, readAt } from './files';
 import { allPlaced, dataStart, forgetPlaces, placeFile, placeOffset, placeType, readHeader, unknown } from './header';
-import { append, appendBytes, copyPath, enter, lengthOf, setPath, textOf } from './path';
+import { appendBytes, copyPath, enter, lengthOf, textOf } from './path';
 import { arena, countLines, countRecords, layoutWord, lineAt, lineBytes, recordBytes, section, sectionBytes } from './program';
 import { begin, finish, refuse, refuseNumbers } from './refuse';
-import { SHA_BYTES, shaAdd, shaBegin, shaEnd } from './sha256';
+import { shaAdd, shaBegin, shaEnd } from './sha256';
 import { bytes, number, text } from './text';
 
 const path = memory.data(1024);

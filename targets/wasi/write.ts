@@ -17,7 +17,7 @@ import {
   rights,
 } from 'bindings/wasi_snapshot_preview1';
 import { folder, locate, need, opened, openLocated, rest, restBytes } from './files';
-import { append, copyPath, lengthOf, textOf } from './path';
+import { append, appendBytes, copyPath, enter, leave, lengthOf, textOf } from './path';
 
 const vector = memory.data(8);
 const word = memory.data(4);
@@ -28,7 +28,7 @@ const listing = memory.data(4096);
 export let written: u64 = 0;
 
 /** Writes all of it at the end of an open file; returns an errno. */
-export function writeTo(fd: u32, p: usize, n: usize): u32 {
+function writeTo(fd: u32, p: usize, n: usize): u32 {
   while (n > 0) {
     const part = changetype<iovec>(vector);
     part.buf = p;
@@ -109,7 +109,13 @@ export function syncFolder(path: usize): void {
 export function makeFolder(path: usize): void {
   let failed = locate(textOf(path), lengthOf(path));
   if (failed == errno.SUCCESS) failed = path_create_directory(folder, rest, restBytes);
-  if (failed == errno.EXIST || failed == errno.SUCCESS) return;
+  if (failed == errno.SUCCESS) {
+    copyPath(temporary, path);
+    leave(temporary);
+    syncFolder(temporary);
+    return;
+  }
+  if (failed == errno.EXIST) return;
   // A folder that is opened to the program cannot be made again.
   if (openLocated(rights.FD_READDIR, oflags.DIRECTORY, 0) == errno.SUCCESS) {
     fd_close(opened);
@@ -166,4 +172,23 @@ export function nextEntry(): bool {
   }
   fd_close(listed);
   return false;
+}
+
+const leftover = memory.data(1024);
+
+/** Removes temporary files that a power cut left in a folder: this program's, which writes there alone. */
+export function removeLeftovers(path: usize): void {
+  const suffix = '.wasi.tmp';
+  const n = <usize>suffix.length;
+  if (!openListing(path)) return;
+  while (nextEntry()) {
+    if (entryBytes <= n) continue;
+    let isOurs = true;
+    for (let i: usize = 0; i < n; i++) if (<u16>load<u8>(entry + entryBytes - n + i) != load<u16>(changetype<usize>(suffix) + (i << 1))) isOurs = false;
+    if (!isOurs) continue;
+    copyPath(leftover, path);
+    enter(leftover, '');
+    appendBytes(leftover, entry, entryBytes);
+    remove(leftover);
+  }
 }

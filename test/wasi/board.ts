@@ -18,7 +18,11 @@ export interface Board {
   wasm: Uint8Array<ArrayBuffer>;
   job: PackJob;
   /** Runs `s2a.wasm <command> program.s2a --model … `, with `words` after them; folders are /board, /model and /out. */
-  run(command: string, words: readonly string[], more?: { out?: string; stdin?: Uint8Array; wasm?: Uint8Array<ArrayBuffer> }): Ran;
+  run(
+    command: string,
+    words: readonly string[],
+    more?: { out?: string; stdin?: Uint8Array; wasm?: Uint8Array<ArrayBuffer>; writable?: boolean },
+  ): Ran;
   /** Trains into `out`. */
   train(out: string, ...words: string[]): Ran;
 }
@@ -32,12 +36,12 @@ export async function pack(job: Omit<PackJob, 'out'>): Promise<Board> {
     folder,
     wasm: own,
     job: whole,
-    run(command, words, { out, stdin, wasm = own } = {}) {
+    run(command, words, { out, stdin, wasm = own, writable = true } = {}) {
       const parts: Record<'out' | 'err', Uint8Array[]> = { out: [], err: [] };
       const args = ['s2a.wasm', command, '/board/program.s2a', '--model', '/model', ...words];
       const preopens = { '/board': folder, '/model': job.model, ...(out === undefined ? {} : { '/out': out }) };
       const code = runWasi(wasm, {
-        ...{ args, preopens, writable: true },
+        ...{ args, preopens, writable },
         ...(stdin ? { stdin } : {}),
         stdout: (bytes) => void parts.out.push(bytes),
         stderr: (bytes) => void parts.err.push(bytes),

@@ -1,5 +1,5 @@
 /** The loop without JavaScript is the loop with it: the same adapter byte for byte, and either goes on where the other stopped. */
-import { cpSync, readdirSync, readFileSync, statSync, truncateSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -96,8 +96,10 @@ test('a run goes from Node to WASI and back, again and again', async () => {
   }
 });
 
-test('stopped after every step, checkpoints between, and a finished run resumed', () => {
+test('stopped after every step, checkpoints between, and a finished run resumed; what a kill left is gone', () => {
   const out = newFolder();
+  mkdirSync(join(out, 'run'));
+  for (const name of ['adapter_config.json', 'run/checkpoint-4.s2ac']) writeFileSync(join(out, `${name}.wasi.tmp`), 'cut');
   for (let step = 1; step <= 9; step++) {
     const ran = board.train(out, '--steps', '1', '--resume', '--save-every', '1');
     assert.is(ran.code, 5, `step ${step}: ${ran.err}`);
@@ -159,6 +161,24 @@ test('judging and predicting: as Node does', async () => {
   const cut = board.run('predict', ['--adapter', '/out'], { out, stdin: raw.subarray(0, 5000) });
   assert.is(cut.code, 2);
   assert.match(cut.err, /stdin: ends inside a picture, got 1928, expected 3072/);
+});
+
+test('numbers that are no longer finite: the node and the sentence that Node has; a folder that cannot be written', async () => {
+  const job = { ...JOB, rate: 1e30, clipNorm: 0 };
+  const hot = await pack(job);
+  const out = newFolder();
+  let said = '';
+  try {
+    await trainJob({ ...job, out });
+  } catch (error) {
+    said = (error as Error).message;
+  }
+  const ran = hot.train(newFolder());
+  assert.is(ran.code, 4);
+  assert.is(ran.err.split('\n').at(-2), `s2a: ${said.replace('try a smaller --lr', 'pack with a smaller --lr')}`);
+  const closed = board.run('train', ['--data', '/board', '--out', '/out'], { out, writable: false });
+  assert.is(closed.code, 2);
+  assert.match(closed.err, /^s2a: \/out\/run[^:]*: cannot be written: the file system is read-only\n$/);
 });
 
 test('pictures of f32: the same numbers, the same adapter; others are refused by a program for bytes', async () => {

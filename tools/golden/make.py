@@ -207,11 +207,12 @@ def calm_pictures(t, plain, size, seed, mean, std, rates):
     raise AssertionError("no calm pictures")
 
 
-def golden(model, folder, size, seed, rates):
+def golden(model, folder, size, seed, rates, losses=True):
     mean, std = statistics(model, folder)
     again = load(model, folder)
     t, plain = tuned(again, size, seed), tuned(again, size, seed, added=False)
-    images, x, scatters = calm_pictures(t, plain, size, seed, mean, std, rates)
+    images, x, scatters = calm_pictures(t, plain, size, seed, mean, std, rates) if losses else (pictures(size, seed), None, {})
+    x = normalise(images, mean, std) if x is None else x
     out = {"images": images, "labels": LABELS.int(), "mean": torch.tensor(mean), "std": torch.tensor(std)}
     with torch.no_grad():
         logits = again(x)
@@ -226,7 +227,7 @@ def golden(model, folder, size, seed, rates):
     for method in ("probe", "bias", "full"):
         gradients(out, method, t if method == "bias" else plain, method, x, thin=(folder / "recipe.json").exists())
     gradients(out, "smooth", t, "bias", x, 0.1)
-    for method, kind in TRAININGS:
+    for method, kind in TRAININGS if losses else []:
         start = t if method == "bias" else plain
         losses, norms, applied, head = train(start, method, x, kind, rates[kind])
         out[f"sensitivity.{method}.{kind}"] = scatters[method, kind].reshape(1)
@@ -285,7 +286,7 @@ def make(name, number):
     recipe = randomise(model, options["seed"], batch)
     save(model, folder, size, options, recipe)
     rates = RATES | options.get("rates", {})
-    t, out = golden(model, folder, size, options["seed"], rates)
+    t, out = golden(model, folder, size, options["seed"], rates, options.get("losses", True))
     for other in options.get("other_sizes", []):
         other_size(model, folder, other, options["seed"])
     keys, fused = key_biases(t.backbone)
@@ -303,7 +304,7 @@ def report(name, folder, t, out):
     print(f"{name}: {size >> 10} KiB, logits {out['logits'].std():.2f}, new {out['logits.new'].std():.2f}, losses "
           + " ".join(f"{k.split('.', 1)[1]} {v[0]:.3f}→{v[-1]:.3f}" for k, v in out.items() if k.startswith("losses"))
           + "; scatter " + " ".join(f"{v.item():.0e}" for k, v in out.items() if k.startswith("sensitivity"))
-          + f"; norms {out['sgd.norms'].min():.2f}…{out['sgd.norms'].max():.2f}; smallest gradients "
+          + "; smallest gradients "
           + ", ".join(f"{n} {grads[n]:.1e}" for n in small[:4]))
 
 

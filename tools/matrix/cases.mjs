@@ -2,7 +2,7 @@
 export const MODELS = ['vit-hf', 'swin-hf', 'resnet-hf', 'mobilenetv2-hf'];
 const METHODS = ['bias', 'bias+prompt:rank=2+side:ratio=4'];
 const POLICIES = ['exact', 's2a'];
-const WEIGHTS = ['f32'];
+const WEIGHTS = ['f32', 'int8'];
 
 /** Ten pictures in steps of two, each in two passes, four times over. */
 const RUN = { batchSize: 2, microBatch: 1, epochs: 4, seed: 3, rate: 0.01, augment: { shift: 2, flip: true } };

@@ -1,6 +1,6 @@
 // Trains cases of the matrix with the library in dist/, on whatever JavaScript runtime this is, and prints a line for each: digest, name.
 //
-//     node tools/matrix/digest.mjs <folder> [--threads N] [--filter F] [--cache NAME]
+//     node tools/matrix/digest.mjs <folder> [--threads N] [--filter F]... [--cache NAME]
 //
 // Pictures are in <folder>/pictures, as tools/matrix.mjs makes them; prepared ones are kept in <folder>/<cache>.
 import { createHash } from 'node:crypto';
@@ -14,7 +14,11 @@ import { CASES, STEPS } from './cases.mjs';
 
 const { values, positionals } = parseArgs({
   args: process.argv.slice(2),
-  options: { threads: { type: 'string' }, filter: { type: 'string', default: '' }, cache: { type: 'string', default: 'cache' } },
+  options: {
+    threads: { type: 'string' },
+    filter: { type: 'string', multiple: true, default: [] },
+    cache: { type: 'string', default: 'cache' },
+  },
   allowPositionals: true,
 });
 const [folder] = positionals;
@@ -22,7 +26,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const out = join(folder, `out-${process.pid}`);
 mkdirSync(out, { recursive: true });
 try {
-  for (const { name, model, job } of CASES.filter((c) => c.name.includes(values.filter))) {
+  for (const { name, model, job } of CASES.filter((c) => values.filter.every((part) => c.name.includes(part)))) {
     let steps = 0;
     await trainJob(
       {

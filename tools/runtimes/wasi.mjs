@@ -9,6 +9,8 @@ import { resolve } from 'node:path';
 const PYTHON = 'tools/runtimes/python/bin/python';
 const WASMI = 'tools/runtimes/wasmi/bin/wasmi';
 
+export const WASMTIME_RUN = 'tools/runtimes/wasmtime-run.py';
+
 const runs = (command, words) => spawnSync(command, words, { stdio: 'ignore' }).status === 0;
 const first = (candidates, words) => candidates.find((command) => (!command.includes('/') || existsSync(command)) && runs(command, words));
 
@@ -17,6 +19,9 @@ function start(command, words, { stdin, cwd, timeout = 300e3 }) {
   return { code: status, signal, out: stdout?.toString() ?? '', err: stderr?.toString() ?? '' };
 }
 
+/** A Python that has wasmtime; undefined where there is none. */
+export const wasmtimePython = () => first([PYTHON, 'python3'], ['-c', 'import wasmtime']);
+
 /**
  * The runtimes that are there: `run(wasm, words, options)` runs it with `folder` opened as `.`, waits for its end and returns code, out, err.
  * `memory`: the most bytes of linear memory, where the runtime can limit it itself. wasmtime also: `compiled`, a file for its machine code;
@@ -24,14 +29,14 @@ function start(command, words, { stdin, cwd, timeout = 300e3 }) {
  */
 export function wasiRuntimes() {
   const found = [];
-  const python = first([PYTHON, 'python3'], ['-c', 'import wasmtime']);
+  const python = wasmtimePython();
   if (python !== undefined)
     found.push({
       name: 'wasmtime',
       limitsMemory: true,
       run(wasm, words, { folder, memory, compiled, ...options }) {
         const limits = [...(memory ? ['--memory', String(memory)] : []), ...(compiled ? ['--compiled', compiled] : [])];
-        const ran = start(python, ['tools/runtimes/wasmtime-run.py', ...limits, `.=${folder}`, '--', wasm, ...words], options);
+        const ran = start(python, [WASMTIME_RUN, ...limits, `.=${folder}`, '--', wasm, ...words], options);
         const found = /peak (\d+) ([\d.]+)\n$/.exec(ran.err);
         return { ...ran, err: ran.err.replace(/peak [\d. ]+\n$/, ''), peak: Number(found?.[1] ?? 0), ms: Number(found?.[2] ?? 0) };
       },

@@ -1,0 +1,86 @@
+/** `s2a plan --grid`: which models, methods and budgets go together. */
+import { parseBytes } from '../../src/bytes.ts';
+import { BudgetError } from '../../src/error.ts';
+import { type FitOptions, fit } from '../../src/fit.ts';
+import { methodOf } from '../../src/modules/method.ts';
+import { PAGE } from '../../src/plan/memory.ts';
+import { type PlanReport, planReport } from '../../src/planreport.ts';
+import { formatMebibytes, table } from '../../src/report/terminal.ts';
+
+/** One combination: a plan, or the smallest budget that it would need. */
+export interface GridRow {
+  /** The model's folder. */
+  folder: string;
+  method: string;
+  budgetBytes: number | null;
+  fits: boolean;
+  plan: PlanReport | undefined;
+  smallestBytes: number | undefined;
+}
+
+export const GRID_METHODS = ['probe', 'bias', 'bias+prompt+side', 'lora', 'full'];
+
+/** `16MiB,32MiB`; absent: see `ladder`. */
+export const budgetsOf = (text: string | undefined): number[] | undefined => text?.split(',').map((word) => parseBytes(word, '--budgets'));
+
+export const methodsOf = (text: string | undefined): string[] => (text?.split(',') ?? GRID_METHODS).map((name) => methodOf(name).name);
+
+/** Everything tried, in the order of the table. */
+export function grid(
+  jobs: readonly { folder: string; options: FitOptions }[],
+  methods: readonly string[],
+  budgets?: readonly number[],
+): GridRow[] {
+  return jobs.flatMap(({ folder, options }) =>
+    methods.flatMap((method) => {
+      const tried = (budgetBytes: number | undefined): GridRow => attempt(folder, { ...options, method }, budgetBytes);
+      const free = tried(undefined);
+      return [...(budgets ?? ladder(tried(PAGE).smallestBytes, free.plan?.linearBytes)).map(tried), free];
+    }),
+  );
+}
+
+/** The smallest budget that works, and one halfway to what the job takes when it may take anything. */
+function ladder(smallest: number | undefined, most: number | undefined): number[] {
+  if (smallest === undefined || most === undefined || smallest >= most) return [];
+  const half = Math.ceil((smallest + most) / 2 / PAGE) * PAGE;
+  return half < most && half > smallest ? [smallest, half] : [smallest];
+}
+
+function attempt(folder: string, options: FitOptions, budgetBytes: number | undefined): GridRow {
+  const { budgetBytes: _, ...rest } = options;
+  const row = { folder, method: options.method ?? 'bias', budgetBytes: budgetBytes ?? null };
+  try {
+    const compiled = fit(budgetBytes === undefined ? rest : { ...rest, budgetBytes });
+    return { ...row, fits: true, plan: planReport(compiled, options.batchSize, budgetBytes), smallestBytes: undefined };
+  } catch (error) {
+    if (!(error instanceof BudgetError)) throw error;
+    return { ...row, fits: false, plan: undefined, smallestBytes: error.smallestBytes };
+  }
+}
+
+/** `0.98x`, `1.12x`: predicted time of a step over that of the same job without a budget. */
+const times = (relative: number | null): string => (relative === null ? '' : `${relative.toFixed(2)}x`);
+
+/** A table a model; the method stands once, above the budgets that were tried with it. */
+export function gridLines(rows: readonly GridRow[]): string {
+  const head = ['method', 'budget', 'linear memory', 'passes', 'keep', 'weights', 'recompute', 'time'];
+  const folders = [...new Set(rows.map((row) => row.folder))];
+  return folders
+    .map((folder) => {
+      let above = '';
+      const lines = rows
+        .filter((row) => row.folder === folder)
+        .map(({ method, budgetBytes, plan, smallestBytes }) => {
+          const start = [method === above ? '' : method, budgetBytes === null ? 'any' : formatMebibytes(budgetBytes)];
+          above = method;
+          if (plan === undefined) return [...start, `needs ${formatMebibytes(smallestBytes!)}`, '', '', '', '', ''];
+          const { passes, recompute, relativeTime } = plan.choices;
+          const memory = formatMebibytes(plan.linearBytes);
+          return [...start, memory, `${passes} x ${plan.microBatch}`, plan.keep, plan.weights, recompute, times(relativeTime)];
+        });
+      const text = table([head, ...lines]);
+      return folders.length > 1 ? `${folder}\n${text}` : text;
+    })
+    .join('\n\n');
+}
