@@ -16,7 +16,7 @@ function figures({ rows }) {
   const of = (method) => contestants.findIndex(({ row }) => row.method === method);
   const n = contestants.length;
   const pairs = rows
-    .filter(({ same }) => !same)
+    .filter(({ same, exact }) => !same && exact)
     .map((row) => [contestants.findIndex((c) => c.list === row.s2a), contestants.findIndex((c) => c.list === row.exact)]);
   const differences = [
     ...(pairs.length === 0 ? [] : [['s2a', (a) => mean(pairs.map(([s, e]) => a[s] - a[e]))]]),
