@@ -100,7 +100,7 @@ else {
     ...['bias', 'full'].flatMap((method) => [
       torch[method].toFixed(0),
       (torch[method] - torch.weights).toFixed(0),
-      `${{ bias, full }[method].toFixed(1)}× ${misses.includes(method) ? '✗' : '✓'} ≥ ${target[method]}`,
+      `${{ bias, full }[method].toFixed(2)}× ${misses.includes(method) ? '✗' : '✓'} ≥ ${target[method]}`,
     ]),
   ]);
   const widths = cells.map((cell, i) => Math.max(cell.length, ...table.map((row) => row[i].length)));
