@@ -8,7 +8,7 @@
 // Runs are kept in build/learning, where npm run learning keeps its own, so a call that was cut short goes on.
 // --write: writes the page from the runs that are there, and says what is missing, without running any.
 // Writes docs/results/experiments.md, down to the line where notes begin, and its plots (--quick: build/learning/experiments-quick.*).
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { convert } from '../tools/models/movenet.mjs';
@@ -17,6 +17,7 @@ import { writeQuickdraw } from '../tools/pictures/quickdraw.mjs';
 import { EVALUATION } from '../tools/pictures/sets.mjs';
 import { page } from './experiments-page.mjs';
 import { Missing, openStore } from './learning-store.mjs';
+import { writePage } from './notes.mjs';
 import { climb, RATES, validation } from './rates.mjs';
 import { percent } from './statistics.mjs';
 import { DRAWINGS, deal, RECIPE, SIDE } from './task.mjs';
@@ -131,9 +132,6 @@ const out = quick ? `${folder}/experiments-quick` : 'docs/results/experiments';
 mkdirSync('docs/results', { recursive: true });
 const { markdown, plots } = page(sections, { seeds: SEEDS, drawings: DRAWINGS, rates: RATES, processor: cpus()[0].model, out, quick });
 for (const [path, svg] of Object.entries(plots)) writeFileSync(path, svg);
-// What people wrote under the figures stays.
-const NOTES = '<!-- notes -->';
-const notes = existsSync(`${out}.md`) ? (readFileSync(`${out}.md`, 'utf8').split(NOTES)[1] ?? '\n') : '\n';
-writeFileSync(`${out}.md`, `${markdown}\n${NOTES}${notes}`);
+writePage(`${out}.md`, markdown);
 process.stdout.write(`\n${markdown}\n${out}.md; ${Math.round((Date.now() - began) / 1000)} s\n`);
 if (sections.some(({ missing }) => missing > 0)) process.exitCode = 1;

@@ -7,13 +7,14 @@
 // of ten classes (--own leaves them out). Everything else about a run is the product's own default, or one of RECIPE, the same for every method.
 //
 // Writes docs/results/learning.md (--quick: build/learning/quick.md). Runs are kept in build/learning, so a second call goes on.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { convert } from '../tools/models/movenet.mjs';
 import { writeQuickdraw } from '../tools/pictures/quickdraw.mjs';
 import { EVALUATION } from '../tools/pictures/sets.mjs';
 import { openStore } from './learning-store.mjs';
+import { writePage } from './notes.mjs';
 import { climb, RATES, validation } from './rates.mjs';
 import { percent, pictureRows, points, range, withIntervals } from './statistics.mjs';
 import { DRAWINGS, deal, RECIPE, SIDE } from './task.mjs';
@@ -145,6 +146,6 @@ ${grid.map(({ best, tried }, m) => `| ${NAMES[m]} | ${RATES.map((rate) => (tried
 ${quick || values.own ? '' : elsewhere()}`;
 const path = quick ? `${folder}/quick.md` : 'docs/results/learning.md';
 if (!quick) mkdirSync('docs/results', { recursive: true });
-writeFileSync(path, markdown);
+writePage(path, markdown);
 process.stdout.write(`\n${markdown}\n${path}; ${Math.round((Date.now() - began) / 1000)} s\n`);
 if (!identical || probe.value >= bias.value || full.value === 0) process.exitCode = 1;
