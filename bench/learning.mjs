@@ -1,10 +1,10 @@
-// Does learning the biases do what learning everything does?   npm run learning [-- --quick] [--processes 1]
+// Does learning the biases do what learning everything does?   npm run learning [-- --quick] [--own] [--processes 1]
 //
 // The built-in task (npm run demo): the real MobileNetV2 learns ten drawn things from PER_CLASS drawings of each, by three methods: the
 // classifier alone (probe), every bias (bias), everything (full). Three seeds, two deals of the drawings for each into those to learn from,
 // to choose by (the epoch and the learning rate) and to judge by. One grid of rates for every method; a method's rate is the one with the
 // most right validation drawings of the first seed's deals. Nothing is chosen by test drawings. The same rates then serve two other sets
-// of ten classes. Everything else about a run is the product's own default, or one of RECIPE, the same for every method.
+// of ten classes (--own leaves them out). Everything else about a run is the product's own default, or one of RECIPE, the same for every method.
 //
 // Writes docs/results/learning.md (--quick: build/learning/quick.md). Runs are kept in build/learning, so a second call goes on.
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -18,7 +18,13 @@ import { climb, RATES, validation } from './rates.mjs';
 import { percent, pictureRows, points, range, withIntervals } from './statistics.mjs';
 import { DRAWINGS, deal, RECIPE, SIDE } from './task.mjs';
 
-const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false }, processes: { type: 'string', default: '1' } } });
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    own: { type: 'boolean', default: false },
+    processes: { type: 'string', default: '1' },
+  },
+});
 const { quick } = values;
 const processes = Number(values.processes);
 
@@ -35,7 +41,7 @@ const model = `${folder}/mobilenetv2`;
 mkdirSync(folder, { recursive: true });
 convert(model, SIDE);
 const picturesOf = (set, seed, d) => `${folder}/pictures-${set}-${deal(seed, d)}`;
-const trials = EVALUATION.slice(0, quick ? 1 : 3).flatMap((classes, set) =>
+const trials = EVALUATION.slice(0, quick || values.own ? 1 : 3).flatMap((classes, set) =>
   SEEDS.flatMap((seed) =>
     DEALS.slice(0, set === 0 ? 2 : 1).map((d) => {
       writeQuickdraw(picturesOf(set, seed, d), { classes, ...DRAWINGS, seed: deal(seed, d) });
@@ -136,7 +142,7 @@ default rate until both neighbours of its best are worse, so the best lies insid
 |---|${RATES.map(() => '---|').join('')}
 ${grid.map(({ best, tried }, m) => `| ${NAMES[m]} | ${RATES.map((rate) => (tried.has(rate) ? (rate === best ? `**${percent(tried.get(rate).accuracy)}**` : percent(tried.get(rate).accuracy)) : '')).join(' | ')} |`).join('\n')}
 
-${quick ? '' : elsewhere()}`;
+${quick || values.own ? '' : elsewhere()}`;
 const path = quick ? `${folder}/quick.md` : 'docs/results/learning.md';
 if (!quick) mkdirSync('docs/results', { recursive: true });
 writeFileSync(path, markdown);
