@@ -85,7 +85,11 @@ export function lineChart(chart: Chart): string {
     // The words stand on the side with more room.
     const [anchor, shift] = px(chart.mark.x) > WIDTH / 2 ? ['end', -5] : ['start', 5];
     out.push(`<line class="rule" x1="${x}" x2="${x}" y1="${TOP}" y2="${HEIGHT - BOTTOM}"/>`);
-    out.push(`<text class="note" x="${n(px(chart.mark.x) + shift)}" y="${HEIGHT - BOTTOM - 6}" text-anchor="${anchor}">`);
+    // And at the end of the line that the curves leave free.
+    const beside = finite.filter(([at]) => Math.abs(at - chart.mark!.x) <= (x1 - x0) / 8);
+    const isLow = beside.filter(([, y]) => y < (y0 + y1) / 2).length > beside.length / 2;
+    const height = isLow ? TOP + 12 : HEIGHT - BOTTOM - 6;
+    out.push(`<text class="note" x="${n(px(chart.mark.x) + shift)}" y="${height}" text-anchor="${anchor}">`);
     out.push(`${escapeText(chart.mark.label)}</text>`);
   }
 
