@@ -62,7 +62,8 @@ const run = async (method, rate, trial, more = {}) => {
 };
 const runs = async (method, rate, list) => {
   const answers = await Promise.all(list.map((trial) => run(method, rate, trial)));
-  process.stderr.write(`${method} ${rate}, ${list.length} runs: validation ${percent(validation(answers).accuracy)}\n`);
+  if (list.length > 0)
+    process.stderr.write(`${method} ${rate}, ${list.length} runs: validation ${percent(validation(answers).accuracy)}\n`);
   return answers;
 };
 
