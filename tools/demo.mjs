@@ -35,6 +35,7 @@ const MODELS = {
     // Forty drawings are few for a small transformer.
     augment: ['--augment', 'crop,flip'],
     make: () => 'a vision transformer of this project, pretrained on other drawings and on clothes (its NOTICE says on what)',
+    note: 'It was pretrained on other drawings, so for these its classifier alone does nearly all; docs/results/experiments.md has a task where adapting pays.',
   },
 };
 
@@ -143,6 +144,7 @@ table([
   ['classifier alone', percent(head.accuracy)],
   ['after fine-tuning', percent(after.accuracy)],
 ]);
+if (chosen.note) say(`  ${chosen.note}`);
 const bytes = readFileSync(`${ADAPTER}/adapter_model.safetensors`).length;
 say(`\nadapter   ${ADAPTER} (${(bytes / 1024).toFixed(0)} KiB)`);
 say(`page      ${pathToFileURL(PAGE).href}`);
