@@ -45,7 +45,7 @@ export function openBase(model: usize): void {
     readHeader(textOf(path), lengthOf(path), Section.Weights, i);
     closeFile(opened);
   }
-  allPlaced(Section.Weights, textOf(path), lengthOf(path));
+  allPlaced(Section.Weights, textOf(model), lengthOf(model));
   shaBegin(context);
   for (let i: u32 = 0; i < files; i++) {
     fileOf(model, i);
