@@ -132,7 +132,7 @@ async function torture({ name, command, bomb }, kills) {
   if (whole.code !== 0) return fail(`${name}: the run that is not killed ended with ${whole.code}`, whole.said);
   wanted ??= digestOf(reference);
   if (digestOf(reference) !== wanted) fail(`${name}: the run that is not killed has another digest`, '');
-  const calls = Number(/calls that change files: (\d+)/.exec(whole.said)?.[1] ?? 0);
+  const [, ...counts] = /calls that change files: (\d+) (\d+) (\d+)/.exec(whole.said) ?? [];
   let done = 0;
   for (let attempt = 0; done < kills; attempt++) {
     const out = join(folder, `${name}-${attempt}`);
@@ -140,9 +140,12 @@ async function torture({ name, command, bomb }, kills) {
     for (;;) {
       const armed = bomb && random() < 0.5;
       // Beyond what is left of a run that has got far, a bomb never goes off: it then ends, and another begins.
-      const at = 1 + Math.floor(random() * calls);
+      // A third each: any call, those of checkpoints, those of the adapter.
+      const kind = Math.floor(random() * 3);
+      const at = 1 + Math.floor(random() * Number(counts[kind] ?? 0));
+      const share = Math.floor(random() * 3) / 2;
       const how = armed
-        ? { env: { S2A_BOMB: String(at), S2A_BOMB_SHARE: String(Math.floor(random() * 3) / 2) } }
+        ? { env: { S2A_BOMB: String(at), S2A_BOMB_SHARE: String(share), S2A_BOMB_IN: ['', 'checkpoint-', 'adapter_'][kind] } }
         : { after: Math.floor(random() * whole.ms * 1.1) };
       const last = done >= kills;
       const ended = await run(command(out, armed && !last), last ? {} : how);
