@@ -21,8 +21,8 @@ const arm = process.arch === 'arm64' ? [process.execPath] : [QEMU, NODE_ARM64];
 
 /**
  * What runs the cases: a command that prints digests with names, and why it cannot run here. Node comes first: aarch64 and the WASI program
- * have their pictures from it, since digests are compared for one decoder; Deno prepares its own. `part`: these cases only. `split`: a process
- * for each model, since an emulator gives nothing back.
+ * have their pictures from it, since digests are compared for one decoder; Deno prepares its own. `split`: a process for each model, since an
+ * emulator gives nothing back.
  */
 const wasi = ['tools/matrix/wasi.mjs', folder];
 const RUNTIMES = [
@@ -34,13 +34,7 @@ const RUNTIMES = [
   { name: 'wasi deno', command: [DENO, ...denoRun, ...wasi], missing: missing.deno },
   { name: 'wasmtime', command: [process.execPath, ...wasi, '--wasmtime'], missing: missing.wasmtime },
   { name: 'aarch64', command: [...arm, ...program], missing: missing.arm64, split: true },
-  {
-    name: 'aarch64 2t',
-    command: [...arm, ...program, '--threads', '2'],
-    missing: missing.arm64,
-    split: true,
-    part: 'bias+prompt+side s2a',
-  },
+  { name: 'aarch64 2t', command: [...arm, ...program, '--threads', '2'], missing: missing.arm64, split: true },
 ];
 
 const { values } = parseArgs({
@@ -59,16 +53,16 @@ const parse = (text) =>
       .map((line) => [line.slice(65), line.slice(0, 64)]),
   );
 
-function run({ name, command: [file, ...args], missing: why, split = false, part = '' }) {
+function run({ name, command: [file, ...args], missing: why, split = false }) {
   const reason = why?.();
   if (reason !== undefined) {
     console.log(`SKIPPED ${name}: ${reason}`);
-    return { name, part, digests: undefined };
+    return { name, digests: undefined };
   }
   const began = Date.now();
   let text = '';
   for (const model of split ? MODELS : ['']) {
-    const filters = [values.filter, model, part].filter(Boolean).flatMap((filter) => ['--filter', filter]);
+    const filters = [values.filter, model].filter(Boolean).flatMap((filter) => ['--filter', filter]);
     try {
       text += execFileSync(file, [...args, ...filters], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], timeout: 900e3 });
     } catch (error) {
@@ -78,7 +72,7 @@ function run({ name, command: [file, ...args], missing: why, split = false, part
     }
   }
   console.log(`${name}: ${((Date.now() - began) / 1000).toFixed(0)} s`);
-  return { name, part, digests: parse(text) };
+  return { name, digests: parse(text) };
 }
 
 /** What the WASI program trains from, and its host as one file. */
@@ -114,8 +108,7 @@ const cases = CASES.filter(({ name }) => name.includes(values.filter)).map(({ na
 const columns = results.map(({ name }) => Math.max(8, name.length));
 const row = (first, cells) => console.log([first.padEnd(52), ...cells.map((cell, i) => cell.padEnd(columns[i]))].join('  ').trimEnd());
 let [passed, failed, skipped] = [0, 0, 0];
-const cell = (name, { part, digests }) => {
-  if (!name.includes(part)) return '-';
+const cell = (name, { digests }) => {
   if (digests === undefined) {
     skipped++;
     return 'skipped';
