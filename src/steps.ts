@@ -6,8 +6,8 @@ import { freshHostState, type Samples, startRun, TRAIN_DEFAULTS, train } from '.
 export interface StepTimes {
   /** Milliseconds of each measured step, in order. */
   ms: number[];
-  /** Clock and heat before the first step and after each one. */
-  clocks: Clocks[];
+  /** Clock and heat before the first step and after the last. */
+  clocks: { first: Clocks; last: Clocks };
 }
 
 export interface StepSummary {
@@ -43,7 +43,7 @@ export async function timeSteps(engine: Engine, batchSize: number, seconds: numb
   const options = { ...TRAIN_DEFAULTS, epochs: 1, batchSize, rate: 1e-6 };
   startRun(engine, options, samples.count);
   const ms: number[] = [];
-  const clocks = [readClocks()];
+  const first = readClocks();
   let began = performance.now();
   // The first steps compile the kernels and touch the memory.
   const start = began + 100 * seconds;
@@ -54,7 +54,6 @@ export async function timeSteps(engine: Engine, batchSize: number, seconds: numb
       const now = performance.now();
       if (warm) {
         ms.push(now - began);
-        clocks.push(readClocks());
         onStep?.(now - began);
       }
       began = performance.now();
@@ -62,13 +61,13 @@ export async function timeSteps(engine: Engine, batchSize: number, seconds: numb
     },
     stopping: () => ms.length >= 3 && performance.now() >= end,
   });
-  return { ms, clocks };
+  return { ms, clocks: { first, last: readClocks() } };
 }
 
 /** The q-quantile of numbers, the lower of two neighbours. */
 const quantile = (list: readonly number[], q: number): number => list.toSorted((a, b) => a - b)[Math.floor(q * (list.length - 1))]!;
 
-export function summarise({ ms }: StepTimes, batchSize: number): StepSummary {
+export function summarise({ ms }: Pick<StepTimes, 'ms'>, batchSize: number): StepSummary {
   const quarter = Math.max(1, Math.floor(ms.length / 4));
   const medianMs = quantile(ms, 0.5);
   return {
