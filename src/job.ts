@@ -20,6 +20,7 @@ import { BudgetError, Interrupted } from './error.ts';
 import { bytesWritten, makeFolder } from './files.ts';
 import { type FitOptions, type Fitted, fit } from './fit.ts';
 import { resetPeak, resident, shareProcess } from './footprint.ts';
+import { chosenDrop, dropNotes } from './models/drop.ts';
 import { type Method, methodOf } from './modules/method.ts';
 import { type PlanReport, planReport } from './planreport.ts';
 import type { Precision } from './precision.ts';
@@ -81,7 +82,7 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   holdOut?: number;
   /** Random shift in pixels and horizontal flip. */
   augment?: { shift: number; flip: boolean };
-  /** See CompileOptions. */
+  /** See CompileOptions; what the model's configuration says where absent. */
   dropout?: number;
   dropPath?: number;
   cacheFolder?: string;
@@ -194,8 +195,7 @@ export function compileJob(
       recompute: job.recompute,
       budgetBytes: job.budget === undefined ? undefined : parseBytes(job.budget, '--budget'),
       augment: job.augment,
-      dropout: job.dropout,
-      dropPath: job.dropPath,
+      ...chosenDrop(base.model.drop, job),
       maxThreads: job.maxThreads,
       fast: job.fast,
       pixels,
@@ -261,6 +261,7 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
   makeFolder(runFolder);
 
   const warn = hooks.warn ?? (() => {});
+  for (const note of dropNotes(base.model.drop, job)) warn(note);
   const listed = listPictures(runFolder, job.data, (job.resume ?? false) && hasCheckpoints(runFolder));
   // The folder's class count is all that a plan needs of it: what does not fit is refused before any picture is decoded.
   const preprocess = preprocessOf(base);

@@ -69,8 +69,9 @@ Without val, a seeded part of each class is held out. The best epoch is kept.
   --clip X                   largest gradient norm, 0 for none (1)
   --label-smoothing X        (0)
   --augment crop,flip        random shift and flip (none)
-  --dropout X                of what the head reads and a transformer's layers put out (0)
-  --drop-path X              of a whole branch a picture, X at the last block (0)
+  --dropout X                of what the head reads and a transformer's layers put out
+                             (what config.json says)
+  --drop-path X              of a whole branch a picture, X at the last block (config.json)
   --hold-out X               share of each class held out (0.2)
   --seed N                   (0)
   --save-every N             checkpoint every N steps

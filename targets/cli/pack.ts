@@ -25,6 +25,7 @@ export async function pack(args: string[], out: Output): Promise<void> {
   const p = parse(args, FLAGS, { least: 2, most: 2, usage: 's2a pack <model folder> <pictures> --out <folder>' });
   const job = { ...jobOf(p), ...defined({ pixels: oneOf(p, 'pixels', ['u8', 'f32'] as const) }) };
   const packed = await packJob(job, {
+    warn: (sentence) => out.note(out.style.yellow(sentence)),
     onPlan: (plan) => out.note(`${planLines(plan)}\n`),
     onPrepare: ({ done, total, skipped }) => out.live(`preparing pictures ${done}/${total}${skipped ? `, ${skipped} skipped` : ''}`),
   });
