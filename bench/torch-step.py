@@ -12,9 +12,7 @@ import argparse
 import json
 import os
 import statistics
-import sys
 import time
-from pathlib import Path
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--model", choices=["vit-tiny", "mobilenetv2"], default="vit-tiny")
@@ -33,43 +31,14 @@ if arguments.hold == "all":
 
 import torch  # noqa: E402
 import transformers  # noqa: E402
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools" / "golden"))
-from models import Tuned, fold, key_biases, loss_of, trainable, zero_biases  # noqa: E402
+from torch_common import learner, loss_of, memory  # noqa: E402
 
 transformers.logging.set_verbosity_error()
 torch.set_num_threads(1)
 torch.manual_seed(0)
 
-
-def memory(key):
-    """A line of /proc/self/status in bytes; null elsewhere than on Linux."""
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(key)), None)
-
-
-def build():
-    if arguments.model == "vit-tiny":
-        config = transformers.ViTConfig(hidden_size=192, num_attention_heads=3, intermediate_size=768)
-        model = transformers.ViTForImageClassification(config)
-    else:
-        model = fold(transformers.MobileNetV2ForImageClassification(transformers.MobileNetV2Config()).eval())
-    return Tuned(zero_biases(model).eval(), 100, (224, 224)).eval()
-
-
-# Models are classes of lazily loaded modules: loading them belongs to the import.
-transformers.ViTForImageClassification, transformers.MobileNetV2ForImageClassification
 imported = memory("VmRSS")
-model = build()
-for p in model.parameters():
-    p.requires_grad_(False)
-keys, _ = key_biases(model.backbone)
-chosen = [p for name, p in trainable(model, arguments.method) if name not in keys]
-for p in chosen:
-    p.requires_grad_(True)
+model, chosen = learner(arguments.model, arguments.method)
 decay, plain = [p for p in chosen if p.ndim >= 2], [p for p in chosen if p.ndim < 2]
 optimizer = torch.optim.AdamW([{"params": decay, "weight_decay": 0.01}, {"params": plain, "weight_decay": 0.0}], lr=1e-3)
 x, labels = torch.randn(arguments.batch, 3, 224, 224), torch.randint(0, 100, (arguments.batch,))
