@@ -20,6 +20,7 @@ import { BudgetError, Interrupted } from './error.ts';
 import { bytesWritten, makeFolder } from './files.ts';
 import { type FitOptions, type Fitted, fit } from './fit.ts';
 import { resetPeak, resident, shareProcess } from './footprint.ts';
+import { type HeadStart, headFromMeans } from './means.ts';
 import { chosenDrop, dropNotes } from './models/drop.ts';
 import { type Method, methodOf } from './modules/method.ts';
 import { type PlanReport, planReport } from './planreport.ts';
@@ -94,6 +95,8 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   calibrate?: number;
   /** Use the tables of this calibration.json. */
   tables?: string;
+  /** Where rows of the head begin that no adapter has learnt: `zero` (where absent), or `means` of the classes' features (src/means.ts). */
+  head?: HeadStart;
 }
 
 /** What a run tells while it goes. */
@@ -165,7 +168,7 @@ export function settle(job: TrainJob, type: string): TrainOptions & { rate: numb
 }
 
 /** The same object without its undefined members. */
-function defined<T extends object>(object: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+export function defined<T extends object>(object: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(object).filter(([, v]) => v !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> };
 }
 
@@ -311,12 +314,14 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
       data: dataDigest(prepared.cache, prepared.train, prepared.val),
       labels,
       ...(start ? { from: start.digest } : {}),
+      ...(job.head === 'means' ? { head: job.head } : {}),
       resume: job.resume ?? false,
       warn,
     });
     if (run.resumedAt === undefined) {
       keepList(runFolder, listed.folder);
       startRun(engine, options, data.train.count);
+      if (job.head === 'means') headFromMeans(engine, compiled, data.train, start?.labels.length);
     }
     hooks.onStart?.({
       train: data.train.count,

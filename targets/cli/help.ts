@@ -78,6 +78,8 @@ Without val, a seeded part of each class is held out. The best epoch is kept.
   --resume                   go on from the last checkpoint in --out
   --from ADAPTER             go on from an adapter of the same model and method: labels are
                              matched by name, classes that it lacks appended to its head
+  --head zero|means          where rows of the head begin that no adapter has learnt: at
+                             zero, or from the means of their class's features (zero)
   --calibrate N              fit derivative tables to N pictures first; they go with the adapter
   --tables FILE              use the tables of s2a calibrate
   --cache DIR                where prepared pictures are kept (DIR/run of --out)
