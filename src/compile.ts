@@ -11,6 +11,7 @@ import { checkGraph } from './check.ts';
 import { addValue, createGraph, f32, type Graph, i32, type Node, nodesOf, type Phase, u8, valueAt } from './graph.ts';
 import { keepOf } from './keep.ts';
 import { createBuilder, startPhase } from './models/builder.ts';
+import { type DropoutRates, everywhere } from './models/drop.ts';
 import { buildModel, type Model } from './models/index.ts';
 import { withSide } from './modules/entry.ts';
 import { methodOf } from './modules/method.ts';
@@ -51,8 +52,8 @@ export interface CompileOptions {
   normalize?: { scale: number; mean: readonly number[]; std: readonly number[] };
   /** Random shift by up to `shift` pixels and horizontal flip, in training. */
   augment?: { shift: number; flip: boolean };
-  /** Share of elements left out, in training, of attention's and the MLP's outputs in transformers and of what the head reads. */
-  dropout?: number;
+  /** Share of elements left out, in training, of a transformer's embeddings, of attention's and the MLP's outputs and of what the head reads. */
+  dropout?: number | DropoutRates;
   /** Share of pictures, in training, for which the last block's branch is left out; less before. */
   dropPath?: number;
   maxThreads?: number;
@@ -126,7 +127,8 @@ export function build(options: CompileOptions): Built {
   const io = inputs(graph, options);
   const b = createBuilder(graph, methodOf(method), head, io.state, weights);
   const { dropout = 0, dropPath = 0 } = options;
-  if (dropout > 0 || dropPath > 0) b.drop = { rate: dropout, path: dropPath, samples: io.samples };
+  const rates = typeof dropout === 'number' ? everywhere(dropout) : dropout;
+  if (dropPath > 0 || Object.values(rates).some((rate) => rate > 0)) b.drop = { rates, path: dropPath, samples: io.samples };
   /** pictures → logits → loss, in one phase. */
   const forward = (phase: Phase): { logits: number; loss: number[] } => {
     startPhase(b, phase);
