@@ -56,6 +56,8 @@ export interface Value {
   block?: number;
   /** Contents of a `table` value. */
   data?: Uint8Array;
+  /** It is no memory of its own but the bytes from `offset` on of value `of`, which is no view itself. Written in parts, a value is whole when each is. */
+  view?: { of: number; offset: number };
 }
 
 export type Phase = 'init' | 'train' | 'update' | 'eval';
@@ -138,6 +140,14 @@ export const valueAt = (graph: Graph, id: number): Value => {
   if (value === undefined) throw new RangeError(`graph: no value ${id}`);
   return value;
 };
+/** The value whose memory this one is: itself, or what it is a view of. */
+export const rootOf = (graph: Graph, id: number): number => valueAt(graph, id).view?.of ?? id;
+/** The bytes of its root that a value is. */
+export function rangeOf(graph: Graph, id: number): { from: number; to: number } {
+  const { view, bytes } = valueAt(graph, id);
+  const from = view?.offset ?? 0;
+  return { from, to: from + bytes };
+}
 export const typeOf = (graph: Graph, id: number): Type => valueAt(graph, id).type;
 export const encodingOf = (graph: Graph, id: number): Encoding => valueAt(graph, id).type.encoding ?? Encoding.F32;
 export const shapeOf = (graph: Graph, id: number): readonly number[] => valueAt(graph, id).type.shape;

@@ -22,6 +22,7 @@ import { learnsKind, type Method } from '../modules/method.ts';
 import { emit } from '../ops/index.ts';
 import type { Windows } from '../ops/window.ts';
 import { encodingFor, type Precision } from '../precision.ts';
+import type { DropoutRates } from './drop.ts';
 
 /** A part of a fused tensor: rows [start, start + its own rows) of `of` rows. */
 export interface Rows {
@@ -57,9 +58,9 @@ export interface Window {
   tfPadding: boolean;
 }
 
-/** Rates of dropout and of drop-path at the last block (0 at the first, rising evenly); `samples` count the pictures' random numbers. */
+/** Rates of dropout, and of drop-path at the last block (0 at the first, rising evenly); `samples` count the pictures' random numbers. */
 export interface Drop {
-  rate: number;
+  rates: DropoutRates;
   path: number;
   samples: number;
 }
@@ -96,7 +97,8 @@ function masked(b: Builder, x: number, name: string, rate: number, path: 0 | 1):
 }
 
 /** Dropout of what a layer puts out. */
-export const dropout = (b: Builder, x: number, name: string): number => masked(b, x, `${name}.dropout`, b.drop?.rate ?? 0, 0);
+export const dropout = (b: Builder, x: number, name: string, of: keyof DropoutRates = 'layers'): number =>
+  masked(b, x, `${name}.dropout`, b.drop?.rates[of] ?? 0, 0);
 
 /** x + branch, the branch left out for some pictures: the more, the later the block (arXiv 1603.09382). */
 export function residual(b: Builder, x: number, branch: number, name: string): number {
@@ -237,7 +239,11 @@ export function classifier(b: Builder, x: number, name: string, classes: number)
       role: 'param',
       ...(fromFile ? { source: whole(`${name}.${suffix}`, shape) } : {}),
     });
-  return append(b, 'Linear', name, [dropout(b, x, name), tensor('weight', [classes, k], 'weight'), tensor('bias', [classes], 'bias')]);
+  return append(b, 'Linear', name, [
+    dropout(b, x, name, 'head'),
+    tensor('weight', [classes, k], 'weight'),
+    tensor('bias', [classes], 'bias'),
+  ]);
 }
 
 /** Sum of the parts of a head. */
