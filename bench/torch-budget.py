@@ -10,33 +10,15 @@ import argparse
 import functools
 import json
 import os
-import sys
 import time
-from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import torch  # noqa: E402
 import transformers  # noqa: E402
 from torch.utils.checkpoint import checkpoint  # noqa: E402
+from torch_common import MODELS, learner, loss_of, memory  # noqa: E402
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools" / "golden"))
-from models import Tuned, fold, key_biases, loss_of, trainable, zero_biases  # noqa: E402
-
-
-def vit(width, heads):
-    config = transformers.ViTConfig(hidden_size=width, num_attention_heads=heads, intermediate_size=4 * width)
-    return transformers.ViTForImageClassification(config)
-
-
-MODELS = {
-    "vit-tiny": lambda: vit(192, 3),
-    "vit-small": lambda: vit(384, 6),
-    "vit-base": lambda: vit(768, 12),
-    "swin-tiny": lambda: transformers.SwinForImageClassification(transformers.SwinConfig(drop_path_rate=0.0)),
-    "resnet-50": lambda: fold(transformers.ResNetForImageClassification(transformers.ResNetConfig()).eval()),
-    "mobilenetv2": lambda: fold(transformers.MobileNetV2ForImageClassification(transformers.MobileNetV2Config()).eval()),
-}
 BLOCKS = ("ViTLayer", "SwinLayer", "ResNetBottleNeckLayer", "MobileNetV2InvertedResidual")
 
 parser = argparse.ArgumentParser()
@@ -52,28 +34,8 @@ transformers.logging.set_verbosity_error()
 torch.set_num_threads(1)
 torch.manual_seed(0)
 
-
-def memory(key):
-    """A line of /proc/self/status in bytes; null elsewhere than on Linux."""
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(key)), None)
-
-
-# Models are classes of lazily loaded modules: loading them belongs to the import.
-for name in ("ViT", "Swin", "ResNet", "MobileNetV2"):
-    getattr(transformers, f"{name}ForImageClassification")
 imported = memory("VmRSS")
-
-model = Tuned(zero_biases(MODELS[arguments.model]().eval()), 100, (224, 224)).eval()
-for p in model.parameters():
-    p.requires_grad_(False)
-keys, _ = key_biases(model.backbone)
-chosen = [p for name, p in trainable(model, arguments.method) if name not in keys]
-for p in chosen:
-    p.requires_grad_(True)
+model, chosen = learner(arguments.model, arguments.method)
 if arguments.checkpoint:
     blocks = [m for m in model.modules() if type(m).__name__ in BLOCKS]
     assert blocks, "no blocks found to compute again"

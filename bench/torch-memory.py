@@ -8,28 +8,10 @@ learns what S2A's method of that name does: every bias (a layer without one gets
 
 import argparse
 import json
-import sys
-from pathlib import Path
 
 import torch
 import transformers
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools" / "golden"))
-from models import Tuned, fold, key_biases, loss_of, trainable, zero_biases  # noqa: E402
-
-
-def vit(width, heads):
-    config = transformers.ViTConfig(hidden_size=width, num_attention_heads=heads, intermediate_size=4 * width)
-    return transformers.ViTForImageClassification(config)
-
-
-MODELS = {
-    "vit-small": lambda: vit(384, 6),
-    "vit-base": lambda: vit(768, 12),
-    "swin-tiny": lambda: transformers.SwinForImageClassification(transformers.SwinConfig()),
-    "resnet-50": lambda: fold(transformers.ResNetForImageClassification(transformers.ResNetConfig()).eval()),
-    "mobilenetv2": lambda: fold(transformers.MobileNetV2ForImageClassification(transformers.MobileNetV2Config()).eval()),
-}
+from torch_common import MODELS, learner, loss_of, memory
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--model", choices=MODELS, default="vit-small")
@@ -42,25 +24,8 @@ transformers.logging.set_verbosity_error()
 torch.set_num_threads(1)
 torch.manual_seed(0)
 
-
-def memory(key):
-    """A line of /proc/self/status in bytes."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(key))
-
-
-# Models are classes of lazily loaded modules: loading them belongs to the import.
-for name in ("ViT", "Swin", "ResNet", "MobileNetV2"):
-    getattr(transformers, f"{name}ForImageClassification")
 imported = memory("VmRSS")
-
-model = Tuned(zero_biases(MODELS[arguments.model]().eval()), 100, (224, 224)).eval()
-for p in model.parameters():
-    p.requires_grad_(False)
-keys, _ = key_biases(model.backbone)
-chosen = [p for name, p in trainable(model, arguments.method) if name not in keys]
-for p in chosen:
-    p.requires_grad_(True)
+model, chosen = learner(arguments.model, arguments.method)
 optimizer = torch.optim.AdamW(chosen, lr=1e-3)
 x, labels = torch.randn(arguments.batch, 3, 224, 224), torch.randint(0, 100, (arguments.batch,))
 for _ in range(arguments.steps):

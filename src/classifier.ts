@@ -11,7 +11,7 @@ import { type FitOptions, fit, MAX_THREADS } from './fit.ts';
 import { stableJson } from './json.ts';
 import { methodOf } from './modules/method.ts';
 import type { Precision } from './precision.ts';
-import { type Threads, threadsOf } from './team.ts';
+import { type StartThread, type Threads, threadsOf } from './team.ts';
 import { engineBytes } from './wasm.ts';
 
 export interface Prediction {
@@ -43,7 +43,7 @@ export interface Classifier {
   /**
    * Every class of one picture, the most probable first.
    * `rgb`: width · height · 3 bytes, rows from the top, upright; any size: it is resized and cropped as in training.
-   * Throws InputError for a wrong number of bytes, EngineError for logits that are not finite.
+   * Throws InputError for a wrong number of bytes, EngineError for logits that are not finite, or once one of its threads has died.
    */
   predict(rgb: Uint8Array, width: number, height: number): Prediction[];
   /** The same for a picture that `preprocess` has been done to already, as `decodePicture` returns it: H · W · 3 bytes. */
@@ -65,6 +65,8 @@ export interface OpenedAdapter {
 
 interface InferenceOptions extends ClassifierOptions {
   microBatch?: number;
+  /** How a thread is started, where a test wants to know it. */
+  start?: StartThread;
 }
 
 /** Base + adapter, or a model with its own head, in an engine that only infers, `microBatch` pictures at a time. */
@@ -72,7 +74,7 @@ export const openInference = (path: string | undefined, options: InferenceOption
   path === undefined ? openOwn(options) : openAdapter(path, options);
 
 /** The model's own head: there is no adapter, but what one would say is known. */
-function openOwn({ model, budget, threads, weights: precision = 'f32', microBatch = 1 }: InferenceOptions): OpenedAdapter {
+function openOwn({ model, budget, threads, start, weights: precision = 'f32', microBatch = 1 }: InferenceOptions): OpenedAdapter {
   const base = openBase(model);
   const { labels } = base.model;
   if (labels === undefined)
@@ -84,7 +86,7 @@ function openOwn({ model, budget, threads, weights: precision = 'f32', microBatc
       base,
       { head: 'file', classes: labels.length, method: 'probe', weights: precision, normalize: preprocess },
       microBatch,
-      { budget, threads },
+      { budget, threads, start },
     );
     loadWeights(engine, weights);
     const preprocessing = preprocess as unknown as Record<string, unknown>;
@@ -102,16 +104,16 @@ const inferenceEngine = (
   base: Base,
   options: Pick<FitOptions, 'head' | 'classes' | 'method' | 'weights' | 'normalize'>,
   microBatch: number,
-  { budget, threads: asked = 1 }: { budget: Bytes | undefined; threads: Threads | undefined },
+  { budget, threads: asked = 1, start }: { budget: Bytes | undefined; threads: Threads | undefined; start: StartThread | undefined },
 ): Engine => {
   const size = { batchSize: microBatch, microBatch, ...(budget === undefined ? {} : { budgetBytes: parseBytes(budget, 'budget') }) };
   const maxThreads = asked === 'auto' ? MAX_THREADS : asked;
   const { program } = fit({ model: base.model, purpose: 'infer', maxThreads, ...options, ...size });
   const threads = threadsOf(asked, program);
-  return createEngine(program, engineBytes(threads), threads);
+  return createEngine(program, engineBytes(threads), threads, start);
 };
 
-function openAdapter(path: string, { model, budget, threads, weights: precision, microBatch = 1 }: InferenceOptions): OpenedAdapter {
+function openAdapter(path: string, { model, budget, threads, start, weights: precision, microBatch = 1 }: InferenceOptions): OpenedAdapter {
   const adapter = readAdapter(path);
   try {
     const base = openBase(model, adapter.base.imageSize[0]);
@@ -132,7 +134,7 @@ function openAdapter(path: string, { model, budget, threads, weights: precision,
         base,
         { classes: adapter.labels.length, method, weights: precision ?? adapter.precision, normalize: preprocess },
         microBatch,
-        { budget, threads },
+        { budget, threads, start },
       );
       loadWeights(engine, weights);
       applyAdapter(engine, adapter);

@@ -8,13 +8,15 @@ import { Augment } from '../assembly/abi/ops.ts';
 import { Io } from '../assembly/abi/program.ts';
 import { addBackward } from './backward.ts';
 import { checkGraph } from './check.ts';
-import { addValue, createGraph, f32, type Graph, i32, type Node, type Phase, u8, valueAt } from './graph.ts';
+import { addValue, createGraph, f32, type Graph, i32, type Node, nodesOf, type Phase, u8, valueAt } from './graph.ts';
 import { keepOf } from './keep.ts';
 import { createBuilder, startPhase } from './models/builder.ts';
+import { type DropoutRates, everywhere } from './models/drop.ts';
 import { buildModel, type Model } from './models/index.ts';
 import { withSide } from './modules/entry.ts';
 import { methodOf } from './modules/method.ts';
 import { emit, shareOut } from './ops/index.ts';
+import { lifetimes, liveBytes } from './plan/lifetime.ts';
 import { type Plan, planMemory } from './plan/memory.ts';
 import { verifyPlan } from './plan/verify.ts';
 import type { Precision } from './precision.ts';
@@ -23,6 +25,7 @@ import { link } from './program/link.ts';
 import type { About, Program } from './program/program.ts';
 import { addRepeats, type Recompute, recomputeName } from './recompute.ts';
 import { autogradBytes, chooseSaved, gradientNeeds } from './saved.ts';
+import { TILE_ROWS, tiled } from './tile.ts';
 import { addUpdate, type Optimizer } from './update.ts';
 
 export interface CompileOptions {
@@ -38,6 +41,8 @@ export interface CompileOptions {
   weights?: Precision;
   /** Blocks whose forward runs again in backward, see src/recompute.ts; none where absent. */
   recompute?: Recompute;
+  /** Least rows of a tile, see src/tile.ts; 0: none. Where absent, tiles of 256 if that takes less memory. */
+  tileRows?: number;
   optimizer?: Optimizer;
   /** The classifier: new and zero (fine-tuning), or the checkpoint's own. */
   head?: 'new' | 'file';
@@ -47,8 +52,8 @@ export interface CompileOptions {
   normalize?: { scale: number; mean: readonly number[]; std: readonly number[] };
   /** Random shift by up to `shift` pixels and horizontal flip, in training. */
   augment?: { shift: number; flip: boolean };
-  /** Share of elements left out, in training, of attention's and the MLP's outputs in transformers and of what the head reads. */
-  dropout?: number;
+  /** Share of elements left out, in training, of a transformer's embeddings, of attention's and the MLP's outputs and of what the head reads. */
+  dropout?: number | DropoutRates;
   /** Share of pictures, in training, for which the last block's branch is left out; less before. */
   dropPath?: number;
   maxThreads?: number;
@@ -71,7 +76,18 @@ export interface Compiled {
 const HALF = { scale: 1 / 255, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
 
 /** Compiles; knows nothing of files or runtimes. Deterministic. */
-export const compile = (options: CompileOptions): Compiled => lay(build(options));
+export const compile = (options: CompileOptions): Compiled => lay(cutRows(build(options), options.tileRows));
+
+/** The same job in row tiles of at least so many rows; where nothing is said, only if that takes less memory. */
+export function cutRows(built: Built, tileRows?: number): Built {
+  const graph = tiled(built.graph, tileRows ?? TILE_ROWS);
+  if (graph === undefined) return built;
+  const cut = { ...built, graph };
+  return tileRows !== undefined || temporaryBytes(cut) < temporaryBytes(built) ? cut : built;
+}
+
+/** Bytes of code and the most that is alive at once. */
+const temporaryBytes = ({ graph }: Built): number => codeBytes(graph) + Math.max(...liveBytes(lifetimes(graph), nodesOf(graph).length));
 
 /** The second half of the path: gives everything an address and writes the program. */
 export function lay({ graph, accumulators, ports, about, autogradBytes, maxThreads }: Built): Compiled {
@@ -111,7 +127,8 @@ export function build(options: CompileOptions): Built {
   const io = inputs(graph, options);
   const b = createBuilder(graph, methodOf(method), head, io.state, weights);
   const { dropout = 0, dropPath = 0 } = options;
-  if (dropout > 0 || dropPath > 0) b.drop = { rate: dropout, path: dropPath, samples: io.samples };
+  const rates = typeof dropout === 'number' ? everywhere(dropout) : dropout;
+  if (dropPath > 0 || Object.values(rates).some((rate) => rate > 0)) b.drop = { rates, path: dropPath, samples: io.samples };
   /** pictures → logits → loss, in one phase. */
   const forward = (phase: Phase): { logits: number; loss: number[] } => {
     startPhase(b, phase);

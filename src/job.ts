@@ -20,6 +20,8 @@ import { BudgetError, Interrupted } from './error.ts';
 import { bytesWritten, makeFolder } from './files.ts';
 import { type FitOptions, type Fitted, fit } from './fit.ts';
 import { resetPeak, resident, shareProcess } from './footprint.ts';
+import { type HeadStart, headFromMeans } from './means.ts';
+import { chosenDrop, dropNotes } from './models/drop.ts';
 import { type Method, methodOf } from './modules/method.ts';
 import { type PlanReport, planReport } from './planreport.ts';
 import type { Precision } from './precision.ts';
@@ -81,7 +83,7 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   holdOut?: number;
   /** Random shift in pixels and horizontal flip. */
   augment?: { shift: number; flip: boolean };
-  /** See CompileOptions. */
+  /** See CompileOptions; what the model's configuration says where absent. */
   dropout?: number;
   dropPath?: number;
   cacheFolder?: string;
@@ -93,6 +95,8 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   calibrate?: number;
   /** Use the tables of this calibration.json. */
   tables?: string;
+  /** Where rows of the head begin that no adapter has learnt: `zero` (where absent), or `means` of the classes' features (src/means.ts). */
+  head?: HeadStart;
 }
 
 /** What a run tells while it goes. */
@@ -164,7 +168,7 @@ export function settle(job: TrainJob, type: string): TrainOptions & { rate: numb
 }
 
 /** The same object without its undefined members. */
-function defined<T extends object>(object: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+export function defined<T extends object>(object: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(object).filter(([, v]) => v !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> };
 }
 
@@ -194,8 +198,7 @@ export function compileJob(
       recompute: job.recompute,
       budgetBytes: job.budget === undefined ? undefined : parseBytes(job.budget, '--budget'),
       augment: job.augment,
-      dropout: job.dropout,
-      dropPath: job.dropPath,
+      ...chosenDrop(base.model.drop, job),
       maxThreads: job.maxThreads,
       fast: job.fast,
       pixels,
@@ -261,6 +264,7 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
   makeFolder(runFolder);
 
   const warn = hooks.warn ?? (() => {});
+  for (const note of dropNotes(base.model.drop, job)) warn(note);
   const listed = listPictures(runFolder, job.data, (job.resume ?? false) && hasCheckpoints(runFolder));
   // The folder's class count is all that a plan needs of it: what does not fit is refused before any picture is decoded.
   const preprocess = preprocessOf(base);
@@ -310,12 +314,14 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
       data: dataDigest(prepared.cache, prepared.train, prepared.val),
       labels,
       ...(start ? { from: start.digest } : {}),
+      ...(job.head === 'means' ? { head: job.head } : {}),
       resume: job.resume ?? false,
       warn,
     });
     if (run.resumedAt === undefined) {
       keepList(runFolder, listed.folder);
       startRun(engine, options, data.train.count);
+      if (job.head === 'means') headFromMeans(engine, compiled, data.train, start?.labels.length);
     }
     hooks.onStart?.({
       train: data.train.count,

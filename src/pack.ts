@@ -21,6 +21,7 @@ import { scanFolder } from './data/scan.ts';
 import { InputError } from './error.ts';
 import { bytesWritten, makeFolder, writeAtomic } from './files.ts';
 import { adapterInfo, compileJob, type JobHooks, settle, type TrainJob } from './job.ts';
+import { dropNotes } from './models/drop.ts';
 import { type PlanReport, planReport } from './planreport.ts';
 import type { Board } from './program/board.ts';
 import { encodeProgram, type Program } from './program/program.ts';
@@ -29,7 +30,7 @@ import { type TrainOptions, writeState } from './train.ts';
 import { commandBytes, commandPages, withMaximum } from './wasm.ts';
 
 /** As `trainJob`, but for what the board decides when it trains. `out`: the folder to hand over. */
-export interface PackJob extends Omit<TrainJob, 'resume' | 'saveEvery' | 'from' | 'processBudget' | 'calibrate' | 'tables'> {
+export interface PackJob extends Omit<TrainJob, 'resume' | 'saveEvery' | 'from' | 'head' | 'processBudget' | 'calibrate' | 'tables'> {
   /** How the pictures are stored: `u8` (the default), or `f32` for data that are not bytes. */
   pixels?: 'u8' | 'f32';
 }
@@ -47,11 +48,12 @@ export interface Packed {
   bytesWritten: number;
 }
 
-export type PackHooks = Pick<JobHooks, 'onPlan' | 'onPrepare' | 'onPrepared' | 'signal'>;
+export type PackHooks = Pick<JobHooks, 'onPlan' | 'onPrepare' | 'onPrepared' | 'signal' | 'warn'>;
 
 export async function packJob(job: PackJob, hooks: PackHooks = {}): Promise<Packed> {
   const base = openBase(job.model, job.imageSize);
   const options = settle(job, base.model.type);
+  for (const note of dropNotes(base.model.drop, job)) hooks.warn?.(note);
   const preprocess = preprocessOf(base);
   const { classes } = scanFolder(job.data);
   const compiled = compileJob(job, { base, options, preprocess, classes: classes.length, pixels: job.pixels });

@@ -29,6 +29,8 @@ export interface RunOptions {
   labels: readonly string[];
   /** Digest of the adapter that the run goes on from, where there is one. */
   from?: string;
+  /** Where new rows of the head began, unless at zero. */
+  head?: string;
   resume: boolean;
   warn(sentence: string): void;
 }
@@ -36,7 +38,7 @@ export interface RunOptions {
 /** What a run is started with, by name: whatever is not in the program's code and may differ between two runs. */
 export function settingsOf(
   { about }: Program,
-  { options, weights, labels, from }: Pick<RunOptions, 'options' | 'weights' | 'labels' | 'from'>,
+  { options, weights, labels, from, head }: Pick<RunOptions, 'options' | 'weights' | 'labels' | 'from' | 'head'>,
 ): Settings {
   const { image, weights: precision, ...rest } = about;
   const short = (hash: string): string => hash.slice(0, 12);
@@ -48,6 +50,7 @@ export function settingsOf(
     weights: short(weights),
     labels: short(digest(JSON.stringify(labels))),
     ...(from ? { from: short(from) } : {}),
+    ...(head ? { head } : {}),
   };
 }
 

@@ -2,12 +2,14 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import type { Worker } from 'node:worker_threads';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readAdapter } from '../src/adapterfile.ts';
 import { type Classifier, loadClassifier } from '../src/classifier.ts';
-import { BudgetError } from '../src/error.ts';
+import { BudgetError, EngineError } from '../src/error.ts';
 import { type TrainJob, trainJob } from '../src/job.ts';
+import { type StartThread, startThread } from '../src/team.ts';
 import { pictureFolder, VIT } from './cli/command.ts';
 import { newFolder, refused } from './folder.ts';
 import { nodeTest } from './runtime.ts';
@@ -34,6 +36,27 @@ test('predictions: every class, probabilities that sum to 1, the most probable f
   assert.ok(list.every((p, i) => i === 0 || p.probability <= list[i - 1]!.probability));
   assert.ok(classifier.linearBytes <= 1 << 20);
   assert.equal(answer(classifier), list);
+});
+
+test('a thread that dies is told of at the next prediction, at once', async () => {
+  const workers: Worker[] = [];
+  const start: StartThread = (orders) => {
+    workers.push(startThread(orders));
+    return workers.at(-1)!;
+  };
+  const alone = answer(loadClassifier(join(work, 'a'), { model: VIT }));
+  const options = { model: VIT, threads: 3, start };
+  const classifier = loadClassifier(join(work, 'a'), options);
+  assert.equal(answer(classifier), alone);
+  assert.is(workers.length, 2);
+  await workers[0]!.terminate();
+  const began = performance.now();
+  assert.throws(
+    () => answer(classifier),
+    (e: unknown) => e instanceof EngineError && /^threads: thread 1 of 3 ended: exit code \d+; run it again/.test(e.message),
+  );
+  assert.ok(performance.now() - began < 1000);
+  await classifier.close();
 });
 
 test('a budget in bytes or as text; too small names the smallest', () => {

@@ -4,7 +4,8 @@ import * as assert from 'uvu/assert';
 import { Io } from '../assembly/abi/program.ts';
 import { type CompileOptions, compile } from '../src/compile.ts';
 import { readParameter } from '../src/engine.ts';
-import { readModel } from '../src/models/index.ts';
+import { chosenDrop, dropNotes } from '../src/models/drop.ts';
+import { parseModel, readModel } from '../src/models/index.ts';
 import { distance } from './close.ts';
 import { goldenCase, goldenValues, modelFolder } from './golden.ts';
 import { BATCH, goldenEngine } from './goldenengine.ts';
@@ -26,9 +27,43 @@ test('no mask unless asked for; drop-path rises to its rate at the last block', 
     paths.map((n) => n.attributes.number),
     [0, 1, 2, 3],
   );
-  assert.is(drops('vit-hf', { dropout: 0.1 }).length, 7);
+  assert.is(drops('vit-hf', { dropout: 0.1 }).length, 8);
+  assert.equal(
+    drops('vit-hf', { dropout: { embeddings: 0.1, layers: 0, head: 0.3 } }).map((n) => n.attributes.rate),
+    [0.1, 0.3],
+  );
   for (const name of ['swin-hf', 'convnext-hf', 'resnet-hf', 'mobilenetv2-hf', 'mobilenetv3-timm'])
     assert.ok(drops(name, { dropPath: 0.2 }).every((n) => n.attributes.path === 1) && drops(name, { dropPath: 0.2 }).length > 0, name);
+});
+
+test('rates of a configuration act unless the job says its own, and what cannot act is named', () => {
+  const vit = parseModel({
+    where: 'config.json',
+    values: { model_type: 'vit', hidden_dropout_prob: 0.1, attention_probs_dropout_prob: 0.2 },
+  });
+  assert.equal(chosenDrop(vit.drop, {}), { dropout: { embeddings: 0.1, layers: 0.1, head: 0 }, dropPath: 0 });
+  assert.equal(chosenDrop(vit.drop, { dropout: 0, dropPath: 0.3 }), { dropout: { embeddings: 0, layers: 0, head: 0 }, dropPath: 0.3 });
+  const notes = dropNotes(vit.drop, {});
+  assert.is(notes.length, 2);
+  assert.match(notes[0]!, /dropout 0\.1 of what embeddings and layers put out in training; --dropout 0/);
+  assert.match(notes[1]!, /attention_probs_dropout_prob 0\.2 not applied/);
+  assert.is(dropNotes(vit.drop, { dropout: 0 }).length, 1);
+
+  const swin = readModel(modelFolder('swin-hf'));
+  assert.is(swin.drop.path, 0.1);
+  assert.match(dropNotes(swin.drop, {})[0]!, /drop-path 0\.1 in training; --drop-path 0/);
+  assert.is(readModel(modelFolder('mobilenetv2-hf')).drop.dropout.head, 0.8);
+
+  const timm = parseModel({
+    where: 'config.json',
+    values: { architecture: 'vit_tiny_patch16_224', model_args: { drop_rate: 0.2, drop_path_rate: 0.1, proj_drop_rate: 0.1 } },
+  });
+  assert.equal(chosenDrop(timm.drop, {}), { dropout: { embeddings: 0, layers: 0, head: 0.2 }, dropPath: 0.1 });
+  assert.match(dropNotes(timm.drop, {})[2]!, /proj_drop_rate 0\.1 not applied/);
+  assert.throws(
+    () => parseModel({ where: 'config.json', values: { model_type: 'vit', hidden_dropout_prob: 1 } }),
+    /hidden_dropout_prob.*0 to 0\.9/,
+  );
 });
 
 /** Gradients of the whole batch, in passes of `microBatch`, and the losses of evaluation. */

@@ -7,6 +7,7 @@ import { openInference } from '../src/classifier.ts';
 import { compile } from '../src/compile.ts';
 import { createEngine, loadWeights, readParameter, writeParameter } from '../src/engine.ts';
 import { methodOf } from '../src/modules/method.ts';
+import type { Precision } from '../src/precision.ts';
 import { engineBytes } from '../src/wasm.ts';
 import { numbers } from './close.ts';
 
@@ -44,8 +45,13 @@ export function movedAdapter(model: string, method: string, out: string, imageSi
 }
 
 /** Logits of `count` pictures, the same for every call of a size: of an adapter, or of a model's own head. */
-export function logitsOf(model: string, adapter: string | undefined, count = 2): { logits: Float32Array; pictures: Uint8Array } {
-  const { engine } = openInference(adapter, { model, microBatch: count });
+export function logitsOf(
+  model: string,
+  adapter: string | undefined,
+  count = 2,
+  weights?: Precision,
+): { logits: Float32Array; pictures: Uint8Array } {
+  const { engine } = openInference(adapter, { model, microBatch: count, ...(weights ? { weights } : {}) });
   const port = engine.bytes(Io.Pictures);
   const pictures = Uint8Array.from(numbers(port.length, 77, 120), (x) => 128 + x);
   port.set(pictures);

@@ -196,10 +196,15 @@ nodeTest('a disk that is full at any write: one sentence, nothing half-written, 
 });
 
 /** `s2a train --resume` as a process of its own; `signal` comes so many milliseconds after the pictures are ready. */
-function command(out: string, signal?: NodeJS.Signals, after = 0): Promise<{ code: number | null; said: string }> {
+function command(
+  out: string,
+  signal?: NodeJS.Signals,
+  after = 0,
+  threads: number | 'auto' = 'auto',
+): Promise<{ code: number | null; said: string }> {
   const { epochs, batchSize, microBatch, rate, seed } = job(out);
   const flags = { out, cache: CACHE, epochs, 'batch-size': batchSize, 'micro-batch': microBatch, lr: rate, seed, augment: 'crop,flip' };
-  const words = Object.entries({ ...flags, 'save-every': 1 }).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const words = Object.entries({ ...flags, threads, 'save-every': 1 }).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const child = spawn(process.execPath, ['dist/s2a.js', 'train', MODEL, DATA, ...words, '--resume'], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
@@ -233,6 +238,27 @@ test('kill -9 at any moment, again and again, then to the end', async () => {
     entries.filter(({ step }) => step === undefined).map(({ epoch }) => epoch),
     [1, 2, 3],
   );
+});
+
+test('interrupted on three threads, on one, and ended on two: the same bytes', async () => {
+  const out = newFolder();
+  await interrupted(job(out, { threads: 3 }), 7);
+  await interrupted(job(out, { threads: 1, resume: true }), 11);
+  const { threads } = await trainJob(job(out, { threads: 2, resume: true }));
+  assert.is(threads, 2);
+  assert.ok(adapter(out) === reference);
+});
+
+test('Ctrl-C while three threads train: exit code 130, and the run goes on with one', async () => {
+  const out = newFolder();
+  const { code, said } = await command(out, 'SIGINT', 0, 3);
+  assert.is(code, 130, said);
+  assert.match(said, /interrupted.*--resume/);
+  assert.not.ok(existsSync(join(out, 'adapter_model.safetensors')));
+  const next = await command(out, undefined, 0, 1);
+  assert.match(next.said, /going on from step/);
+  assert.is(next.code, 0, next.said);
+  assert.ok(adapter(out) === reference);
 });
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const)

@@ -36,7 +36,8 @@ function sharded(): { folder: string; map: Record<string, string>; index(map: Re
 
 test('the same logits as in one file, trained, judged and merged', async () => {
   const { folder, map, index } = sharded();
-  assert.equal(logitsOf(folder, undefined).logits, logitsOf('test/golden/vit-hf', undefined).logits);
+  for (const weights of ['f32', 'int8', 'int4'] as const)
+    assert.equal(logitsOf(folder, undefined, 2, weights).logits, logitsOf('test/golden/vit-hf', undefined, 2, weights).logits, weights);
   const out = newFolder();
   const { accuracy } = await trainJob({ model: folder, data: pictureFolder({ train: 4, val: 3 }), out, epochs: 1, batchSize: 4 });
   assert.ok(accuracy >= 0);

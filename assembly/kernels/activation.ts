@@ -6,218 +6,17 @@
  * instructions wherever it stands, so neither N nor the number of threads changes a bit. y does not depend on KEEP.
  * Moved per element: forward 8 bytes + the code, backward 8 bytes + the code (12 where x is kept).
  *
- * Each function is a class without fields, whose `this` is the address of the math constants: AssemblyScript's way to hand
- * inlined code to a generic loop. Infinities give the limits, NaN goes through; in `mask` a NaN lies left of every kink.
+ * The functions are in curve.ts, the codes in derivative.ts.
  */
-import { Codebook } from '../abi/codebook';
 import { ActivationArg, ActivationBackwardArg, Keep, Kind } from '../abi/ops';
 import { Status } from '../abi/status';
 import { address, int } from '../argument';
-import { Constant, cdf4, constants, exp4, k4, madd, sigmoid4, tanh4 } from '../math';
+import { Constant, constants, k4, madd } from '../math';
 import { fail } from '../status';
 import { first, last } from '../team';
+import { Gelu, GeluTanh, HardSigmoid, HardSwish, LeakyRelu, Relu, Relu6, Sigmoid, Silu, Tanh } from './curve';
+import { backwardCode4, backwardCode8, code8, encode } from './derivative';
 import { loadPart } from './groups';
-
-/** A function: `this` is the address of the constants, `k` one of them. */
-@unmanaged class Curve {
-  @inline get t(): usize {
-    return changetype<usize>(this);
-  }
-  @inline k(constant: Constant): v128 {
-    return k4(changetype<usize>(this), constant);
-  }
-}
-
-// Piecewise linear: value(x), mask(x) = which of the two slopes, pick(dy, mask) = slope·dy.
-
-@unmanaged class Relu extends Curve {
-  @inline value(x: v128): v128 {
-    return f32x4.pmax(x, i32x4.splat(0));
-  }
-  @inline mask(x: v128): v128 {
-    return f32x4.gt(x, i32x4.splat(0));
-  }
-  @inline pick(dy: v128, mask: v128): v128 {
-    return v128.and(dy, mask);
-  }
-}
-
-@unmanaged class Relu6 extends Curve {
-  @inline value(x: v128): v128 {
-    return f32x4.pmin(f32x4.pmax(x, i32x4.splat(0)), this.k(Constant.Six));
-  }
-  @inline mask(x: v128): v128 {
-    return v128.and(f32x4.gt(x, i32x4.splat(0)), f32x4.lt(x, this.k(Constant.Six)));
-  }
-  @inline pick(dy: v128, mask: v128): v128 {
-    return v128.and(dy, mask);
-  }
-}
-
-@unmanaged class LeakyRelu extends Curve {
-  @inline value(x: v128): v128 {
-    return f32x4.pmax(x, f32x4.mul(x, this.k(Constant.Leak)));
-  }
-  @inline mask(x: v128): v128 {
-    return f32x4.gt(x, i32x4.splat(0));
-  }
-  @inline pick(dy: v128, mask: v128): v128 {
-    return v128.bitselect(dy, f32x4.mul(dy, this.k(Constant.Leak)), mask);
-  }
-}
-
-@unmanaged class HardSigmoid extends Curve {
-  @inline value(x: v128): v128 {
-    return f32x4.mul(f32x4.pmin(f32x4.pmax(f32x4.add(x, this.k(Constant.Three)), i32x4.splat(0)), this.k(Constant.Six)), this.k(Constant.Sixth));
-  }
-  @inline mask(x: v128): v128 {
-    return f32x4.lt(f32x4.abs(x), this.k(Constant.Three));
-  }
-  @inline pick(dy: v128, mask: v128): v128 {
-    return v128.and(f32x4.mul(dy, this.k(Constant.Sixth)), mask);
-  }
-}
-
-// Smooth: value(x), slope(x) = f′(x). Products with x take it clamped, where f or f′ has long reached its limit, so that ∞·0 never arises.
-
-@unmanaged class Sigmoid extends Curve {
-  @inline value(x: v128): v128 {
-    return sigmoid4(x, this.t);
-  }
-  @inline slope(x: v128): v128 {
-    const s = sigmoid4(x, this.t);
-    return f32x4.mul(s, f32x4.sub(this.k(Constant.One), s));
-  }
-}
-
-@unmanaged class Tanh extends Curve {
-  @inline value(x: v128): v128 {
-    return tanh4(x, this.t);
-  }
-  @inline slope(x: v128): v128 {
-    const y = tanh4(x, this.t);
-    return f32x4.mul(f32x4.sub(this.k(Constant.One), y), f32x4.add(this.k(Constant.One), y));
-  }
-}
-
-@unmanaged class HardSwish extends Curve {
-  @inline value(x: v128): v128 {
-    const z = f32x4.pmax(x, this.k(Constant.MinusThree));
-    return f32x4.mul(z, f32x4.mul(f32x4.pmin(f32x4.add(z, this.k(Constant.Three)), this.k(Constant.Six)), this.k(Constant.Sixth)));
-  }
-  @inline slope(x: v128): v128 {
-    const inside = madd(x, this.k(Constant.Third), this.k(Constant.Half));
-    const right = v128.bitselect(this.k(Constant.One), inside, f32x4.ge(x, this.k(Constant.Three)));
-    return v128.andnot(right, f32x4.le(x, this.k(Constant.MinusThree)));
-  }
-}
-
-@unmanaged class Silu extends Curve {
-  @inline value(x: v128): v128 {
-    return f32x4.mul(f32x4.pmax(x, this.k(Constant.Low)), sigmoid4(x, this.t));
-  }
-  @inline slope(x: v128): v128 {
-    const s = sigmoid4(x, this.t);
-    const z = f32x4.pmin(f32x4.pmax(x, this.k(Constant.Low)), this.k(Constant.High));
-    return f32x4.mul(s, madd(z, f32x4.sub(this.k(Constant.One), s), this.k(Constant.One)));
-  }
-}
-
-@unmanaged class Gelu extends Curve {
-  @inline value(x: v128): v128 {
-    return f32x4.mul(f32x4.pmax(x, this.k(Constant.CdfLow)), f32x4.add(this.k(Constant.Half), cdf4(x, this.t)));
-  }
-  @inline slope(x: v128): v128 {
-    const z = f32x4.pmin(f32x4.pmax(x, this.k(Constant.Low)), this.k(Constant.High));
-    const density = f32x4.mul(exp4(f32x4.mul(f32x4.mul(z, this.k(Constant.MinusHalf)), z), this.t), this.k(Constant.Density));
-    return madd(z, density, f32x4.add(this.k(Constant.Half), cdf4(x, this.t)));
-  }
-}
-
-/** x·σ(2u), u = √(2/π)·(x + 0.044715·x³): the same as x/2·(1 + tanh u). */
-@unmanaged class GeluTanh extends Curve {
-  @inline value(x: v128): v128 {
-    const z = f32x4.pmax(x, this.k(Constant.Low));
-    const w = f32x4.mul(z, madd(f32x4.mul(z, z), this.k(Constant.GeluCubic), this.k(Constant.GeluLinear)));
-    return f32x4.mul(z, sigmoid4(w, this.t));
-  }
-  @inline slope(x: v128): v128 {
-    const z = f32x4.pmin(f32x4.pmax(x, this.k(Constant.Low)), this.k(Constant.High));
-    const s = f32x4.mul(z, z);
-    const w = f32x4.mul(z, madd(s, this.k(Constant.GeluCubic), this.k(Constant.GeluLinear)));
-    const g = sigmoid4(w, this.t);
-    // z·dw/dz
-    const zdw = f32x4.mul(z, madd(s, this.k(Constant.GeluCubic3), this.k(Constant.GeluLinear)));
-    return f32x4.mul(g, madd(zdw, f32x4.sub(this.k(Constant.One), g), this.k(Constant.One)));
-  }
-}
-
-/** |x| → cell + the cell of `shift`, still as i32. The shift without sign sends every NaN to the last cell. */
-@inline function cell4(x: v128, scale: v128, shift: v128): v128 {
-  return i32x4.shr_u(madd(f32x4.abs(x), scale, shift), Codebook.CellBits);
-}
-
-/** All ones where x < 0, as 16 bytes. */
-@inline function negative16(a: v128, b: v128, c: v128, d: v128): v128 {
-  const zero = i32x4.splat(0);
-  return i8x16.narrow_i16x8_s(
-    i16x8.narrow_i32x4_s(f32x4.lt(a, zero), f32x4.lt(b, zero)),
-    i16x8.narrow_i32x4_s(f32x4.lt(c, zero), f32x4.lt(d, zero)),
-  );
-}
-
-/** The codes of 16 elements, a byte each. */
-@inline function code16(
-  a: v128, b: v128, c: v128, d: v128,
-  scale: v128, shift: v128, origin: v128, cells0: v128, cells1: v128, flip: v128,
-): v128 {
-  const cell = i8x16.min_u(
-    i8x16.narrow_i16x8_u(
-      i16x8.sub(i16x8.narrow_i32x4_s(cell4(a, scale, shift), cell4(b, scale, shift)), origin),
-      i16x8.sub(i16x8.narrow_i32x4_s(cell4(c, scale, shift), cell4(d, scale, shift)), origin),
-    ),
-    i8x16.splat(<i8>(Codebook.CellCount - 1)),
-  );
-  // A swizzle gives 0 for an index outside 0..15, so two of them, one of them 16 further, cover 32 cells.
-  const code = v128.or(i8x16.swizzle(cells0, cell), i8x16.swizzle(cells1, i8x16.sub(cell, i8x16.splat(16))));
-  return v128.xor(code, v128.and(negative16(a, b, c, d), flip));
-}
-
-/** Codes of elements [from, to) to `kept`; `from` is a multiple of 32. */
-function encode(x: usize, kept: usize, from: i32, to: i32, table: usize): void {
-  const scale = v128.load32_splat(table + Codebook.Scale);
-  const shift = v128.load32_splat(table + Codebook.Shift);
-  const flip = v128.load8_splat(table + Codebook.Flip);
-  const origin = i16x8.splat(<i16>(load<i32>(table + Codebook.Shift) >> Codebook.CellBits));
-  const cells0 = v128.load(table, Codebook.Cells);
-  const cells1 = v128.load(table, Codebook.Cells + 16);
-  let i = from;
-  for (; i + 32 <= to; i += 32) {
-    const at = x + (<usize>i << 2);
-    const low = code16(
-      v128.load(at), v128.load(at, 16), v128.load(at, 32), v128.load(at, 48),
-      scale, shift, origin, cells0, cells1, flip,
-    );
-    const high = code16(
-      v128.load(at, 64), v128.load(at, 80), v128.load(at, 96), v128.load(at, 112),
-      scale, shift, origin, cells0, cells1, flip,
-    );
-    v128.store(kept + (<usize>i >> 1), v128.or(low, i16x8.shl(high, 4)));
-  }
-  if (i == to) return;
-  // The last block: elements past N are coded as x = 0.
-  const at = x + (<usize>i << 2);
-  const n = to - i;
-  const low = code16(
-    loadPart(at, n), loadPart(at + 16, n - 4), loadPart(at + 32, n - 8), loadPart(at + 48, n - 12),
-    scale, shift, origin, cells0, cells1, flip,
-  );
-  const high = code16(
-    loadPart(at + 64, n - 16), loadPart(at + 80, n - 20), loadPart(at + 96, n - 24), loadPart(at + 112, n - 28),
-    scale, shift, origin, cells0, cells1, flip,
-  );
-  v128.store(kept + (<usize>i >> 1), v128.or(low, i16x8.shl(high, 4)));
-}
 
 /**
  * Sixteen values of Gelu, the same operations as Gelu.value, four chains abreast: each is long, and a processor that runs its instructions
@@ -321,11 +120,6 @@ function forwardCode4<F>(x: usize, y: usize, kept: usize, kind: i32, from: i32, 
   }
 }
 
-/** 128·f′ + 64 of four elements, rounded, as i32. */
-@inline function code8(slope: v128): v128 {
-  return i32x4.trunc_sat_f32x4_u(madd(slope, f32x4.splat(128), f32x4.splat(64.5)));
-}
-
 /** y = f(x) and a byte for each f′, chunk by chunk as above. Four at a time: longer, the code of every function would be. */
 function forwardCode8<F>(x: usize, y: usize, kept: usize, kind: i32, from: i32, to: i32): void {
   const f = changetype<F>(constants());
@@ -339,23 +133,6 @@ function forwardCode8<F>(x: usize, y: usize, kept: usize, kind: i32, from: i32, 
       else for (let k = j; k < end; k++) store<u8>(kept + <usize>k, i32x4.extract_lane(packed, 0) >> ((k - j) << 3));
     }
     forward<F>(x, y, kind, i, end);
-  }
-}
-
-/** dx = (code/128 - ½)·dy. */
-function backwardCode8(kept: usize, dy: usize, dx: usize, from: i32, to: i32): void {
-  const unit = f32x4.splat(<f32>(1.0 / 128.0));
-  const low = f32x4.splat(-0.5);
-  let i = from;
-  for (; i + 8 <= to; i += 8) {
-    const at = <usize>i << 2;
-    const codes = v128.load8x8_u(kept + <usize>i);
-    v128.store(dx + at, f32x4.mul(v128.load(dy + at), madd(f32x4.convert_i32x4_u(i32x4.extend_low_i16x8_u(codes)), unit, low)));
-    v128.store(dx + at, f32x4.mul(v128.load(dy + at, 16), madd(f32x4.convert_i32x4_u(i32x4.extend_high_i16x8_u(codes)), unit, low)), 16);
-  }
-  for (; i < to; i++) {
-    const at = <usize>i << 2;
-    store<f32>(dx + at, load<f32>(dy + at) * (<f32>load<u8>(kept + <usize>i) * <f32>(1.0 / 128.0) - 0.5));
   }
 }
 
@@ -398,41 +175,6 @@ function backwardSlope<F>(x: usize, dy: usize, dx: usize, from: i32, to: i32): v
   const end = <usize>to << 2;
   for (; i + 16 <= end; i += 16) v128.store(dx + i, f32x4.mul(v128.load(dy + i), f.slope(v128.load(x + i))));
   for (; i < end; i += 4) v128.store32_lane(dx + i, f32x4.mul(v128.load32_splat(dy + i), f.slope(v128.load32_splat(x + i))), 0);
-}
-
-/** dx = level·dy for 16 elements whose codes are the bytes of `code`. */
-@inline function scale16(code: v128, low: v128, high: v128, dy: usize, dx: usize): void {
-  const zero = i8x16.splat(0);
-  const l = i8x16.swizzle(low, code);
-  const h = i8x16.swizzle(high, code);
-  // bf16 = the upper half of an f32: bytes to u16, then zeros below.
-  const ab = i8x16.shuffle(l, h, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-  const cd = i8x16.shuffle(l, h, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-  v128.store(dx, f32x4.mul(v128.load(dy), i16x8.shuffle(zero, ab, 0, 8, 1, 9, 2, 10, 3, 11)));
-  v128.store(dx, f32x4.mul(v128.load(dy, 16), i16x8.shuffle(zero, ab, 4, 12, 5, 13, 6, 14, 7, 15)), 16);
-  v128.store(dx, f32x4.mul(v128.load(dy, 32), i16x8.shuffle(zero, cd, 0, 8, 1, 9, 2, 10, 3, 11)), 32);
-  v128.store(dx, f32x4.mul(v128.load(dy, 48), i16x8.shuffle(zero, cd, 4, 12, 5, 13, 6, 14, 7, 15)), 48);
-}
-
-/** dx = level·dy, whatever the function was. */
-function backwardCode4(kept: usize, dy: usize, dx: usize, from: i32, to: i32, table: usize): void {
-  const low = v128.load(table + Codebook.LevelLow);
-  const high = v128.load(table + Codebook.LevelHigh);
-  const nibble = i8x16.splat(15);
-  let i = from;
-  for (; i + 32 <= to; i += 32) {
-    const at = <usize>i << 2;
-    const codes = v128.load(kept + (<usize>i >> 1));
-    scale16(v128.and(codes, nibble), low, high, dy + at, dx + at);
-    scale16(v128.and(i16x8.shr_u(codes, 4), nibble), low, high, dy + at + 64, dx + at + 64);
-  }
-  for (let j = i; j < to; j++) {
-    const byte = load<u8>(kept + (<usize>i >> 1) + <usize>(j & 15));
-    const code = <usize>(j & 16 ? byte >> 4 : byte & 15);
-    const bits = (<u32>load<u8>(table + code, Codebook.LevelHigh) << 24) | (<u32>load<u8>(table + code, Codebook.LevelLow) << 16);
-    const at = <usize>j << 2;
-    store<f32>(dx + at, load<f32>(dy + at) * reinterpret<f32>(bits));
-  }
 }
 
 function forwardLinear<F>(x: usize, y: usize, kept: usize, kind: i32, keep: i32, from: i32, to: i32): void {

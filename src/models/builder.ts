@@ -22,6 +22,7 @@ import { learnsKind, type Method } from '../modules/method.ts';
 import { emit } from '../ops/index.ts';
 import type { Windows } from '../ops/window.ts';
 import { encodingFor, type Precision } from '../precision.ts';
+import type { DropoutRates } from './drop.ts';
 
 /** A part of a fused tensor: rows [start, start + its own rows) of `of` rows. */
 export interface Rows {
@@ -57,9 +58,9 @@ export interface Window {
   tfPadding: boolean;
 }
 
-/** Rates of dropout and of drop-path at the last block (0 at the first, rising evenly); `samples` count the pictures' random numbers. */
+/** Rates of dropout, and of drop-path at the last block (0 at the first, rising evenly); `samples` count the pictures' random numbers. */
 export interface Drop {
-  rate: number;
+  rates: DropoutRates;
   path: number;
   samples: number;
 }
@@ -96,7 +97,8 @@ function masked(b: Builder, x: number, name: string, rate: number, path: 0 | 1):
 }
 
 /** Dropout of what a layer puts out. */
-export const dropout = (b: Builder, x: number, name: string): number => masked(b, x, `${name}.dropout`, b.drop?.rate ?? 0, 0);
+export const dropout = (b: Builder, x: number, name: string, of: keyof DropoutRates = 'layers'): number =>
+  masked(b, x, `${name}.dropout`, b.drop?.rates[of] ?? 0, 0);
 
 /** x + branch, the branch left out for some pictures: the more, the later the block (arXiv 1603.09382). */
 export function residual(b: Builder, x: number, branch: number, name: string): number {
@@ -129,7 +131,7 @@ interface Weight {
   /** How the arena's elements lie in the checkpoint's tensor, for writing it back. */
   layout?: Layout;
   /** May be coded while it is frozen; its source's first axis counts the output channels. */
-  layer?: 'dense' | 'depthwise';
+  layer?: 'linear' | 'convolution';
 }
 
 const flat = (shape: readonly number[]): Pick<Source, 'dims' | 'strides'> => ({
@@ -151,7 +153,8 @@ function weight(b: Builder, { name, shape, kind, role: given, source, layout, la
   const known = b.weights.get(name);
   if (known !== undefined) return known;
   const role = given ?? (learns(b) && learnsKind(b.method, kind) ? 'param' : 'frozen');
-  const encoding = role === 'frozen' && layer && source ? encodingFor(b.precision, layer, numel(shape) / source.dims[0]) : Encoding.F32;
+  const [o] = source?.dims ?? [1];
+  const encoding = role === 'frozen' && layer && source ? encodingFor(b.precision, layer, o, numel(shape) / o) : Encoding.F32;
   const id = addValue(b.graph, name, { ...f32(...shape), ...(encoding === Encoding.F32 ? {} : { encoding }) }, role, {
     kind,
     block: b.block.index,
@@ -201,7 +204,7 @@ export function linear(b: Builder, x: number, name: string, n: number, options: 
     kind: 'weight',
     source: { ...whole(`${name}.weight`, [rows?.of ?? n, k]), start: (rows?.start ?? 0) * k, ...rowwise(n, k) },
     layout: { shape: [n, k], ...flat([n, k]) },
-    layer: 'dense',
+    layer: 'linear',
   });
   const y = append(b, 'Linear', `${name}${suffix}`, [x, w, biasOf(b, name, n, options)]);
   return options.isBetweenBlocks ? y : adapted(b, x, y, `${name}${suffix}`, options.isQueryOrValue ?? false);
@@ -236,7 +239,11 @@ export function classifier(b: Builder, x: number, name: string, classes: number)
       role: 'param',
       ...(fromFile ? { source: whole(`${name}.${suffix}`, shape) } : {}),
     });
-  return append(b, 'Linear', name, [dropout(b, x, name), tensor('weight', [classes, k], 'weight'), tensor('bias', [classes], 'bias')]);
+  return append(b, 'Linear', name, [
+    dropout(b, x, name, 'head'),
+    tensor('weight', [classes, k], 'weight'),
+    tensor('bias', [classes], 'bias'),
+  ]);
 }
 
 /** Sum of the parts of a head. */
@@ -350,7 +357,7 @@ function convolution(
     shape: pointwise ? [o, c] : depthwise ? [r, r, c] : [o, r, r, c],
     kind: 'weight',
     source: { tensor: `${name}.weight`, start: 0, ...layout },
-    ...(c === PICTURE_CHANNELS ? {} : { layer: depthwise ? ('depthwise' as const) : ('dense' as const) }),
+    ...(depthwise || c === PICTURE_CHANNELS ? {} : { layer: 'convolution' as const }),
   });
   const bias =
     groups !== undefined
@@ -402,7 +409,7 @@ export function patches(
     shape: [c, ph, pw, channels],
     kind: 'weight',
     source: { tensor: `${name}.weight`, shape: file, start: 0, dims: [c, channels, area], strides: [area * channels, 1, channels] },
-    ...(channels === PICTURE_CHANNELS ? {} : { layer: 'dense' as const }),
+    ...(channels === PICTURE_CHANNELS ? {} : { layer: 'convolution' as const }),
   });
   const bias = biasOf(b, name, c, {});
   const count = rest === 'filled' ? Math.ceil : Math.floor;

@@ -5,6 +5,7 @@ import { readJson } from '../files.ts';
 import type { Builder } from './builder.ts';
 import type { Config } from './config.ts';
 import { type ConvNext, convNext, hfConvNext, isTimmConvNext, timmConvNext } from './convnext.ts';
+import { type DropRates, hfDrop, timmDrop } from './drop.ts';
 import { hfMobileNet, hfSwin, hfVit } from './huggingface.ts';
 import { type MobileNet, mobileNet } from './mobilenet.ts';
 import { isTimmMobileNetV3, timmMobileNetV3 } from './mobilenetv3.ts';
@@ -23,6 +24,8 @@ export interface Model {
   image: readonly [number, number];
   /** Labels of the checkpoint's own head, by row; undefined where it has none. */
   labels: string[] | undefined;
+  /** What its configuration leaves out in training; a job applies it unless it says otherwise. */
+  drop: DropRates;
 }
 
 const SUPPORTED =
@@ -63,7 +66,14 @@ export function parseModel(c: Config, imageSize?: readonly [number, number]): Mo
     throw new InputError({ where: c.where, what: 'unsupported model', got, expected: SUPPORTED });
   }
   checkGeometry(c.where, spec);
-  return { type: String(type === WRAPPER ? architecture : (type ?? architecture)), spec, image: spec.image, labels: labelsOf(c) };
+  const isTimm = type === WRAPPER || type === undefined;
+  return {
+    type: String(isTimm ? architecture : type),
+    spec,
+    image: spec.image,
+    labels: labelsOf(c),
+    drop: isTimm ? timmDrop(c) : hfDrop(c),
+  };
 }
 
 /** Sizes that do not fit each other are refused here, with the configuration's name on them. */

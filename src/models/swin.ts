@@ -127,7 +127,8 @@ export function swin(b: Builder, x: number, spec: Swin, classes: number): number
   const { names, patch, dim, stages } = spec;
   const sizes = maps(spec, spec.image);
   const blocks = { count: stages.reduce((n, { depth }) => n + depth, 0), extraTokens: 0 };
-  let h = layerNorm(b, patches(b, x, names.patches, dim, [patch, patch], 'filled'), names.patchNorm, MERGE_EPS);
+  const embedded = layerNorm(b, patches(b, x, names.patches, dim, [patch, patch], 'filled'), names.patchNorm, MERGE_EPS);
+  let h = dropout(b, embedded, 'embeddings', 'embeddings');
   let index = 0;
   stages.forEach((stage, s) => {
     const c = dim * 2 ** s;

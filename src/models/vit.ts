@@ -71,6 +71,7 @@ export function vit(b: Builder, x: number, spec: Vit, classes: number): number {
     to: grid(spec.image),
     antialias: spec.antialias,
   });
+  h = dropout(b, h, 'embeddings', 'embeddings');
   const blocks = { count: spec.depth, extraTokens: extra, grid: grid(spec.image) };
   for (let i = 0; i < spec.depth; i++) h = block(b, enterBlock(b, h, i, blocks), spec, i);
   leaveBlocks(b, blocks);

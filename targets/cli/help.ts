@@ -69,14 +69,17 @@ Without val, a seeded part of each class is held out. The best epoch is kept.
   --clip X                   largest gradient norm, 0 for none (1)
   --label-smoothing X        (0)
   --augment crop,flip        random shift and flip (none)
-  --dropout X                of what the head reads and a transformer's layers put out (0)
-  --drop-path X              of a whole branch a picture, X at the last block (0)
+  --dropout X                of what the head reads and a transformer's layers put out
+                             (what config.json says)
+  --drop-path X              of a whole branch a picture, X at the last block (config.json)
   --hold-out X               share of each class held out (0.2)
   --seed N                   (0)
   --save-every N             checkpoint every N steps
   --resume                   go on from the last checkpoint in --out
   --from ADAPTER             go on from an adapter of the same model and method: labels are
                              matched by name, classes that it lacks appended to its head
+  --head zero|means          where rows of the head begin that no adapter has learnt: at
+                             zero, or from the means of their class's features (zero)
   --calibrate N              fit derivative tables to N pictures first; they go with the adapter
   --tables FILE              use the tables of s2a calibrate
   --cache DIR                where prepared pictures are kept (DIR/run of --out)

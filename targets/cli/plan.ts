@@ -3,6 +3,7 @@ import { openBase } from '../../src/base.ts';
 import { InputError } from '../../src/error.ts';
 import { writeAtomic, writeText } from '../../src/files.ts';
 import { type FitOptions, fit } from '../../src/fit.ts';
+import { chosenDrop } from '../../src/models/drop.ts';
 import { planReport } from '../../src/planreport.ts';
 import { encodeProgram } from '../../src/program/program.ts';
 import { timelineFile, timelinePage } from '../../src/report/timeline.ts';
@@ -12,21 +13,26 @@ import { bytes, defined, keep, method, optimizer, type Parsed, PLAN_FLAGS, parse
 import type { Output } from './output.ts';
 import { planLines, planNotes } from './show.ts';
 
-export const planOptions = (p: Parsed, folder = p.positionals[0]!): FitOptions => ({
-  model: openBase(folder, whole(p, 'image-size')).model,
-  classes: whole(p, 'classes', 2) ?? 10,
-  batchSize: whole(p, 'batch-size') ?? 16,
-  ...defined({
-    method: method(p),
-    keep: keep(p),
-    weights: weightsOrAuto(p),
-    optimizer: optimizer(p),
-    microBatch: whole(p, 'micro-batch'),
-    recompute: recompute(p),
-    budgetBytes: bytes(p, 'budget'),
-    maxThreads: whole(p, 'max-threads'),
-  }),
-});
+export function planOptions(p: Parsed, folder = p.positionals[0]!): FitOptions {
+  const { model } = openBase(folder, whole(p, 'image-size'));
+  return {
+    model,
+    classes: whole(p, 'classes', 2) ?? 10,
+    batchSize: whole(p, 'batch-size') ?? 16,
+    // As a run has them that says nothing of its own.
+    ...chosenDrop(model.drop, {}),
+    ...defined({
+      method: method(p),
+      keep: keep(p),
+      weights: weightsOrAuto(p),
+      optimizer: optimizer(p),
+      microBatch: whole(p, 'micro-batch'),
+      recompute: recompute(p),
+      budgetBytes: bytes(p, 'budget'),
+      maxThreads: whole(p, 'max-threads'),
+    }),
+  };
+}
 
 const FLAGS = {
   ...PLAN_FLAGS,

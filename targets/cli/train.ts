@@ -6,6 +6,7 @@ import { fidelity as measureFidelity } from '../../src/fidelity/index.ts';
 import type { Fidelity } from '../../src/fidelity/measure.ts';
 import { appendText, writeText } from '../../src/files.ts';
 import { type JobHooks, type JobResult, type TrainJob, trainJob } from '../../src/job.ts';
+import { HEAD_STARTS } from '../../src/means.ts';
 import type { ReportData } from '../../src/report/data.ts';
 import { epochLine, formatBytes, formatDuration, formatPercent, plainLine, progressLine } from '../../src/report/terminal.ts';
 import { timelineOf } from '../../src/timeline.ts';
@@ -17,6 +18,7 @@ import {
   type Flags,
   keep,
   method,
+  oneOf,
   optimizer,
   type Parsed,
   PLAN_FLAGS,
@@ -49,6 +51,7 @@ export const TRAIN_FLAGS: Flags = {
   'save-every': 'text',
   resume: 'flag',
   from: 'text',
+  head: 'text',
   calibrate: 'text',
   tables: 'text',
   cache: 'text',
@@ -94,6 +97,7 @@ export function jobOf(p: Parsed): TrainJob {
       saveEvery: whole(p, 'save-every'),
       cacheFolder: p.text('cache'),
       from: p.text('from'),
+      head: oneOf(p, 'head', HEAD_STARTS),
       calibrate: whole(p, 'calibrate'),
       tables: p.text('tables'),
       dropout: real(p, 'dropout', 0, 0.9),

@@ -5,7 +5,7 @@ const POLICIES = ['exact', 's2a'];
 const WEIGHTS = ['f32', 'int8'];
 
 /** Ten pictures in steps of two, each in two passes, four times over. */
-const RUN = { batchSize: 2, microBatch: 1, epochs: 4, seed: 3, rate: 0.01, augment: { shift: 2, flip: true } };
+const RUN = { batchSize: 2, microBatch: 1, epochs: 4, seed: 3, rate: 0.01, augment: { shift: 2, flip: true }, dropout: 0, dropPath: 0 };
 export const STEPS = 20;
 
 /** Name, and the job without its folders. */

@@ -1,0 +1,79 @@
+/** A model, an adapter and labelled pictures, opened to measure something over them and closed together. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Base, identity, openBase, openWeights, preprocessOf } from './base.ts';
+import { prepare } from './data/prepare.ts';
+import type { Preprocess } from './data/preprocess.ts';
+import { type Engine, loadWeights } from './engine.ts';
+import { samplesOf, settle, type TrainJob } from './job.ts';
+import { joinLabels, openStart, type Start } from './start.ts';
+import type { Samples, TrainOptions } from './train.ts';
+
+export interface Measured extends Omit<TrainJob, 'out'> {
+  /** Measure where this adapter stands; its method is then the one that is measured. */
+  adapter?: string;
+  onPrepare?(done: number, total: number): void;
+}
+
+export interface Opened {
+  /** As given, with the adapter's method and image size. */
+  job: TrainJob;
+  base: Base;
+  options: TrainOptions & { rate: number };
+  preprocess: Preprocess;
+  start: Start | undefined;
+  labels: readonly string[];
+  /** The pictures to learn from. */
+  samples: Samples;
+  /** Puts the base's weights, and then the adapter's, into an engine. */
+  load(engine: Engine): void;
+}
+
+/** Opens all of it, refuses an adapter of another base, prepares the pictures, and closes whatever `use` does. Writes nothing that stays. */
+export async function withPictures<T>({ adapter, onPrepare, ...given }: Measured, use: (opened: Opened) => T | Promise<T>): Promise<T> {
+  const scratch = given.cacheFolder ?? mkdtempSync(join(tmpdir(), 's2a-'));
+  const toClose: (() => void)[] = given.cacheFolder === undefined ? [() => rmSync(scratch, { recursive: true, force: true })] : [];
+  try {
+    const start = adapter === undefined ? undefined : openStart(adapter, given.method);
+    if (start) toClose.push(start.close);
+    const imageSize = given.imageSize ?? start?.imageSize;
+    const job: TrainJob = {
+      ...given,
+      ...(start ? { method: start.method } : {}),
+      ...(imageSize === undefined ? {} : { imageSize }),
+      out: scratch,
+    };
+    const base = openBase(job.model, job.imageSize);
+    const options = settle(job, base.model.type);
+    const preprocess = preprocessOf(base);
+    const weights = openWeights(base);
+    toClose.push(() => weights.close());
+    start?.check(identity(base, weights), preprocess);
+    const prepared = await prepare({
+      root: job.data,
+      preprocess,
+      cacheFolder: scratch,
+      seed: options.seed,
+      onProgress: ({ done, total }) => onPrepare?.(done, total),
+    });
+    toClose.push(() => prepared.cache.close());
+    const labels = joinLabels(start?.labels ?? [], prepared.classes);
+    const rows = prepared.classes.map((c) => labels.indexOf(c));
+    return await use({
+      job,
+      base,
+      options,
+      preprocess,
+      start,
+      labels,
+      samples: samplesOf(prepared.cache, prepared.train, rows),
+      load(engine) {
+        loadWeights(engine, weights, options.seed);
+        start?.fill(engine);
+      },
+    });
+  } finally {
+    for (const close of toClose.reverse()) close();
+  }
+}
