@@ -195,11 +195,11 @@ class Modular(nn.Module):
         return tensors
 
 
-def train(m, x, rate=1e-3):
+def train(m, x):
     """Ten losses under AdamW, each before its update, as in make.py."""
     tensors = [(n, p) for n, p in m.trainable() if n not in key_biases(m.tuned.backbone)[0]]
     groups = [{"params": [p for _, p in tensors if (p.ndim >= 2) == matrix], "weight_decay": 0.01 * matrix} for matrix in (True, False)]
-    optimizer = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.999), eps=1e-8)
+    optimizer = torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.999), eps=1e-8)
     losses = []
     for _ in range(make.STEPS):
         optimizer.zero_grad()
