@@ -136,6 +136,8 @@ in another program's model and are refused. Over --weights int8 or int4 the file
 are written, not the coded ones, so the logits differ by what the coding took away.
 
   --out DIR                  a new folder
+  --peft                     not a model but the adapter alone, as PEFT loads it over the
+                             base (bias, lora, probe); labels.json names its classes
   --json                     what was written, as JSON
 
   s2a merge models/vit-tiny my-adapter --out merged
