@@ -1,5 +1,5 @@
 /** An executable description of a well-formed graph: run between compilation and planning. */
-import { ABSENT, type Graph, nodesOf, PHASES, valueAt } from './graph.ts';
+import { ABSENT, type Graph, nodesOf, PHASES, rangeOf, rootOf, valueAt } from './graph.ts';
 
 /** Throws on the first violation; a violation is a fault of ours, never of the input. */
 export function checkGraph(graph: Graph): void {
@@ -7,13 +7,15 @@ export function checkGraph(graph: Graph): void {
     throw new Error(`graph: ${text}`);
   };
   const written = new Map<number, string>();
+  /** By root: the parts of it that views have written. */
+  const parts = new Map<number, { from: number; to: number }[]>();
   for (const phase of PHASES) {
     for (const node of graph.phases[phase]) {
       if (node.phase !== phase) fault(`${node.name} stands in ${phase} but says ${node.phase}`);
       for (const id of [...node.inputs, ...node.updates]) {
         if (id === ABSENT) continue;
         const value = valueAt(graph, id);
-        if (value.role === 'temp' && value.source === undefined && written.get(id) !== phase)
+        if (value.role === 'temp' && value.source === undefined && written.get(id) !== phase && written.get(rootOf(graph, id)) !== phase)
           fault(`${node.name} (${phase}) reads ${value.name}, which no earlier node of the phase writes`);
       }
       for (const id of node.outputs) {
@@ -21,6 +23,11 @@ export function checkGraph(graph: Graph): void {
         if (value.role !== 'temp' && value.role !== 'batch') fault(`${node.name} writes ${value.name}, a ${value.role}`);
         if (written.has(id)) fault(`${value.name} is written twice`);
         written.set(id, phase);
+        const root = rootOf(graph, id);
+        const [range, others] = [rangeOf(graph, id), parts.get(root) ?? []];
+        if (others.some((o) => o.from < range.to && range.from < o.to)) fault(`${value.name} is written over another part of it`);
+        parts.set(root, [...others, range]);
+        written.set(root, phase);
       }
       for (const id of node.updates)
         if (id !== ABSENT && valueAt(graph, id).role === 'temp' && phase !== 'init')

@@ -8,7 +8,7 @@ import { Augment } from '../assembly/abi/ops.ts';
 import { Io } from '../assembly/abi/program.ts';
 import { addBackward } from './backward.ts';
 import { checkGraph } from './check.ts';
-import { addValue, createGraph, f32, type Graph, i32, type Node, type Phase, u8, valueAt } from './graph.ts';
+import { addValue, createGraph, f32, type Graph, i32, type Node, nodesOf, type Phase, u8, valueAt } from './graph.ts';
 import { keepOf } from './keep.ts';
 import { createBuilder, startPhase } from './models/builder.ts';
 import { type DropoutRates, everywhere } from './models/drop.ts';
@@ -16,6 +16,7 @@ import { buildModel, type Model } from './models/index.ts';
 import { withSide } from './modules/entry.ts';
 import { methodOf } from './modules/method.ts';
 import { emit, shareOut } from './ops/index.ts';
+import { lifetimes, liveBytes } from './plan/lifetime.ts';
 import { type Plan, planMemory } from './plan/memory.ts';
 import { verifyPlan } from './plan/verify.ts';
 import type { Precision } from './precision.ts';
@@ -24,6 +25,7 @@ import { link } from './program/link.ts';
 import type { About, Program } from './program/program.ts';
 import { addRepeats, type Recompute, recomputeName } from './recompute.ts';
 import { autogradBytes, chooseSaved, gradientNeeds } from './saved.ts';
+import { TILE_ROWS, tiled } from './tile.ts';
 import { addUpdate, type Optimizer } from './update.ts';
 
 export interface CompileOptions {
@@ -39,6 +41,8 @@ export interface CompileOptions {
   weights?: Precision;
   /** Blocks whose forward runs again in backward, see src/recompute.ts; none where absent. */
   recompute?: Recompute;
+  /** Least rows of a tile, see src/tile.ts; 0: none. Where absent, tiles of 256 if that takes less memory. */
+  tileRows?: number;
   optimizer?: Optimizer;
   /** The classifier: new and zero (fine-tuning), or the checkpoint's own. */
   head?: 'new' | 'file';
@@ -72,7 +76,18 @@ export interface Compiled {
 const HALF = { scale: 1 / 255, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
 
 /** Compiles; knows nothing of files or runtimes. Deterministic. */
-export const compile = (options: CompileOptions): Compiled => lay(build(options));
+export const compile = (options: CompileOptions): Compiled => lay(cutRows(build(options), options.tileRows));
+
+/** The same job in row tiles of at least so many rows; where nothing is said, only if that takes less memory. */
+export function cutRows(built: Built, tileRows?: number): Built {
+  const graph = tiled(built.graph, tileRows ?? TILE_ROWS);
+  if (graph === undefined) return built;
+  const cut = { ...built, graph };
+  return tileRows !== undefined || temporaryBytes(cut) < temporaryBytes(built) ? cut : built;
+}
+
+/** Bytes of code and the most that is alive at once. */
+const temporaryBytes = ({ graph }: Built): number => codeBytes(graph) + Math.max(...liveBytes(lifetimes(graph), nodesOf(graph).length));
 
 /** The second half of the path: gives everything an address and writes the program. */
 export function lay({ graph, accumulators, ports, about, autogradBytes, maxThreads }: Built): Compiled {

@@ -1,5 +1,5 @@
 /** From a budget to a compiled program: micro-batch, recompute and, at last, kept bits are chosen here; a job that cannot fit is refused here. */
-import { type Built, build, type Compiled, type CompileOptions, compile, lay } from './compile.ts';
+import { type Built, build, type Compiled, type CompileOptions, compile, cutRows, lay } from './compile.ts';
 import { BudgetError, InputError } from './error.ts';
 import { keepOf } from './keep.ts';
 import { fixed, ladder, named, type Rung } from './ladder.ts';
@@ -99,7 +99,7 @@ function fitAt({
   const fastest = job.plain(largest);
   const compiled = new Map<Way, Compiled>();
   const at = (way: Way): Compiled => {
-    const known = compiled.get(way) ?? lay(way === fastest ? job.build(largest, 0) : build(way.options));
+    const known = compiled.get(way) ?? lay(way === fastest ? job.build(largest, 0) : cutRows(build(way.options), way.options.tileRows));
     compiled.set(way, known);
     return known;
   };
@@ -172,7 +172,8 @@ function openJob(options: Omit<CompileOptions, 'microBatch'>, batchSize: number)
     if (found === undefined) {
       // All but the head, which backward begins with.
       const blocks = bits === 0 ? [] : [...get(microBatch, 0).sketch.working.keys()].sort((a, b) => a - b).slice(0, -1);
-      const built = build({ ...options, microBatch, recompute: new Map(blocks.map((block) => [block, bits as Bits])) });
+      const recompute = new Map(blocks.map((block) => [block, bits as Bits]));
+      const built = cutRows(build({ ...options, microBatch, recompute }), options.tileRows);
       found = { built, sketch: sketch(built) };
       made.set(key, found);
     }

@@ -56,6 +56,8 @@ export interface Value {
   block?: number;
   /** Contents of a `table` value. */
   data?: Uint8Array;
+  /** It is no memory of its own but the bytes from `offset` on of value `of`, which is no view itself. Written in parts, a value is whole when each is. */
+  view?: { of: number; offset: number };
 }
 
 export type Phase = 'init' | 'train' | 'update' | 'eval';
@@ -119,7 +121,7 @@ const WIDTH: Record<DType, number> = { f32: 4, i32: 4, u32: 4, u8: 1 };
 export const numel = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
 export function byteLength({ dtype, shape, encoding }: Type): number {
   if (!encoding) return numel(shape) * WIDTH[dtype];
-  const channels = (encoding === Encoding.Int8Depthwise ? shape.at(-1) : shape[0]) as number;
+  const channels = shape[0]!;
   return codedBytes(encoding, channels, numel(shape) / channels);
 }
 export const f32 = (...shape: number[]): Type => ({ dtype: 'f32', shape });
@@ -138,6 +140,14 @@ export const valueAt = (graph: Graph, id: number): Value => {
   if (value === undefined) throw new RangeError(`graph: no value ${id}`);
   return value;
 };
+/** The value whose memory this one is: itself, or what it is a view of. */
+export const rootOf = (graph: Graph, id: number): number => valueAt(graph, id).view?.of ?? id;
+/** The bytes of its root that a value is. */
+export function rangeOf(graph: Graph, id: number): { from: number; to: number } {
+  const { view, bytes } = valueAt(graph, id);
+  const from = view?.offset ?? 0;
+  return { from, to: from + bytes };
+}
 export const typeOf = (graph: Graph, id: number): Type => valueAt(graph, id).type;
 export const encodingOf = (graph: Graph, id: number): Encoding => valueAt(graph, id).type.encoding ?? Encoding.F32;
 export const shapeOf = (graph: Graph, id: number): readonly number[] => valueAt(graph, id).type.shape;

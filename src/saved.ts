@@ -83,8 +83,8 @@ export function chooseSaved(
   }
 }
 
-/** A layer's name, also where it is computed again or in evaluation. */
-export const layerOf = (node: string): string => node.replace(/^eval\./, '').replace(/\.again$/, '');
+/** A layer's name, also where it is computed again, in evaluation or in row tiles. */
+export const layerOf = (node: string): string => node.replace(/^eval\./, '').replace(/(\.again)?(#\d+)?$/, '');
 /** The value that holds a layer's own table. */
 export const codebookName = (key: string): string => `codebook.${key}`;
 

@@ -4,7 +4,7 @@
  */
 import { Head } from '../assembly/abi/head.ts';
 import type { Built } from './compile.ts';
-import { ABSENT, nodesOf } from './graph.ts';
+import { ABSENT, nodesOf, rootOf } from './graph.ts';
 import { align, lifetimes, liveBytes } from './plan/lifetime.ts';
 import { keptValues, PAGE } from './plan/memory.ts';
 import { passTimes } from './predict.ts';
@@ -33,7 +33,7 @@ export function sketch(built: Built): Sketch {
   const residents =
     Head.Bytes +
     align(codeBytes(graph)) +
-    graph.values.reduce((sum, v) => sum + (v.role === 'temp' ? 0 : align(v.bytes)), 0) +
+    graph.values.reduce((sum, v) => sum + (v.role === 'temp' || v.view ? 0 : align(v.bytes)), 0) +
     maxThreads * align(Math.max(0, ...nodes.map((n) => n.scratchBytes)));
 
   const kept = keptValues(graph);
@@ -41,8 +41,9 @@ export function sketch(built: Built): Sketch {
   const owner = new Map<number, number>();
   const dies = new Map<number, number>();
   nodes.forEach((node, time) => {
-    for (const id of node.inputs) {
-      if (id === ABSENT || !kept.has(id)) continue;
+    for (const input of node.inputs) {
+      const id = input === ABSENT ? ABSENT : rootOf(graph, input);
+      if (!kept.has(id)) continue;
       dies.set(id, time);
       if (node.isBackward && node.op !== 'CrossEntropy') owner.set(id, Math.min(owner.get(id) ?? Number.POSITIVE_INFINITY, node.block));
     }
@@ -52,6 +53,7 @@ export function sketch(built: Built): Sketch {
 
   const working = new Map<number, number>();
   let floor = 0;
+  const born = new Set<number>();
   /** Kept bytes alive, by owner. */
   const alive = new Map<number, number>();
   const change = (id: number, sign: number): void => {
@@ -59,14 +61,19 @@ export function sketch(built: Built): Sketch {
     if (block !== undefined) alive.set(block, (alive.get(block) ?? 0) + sign * align(graph.values[id]!.bytes));
   };
   nodes.forEach((node, time) => {
-    for (const id of node.outputs) if (kept.has(id)) change(id, 1);
+    for (const id of node.outputs.map((output) => rootOf(graph, output))) {
+      if (!kept.has(id) || born.has(id)) continue;
+      born.add(id);
+      change(id, 1);
+    }
     if (node.phase !== 'train') floor = Math.max(floor, live[time]!);
     else {
       let earlier = 0;
       for (const [block, bytes] of alive) if (block < node.block) earlier += bytes;
       working.set(node.block, Math.max(working.get(node.block) ?? 0, live[time]! - earlier));
     }
-    for (const id of new Set(node.inputs)) if (id !== ABSENT && kept.has(id) && dies.get(id) === time) change(id, -1);
+    const inputs = new Set(node.inputs.map((id) => (id === ABSENT ? ABSENT : rootOf(graph, id))));
+    for (const id of inputs) if (kept.has(id) && dies.get(id) === time) change(id, -1);
   });
   return { residents, floor, stored, working, repeatable: [...built.again.keys()].sort((a, b) => a - b), times: passTimes(graph) };
 }

@@ -34,6 +34,7 @@ const low: Readonly<Record<1 | 2 | 4, readonly string[]>> = {
     'backward',
     'recompute',
     'saved',
+    'tile',
     'update',
   ],
 };

@@ -91,7 +91,7 @@ test('biases replace the base’s, and stand one name lower where a product wrap
 });
 
 test('what PEFT has no place for', () => {
-  const fails = (name: string, method: string, ...words: string[]): void => refused(() => made(name, method), ...words);
+  const fails = (name: string, method: string, ...words: string[]): string => refused(() => made(name, method), ...words);
   fails('vit-hf', 'full', 'PEFT has no place', 's2a merge without --peft');
   fails('mobilenetv2-hf', 'lora:rank=2,all=1', 'PEFT has no place');
   fails('deit3-timm', 'bias', 'PEFT has no place');

@@ -9,7 +9,7 @@ import { State } from '../../assembly/abi/head.ts';
 import { headNames } from '../adapter.ts';
 import { type Compiled, type CompileOptions, compile } from '../compile.ts';
 import { createEngine, type Engine, readParameter, writeParameter } from '../engine.ts';
-import { ABSENT, type Graph } from '../graph.ts';
+import { ABSENT, type Graph, rootOf } from '../graph.ts';
 import { keptValues } from '../plan/memory.ts';
 import { fill, freshHostState, type Samples, startRun, type TrainOptions, train } from '../train.ts';
 import { engineBytes } from '../wasm.ts';
@@ -252,7 +252,7 @@ function keptByBlock(graph: Graph): Map<number, number> {
   for (const node of graph.phases.train) {
     if (node.isBackward) continue;
     for (const id of node.outputs)
-      if (id !== ABSENT && kept.has(id)) by.set(node.block, (by.get(node.block) ?? 0) + graph.values[id]!.bytes);
+      if (id !== ABSENT && kept.has(rootOf(graph, id))) by.set(node.block, (by.get(node.block) ?? 0) + graph.values[id]!.bytes);
   }
   return by;
 }

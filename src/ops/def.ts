@@ -63,6 +63,11 @@ export interface OpDef {
   backward?(node: Node, gradients: Gradients): void;
   /** Pairs [input, output] that the kernel allows to share memory. */
   inPlace?: readonly (readonly [number, number])[];
+  /**
+   * Where a row of each output follows from the same row of the inputs, and what is updated takes rows up one after the other: the inputs
+   * (positions) of which every row needs all. Absent or undefined: not so.
+   */
+  byRows?(node: Node): readonly number[] | undefined;
   /** The input (position) that may be a coded weight; others may not. */
   coded?: number;
   /** How the kernel shares its work out, the choice of what is kept being made; absent: any thread may touch any operand. */

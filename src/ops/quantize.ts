@@ -23,6 +23,7 @@ export const quantize: Record<string, OpDef> = {
   Quantize: {
     opcode: Op.Quantize,
     infer: (inputs, a) => [u8(copyBytes(shape(inputs, 0), a.bits ?? 8))],
+    byRows: () => [],
     lower: (n, at, graph) =>
       words({
         [QuantizeArg.X]: at.input(0),
@@ -38,11 +39,12 @@ export const quantize: Record<string, OpDef> = {
   Dequantize: {
     opcode: Op.Dequantize,
     infer: (_inputs, a) => [f32(a.rows!, a.c!)],
-    lower: (n, at) =>
+    byRows: () => [],
+    lower: (n, at, graph) =>
       words({
         [DequantizeArg.X]: at.input(0),
         [DequantizeArg.Y]: at.output(0),
-        [DequantizeArg.ROWS]: n.attributes.rows!,
+        [DequantizeArg.ROWS]: rowsOf(graph, n.outputs[0]!),
         [DequantizeArg.C]: n.attributes.c!,
         [DequantizeArg.GROUPS]: groupsOf(n.attributes.c!),
         [DequantizeArg.BITS]: n.attributes.bits ?? 8,

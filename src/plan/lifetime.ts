@@ -1,5 +1,5 @@
 /** Lifetimes of temporaries, with the values that share memory in place joined into one. Knows values and times, knows no operator. */
-import { ABSENT, type Graph, nodesOf } from '../graph.ts';
+import { ABSENT, type Graph, type Node, nodesOf, rangeOf, rootOf } from '../graph.ts';
 
 /** Memory that one or more values use one after the other, alive from node `first` to node `last` (both included). */
 export interface Block {
@@ -12,43 +12,88 @@ export interface Block {
 export const ALIGNMENT = 16;
 export const align = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 
-/** One block for every temporary that some node reads or writes. */
+/** Bytes of a block that a node touches. */
+interface Use {
+  time: number;
+  from: number;
+  to: number;
+}
+
+/** One block for every temporary that some node reads or writes; views are part of their root's. */
 export function lifetimes(graph: Graph): Block[] {
   const nodes = nodesOf(graph);
-  const first = new Map<number, number>();
-  const last = new Map<number, number>();
+  const uses = new Map<number, Use[]>();
   nodes.forEach((node, time) => {
     for (const id of [...node.inputs, ...node.updates, ...node.outputs]) {
       if (id === ABSENT || graph.values[id]!.role !== 'temp') continue;
+      const root = rootOf(graph, id);
+      const use = { time, ...rangeOf(graph, id) };
+      const list = uses.get(root);
+      if (list) list.push(use);
       // A loaded temporary (batch-norm statistics, raw position embeddings) is there before the first node.
-      if (!first.has(id)) first.set(id, graph.values[id]!.source ? 0 : time);
-      last.set(id, time);
+      else uses.set(root, graph.values[root]!.source ? [{ ...use, time: 0 }, use] : [use]);
     }
   });
 
   const blockOf = new Map<number, Block>();
-  for (const [id, start] of first)
-    blockOf.set(id, { values: [id], bytes: align(graph.values[id]!.bytes), first: start, last: last.get(id)! });
+  const usesOf = new Map<Block, Use[]>();
+  for (const [id, list] of uses) {
+    const block = { values: [id], bytes: align(graph.values[id]!.bytes), first: list[0]!.time, last: list.at(-1)!.time };
+    blockOf.set(id, block);
+    usesOf.set(block, list);
+  }
 
-  nodes.forEach((node, time) => {
+  for (const node of nodes) {
     // Blocks that pass from an operand to an output here: each can do so once.
     const passed = new Set<Block>();
     for (const [i, o] of node.inPlace) {
       const from = node.inputs[i];
       const to = node.outputs[o];
       if (from === undefined || to === undefined || from === ABSENT) continue;
-      const a = blockOf.get(from);
-      const b = blockOf.get(to);
-      if (!a || !b || passed.has(a) || passed.has(b) || a.last !== time || b.first !== time || a.bytes < b.bytes) continue;
-      // The operand may only be shared if the node reads it through this one input.
-      if ([...node.inputs, ...node.updates].some((id, j) => j !== i && id !== ABSENT && blockOf.get(id) === a)) continue;
+      const a = blockOf.get(rootOf(graph, from));
+      const b = blockOf.get(rootOf(graph, to));
+      if (!a || !b || a === b || passed.has(a) || passed.has(b) || a.bytes < b.bytes) continue;
+      const [before, after] = [usesOf.get(a)!, usesOf.get(b)!];
+      if (!mayFollow(before, after, (t) => replaces(graph, nodes[t]!, (id) => blockOf.get(rootOf(graph, id)), a, b))) continue;
       a.values.push(...b.values);
-      a.last = b.last;
+      a.last = Math.max(a.last, b.last);
       for (const id of b.values) blockOf.set(id, a);
+      usesOf.set(
+        a,
+        [...before, ...after].sort((x, y) => x.time - y.time),
+      );
       passed.add(a);
     }
-  });
+  }
   return [...new Set(blockOf.values())];
+}
+
+/** Whether every byte is through with its first uses before the others begin, or is replaced where it is last read: `replaced` gives those bytes. */
+function mayFollow(before: readonly Use[], after: readonly Use[], replaced: (time: number) => readonly Use[]): boolean {
+  const begins = after[0]!.time;
+  for (let i = before.length - 1; i >= 0 && before[i]!.time >= begins; i--) {
+    const a = before[i]!;
+    for (const b of after) {
+      if (b.time > a.time) break;
+      if (a.to <= b.from || b.to <= a.from) continue;
+      if (a.time > b.time || !replaced(a.time).some((r) => r.from === b.from && r.to === b.to && r.from === a.from)) return false;
+    }
+  }
+  return true;
+}
+
+/** The bytes of block `a` that a node replaces by its outputs in block `b`, operand by operand, and reads in no other way. */
+function replaces(graph: Graph, node: Node, blockOf: (id: number) => Block | undefined, a: Block, b: Block): Use[] {
+  const operands = [...node.inputs, ...node.updates];
+  return node.inPlace.flatMap(([i, o]) => {
+    const [from, to] = [node.inputs[i] ?? ABSENT, node.outputs[o] ?? ABSENT];
+    if (from === ABSENT || to === ABSENT || blockOf(from) !== a || blockOf(to) !== b) return [];
+    const range = rangeOf(graph, to);
+    if (rangeOf(graph, from).from !== range.from) return [];
+    const others = operands.filter((id, j) => j !== i && id !== ABSENT && blockOf(id) === a).map((id) => rangeOf(graph, id));
+    if (others.some((r) => r.from < range.to && range.from < r.to)) return [];
+    return [{ time: 0, ...range }];
+  });
 }
 
 /** Bytes alive at every time: their maximum is the lower bound of any placement. */

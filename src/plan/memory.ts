@@ -1,7 +1,7 @@
 /** The static plan: an address for every value, and the itemised size of the arena. */
 import { Head } from '../../assembly/abi/head.ts';
 import { BudgetError } from '../error.ts';
-import { ABSENT, type Graph, type Node, nodesOf, type Role } from '../graph.ts';
+import { ABSENT, type Graph, type Node, nodesOf, type Role, rootOf } from '../graph.ts';
 import { placeBarriers } from './barriers.ts';
 import { align, type Block, lifetimes, liveBytes } from './lifetime.ts';
 import { place } from './place.ts';
@@ -66,13 +66,15 @@ export interface PlanOptions {
 
 const ORDER: readonly Role[] = ['state', 'param', 'grad', 'moment'];
 
-/** Ids of values that a forward node of the train phase leaves for its backward. */
+/** Ids of values (of views, their roots') that forward nodes of the train phase leave for backward. */
 export function keptValues(graph: Graph): Set<number> {
   const forward = new Set<number>();
-  for (const node of graph.phases.train) if (!node.isBackward) for (const id of node.outputs) forward.add(id);
+  for (const node of graph.phases.train) if (!node.isBackward) for (const id of node.outputs) forward.add(rootOf(graph, id));
   const kept = new Set<number>();
-  for (const node of graph.phases.train)
-    if (node.isBackward && node.op !== 'CrossEntropy') for (const id of node.inputs) if (id !== ABSENT && forward.has(id)) kept.add(id);
+  for (const node of graph.phases.train) {
+    if (!node.isBackward || node.op === 'CrossEntropy') continue;
+    for (const id of node.inputs) if (id !== ABSENT && forward.has(rootOf(graph, id))) kept.add(rootOf(graph, id));
+  }
   return kept;
 }
 
@@ -84,7 +86,7 @@ export function planMemory(graph: Graph, options: PlanOptions): Plan {
 
   const lay = (role: Role): void => {
     for (const value of graph.values) {
-      if (value.role !== role) continue;
+      if (value.role !== role || value.view) continue;
       offsets[value.id] = top;
       top += align(value.bytes);
     }
@@ -115,6 +117,7 @@ export function planMemory(graph: Graph, options: PlanOptions): Plan {
     });
     top += placement.bytes;
   });
+  for (const { id, view } of graph.values) if (view && offsets[view.of]! >= 0) offsets[id] = offsets[view.of]! + view.offset;
 
   const scratchBytes = align(Math.max(0, ...nodes.map((n) => n.scratchBytes)));
   const scratch: Range = { offset: top, bytes: scratchBytes };
@@ -157,14 +160,17 @@ export function planMemory(graph: Graph, options: PlanOptions): Plan {
   };
 }
 
-/** Bytes of kept values alive at each time: from their producer to their last reader. */
+/** Bytes of kept values alive at each time: from their (first) producer to their last reader. */
 function keptLiveBytes(graph: Graph, nodes: readonly Node[], kept: ReadonlySet<number>): number[] {
   const live = new Array<number>(nodes.length).fill(0);
   const born = new Map<number, number>();
   const dies = new Map<number, number>();
   nodes.forEach((node, time) => {
-    for (const id of node.outputs) if (kept.has(id)) born.set(id, time);
-    for (const id of node.inputs) if (kept.has(id)) dies.set(id, time);
+    for (const id of node.outputs) {
+      const root = rootOf(graph, id);
+      if (kept.has(root) && !born.has(root)) born.set(root, time);
+    }
+    for (const id of node.inputs) if (id !== ABSENT && kept.has(rootOf(graph, id))) dies.set(rootOf(graph, id), time);
   });
   for (const [id, first] of born) for (let t = first; t <= (dies.get(id) ?? first); t++) live[t]! += align(graph.values[id]!.bytes);
   return live;
@@ -172,13 +178,16 @@ function keptLiveBytes(graph: Graph, nodes: readonly Node[], kept: ReadonlySet<n
 
 /** The `n` largest values alive at the peak, temporaries and residents alike. */
 export function largestAlive(graph: Graph, plan: Plan, n: number): { name: string; bytes: number }[] {
-  const made = new Map(nodesOf(graph).flatMap((node, time) => node.outputs.map((id) => [id, time] as const)));
+  const made = new Map<number, number>();
+  nodesOf(graph).forEach((node, time) => {
+    for (const id of node.outputs) if (!made.has(rootOf(graph, id))) made.set(rootOf(graph, id), time);
+  });
   const alive = new Set<number>();
   // Values that share memory in place stand in order of time: the last one made is there now.
   for (const block of lifetimes(graph) as Block[])
     if (block.first <= plan.peak.time && plan.peak.time <= block.last)
       alive.add(block.values.findLast((id) => (made.get(id) ?? 0) <= plan.peak.time) as number);
-  for (const value of graph.values) if (value.role !== 'temp') alive.add(value.id);
+  for (const value of graph.values) if (value.role !== 'temp' && !value.view) alive.add(value.id);
   return [...alive]
     .map((id) => ({ name: graph.values[id]!.name, bytes: graph.values[id]!.bytes }))
     .sort((a, b) => b.bytes - a.bytes || (a.name < b.name ? -1 : 1))

@@ -1,5 +1,5 @@
 /** A plan as text: regions, parts, the peak, and every value with its place and life. Changes to it are meant to be read. */
-import { ABSENT, type Graph, nodesOf, PHASES } from '../graph.ts';
+import { ABSENT, type Graph, nodesOf, PHASES, rootOf } from '../graph.ts';
 import { keptValues, largestAlive, type Plan, type Range } from './memory.ts';
 
 const column = (n: number | string, width = 10): string => String(n).padStart(width);
@@ -48,10 +48,16 @@ function temporaries(graph: Graph, plan: Plan): string[] {
       const { live, kept: keptBytes } = plan.timeline[time]!;
       lines.push(`${plan.barriers[time++] ? '| ' : '  '}${node.name}  ${live} ${keptBytes}`);
       for (const id of node.outputs) {
-        const { name, bytes, role } = graph.values[id]!;
+        const { name, bytes, role, view } = graph.values[id]!;
         if (role !== 'temp') continue;
         const over = node.inputs.find((i) => i !== ABSENT && graph.values[i]!.role === 'temp' && plan.offsets[i] === plan.offsets[id]);
-        const notes = [over === undefined ? '' : `over ${graph.values[over]!.name}`, kept.has(id) ? 'kept' : ''].filter(Boolean).join(', ');
+        const notes = [
+          over === undefined ? '' : `over ${graph.values[over]!.name}`,
+          kept.has(rootOf(graph, id)) ? 'kept' : '',
+          view ? `part of ${graph.values[view.of]!.name}` : '',
+        ]
+          .filter(Boolean)
+          .join(', ');
         lines.push(
           `    ${column(plan.offsets[id]!)} ${column(bytes)}  ${name} until ${last.get(id) ?? 'never read'}${notes ? ` (${notes})` : ''}`,
         );

@@ -74,6 +74,14 @@ const HOME: Record<Role, 'program' | 'frozen' | 'region' | 'batch' | 'temporarie
 function checkValues(graph: Graph, plan: Plan): Owner[] {
   const touched = new Set(nodesOf(graph).flatMap((n) => [...n.inputs, ...n.updates, ...n.outputs]));
   const placed = graph.values.filter((value) => touched.has(value.id) || plan.offsets[value.id] !== -1);
+  for (const { id, name, bytes, role, view } of graph.values) {
+    if (!view || !touched.has(id)) continue;
+    const root = graph.values[view.of]!;
+    if (root.view || root.role !== role || !(view.offset >= 0) || view.offset + bytes > root.bytes)
+      fault(`${name} is no part of ${root.name}`);
+    if (plan.offsets[id] !== plan.offsets[view.of]! + view.offset) fault(`${name} is not where its part of ${root.name} is`);
+    if (plan.offsets[view.of] === -1) fault(`${root.name} has no place, but a part of it has`);
+  }
   const extents = placed.map((value): Owner => {
     const e = { ...extentOf(value.name, { offset: plan.offsets[value.id]!, bytes: value.bytes }), id: value.id };
     if (!Number.isInteger(e.from / 16)) fault(`${value.name} is not aligned, or has no place: ${e.from}`);
@@ -82,30 +90,31 @@ function checkValues(graph: Graph, plan: Plan): Owner[] {
   });
   const code = extentOf('code', plan.code);
   if (plan.code.offset !== plan.program.offset || !inside(code, extentOf('', plan.program))) fault('the code lies outside the program');
-  disjoint([code, ...extents.filter((e) => graph.values[e.id]!.role !== 'temp')]);
+  disjoint([code, ...extents.filter((e) => graph.values[e.id]!.role !== 'temp' && !graph.values[e.id]!.view)]);
   const loaded = extents.filter((e) => graph.values[e.id]!.role === 'temp' && graph.values[e.id]!.source);
   disjoint(loaded);
   return loaded;
 }
 
-/** Follows the nodes and keeps, for every temporary whose bytes are its own, where it lies. */
+/** Follows the nodes and keeps, for every byte of the temporaries that means something, whose it is: the value's own, or of a view its root's. */
 function replay(graph: Graph, plan: Plan, loaded: Owner[]): void {
   const extent = (id: number): Owner => {
-    const { name, bytes } = graph.values[id]!;
-    return { ...extentOf(name, { offset: plan.offsets[id]!, bytes }), id };
+    const { name, bytes, view } = graph.values[id]!;
+    return { ...extentOf(name, { offset: plan.offsets[id]!, bytes }), id: view?.of ?? id };
   };
   const isTemp = (id: number): boolean => graph.values[id]!.role === 'temp';
-  let owners = new Map(loaded.map((o) => [o.id, o]));
+  let owned = [...loaded].sort((a, b) => a.from - b.from);
   let phase = '';
   for (const node of nodesOf(graph)) {
     // Nothing but residents outlives a phase; what is loaded is there for the first.
-    if (node.phase !== phase && phase !== '') owners = new Map();
+    if (node.phase !== phase && phase !== '') owned = [];
     phase = node.phase;
     if (!(node.scratchBytes <= plan.scratch.bytes))
       fault(`${node.name} needs ${node.scratchBytes} bytes of scratch, the plan has ${plan.scratch.bytes}`);
     const operands = [...node.inputs, ...node.updates].filter((id) => id !== ABSENT);
     for (const id of operands)
-      if (isTemp(id) && !owners.has(id)) fault(`${node.name} reads ${extent(id).name}, whose bytes are not its own any more`);
+      if (isTemp(id) && !holds(owned, extent(id)))
+        fault(`${node.name} reads ${graph.values[id]!.name}, whose bytes are not its own any more`);
     const outputs = node.outputs.map(extent);
     disjoint(outputs);
     outputs.forEach((y, o) => {
@@ -113,9 +122,46 @@ function replay(graph: Graph, plan: Plan, loaded: Owner[]): void {
         if (overlap(extent(id), y) && !mayReplace(node, operands, id, o, extent(id).from === y.from))
           fault(`${node.name} writes ${y.name} over its own operand ${extent(id).name}`);
     });
-    for (const y of outputs) for (const owner of owners.values()) if (overlap(owner, y)) owners.delete(owner.id);
-    for (const y of outputs) if (isTemp(y.id)) owners.set(y.id, y);
+    for (const [o, y] of outputs.entries()) take(owned, y, isTemp(node.outputs[o]!));
   }
+}
+
+/** Position in the sorted, disjoint list of the first one that ends past `at`. */
+function firstPast(owned: readonly Owner[], at: number): number {
+  let [low, high] = [0, owned.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (owned[middle]!.to > at) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+/** Whether every byte is the value's. */
+function holds(owned: readonly Owner[], { id, from, to }: Owner): boolean {
+  let at = from;
+  for (let i = firstPast(owned, from); at < to; i++) {
+    const o = owned[i];
+    if (o === undefined || o.id !== id || o.from > at) return false;
+    at = o.to;
+  }
+  return true;
+}
+
+/** The bytes change hands, for good where `keeps` is false. What is written in parts is written once in each. */
+function take(owned: Owner[], y: Owner, keeps: boolean): void {
+  const first = firstPast(owned, y.from);
+  let end = first;
+  const left: Owner[] = [];
+  for (; end < owned.length && owned[end]!.from < y.to; end++) {
+    const o = owned[end]!;
+    if (o.id === y.id) fault(`${y.name} is written over a part of itself`);
+    if (o.from < y.from) left.push({ ...o, to: y.from });
+  }
+  if (keeps) left.push(y);
+  const over = owned[end - 1];
+  if (end > first && over!.to > y.to) left.push({ ...over!, from: y.to });
+  owned.splice(first, end - first, ...left);
 }
 
 /** An operand may be overwritten where the kernel allows it, exactly on top of it, and if it is no other operand too. */

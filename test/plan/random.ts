@@ -1,6 +1,18 @@
 /** Random graphs, and a simulation of a plan byte by byte that says whether anything goes wrong: written without the planner or the verifier. */
 import { Head } from '../../assembly/abi/head.ts';
-import { ABSENT, addValue, createGraph, type Graph, type Node, nodesOf, PHASES, type Phase, type Role, u8 } from '../../src/graph.ts';
+import {
+  ABSENT,
+  addValue,
+  createGraph,
+  type Graph,
+  type Node,
+  nodesOf,
+  PHASES,
+  type Phase,
+  type Role,
+  rootOf,
+  u8,
+} from '../../src/graph.ts';
 import type { Plan } from '../../src/plan/memory.ts';
 
 export type Random = (below: number) => number;
@@ -77,8 +89,32 @@ export function randomGraph(next: Random): Graph {
       graph.phases[phase].push(node);
       made.push(...outputs.filter((id) => graph.values[id]!.role === 'temp'));
     }
+    graph.phases[phase] = inParts(graph, graph.phases[phase], next);
   }
   return graph;
+}
+
+/** The same nodes, some of whose outputs are written in two parts, by the node and by another after it; later nodes read a part or the whole. */
+function inParts(graph: Graph, nodes: readonly Node[], next: Random): Node[] {
+  const result: Node[] = [];
+  const parts = new Map<number, [number, number]>();
+  const some = (id: number): number => (parts.has(id) && next(2) === 0 ? parts.get(id)![next(2)]! : id);
+  for (const node of nodes) {
+    result.push(node);
+    node.inputs = node.inputs.map(some);
+    for (const [o, id] of node.outputs.entries()) {
+      const { name, bytes, role } = graph.values[id]!;
+      if (role !== 'temp' || bytes < 48 || next(3) > 0) continue;
+      const at = 16 * (1 + next(bytes / 16 - 2));
+      const part = (offset: number, size: number) => addValue(graph, `${name}/${offset}`, u8(size), 'temp', { view: { of: id, offset } });
+      const both: [number, number] = [part(0, at), part(at, bytes - at)];
+      parts.set(id, both);
+      node.outputs[o] = both[0];
+      result.push({ ...node, name: `${node.name}/${o}`, inputs: [...node.inputs], outputs: [both[1]], updates: [] });
+      result.at(-1)!.inPlace = node.inputs.flatMap((_, i) => (next(3) === 0 ? [[i, 0] as const] : []));
+    }
+  }
+  return result;
 }
 
 const memory = new Int32Array(1 << 20);
@@ -103,7 +139,13 @@ function simulate(graph: Graph, plan: Plan, codeBytes: number): void {
   const nodes = nodesOf(graph);
   const operands = (node: Node): number[] => [...node.inputs, ...node.updates].filter((id) => id !== ABSENT);
   const used = new Set(nodes.flatMap((n) => [...operands(n), ...n.outputs]));
-  const values = graph.values.map(({ name, bytes, role }, id) => ({ name, bytes, role, at: plan.offsets[id]! }));
+  const values = graph.values.map(({ name, bytes, role }, id) => ({
+    name,
+    bytes,
+    role,
+    at: plan.offsets[id]!,
+    mark: rootOf(graph, id) + 1,
+  }));
   const placed = (id: number) => values[id]!;
   const note = (text: string): never => {
     throw new Hazard(text);
@@ -117,10 +159,10 @@ function simulate(graph: Graph, plan: Plan, codeBytes: number): void {
     return true;
   };
   const check = (id: number, when: string): void => {
-    const { name, at, bytes } = placed(id);
-    if (!holds(id + 1, at, bytes)) note(`${when}: ${name} is not what was written`);
+    const { name, at, bytes, mark } = placed(id);
+    if (!holds(mark, at, bytes)) note(`${when}: ${name} is not what was written`);
   };
-  const put = (id: number): void => write(id + 1, placed(id).at, placed(id).bytes, placed(id).name);
+  const put = (id: number): void => write(placed(id).mark, placed(id).at, placed(id).bytes, placed(id).name);
 
   write(CODE, plan.program.offset, codeBytes, 'code');
   const resident = [...used].filter((id) => graph.values[id]!.role !== 'temp');

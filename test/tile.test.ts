@@ -1,0 +1,138 @@
+/** Row tiles: the bytes of the same job without them, with any number of threads, in less memory; and no part of a value where it does not belong. */
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Io } from '../assembly/abi/program.ts';
+import { checkGraph } from '../src/check.ts';
+import { type Compiled, type CompileOptions, compile } from '../src/compile.ts';
+import { digest } from '../src/digest.ts';
+import { createEngine } from '../src/engine.ts';
+import { addValue, createGraph, type Graph, type Node, u8, valueAt } from '../src/graph.ts';
+import { planMemory } from '../src/plan/memory.ts';
+import { verifyPlan } from '../src/plan/verify.ts';
+import { piecesOf } from '../src/tile.ts';
+import { engineBytes } from '../src/wasm.ts';
+import { compileNetwork, feed, load, network, randomHead } from './plan/network.ts';
+import { VITS } from './plan/real.ts';
+
+const isTile = (node: Node): boolean => /#\d+$/.test(node.name);
+
+/** Two steps and an evaluation: digests of all that learnt, and of what came out. */
+async function learn(name: string, { program }: Compiled, threads = 1): Promise<string[]> {
+  const net = network(name);
+  const engine = createEngine(program, engineBytes(threads), threads);
+  load(engine, net);
+  randomHead(engine);
+  feed(engine, net);
+  const seen: string[] = [];
+  const note = (bytes: Uint8Array): void => void seen.push(digest(Uint8Array.from(bytes)));
+  for (const phase of ['train', 'train', 'update', 'train', 'update', 'eval'] as const) {
+    engine.run(phase);
+    note(engine.region);
+    for (const port of [Io.Losses, Io.Logits]) note(engine.bytes(port));
+  }
+  await engine.close();
+  return seen;
+}
+
+const again = new Map([0, 1].map((block) => [block, 8] as const));
+const CASES: readonly [name: string, options: Partial<CompileOptions>][] = [
+  ['vit-hf', { method: 'bias' }],
+  ['vit-timm', { method: 'full' }],
+  ['vit-hf-rect', { method: 'full', keep: 'exact' }],
+  ['deit3-timm', { method: 'bias+prompt:rank=2+side:ratio=4', recompute: again }],
+  ['vit-timm-gap', { method: 'lora', keep: 's2a,gelu=8,ln=8,input=4' }],
+  ['vit-hf@48', { method: 'bias', keep: 'exact', recompute: new Map([[1, 32]]) }],
+  ['vit-timm', { method: 'bias', dropout: 0.2, dropPath: 0.1 }],
+  ['swin-hf', { method: 'bias' }],
+  ['swin-timm-pad', { method: 'full', recompute: again }],
+  ['convnext-hf', { method: 'bias+prompt:rank=2' }],
+  ['convnext-timm', { method: 'full' }],
+];
+
+for (const [i, [name, options]] of CASES.entries())
+  for (const tileRows of i === 0 ? [4, 9] : i % 2 === 0 ? [4] : [9])
+    test(`${name}, ${JSON.stringify({ ...options, recompute: options.recompute?.size })}: tiles of ${tileRows} rows give the bytes of none`, async () => {
+      const of = (rows: number): Compiled => compileNetwork(network(name), { microBatch: 3, maxThreads: 3, ...options, tileRows: rows });
+      const [whole, cut] = [of(0), of(tileRows)];
+      assert.not(whole.graph.phases.train.some(isTile));
+      for (const phase of ['train', 'eval'] as const) assert.ok(cut.graph.phases[phase].filter(isTile).length > 8, phase);
+      const [wanted, got, shared] = [await learn(name, whole), await learn(name, cut), await learn(name, cut, 3)];
+      assert.equal(got, wanted);
+      assert.equal(shared, wanted, '3 threads');
+    });
+
+test('pieces cover all rows, none is short of what is asked for by more than its rounding', () => {
+  assert.equal(piecesOf(1576, 256), [0, 396, 792, 1188, 1576]);
+  assert.equal(piecesOf(197, 256), [0, 197]);
+  assert.equal(piecesOf(197, 48), [0, 52, 104, 156, 197]);
+  for (let rows = 1; rows < 300; rows++)
+    for (const least of [1, 4, 9, 64]) {
+      const at = piecesOf(rows, least);
+      assert.is(at[0], 0);
+      assert.is(at.at(-1), rows);
+      assert.ok(at.every((x, i) => i === 0 || x > at[i - 1]!) && at.slice(0, -1).every((x) => x % 4 === 0), `${rows} ${least}: ${at}`);
+    }
+});
+
+test('tiles are made where they lower the peak: ViT-Base by eight pictures; not where there are too few rows', () => {
+  const of = (microBatch: number, more: Partial<CompileOptions> = {}): Compiled =>
+    compile({ model: VITS['vit-base']!, classes: 100, microBatch, ...more });
+  const [whole, cut] = [of(8, { tileRows: 0 }), of(8)];
+  const spared = (whole.plan.linearBytes - cut.plan.linearBytes) / 1048576;
+  assert.ok(spared > 7, `${spared} MiB`);
+  // A hidden tensor of all rows is nowhere.
+  const hidden = 8 * 197 * 3072 * 4;
+  assert.ok(whole.graph.values.some((v) => v.role === 'temp' && v.bytes >= hidden));
+  assert.not(cut.graph.values.some((v) => cut.plan.offsets[v.id]! >= 0 && v.role === 'temp' && v.bytes >= hidden));
+  assert.not(of(1).graph.phases.train.some(isTile));
+});
+
+/** A value of 64 bytes written in two parts and read whole; `change` spoils it. */
+function halves(change: (graph: Graph, parts: [number, number], whole: number) => void = () => {}): Graph {
+  const graph = createGraph();
+  const whole = addValue(graph, 'whole', u8(64), 'temp');
+  const parts = [0, 32].map((offset) => addValue(graph, `part${offset}`, u8(32), 'temp', { view: { of: whole, offset } })) as [
+    number,
+    number,
+  ];
+  const out = addValue(graph, 'out', u8(64), 'batch');
+  const node = (name: string, inputs: number[], outputs: number[]): Node => ({
+    op: 'Any',
+    name,
+    phase: 'train',
+    block: 0,
+    inputs,
+    outputs,
+    updates: [],
+    attributes: {},
+    inPlace: [],
+    scratchBytes: 0,
+    isBackward: false,
+  });
+  graph.phases.train.push(node('first', [], [parts[0]]), node('second', [], [parts[1]]), node('reader', [whole], [out]));
+  change(graph, parts, whole);
+  return graph;
+}
+
+test('a value written in parts is whole when every part is; the verifier sees a part that is missing, doubled or elsewhere', () => {
+  const plan = (graph: Graph) => planMemory(graph, { codeBytes: 16, maxThreads: 1 });
+  const good = halves();
+  assert.not.throws(() => checkGraph(good));
+  assert.not.throws(() => verifyPlan(good, plan(good)));
+  const wrong = (change: Parameters<typeof halves>[0], message: RegExp): void => {
+    const graph = halves(change);
+    assert.throws(() => verifyPlan(graph, plan(graph)), message);
+  };
+  wrong((graph) => graph.phases.train.splice(1, 1), /reader reads whole, whose bytes are not its own/);
+  wrong((graph, [, b]) => (valueAt(graph, b).view!.offset = 16), /part32 is written over a part of itself/);
+  wrong((graph, [, b]) => (valueAt(graph, b).view!.offset = 48), /part32 is no part of whole/);
+  const moved = plan(good);
+  moved.offsets[good.phases.train[1]!.outputs[0]!]! += 16;
+  assert.throws(() => verifyPlan(good, moved), /part32 is not where its part of whole is/);
+  assert.throws(
+    () => checkGraph(halves((graph, [, b]) => (valueAt(graph, b).view!.offset = 16))),
+    /part32 is written over another part of it/,
+  );
+});
+
+test.run();
