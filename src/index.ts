@@ -23,6 +23,7 @@ export { type FitOptions, fit } from './fit.ts';
 export { type JobHooks, type JobResult, type TrainJob, trainJob } from './job.ts';
 export { type KeepPlan, keepOf } from './keep.ts';
 export { type MergeOptions, type MergeResult, mergeAdapter } from './merge/index.ts';
+export { exportPeft, type PeftOptions, type PeftResult } from './merge/peft.ts';
 export { type Model, parseModel, readModel } from './models/index.ts';
 export { type Method, methodOf } from './modules/method.ts';
 export { type Packed, type PackJob, packJob } from './pack.ts';

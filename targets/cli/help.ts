@@ -136,6 +136,8 @@ in another program's model and are refused. Over --weights int8 or int4 the file
 are written, not the coded ones, so the logits differ by what the coding took away.
 
   --out DIR                  a new folder
+  --peft                     not a model but the adapter alone, as PEFT loads it over the
+                             base (bias, lora, probe); labels.json names its classes
   --json                     what was written, as JSON
 
   s2a merge models/vit-tiny my-adapter --out merged
@@ -143,7 +145,7 @@ are written, not the coded ones, so the logits differ by what the coding took aw
   calibrate: `s2a calibrate <model folder> <pictures> --out <file> [options]
 
 Fits the 16 levels by which each layer's GELU, SiLU, hard-swish, sigmoid or tanh keeps its
-derivative to the inputs that the layer has on some of the pictures. A table that is not 5 %
+derivative to the inputs that the layer has on some of the pictures. A table that is not 10 %
 better than the shipped one is left as shipped. The forward pass does not change.
 
   --out FILE                 calibration.json, for train --tables
