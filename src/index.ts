@@ -27,6 +27,7 @@ export { exportPeft, type PeftOptions, type PeftResult } from './merge/peft.ts';
 export { type Model, parseModel, readModel } from './models/index.ts';
 export { type Method, methodOf } from './modules/method.ts';
 export { type Packed, type PackJob, packJob } from './pack.ts';
+export { type PackedInference, type PackInferenceJob, packInference } from './packinfer.ts';
 export { type PlanReport, planReport } from './planreport.ts';
 export type { Precision } from './precision.ts';
 export { decodeProgram } from './program/decode.ts';
