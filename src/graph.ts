@@ -121,7 +121,7 @@ const WIDTH: Record<DType, number> = { f32: 4, i32: 4, u32: 4, u8: 1 };
 export const numel = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
 export function byteLength({ dtype, shape, encoding }: Type): number {
   if (!encoding) return numel(shape) * WIDTH[dtype];
-  const channels = (encoding === Encoding.Int8Depthwise ? shape.at(-1) : shape[0]) as number;
+  const channels = shape[0]!;
   return codedBytes(encoding, channels, numel(shape) / channels);
 }
 export const f32 = (...shape: number[]): Type => ({ dtype: 'f32', shape });

@@ -29,5 +29,6 @@ export const code4RowsBytes = (rows: number, c: number): number => rows * code4B
 export function codedBytes(encoding: Encoding, o: number, k: number): number {
   if (encoding === Encoding.F32) return 4 * o * k;
   if (encoding === Encoding.Int4) return align16(4 * o * Math.ceil(k / Coded.Group4)) + o * code4Bytes(k);
+  if (encoding === Encoding.Int12) return align16(4 * o) + align16(o * Math.ceil(k / Coded.Block12) * Coded.Block12Bytes);
   return align16(4 * o) + align16(o * k);
 }

@@ -27,9 +27,6 @@ export function convBackwardXScratch(geometry: readonly number[]): number {
   return gemmScratch() + 4 * rows * Math.min(Patch.Columns, o) + (stride === 1 ? 0 : 4 * rows * c);
 }
 
-/** Depthwise and DepthwiseBackwardX of a coded filter of `n` numbers: the filter in f32. */
-export const depthwiseScratch = (n: number): number => align(4 * n, 16);
-
 type Twelve<T> = [T, T, T, T, T, T, T, T, T, T, T, T];
 /** BATCH H WIDTH C OH OW O R S STRIDE TOP LEFT. */
 type Geometry = Twelve<number>;

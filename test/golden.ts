@@ -39,9 +39,6 @@ const families = readJson(join(root, 'index-families.json')).cases as Record<str
 export const familyCases: readonly string[] = Object.keys(families);
 /** Every case: what parity and losses are held against. */
 export const builtCases: readonly string[] = [...cases, ...familyCases];
-/** Those with ten losses. The other's ReLUs are too many for all of them to stand clear of 0 on any pictures. */
-export const trainedCases: readonly string[] = builtCases.filter((name) => name !== 'resnet50gn-timm');
-
 interface ModuleCase {
   size: [number, number];
   /** Methods as `--method` takes them; each is the prefix of its keys. */

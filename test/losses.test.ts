@@ -9,7 +9,7 @@ import { test } from 'uvu';
 import { State } from '../assembly/abi/head.ts';
 import { type Engine, readParameter } from '../src/engine.ts';
 import { close } from './close.ts';
-import { goldenCase, goldenValues, trainedCases, type Values } from './golden.ts';
+import { builtCases, goldenCase, goldenValues, type Values } from './golden.ts';
 import { BATCH, goldenEngine, headPart } from './goldenengine.ts';
 
 const STEPS = 10;
@@ -61,7 +61,7 @@ function headAgrees(engine: Engine, values: Values, key: string, tolerance: numb
   close(readParameter(engine, record), values.get(key), tolerance, key);
 }
 
-for (const name of trainedCases) {
+for (const name of builtCases) {
   const values = goldenValues(name);
   const { rates } = goldenCase(name);
   const within = (method: string, kind: string): number => 1e-5 + values.get(`sensitivity.${method}.${kind}`)[0]!;

@@ -108,8 +108,8 @@ export const enum ConvBackwardXArg { DY, W, DX, BATCH, H, WIDTH, C, OH, OW, O, R
 /** ConvBackwardW: dw[O,R,S,C] += Σ dy · patches(x). */
 export const enum ConvBackwardWArg { DY, X, DW, BATCH, H, WIDTH, C, OH, OW, O, R, S, STRIDE, TOP, LEFT }
 /** Depthwise: w[R,S,C], one filter a channel; otherwise as Conv with O = C. */
-export const enum DepthwiseArg { X, W, B, Y, BATCH, H, WIDTH, C, OH, OW, R, S, STRIDE, TOP, LEFT, ENCODING }
-export const enum DepthwiseBackwardXArg { DY, W, DX, BATCH, H, WIDTH, C, OH, OW, R, S, STRIDE, TOP, LEFT, ENCODING }
+export const enum DepthwiseArg { X, W, B, Y, BATCH, H, WIDTH, C, OH, OW, R, S, STRIDE, TOP, LEFT }
+export const enum DepthwiseBackwardXArg { DY, W, DX, BATCH, H, WIDTH, C, OH, OW, R, S, STRIDE, TOP, LEFT }
 /** DepthwiseBackwardW: dw[R,S,C] += Σ dy · x. */
 export const enum DepthwiseBackwardWArg { DY, X, DW, BATCH, H, WIDTH, C, OH, OW, R, S, STRIDE, TOP, LEFT }
 /** Pool: y[B,C] = mean over positions FIRST … FIRST+COUNT-1 of x[B,P,C]. COUNT = 1 takes one token, unchanged. */

@@ -1,4 +1,4 @@
-/** Weights in 8 and 4 bits (layouts: abi/weights.ts), read where they lie: decoded to f32 in the GEMM's packing step. */
+/** Weights in 12, 8 and 4 bits (layouts: abi/weights.ts), read where they lie: decoded to f32 in the GEMM's packing step. */
 import { Coded, Encoding } from '../abi/weights';
 import { Gemm } from '../abi/tiles';
 import { block, empty, panelRow, turn } from './gemm';
@@ -28,7 +28,9 @@ export function scalesBytes(kind: i32, o: i32, k: i32): usize {
   return (<usize>o * scaleRowBytes(kind, k) + 15) & ~15;
 }
 export function codeRowBytes(kind: i32, k: i32): usize {
-  return kind == Encoding.Int4 ? <usize>((k + Coded.Block4 - 1) / Coded.Block4) << 4 : <usize>k;
+  if (kind == Encoding.Int4) return <usize>((k + Coded.Block4 - 1) / Coded.Block4) << 4;
+  if (kind == Encoding.Int12) return <usize>((k + Coded.Block12 - 1) / Coded.Block12) * Coded.Block12Bytes;
+  return <usize>k;
 }
 
 /**
@@ -100,7 +102,7 @@ function packColumns(kc: i32, nc: i32, row: i32, column: i32, panel: usize): voi
   }
 }
 
-/** Numbers k … k+n-1 of a row, as f32. With Int4 those before the first multiple of 16 and after the last come singly. */
+/** Numbers k … k+n-1 of a row, as f32. With Int4 and Int12 those before the first multiple of 16 and after the last come singly. */
 function decode(row: i32, k: i32, n: i32, to: usize): void {
   const from = codes + <usize>row * codeRow;
   const scale = scales + <usize>row * scaleRow;
@@ -114,6 +116,24 @@ function decode(row: i32, k: i32, n: i32, to: usize): void {
     for (; k < end; k++) {
       store<f32>(to, load<f32>(scale) * <f32>load<i8>(from + <usize>k));
       to += 4;
+    }
+    return;
+  }
+  if (encoding == Encoding.Int12) {
+    const factor = v128.load32_splat(scale);
+    while (k < end) {
+      const at = from + <usize>(k >> 4) * Coded.Block12Bytes;
+      const i = <usize>(k & 15);
+      if (i == 0 && k + 16 <= end) {
+        widen12(v128.load(at), v128.load64_zero(at + 16), factor, to);
+        k += 16;
+        to += 64;
+      } else {
+        const low = (<i32>load<u8>(at + 16 + (i & 7)) >> (i & 8 ? 4 : 0)) & 15;
+        store<f32>(to, load<f32>(scale) * <f32>((<i32>load<i8>(at + i) << 4) | low));
+        k++;
+        to += 4;
+      }
     }
     return;
   }
@@ -137,22 +157,22 @@ function decode(row: i32, k: i32, n: i32, to: usize): void {
 
 /** Sixteen bytes as floats, each times its lane of `factor`. */
 @inline function widen(bytes: v128, factor: v128, to: usize): void {
-  const low = i16x8.extend_low_i8x16_s(bytes);
-  const high = i16x8.extend_high_i8x16_s(bytes);
+  widenWords(i16x8.extend_low_i8x16_s(bytes), i16x8.extend_high_i8x16_s(bytes), factor, to);
+}
+
+/** The same of an Int12 block: the signed bytes above, the halves of eight bytes below. */
+@inline function widen12(above: v128, below: v128, factor: v128, to: usize): void {
+  const low = i16x8.extend_low_i8x16_u(v128.and(below, i8x16.splat(15)));
+  const high = i16x8.extend_low_i8x16_u(i8x16.shr_u(below, 4));
+  widenWords(
+    v128.or(i16x8.shl(i16x8.extend_low_i8x16_s(above), 4), low), v128.or(i16x8.shl(i16x8.extend_high_i8x16_s(above), 4), high), factor, to,
+  );
+}
+
+/** Twice eight words as floats. */
+@inline function widenWords(low: v128, high: v128, factor: v128, to: usize): void {
   v128.store(to, f32x4.mul(factor, f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(low))), 0);
   v128.store(to, f32x4.mul(factor, f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(low))), 16);
   v128.store(to, f32x4.mul(factor, f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(high))), 32);
   v128.store(to, f32x4.mul(factor, f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(high))), 48);
-}
-
-/** A depthwise filter w[taps,C] as f32 at `to`. */
-export function decodeDepthwise(w: usize, taps: i32, c: i32, to: usize): void {
-  let from = w + scalesBytes(Encoding.Int8Depthwise, c, taps);
-  for (let tap = 0; tap < taps; tap++) {
-    for (let i: usize = 0; i < <usize>c; i++) {
-      store<f32>(to, load<f32>(w + (i << 2)) * <f32>load<i8>(from + i));
-      to += 4;
-    }
-    from += <usize>c;
-  }
 }

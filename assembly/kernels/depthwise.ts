@@ -7,23 +7,20 @@
  * interior.
  */
 import { DepthwiseArg, DepthwiseBackwardWArg, DepthwiseBackwardXArg } from '../abi/ops';
-import { Encoding } from '../abi/weights';
 import { address, int } from '../argument';
 import { madd } from '../math';
-import { first, firstBy, last, lastBy, scratch } from '../team';
-import { decodeDepthwise } from './coded';
+import { first, firstBy, last, lastBy } from '../team';
 
 /**
  * Depthwise: y = b + Σ_rs w[r,s]·x[iy,ix], iy = oy·STRIDE - TOP + r, ix = ox·STRIDE - LEFT + s. B [C] may be 0; Y overlaps nothing.
  *
  * Threads share the B·OH rows. Bytes moved: x and y once from memory while three rows fit a cache.
- * Scratch: depthwiseScratch(R·S, C): a coded filter is decoded there first.
  */
 export function depthwise(p: usize): void {
   const c = int(p, DepthwiseArg.C);
   const s = int(p, DepthwiseArg.S);
   correlate(
-    address(p, DepthwiseArg.X), filter(address(p, DepthwiseArg.W), int(p, DepthwiseArg.ENCODING), int(p, DepthwiseArg.R) * s, c), <isize>c << 2, address(p, DepthwiseArg.B), address(p, DepthwiseArg.Y),
+    address(p, DepthwiseArg.X), address(p, DepthwiseArg.W), <isize>c << 2, address(p, DepthwiseArg.B), address(p, DepthwiseArg.Y),
     int(p, DepthwiseArg.BATCH), int(p, DepthwiseArg.H), int(p, DepthwiseArg.WIDTH), c, int(p, DepthwiseArg.OH), int(p, DepthwiseArg.OW),
     int(p, DepthwiseArg.R), s, int(p, DepthwiseArg.STRIDE), int(p, DepthwiseArg.TOP), int(p, DepthwiseArg.LEFT),
   );
@@ -47,7 +44,7 @@ export function depthwiseBackwardX(p: usize): void {
   const stride = int(p, DepthwiseBackwardXArg.STRIDE);
   const top = int(p, DepthwiseBackwardXArg.TOP);
   const left = int(p, DepthwiseBackwardXArg.LEFT);
-  const w = filter(address(p, DepthwiseBackwardXArg.W), int(p, DepthwiseBackwardXArg.ENCODING), r * s, c);
+  const w = address(p, DepthwiseBackwardXArg.W);
   const cell = <isize>c << 2;
   if (stride == 1) {
     const lastTap = w + <usize>(r * s - 1) * cell;
@@ -74,13 +71,6 @@ export function depthwiseBackwardX(p: usize): void {
       );
     }
   }
-}
-
-/** Where the filter lies in f32: where it is, or decoded into scratch. */
-function filter(w: usize, encoding: i32, taps: i32, c: i32): usize {
-  if (encoding == Encoding.F32) return w;
-  decodeDepthwise(w, taps, c, scratch);
-  return scratch;
 }
 
 /** The smallest tap t ≥ 0 with (at - t) divisible by the stride and (at - t)/stride < n. */

@@ -75,7 +75,7 @@ function walkActivations(
 }
 
 /** A table that is not this much better than the shipped one is not worth being another: a part of it is the pictures' own accident. */
-const WORTH = 0.95;
+const WORTH = 0.9;
 
 /** The fitted table, or the shipped one where that is about as good over what was measured. */
 function fitted(name: string, kind: number, histogram: Histogram): CalibratedLayer {

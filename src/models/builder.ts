@@ -131,7 +131,7 @@ interface Weight {
   /** How the arena's elements lie in the checkpoint's tensor, for writing it back. */
   layout?: Layout;
   /** May be coded while it is frozen; its source's first axis counts the output channels. */
-  layer?: 'dense' | 'depthwise';
+  layer?: 'linear' | 'convolution';
 }
 
 const flat = (shape: readonly number[]): Pick<Source, 'dims' | 'strides'> => ({
@@ -153,7 +153,8 @@ function weight(b: Builder, { name, shape, kind, role: given, source, layout, la
   const known = b.weights.get(name);
   if (known !== undefined) return known;
   const role = given ?? (learns(b) && learnsKind(b.method, kind) ? 'param' : 'frozen');
-  const encoding = role === 'frozen' && layer && source ? encodingFor(b.precision, layer, numel(shape) / source.dims[0]) : Encoding.F32;
+  const [o] = source?.dims ?? [1];
+  const encoding = role === 'frozen' && layer && source ? encodingFor(b.precision, layer, o, numel(shape) / o) : Encoding.F32;
   const id = addValue(b.graph, name, { ...f32(...shape), ...(encoding === Encoding.F32 ? {} : { encoding }) }, role, {
     kind,
     block: b.block.index,
@@ -203,7 +204,7 @@ export function linear(b: Builder, x: number, name: string, n: number, options: 
     kind: 'weight',
     source: { ...whole(`${name}.weight`, [rows?.of ?? n, k]), start: (rows?.start ?? 0) * k, ...rowwise(n, k) },
     layout: { shape: [n, k], ...flat([n, k]) },
-    layer: 'dense',
+    layer: 'linear',
   });
   const y = append(b, 'Linear', `${name}${suffix}`, [x, w, biasOf(b, name, n, options)]);
   return options.isBetweenBlocks ? y : adapted(b, x, y, `${name}${suffix}`, options.isQueryOrValue ?? false);
@@ -356,7 +357,7 @@ function convolution(
     shape: pointwise ? [o, c] : depthwise ? [r, r, c] : [o, r, r, c],
     kind: 'weight',
     source: { tensor: `${name}.weight`, start: 0, ...layout },
-    ...(c === PICTURE_CHANNELS ? {} : { layer: depthwise ? ('depthwise' as const) : ('dense' as const) }),
+    ...(depthwise || c === PICTURE_CHANNELS ? {} : { layer: 'convolution' as const }),
   });
   const bias =
     groups !== undefined
@@ -408,7 +409,7 @@ export function patches(
     shape: [c, ph, pw, channels],
     kind: 'weight',
     source: { tensor: `${name}.weight`, shape: file, start: 0, dims: [c, channels, area], strides: [area * channels, 1, channels] },
-    ...(channels === PICTURE_CHANNELS ? {} : { layer: 'dense' as const }),
+    ...(channels === PICTURE_CHANNELS ? {} : { layer: 'convolution' as const }),
   });
   const bias = biasOf(b, name, c, {});
   const count = rest === 'filled' ? Math.ceil : Math.floor;

@@ -15,7 +15,7 @@ import {
 } from '../../assembly/abi/ops.ts';
 import { type Attributes, encodingOf, type Graph, type Node, numel, rowsOf, type Split, shapeOf, u8 } from '../graph.ts';
 import { code4RowsBytes } from '../groups.ts';
-import { convBackwardXScratch, convScratch, depthwiseScratch } from '../scratch.ts';
+import { convBackwardXScratch, convScratch } from '../scratch.ts';
 import { moves, type OpDef, same, shape, traffic, words } from './def.ts';
 import { keptInput, savesInput } from './quantize.ts';
 
@@ -63,12 +63,6 @@ const inferDepthwise: OpDef['infer'] = (inputs, a) => {
   if (inputs[B]) same('depthwise: bias', shape(inputs, B), [c]);
   return [{ dtype: 'f32', shape: [batch, oh, ow, c] }];
 };
-
-/** A coded filter, input `w`, is decoded in scratch. */
-const depthwiseScratchOf =
-  (w: number): OpDef['scratch'] =>
-  (inputs) =>
-    inputs[w]!.encoding ? depthwiseScratch(numel(inputs[w]!.shape)) : 0;
 
 /** Backward of both kinds of convolution; `op` is the forward's name. */
 const backwardOf =
@@ -163,8 +157,6 @@ export const spatial: Record<string, OpDef> = {
   /** inputs x[B,H,W,C], w[R,S,C], b[C] or absent; output y[B,OH,OW,C]. */
   Depthwise: {
     opcode: Op.Depthwise,
-    coded: W,
-    scratch: depthwiseScratchOf(W),
     infer: inferDepthwise,
     split: pictureRows,
     saves: savesFilterInput,
@@ -174,22 +166,16 @@ export const spatial: Record<string, OpDef> = {
       convArguments(
         DepthwiseArg.BATCH,
         [at.input(X), at.input(W), at.input(B), at.output(0)],
-        [...geometry(shapeOf(graph, n.inputs[X]!), n.attributes), encodingOf(graph, n.inputs[W]!)],
+        geometry(shapeOf(graph, n.inputs[X]!), n.attributes),
       ),
     cost: (n, graph) => ({ macs: numel(shapeOf(graph, n.outputs[0]!)) * n.attributes.r! * n.attributes.s!, bytes: traffic(n, graph) }),
   },
   DepthwiseBackwardX: {
     opcode: Op.DepthwiseBackwardX,
-    coded: 1,
-    scratch: depthwiseScratchOf(1),
     infer: inferImage,
     split: pictureRows,
     lower: (n, at, graph) =>
-      convArguments(
-        DepthwiseBackwardXArg.BATCH,
-        [at.input(0), at.input(1), at.output(0)],
-        [...geometry(image(n, graph), n.attributes), encodingOf(graph, n.inputs[1]!)],
-      ),
+      convArguments(DepthwiseBackwardXArg.BATCH, [at.input(0), at.input(1), at.output(0)], geometry(image(n, graph), n.attributes)),
     cost: (n, graph) => ({ macs: numel(shapeOf(graph, n.inputs[0]!)) * n.attributes.r! * n.attributes.s!, bytes: traffic(n, graph) }),
   },
   DepthwiseBackwardW: {

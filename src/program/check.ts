@@ -46,7 +46,7 @@ export function checkProgram(p: Program, fault: Fault): void {
   };
   for (const w of p.weights) {
     const n = checkPlaced(w, arena, fault);
-    if (!(w.encoding <= Encoding.Int8Depthwise)) fault(`${w.name} has an unknown encoding`);
+    if (!(w.encoding <= Encoding.Int12)) fault(`${w.name} has an unknown encoding`);
     if (w.encoding !== Encoding.F32) checkRows(w, fault);
     data(w.name, { offset: w.offset, bytes: codedBytes(w.encoding, w.dims[0], n / w.dims[0]) }, arena);
     if (w.start + n > w.shape.reduce((a, b) => a * b, 1)) fault(`${w.name} takes more than the tensor has`);
@@ -83,11 +83,10 @@ function checkPlaced({ name, dims, strides, shape }: Placed, arena: Range, fault
 }
 
 /** A coded weight comes channel by channel: each whole in the file, and laid out alike. */
-function checkRows({ name, encoding, dims, strides }: WeightRecord, fault: Fault): void {
-  const [[o, n1, n2], [s0, s1, s2]] = [dims, strides];
-  const byChannel = s0 === 1 && n1 === 1 && s2 === o;
+function checkRows({ name, dims, strides }: WeightRecord, fault: Fault): void {
+  const [[, n1, n2], [s0, s1, s2]] = [dims, strides];
   const byRow = s0 === n1 * n2 && (n1 - 1) * s1 + (n2 - 1) * s2 === n1 * n2 - 1;
-  if (!(encoding === Encoding.Int8Depthwise ? byChannel : byRow)) fault(`${name} is not laid out by channels`);
+  if (!byRow) fault(`${name} is not laid out by channels`);
 }
 
 /** Phases inside the image, cut into whole instructions of known operators, whose addresses lie in the arena. */

@@ -11,7 +11,7 @@ import type { Placed, Program } from './program.ts';
 const PORTS = ['pictures', 'labels', 'samples', 'losses', 'choices', 'evalLosses', 'evalChoices', 'logits', 'state'];
 
 /** What is said of a coded weight, by encoding. */
-const ENCODINGS = ['', ' int8', ' int4', ' int8 by channel'];
+const ENCODINGS = ['', ' int8', ' int4', ' int12'];
 
 /** Where a program comes from; with it addresses are printed with the names of values. */
 export interface Origin {

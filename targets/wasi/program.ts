@@ -284,7 +284,8 @@ function weightBytes(p: usize, elements: u64): u64 {
   if (encoding == Encoding.F32 || o == 0) return elements << 2;
   const k = elements / o;
   if (encoding == Encoding.Int4) return up16((o * ((k + Coded.Group4 - 1) / Coded.Group4)) << 2) + o * (((k + Coded.Block4 - 1) / Coded.Block4) << 4);
-  return encoding <= <u32>Encoding.Int8Depthwise ? up16(o << 2) + up16(elements) : u64.MAX_VALUE >> 1;
+  if (encoding == Encoding.Int12) return up16(o << 2) + up16(o * ((k + Coded.Block12 - 1) / Coded.Block12) * Coded.Block12Bytes);
+  return encoding == Encoding.Int8 ? up16(o << 2) + up16(elements) : u64.MAX_VALUE >> 1;
 }
 
 function up16(bytes: u64): u64 {

@@ -1,4 +1,4 @@
-/** Weights in 8 and 4 bits: coded as drawn, whatever the file's type and order; read with the bits of the decoded f32 weight. */
+/** Weights in 12, 8 and 4 bits: coded as drawn, whatever the file's type and order; read with the bits of the decoded f32 weight. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Op } from '../../assembly/abi/ops.ts';
@@ -10,8 +10,8 @@ import { decodeWeight, encodeWeight } from '../oracle/weights.ts';
 import { openRig } from '../rig.ts';
 
 const rig = openRig(32 << 20, 1 << 20);
-const ROWS = [Encoding.Int8, Encoding.Int4];
-const NAMES = ['f32', 'int8', 'int4', 'int8 depthwise'];
+const ENCODINGS = [Encoding.Int8, Encoding.Int4, Encoding.Int12];
+const NAMES = ['f32', 'int8', 'int4', 'int12'];
 
 /** Halfway cases, a row of zeros, one of numbers too small to count, both signs of the extreme. */
 function awkward(o: number, k: number): Float32Array {
@@ -53,7 +53,7 @@ function place(
 const bytesOf = (a: Float32Array | Uint16Array): Uint8Array => new Uint8Array(a.buffer);
 
 test('rows of every length, in chunks of any number of channels', () => {
-  for (const encoding of ROWS)
+  for (const encoding of ENCODINGS)
     for (const k of [...TAILS, 130, 200])
       for (const rows of [1, 3, 100]) {
         const data = awkward(7, k);
@@ -63,7 +63,7 @@ test('rows of every length, in chunks of any number of channels', () => {
       }
 });
 
-test('filters: O,I,RS of the file becomes O,RS,I, and C,1,RS becomes RS,C', () => {
+test('filters: O,I,RS of the file becomes O,RS,I', () => {
   for (const [o, c, taps] of [
     [5, 3, 9],
     [4, 32, 4],
@@ -74,18 +74,12 @@ test('filters: O,I,RS of the file becomes O,RS,I, and C,1,RS becomes RS,C', () =
       file,
       (_, i) => file[Math.floor(i / (c * taps)) * c * taps + (i % c) * taps + (Math.floor(i / c) % taps)]!,
     );
-    for (const encoding of ROWS)
+    for (const encoding of ENCODINGS)
       assert.equal(
         place(encoding, o, bytesOf(file), 0, 2, [c, taps, 1, c]).bytes,
         encodeWeight(encoding, o, c * taps, dense),
         `${NAMES[encoding]} ${o}, ${c}, ${taps}`,
       );
-    const filters = awkward(o, taps);
-    const turned = Float32Array.from(filters, (_, i) => filters[(i % o) * taps + Math.floor(i / o)]!);
-    assert.equal(
-      place(Encoding.Int8Depthwise, o, bytesOf(filters), 0, 2, [1, taps, 0, o]).bytes,
-      encodeWeight(Encoding.Int8Depthwise, o, taps, turned),
-    );
   }
 });
 
@@ -96,13 +90,35 @@ test('halves and bfloats give the code of their f32 value; what is not finite is
   // A half of exponent 15 + e and fraction f is (1 + f/1024)·2^e.
   const half = Uint16Array.from({ length: o * k }, (_, i) => ((i % 2) << 15) | ((10 + (i % 7)) << 10) | ((i * 37) % 1024));
   const halves = Float32Array.from(half, (bits) => (bits >> 15 ? -1 : 1) * (1 + (bits & 1023) / 1024) * 2 ** (((bits >> 10) & 31) - 15));
-  for (const encoding of ROWS) {
+  for (const encoding of ENCODINGS) {
     assert.equal(place(encoding, o, bytesOf(bfloat), 2, 3, [1, k, k, 1]), { bytes: encodeWeight(encoding, o, k, values), bad: 0 });
     assert.equal(place(encoding, o, bytesOf(half), 1, 3, [1, k, k, 1]), { bytes: encodeWeight(encoding, o, k, halves), bad: 0 });
     const broken = awkward(o, k);
     broken[3] = Number.NaN;
     broken[k * 3] = Number.POSITIVE_INFINITY;
     assert.is(place(encoding, o, bytesOf(broken), 0, 1, [1, k, k, 1]).bad, 2);
+  }
+});
+
+test('the errors of a channel, or of a group of 64, sum to less than half a code; none is more than one', () => {
+  for (const [encoding, group] of [
+    [Encoding.Int8, 200],
+    [Encoding.Int12, 200],
+    [Encoding.Int4, 64],
+  ] as const) {
+    const [o, k] = [20, 200];
+    // All on one side of zero, and many near a half: rounding each to the nearest would err the same way by tens of codes.
+    const data = numbers(o * k, 5).map((v, i) => (i % k === 0 ? 1 : 0.5 + 0.3 * Math.abs(v)));
+    const got = decodeWeight(encoding, o, k, place(encoding, o, bytesOf(data), 0, 4, [1, k, k, 1]).bytes);
+    for (let c = 0; c < o; c++)
+      for (let at = 0; at < k; at += group) {
+        const range = Array.from({ length: Math.min(group, k - at) }, (_, i) => c * k + at + i);
+        const far = Math.max(...range.map((i) => data[i]!));
+        const unit = far / (encoding === Encoding.Int4 ? 8 : encoding === Encoding.Int12 ? 2047 : 127);
+        const errors = range.map((i) => (got[i]! - data[i]!) / unit);
+        assert.ok(Math.abs(errors.reduce((a, b) => a + b, 0)) < 0.501, `${NAMES[encoding]}, channel ${c}`);
+        assert.ok(errors.every((e) => Math.abs(e) < 1.001));
+      }
   }
 });
 
@@ -152,7 +168,7 @@ for (const [m, n, k] of [
   [9, 129, 470],
   [5, 16, 300],
 ] as const)
-  for (const encoding of ROWS)
+  for (const encoding of ENCODINGS)
     test(`${NAMES[encoding]}: linear and its gradient, ${m}×${n}×${k}`, () => {
       for (const data of [awkward(n, k), specials(n * k, 1)]) {
         rig.clear();
@@ -179,7 +195,7 @@ for (const [batch, h, c, o, r, stride, pad] of [
   [2, 17, 30, 3, 3, 1, 1],
 ] as const) {
   const out = Math.floor((h + 2 * pad - r) / stride) + 1;
-  for (const encoding of ROWS)
+  for (const encoding of ENCODINGS)
     test(`${NAMES[encoding]}: convolution and its gradient, ${h}×${h}×${c} → ${o}, window ${r}/${stride}`, () => {
       rig.clear();
       const { coded, plain } = weights(encoding, o, r * r * c, awkward(o, r * r * c));
@@ -188,15 +204,6 @@ for (const [batch, h, c, o, r, stride, pad] of [
       same('forward', Op.Conv, batch * out * out * o, (w, e, y) => [x, w, b, y, ...shape, e], coded, plain, encoding);
       same('dx', Op.ConvBackwardX, batch * h * h * c, (w, e, dx) => [dy, w, dx, ...shape, e], coded, plain, encoding);
     });
-  test(`int8: depthwise and its gradient, ${h}×${h}×${c}, window ${r}/${stride}`, () => {
-    rig.clear();
-    const { coded, plain } = weights(Encoding.Int8Depthwise, c, r * r, awkward(c, r * r));
-    const [x, dy, b] = [rig.f32(numbers(batch * h * h * c, 1)), rig.f32(numbers(batch * out * out * c, 2)), rig.f32(numbers(c, 3))];
-    const shape = [batch, h, h, c, out, out, r, r, stride, pad, pad];
-    const of = [coded, plain, Encoding.Int8Depthwise] as const;
-    same('forward', Op.Depthwise, batch * out * out * c, (w, e, y) => [x, w, b, y, ...shape, e], ...of);
-    same('dx', Op.DepthwiseBackwardX, batch * h * h * c, (w, e, dx) => [dy, w, dx, ...shape, e], ...of);
-  });
 }
 
 test.run();

@@ -58,10 +58,10 @@ test('forward, with and without bias', () => {
     const y = rig.f32(d.batch * d.oh * d.ow * d.c + 4);
     const n = d.batch * d.oh * d.ow * d.c;
     const [px, pw, pb] = [rig.f32(x), rig.f32(w), rig.f32(b)];
-    assert.is(rig.run(Op.Depthwise, [px, pw, pb, y, ...args(d), 0]), 0);
+    assert.is(rig.run(Op.Depthwise, [px, pw, pb, y, ...args(d)]), 0);
     close(rig.readF32(y, n), depthwise(d, x, w, b), 1e-6, name(d));
     assert.equal([...rig.readF32(y + n * 4, 4)], [0, 0, 0, 0], `${name(d)}: nothing after y`);
-    rig.run(Op.Depthwise, [px, pw, 0, y, ...args(d), 0]);
+    rig.run(Op.Depthwise, [px, pw, 0, y, ...args(d)]);
     close(rig.readF32(y, n), depthwise(d, x, w), 1e-6, `${name(d)}, no bias`);
   }
 });
@@ -72,7 +72,7 @@ test('backward to x', () => {
     const { w, dy } = data(d);
     const n = d.batch * d.h * d.w * d.c;
     const dx = rig.f32(new Float32Array(n + 4).fill(7));
-    assert.is(rig.run(Op.DepthwiseBackwardX, [rig.f32(dy), rig.f32(w), dx, ...args(d), 0]), 0);
+    assert.is(rig.run(Op.DepthwiseBackwardX, [rig.f32(dy), rig.f32(w), dx, ...args(d)]), 0);
     close(rig.readF32(dx, n), depthwiseBackwardX(d, dy, w), 1e-6, name(d));
     assert.equal([...rig.readF32(dx + n * 4, 4)], [7, 7, 7, 7], `${name(d)}: nothing after dx`);
   }
@@ -98,8 +98,8 @@ test('the same bits on any number of threads', () => {
     const results = [1, 2, 3, 5].map((threads) => {
       const [y, dx, dw] = [rig.f32(dy.length), rig.f32(x.length), rig.f32(w)];
       onThreads(rig, threads, 1 << 12, () => {
-        rig.run(Op.Depthwise, [px, pw, pb, y, ...args(d), 0]);
-        rig.run(Op.DepthwiseBackwardX, [pdy, pw, dx, ...args(d), 0]);
+        rig.run(Op.Depthwise, [px, pw, pb, y, ...args(d)]);
+        rig.run(Op.DepthwiseBackwardX, [pdy, pw, dx, ...args(d)]);
         rig.run(Op.DepthwiseBackwardW, [pdy, px, dw, ...args(d)]);
       });
       return [...rig.readI32(y, dy.length), ...rig.readI32(dx, x.length), ...rig.readI32(dw, w.length)];
@@ -116,7 +116,7 @@ test('every path computes an output with the same bits', () => {
     const { x, w, b } = data(big);
     const cut = { ...big, oh: 1, ow: 1 };
     const [px, pw, pb, y, one] = [rig.f32(x), rig.f32(w), rig.f32(b), rig.f32(big.oh * big.ow * big.c), rig.f32(big.c)];
-    rig.run(Op.Depthwise, [px, pw, pb, y, ...args(big), 0]);
+    rig.run(Op.Depthwise, [px, pw, pb, y, ...args(big)]);
     for (const [oy, ox] of [
       [0, 0],
       [1, 3],
@@ -124,7 +124,7 @@ test('every path computes an output with the same bits', () => {
       [6, 2],
     ] as const) {
       const start = px + (oy * stride * big.w + ox * stride) * big.c * 4;
-      rig.run(Op.Depthwise, [start, pw, pb, one, ...args(cut), 0]);
+      rig.run(Op.Depthwise, [start, pw, pb, one, ...args(cut)]);
       assert.equal(rig.readI32(one, big.c), rig.readI32(y + (oy * big.ow + ox) * big.c * 4, big.c));
     }
   }

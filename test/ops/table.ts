@@ -8,7 +8,7 @@
  *     weights ─────────────┘                                             └──► op ─► y₂ ─► y′ = 3·y₂ ┘
  */
 import * as assert from 'uvu/assert';
-import { Encoding } from '../../assembly/abi/weights.ts';
+import type { Encoding } from '../../assembly/abi/weights.ts';
 import { addBackward } from '../../src/backward.ts';
 import {
   ABSENT,
@@ -62,14 +62,13 @@ export const w = (shape: readonly number[], data: Numbers = numbers(size(shape),
 export const frozen = (o: Operand): Operand => ({ ...o, learns: false });
 /** A frozen weight in fewer bits; its data becomes what it decodes to. The first channel is zero. */
 export function coded({ type, data }: Operand, encoding: Encoding): Operand {
-  const o = (encoding === Encoding.Int8Depthwise ? type.shape.at(-1) : type.shape[0]) as number;
+  const o = type.shape[0]!;
   const k = data.length / o;
-  const first = (i: number): boolean => (encoding === Encoding.Int8Depthwise ? i % o : Math.floor(i / k)) === 0;
   const bytes = encodeWeight(
     encoding,
     o,
     k,
-    Float32Array.from(data, (v, i) => (first(i) && o > 1 ? 0 : v)),
+    Float32Array.from(data, (v, i) => (i < k && o > 1 ? 0 : v)),
   );
   return { type: { ...type, encoding }, data: decodeWeight(encoding, o, k, bytes), learns: false, activation: false, bytes };
 }

@@ -77,7 +77,7 @@ FAMILIES = {
     "resnet18-timm": (lambda: timm_model("resnet18", layers=(1, 1, 1, 1), channels=(12, 16, 16, 24)), (40, 48), {}),
     "resnet50-timm": (lambda: timm_model("resnet50", layers=(1, 1, 1, 1), channels=(8, 8, 12, 16)), (48, 40), {}),
     # Groups of two channels at least: in a group of one a convolution's bias would do nothing.
-    "resnet50gn-timm": (lambda: timm_model("resnet50_gn", layers=(1, 1, 1, 1), channels=(64, 64, 64, 64)), (64, 72), dict(recipe=True, losses=False)),
+    "resnet50gn-timm": (lambda: timm_model("resnet50_gn", layers=(1, 1, 1, 1), channels=(64, 64, 64, 64)), (64, 72), dict(recipe=True, rates=dict(adamw=1e-5, sgd=2e-3))),
     "mobilenetv3-timm": (lambda: timm_model("mobilenetv3_small_050"), (48, 40), dict(recipe=True)),
     "mobilenetv3-timm-tf": (lambda: timm_model("tf_mobilenetv3_small_075"), (45, 45), dict(recipe=True)),
     # 11×11, 5×5, 2×2: rows and columns are dropped.

@@ -207,12 +207,11 @@ def calm_pictures(t, plain, size, seed, mean, std, rates):
     raise AssertionError("no calm pictures")
 
 
-def golden(model, folder, size, seed, rates, losses=True):
+def golden(model, folder, size, seed, rates):
     mean, std = statistics(model, folder)
     again = load(model, folder)
     t, plain = tuned(again, size, seed), tuned(again, size, seed, added=False)
-    images, x, scatters = calm_pictures(t, plain, size, seed, mean, std, rates) if losses else (pictures(size, seed), None, {})
-    x = normalise(images, mean, std) if x is None else x
+    images, x, scatters = calm_pictures(t, plain, size, seed, mean, std, rates)
     out = {"images": images, "labels": LABELS.int(), "mean": torch.tensor(mean), "std": torch.tensor(std)}
     with torch.no_grad():
         logits = again(x)
@@ -227,7 +226,7 @@ def golden(model, folder, size, seed, rates, losses=True):
     for method in ("probe", "bias", "full"):
         gradients(out, method, t if method == "bias" else plain, method, x, thin=(folder / "recipe.json").exists())
     gradients(out, "smooth", t, "bias", x, 0.1)
-    for method, kind in TRAININGS if losses else []:
+    for method, kind in TRAININGS:
         start = t if method == "bias" else plain
         losses, norms, applied, head = train(start, method, x, kind, rates[kind])
         out[f"sensitivity.{method}.{kind}"] = scatters[method, kind].reshape(1)
@@ -286,7 +285,7 @@ def make(name, number):
     recipe = randomise(model, options["seed"], batch)
     save(model, folder, size, options, recipe)
     rates = RATES | options.get("rates", {})
-    t, out = golden(model, folder, size, options["seed"], rates, options.get("losses", True))
+    t, out = golden(model, folder, size, options["seed"], rates)
     for other in options.get("other_sizes", []):
         other_size(model, folder, other, options["seed"])
     keys, fused = key_biases(t.backbone)

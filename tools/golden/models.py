@@ -41,20 +41,26 @@ def ranges(name, shape):
 
 
 @torch.no_grad()
-def randomise(model, seed, images=None):
-    """Draws every parameter; batch norms get the statistics of `images`, perturbed. Returns the recipe: {name: [number, low, high]}."""
+def randomise(model, seed, images=None, adjust=None):
+    """
+    Draws every parameter, which `adjust` may then change; batch norms get the statistics of `images`, perturbed. Returns the recipe:
+    {name: [number, low, high]}.
+    """
     uniform, recipe = Uniform(seed), {}
     for number, (name, p) in enumerate(sorted(model.named_parameters())):
         low, high = ranges(name, p.shape)
         p.copy_(torch.from_numpy(uniform.draw(number, p.numel(), low, high)).view(p.shape))
         recipe[name] = [number, low, high]
+    if adjust:
+        adjust(model)
     norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
     if norms:
         for m in norms:
             m.momentum = None
             m.reset_running_stats()
-            m.weight.copy_(m.weight * 1.2)
-            m.bias.copy_(m.bias * 2 + 0.5)
+            if not adjust:
+                m.weight.copy_(m.weight * 1.2)
+                m.bias.copy_(m.bias * 2 + 0.5)
         model.train()
         model(images)
         torch.manual_seed(seed)

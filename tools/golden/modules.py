@@ -7,6 +7,7 @@ The modules are hooks on PyTorch's own models; nothing here is shared with the p
 
 import copy
 import json
+import math
 import re
 import sys
 
@@ -48,7 +49,7 @@ FEW = {"swin-timm", "resnet-hf", "mobilenetv3-timm", "convnext-hf"}
 # Cases without ReLU or hard-swish: no kinks, so rounding cannot change the course of ten losses.
 SMOOTH = {"vit-hf", "vit-hf-rect", "deit-timm", "vit-timm-gap", "swin-timm", "convnext-hf"}
 BLOCKS = re.compile(
-    r"(vit\.layers|^blocks|mobilenet_v2\.layer|^layers\.\d+\.blocks|(?:resnet|convnext)\.encoder\.stages\.\d+\.layers|^blocks\.\d+)\.\d+$"
+    r"(vit\.layers|^blocks|mobilenet_v2\.layer|(?:^|^swin\.encoder\.)layers\.\d+\.blocks|(?:resnet|convnext)\.encoder\.stages\.\d+\.layers|^blocks\.\d+)\.\d+$"
 )
 
 
@@ -73,8 +74,9 @@ class Modular(nn.Module):
         self.tuned, self.options, self.values, self.learn = tuned, options(method), values, {}
         self.grid, self.first = grid, first
         self.names = blocks_of(tuned.backbone)
-        # timm's Swin has its channels last.
-        self.last = any(type(m).__name__ == "SwinTransformerStage" for m in tuned.backbone.modules())
+        # timm's Swin has its channels last; transformers' has tokens, of a square map.
+        kinds = {type(m).__name__ for m in tuned.backbone.modules()}
+        self.last, self.flat = "SwinTransformerStage" in kinds, "SwinStage" in kinds
         self.start = len(self.names) - self.options["last"]["blocks"] if "last" in self.options else 0
         for i, name in enumerate(self.names):
             if i >= self.start:
@@ -91,6 +93,9 @@ class Modular(nn.Module):
     def enter(self, i, x):
         if self.last:
             return self.entry(i, x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        if self.flat:
+            map_ = x.transpose(1, 2).unflatten(2, (math.isqrt(x.shape[1]), -1))
+            return self.entry(i, map_).flatten(2).transpose(1, 2)
         return self.entry(i, x)
 
     def entry(self, i, x):
@@ -188,11 +193,11 @@ class Modular(nn.Module):
         return tensors
 
 
-def train(m, x):
+def train(m, x, rate=1e-3):
     """Ten losses under AdamW, each before its update, as in make.py."""
     tensors = [(n, p) for n, p in m.trainable() if n not in key_biases(m.tuned.backbone)[0]]
     groups = [{"params": [p for _, p in tensors if (p.ndim >= 2) == matrix], "weight_decay": 0.01 * matrix} for matrix in (True, False)]
-    optimizer = torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.999), eps=1e-8)
+    optimizer = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.999), eps=1e-8)
     losses = []
     for _ in range(make.STEPS):
         optimizer.zero_grad()

@@ -45,7 +45,7 @@ function dense(
 }
 
 /** What a case says of an encoding. */
-const ENCODED = ['', 'int8', 'int4'];
+const ENCODED = ['', 'int8', 'int4', 'int12'];
 
 export const denseCases: readonly Forward[] = [
   ...TAILS.map((m) => dense([m], 5, 7)),
@@ -67,7 +67,7 @@ export const denseCases: readonly Forward[] = [
   dense([9], 10, 11, { learns: [false, false, true] }),
   dense([9], 10, 11, { learns: [true, true, false], bias: false }),
   dense([6], 9, 21, { data: specials }),
-  ...[Encoding.Int8, Encoding.Int4].flatMap((encoding) => [
+  ...[Encoding.Int8, Encoding.Int4, Encoding.Int12].flatMap((encoding) => [
     ...TAILS.map((n) => dense([3], n, 9, { encoding })),
     ...[...TAILS, 129].map((k) => dense([2, 3], 5, k, { encoding, bias: k % 2 === 0 })),
     dense([5], 131, 300, { encoding }),

@@ -43,7 +43,7 @@ interface Options {
   encoding?: Encoding;
 }
 /** What a case says of an encoding. */
-const ENCODED = ['', ', int8', ', int4', ', int8'];
+const ENCODED = ['', ', int8', ', int4', ', int12'];
 /** Numbers of an operand: special ones, or `x` and `w` make their own. */
 const values = (special: boolean, shape: readonly number[], seed: number): Numbers | undefined =>
   special
@@ -84,7 +84,7 @@ function convolution(window: Window, c: number, o: number, options: Options = {}
 }
 
 function depthwiseOne(window: Window, c: number, options: Options = {}): Forward {
-  const { bias = true, learns = [true, true, true], special = false, encoding } = options;
+  const { bias = true, learns = [true, true, true], special = false } = options;
   const g = geometry(window);
   const shape = { ...g, w: g.width, c };
   const [image, filters] = [
@@ -92,10 +92,10 @@ function depthwiseOne(window: Window, c: number, options: Options = {}): Forward
     [g.r, g.s, c],
   ];
   const filter = w(filters, values(special, filters, 2));
-  const inputs = pick([x(image, values(special, image, 1)), encoding ? coded(filter, encoding) : filter, bias ? w([c]) : null], learns);
+  const inputs = pick([x(image, values(special, image, 1)), filter, bias ? w([c]) : null], learns);
   return {
     op: 'Depthwise',
-    name: `Depthwise ${text(window)}, ${c} channels${bias ? '' : ', no bias'}, learns ${learns.map(Number)}${special ? ', special values' : ''}${ENCODED[encoding ?? 0]}`,
+    name: `Depthwise ${text(window)}, ${c} channels${bias ? '' : ', no bias'}, learns ${learns.map(Number)}${special ? ', special values' : ''}`,
     inputs,
     attributes: attributes(g),
     shape: [g.batch, g.oh, g.ow, c],
@@ -175,7 +175,7 @@ export const spatialCases: readonly Forward[] = [
   convolution({ h: 18, width: 17, r: 3, pad: 'same', stride: 2, batch: 2 }, 30, 2),
   convolution({ h: 5, r: 3, stride: 2, pad: 'same' }, 5, 6, { special: true }),
   ...SOME.map((learns) => convolution(SMALL, 4, 5, { learns })),
-  ...[Encoding.Int8, Encoding.Int4].flatMap((encoding) => [
+  ...[Encoding.Int8, Encoding.Int4, Encoding.Int12].flatMap((encoding) => [
     ...WINDOWS.map((window, i) => convolution(window, [3, 8, 17][i % 3]!, [7, 4, 16][i % 3]!, { encoding, bias: i % 4 !== 3 })),
     ...TAILS.map((c) => convolution({ ...SMALL, batch: 1 }, c, 3, { encoding })),
     convolution({ h: 18, width: 17, r: 3, pad: 'same', stride: 2, batch: 2 }, 30, 2, { encoding }),
@@ -186,9 +186,6 @@ export const spatialCases: readonly Forward[] = [
   ...TAILS.map((c) => depthwiseOne({ ...SMALL, h: 5, stride: 2, pad: 'same', batch: 1 }, c)),
   depthwiseOne({ h: 5, r: 3, stride: 2, pad: 'same' }, 7, { special: true }),
   ...SOME.map((learns) => depthwiseOne(SMALL, 6, { learns })),
-  ...WINDOWS.map((window, i) => depthwiseOne(window, [3, 8, 5][i % 3]!, { encoding: Encoding.Int8Depthwise, bias: i % 4 !== 3 })),
-  ...TAILS.map((c) => depthwiseOne({ ...SMALL, h: 5, stride: 2, pad: 'same' }, c, { encoding: Encoding.Int8Depthwise })),
-  depthwiseOne({ h: 5, r: 3, stride: 2, pad: 'same' }, 7, { encoding: Encoding.Int8Depthwise, special: true }),
   ...WINDOWS.filter((window) => window.r * (window.s ?? window.r) <= 16).map((window, i) => maximum(window, [3, 33, 64][i % 3]!)),
   ...TAILS.map((c) => maximum({ h: 5, width: 6, r: 3, stride: 2, pad: 1 }, c, withTies)),
   ...[31, 32, 40, 65].map((c) => maximum({ h: 6, width: 5, r: 3, stride: 2, pad: 1 }, c, withTies)),
