@@ -8,7 +8,17 @@
  * the same. It costs the packing of the weights once more for each piece.
  */
 import { ABSENT, addValue, byteLength, type Graph, type Node, rowsOf, type Type, u8, type Value } from './graph.ts';
-import { definition } from './ops/index.ts';
+import { definition, scratchOf } from './ops/index.ts';
+
+/** How much is worked on at a time: smaller pieces take less memory and more time, and change no byte of what comes out. */
+export interface Tiles {
+  /** Least rows of a row tile; 0: none are made. Where absent, 256 if that takes less memory. */
+  rows?: number;
+  /** Most queries whose scores attention works on; 64 where absent. */
+  queries?: number;
+  /** Most pixels whose patches a convolution gathers; 256 where absent. */
+  pixels?: number;
+}
 
 /** Rows that a tile has at least, where nothing is said: with them a step takes no longer, with fewer some per cent (docs/bench.md). */
 export const TILE_ROWS = 256;
@@ -58,6 +68,19 @@ export function tiled(graph: Graph, least: number): Graph | undefined {
     result.phases[phase] = cut(result, graph.phases[phase], cuts, least);
   }
   return found ? result : undefined;
+}
+
+/** The same graph, with less worked on at a time in attention and convolutions; kept probabilities lie in tiles and stay as they are. */
+export function limited(graph: Graph, { queries, pixels }: Tiles): Graph {
+  const most = { queries, pixels };
+  const limit = (node: Node): Node => {
+    const { tile } = definition(node.op);
+    if (tile === undefined || most[tile] === undefined || node.attributes.probabilities) return node;
+    const small = { ...node, attributes: { ...node.attributes, [tile]: most[tile] } };
+    return { ...small, scratchBytes: scratchOf(graph, small) };
+  };
+  const { init, train, update, eval: evaluation } = graph.phases;
+  return { values: graph.values, phases: { init, train: train.map(limit), update, eval: evaluation.map(limit) } };
 }
 
 const operandsOf = (node: Node): number[] => [...node.inputs, ...node.outputs].filter((id) => id !== ABSENT);

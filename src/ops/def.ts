@@ -73,6 +73,8 @@ export interface OpDef {
   inPlace?: readonly (readonly [number, number])[];
   /** Says that a row of each output follows from the same row of the inputs, and that what is updated takes rows up one after the other. */
   byRows?(node: Node): ByRows | undefined;
+  /** The attribute that says how much the kernel works on at a time, where it has a choice: it changes scratch and time, never a byte. */
+  tile?: 'queries' | 'pixels';
   /** The input (position) that may be a coded weight; others may not. */
   coded?: number;
   /** How the kernel shares its work out, the choice of what is kept being made; absent: any thread may touch any operand. */
