@@ -6,7 +6,7 @@ import { benchDepthwise } from './depthwise.mjs';
 import { engine, measure, shapes } from './gemm.mjs';
 import { ort, peak, tfjs } from './peers.mjs';
 import { comparePolicies, findPython, MODELS, measureStep, torchStep } from './steps.mjs';
-import { compareWeights, ENCODINGS } from './weights.mjs';
+import { CONVOLUTIONS, compareWeights, shapes as linearShapes } from './weights.mjs';
 
 const { values: flags } = parseArgs({
   options: {
@@ -75,15 +75,18 @@ function depthwise() {
 }
 
 async function weights() {
-  const results = await compareWeights(flags.quick ? [197] : [1576, 197], flags.quick ? { rounds: 8, ms: 5, warm: 30 } : {});
-  for (const name of Object.keys(ENCODINGS).slice(1))
-    for (const m of [...new Set(results.map((r) => r.shape.m))]) {
-      const ratios = results.filter((r) => r.shape.m === m).map((r) => r[name]);
-      row('weights', `linear layers of ViT over ${name}, M = ${m}, ÷ f32`, median(ratios), '×', {
-        target: name === 'int8' ? 0.95 : 0.9,
-        note: `worst ${Math.min(...ratios).toFixed(2)} of ${ratios.length}, forward and gradient`,
-      });
-    }
+  const options = flags.quick ? { rounds: 8, ms: 5, warm: 30 } : {};
+  const compare = (name, what, results, target) => {
+    const ratios = results.map((r) => r[name]);
+    const note = `worst ${Math.min(...ratios).toFixed(2)} of ${ratios.length}, forward and gradient`;
+    row('weights', `${what} over ${name}, ÷ f32`, median(ratios), '×', { target, note });
+  };
+  for (const m of flags.quick ? [197] : [1576, 197]) {
+    const results = await compareWeights(linearShapes([m]), options);
+    compare('int8', `linear layers of ViT, M = ${m},`, results, 0.95);
+    compare('int4', `linear layers of ViT, M = ${m},`, results, 0.9);
+  }
+  compare('int12', '1×1 convolutions, one picture,', await compareWeights(CONVOLUTIONS, options), 0.9);
 }
 
 async function policy() {

@@ -23,6 +23,14 @@ const productDigest = () =>
       .map((file) => readFileSync(join('dist', file))),
   );
 
+/** A model folder may be written anew under its old name: its files belong to the run too. */
+const folderDigest = (folder) =>
+  digestOf(
+    ...readdirSync(folder)
+      .sort()
+      .flatMap((file) => [file, readFileSync(join(folder, file))]),
+  );
+
 export class Missing extends Error {}
 
 /**
@@ -41,7 +49,7 @@ export function openStore(folder, processes, program = RUN) {
     else free++;
   };
   return async (run) => {
-    const name = digestOf(product, JSON.stringify(run));
+    const name = digestOf(product, JSON.stringify(run), folderDigest(run.model));
     const path = join(folder, `${name}.json`);
     if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8')).answer;
     if (program === null) throw new Missing(`${path}: not run`);

@@ -1,5 +1,5 @@
-// Linear layers over coded weights beside the same over f32, by the engine's own instructions, one thread: node bench/weights.mjs, after
-// npm run build.
+// Linear layers and 1×1 convolutions over coded weights beside the same over f32, by the engine's own instructions, one thread:
+// node bench/weights.mjs [rows of a linear layer], after npm run build.
 import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { processorTime } from './clock.mjs';
@@ -11,6 +11,7 @@ export const ENCODINGS = {
   f32: { number: 0, bytes: (n, k) => 4 * n * k },
   int8: { number: 1, bytes: (n, k) => up16(4 * n) + up16(n * k) },
   int4: { number: 2, bytes: (n, k) => up16(4 * n * Math.ceil(k / 64)) + n * Math.ceil(k / 32) * 16 },
+  int12: { number: 3, bytes: (n, k) => up16(4 * n) + up16(n * Math.ceil(k / 16) * 24) },
 };
 /** assembly/abi/ops.ts numbers the operators. */
 const [LINEAR, LINEAR_BACKWARD_X] = [1, 2];
@@ -19,9 +20,9 @@ const [LINEAR, LINEAR_BACKWARD_X] = [1, 2];
 export function shapes(rows) {
   const list = [];
   for (const [model, c] of [
-    ['tiny', 192],
-    ['small', 384],
-    ['base', 768],
+    ['ViT-tiny', 192],
+    ['ViT-small', 384],
+    ['ViT-base', 768],
   ])
     for (const m of rows)
       for (const [n, k] of [
@@ -32,6 +33,17 @@ export function shapes(rows) {
         for (const op of ['NT', 'NN']) list.push({ name: model, op, m, n, k });
   return list;
 }
+
+/** 1×1 convolutions of MobileNetV2 and ResNet-50, one picture: those that int8 stores in 12 bits. */
+export const CONVOLUTIONS = [
+  ['MobileNetV2', 3136, 24, 144],
+  ['MobileNetV2', 784, 192, 32],
+  ['MobileNetV2', 196, 384, 64],
+  ['MobileNetV2', 196, 96, 576],
+  ['ResNet-50', 3136, 64, 256],
+  ['ResNet-50', 784, 512, 128],
+  ['ResNet-50', 196, 256, 1024],
+].flatMap(([name, m, k, n]) => ['NT', 'NN'].map((op) => ({ name, op, m, n, k })));
 
 /** A contestant (see gemm.mjs) whose weight is stored in one encoding. */
 export function coded(name) {
@@ -83,18 +95,21 @@ export function coded(name) {
 }
 
 /** Of every shape: GFLOP/s over f32, and the ratios of the others to it. */
-export async function compareWeights(rows, options) {
+export async function compareWeights(list, options) {
   const contestants = Object.keys(ENCODINGS).map(coded);
   const results = [];
-  for (const shape of shapes(rows)) {
-    const [f32, int8, int4] = await measure(shape, contestants, options);
-    results.push({ shape, f32, int8: int8 / f32, int4: int4 / f32 });
+  for (const shape of list) {
+    const [f32, int8, int4, int12] = await measure(shape, contestants, options);
+    results.push({ shape, f32, int8: int8 / f32, int4: int4 / f32, int12: int12 / f32 });
   }
   return results;
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href)
-  for (const { shape, f32, int8, int4 } of await compareWeights((process.argv[2] ?? '1576,197,49').split(',').map(Number)))
+  for (const { shape, f32, int8, int4, int12 } of await compareWeights([
+    ...CONVOLUTIONS,
+    ...shapes((process.argv[2] ?? '1576,197,49').split(',').map(Number)),
+  ]))
     console.log(
-      `ViT-${shape.name.padEnd(6)}${shape.op} ${[shape.m, shape.n, shape.k].join('×').padEnd(15)} f32 ${f32.toFixed(1)}  int8 ${int8.toFixed(3)}  int4 ${int4.toFixed(3)}`,
+      `${shape.name.padEnd(12)}${shape.op} ${[shape.m, shape.n, shape.k].join('×').padEnd(15)} f32 ${f32.toFixed(1)}  int8 ${int8.toFixed(3)}  int4 ${int4.toFixed(3)}  int12 ${int12.toFixed(3)}`,
     );

@@ -4,6 +4,7 @@
  *     program.s2a                              the compiled program with all that its run needs
  *     {train,val}-{images,labels}.npy          the pictures, by the decoding, cache and split of `train`
  *     s2a.wasm                                 the WASI program; its memory's maximum is the plan and its own pages
+ *     calibration.json                         with --calibrate or --tables: the derivative tables, which the program holds too
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -11,6 +12,8 @@ import { State } from '../assembly/abi/head.ts';
 import { RunField } from '../assembly/abi/run.ts';
 import { layAdapter } from './adapterfile.ts';
 import { type Base, identity, openBase, openWeights, preprocessOf } from './base.ts';
+import { CALIBRATION, writeCalibration } from './calibrate/file.ts';
+import { installTables, openTables, type TableSource } from './calibrate/run.ts';
 import { settingsText } from './checkpointfile.ts';
 import type { Compiled } from './compile.ts';
 import { defaultDecoderBytes } from './data/decode.ts';
@@ -18,19 +21,20 @@ import { writeLabels, writePictures } from './data/npy.ts';
 import { type Prepared, prepare } from './data/prepare.ts';
 import type { Preprocess } from './data/preprocess.ts';
 import { scanFolder } from './data/scan.ts';
+import { createEngine, loadWeights } from './engine.ts';
 import { InputError } from './error.ts';
 import { bytesWritten, makeFolder, writeAtomic } from './files.ts';
-import { adapterInfo, compileJob, type JobHooks, settle, type TrainJob } from './job.ts';
+import { adapterInfo, compileJob, type JobHooks, samplesOf, settle, type TrainJob } from './job.ts';
 import { dropNotes } from './models/drop.ts';
 import { type PlanReport, planReport } from './planreport.ts';
 import type { Board } from './program/board.ts';
 import { encodeProgram, type Program } from './program/program.ts';
 import { settingsOf } from './run.ts';
 import { type TrainOptions, writeState } from './train.ts';
-import { commandBytes, commandPages, withMaximum } from './wasm.ts';
+import { commandBytes, commandPages, engineBytes, withMaximum } from './wasm.ts';
 
 /** As `trainJob`, but for what the board decides when it trains. `out`: the folder to hand over. */
-export interface PackJob extends Omit<TrainJob, 'resume' | 'saveEvery' | 'from' | 'head' | 'processBudget' | 'calibrate' | 'tables'> {
+export interface PackJob extends Omit<TrainJob, 'resume' | 'saveEvery' | 'from' | 'head' | 'processBudget'> {
   /** How the pictures are stored: `u8` (the default), or `f32` for data that are not bytes. */
   pixels?: 'u8' | 'f32';
 }
@@ -56,14 +60,22 @@ export async function packJob(job: PackJob, hooks: PackHooks = {}): Promise<Pack
   for (const note of dropNotes(base.model.drop, job)) hooks.warn?.(note);
   const preprocess = preprocessOf(base);
   const { classes } = scanFolder(job.data);
-  const compiled = compileJob(job, { base, options, preprocess, classes: classes.length, pixels: job.pixels });
+  const tables = openTables(job);
+  const compiled = compileJob(job, {
+    base,
+    options,
+    preprocess,
+    classes: classes.length,
+    pixels: job.pixels,
+    ownTables: tables !== undefined,
+  });
   const plan = planReport(compiled, options.batchSize, undefined);
   hooks.onPlan?.(plan, compiled);
   makeFolder(job.out);
   // The arrays are what stays; the cache is of use only where it is named. Not the system's folder for such: pack writes to its own alone.
   const cacheFolder = job.cacheFolder ?? mkdtempSync(join(job.out, '.cache-'));
   try {
-    return await packPictures(job, { base, options, preprocess, compiled, plan, cacheFolder }, hooks);
+    return await packPictures(job, { base, options, preprocess, compiled, tables, plan, cacheFolder }, hooks);
   } finally {
     if (job.cacheFolder === undefined) rmSync(cacheFolder, { recursive: true, force: true });
   }
@@ -74,13 +86,14 @@ interface Ready {
   options: TrainOptions;
   preprocess: Preprocess;
   compiled: Compiled;
+  tables: TableSource | undefined;
   plan: PlanReport;
   cacheFolder: string;
 }
 
 async function packPictures(
   job: PackJob,
-  { base, options, preprocess, compiled, plan, cacheFolder }: Ready,
+  { base, options, preprocess, compiled, tables, plan, cacheFolder }: Ready,
   hooks: PackHooks,
 ): Promise<Packed> {
   const prepared = await prepare({
@@ -110,6 +123,13 @@ async function packPictures(
         ),
       );
     }
+    if (tables) {
+      // The tables lie in the program's own bytes: measured here, as `train` would on its first step, and handed over with it.
+      const engine = createEngine(compiled.program, engineBytes());
+      loadWeights(engine, weights, options.seed);
+      const seen = { samples: samplesOf(cache, prepared.train), seed: options.seed, resume: false };
+      writeCalibration(join(job.out, CALIBRATION), installTables(engine, compiled, tables, seen));
+    } else rmSync(join(job.out, CALIBRATION), { force: true });
     const who = identity(base, weights);
     const files = weights.files.map(({ path }) => basename(path));
     const board = boardOf(compiled.program, {

@@ -4,21 +4,21 @@
  */
 import { join, resolve } from 'node:path';
 import { checkTensors } from '../adapter.ts';
-import { checkBase, readAdapter } from '../adapterfile.ts';
-import { identity, openBase, openWeights, preprocessOf } from '../base.ts';
+import { type AdapterFile, checkBase, readAdapter } from '../adapterfile.ts';
+import { type Base, identity, openBase, openWeights, preprocessOf } from '../base.ts';
 import { compile } from '../compile.ts';
-import { checkPreprocess } from '../data/preprocess.ts';
+import { checkPreprocess, type Preprocess } from '../data/preprocess.ts';
 import { createEngine, loadWeights } from '../engine.ts';
 import { InputError } from '../error.ts';
 import { fileExists, makeFolder, writeText } from '../files.ts';
-import { numel } from '../graph.ts';
+import { type Graph, numel } from '../graph.ts';
 import { stableJson } from '../json.ts';
 import { methodOf } from '../modules/method.ts';
-import { type TensorData, writeSafetensors } from '../safetensors.ts';
+import { type SafetensorsFile, type TensorData, writeSafetensors } from '../safetensors.ts';
 import { engineBytes } from '../wasm.ts';
 import { bareClass, mergedConfig, mergedProcessor } from './config.ts';
 import { editedPieces, isFloat } from './rows.ts';
-import { mergeWeights } from './weights.ts';
+import { type Merged, mergeWeights } from './weights.ts';
 
 export interface MergeOptions {
   /** Folder of the model that the adapter was trained on. */
@@ -38,8 +38,21 @@ export interface MergeResult {
   bytes: number;
 }
 
-/** Merges. Throws InputError for an adapter of another base, and for modules that no checkpoint has a place for: prompts and side branches. */
-export function mergeAdapter({ model, adapter: path, out }: MergeOptions): MergeResult {
+/** Base and adapter, opened, and where in the checkpoint everything learnt belongs. */
+export interface Opened {
+  base: Base;
+  adapter: AdapterFile;
+  preprocess: Preprocess;
+  weights: SafetensorsFile;
+  graph: Graph;
+  merged: Merged;
+  /** A tensor's name in a classifier: a bare backbone's lack its prefix. */
+  named(tensor: string): string;
+  isBare: boolean;
+}
+
+/** Opens both, merges in the mind, and closes them whatever `use` does. Throws InputError for an adapter of another base, and for prompts and side branches. */
+export function withMerged<T>(model: string, path: string, use: (opened: Opened) => T): T {
   const adapter = readAdapter(path);
   try {
     const method = methodOf(adapter.method, adapter.path);
@@ -52,8 +65,6 @@ export function mergeAdapter({ model, adapter: path, out }: MergeOptions): Merge
           expected: 'bias, lora, probe or full',
           hint: 'use the adapter as it is: s2a predict <model> <adapter>',
         });
-    if (resolve(out) === resolve(model) || fileExists(join(out, 'model.safetensors')))
-      throw new InputError({ where: '--out', what: 'holds a model, which is not written over', got: out, expected: 'another folder' });
     const base = openBase(model, adapter.base.imageSize[0]);
     const preprocess = checkPreprocess(adapter.preprocessing, adapter.path);
     const weights = openWeights(base);
@@ -70,51 +81,59 @@ export function mergeAdapter({ model, adapter: path, out }: MergeOptions): Merge
           return new Float32Array(engine.memory.buffer, plan.offsets[id]!, numel(graph.values[id]!.type.shape)).slice();
         },
       });
-
       const bare = bareClass(model);
       const named = (name: string): string => (bare === undefined || adapter.head.includes(name) ? name : `${bare.toLowerCase()}.${name}`);
-      const tensors: TensorData[] = [...merged.made].map(([name, { shape, values }]) => ({
-        ...{ name: named(name), dtype: 'F32', shape },
-        data: new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
-      }));
-      for (const tensor of weights.tensors.values()) {
-        const { name, dtype, shape } = tensor;
-        // A bare backbone's pooler has no place in a classifier.
-        if (merged.made.has(name) || (bare !== undefined && name.startsWith('pooler.'))) continue;
-        if (isFloat(tensor))
-          tensors.push({ name: named(name), dtype: 'F32', shape, data: () => editedPieces(weights, tensor, merged.edits.get(name)) });
-        else tensors.push({ name: named(name), dtype, shape, data: () => whole(tensor.bytes, (target) => weights.read(tensor, target)) });
-      }
-
-      const config = mergedConfig(base, { labels: adapter.labels, qkvBias: merged.qkvBias, bare: bare !== undefined });
-      const processor = mergedProcessor(base, preprocess);
-      makeFolder(out);
-      const file = join(out, 'model.safetensors');
-      writeSafetensors(file, tensors, { format: 'pt' });
-      if (processor) writeText(join(out, 'preprocessor_config.json'), `${JSON.stringify(processor, undefined, 2)}\n`);
-      // Last: a folder without it is no model.
-      writeText(join(out, 'config.json'), `${JSON.stringify(config, undefined, 2)}\n`);
-      const made = preprocessOf(openBase(out));
-      if (stableJson(made) !== stableJson(preprocess))
-        throw new InputError({
-          where: out,
-          what: 'the merged folder would prepare pictures otherwise than the adapter wants',
-          hint: 'give the base that it was trained on',
-        });
-      return {
-        out,
-        classes: adapter.labels,
-        tensors: tensors.length,
-        changed: merged.edits.size,
-        added: merged.made.size,
-        bytes: tensors.reduce((n, t) => n + numel(t.shape) * 4, 0),
-      };
+      return use({ base, adapter, preprocess, weights, graph, merged, named, isBare: bare !== undefined });
     } finally {
       weights.close();
     }
   } finally {
     adapter.weights.close();
   }
+}
+
+/** Merges into a new folder. */
+export function mergeAdapter({ model, adapter: path, out }: MergeOptions): MergeResult {
+  if (resolve(out) === resolve(model) || fileExists(join(out, 'model.safetensors')))
+    throw new InputError({ where: '--out', what: 'holds a model, which is not written over', got: out, expected: 'another folder' });
+  return withMerged(model, path, ({ base, adapter, preprocess, weights, merged, named, isBare }) => {
+    const tensors: TensorData[] = [...merged.made].map(([name, { shape, values }]) => ({
+      ...{ name: named(name), dtype: 'F32', shape },
+      data: new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
+    }));
+    for (const tensor of weights.tensors.values()) {
+      const { name, dtype, shape } = tensor;
+      // A bare backbone's pooler has no place in a classifier.
+      if (merged.made.has(name) || (isBare && name.startsWith('pooler.'))) continue;
+      if (isFloat(tensor))
+        tensors.push({ name: named(name), dtype: 'F32', shape, data: () => editedPieces(weights, tensor, merged.edits.get(name)) });
+      else tensors.push({ name: named(name), dtype, shape, data: () => whole(tensor.bytes, (target) => weights.read(tensor, target)) });
+    }
+
+    const config = mergedConfig(base, { labels: adapter.labels, qkvBias: merged.qkvBias, bare: isBare });
+    const processor = mergedProcessor(base, preprocess);
+    makeFolder(out);
+    const file = join(out, 'model.safetensors');
+    writeSafetensors(file, tensors, { format: 'pt' });
+    if (processor) writeText(join(out, 'preprocessor_config.json'), `${JSON.stringify(processor, undefined, 2)}\n`);
+    // Last: a folder without it is no model.
+    writeText(join(out, 'config.json'), `${JSON.stringify(config, undefined, 2)}\n`);
+    const made = preprocessOf(openBase(out));
+    if (stableJson(made) !== stableJson(preprocess))
+      throw new InputError({
+        where: out,
+        what: 'the merged folder would prepare pictures otherwise than the adapter wants',
+        hint: 'give the base that it was trained on',
+      });
+    return {
+      out,
+      classes: adapter.labels,
+      tensors: tensors.length,
+      changed: merged.edits.size,
+      added: merged.made.size,
+      bytes: tensors.reduce((n, t) => n + numel(t.shape) * 4, 0),
+    };
+  });
 }
 
 function whole(bytes: number, read: (target: Uint8Array) => void): Uint8Array {

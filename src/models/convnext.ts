@@ -2,9 +2,11 @@
 import { Kind } from '../../assembly/abi/ops.ts';
 import { InputError } from '../error.ts';
 import { enterBlock, leaveBlocks } from '../modules/entry.ts';
-import { activation, type Builder, classifier, conv, layerNorm, layerScale, linear, patches, pool, residual } from './builder.ts';
+import type { Builder } from './builder.ts';
 import { type Config, flag, integer, integers, MOST_LAYERS, only, pair, real, section } from './config.ts';
+import { conv, layerScale, patches } from './conv.ts';
 import { activationOf, threeChannels } from './huggingface.ts';
+import { activation, classifier, layerNorm, linear, pool, residual } from './layer.ts';
 import { inputSize } from './timm.ts';
 
 /** Where a checkpoint keeps each tensor. */

@@ -1,7 +1,7 @@
 /** Hugging Face configurations and tensor names. */
 import { InputError } from '../error.ts';
-import { ACTIVATIONS } from './builder.ts';
 import { type Config, flag, integer, integers, MOST_LAYERS, MOST_PIXELS, pair, real, text } from './config.ts';
+import { ACTIVATIONS } from './layer.ts';
 import type { ConvBlock, ConvLayer, MobileNet } from './mobilenet.ts';
 import type { Swin } from './swin.ts';
 import type { Vit } from './vit.ts';

@@ -2,7 +2,9 @@
 import { Kind } from '../../assembly/abi/ops.ts';
 import { lastDim, shapeOf } from '../graph.ts';
 import { enterBlock, leaveBlocks } from '../modules/entry.ts';
-import { activation, append, type Builder, type ConvNames, classifier, conv, pool, residual } from './builder.ts';
+import { append, type Builder } from './builder.ts';
+import { type ConvNames, conv } from './conv.ts';
+import { activation, classifier, pool, residual } from './layer.ts';
 
 /** One convolution of the chain. */
 export interface ConvLayer {

@@ -5,9 +5,11 @@
 import { Kind } from '../../assembly/abi/ops.ts';
 import { InputError } from '../error.ts';
 import { enterBlock, leaveBlocks } from '../modules/entry.ts';
-import { activation, type Builder, type ConvNames, classifier, conv, maxPool, pool, residual } from './builder.ts';
+import type { Builder } from './builder.ts';
 import { type Config, flag, integer, integers, MOST_LAYERS, only, pair, section, text } from './config.ts';
+import { type ConvNames, conv, maxPool } from './conv.ts';
 import { activationOf, threeChannels } from './huggingface.ts';
+import { activation, classifier, pool, residual } from './layer.ts';
 import { inputSize } from './timm.ts';
 
 interface Layer {

@@ -3,19 +3,9 @@ import type { Kind } from '../../assembly/abi/ops.ts';
 import { InputError } from '../error.ts';
 import { enterBlock, leaveBlocks } from '../modules/entry.ts';
 import type { Windows } from '../ops/window.ts';
-import {
-  activation,
-  attention,
-  type Builder,
-  classifier,
-  dropout,
-  layerNorm,
-  linear,
-  patches,
-  pool,
-  repartition,
-  residual,
-} from './builder.ts';
+import type { Builder } from './builder.ts';
+import { patches } from './conv.ts';
+import { activation, attention, classifier, dropout, layerNorm, linear, pool, repartition, residual } from './layer.ts';
 
 type Pair = readonly [number, number];
 

@@ -1,21 +1,9 @@
 /** ViT and DeiT, from Hugging Face and timm configurations. Source: arXiv 2010.11929, 2012.12877; layers as the checkpoints name them. */
 import type { Kind } from '../../assembly/abi/ops.ts';
 import { enterBlock, leaveBlocks } from '../modules/entry.ts';
-import {
-  activation,
-  add,
-  attention,
-  type Builder,
-  classifier,
-  dropout,
-  embed,
-  layerNorm,
-  layerScale,
-  linear,
-  patches,
-  pool,
-  residual,
-} from './builder.ts';
+import type { Builder } from './builder.ts';
+import { layerScale, patches } from './conv.ts';
+import { activation, add, attention, classifier, dropout, embed, layerNorm, linear, pool, residual } from './layer.ts';
 
 /** Where a checkpoint keeps each tensor. */
 export interface VitNames {

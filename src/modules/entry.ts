@@ -1,5 +1,6 @@
 /** What happens where a block begins, and after the last: the modules' only contact with a model. */
-import { addHead, type Builder } from '../models/builder.ts';
+import type { Builder } from '../models/builder.ts';
+import { addHead } from '../models/layer.ts';
 import type { Blocks } from './blocks.ts';
 import { addPrompt } from './prompt.ts';
 import { enterSide, sideLogits } from './side.ts';

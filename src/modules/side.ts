@@ -9,7 +9,8 @@
 
 import { InputError } from '../error.ts';
 import { lastDim, numel, shapeOf } from '../graph.ts';
-import { append, type Builder, learns, newWeight, pool } from '../models/builder.ts';
+import { append, type Builder, learns, newWeight } from '../models/builder.ts';
+import { pool } from '../models/layer.ts';
 import type { Blocks } from './blocks.ts';
 
 /** Fewest channels of a side state. */

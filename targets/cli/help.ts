@@ -100,8 +100,11 @@ decoding and split of train: the adapter is the same, byte for byte. Options as 
 --resume, which s2a.wasm takes. The board needs the model's safetensors too.
 
   --pixels u8|f32            how pictures are stored; f32 for data of your own that are not bytes (u8)
+  --adapter ADAPTER          instead of pictures: a program that only predicts and judges, with this
+                             adapter or another like it; takes --micro-batch, --budget, --weights
 
   s2a pack models/mobilenetv2 photos --budget 24MiB --epochs 15 --out board
+  s2a pack models/mobilenetv2 --adapter my-adapter --out camera
   wasmtime --dir . board/s2a.wasm train board/program.s2a --model models/mobilenetv2 --data board --out my-adapter`,
   eval: `s2a eval <model folder> [adapter] <pictures> [options]: accuracy on labelled pictures
 
@@ -136,6 +139,8 @@ in another program's model and are refused. Over --weights int8 or int4 the file
 are written, not the coded ones, so the logits differ by what the coding took away.
 
   --out DIR                  a new folder
+  --peft                     not a model but the adapter alone, as PEFT loads it over the
+                             base (bias, lora, probe); labels.json names its classes
   --json                     what was written, as JSON
 
   s2a merge models/vit-tiny my-adapter --out merged

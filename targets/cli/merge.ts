@@ -1,15 +1,29 @@
-/** `s2a merge`: base + adapter as one model folder. */
+/** `s2a merge`: base + adapter as one model folder, or the adapter as PEFT loads it. */
 import { InputError } from '../../src/error.ts';
 import { mergeAdapter } from '../../src/merge/index.ts';
+import { exportPeft } from '../../src/merge/peft.ts';
 import { formatBytes } from '../../src/report/terminal.ts';
 import { parse } from './options.ts';
 import type { Output } from './output.ts';
 
 export function merge(args: string[], out: Output): void {
-  const p = parse(args, { out: 'text', json: 'flag' }, { least: 2, most: 2, usage: 's2a merge <model folder> <adapter> --out <folder>' });
+  const p = parse(
+    args,
+    { out: 'text', peft: 'flag', json: 'flag' },
+    { least: 2, most: 2, usage: 's2a merge <model folder> <adapter> --out <folder>' },
+  );
   const [model, adapter] = p.positionals as [string, string];
   const folder = p.text('out');
   if (folder === undefined) throw new InputError({ where: '--out', what: 'is missing', expected: 'a folder for the merged model' });
+  if (p.flag('peft')) {
+    const result = exportPeft({ model, adapter, out: folder });
+    if (p.flag('json')) out.json(result);
+    else
+      out.line(
+        `${folder}: ${result.layers} layers with a low-rank product, ${result.biases} biases, a head of ${result.classes.length} classes`,
+      );
+    return;
+  }
   const result = mergeAdapter({ model, adapter, out: folder });
   if (p.flag('json')) {
     out.json(result);

@@ -1,8 +1,9 @@
 /** `s2a pack`: what a board without JavaScript trains from. */
 import { InputError } from '../../src/error.ts';
 import { packJob } from '../../src/pack.ts';
+import { packInference } from '../../src/packinfer.ts';
 import { formatBytes } from '../../src/report/terminal.ts';
-import { defined, type Flags, oneOf, parse } from './options.ts';
+import { bytes, defined, type Flags, oneOf, parse, weights, whole } from './options.ts';
 import type { Output } from './output.ts';
 import { pairs, planLines } from './show.ts';
 import { jobOf, TRAIN_FLAGS } from './train.ts';
@@ -14,7 +15,32 @@ const FLAGS: Flags = {
   pixels: 'text',
 };
 
+const INFERENCE: Flags = { adapter: 'text', out: 'text', 'micro-batch': 'text', budget: 'text', weights: 'text', json: 'flag' };
+
+/** With --adapter: a program that only predicts. */
+function packAdapter(args: string[], out: Output): void {
+  const p = parse(args, INFERENCE, { least: 1, most: 1, usage: 's2a pack <model folder> --adapter <adapter> --out <folder>' });
+  const [folder, model] = [p.text('out'), p.positionals[0]!];
+  if (folder === undefined) throw new InputError({ where: '--out', what: 'is missing', expected: 'a folder for the board' });
+  const sizes = defined({ microBatch: whole(p, 'micro-batch'), budget: bytes(p, 'budget'), weights: weights(p) });
+  const packed = packInference({ model, adapter: p.text('adapter')!, out: folder, ...sizes });
+  if (p.flag('json')) {
+    out.json(packed);
+    return;
+  }
+  const { planBytes, totalBytes } = packed.memory;
+  out.line(
+    pairs([
+      ['packed', `${packed.out}: s2a.wasm, program.s2a, for ${packed.classes.length} classes`],
+      ['needs too', `${packed.weights.join(', ')} of ${model}, and the adapter`],
+      ['memory', `${totalBytes} bytes in all: linear memory ${formatBytes(planBytes)}, its own ${formatBytes(totalBytes - planBytes)}`],
+    ]),
+  );
+  out.line('\nnext, on the board: s2a.wasm predict program.s2a --model M --adapter A < raw.rgb');
+}
+
 export async function pack(args: string[], out: Output): Promise<void> {
+  if (args.some((arg) => arg === '--adapter' || arg.startsWith('--adapter='))) return packAdapter(args, out);
   const here = NOT_HERE.find((name) => args.some((arg) => arg === `--${name}` || arg.startsWith(`--${name}=`)));
   if (here !== undefined)
     throw new InputError({

@@ -1,7 +1,7 @@
 /** The WASI command: trains, judges and predicts from a packed program, under any preview1 runtime with SIMD and no JavaScript. */
 import { LayoutWord, Section } from '../../assembly/abi/program';
 import { RunField } from '../../assembly/abi/run';
-import { openArena, state, tallyCorrect, tallyCount, tallyLoss } from './arena';
+import { openArena, state, TRAIN, tallyCorrect, tallyCount, tallyLoss } from './arena';
 import { arg, argCount, bytesOf, flag, isArg, noMore, option, pathOption, positional, readArguments, wholeOption } from './args';
 import { dataDigest, programDigest, readLatest } from './checkpoint';
 import { digestData, JUDGE, LEARN, openImages, openPart } from './data';
@@ -18,6 +18,7 @@ import {
   layoutWord,
   linearBytes,
   readProgram,
+  refuse as refuseProgram,
   runWord,
   section,
   sectionBytes,
@@ -154,6 +155,7 @@ function trainCommand(): void {
   const resume = flag('--resume');
   open(true);
   noMore('s2a.wasm train <program.s2a> --model M --data D --out O');
+  if (instructionsOf(TRAIN) == 0) refuseProgram('was packed for predicting alone', 'pack pictures instead of --adapter');
   openData();
   openBase(model);
   loadBase(model);

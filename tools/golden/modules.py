@@ -44,10 +44,12 @@ MODULES = {
     "resnet-hf": ((40, 40), None, 2, 2, 0, 2),
     "mobilenetv3-timm": ((48, 40), None, 2, 2, 0, 3),
     "convnext-hf": ((44, 44), None, 2, 2, 0, 2),
+    "swin-hf": ((32, 32), None, 2, 2, 0, 2),
+    "resnet-hf-basic": ((40, 40), None, 2, 2, 0, 2),
 }
-FEW = {"swin-timm", "resnet-hf", "mobilenetv3-timm", "convnext-hf"}
+FEW = {"swin-timm", "resnet-hf", "mobilenetv3-timm", "convnext-hf", "swin-hf", "resnet-hf-basic"}
 # Cases without ReLU or hard-swish: no kinks, so rounding cannot change the course of ten losses.
-SMOOTH = {"vit-hf", "vit-hf-rect", "deit-timm", "vit-timm-gap", "swin-timm", "convnext-hf"}
+SMOOTH = {"vit-hf", "vit-hf-rect", "deit-timm", "vit-timm-gap", "swin-timm", "convnext-hf", "swin-hf"}
 BLOCKS = re.compile(
     r"(vit\.layers|^blocks|mobilenet_v2\.layer|(?:^|^swin\.encoder\.)layers\.\d+\.blocks|(?:resnet|convnext)\.encoder\.stages\.\d+\.layers|^blocks\.\d+)\.\d+$"
 )
@@ -193,11 +195,11 @@ class Modular(nn.Module):
         return tensors
 
 
-def train(m, x, rate=1e-3):
+def train(m, x):
     """Ten losses under AdamW, each before its update, as in make.py."""
     tensors = [(n, p) for n, p in m.trainable() if n not in key_biases(m.tuned.backbone)[0]]
     groups = [{"params": [p for _, p in tensors if (p.ndim >= 2) == matrix], "weight_decay": 0.01 * matrix} for matrix in (True, False)]
-    optimizer = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.999), eps=1e-8)
+    optimizer = torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.999), eps=1e-8)
     losses = []
     for _ in range(make.STEPS):
         optimizer.zero_grad()
@@ -234,12 +236,15 @@ def write(case):
     x = make.normalise(images, mean, std)
     values, known = drawn(seed)
     out = {"images": images, "labels": make.LABELS.int(), "mean": torch.tensor(mean), "std": torch.tensor(std)}
-    chosen = [m for m in methods(rank, ratio, blocks, case in FEW) if "all=0" not in m or grid]
-    for method in chosen:
+    chosen = []
+    for method in [m for m in methods(rank, ratio, blocks, case in FEW) if "all=0" not in m or grid]:
         tuned = make.tuned(copy.deepcopy(again), size, seed, added="bias" in options(method))
         out["head.weight"], out["head.bias"] = tuned.head.weight.detach().clone(), tuned.head.bias.detach().clone()
         m = Modular(tuned, method, grid, first, values)
         logits = m(x)
+        if not m.learn:  # LoRA on blocks of 3×3 convolutions
+            continue
+        chosen.append(method)
         loss = loss_of(logits, make.LABELS)
         tensors = m.trainable()
         grads = torch.autograd.grad(loss, [p for _, p in tensors])

@@ -51,9 +51,9 @@ export function distance(got, want) {
 
 /**
  * Compares the logits of a folder, by the model's own head; with `adapter` ours are those of base `model` and that adapter. Returns a row
- * for each set of pictures: {name, largest, norm, classes}.
+ * for each set of pictures: {name, largest, norm, classes}. With `peft` PyTorch puts that folder of PEFT's on the one it loads.
  */
-export async function compareLogits(folder, { interpreter = 'python3', pictures, model = folder, adapter } = {}) {
+export async function compareLogits(folder, { interpreter = 'python3', pictures, model = folder, adapter, peft } = {}) {
   const { engine, preprocess } = s2a.openInference(adapter, { model, microBatch: COUNT });
   const [h, w] = engine.program.about.image;
   const sets = { noise: noise(COUNT, h, w, 11), scenes: scenes(COUNT, h, w, 12) };
@@ -66,7 +66,7 @@ export async function compareLogits(folder, { interpreter = 'python3', pictures,
       tensors.push({ name, dtype: 'F32', shape: [values.length], data: floats(values) });
     const [given, out] = [join(work, 'in.safetensors'), join(work, 'out.safetensors')];
     s2a.writeSafetensors(given, tensors);
-    python(interpreter, 'logits.py', resolve(folder), given, out);
+    python(interpreter, 'logits.py', resolve(folder), given, out, ...(peft ? [resolve(peft)] : []));
     const file = s2a.openSafetensors(out);
     const rows = Object.entries(sets).map(([name, data]) => {
       engine.bytes(s2a.Io.Pictures).set(data);

@@ -5,7 +5,7 @@
     python full.py --sides NAME WEIGHTS FOLDER   given sides.safetensors: sided.safetensors
 
 WEIGHTS is `plain` or `clear` (kinks.py). golden.safetensors has the keys of tools/golden/README.md: logits, logits.new, value/N, and for each
-method M the gradients M/N (PyTorch, f32) and exact.M/N (f64), and the ten losses losses.M. sided.safetensors has M/N in f64 where every
+method M the gradients M/N (PyTorch, f32) and exact.M/N (f64), and the ten losses losses.M of bias and full. sided.safetensors has M/N in f64 where every
 unit is on the side of its kink that sides.safetensors `M.<i>` [B, H·W·C] says, and `moved.M`: how many units there stand on another side than in
 f64, how far from their kink at most relative to the others, how many are on another side in f32, and all.
 """
@@ -26,12 +26,10 @@ import torch
 import transformers
 from models import loss_of, randomise, trainable
 
-make.BATCH = 2
-make.LABELS = torch.tensor([3, 0])
 SIZE, SEED = (224, 224), 4242
 MODULES = "bias+prompt:rank=8+side:ratio=8,residual=0,tap=1"
-# AdamW makes every step a whole one, however small the gradient: calm rates, so that rounding does not decide.
-METHODS = {"bias": ("adamw", 1e-4), "full": ("sgd", 1e-4), MODULES: ("adamw", 1e-4)}
+# How each method's ten losses are trained. AdamW makes every step a whole one, however small the gradient: calm rates, so that rounding does not decide.
+METHODS = {"bias": ("adamw", 1e-4), "full": ("sgd", 1e-4), MODULES: None}
 KINDS = {"plain": None, "clear": kinks.clear}
 
 
@@ -64,6 +62,9 @@ class Case:
 
     def __init__(self, name, folder):
         build, self.first = (SMOOTH | KINKED)[name]
+        # The two large ones take a picture, the others two.
+        make.LABELS = torch.tensor([3, 0])[: 1 if name.endswith("-b") else 2]
+        make.BATCH = len(make.LABELS)
         self.folder, self.model = folder, build()
         self.values, self.known = modules.drawn(SEED)
 
@@ -99,14 +100,14 @@ def write(case):
         logits = case.model(case.x)
     out = {"images": case.images, "labels": make.LABELS.int(), "mean": torch.tensor(case.mean), "std": torch.tensor(case.std)}
     out["logits"] = logits if torch.is_tensor(logits) else logits.logits
-    for method, (kind, rate) in METHODS.items():
+    for method, training in METHODS.items():
         t, net = case.network(method)
         out["head.weight"], out["head.bias"] = t.head.weight.detach().clone(), t.head.bias.detach().clone()
         with torch.no_grad():
             out[f"logits.{method}"] = net(case.x)
         out |= {f"{method}/{n}": g for n, g in case.gradients(t, net, method).items()}
-        losses = modules.train(net, case.x, rate) if net is not t else make.train(t, method, case.x, kind, rate)[0]
-        out[f"losses.{method}"] = torch.as_tensor(losses)
+        if training:
+            out[f"losses.{method}"] = torch.tensor(make.train(t, method, case.x, *training)[0])
         del t, net
         out |= {f"exact.{method}/{n}": g for n, g in case.gradients(*case.network(method, torch.double), method).items()}
         gc.collect()

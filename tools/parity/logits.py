@@ -1,7 +1,8 @@
-"""What PyTorch makes of a model folder: python logits.py FOLDER IN OUT
+"""What PyTorch makes of a model folder: python logits.py FOLDER IN OUT [ADAPTER]
 
 IN holds `<name>` uint8 [n, H, W, 3] for every set of pictures, and `mean`, `std`, `scale`: the model sees (pixel · scale - mean) / std.
 OUT gets `<name>` f32 [n, classes]. Folders of transformers (config.json with model_type) and of timm (with architecture) are loaded by their own loaders.
+With ADAPTER, a folder of PEFT's, the model gets as many classes as that says, and PEFT puts it on.
 """
 
 import json
@@ -32,9 +33,29 @@ def load(folder):
     return model
 
 
-def main(folder, given, out):
+def adapted(folder, adapter):
+    import peft
+
+    classes = len(json.loads((Path(adapter) / "labels.json").read_text()))
+    config = json.loads((Path(folder) / "config.json").read_text())
+    if "architecture" in config:
+        import timm
+
+        model = timm.create_model(f"local-dir:{folder}", pretrained=True, num_classes=classes)
+    else:
+        import transformers
+
+        transformers.logging.set_verbosity_error()
+        transformers.utils.logging.disable_progress_bar()
+        model = transformers.AutoModelForImageClassification.from_pretrained(
+            folder, dtype=torch.float32, attn_implementation="eager", num_labels=classes, ignore_mismatched_sizes=True
+        )
+    return peft.PeftModel.from_pretrained(model, adapter)
+
+
+def main(folder, given, out, adapter=None):
     torch.set_num_threads(1)
-    model = load(folder).eval()
+    model = (load(folder) if adapter is None else adapted(folder, adapter)).eval()
     tensors = safetensors.torch.load_file(given)
     mean, std, scale = (tensors.pop(n) for n in ("mean", "std", "scale"))
     found = {}
