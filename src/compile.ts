@@ -6,6 +6,7 @@
 import { State } from '../assembly/abi/head.ts';
 import { Augment } from '../assembly/abi/ops.ts';
 import { Io } from '../assembly/abi/program.ts';
+import { Patch, Scores } from '../assembly/abi/tiles.ts';
 import { addBackward } from './backward.ts';
 import { checkGraph } from './check.ts';
 import { addValue, createGraph, f32, type Graph, i32, type Node, nodesOf, type Phase, u8, valueAt } from './graph.ts';
@@ -25,7 +26,7 @@ import { link } from './program/link.ts';
 import type { About, Program } from './program/program.ts';
 import { addRepeats, type Recompute, recomputeName } from './recompute.ts';
 import { autogradBytes, chooseSaved, gradientNeeds } from './saved.ts';
-import { TILE_ROWS, tiled } from './tile.ts';
+import { limited, TILE_ROWS, type Tiles, tiled } from './tile.ts';
 import { addUpdate, type Optimizer } from './update.ts';
 
 export interface CompileOptions {
@@ -41,8 +42,8 @@ export interface CompileOptions {
   weights?: Precision;
   /** Blocks whose forward runs again in backward, see src/recompute.ts; none where absent. */
   recompute?: Recompute;
-  /** Least rows of a tile, see src/tile.ts; 0: none. Where absent, tiles of 256 if that takes less memory. */
-  tileRows?: number;
+  /** How much is worked on at a time. */
+  tiles?: Tiles;
   optimizer?: Optimizer;
   /** The classifier: new and zero (fine-tuning), or the checkpoint's own. */
   head?: 'new' | 'file';
@@ -71,31 +72,35 @@ export interface Compiled {
   graph: Graph;
   /** What f32 autograd would keep for the same method, whole micro-batch. */
   autogradBytes: number;
+  /** How much is worked on at a time; rows 0: no row tiles. */
+  tiles: Required<Tiles>;
 }
 
 const HALF = { scale: 1 / 255, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
 
 /** Compiles; knows nothing of files or runtimes. Deterministic. */
-export const compile = (options: CompileOptions): Compiled => lay(cutRows(build(options), options.tileRows));
+export const compile = (options: CompileOptions): Compiled => lay(inTiles(build(options), options.tiles));
 
-/** The same job in row tiles of at least so many rows; where nothing is said, only if that takes less memory. */
-export function cutRows(built: Built, tileRows?: number): Built {
-  const graph = tiled(built.graph, tileRows ?? TILE_ROWS);
-  if (graph === undefined) return built;
-  const cut = { ...built, graph };
-  return tileRows !== undefined || temporaryBytes(cut) < temporaryBytes(built) ? cut : built;
+/** The same job in tiles; row tiles, where nothing is said of them, only if that takes less memory. */
+export function inTiles(built: Built, tiles: Tiles = {}): Built {
+  const whole = { ...built, graph: limited(built.graph, tiles), tiles: { ...built.tiles, ...tiles, rows: 0 } };
+  const rows = tiles.rows ?? TILE_ROWS;
+  const graph = tiled(whole.graph, rows);
+  if (graph === undefined) return whole;
+  const cut = { ...whole, graph, tiles: { ...whole.tiles, rows } };
+  return tiles.rows !== undefined || temporaryBytes(cut) < temporaryBytes(whole) ? cut : whole;
 }
 
 /** Bytes of code and the most that is alive at once. */
 const temporaryBytes = ({ graph }: Built): number => codeBytes(graph) + Math.max(...liveBytes(lifetimes(graph), nodesOf(graph).length));
 
 /** The second half of the path: gives everything an address and writes the program. */
-export function lay({ graph, accumulators, ports, about, autogradBytes, maxThreads }: Built): Compiled {
+export function lay({ graph, accumulators, ports, about, autogradBytes, maxThreads, tiles }: Built): Compiled {
   checkGraph(graph);
   shareOut(graph);
   const plan = planMemory(graph, { codeBytes: codeBytes(graph), maxThreads });
   verifyPlan(graph, plan);
-  return { program: link(graph, plan, accumulators, ports, about), plan, graph, autogradBytes };
+  return { program: link(graph, plan, accumulators, ports, about), plan, graph, autogradBytes, tiles };
 }
 
 /** The graph of a job with what goes with it, before anything has an address. */
@@ -106,6 +111,7 @@ export interface Built {
   about: About;
   autogradBytes: number;
   maxThreads: number;
+  tiles: Required<Tiles>;
   /** By block: the forward nodes that run again in backward. */
   again: ReadonlyMap<number, readonly Node[]>;
 }
@@ -182,7 +188,8 @@ export function build(options: CompileOptions): Built {
     recompute: recomputeName(options.recompute),
     ...(options.fast ? { arithmetic: 'relaxed' as const } : {}),
   };
-  return { graph, accumulators, ports, about, autogradBytes: autograd, maxThreads: options.maxThreads ?? 1, again };
+  const tiles = { rows: 0, queries: Scores.Rows, pixels: Patch.Rows };
+  return { graph, accumulators, ports, about, autogradBytes: autograd, maxThreads: options.maxThreads ?? 1, tiles, again };
 }
 
 interface Inputs {

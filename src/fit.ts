@@ -1,13 +1,15 @@
 /** From a budget to a compiled program: micro-batch, recompute and, at last, kept bits are chosen here; a job that cannot fit is refused here. */
-import { type Built, build, type Compiled, type CompileOptions, compile, cutRows, lay } from './compile.ts';
+import { type Built, build, type Compiled, type CompileOptions, compile, inTiles, lay } from './compile.ts';
 import { BudgetError, InputError } from './error.ts';
-import { keepOf } from './keep.ts';
+import type { Node } from './graph.ts';
+import { type KeepClass, keepOf } from './keep.ts';
 import { fixed, ladder, named, type Rung } from './ladder.ts';
 import { checkBudget, PAGE } from './plan/memory.ts';
 import { PRECISIONS, type Precision } from './precision.ts';
 import type { About } from './program/program.ts';
 import type { Bits, Recompute, RecomputeChoice } from './recompute.ts';
 import { type Sketch, type Sketches, sketch } from './sketch.ts';
+import type { Tiles } from './tile.ts';
 import { checkBatch } from './train.ts';
 
 export interface FitOptions extends Omit<CompileOptions, 'microBatch' | 'recompute' | 'weights' | 'maxThreads'> {
@@ -39,6 +41,8 @@ export interface Chosen {
   recompute: Recompute;
   /** Blocks that could be computed again. */
   blocks: number;
+  /** How much is worked on at a time; rows 0: no row tiles. */
+  tiles: Required<Tiles>;
   /** Predicted time of a step over that of the same job without a budget. */
   relativeTime: number;
 }
@@ -52,6 +56,9 @@ export interface Fitted extends Compiled {
  * products get too few rows, above it activations fall out of the caches (MobileNetV2 at 224×224 by 8 pictures: 8 % slower than by 2).
  */
 const COMFORTABLE_PIXELS = 2 * 224 * 224;
+
+/** Pieces that a budget may ask for: they cost some per cent (docs/bench.md). */
+const SMALL: Tiles = { rows: 64, queries: 16, pixels: 64 };
 
 /** Most linear memory that 32-bit addresses reach. */
 const LINEAR_LIMIT = 65536 * PAGE;
@@ -99,7 +106,7 @@ function fitAt({
   const fastest = job.plain(largest);
   const compiled = new Map<Way, Compiled>();
   const at = (way: Way): Compiled => {
-    const known = compiled.get(way) ?? lay(way === fastest ? job.build(largest, 0) : cutRows(build(way.options), way.options.tileRows));
+    const known = compiled.get(way) ?? lay(way === fastest ? job.build(largest, 0) : inTiles(build(way.options), way.options.tiles));
     compiled.set(way, known);
     return known;
   };
@@ -119,26 +126,28 @@ function fitAt({
       weights: options.weights,
       recompute: way.recompute,
       blocks: way.blocks,
+      tiles: at(way).tiles,
       relativeTime: way.time / fastest.time,
     },
   });
 
+  /** Every way of one micro-batch, in pieces as they come and, at the smallest one, in small ones too. */
+  const small = options.tiles ?? SMALL;
+  const waysOf = (n: number, bits: readonly Bits[], tiles?: Tiles, of: Job = job): Way[] =>
+    recompute === 'none' ? [of.plain(n, tiles)] : of.ways(n, recompute, bits, tiles);
   /** Ways by what they cost the gradient, least first: only where none of one kind fits is the next looked at. */
   const [first, ...fewer] = inputBits(options.keep);
   const kinds: (() => Way[])[] = [
     () => (recompute === 'auto' || recompute === 'none' ? [fastest] : []),
-    () => sizes.flatMap((n) => (recompute === 'none' ? [job.plain(n)] : job.ways(n, recompute, [first as Bits]))),
+    () => [...sizes.flatMap((n) => waysOf(n, [first as Bits])), ...waysOf(smallest, [first as Bits], small)],
     () =>
       recompute === 'none' || typeof recompute === 'object' || fewer.length === 0
         ? []
-        : job.ways(smallest, recompute, [first as Bits, ...fewer]),
-    () => {
-      if (recompute !== 'auto' || options.keep !== undefined) return [];
-      return openJob({ ...options, keep: LEAST }, batchSize)
-        .ways(smallest, recompute, [first as Bits, ...fewer])
-        .slice(-1);
-    },
+        : [undefined, small].flatMap((tiles) => waysOf(smallest, [first as Bits, ...fewer], tiles)),
   ];
+  if (recompute === 'auto' && options.keep === undefined)
+    for (const keep of fewerBits(job.build(largest, 0).graph.phases.train))
+      kinds.push(() => waysOf(smallest, [first as Bits, ...fewer], small, openJob({ ...options, keep }, batchSize)).slice(-1));
   const seen: Way[] = [];
   for (const kind of kinds) {
     const ways = kind().sort((a, b) => a.time - b.time || a.bytes - b.bytes);
@@ -160,45 +169,61 @@ function fitAt({
 const slack = ({ plan: { linearBytes, scratch, maxThreads } }: Compiled): number =>
   linearBytes - (scratch.offset + scratch.bytes * maxThreads);
 
-/** Attention's operands in four bits come last: they cost the gradient more than they save. */
-const LEAST = 's2a,qkv=4';
+/** Operators that keep eight bits and may keep four, and their class. */
+const EIGHT_BITS: Readonly<Record<string, KeepClass>> = { Attention: 'qkv', Gate: 'gate', Quantize: 'input' };
 
-/** A job's graphs and sketches by micro-batch, each made once. */
+/** Four bits come last: they cost the gradient more than they save. Empty where nothing keeps eight. */
+function fewerBits(nodes: readonly Node[]): string[] {
+  const there = new Set(nodes.flatMap(({ op }) => EIGHT_BITS[op] ?? []));
+  return there.size === 0 ? [] : [['s2a', ...[...there].map((name) => `${name}=4`)].join(',')];
+}
+
+type Job = ReturnType<typeof openJob>;
+
+/** A job's graphs and sketches by micro-batch, bits of recomputed inputs and tiles, each made once. */
 function openJob(options: Omit<CompileOptions, 'microBatch'>, batchSize: number) {
+  const whole = new Map<string, Built>();
   const made = new Map<string, { built: Built; sketch: Sketch }>();
-  const get = (microBatch: number, bits: Bits | 0): { built: Built; sketch: Sketch } => {
+  const wholeOf = (microBatch: number, bits: Bits | 0): Built => {
     const key = `${microBatch}:${bits}`;
+    // All but the head, which backward begins with.
+    const blocks = bits === 0 ? [] : [...get(microBatch, 0, undefined).sketch.working.keys()].sort((a, b) => a - b).slice(0, -1);
+    const found = whole.get(key) ?? build({ ...options, microBatch, recompute: new Map(blocks.map((block) => [block, bits as Bits])) });
+    whole.set(key, found);
+    return found;
+  };
+  const get = (microBatch: number, bits: Bits | 0, tiles: Tiles | undefined): { built: Built; sketch: Sketch } => {
+    const key = `${microBatch}:${bits}:${tiles === undefined}`;
     let found = made.get(key);
     if (found === undefined) {
-      // All but the head, which backward begins with.
-      const blocks = bits === 0 ? [] : [...get(microBatch, 0).sketch.working.keys()].sort((a, b) => a - b).slice(0, -1);
-      const recompute = new Map(blocks.map((block) => [block, bits as Bits]));
-      const built = cutRows(build({ ...options, microBatch, recompute }), options.tileRows);
+      const built = inTiles(wholeOf(microBatch, bits), tiles ?? options.tiles);
       found = { built, sketch: sketch(built) };
       made.set(key, found);
     }
     return found;
   };
-  const sketches = (microBatch: number, bits: readonly Bits[]): Sketches => ({
-    plain: get(microBatch, 0).sketch,
-    again: new Map(bits.map((b) => [b, get(microBatch, b).sketch])),
+  const sketches = (microBatch: number, bits: readonly Bits[], tiles: Tiles | undefined): Sketches => ({
+    plain: get(microBatch, 0, tiles).sketch,
+    again: new Map(bits.map((b) => [b, get(microBatch, b, tiles).sketch])),
   });
-  const way = (microBatch: number, rung: Rung, blocks: number): Way => ({
+  const way = (microBatch: number, rung: Rung, blocks: number, tiles: Tiles | undefined): Way => ({
     ...rung,
-    options: { ...options, microBatch, recompute: rung.recompute },
+    options: { ...options, microBatch, recompute: rung.recompute, ...(tiles ? { tiles } : {}) },
     blocks,
   });
   return {
-    build: (microBatch: number, bits: Bits | 0): Built => get(microBatch, bits).built,
-    plain: (microBatch: number): Way => way(microBatch, ladder(sketches(microBatch, []), [], batchSize / microBatch)[0] as Rung, 0),
+    build: (microBatch: number, bits: Bits | 0): Built => get(microBatch, bits, undefined).built,
+    plain: (microBatch: number, tiles?: Tiles): Way =>
+      way(microBatch, ladder(sketches(microBatch, [], tiles), [], batchSize / microBatch)[0] as Rung, 0, tiles),
     /** Every way to spend time for memory at one micro-batch. */
-    ways(microBatch: number, recompute: Exclude<RecomputeChoice, 'none'>, bits: readonly Bits[]): Way[] {
-      const s = sketches(microBatch, typeof recompute === 'object' ? [...new Set([...bits, ...recompute.values()])] : bits);
+    ways(microBatch: number, recompute: Exclude<RecomputeChoice, 'none'>, bits: readonly Bits[], tiles?: Tiles): Way[] {
+      const s = sketches(microBatch, typeof recompute === 'object' ? [...new Set([...bits, ...recompute.values()])] : bits, tiles);
       const passes = batchSize / microBatch;
-      if (typeof recompute === 'object') return [way(microBatch, named(s, recompute, passes), s.again.get(bits[0]!)!.repeatable.length)];
+      const blocks = s.again.get(bits[0]!)!.repeatable.length;
+      if (typeof recompute === 'object') return [way(microBatch, named(s, recompute, passes), blocks, tiles)];
       const count = recompute === 'all' ? Number.POSITIVE_INFINITY : recompute;
       const rungs = count === 'auto' ? ladder(s, bits, passes) : fixed(s, bits, passes, count);
-      return rungs.map((rung) => way(microBatch, rung, s.again.get(bits[0]!)!.repeatable.length));
+      return rungs.map((rung) => way(microBatch, rung, blocks, tiles));
     },
   };
 }

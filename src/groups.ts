@@ -1,4 +1,5 @@
 /** Bytes of the encodings drawn in `assembly/abi/groups.ts` and `assembly/abi/weights.ts`. */
+import { Scores } from '../assembly/abi/tiles.ts';
 import { Coded, Encoding } from '../assembly/abi/weights.ts';
 
 const align16 = (bytes: number): number => (bytes + 15) & ~15;
@@ -11,11 +12,11 @@ export const group4RowBytes = (c: number): number => group4HeadBytes(c) + Math.c
 export const group8Bytes = (rows: number, c: number, heads: number): number => align16(rows * c) + rows * heads * 2;
 /** Bytes of a signed4 tensor of `rows` rows of `c` channels in `heads` groups each. */
 export const signed4Bytes = (rows: number, c: number, heads: number): number => rows * heads * (code4Bytes(c / heads) + 2);
-/** Rows of a tile of attention scores: T in as few tiles of at most 64 as possible, all about as high, a multiple of four. */
-export const tileRows = (t: number): number => (Math.ceil(t / Math.ceil(t / 64)) + 3) & ~3;
-/** Bytes of the softmax4 codes of one [T,T] matrix of probabilities. */
-export function softmax4Bytes(t: number): number {
-  const rows = tileRows(t);
+/** Rows of a tile of attention scores: T in as few tiles of at most `most` as possible, all about as high, a multiple of four. */
+export const tileRows = (t: number, most: number = Scores.Rows): number => (Math.ceil(t / Math.ceil(t / most)) + 3) & ~3;
+/** Bytes of the softmax4 codes of one [T,T] matrix of probabilities, in tiles of at most `most` rows. */
+export function softmax4Bytes(t: number, most: number = Scores.Rows): number {
+  const rows = tileRows(t, most);
   return Math.floor(t / rows) * code4Bytes(rows * t) + code4Bytes((t % rows) * t);
 }
 /** Bytes of `n` 4-bit codes. */

@@ -3,6 +3,7 @@ import type { Compiled } from './compile.ts';
 import type { Chosen } from './fit.ts';
 import { numel } from './graph.ts';
 import type { Parts } from './plan/memory.ts';
+import type { Tiles } from './tile.ts';
 
 export interface PlanReport {
   model: string;
@@ -34,13 +35,15 @@ export interface PlanReport {
     passes: number;
     recompute: string;
     recomputedBlocks: number;
+    /** How much is worked on at a time: least rows of row tiles (0: none), queries of attention, pixels of a convolution. */
+    tiles: Required<Tiles>;
     /** Over the same job without a budget; null where nothing was chosen. */
     relativeTime: number | null;
   };
 }
 
 export function planReport(
-  { plan, graph, program, autogradBytes, chosen }: Compiled & { chosen?: Chosen },
+  { plan, graph, program, autogradBytes, tiles, chosen }: Compiled & { chosen?: Chosen },
   batchSize: number,
   budgetBytes: number | undefined,
 ): PlanReport {
@@ -72,6 +75,7 @@ export function planReport(
       passes: batchSize / microBatch,
       recompute: program.about.recompute,
       recomputedBlocks: chosen?.recompute.size ?? 0,
+      tiles,
       relativeTime: chosen?.relativeTime ?? null,
     },
   };

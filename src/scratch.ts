@@ -11,19 +11,19 @@ export const layerNormScratch = (c: number): number => 2 * align(4 * c, 128);
 /** Linear, LinearBackwardX, LinearBackwardW and every gemm* call. */
 export const gemmScratch = (): number => Gemm.ScratchBytes;
 
-/** Conv and ConvBackwardW: a tile of patches behind the GEMM's scratch. `geometry` as in the instruction, from BATCH to LEFT. */
-export function convScratch(geometry: readonly number[]): number {
+/** Conv and ConvBackwardW: a tile of patches of so many pixels behind the GEMM's scratch. `geometry` as in the instruction, from BATCH to LEFT. */
+export function convScratch(geometry: readonly number[], pixels: number = Patch.Rows): number {
   if (isPointwise(geometry)) return gemmScratch();
   const [batch, , , c, oh, ow, , r, s] = geometry as Geometry;
-  return gemmScratch() + 4 * Math.min(Patch.Rows, batch * oh * ow) * Math.min(Patch.Columns, r * s * c);
+  return gemmScratch() + 4 * Math.min(pixels, batch * oh * ow) * Math.min(Patch.Columns, r * s * c);
 }
 
 /** ConvBackwardX: a tile of dy and, with a stride, one of dx. */
-export function convBackwardXScratch(geometry: readonly number[]): number {
+export function convBackwardXScratch(geometry: readonly number[], pixels: number = Patch.Rows): number {
   if (isPointwise(geometry)) return gemmScratch();
   const [, , , c, , , o, , , stride] = geometry as Geometry;
-  const strided = Math.max(1, Math.min(Patch.StridedRows, Math.floor(Patch.StridedFloats / c)));
-  const rows = stride === 1 ? Patch.Rows : strided;
+  const strided = Math.max(1, Math.min(Patch.StridedRows, pixels, Math.floor((Patch.StridedFloats * pixels) / c)));
+  const rows = stride === 1 ? pixels : strided;
   return gemmScratch() + 4 * rows * Math.min(Patch.Columns, o) + (stride === 1 ? 0 : 4 * rows * c);
 }
 
@@ -37,11 +37,11 @@ function isPointwise(geometry: readonly number[]): boolean {
   return r === 1 && s === 1 && stride === 1 && top === 0 && left === 0 && oh === h && ow === width;
 }
 
-/** One tile of attention scores: at most 64 whole rows. */
-const scoreBytes = (t: number): number => tileRows(t) * align(4 * t, 16);
+/** One tile of attention scores: whole rows, at most `queries`. */
+const scoreBytes = (t: number, queries: number | undefined): number => tileRows(t, queries) * align(4 * t, 16);
 
 /** The codes of one tile of probabilities, a byte each, and room for two vectors after them. */
-const codeBytes = (t: number): number => align(tileRows(t) * t + 32, 16);
+const codeBytes = (t: number, queries: number | undefined): number => align(tileRows(t, queries) * t + 32, 16);
 
 /** A whole [T,T] matrix of scores: the relative position bias of one head, or its gradient. */
 const matrixBytes = (t: number): number => t * align(4 * t, 16);
@@ -53,16 +53,18 @@ interface AttentionScratch {
   biasLearns?: boolean;
   /** The probabilities are kept. */
   isKept?: boolean;
+  /** Most rows of a tile; 64 where absent. */
+  queries?: number | undefined;
 }
 
 /** Attention: GEMM's scratch and a tile of scores; the head's position bias; the tile's codes. */
-export const attentionScratch = (t: number, { isBiased = false, isKept = false }: AttentionScratch = {}): number =>
-  gemmScratch() + scoreBytes(t) + (isBiased ? matrixBytes(t) : 0) + (isKept ? codeBytes(t) : 0);
+export const attentionScratch = (t: number, { isBiased = false, isKept = false, queries }: AttentionScratch = {}): number =>
+  gemmScratch() + scoreBytes(t, queries) + (isBiased ? matrixBytes(t) : 0) + (isKept ? codeBytes(t, queries) : 0);
 
 /** AttentionBackward: also the tile's gradients, the position bias's and, from coded copies, one head's q, k and v. */
 export function attentionBackwardScratch(t: number, headSize: number, keep: Keep, more: AttentionScratch = {}): number {
   const row = keep === Keep.Group8 ? align(4 * headSize, 16) : keep === Keep.Signed4 ? 4 * align(headSize, 32) : 0;
-  return attentionScratch(t, more) + scoreBytes(t) + (more.biasLearns ? matrixBytes(t) : 0) + 3 * t * row;
+  return attentionScratch(t, more) + scoreBytes(t, more.queries) + (more.biasLearns ? matrixBytes(t) : 0) + 3 * t * row;
 }
 
 /** Group norm's kernels: three numbers a channel, one decoded row. */

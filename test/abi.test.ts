@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { OPS } from '../src/ops/index.ts';
+import { SIGNATURES } from '../src/program/arguments.ts';
 
 /** The abi file without its comments. */
 const abi = readFileSync('assembly/abi/ops.ts', 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '');
@@ -36,6 +37,22 @@ test('every kernel reads its arguments through the op’s own enum', () => {
     ops.filter((op) => !new RegExp(`\\b${op}Arg( as |\\.)`).test(source)),
     [],
   );
+});
+
+test('an argument is printed and checked as what its kernel reads', () => {
+  const read = new Map<string, string>();
+  for (const file of readdirSync('assembly/kernels')) {
+    const text = readFileSync(`assembly/kernels/${file}`, 'utf8');
+    const short = new Map([...text.matchAll(/(\w+Arg) as (\w+)/g)].map(([, name, alias]) => [alias!, name!]));
+    for (const [, kind, owner, name] of text.matchAll(/\b(address|int|float)\(p, (\w+)\.(\w+)\)/g))
+      read.set(`${short.get(owner!) ?? owner}.${name}`, kind === 'int' ? 'integer' : kind!);
+  }
+  for (const { op, arguments: list } of SIGNATURES.values())
+    for (const { name, kind } of list) {
+      // Where no kernel reads it by its name it is a number: only addresses must not be missed.
+      const found = read.get(`${op}Arg.${name}`);
+      assert.is(found ?? (kind === 'address' ? 'nothing' : kind), kind, `${op} ${name}`);
+    }
 });
 
 test('the engine imports its memory and nothing else, and exports functions beside it', async () => {

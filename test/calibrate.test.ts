@@ -11,33 +11,14 @@ import { codeOf, derivatives, fitTable, slopeOf, tableError, weight } from '../s
 import { InputError, Interrupted } from '../src/error.ts';
 import { fidelity } from '../src/fidelity/index.ts';
 import { type TrainJob, trainJob } from '../src/job.ts';
-import { openSafetensors, writeSafetensors } from '../src/safetensors.ts';
-import { does, modelCopy, refuses } from './cli/command.ts';
+import { does, refuses } from './cli/command.ts';
 import { close } from './close.ts';
 import { drawings } from './drawings.ts';
 import { newFolder, refused } from './folder.ts';
+import { spread } from './spread.ts';
 
 const DATA = drawings(['apple', 'cat', 'fish'], 8);
 const CACHE = newFolder();
-
-/** A golden model whose activations see inputs of another spread than the shipped tables are for. */
-function spread(name: string, layers: RegExp, factor: number): string {
-  const folder = modelCopy(name);
-  const path = join(folder, 'model.safetensors');
-  const file = openSafetensors(path);
-  const tensors = [...file.tensors.values()].map((t) => {
-    const data = new Uint8Array(t.bytes);
-    file.read(t, data);
-    if (layers.test(t.name)) {
-      const values = new Float32Array(data.buffer);
-      for (let i = 0; i < values.length; i++) values[i]! *= factor;
-    }
-    return { name: t.name, dtype: t.dtype, shape: t.shape, data };
-  });
-  file.close();
-  writeSafetensors(path, tensors);
-  return folder;
-}
 
 const NARROW = spread('vit-timm-gap', /mlp\.fc1\./, 0.2);
 const job = (out: string, more: Partial<TrainJob> = {}): TrainJob => ({

@@ -87,6 +87,8 @@ test('biases replace the base’s, and stand one name lower where a product wrap
   assert.ok(both.shapes.has('vit.layers.0.attention.q_proj.base_layer.bias'));
   assert.ok(!both.shapes.has('vit.layers.0.attention.q_proj.bias'));
   const norm = made('mobilenetv2-hf', 'bias');
+  assert.equal(norm.config.target_modules, ['classifier']);
+  assert.ok(norm.shapes.has('classifier.base_layer.weight'), 'where convolutions cannot be wrapped the head is');
   assert.ok(norm.shapes.has('mobilenet_v2.layer.0.expand_1x1.normalization.bias'), 'a folded bias goes back to its norm');
 });
 

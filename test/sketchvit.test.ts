@@ -59,8 +59,8 @@ test('names drawings that it did not learn from', () => {
   engine.run('eval');
   const choices = engine.ints(Io.EvalChoices);
   const hits = classes.filter((name, i) => labels[choices[i]!] === name).length;
-  // Over all drawings held back it is right about 17 times in 100; by chance it would be once in 305, so never four times in 59.
-  assert.ok(hits >= 4, `${hits} of ${classes.length}`);
+  // Over all drawings held back it is right 47 times in 100; by chance it would be once in 305.
+  assert.ok(hits >= 18, `${hits} of ${classes.length}`);
 });
 
 test.run();

@@ -52,7 +52,8 @@ const CASES: readonly [name: string, options: Partial<CompileOptions>][] = [
 for (const [i, [name, options]] of CASES.entries())
   for (const tileRows of i === 0 ? [4, 9] : i % 2 === 0 ? [4] : [9])
     test(`${name}, ${JSON.stringify({ ...options, recompute: options.recompute?.size })}: tiles of ${tileRows} rows give the bytes of none`, async () => {
-      const of = (rows: number): Compiled => compileNetwork(network(name), { microBatch: 3, maxThreads: 3, ...options, tileRows: rows });
+      const of = (rows: number): Compiled =>
+        compileNetwork(network(name), { microBatch: 3, maxThreads: 3, ...options, tiles: { rows: rows } });
       const [whole, cut] = [of(0), of(tileRows)];
       assert.not(whole.graph.phases.train.some(isTile));
       for (const phase of ['train', 'eval'] as const) assert.ok(cut.graph.phases[phase].filter(isTile).length > 8, phase);
@@ -77,7 +78,7 @@ test('pieces cover all rows, none is short of what is asked for by more than its
 test('tiles are made where they lower the peak: ViT-Base by eight pictures; not where there are too few rows', () => {
   const of = (microBatch: number, more: Partial<CompileOptions> = {}): Compiled =>
     compile({ model: VITS['vit-base']!, classes: 100, microBatch, ...more });
-  const [whole, cut] = [of(8, { tileRows: 0 }), of(8)];
+  const [whole, cut] = [of(8, { tiles: { rows: 0 } }), of(8)];
   const spared = (whole.plan.linearBytes - cut.plan.linearBytes) / 1048576;
   assert.ok(spared > 7, `${spared} MiB`);
   // A hidden tensor of all rows is nowhere.

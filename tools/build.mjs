@@ -5,15 +5,17 @@ import { once } from 'node:events';
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { dispatchSource } from './dispatch.mjs';
+import { dispatchSource, signatureSource } from './dispatch.mjs';
 
 mkdirSync('build', { recursive: true });
 rmSync('dist', { recursive: true, force: true });
 mkdirSync('dist', { recursive: true });
 
-const dispatch = dispatchSource();
-if (!existsSync('assembly/dispatch.ts') || readFileSync('assembly/dispatch.ts', 'utf8') !== dispatch)
-  writeFileSync('assembly/dispatch.ts', dispatch);
+for (const [path, text] of [
+  ['assembly/dispatch.ts', dispatchSource()],
+  ['targets/wasi/signature.ts', signatureSource()],
+])
+  if (!existsSync(path) || readFileSync(path, 'utf8') !== text) writeFileSync(path, text);
 
 const AS = 'node_modules/assemblyscript';
 const sourcesOf = (folder) => readdirSync(folder, { recursive: true }).map((name) => join(folder, String(name)));

@@ -24,7 +24,6 @@ const CASES = [
   ['vit-timm', ['bias', 'lora', ALL, `bias+${ALL}`]],
   ['deit-timm', ['lora']],
   ['mobilenetv2-hf', ['bias', 'probe']],
-  ['mobilenetv2-timm', ['bias']],
   ['resnet-hf', ['bias', 'probe']],
   ['swin-hf', ['lora', ALL, 'probe']],
   ['swin-timm', ['lora', ALL]],

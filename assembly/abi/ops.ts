@@ -100,13 +100,13 @@ export const enum BiasBackwardArg { DY, DB, M, N }
 
 /**
  * Conv: x[B,H,W,C] (NHWC), w[O,R,S,C], b[O] or 0, y[B,OH,OW,O]. TOP and LEFT are the zero padding before the first row and column;
- * padding after the last is whatever OH and OW imply. One STRIDE for both axes.
+ * padding after the last is whatever OH and OW imply. One STRIDE for both axes. PIXELS: most of them in a tile (abi/tiles.ts).
  */
-export const enum ConvArg { X, W, B, Y, BATCH, H, WIDTH, C, OH, OW, O, R, S, STRIDE, TOP, LEFT, ENCODING }
+export const enum ConvArg { X, W, B, Y, BATCH, H, WIDTH, C, OH, OW, O, R, S, STRIDE, TOP, LEFT, ENCODING, PIXELS }
 /** ConvBackwardX: dx[B,H,W,C] = convᵀ(dy[B,OH,OW,O], w). */
-export const enum ConvBackwardXArg { DY, W, DX, BATCH, H, WIDTH, C, OH, OW, O, R, S, STRIDE, TOP, LEFT, ENCODING }
+export const enum ConvBackwardXArg { DY, W, DX, BATCH, H, WIDTH, C, OH, OW, O, R, S, STRIDE, TOP, LEFT, ENCODING, PIXELS }
 /** ConvBackwardW: dw[O,R,S,C] += Σ dy · patches(x). */
-export const enum ConvBackwardWArg { DY, X, DW, BATCH, H, WIDTH, C, OH, OW, O, R, S, STRIDE, TOP, LEFT }
+export const enum ConvBackwardWArg { DY, X, DW, BATCH, H, WIDTH, C, OH, OW, O, R, S, STRIDE, TOP, LEFT, PIXELS }
 /** Depthwise: w[R,S,C], one filter a channel; otherwise as Conv with O = C. */
 export const enum DepthwiseArg { X, W, B, Y, BATCH, H, WIDTH, C, OH, OW, R, S, STRIDE, TOP, LEFT }
 export const enum DepthwiseBackwardXArg { DY, W, DX, BATCH, H, WIDTH, C, OH, OW, R, S, STRIDE, TOP, LEFT }
@@ -152,15 +152,16 @@ export const enum LayerNormBackwardWArg { XHAT, DY, DGAMMA, M, C, KEEP, GROUPS }
  * TABLE: 0, or f32 [(2·WH-1)·(2·WW-1), HEADS], the relative position bias of windows of T = WH·WW positions, row by row: to the score of
  * positions i → j is added row (iy-jy+WH-1)·(2·WW-1) + (ix-jx+WW-1). B then counts windows, ROWS·COLUMNS a picture, row by row. Of a map rolled
  * by SY, SX the last row of windows holds two regions (its first WH-SY lines, and the rest), the last column likewise; -100 between them.
+ * QUERIES: most rows of scores at a time; of probabilities that are kept, backward's are forward's.
  */
-export const enum AttentionArg { Q, K, V, O, KQ, KK, KV, BATCH, T, C, HEADS, SCALE, KEEP, TABLE, WH, WW, ROWS, COLUMNS, SY, SX, KP }
+export const enum AttentionArg { Q, K, V, O, KQ, KK, KV, BATCH, T, C, HEADS, SCALE, KEEP, TABLE, WH, WW, ROWS, COLUMNS, SY, SX, KP, QUERIES }
 /**
  * AttentionBackward: dq, dk, dv [B,T,C] from do [B,T,C]; the probabilities are KP's or, where that is 0, recomputed from Q, K as
  * they were kept, with row sums of their own. DQ may equal DO. With KP TABLE is 0.
  * DTABLE (f32, as TABLE) += Σ of the scores' gradients, or 0.
  */
 export const enum AttentionBackwardArg {
-  Q, K, V, DO, DQ, DK, DV, BATCH, T, C, HEADS, SCALE, KEEP, TABLE, DTABLE, WH, WW, ROWS, COLUMNS, SY, SX, KP
+  Q, K, V, DO, DQ, DK, DV, BATCH, T, C, HEADS, SCALE, KEEP, TABLE, DTABLE, WH, WW, ROWS, COLUMNS, SY, SX, KP, QUERIES
 }
 
 /**

@@ -21,10 +21,15 @@ export const enum Gemm {
 
 /** Tiles that convolution gathers into, behind the GEMM's own scratch. */
 export const enum Patch {
-  /** Pixels and columns of a tile: at most 256 KiB. */
+  /** Pixels and columns of a tile, where nothing else is said: at most 256 KiB. */
   Rows = 256,
   Columns = 256,
-  /** ConvBackwardX with a stride: pixels of its tile, and floats of the tile that holds its result. */
+  /** ConvBackwardX with a stride: pixels of its tile at most, and floats of the tile that holds its result, for each pixel of a tile. */
   StridedRows = 128,
-  StridedFloats = 32768,
+  StridedFloats = 128,
+}
+
+/** Rows of attention scores that are worked on at a time, where nothing else is said. */
+export const enum Scores {
+  Rows = 64,
 }

@@ -10,7 +10,7 @@
  *
  *   dP = dO·Vᵀ, dS = SCALE·P∘(dP - rowsum(P∘dP)), dV = Pᵀ·dO, dQ = dS·K, dK = dSᵀ·Q, dbias = Σ over windows of dS/SCALE.
  *
- * Queries pass in tiles of at most 64 rows, each with whole rows of S: no online softmax, so o is the same under every KEEP.
+ * Queries pass in tiles of at most QUERIES rows, each with whole rows of S: no online softmax, so o is the same under every KEEP.
  * O may be Q; DQ may be DO; else no output may be an input. Threads share the HEADS·B pairs, head by head; whole heads where the table
  * learns, so that each of its entries is summed by one thread, window by window.
  *
@@ -32,11 +32,9 @@ import { decode8, decodeSigned4, encode8, encodeSigned4, group8CodeBytes, signed
 import { decodeRows, encodeRow, packCodes, packedBytes } from './probabilities';
 import { addBias, addScores, expandBias, foldBias, maskRegions } from './window';
 
-const TILE: i32 = 64;
-
-/** Rows of a tile: T in as few tiles as possible, all about as high, a multiple of four. */
-@inline function tileRows(t: i32): i32 {
-  const tiles = (t + TILE - 1) / TILE;
+/** Rows of a tile: T in as few tiles of at most `most` as possible, all about as high, a multiple of four. */
+@inline function tileRows(t: i32, most: i32): i32 {
+  const tiles = (t + most - 1) / most;
   return ((t + tiles - 1) / tiles + 3) & ~3;
 }
 
@@ -63,7 +61,7 @@ export function attention(p: usize): void {
   if (keep != Keep.Nothing && keep != Keep.Value && keep != Keep.Group8 && keep != Keep.Signed4) return fail(Status.BadEncoding);
   const stride = <usize>c << 2;
   const scoreStride = padded(t);
-  const tile = tileRows(t);
+  const tile = tileRows(t, max(1, int(p, F.QUERIES)));
   const scores = scratch + GEMM_SCRATCH;
   const table = address(p, F.TABLE);
   const geometry = p + (F.WH << 2);
@@ -111,7 +109,7 @@ export function attentionBackward(p: usize): void {
   if (keep != Keep.Value && keep != Keep.Group8 && keep != Keep.Signed4) return fail(Status.BadEncoding);
   const stride = <usize>c << 2;
   const scoreStride = padded(t);
-  const tile = tileRows(t);
+  const tile = tileRows(t, max(1, int(p, B.QUERIES)));
   const scores = scratch + GEMM_SCRATCH;
   const tileBytes = <usize>tile * scoreStride;
   const table = address(p, B.TABLE);

@@ -44,7 +44,7 @@ function isPointwise(): bool {
 
 /**
  * Conv: y[B,OH,OW,O] = patches(x[B,H,W,C]) · w[O,R·S·C]ᵀ + b[O], a patch being the R·S·C numbers under the filter, zero outside the picture.
- * Patches are gathered into a tile of 256 pixels × 256 numbers, never all of them (Chellapilla et al. 2006, tiled as in cuDNN, 2014).
+ * Patches are gathered into a tile of PIXELS × 256 numbers, never all of them (Chellapilla et al. 2006, tiled as in cuDNN, 2014).
  * y overlaps no input. Scratch: convScratch(shape). Threads share y: its pixels or, where those are few, its channels.
  */
 export function conv(p: usize): void {
@@ -54,6 +54,7 @@ export function conv(p: usize): void {
   const bias = address(p, ConvArg.B);
   const y = address(p, ConvArg.Y);
   const encoding = int(p, ConvArg.ENCODING);
+  const pixels = max(1, int(p, ConvArg.PIXELS));
   const M = batch * outHeight * outWidth;
   const N = outChannels;
   if (isPointwise()) return multiplyNT(M, N, channels, x, w, bias, y, encoding);
@@ -65,8 +66,8 @@ export function conv(p: usize): void {
   const m1 = byRows ? last(M) : M;
   const n0 = byRows ? 0 : firstColumn(N);
   const n1 = byRows ? N : lastColumn(N);
-  for (let m = byRows ? first(M) : 0; m < m1; m += Patch.Rows) {
-    const rows = min<i32>(Patch.Rows, m1 - m);
+  for (let m = byRows ? first(M) : 0; m < m1; m += pixels) {
+    const rows = min(pixels, m1 - m);
     const to = y + (<usize>m * <usize>N + <usize>n0 << 2);
     for (let k = 0; k < K; k += Patch.Columns) {
       const columns = min<i32>(Patch.Columns, K - k);
@@ -89,6 +90,7 @@ export function convBackwardW(p: usize): void {
   const dy = address(p, ConvBackwardWArg.DY);
   const x = address(p, ConvBackwardWArg.X);
   const dw = address(p, ConvBackwardWArg.DW);
+  const pixels = max(1, int(p, ConvBackwardWArg.PIXELS));
   const M = batch * outHeight * outWidth;
   const O = outChannels;
   if (isPointwise()) return addTN(O, channels, M, dy, x, dw);
@@ -101,8 +103,8 @@ export function convBackwardW(p: usize): void {
   for (let k = byRows ? 0 : firstColumn(K); k < k1; k += Patch.Columns) {
     const columns = min<i32>(Patch.Columns, k1 - k);
     const to = dw + (<usize>o0 * <usize>K + <usize>k << 2);
-    for (let m = 0; m < M; m += Patch.Rows) {
-      const rows = min<i32>(Patch.Rows, M - m);
+    for (let m = 0; m < M; m += pixels) {
+      const rows = min(pixels, M - m);
       gatherPatches(x, m, rows, k, columns, tile);
       gemmTN(
         o1 - o0, columns, rows, dy + (<usize>m * <usize>O + <usize>o0 << 2), <usize>O << 2, tile, <usize>columns << 2, to, <usize>K << 2,
@@ -124,14 +126,15 @@ export function convBackwardX(p: usize): void {
   const w = address(p, ConvBackwardXArg.W);
   const dx = address(p, ConvBackwardXArg.DX);
   const encoding = int(p, ConvBackwardXArg.ENCODING);
+  const pixels = max(1, int(p, ConvBackwardXArg.PIXELS));
   if (isPointwise()) return multiplyNN(batch * height * width, channels, outChannels, dy, w, 0, dx, encoding);
   if (encoding != Encoding.F32) openWeight(w, encoding, outChannels, R * S * channels);
   for (let h = 0; h < min(stride, height); h++) for (let v = 0; v < min(stride, width); v++) 
-    backwardClass(dy, w, encoding, dx, h, v);
+    backwardClass(dy, w, encoding, dx, h, v, pixels);
 }
 
 /** The pixels (h0 + i·stride, v0 + j·stride) of dx. */
-function backwardClass(dy: usize, w: usize, encoding: i32, dx: usize, h0: i32, v0: i32): void {
+function backwardClass(dy: usize, w: usize, encoding: i32, dx: usize, h0: i32, v0: i32, pixels: i32): void {
   const classHeight = (height - h0 + stride - 1) / stride;
   const classWidth = (width - v0 + stride - 1) / stride;
   const M = batch * classHeight * classWidth;
@@ -142,7 +145,7 @@ function backwardClass(dy: usize, w: usize, encoding: i32, dx: usize, h0: i32, v
   const n0 = byRows ? 0 : firstColumn(C);
   const n = byRows ? C : lastColumn(C) - n0;
   const wRow = <usize>(R * S * C) << 2;
-  const step = stride == 1 ? Patch.Rows : max(1, min<i32>(Patch.StridedRows, Patch.StridedFloats / C));
+  const step = stride == 1 ? pixels : max(1, min(min<i32>(Patch.StridedRows, pixels), Patch.StridedFloats * pixels / C));
   const tile = scratch + GEMM_SCRATCH;
   const result = tile + (<usize>step * <usize>min<i32>(Patch.Columns, O) << 2);
   const dense = stride == 1;

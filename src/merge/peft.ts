@@ -38,7 +38,7 @@ export interface PeftResult {
 
 /** Writes the folder. Throws InputError where PEFT has no place for what was learnt. */
 export function exportPeft({ model, adapter: path, out }: PeftOptions): PeftResult {
-  return withMerged(model, path, ({ adapter, weights, graph, merged, named }) => {
+  return withMerged(model, path, ({ adapter, base, weights, graph, merged, named }) => {
     const refuse = (tensor: string, what: string): never => {
       throw new InputError({
         where: `${adapter.path}, ${tensor}`,
@@ -56,13 +56,17 @@ export function exportPeft({ model, adapter: path, out }: PeftOptions): PeftResu
       else refuse(tensor, 'a weight that is scaled or replaced');
     }
     for (const tensor of merged.made.keys()) if (!isHead(tensor)) refuse(tensor, 'a tensor that the base has not, or has in another shape');
-    if (layers.size === 0) {
-      const tensor = firstLayer(graph);
-      layers.set(named(tensor.replace(/\.weight$/, '')), nothing(weights.tensor(tensor).shape));
-    }
-
     const heads = [...new Set([...merged.made.keys()].map((tensor) => tensor.replace(/\.[^.]*$/, '')))];
-    const tensors: TensorData[] = [...merged.made].map(([name, { shape, values }]) => f32(name, shape, values));
+    // transformers' MobileNetV2 asks its convolutions for their stride, which PEFT's wrapper has not: there the head itself is wrapped.
+    const onHead = layers.size === 0 && base.model.spec.family === 'mobilenet' && base.model.spec.tfPadding;
+    if (layers.size === 0) {
+      const tensor = onHead ? `${heads[0]}.weight` : firstLayer(graph);
+      const shape = onHead ? merged.made.get(tensor)!.shape : weights.tensor(tensor).shape;
+      layers.set(onHead ? heads[0]! : named(tensor.replace(/\.weight$/, '')), nothing(shape));
+    }
+    const tensors: TensorData[] = [...merged.made].map(([name, { shape, values }]) =>
+      f32(onHead ? name.replace(/\.(\w+)$/, '.base_layer.$1') : name, shape, values),
+    );
     for (const [module, { a, b }] of layers)
       for (const name of namesOf(module))
         tensors.push(f32(`${name}.lora_A.weight`, a.shape, a.values), f32(`${name}.lora_B.weight`, b.shape, b.values));
@@ -84,7 +88,7 @@ export function exportPeft({ model, adapter: path, out }: PeftOptions): PeftResu
       target_modules: [...layers.keys()].flatMap(namesOf),
       rank_pattern: patterns(layers, ({ rank }) => rank),
       alpha_pattern: patterns(layers, ({ alpha }) => alpha),
-      modules_to_save: heads,
+      modules_to_save: onHead ? null : heads,
     };
     makeFolder(out);
     writeAtomic(join(out, 'adapter_model.safetensors'), (write) =>

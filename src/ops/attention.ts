@@ -1,5 +1,6 @@
 /** Multi-head attention. The probabilities are kept in 4 bits, or computed again in backward. */
 import { AttentionArg, AttentionBackwardArg, Keep, Op } from '../../assembly/abi/ops.ts';
+import { Scores } from '../../assembly/abi/tiles.ts';
 import { ABSENT, type Attributes, shapeOf, type Type, typeOf, u8 } from '../graph.ts';
 import { group8Bytes, signed4Bytes, softmax4Bytes } from '../groups.ts';
 import { attentionBackwardScratch, attentionScratch } from '../scratch.ts';
@@ -18,13 +19,17 @@ function checkWindows(q: readonly number[], table: readonly number[], a: Attribu
 /** WH … SX, zeros where there are no windows. */
 const windows = (a: Attributes): number[] => ['wh', 'ww', 'rows', 'columns', 'sy', 'sx'].map((name) => a[name] ?? 0);
 
+/** What lower tiles cost, as multiply-adds: keys and values are packed once more for each (16 rows: a tenth, measured). */
+const lowTiles = ({ queries = Scores.Rows }: Attributes): number => (1 + 2 / queries) / (1 + 2 / Scores.Rows);
+
 export const attention: Record<string, OpDef> = {
   /**
-   * inputs q, k, v [B,T,C], perhaps table [(2·wh-1)·(2·ww-1), heads]; output o [B,T,C]; attributes heads, scale, keep, and with a table wh, ww,
-   * rows, columns, sy, sx.
+   * inputs q, k, v [B,T,C], perhaps table [(2·wh-1)·(2·ww-1), heads]; output o [B,T,C]; attributes heads, scale, keep, perhaps queries (rows of a
+   * tile), and with a table wh, ww, rows, columns, sy, sx.
    */
   Attention: {
     opcode: Op.Attention,
+    tile: 'queries',
     infer(inputs, a) {
       const q = shape(inputs, 0);
       same('attention: k', shape(inputs, 1), q);
@@ -43,7 +48,7 @@ export const attention: Record<string, OpDef> = {
         { as: { qkv: '8' }, keep: Keep.Group8, inputs: [], extra: three(group8Bytes(b * t, c, heads)) },
         { as: { qkv: '4' }, keep: Keep.Signed4, inputs: [], extra: three(signed4Bytes(b * t, c, heads)) },
       ];
-      const probabilities = u8(b * heads * softmax4Bytes(t));
+      const probabilities = u8(b * heads * softmax4Bytes(t, node.attributes.queries));
       return operands.flatMap((saved): Saved[] => [
         { ...saved, as: { ...saved.as, softmax: 'recompute' } },
         { ...saved, as: { ...saved.as, softmax: '4' }, extra: [...saved.extra, probabilities], attributes: { probabilities: 1 } },
@@ -70,7 +75,7 @@ export const attention: Record<string, OpDef> = {
     },
     inPlace: [[0, 0]],
     scratch: (inputs, a) =>
-      attentionScratch(shape(inputs, 0)[1]!, { isBiased: inputs[TABLE] !== undefined, isKept: a.probabilities === 1 }),
+      attentionScratch(shape(inputs, 0)[1]!, { isBiased: inputs[TABLE] !== undefined, isKept: a.probabilities === 1, queries: a.queries }),
     lower: (n, at, graph) => {
       const [b, t, c] = shapeOf(graph, n.inputs[0]!) as Three;
       const coded = n.outputs.length > 3;
@@ -91,16 +96,18 @@ export const attention: Record<string, OpDef> = {
         [AttentionArg.TABLE]: at.input(TABLE),
         [AttentionArg.KP]: n.attributes.probabilities ? at.output(n.outputs.length - 1) : 0,
         ...Object.fromEntries(windows(n.attributes).map((word, i) => [AttentionArg.WH + i, word])),
+        [AttentionArg.QUERIES]: n.attributes.queries ?? Scores.Rows,
       });
     },
     cost: (n, graph) => {
       const [b, t, c] = shapeOf(graph, n.inputs[0]!) as Three;
-      return { macs: 2 * b * t * t * c, bytes: traffic(n, graph) };
+      return { macs: 2 * b * t * t * c * lowTiles(n.attributes), bytes: traffic(n, graph) };
     },
   },
   /** inputs do, q, k, v (f32 or coded), table or absent, probabilities or absent; outputs dq, dk, dv; updates dtable where it learns. */
   AttentionBackward: {
     opcode: Op.AttentionBackward,
+    tile: 'queries',
     infer: (inputs): Type[] => Array.from({ length: 3 }, () => ({ dtype: 'f32' as const, shape: shape(inputs, 0) })),
     inPlace: [[0, 0]],
     scratch(inputs, a) {
@@ -109,6 +116,7 @@ export const attention: Record<string, OpDef> = {
         isBiased: inputs[1 + TABLE] !== undefined,
         biasLearns: a.learns === 1,
         isKept: a.probabilities === 1,
+        queries: a.queries,
       });
     },
     lower: (n, at, graph) => {
@@ -131,11 +139,12 @@ export const attention: Record<string, OpDef> = {
         [AttentionBackwardArg.DTABLE]: at.update(0),
         [AttentionBackwardArg.KP]: at.input(2 + TABLE),
         ...Object.fromEntries(windows(n.attributes).map((word, i) => [AttentionBackwardArg.WH + i, word])),
+        [AttentionBackwardArg.QUERIES]: n.attributes.queries ?? Scores.Rows,
       });
     },
     cost: (n, graph) => {
       const [b, t, c] = typeOf(graph, n.inputs[0]!).shape as Three;
-      return { macs: 5 * b * t * t * c, bytes: traffic(n, graph) };
+      return { macs: 5 * b * t * t * c * lowTiles(n.attributes), bytes: traffic(n, graph) };
     },
   },
 };

@@ -45,6 +45,14 @@ export interface Gradients {
   emit(op: string, name: string, inputs: number[], attributes?: Attributes, updates?: number[]): number[];
 }
 
+/** An operator that works row by row. */
+export interface ByRows {
+  /** Inputs (positions) of which every row needs all. */
+  whole: readonly number[];
+  /** What is kept of some rows alone is not a piece of what is kept of all: its parts lie elsewhere. */
+  apart?: boolean;
+}
+
 /** Everything the host knows of one operator, as data. */
 export interface OpDef {
   opcode: Op;
@@ -63,11 +71,10 @@ export interface OpDef {
   backward?(node: Node, gradients: Gradients): void;
   /** Pairs [input, output] that the kernel allows to share memory. */
   inPlace?: readonly (readonly [number, number])[];
-  /**
-   * Where a row of each output follows from the same row of the inputs, and what is updated takes rows up one after the other: the inputs
-   * (positions) of which every row needs all. Absent or undefined: not so.
-   */
-  byRows?(node: Node): readonly number[] | undefined;
+  /** Says that a row of each output follows from the same row of the inputs, and that what is updated takes rows up one after the other. */
+  byRows?(node: Node): ByRows | undefined;
+  /** The attribute that says how much the kernel works on at a time, where it has a choice: it changes scratch and time, never a byte. */
+  tile?: 'queries' | 'pixels';
   /** The input (position) that may be a coded weight; others may not. */
   coded?: number;
   /** How the kernel shares its work out, the choice of what is kept being made; absent: any thread may touch any operand. */

@@ -52,7 +52,7 @@ export const elementwise: Record<string, OpDef> = {
       g.add(x, dx[0]!);
     },
     inPlace: [[0, 0]],
-    byRows: () => [1],
+    byRows: () => ({ whole: [1] }),
     split: (n, graph) => ({
       units: blocksOf(graph, n.inputs[0]!),
       inputs: [BLOCK_BYTES],
@@ -75,7 +75,7 @@ export const elementwise: Record<string, OpDef> = {
     opcode: Op.ActivationBackward,
     infer: (inputs) => [{ dtype: 'f32', shape: shape(inputs, 0) }],
     inPlace: [[0, 0]],
-    byRows: () => [2],
+    byRows: () => ({ whole: [2] }),
     split: (n, graph) => ({
       units: blocksOf(graph, n.inputs[0]!),
       inputs: [BLOCK_BYTES, keptBlock(n.attributes.keep)],
@@ -111,7 +111,7 @@ export const elementwise: Record<string, OpDef> = {
       [0, 0],
       [1, 0],
     ],
-    byRows: () => [],
+    byRows: () => ({ whole: [] }),
     split: (n, graph) => ({ units: blocksOf(graph, n.inputs[0]!), inputs: [BLOCK_BYTES, BLOCK_BYTES], outputs: [BLOCK_BYTES] }),
     lower: (n, at, graph) =>
       words({

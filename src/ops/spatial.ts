@@ -13,6 +13,7 @@ import {
   PoolArg,
   PoolBackwardArg,
 } from '../../assembly/abi/ops.ts';
+import { Patch } from '../../assembly/abi/tiles.ts';
 import { type Attributes, encodingOf, type Graph, type Node, numel, rowsOf, type Split, shapeOf, u8 } from '../graph.ts';
 import { code4RowsBytes } from '../groups.ts';
 import { convBackwardXScratch, convScratch } from '../scratch.ts';
@@ -91,9 +92,15 @@ const autogradInput: OpDef['autograd'] = (node, graph) => {
 };
 const inferImage: OpDef['infer'] = (inputs, a) => [{ dtype: 'f32', shape: [shape(inputs, 0)[0]!, a.h!, a.w!, a.c!] }];
 
+/** Most pixels of a tile of patches. */
+const pixelsOf = ({ attributes }: Node): number => attributes.pixels ?? Patch.Rows;
+
 const convMacs = (n: Node, graph: Graph, w: number, dy: number): { macs: number; bytes: number } => {
   const [batch, oh, ow] = shapeOf(graph, dy) as Four;
-  return { macs: batch * oh * ow * numel(shapeOf(graph, w)), bytes: traffic(n, graph) };
+  const pixels = batch * oh * ow;
+  // Each tile packs the filter once more.
+  const tiles = Math.ceil(pixels / pixelsOf(n)) - Math.ceil(pixels / Patch.Rows);
+  return { macs: pixels * numel(shapeOf(graph, w)), bytes: traffic(n, graph) + 4 * tiles * numel(shapeOf(graph, w)) };
 };
 
 /** The output's picture rows. */
@@ -113,44 +120,51 @@ export const spatial: Record<string, OpDef> = {
   /** inputs x[B,H,W,C], w[O,R,S,C], b[O] or absent; output y[B,OH,OW,O]; attributes Window. */
   Conv: {
     opcode: Op.Conv,
+    tile: 'pixels',
     coded: W,
     infer: inferConv,
     saves: savesFilterInput,
     autograd: autogradInput,
     backward: backwardOf('Conv'),
-    scratch: (inputs, a) => convScratch(geometry(shape(inputs, X), a, shape(inputs, W)[0]!)),
+    scratch: (inputs, a) => convScratch(geometry(shape(inputs, X), a, shape(inputs, W)[0]!), a.pixels),
     lower: (n, at, graph) =>
       convArguments(
         ConvArg.BATCH,
         [at.input(X), at.input(W), at.input(B), at.output(0)],
-        [...geometry(shapeOf(graph, n.inputs[X]!), n.attributes, shapeOf(graph, n.inputs[W]!)[0]), encodingOf(graph, n.inputs[W]!)],
+        [
+          ...geometry(shapeOf(graph, n.inputs[X]!), n.attributes, shapeOf(graph, n.inputs[W]!)[0]),
+          encodingOf(graph, n.inputs[W]!),
+          pixelsOf(n),
+        ],
       ),
     cost: (n, graph) => convMacs(n, graph, n.inputs[W]!, n.outputs[0]!),
   },
   /** inputs dy, w; output dx[B,H,W,C]; attributes Window and h, w, c. */
   ConvBackwardX: {
     opcode: Op.ConvBackwardX,
+    tile: 'pixels',
     coded: 1,
     infer: inferImage,
-    scratch: (inputs, a) => convBackwardXScratch(geometry([shape(inputs, 0)[0]!, a.h!, a.w!, a.c!], a, shape(inputs, 1)[0]!)),
+    scratch: (inputs, a) => convBackwardXScratch(geometry([shape(inputs, 0)[0]!, a.h!, a.w!, a.c!], a, shape(inputs, 1)[0]!), a.pixels),
     lower: (n, at, graph) =>
       convArguments(
         ConvBackwardXArg.BATCH,
         [at.input(0), at.input(1), at.output(0)],
-        [...geometry(image(n, graph), n.attributes, shapeOf(graph, n.inputs[1]!)[0]), encodingOf(graph, n.inputs[1]!)],
+        [...geometry(image(n, graph), n.attributes, shapeOf(graph, n.inputs[1]!)[0]), encodingOf(graph, n.inputs[1]!), pixelsOf(n)],
       ),
     cost: (n, graph) => convMacs(n, graph, n.inputs[1]!, n.inputs[0]!),
   },
   /** inputs dy, x; updates dw. */
   ConvBackwardW: {
     opcode: Op.ConvBackwardW,
+    tile: 'pixels',
     infer: () => [],
-    scratch: (inputs, a) => convScratch(geometry(shape(inputs, 1), a, shape(inputs, 0)[3]!)),
+    scratch: (inputs, a) => convScratch(geometry(shape(inputs, 1), a, shape(inputs, 0)[3]!), a.pixels),
     lower: (n, at, graph) =>
       convArguments(
         ConvBackwardWArg.BATCH,
         [at.input(0), at.input(1), at.update(0)],
-        geometry(image(n, graph), n.attributes, shapeOf(graph, n.inputs[0]!)[3]),
+        [...geometry(image(n, graph), n.attributes, shapeOf(graph, n.inputs[0]!)[3]), pixelsOf(n)],
       ),
     cost: (n, graph) => convMacs(n, graph, n.updates[0]!, n.inputs[0]!),
   },

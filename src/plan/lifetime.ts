@@ -26,8 +26,10 @@ export function lifetimes(graph: Graph): Block[] {
   nodes.forEach((node, time) => {
     for (const id of [...node.inputs, ...node.updates, ...node.outputs]) {
       if (id === ABSENT || graph.values[id]!.role !== 'temp') continue;
-      const root = rootOf(graph, id);
-      const use = { time, ...rangeOf(graph, id) };
+      const { view, bytes } = graph.values[id]!;
+      const root = view?.of ?? id;
+      const from = view?.offset ?? 0;
+      const use: Use = { time, from, to: from + bytes };
       const list = uses.get(root);
       if (list) list.push(use);
       // A loaded temporary (batch-norm statistics, raw position embeddings) is there before the first node.
@@ -58,10 +60,9 @@ export function lifetimes(graph: Graph): Block[] {
       a.values.push(...b.values);
       a.last = Math.max(a.last, b.last);
       for (const id of b.values) blockOf.set(id, a);
-      usesOf.set(
-        a,
-        [...before, ...after].sort((x, y) => x.time - y.time),
-      );
+      before.push(...after);
+      // Only what changes hands piece by piece is out of order.
+      if (before.length > after.length && before.at(-after.length - 1)!.time > after[0]!.time) before.sort((x, y) => x.time - y.time);
       passed.add(a);
     }
   }

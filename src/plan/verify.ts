@@ -172,6 +172,7 @@ function mayReplace(node: Node, operands: readonly number[], id: number, output:
 
 /** An operand as threads share it. */
 interface Shared extends Extent {
+  node: string;
   writes: boolean;
   units: number;
   /** Bytes of a unit; 0: any thread touches any of it. */
@@ -186,29 +187,30 @@ export function verifyBarriers(graph: Graph, plan: Plan): void {
   const nodes = nodesOf(graph);
   if (plan.barriers.length !== nodes.length) fault(`${plan.barriers.length} barriers for ${nodes.length} nodes`);
   let phase = '';
-  let together: { node: Node; operands: Shared[] }[] = [];
+  let together: Shared[] = [];
   nodes.forEach((node, time) => {
     if (node.phase !== phase || plan.barriers[time]) together = [];
     phase = node.phase;
     const operands = sharedOperands(graph, plan, node);
-    for (const earlier of together)
-      for (const a of earlier.operands)
-        for (const b of operands)
-          if ((a.writes || b.writes) && overlap(a, b) && !sameThread(a, b))
-            fault(`no barrier between ${earlier.node.name} and ${node.name}: two threads touch ${b.name}`);
-    together.push({ node, operands });
+    for (const a of together)
+      for (const b of operands)
+        if ((a.writes || b.writes) && overlap(a, b) && !sameThread(a, b))
+          fault(`no barrier between ${a.node} and ${node.name}: two threads touch ${b.name}`);
+    for (const one of operands) together.push(one);
   });
 }
 
 function sharedOperands(graph: Graph, plan: Plan, node: Node): Shared[] {
-  return (['inputs', 'outputs', 'updates'] as const).flatMap((kind) =>
-    node[kind].flatMap((id, i): Shared[] => {
-      if (id === ABSENT) return [];
+  const units = node.split?.units ?? 0;
+  const list: Shared[] = [];
+  for (const kind of ['inputs', 'outputs', 'updates'] as const)
+    node[kind].forEach((id, i) => {
+      if (id === ABSENT) return;
       const { name, bytes } = graph.values[id]!;
-      const share = { units: node.split?.units ?? 0, unit: node.split?.[kind]?.[i] ?? 0 };
-      return [{ ...extentOf(name, { offset: plan.offsets[id]!, bytes }), ...share, writes: kind !== 'inputs' }];
-    }),
-  );
+      const from = plan.offsets[id]!;
+      list.push({ name, from, to: from + bytes, node: node.name, writes: kind !== 'inputs', units, unit: node.split?.[kind]?.[i] ?? 0 });
+    });
+  return list;
 }
 
 /** Whether what a thread touches in `a` no other touches in `b`: both are one thread's, or cut at the same bytes by the same count. */

@@ -15,7 +15,7 @@ export interface Signature {
 const FLOATS = ['SCALE', 'EPS'];
 const INTEGERS = (
   'M N K BATCH H WIDTH C OH OW O R S P T STRIDE TOP LEFT FIRST COUNT HEADS KIND KEEP POSROWS HASCLS HASDIST SH SW AUGMENT PAD DECAY ' +
-  'DEPTHWISE PREFIX H0 W0 ANTIALIAS NUMBER ROWS COLUMNS GROUPS BITS WH WW SY SX MODH MODW MERGE ENCODING'
+  'DEPTHWISE PREFIX H0 W0 ANTIALIAS NUMBER ROWS COLUMNS GROUPS BITS WH WW SY SX MODH MODW MERGE ENCODING THRESHOLD PATH CODES PIXELS QUERIES'
 ).split(' ');
 /** Operators in which a letter of a size is an operand: attention's keys and output, the optimizers' parameter. */
 const OPERANDS: Readonly<Record<string, readonly string[]>> = {

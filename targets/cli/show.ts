@@ -23,11 +23,15 @@ export function planNotes({ keptBytesPerImage, keptBytesPerImageF32, trainable, 
     ['peak at', peak.node],
     ['temporaries', `${formatBytes(placement.bytes)}, at least ${formatBytes(placement.lowerBound)} in any layout`],
     ['computed again', choices.recompute === 'none' ? 'nothing' : `blocks ${choices.recompute} (block:bits of its input)`],
+    ['at a time', tilesText(choices.tiles)],
     ...(choices.relativeTime === null
       ? []
       : [['predicted time', `${choices.relativeTime.toFixed(2)} of a step without a budget`] as const]),
   ]);
 }
+
+const tilesText = ({ rows, queries, pixels }: PlanReport['choices']['tiles']): string =>
+  `${rows === 0 ? 'all rows' : `${rows} rows or more`}, ${queries} queries, ${pixels} patches`;
 
 /** Names in line, values beside them. */
 export function pairs(rows: readonly (readonly [name: string, value: string])[]): string {

@@ -13,6 +13,7 @@ import { crc32 } from './crc';
 import { closeFile, fileBytes, measure, need, openFile, opened, readAt } from './files';
 import { carve, pagesFor, TENSOR_BYTES, takePages } from './memory';
 import { BUDGET, begin, finish } from './refuse';
+import { addressBits, argumentCount } from './signature';
 import { number, text } from './text';
 
 /** Larger than any program: code and tables of the largest model take a few MiB. */
@@ -233,8 +234,12 @@ function countInstructions(phase: u32, node: u32): i32 {
     if (left < LEAST_INSTRUCTION) return -1;
     const op = load<u32>(p, Instruction.Op << 2);
     const words = load<u32>(p, Instruction.Words << 2);
-    if (op == 0 || op > <u32>LAST_OP || words < LEAST_INSTRUCTION || words > left) return -1;
-    if (load<u32>(p, Instruction.Node << 2) != node + n) return -1;
+    if (op == 0 || op > <u32>LAST_OP || words != LEAST_INSTRUCTION + argumentCount(op) || words > left) return -1;
+    if (load<u32>(p, Instruction.Node << 2) != node + n || load<u32>(p, Instruction.Barrier << 2) > 1) return -1;
+    for (let i: u32 = 0, bits = addressBits(op); bits != 0; i++, bits >>= 1) {
+      const offset = load<u32>(p + ((Instruction.Arguments + i) << 2));
+      if ((bits & 1) != 0 && offset != 0 && ((offset & 15) != 0 || offset < FIRST_ADDRESS || offset >= linearBytes())) return -1;
+    }
     p += <usize>words << 2;
     left -= words;
     n++;

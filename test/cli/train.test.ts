@@ -55,6 +55,7 @@ test('plan for people: 80 columns, no colours in a pipe', () => {
     'peak at',
     'temporaries',
     'computed again',
+    'at a time',
     'predicted time',
   ]);
 });

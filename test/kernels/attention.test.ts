@@ -13,6 +13,8 @@ const perThread = attentionBackwardScratch(197, 64, Keep.Group8);
 const rig = openRig(32 << 20, 4 * perThread);
 /** TABLE (and DTABLE), the sizes of windows, KP: absent. */
 const NO_WINDOWS = new Array<number>(9).fill(0);
+/** Rows of a tile of scores at most. */
+const QUERIES = 64;
 
 /** T below, at, over and far over the tile; D below, at and between vectors. */
 const shapes: oracle.Shape[] = [
@@ -51,7 +53,7 @@ function each(threads: number, bytes: number, work: () => void): void {
   }
 }
 
-function forward(x: Operands, shape: oracle.Shape, keep: Keep, { inPlace = false, threads = 1 } = {}) {
+function forward(x: Operands, shape: oracle.Shape, keep: Keep, { inPlace = false, threads = 1, queries = QUERIES } = {}) {
   rig.clear();
   const { batch, t, c, heads, scale } = shape;
   const n = batch * t * c;
@@ -59,8 +61,8 @@ function forward(x: Operands, shape: oracle.Shape, keep: Keep, { inPlace = false
   const [q, k, v] = [rig.f32(x.q), rig.f32(x.k), rig.f32(x.v)];
   const o = inPlace ? q : rig.f32(n);
   const kept = [0, 1, 2].map(() => (bytes ? rig.u8(new Uint8Array(bytes + 16).fill(0xa5)) : 0));
-  each(threads, attentionScratch(t), () =>
-    assert.is(rig.run(Op.Attention, [q, k, v, o, ...kept, batch, t, c, heads, rig.float(scale), keep, ...NO_WINDOWS]), 0),
+  each(threads, attentionScratch(t, { queries }), () =>
+    assert.is(rig.run(Op.Attention, [q, k, v, o, ...kept, batch, t, c, heads, rig.float(scale), keep, ...NO_WINDOWS.slice(1), queries]), 0),
   );
   if (bytes)
     for (const at of kept)
@@ -71,7 +73,13 @@ function forward(x: Operands, shape: oracle.Shape, keep: Keep, { inPlace = false
   return { o: rig.readF32(o, n), kept: kept.map((at) => rig.readU8(at, bytes)) };
 }
 
-function backward(kept: ArrayLike<number>[], dO: Float32Array, shape: oracle.Shape, keep: Keep, { inPlace = false, threads = 1 } = {}) {
+function backward(
+  kept: ArrayLike<number>[],
+  dO: Float32Array,
+  shape: oracle.Shape,
+  keep: Keep,
+  { inPlace = false, threads = 1, queries = QUERIES } = {},
+) {
   rig.clear();
   const { batch, t, c, heads, scale } = shape;
   const n = batch * t * c;
@@ -79,14 +87,32 @@ function backward(kept: ArrayLike<number>[], dO: Float32Array, shape: oracle.Sha
   const given = rig.f32(dO);
   const junk = new Float32Array(n).fill(Number.NaN);
   const outputs = [inPlace ? given : rig.f32(junk), rig.f32(junk), rig.f32(junk)];
-  each(threads, attentionBackwardScratch(t, c / heads, keep), () =>
-    assert.is(rig.run(Op.AttentionBackward, [q, k, v, given, ...outputs, batch, t, c, heads, rig.float(scale), keep, ...NO_WINDOWS]), 0),
+  each(threads, attentionBackwardScratch(t, c / heads, keep, { queries }), () =>
+    assert.is(
+      rig.run(Op.AttentionBackward, [q, k, v, given, ...outputs, batch, t, c, heads, rig.float(scale), keep, ...NO_WINDOWS, queries]),
+      0,
+    ),
   );
   const [dq, dk, dv] = outputs.map((at) => rig.readF32(at, n)) as [Float32Array, Float32Array, Float32Array];
   return { dq, dk, dv };
 }
 
 const gradients = ['dq', 'dk', 'dv'] as const;
+
+test('the height of the tiles changes no bit', () => {
+  const shape = { batch: 2, t: 37, c: 16, heads: 2, scale: 0.4 };
+  const x = operands(shape);
+  const dO = numbers(2 * 37 * 16, 4);
+  for (const keep of [Keep.Value, Keep.Group8, Keep.Signed4]) {
+    const whole = forward(x, shape, keep);
+    const kept = keep === Keep.Value ? [x.q, x.k, x.v] : whole.kept;
+    const back = backward(kept, dO, shape, keep);
+    for (const queries of [1, 4, 16]) {
+      assert.equal(forward(x, shape, keep, { queries }), whole, `${queries}`);
+      assert.equal(backward(kept, dO, shape, keep, { queries }), back, `${queries}`);
+    }
+  }
+});
 
 test('the oracle: finite differences', () => {
   const shape = { batch: 1, t: 4, c: 6, heads: 2, scale: 0.6 };
@@ -256,7 +282,7 @@ function withProbabilities(x: Operands, dO: Float32Array, { batch, t, c, heads, 
   ];
   const bytes = batch * heads * softmax4Bytes(t);
   const kp = rig.u8(new Uint8Array(bytes));
-  const rest = [batch, t, c, heads, rig.float(scale), Keep.Value, ...NO_WINDOWS.slice(2), kp];
+  const rest = [batch, t, c, heads, rig.float(scale), Keep.Value, ...NO_WINDOWS.slice(2), kp, QUERIES];
   const scratch = attentionBackwardScratch(t, c / heads, Keep.Value, { isKept: true });
   each(1, scratch, () => assert.is(rig.run(Op.Attention, [q, k, v, o, 0, 0, 0, ...rest]), 0));
   each(1, scratch, () =>
@@ -308,8 +334,8 @@ test('operands at 4 bits: within half a step, zeros stay zero, NaN and infinity 
 test('an encoding that attention lacks stops the walk', () => {
   rig.clear();
   const x = rig.f32(64);
-  assert.is(rig.run(Op.Attention, [x, x, x, x, x, x, x, 1, 4, 8, 1, 0, Keep.Group4, ...NO_WINDOWS]), Status.BadEncoding);
-  assert.is(rig.run(Op.AttentionBackward, [x, x, x, x, x, x, x, 1, 4, 8, 1, 0, Keep.Nothing, ...NO_WINDOWS]), Status.BadEncoding);
+  assert.is(rig.run(Op.Attention, [x, x, x, x, x, x, x, 1, 4, 8, 1, 0, Keep.Group4, ...NO_WINDOWS.slice(1), QUERIES]), Status.BadEncoding);
+  assert.is(rig.run(Op.AttentionBackward, [x, x, x, x, x, x, x, 1, 4, 8, 1, 0, Keep.Nothing, ...NO_WINDOWS, QUERIES]), Status.BadEncoding);
 });
 
 test.run();

@@ -2,6 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Op } from '../../assembly/abi/ops.ts';
+import { Patch } from '../../assembly/abi/tiles.ts';
 import { Encoding } from '../../assembly/abi/weights.ts';
 import { codedBytes } from '../../src/groups.ts';
 import { numbers } from '../close.ts';
@@ -201,8 +202,8 @@ for (const [batch, h, c, o, r, stride, pad] of [
       const { coded, plain } = weights(encoding, o, r * r * c, awkward(o, r * r * c));
       const [x, dy, b] = [rig.f32(numbers(batch * h * h * c, 1)), rig.f32(numbers(batch * out * out * o, 2)), rig.f32(numbers(o, 3))];
       const shape = [batch, h, h, c, out, out, o, r, r, stride, pad, pad];
-      same('forward', Op.Conv, batch * out * out * o, (w, e, y) => [x, w, b, y, ...shape, e], coded, plain, encoding);
-      same('dx', Op.ConvBackwardX, batch * h * h * c, (w, e, dx) => [dy, w, dx, ...shape, e], coded, plain, encoding);
+      same('forward', Op.Conv, batch * out * out * o, (w, e, y) => [x, w, b, y, ...shape, e, Patch.Rows], coded, plain, encoding);
+      same('dx', Op.ConvBackwardX, batch * h * h * c, (w, e, dx) => [dy, w, dx, ...shape, e, Patch.Rows], coded, plain, encoding);
     });
 }
 

@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Op } from '../../assembly/abi/ops.ts';
+import { Patch } from '../../assembly/abi/tiles.ts';
 import { convBackwardXScratch, convScratch } from '../../src/scratch.ts';
 import { close, numbers } from '../close.ts';
 import { type ConvShape, conv, convBackwardW, convBackwardX } from '../oracle/conv.ts';
@@ -105,7 +106,15 @@ for (const [name, a] of SHAPES) {
     const garbage = new Float32Array(n.y).fill(Number.NaN);
     for (const bias of [b, null])
       close(
-        results(Op.Conv, garbage, convScratch(list(a)), (out) => [rig.f32(x), rig.f32(w), bias ? rig.f32(bias) : 0, out, ...list(a), 0]),
+        results(Op.Conv, garbage, convScratch(list(a)), (out) => [
+          rig.f32(x),
+          rig.f32(w),
+          bias ? rig.f32(bias) : 0,
+          out,
+          ...list(a),
+          0,
+          Patch.Rows,
+        ]),
         conv(a, x, w, bias),
         3e-6,
       );
@@ -115,10 +124,36 @@ for (const [name, a] of SHAPES) {
     rig.clear();
     const garbage = new Float32Array(n.x).fill(Number.NaN);
     close(
-      results(Op.ConvBackwardX, garbage, convBackwardXScratch(list(a)), (out) => [rig.f32(dy), rig.f32(w), out, ...list(a), 0]),
+      results(Op.ConvBackwardX, garbage, convBackwardXScratch(list(a)), (out) => [rig.f32(dy), rig.f32(w), out, ...list(a), 0, Patch.Rows]),
       convBackwardX(a, dy, w),
       3e-6,
     );
+  });
+
+  test(`${name}: tiles of few pixels change no bit`, () => {
+    rig.clear();
+    const nothing = (n: number) => new Float32Array(n);
+    const all = (pixels: number) => [
+      results(Op.Conv, nothing(n.y), convScratch(list(a), pixels), (out) => [
+        rig.f32(x),
+        rig.f32(w),
+        rig.f32(b),
+        out,
+        ...list(a),
+        0,
+        pixels,
+      ]),
+      results(Op.ConvBackwardX, nothing(n.x), convBackwardXScratch(list(a), pixels), (out) => [
+        rig.f32(dy),
+        rig.f32(w),
+        out,
+        ...list(a),
+        0,
+        pixels,
+      ]),
+      results(Op.ConvBackwardW, nothing(n.w), convScratch(list(a), pixels), (out) => [rig.f32(dy), rig.f32(x), out, ...list(a), pixels]),
+    ];
+    assert.equal(all(5), all(Patch.Rows));
   });
 
   test(`convBackwardW ${name} accumulates`, () => {
@@ -126,7 +161,7 @@ for (const [name, a] of SHAPES) {
     const before = numbers(n.w, 5);
     const want = convBackwardW(a, dy, x).map((v, i) => v + before[i]!);
     close(
-      results(Op.ConvBackwardW, before, convScratch(list(a)), (out) => [rig.f32(dy), rig.f32(x), out, ...list(a)]),
+      results(Op.ConvBackwardW, before, convScratch(list(a)), (out) => [rig.f32(dy), rig.f32(x), out, ...list(a), Patch.Rows]),
       want,
       3e-6,
     );

@@ -128,10 +128,10 @@ for (const name of ['vit-hf', 'swin-timm-pad', 'convnext-timm'])
   for (const method of ['bias', 'full'])
     test(`${name}, ${method}, in row tiles: dead bytes may be NaN`, () => {
       const net = network(name);
-      const compiled = compileNetwork(net, { method, microBatch: 3, optimizer: 'sgd', tileRows: 5, recompute: new Map([[1, 8]]) });
+      const compiled = compileNetwork(net, { method, microBatch: 3, optimizer: 'sgd', tiles: { rows: 5 }, recompute: new Map([[1, 8]]) });
       const plain = results(net, compiled, () => nothing);
       assert.is(differs(plain, results(net, compiled, poisoning(compiled))), -1);
-      const whole = compileNetwork(net, { method, microBatch: 3, optimizer: 'sgd', tileRows: 0, recompute: new Map([[1, 8]]) });
+      const whole = compileNetwork(net, { method, microBatch: 3, optimizer: 'sgd', tiles: { rows: 0 }, recompute: new Map([[1, 8]]) });
       assert.is(
         differs(
           plain,

@@ -20,9 +20,9 @@ const VARIANTS: readonly Partial<CompileOptions>[] = [
   { method: 'full', keep: 'exact', microBatch: 3 },
   { method: 'probe', optimizer: 'sgd', maxThreads: 4 },
   { purpose: 'infer' },
-  { augment: { shift: 4, flip: true } },
+  { augment: { shift: 4, flip: true }, dropout: 0.1, dropPath: 0.2 },
 ];
-const NAMES = ['vit-hf', 'vit-hf@48', 'deit3-timm', 'deit-hf', 'mobilenetv2-hf'];
+const NAMES = ['vit-hf', 'vit-hf@48', 'deit3-timm', 'deit-hf', 'mobilenetv2-hf', 'resnet50gn-timm'];
 
 for (const name of NAMES)
   test(`${name}: a program is read back as it was, and compiling again gives the same bytes`, () => {
