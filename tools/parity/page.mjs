@@ -85,7 +85,7 @@ ${against(
 
 ResNets and MobileNets have kinks: a ReLU's slope jumps where its input is 0, and a unit that stands within rounding of there has another
 gradient on either side. Here their weights are drawn so that units stand some four deviations clear of the kinks (\`kinks.py\`); what is clipped
-is clipped well beyond them. Counts (method \`full\`, a max-pool's choices among the units): ${clipped.join('; ')}.
+is clipped well beyond them. A ResNet's max-pool has near ties all the same, which move its stem's weight alone. Counts (method \`full\`, a max-pool's choices among the units): ${clipped.join('; ')}.
 
 ## Where kinks decide
 
