@@ -1,0 +1,44 @@
+/** What a program is compiled from. */
+import type { DropoutRates } from './models/drop.ts';
+import type { Model } from './models/index.ts';
+import type { Precision } from './precision.ts';
+import type { Recompute } from './recompute.ts';
+import type { Tiles } from './tile.ts';
+import type { Optimizer } from './update.ts';
+
+export interface CompileOptions {
+  model: Model;
+  classes: number;
+  /** Pictures in one pass of the network: the batch of every value. */
+  microBatch: number;
+  /** See src/modules/method.ts; `bias` where absent. */
+  method?: string;
+  /** What is kept for backward, see src/keep.ts; `s2a` where absent. */
+  keep?: string;
+  /** Bits of frozen weights; what learns, norms, biases and what reads the picture stay f32. */
+  weights?: Precision;
+  /** Blocks whose forward runs again in backward, see src/recompute.ts; none where absent. */
+  recompute?: Recompute;
+  /** How much is worked on at a time. */
+  tiles?: Tiles;
+  optimizer?: Optimizer;
+  /** The classifier: new and zero (fine-tuning), or the checkpoint's own. */
+  head?: 'new' | 'file';
+  /** `infer` compiles evaluation alone: nothing is kept, nothing learns. */
+  purpose?: 'train' | 'infer';
+  /** The model sees (pixel · scale − mean) / std. */
+  normalize?: { scale: number; mean: readonly number[]; std: readonly number[] };
+  /** Random shift by up to `shift` pixels and horizontal flip, in training. */
+  augment?: { shift: number; flip: boolean };
+  /** Share of elements left out, in training, of a transformer's embeddings, of attention's and the MLP's outputs and of what the head reads. */
+  dropout?: number | DropoutRates;
+  /** Share of pictures, in training, for which the last block's branch is left out; less before. */
+  dropPath?: number;
+  maxThreads?: number;
+  /** For the engine build with relaxed SIMD: faster, its last bits the machine's own. */
+  fast?: boolean;
+  /** What the pictures' port takes: bytes, or f32 (the same numbers, 0 … 255) for data that are not bytes. */
+  pixels?: 'u8' | 'f32';
+  /** Every layer gets a derivative table of its own, which src/calibrate may fit to what the layer sees. */
+  ownTables?: boolean | undefined;
+}
