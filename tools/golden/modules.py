@@ -51,7 +51,7 @@ FEW = {"swin-timm", "resnet-hf", "mobilenetv3-timm", "convnext-hf", "swin-hf", "
 # Cases without ReLU or hard-swish: no kinks, so rounding cannot change the course of ten losses.
 SMOOTH = {"vit-hf", "vit-hf-rect", "deit-timm", "vit-timm-gap", "swin-timm", "convnext-hf", "swin-hf"}
 BLOCKS = re.compile(
-    r"(vit\.layers|^blocks|mobilenet_v2\.layer|(?:^|^swin\.encoder\.)layers\.\d+\.blocks|(?:resnet|convnext)\.encoder\.stages\.\d+\.layers|^blocks\.\d+)\.\d+$"
+    r"(vit\.layers|^blocks|^layer\d+|mobilenet_v2\.layer|(?:^|^swin\.encoder\.)layers\.\d+\.blocks|(?:resnet|convnext)\.encoder\.stages\.\d+\.layers|^blocks\.\d+)\.\d+$"
 )
 
 
