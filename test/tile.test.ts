@@ -12,6 +12,7 @@ import { verifyPlan } from '../src/plan/verify.ts';
 import { piecesOf } from '../src/tile.ts';
 import { engineBytes } from '../src/wasm.ts';
 import { compileNetwork, feed, load, network, randomHead } from './plan/network.ts';
+import { anyNode } from './plan/node.ts';
 import { VITS } from './plan/real.ts';
 
 const isTile = (node: Node): boolean => /#\d+$/.test(node.name);
@@ -97,20 +98,7 @@ function halves(change: (graph: Graph, parts: [number, number], whole: number) =
     number,
   ];
   const out = addValue(graph, 'out', u8(64), 'batch');
-  const node = (name: string, inputs: number[], outputs: number[]): Node => ({
-    op: 'Any',
-    name,
-    phase: 'train',
-    block: 0,
-    inputs,
-    outputs,
-    updates: [],
-    attributes: {},
-    inPlace: [],
-    scratchBytes: 0,
-    isBackward: false,
-  });
-  graph.phases.train.push(node('first', [], [parts[0]]), node('second', [], [parts[1]]), node('reader', [whole], [out]));
+  graph.phases.train.push(anyNode('first', [], [parts[0]]), anyNode('second', [], [parts[1]]), anyNode('reader', [whole], [out]));
   change(graph, parts, whole);
   return graph;
 }

@@ -1,34 +1,20 @@
 /** Barriers: none where nothing passes between threads, one wherever something does, and the verifier misses none. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ABSENT, addValue, createGraph, type Graph, type Node, nodesOf, type Split, u8 } from '../../src/graph.ts';
+import { ABSENT, addValue, createGraph, type Graph, nodesOf, type Split, u8 } from '../../src/graph.ts';
 import { placeBarriers } from '../../src/plan/barriers.ts';
 import { type Plan, planMemory } from '../../src/plan/memory.ts';
 import { verifyBarriers, verifyPlan } from '../../src/plan/verify.ts';
 import { compileNetwork, network } from './network.ts';
+import { anyNode } from './node.ts';
 import { random, randomGraph } from './random.ts';
 
 /** Three values of 64 bytes at 0, 64 and 128 and a chain of nodes over them. */
 function chain(...nodes: [inputs: number[], outputs: number[], split?: Split][]): boolean[] {
   const graph = createGraph();
   for (let i = 0; i < 3; i++) addValue(graph, `v${i}`, u8(64), 'batch');
-  for (const [inputs, outputs, split] of nodes) {
-    const node: Node = {
-      op: 'Any',
-      name: `n${graph.phases.train.length}`,
-      phase: 'train',
-      block: -1,
-      inputs,
-      outputs,
-      updates: [],
-      attributes: {},
-      inPlace: [],
-      scratchBytes: 0,
-      isBackward: false,
-      ...(split ? { split } : {}),
-    };
-    graph.phases.train.push(node);
-  }
+  for (const [n, [inputs, outputs, split]] of nodes.entries())
+    graph.phases.train.push(anyNode(`n${n}`, inputs, outputs, split ? { split } : {}));
   return placeBarriers(graph, [0, 64, 128]);
 }
 
