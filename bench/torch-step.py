@@ -14,6 +14,7 @@ import json
 import os
 import statistics
 import time
+from pathlib import Path
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--model", choices=["vit-tiny", "mobilenetv2"], default="vit-tiny")

@@ -148,4 +148,5 @@ if (chosen.note) say(`  ${chosen.note}`);
 const bytes = readFileSync(`${ADAPTER}/adapter_model.safetensors`).length;
 say(`\nadapter   ${ADAPTER} (${(bytes / 1024).toFixed(0)} KiB)`);
 say(`page      ${pathToFileURL(PAGE).href}`);
+say(`next      node ${CLI} predict ${MODEL} ${ADAPTER} ${PICTURES}/test/${TEN[0]}/*.png`);
 say(`time      ${Math.round((Date.now() - began) / 1000)} s`);
