@@ -16,6 +16,7 @@ import { InputError } from '../error.ts';
 import { makeFolder, writeAtomic, writeText } from '../files.ts';
 import { type Graph, valueAt } from '../graph.ts';
 import { stableJson } from '../json.ts';
+import { guardOutput } from '../output.ts';
 import { type SafetensorsFile, type TensorData, writeTensors } from '../safetensors.ts';
 import { withMerged } from './index.ts';
 import { type Edit, type LowRank, readFloats } from './rows.ts';
@@ -38,6 +39,7 @@ export interface PeftResult {
 
 /** Writes the folder. Throws InputError where PEFT has no place for what was learnt. */
 export function exportPeft({ model, adapter: path, out }: PeftOptions): PeftResult {
+  guardOutput(out, { model, adapter: path });
   return withMerged(model, path, ({ adapter, base, weights, graph, merged, named }) => {
     const refuse = (tensor: string, what: string): never => {
       throw new InputError({

@@ -79,8 +79,11 @@ export function bytes(p: Parsed, name: string): number | undefined {
 export function whole(p: Parsed, name: string, least = 1): number | undefined {
   const value = p.text(name);
   if (value === undefined) return undefined;
-  if (!/^\d+$/.test(value) || Number(value) < least || Number(value) > 0x7fffffff)
-    throw new InputError({ where: `--${name}`, what: 'wrong value', got: value, expected: `a whole number of at least ${least}` });
+  const most = 0x7fffffff;
+  if (!/^\d+$/.test(value) || Number(value) < least || Number(value) > most) {
+    const expected = Number(value) > most ? `a whole number from ${least} to ${most}` : `a whole number of at least ${least}`;
+    throw new InputError({ where: `--${name}`, what: 'wrong value', got: value, expected });
+  }
   return Number(value);
 }
 

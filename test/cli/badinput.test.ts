@@ -237,6 +237,25 @@ test('an output that cannot be written', () => {
   }
 });
 
+test('an output among what it is made from', () => {
+  const before = [contents(VIT), contents(photos)];
+  const own = 'expected a folder of its own';
+  refuses(2, ['train', VIT, photos, '--out', photos, ...SHORT], '--out: is the folder of the pictures', own);
+  refuses(
+    2,
+    ['train', VIT, photos, '--out', join(photos, 'adapter'), ...SHORT],
+    '--out: lies in the folder of the pictures, where it would',
+    own,
+  );
+  refuses(2, ['train', VIT, photos, '--out', `${VIT}/`, ...SHORT], '--out: is the folder of the model', own);
+  refuses(2, ['pack', VIT, photos, '--out', photos], '--out: is the folder of the pictures', own);
+  refuses(2, ['merge', VIT, photos, '--out', photos], '--out: is the folder of the adapter', own);
+  refuses(2, ['merge', VIT, photos, '--peft', '--out', VIT], '--out: is the folder of the model', own);
+  assert.equal([contents(VIT), contents(photos)], before);
+  const [model] = files(VIT);
+  refuses(2, ['plan', model!], `${model}: is a file, not a model folder`);
+});
+
 test('a budget too small: exit 3, the peak, the five largest, and a smallest budget that works', () => {
   for (const [model, ...flags] of [
     [VIT],
@@ -273,6 +292,7 @@ test('flags: unknown, wrong, missing', () => {
   untrained(2, VIT, photos, ['--lr', 'fast'], '--lr', 'fast');
   untrained(2, VIT, photos, ['--augment', 'crop,flop'], '--augment', 'flop');
   untrained(2, VIT, photos, ['--epochs', '1e3'], '--epochs', '1e3');
+  untrained(2, VIT, photos, ['--epochs', '99999999999'], '--epochs', 'from 1 to 2147483647');
   refuses(2, ['plan', VIT, '--last', '-1'], '--last: a value is missing, got -1; a value that begins with - is written --last=-1');
   refuses(2, ['plan', VIT, '--last=-1'], '--last: wrong value, got -1, expected a whole number of at least 1');
   refuses(2, ['plan', VIT, '--json=yes'], '--json: takes no value');
