@@ -41,7 +41,7 @@ export interface Chosen {
   recompute: Recompute;
   /** Blocks that could be computed again. */
   blocks: number;
-  /** How much is worked on at a time; rows 0: no row tiles. */
+  /** How much is worked on at a time; rows 0: no tiles. */
   tiles: Required<Tiles>;
   /** Predicted time of a step over that of the same job without a budget. */
   relativeTime: number;

@@ -1,4 +1,4 @@
-/** Row tiles: the bytes of the same job without them, with any number of threads, in less memory; and no part of a value where it does not belong. */
+/** Tiles of rows and of pictures: the bytes of the same job without them, with any number of threads, in less memory; and no part of a value where it does not belong. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Io } from '../assembly/abi/program.ts';
@@ -9,7 +9,9 @@ import { createEngine } from '../src/engine.ts';
 import { addValue, createGraph, type Graph, type Node, u8, valueAt } from '../src/graph.ts';
 import { planMemory } from '../src/plan/memory.ts';
 import { verifyPlan } from '../src/plan/verify.ts';
-import { piecesOf } from '../src/tile.ts';
+import type { Bits } from '../src/recompute.ts';
+import { boundsOf, pieceRows } from '../src/runs.ts';
+import type { Tiles } from '../src/tile.ts';
 import { engineBytes } from '../src/wasm.ts';
 import { compileNetwork, feed, load, network, randomHead } from './plan/network.ts';
 import { anyNode } from './plan/node.ts';
@@ -54,7 +56,7 @@ for (const [i, [name, options]] of CASES.entries())
   for (const tileRows of i === 0 ? [4, 9] : i % 2 === 0 ? [4] : [9])
     test(`${name}, ${JSON.stringify({ ...options, recompute: options.recompute?.size })}: tiles of ${tileRows} rows give the bytes of none`, async () => {
       const of = (rows: number): Compiled =>
-        compileNetwork(network(name), { microBatch: 3, maxThreads: 3, ...options, tiles: { rows: rows } });
+        compileNetwork(network(name), { microBatch: 3, maxThreads: 3, ...options, tiles: { rows, pictures: false } });
       const [whole, cut] = [of(0), of(tileRows)];
       assert.not(whole.graph.phases.train.some(isTile));
       for (const phase of ['train', 'eval'] as const) assert.ok(cut.graph.phases[phase].filter(isTile).length > 8, phase);
@@ -63,7 +65,38 @@ for (const [i, [name, options]] of CASES.entries())
       assert.equal(shared, wanted, '3 threads');
     });
 
+const METHODS = ['bias', 'bias+prompt:rank=2+side:ratio=1', 'full'];
+/** Families with convolutions, their micro-batch, and whether blocks are computed again. */
+const FAMILIES: readonly [name: string, microBatch: number, again: boolean][] = [
+  ['mobilenetv2-hf', 4, false],
+  ['mobilenetv2-timm', 3, true],
+  ['mobilenetv3-timm', 4, false],
+  ['mobilenetv3-timm-tf', 2, true],
+  ['resnet-hf', 3, false],
+  ['resnet18-timm', 4, true],
+  ['resnet50gn-timm', 2, false],
+  ['convnext-timm', 3, false],
+  ['convnext-hf', 4, true],
+];
+
+for (const [name, microBatch, again] of FAMILIES)
+  for (const method of METHODS)
+    for (const keep of ['exact', 's2a'])
+      test(`${name}, ${method}, ${keep}: pieces of whole pictures give the bytes of none`, async () => {
+        const more = again ? { recompute: new Map<number, Bits>([0, 1].map((block) => [block, keep === 'exact' ? 32 : 8])) } : {};
+        const of = (tiles: Tiles): Compiled => compileNetwork(network(name), { microBatch, maxThreads: 2, method, keep, ...more, tiles });
+        const [whole, cut] = [of({ rows: 0 }), of({ rows: 4, pictures: true })];
+        for (const phase of ['train', 'eval'] as const) {
+          const spatial = cut.graph.phases[phase].filter(({ op }) => /^(Conv|Depthwise|MaxPool)/.test(op));
+          assert.ok(spatial.filter(isTile).length > spatial.length / 2, `${phase}: ${spatial.filter(isTile).length} of ${spatial.length}`);
+        }
+        const [wanted, got, shared] = [await learn(name, whole), await learn(name, cut), await learn(name, cut, 2)];
+        assert.equal(got, wanted);
+        assert.equal(shared, wanted, '2 threads');
+      });
+
 test('pieces cover all rows, none is short of what is asked for by more than its rounding', () => {
+  const piecesOf = (units: number, least: number): number[] => boundsOf({ units, size: pieceRows(units, least) });
   assert.equal(piecesOf(1576, 256), [0, 396, 792, 1188, 1576]);
   assert.equal(piecesOf(197, 256), [0, 197]);
   assert.equal(piecesOf(197, 48), [0, 52, 104, 156, 197]);

@@ -14,7 +14,7 @@ import {
   PoolBackwardArg,
 } from '../../assembly/abi/ops.ts';
 import { Patch } from '../../assembly/abi/tiles.ts';
-import { type Attributes, encodingOf, type Graph, type Node, numel, rowsOf, type Split, shapeOf, u8 } from '../graph.ts';
+import { type Attributes, encodingOf, type Graph, type Node, numel, type Split, shapeOf, u8 } from '../graph.ts';
 import { code4RowsBytes } from '../groups.ts';
 import { convBackwardXScratch, convScratch } from '../scratch.ts';
 import { moves, type OpDef, same, shape, traffic, words } from './def.ts';
@@ -120,6 +120,7 @@ export const spatial: Record<string, OpDef> = {
   /** inputs x[B,H,W,C], w[O,R,S,C], b[O] or absent; output y[B,OH,OW,O]; attributes Window. */
   Conv: {
     opcode: Op.Conv,
+    pieces: () => ({ of: 'pictures', whole: [W, B] }),
     tile: 'pixels',
     coded: W,
     infer: inferConv,
@@ -142,6 +143,7 @@ export const spatial: Record<string, OpDef> = {
   /** inputs dy, w; output dx[B,H,W,C]; attributes Window and h, w, c. */
   ConvBackwardX: {
     opcode: Op.ConvBackwardX,
+    pieces: () => ({ of: 'pictures', whole: [1] }),
     tile: 'pixels',
     coded: 1,
     infer: inferImage,
@@ -157,6 +159,7 @@ export const spatial: Record<string, OpDef> = {
   /** inputs dy, x; updates dw. */
   ConvBackwardW: {
     opcode: Op.ConvBackwardW,
+    pieces: () => ({ of: 'pictures', whole: [] }),
     tile: 'pixels',
     infer: () => [],
     scratch: (inputs, a) => convScratch(geometry(shape(inputs, 1), a, shape(inputs, 0)[3]!), a.pixels),
@@ -171,6 +174,7 @@ export const spatial: Record<string, OpDef> = {
   /** inputs x[B,H,W,C], w[R,S,C], b[C] or absent; output y[B,OH,OW,C]. */
   Depthwise: {
     opcode: Op.Depthwise,
+    pieces: () => ({ of: 'pictures', whole: [W, B] }),
     infer: inferDepthwise,
     split: pictureRows,
     saves: savesFilterInput,
@@ -186,6 +190,7 @@ export const spatial: Record<string, OpDef> = {
   },
   DepthwiseBackwardX: {
     opcode: Op.DepthwiseBackwardX,
+    pieces: () => ({ of: 'pictures', whole: [1] }),
     infer: inferImage,
     split: pictureRows,
     lower: (n, at, graph) =>
@@ -194,6 +199,7 @@ export const spatial: Record<string, OpDef> = {
   },
   DepthwiseBackwardW: {
     opcode: Op.DepthwiseBackwardW,
+    pieces: () => ({ of: 'pictures', whole: [] }),
     infer: () => [],
     lower: (n, at, graph) =>
       convArguments(DepthwiseBackwardWArg.BATCH, [at.input(0), at.input(1), at.update(0)], geometry(image(n, graph), n.attributes)),
@@ -203,6 +209,7 @@ export const spatial: Record<string, OpDef> = {
   /** inputs x[B,H,W,C]; output y[B,OH,OW,C]; kept: the tap of each maximum, four bits, which is exact; attributes Window. */
   MaxPool: {
     opcode: Op.MaxPool,
+    pieces: () => ({ of: 'pictures', whole: [] }),
     infer(inputs, a) {
       const [batch, , , c] = shape(inputs, X) as Four;
       const { r, s, oh, ow } = a as Window;
@@ -210,8 +217,9 @@ export const spatial: Record<string, OpDef> = {
       return [{ dtype: 'f32', shape: [batch, oh, ow, c] }];
     },
     saves(node, graph, needs) {
-      const [y, c] = [node.outputs[0]!, shapeOf(graph, node.inputs[X]!)[3]!];
-      return needs[X] ? [{ as: { pool: '4' }, keep: Keep.Code4, inputs: [], extra: [u8(code4RowsBytes(rowsOf(graph, y), c))] }] : [];
+      const [batch, , , c] = shapeOf(graph, node.inputs[X]!) as Four;
+      const { oh, ow } = node.attributes as Window;
+      return needs[X] ? [{ as: { pool: '4' }, keep: Keep.Code4, inputs: [], extra: [u8(code4RowsBytes(batch * oh * ow, c))] }] : [];
     },
     /** Its input, and an index of eight bytes for each output. */
     autograd: (node, graph, needs) =>
@@ -233,6 +241,7 @@ export const spatial: Record<string, OpDef> = {
   /** inputs dy, taps; output dx[B,H,W,C]; attributes Window and h, w, c. */
   MaxPoolBackward: {
     opcode: Op.MaxPoolBackward,
+    pieces: () => ({ of: 'pictures', whole: [] }),
     infer: inferImage,
     split: pictureRows,
     lower: (n, at, graph) =>
@@ -243,6 +252,7 @@ export const spatial: Record<string, OpDef> = {
   /** Mean over `count` positions from `first` of x[B,…,C] (the middle axes are positions); output y[B,C]. One position is taken as it is. */
   Pool: {
     opcode: Op.Pool,
+    pieces: () => ({ of: 'pictures', whole: [] }),
     infer(inputs, a) {
       const x = shape(inputs, 0);
       if (a.first! + a.count! > numel(x.slice(1, -1))) throw new RangeError('pool: window past the last position');
@@ -273,6 +283,7 @@ export const spatial: Record<string, OpDef> = {
   /** inputs dy[B,…,C], acc or absent; output dx[B,positions,C]. */
   PoolBackward: {
     opcode: Op.PoolBackward,
+    pieces: () => ({ of: 'pictures', whole: [] }),
     infer: (inputs, a) => [{ dtype: 'f32', shape: [shape(inputs, 0)[0]!, a.positions!, shape(inputs, 0).at(-1)!] }],
     inPlace: [[1, 0]],
     lower: (n, at, graph) => {
