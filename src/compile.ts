@@ -18,7 +18,7 @@ import { methodOf } from './modules/method.ts';
 import { emit, shareOut } from './ops/index.ts';
 import type { CompileOptions } from './options.ts';
 import { lifetimes, liveBytes } from './plan/lifetime.ts';
-import { type Plan, planMemory } from './plan/memory.ts';
+import { PAGE, type Plan, planMemory } from './plan/memory.ts';
 import { verifyPlan } from './plan/verify.ts';
 import { codeBytes } from './program/encode.ts';
 import { link } from './program/link.ts';
@@ -43,7 +43,7 @@ export interface Compiled {
 /** Compiles; knows nothing of files or runtimes. Deterministic. */
 export const compile = (options: CompileOptions): Compiled => lay(inTiles(build(options), options.tiles));
 
-/** The same job in tiles; where nothing is said of them, those that take least memory, none where that is as good. */
+/** The same job in tiles; where nothing is said of them, none, of rows, or of pictures too: the next only where it spares a page more. */
 export function inTiles(built: Built, tiles: Tiles = {}): Built {
   const whole = { ...built, graph: limited(built.graph, tiles), tiles: { ...built.tiles, ...tiles, rows: 0, pictures: false } };
   const rows = tiles.rows ?? TILE_ROWS;
@@ -52,7 +52,7 @@ export function inTiles(built: Built, tiles: Tiles = {}): Built {
     const graph = tiled(whole.graph, rows, pictures ? built.about.microBatch : 1);
     if (graph === undefined) continue;
     const cut = { ...whole, graph, tiles: { ...whole.tiles, rows, pictures } };
-    if (best === undefined || temporaryBytes(cut) < temporaryBytes(best)) best = cut;
+    if (best === undefined || temporaryBytes(cut) + PAGE <= temporaryBytes(best)) best = cut;
   }
   return best ?? whole;
 }

@@ -71,7 +71,6 @@ const FAMILIES: readonly [name: string, microBatch: number, again: boolean][] = 
   ['mobilenetv2-hf', 4, false],
   ['mobilenetv2-timm', 3, true],
   ['mobilenetv3-timm', 4, false],
-  ['mobilenetv3-timm-tf', 2, true],
   ['resnet-hf', 3, false],
   ['resnet18-timm', 4, true],
   ['resnet50gn-timm', 2, false],
