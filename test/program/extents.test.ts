@@ -2,30 +2,13 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Instruction } from '../../assembly/abi/ops.ts';
-import type { CompileOptions } from '../../src/compile.ts';
 import { ABSENT } from '../../src/graph.ts';
 import { OPS } from '../../src/ops/index.ts';
 import { SIGNATURES } from '../../src/program/arguments.ts';
 import { keepsWithin } from '../../src/program/extents/index.ts';
 import { allow, fault } from '../../src/program/extents/touch.ts';
 import { compileNetwork, instructions, network } from '../plan/network.ts';
-
-const NETWORKS: readonly [string, Partial<CompileOptions>][] = [
-  ['vit-hf@48', { method: 'bias+prompt+side', weights: 'int8', augment: { shift: 4, flip: true }, pixels: 'f32', microBatch: 2 }],
-  [
-    'deit-timm',
-    { method: 'full', keep: 's2a,gelu=8,qkv=4,softmax=4', optimizer: 'sgd', dropout: 0.1, dropPath: 0.2, tiles: { queries: 5 } },
-  ],
-  ['swin-hf-pad', { method: 'full', keep: 's2a,ln=8', weights: 'int4', microBatch: 2 }],
-  ['swin-timm', { method: 'full', keep: 'exact' }],
-  ['resnet50gn-timm', { method: 'full', keep: 's2a,gn=8', tiles: { pixels: 7 } }],
-  ['resnet50gn-timm', { method: 'bias', keep: 's2a,gn=4' }],
-  ['resnet-hf', { method: 'bias+side', weights: 'int8', microBatch: 3 }],
-  ['mobilenetv3-timm', { method: 'full', keep: 's2a,gate=8,input=8' }],
-  ['mobilenetv3-timm', { method: 'bias', keep: 's2a,gate=4', weights: 'int8' }],
-  ['mobilenetv2-hf', { method: 'full', keep: 's2a,input=4' }],
-  ['convnext-timm', { method: 'bias+lora', recompute: new Map([[0, 8]]) as never }],
-];
+import { NETWORKS, stray } from './stray.ts';
 
 /** Where the operand in question ends; the others lie far below, the state block in between. */
 const END = 2 ** 30;
@@ -91,6 +74,12 @@ test('every operator was seen, and every number that can lead a kernel astray wa
 test('an operator that nobody knows keeps within nothing', () => {
   allow(0, 0, 0, END, END);
   for (const op of [0, -1, Math.max(...SIGNATURES.keys()) + 1]) assert.not.ok(keepsWithin(op, () => 16));
+});
+
+test('600 forged instructions touch nothing but what the extents say', () => {
+  const { failures, ran } = stray({ count: 600, seed: 5 });
+  assert.equal(failures, []);
+  assert.ok(ran.size > 40, `${ran.size} operators`);
 });
 
 test.run();
