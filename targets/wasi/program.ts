@@ -261,7 +261,7 @@ function countInstructions(phase: u32, node: u32): i32 {
 
 /** Arguments of the instruction that is looked at. */
 let given: usize = 0;
-function argument(i: f64): f64 {
+function argument(i: i32): f64 {
   return <f64>load<i32>(given + (<usize>i << 2));
 }
 

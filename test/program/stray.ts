@@ -46,7 +46,8 @@ type Args = readonly number[];
 
 /** Whether the instruction keeps within bounds that say no more than these. */
 function allowed(op: number, args: Args, { end = FAR, write = 0, scratch = FAR }): boolean {
-  allow(0, write, STATE, end, scratch);
+  // Nothing lies at 0, which means absent.
+  allow(16, Math.max(16, write), STATE, end, scratch);
   return keepsWithin(op, (i) => args[i]!);
 }
 

@@ -19,7 +19,7 @@ import { attention, embed, windows } from './tokens.ts';
 import { begin, isGood } from './touch.ts';
 
 /** Whether an instruction keeps to what `allow` said; where not, `fault` is the argument. Operators that nobody knows do not. */
-export function keepsWithin(op: Op, argument: (i: number) => number): boolean {
+export function keepsWithin(op: Op, argument: (i: i32) => number): boolean {
   begin(argument);
   switch (op) {
     case Op.Linear:

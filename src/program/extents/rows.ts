@@ -188,7 +188,7 @@ export function gate(op: Op): void {
 }
 
 export function quantize(op: Op): void {
-  const at: number = op === Op.Quantize ? QuantizeArg.ROWS : DequantizeArg.ROWS;
+  const at: i32 = op === Op.Quantize ? QuantizeArg.ROWS : DequantizeArg.ROWS;
   const rows = size(at);
   const c = size(at + 1);
   const bits = whole(at + 3);

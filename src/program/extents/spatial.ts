@@ -50,7 +50,7 @@ let stride: number = 0;
 let top: number = 0;
 let left: number = 0;
 
-export function window(at: number, mixes: boolean): void {
+export function window(at: i32, mixes: boolean): void {
   batch = size(at);
   height = size(at + 1);
   width = size(at + 2);
@@ -180,7 +180,7 @@ export function channelPool(op: Op): void {
 }
 
 export function adaptivePool(op: Op): void {
-  const at: number = op === Op.AdaptivePool ? AdaptivePoolArg.BATCH : AdaptivePoolBackwardArg.BATCH;
+  const at: i32 = op === Op.AdaptivePool ? AdaptivePoolArg.BATCH : AdaptivePoolBackwardArg.BATCH;
   const b = size(at);
   const h = size(at + 1);
   const w = size(at + 2);

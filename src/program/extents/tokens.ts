@@ -20,7 +20,7 @@ export function headsKept(keep: number, rows: number, c: number, heads: number):
 }
 
 /** The table of relative positions, where attention has one; `at`: its WH, after which the other sizes of windows follow. */
-export function relativeBytes(at: number, b: number, t: number, heads: number): number {
+export function relativeBytes(at: i32, b: number, t: number, heads: number): number {
   const wh = size(at);
   const ww = size(at + 1);
   demand(wh * ww === t);
@@ -83,7 +83,7 @@ export function attention(op: Op): void {
 }
 
 /** Rows of the position embedding: with the extra tokens, or without. */
-export function positions(argument: number, t: number, p: number): number {
+export function positions(argument: i32, t: number, p: number): number {
   const rows = size(argument);
   demand(rows === t || rows === p);
   return rows;
@@ -115,7 +115,7 @@ export function embed(op: Op): void {
 
 export function windows(op: Op): void {
   const isPartition = op === Op.WindowPartition;
-  const at: number = isPartition ? WindowPartitionArg.BATCH : WindowReverseArg.BATCH;
+  const at: i32 = isPartition ? WindowPartitionArg.BATCH : WindowReverseArg.BATCH;
   const b = size(at);
   const c = size(at + 3);
   const map = 4 * b * size(at + 1) * size(at + 2) * c;

@@ -10,12 +10,12 @@ export const MOST_PRODUCT = 0x7fffffff;
 export const MOST_STEP = 0x7fff;
 export const MOST_TILE = 0x100000;
 
-function none(argument: number): number {
-  return 0 * argument;
+function none(argument: i32): number {
+  return argument;
 }
 
 /** An argument of the instruction in question, as a signed integer. */
-let word: (argument: number) => number = none;
+let word: (argument: i32) => number = none;
 let readFrom: number = 0;
 let writeFrom: number = 0;
 let state: number = 0;
@@ -24,9 +24,9 @@ let scratchBytes: number = 0;
 /** Whether all is well so far. */
 export let isGood: boolean = true;
 /** The argument that was found at fault, the first of them. */
-export let fault: number = 0;
+export let fault: i32 = 0;
 /** The one that was asked for last. */
-let asked: number = 0;
+let asked: i32 = 0;
 
 /** Where the instructions to come may read and write, as drawn in index.ts, and how much scratch a thread has. */
 export function allow(read: number, write: number, stateBlock: number, end: number, scratch: number): void {
@@ -38,7 +38,7 @@ export function allow(read: number, write: number, stateBlock: number, end: numb
 }
 
 /** Begins with an instruction. */
-export function begin(argument: (i: number) => number): void {
+export function begin(argument: (i: i32) => number): void {
   word = argument;
   isGood = true;
   asked = 0;
@@ -53,56 +53,56 @@ export function demand(condition: boolean): void {
 }
 
 /** A number as it is. */
-export function whole(argument: number): number {
+export function whole(argument: i32): number {
   asked = argument;
   return word(argument);
 }
 
 /** A number from `least` to `most`. */
-export function between(argument: number, least: number, most: number): number {
+export function between(argument: i32, least: number, most: number): number {
   const value = whole(argument);
   demand(value >= least && value <= most);
   return value;
 }
 
 /** A number of things of which there is at least one. */
-export function size(argument: number): number {
+export function size(argument: i32): number {
   return between(argument, 1, MOST_PRODUCT);
 }
 
 /** A number of groups that divide so many channels evenly. */
-export function groups(argument: number, channels: number): number {
+export function groups(argument: i32, channels: number): number {
   const n = size(argument);
   demand(channels % n === 0);
   return n;
 }
 
-function address(argument: number): number {
+function address(argument: i32): number {
   const given = whole(argument);
   return given < 0 ? given + 4294967296 : given;
 }
 
-function touch(argument: number, bytes: number, writes: boolean): void {
+function touch(argument: i32, bytes: number, writes: boolean): void {
   const offset = address(argument);
   const end = offset + bytes;
   demand(offset % 16 === 0 && offset >= (writes ? writeFrom : readFrom) && end <= until);
   demand(!writes || offset >= state + State.Bytes || end <= state);
 }
 
-export function reads(argument: number, bytes: number): void {
+export function reads(argument: i32, bytes: number): void {
   touch(argument, bytes, false);
 }
-export function writes(argument: number, bytes: number): void {
+export function writes(argument: i32, bytes: number): void {
   touch(argument, bytes, true);
 }
 /** Operands that may be absent. */
-export function mayRead(argument: number, bytes: number): void {
+export function mayRead(argument: i32, bytes: number): void {
   if (whole(argument) !== 0) reads(argument, bytes);
 }
-export function mayWrite(argument: number, bytes: number): void {
+export function mayWrite(argument: i32, bytes: number): void {
   if (whole(argument) !== 0) writes(argument, bytes);
 }
-export function takesState(argument: number): void {
+export function takesState(argument: i32): void {
   demand(address(argument) === state);
 }
 export function takesScratch(bytes: number): void {
@@ -110,12 +110,12 @@ export function takesScratch(bytes: number): void {
 }
 
 /** A frozen weight, or one that is written in its own encoding. */
-export function weightBytes(encoding: number, o: number, k: number): number {
+export function weightBytes(encoding: i32, o: number, k: number): number {
   return codedBytes(between(encoding, Encoding.F32, Encoding.Int12), o, k);
 }
 
 /** What is kept of rows; `codes`: the argument that says in how many groups. */
-export function rowsKept(keep: number, rows: number, c: number, codes: number): number {
+export function rowsKept(keep: number, rows: number, c: number, codes: i32): number {
   demand(keep === Keep.Value || keep === Keep.Group4 || keep === Keep.Group8);
   return keptBytes(keep, rows, c, keep === Keep.Group8 ? groups(codes, c) : 1);
 }
