@@ -5,7 +5,9 @@ import { fork } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 
+/** No input takes longer, on a busy machine either; what they are made of may. */
 const HANG_MS = 60e3;
+const START_MS = 600e3;
 const KINDS = ['files', 'programs', 'instructions'];
 
 if (process.send === undefined) {
@@ -20,7 +22,7 @@ if (process.send === undefined) {
   const worker = fork(new URL(import.meta.url), [values.seed, ...KINDS.map((kind) => values[kind])]);
   const count = KINDS.reduce((sum, kind) => sum + Number(values[kind]), 0);
   let last = 'nothing yet';
-  let told = Date.now();
+  let told = Date.now() + START_MS;
   const end = (code, text) => {
     console.log(text);
     worker.kill('SIGKILL');
