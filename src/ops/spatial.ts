@@ -34,6 +34,8 @@ interface Window extends Attributes {
 }
 
 type Four = [number, number, number, number];
+/** BATCH H WIDTH C OH OW O R S STRIDE TOP LEFT. */
+type Geometry = [...Four, ...Four, ...Four];
 
 /** Geometry shared by the six kernels, from the image side [B,H,W,C] and the attributes. */
 function geometry(image: readonly number[], a: Attributes, outChannels?: number): number[] {
@@ -127,7 +129,7 @@ export const spatial: Record<string, OpDef> = {
     saves: savesFilterInput,
     autograd: autogradInput,
     backward: backwardOf('Conv'),
-    scratch: (inputs, a) => convScratch(geometry(shape(inputs, X), a, shape(inputs, W)[0]!), a.pixels),
+    scratch: (inputs, a) => convScratch(...(geometry(shape(inputs, X), a, shape(inputs, W)[0]!) as Geometry), a.pixels),
     lower: (n, at, graph) =>
       convArguments(
         ConvArg.BATCH,
@@ -147,7 +149,8 @@ export const spatial: Record<string, OpDef> = {
     tile: 'pixels',
     coded: 1,
     infer: inferImage,
-    scratch: (inputs, a) => convBackwardXScratch(geometry([shape(inputs, 0)[0]!, a.h!, a.w!, a.c!], a, shape(inputs, 1)[0]!), a.pixels),
+    scratch: (inputs, a) =>
+      convBackwardXScratch(...(geometry([shape(inputs, 0)[0]!, a.h!, a.w!, a.c!], a, shape(inputs, 1)[0]!) as Geometry), a.pixels),
     lower: (n, at, graph) =>
       convArguments(
         ConvBackwardXArg.BATCH,
@@ -162,7 +165,7 @@ export const spatial: Record<string, OpDef> = {
     pieces: () => ({ of: 'pictures', whole: [] }),
     tile: 'pixels',
     infer: () => [],
-    scratch: (inputs, a) => convScratch(geometry(shape(inputs, 1), a, shape(inputs, 0)[3]!), a.pixels),
+    scratch: (inputs, a) => convScratch(...(geometry(shape(inputs, 1), a, shape(inputs, 0)[3]!) as Geometry), a.pixels),
     lower: (n, at, graph) =>
       convArguments(
         ConvBackwardWArg.BATCH,
