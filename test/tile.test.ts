@@ -1,12 +1,15 @@
 /** Tiles of rows and of pictures: the bytes of the same job without them, with any number of threads, in less memory; and no part of a value where it does not belong. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { Keep, Kind } from '../assembly/abi/ops.ts';
 import { Io } from '../assembly/abi/program.ts';
 import { checkGraph } from '../src/check.ts';
 import { type Compiled, type CompileOptions, compile } from '../src/compile.ts';
 import { digest } from '../src/digest.ts';
 import { createEngine } from '../src/engine.ts';
-import { addValue, createGraph, type Graph, type Node, u8, valueAt } from '../src/graph.ts';
+import { addValue, createGraph, f32, type Graph, type Node, u8, valueAt } from '../src/graph.ts';
+import { bit1Bytes } from '../src/groups.ts';
+import { definition, emit, keepOutputs } from '../src/ops/index.ts';
 import { planMemory } from '../src/plan/memory.ts';
 import { verifyPlan } from '../src/plan/verify.ts';
 import type { Bits } from '../src/recompute.ts';
@@ -15,7 +18,7 @@ import type { Tiles } from '../src/tile.ts';
 import { engineBytes } from '../src/wasm.ts';
 import { compileNetwork, feed, load, network, randomHead } from './plan/network.ts';
 import { anyNode } from './plan/node.ts';
-import { VITS } from './plan/real.ts';
+import { MOBILENETS, VITS } from './plan/real.ts';
 
 const isTile = (node: Node): boolean => /#\d+$/.test(node.name);
 
@@ -119,6 +122,36 @@ test('tiles are made where they lower the peak: ViT-Base by eight pictures; not 
   assert.ok(whole.graph.values.some((v) => v.role === 'temp' && v.bytes >= hidden));
   assert.not(cut.graph.values.some((v) => cut.plan.offsets[v.id]! >= 0 && v.role === 'temp' && v.bytes >= hidden));
   assert.not(of(1).graph.phases.train.some(isTile));
+});
+
+test('pieces of pictures are made where they lower the peak: MobileNetV2 by eight; not by one', () => {
+  const of = (microBatch: number, more: Partial<CompileOptions> = {}): Compiled =>
+    compile({ model: MOBILENETS['mobilenetv2-1.0']!, classes: 100, microBatch, ...more });
+  const [whole, rows, cut] = [of(8, { tiles: { rows: 0 } }), of(8, { tiles: { pictures: false } }), of(8)];
+  assert.equal(cut.tiles, { rows: 256, pictures: true, queries: 64, pixels: 256 });
+  assert.is(rows.plan.linearBytes, whole.plan.linearBytes);
+  const spared = (whole.plan.linearBytes - cut.plan.linearBytes) / 1048576;
+  assert.ok(spared > 25, `${spared} MiB`);
+  // The widest map of all pictures is nowhere; a quarter of it is.
+  const expanded = 8 * 112 * 112 * 96 * 4;
+  const largest = ({ graph, plan }: Compiled): number =>
+    Math.max(...graph.values.map((v) => (v.role === 'temp' && plan.offsets[v.id]! >= 0 ? v.bytes : 0)));
+  assert.is(largest(whole), expanded);
+  assert.is(largest(cut), expanded / 4);
+  assert.not(of(1).graph.phases.train.some(isTile));
+});
+
+test('codes that end with some of no element do not come apart', () => {
+  const apart = (rows: number, c: number): boolean | undefined => {
+    const graph = createGraph();
+    const x = addValue(graph, 'x', f32(rows, c), 'temp');
+    const node = emit(graph, 'Activation', 'act', [x, -1], { kind: Kind.Relu, keep: Keep.Bit1 }, { phase: 'train' });
+    keepOutputs(graph, node, [u8(bit1Bytes(rows * c))]);
+    return definition('Activation').pieces!(node, graph)!.apart;
+  };
+  assert.is(apart(8, 128), false);
+  // 1016 bits in 128 bytes: four of eight rows would be 64 bytes too, but of 508 bits.
+  assert.is(apart(8, 127), true);
 });
 
 /** A value of 64 bytes written in two parts and read whole; `change` spoils it. */
