@@ -33,7 +33,9 @@ const low: Readonly<Record<1 | 2 | 4, readonly string[]>> = {
   ],
   4: [
     'backward',
+    'pieces',
     'recompute',
+    'runs',
     'saved',
     'tile',
     'update',

@@ -38,7 +38,7 @@ const CLOSE_ENOUGH = 1.005;
 /** Where a gap of more than that is left, orders are tried by chance: so many from each start, fewer of many blocks (pairs of them looked at). */
 const NEAR = 1.03;
 const TRIES = 300;
-const WORK = 4e6;
+const WORK = 2e7;
 
 /**
  * The best of a few orders: large first, long-lived first, area first, early first. Where a gap is left, the blocks on top go first and all
