@@ -289,6 +289,11 @@ test('flags: unknown, wrong, missing', () => {
   refuses(2, ['plan', VIT, '--budget'], '--budget');
   refuses(2, ['plan'], 's2a plan <model folder>');
   refuses(2, ['plan', VIT, 'more'], 's2a plan <model folder>');
+  refuses(
+    2,
+    ['plan', VIT, '--timeline', 'memory.gif'],
+    '--timeline: unknown kind of picture, got memory.gif, expected a file named .html or .svg',
+  );
   untrained(2, VIT, photos, ['--lr', 'fast'], '--lr', 'fast');
   untrained(2, VIT, photos, ['--augment', 'crop,flop'], '--augment', 'flop');
   untrained(2, VIT, photos, ['--epochs', '1e3'], '--epochs', '1e3');
