@@ -13,6 +13,7 @@ import { keepOf } from './keep.ts';
 import { createBuilder, startPhase } from './models/builder.ts';
 import { everywhere } from './models/drop.ts';
 import { buildModel } from './models/index.ts';
+import { checkMethod } from './modules/check.ts';
 import { withSide } from './modules/entry.ts';
 import { methodOf } from './modules/method.ts';
 import { emit, shareOut } from './ops/index.ts';
@@ -105,6 +106,7 @@ export function build(options: CompileOptions): Built {
   const forward = (phase: Phase): { logits: number; loss: number[] } => {
     startPhase(b, phase);
     const logits = withSide(b, buildModel(b, pixels(graph, io, phase, options), model.spec, classes), classes);
+    checkMethod(b);
     const name = phase === 'eval' ? 'eval.loss' : 'loss';
     const attributes = { train: phase === 'train' ? 1 : 0 };
     const loss = emit(graph, 'CrossEntropy', name, [logits, io.labels], attributes, {

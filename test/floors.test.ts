@@ -15,6 +15,7 @@ const low: Readonly<Record<1 | 2 | 4, readonly string[]>> = {
     'groups',
     'json',
     'machine',
+    'mix',
     'scratch',
     'tensor',
     'version',

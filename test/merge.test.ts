@@ -129,7 +129,7 @@ test('what is refused', () => {
   const adapter = newFolder();
   movedAdapter(model, 'bias', adapter);
   refused(() => mergeAdapter({ model: 'test/golden/vit-hf-f16', adapter, out: newFolder() }), 'other base weights');
-  refused(() => mergeAdapter({ model, adapter, out: model }), '--out', 'not written over');
+  refused(() => mergeAdapter({ model, adapter, out: model }), '--out', 'the folder of the model');
   const nameless = modelCopy('vit-hf', (config) => {
     delete config.id2label;
     delete config.label2id;

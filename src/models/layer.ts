@@ -38,10 +38,12 @@ function masked(b: Builder, x: number, name: string, rate: number, path: 0 | 1):
 export const dropout = (b: Builder, x: number, name: string, of: keyof DropoutRates = 'layers'): number =>
   masked(b, x, `${name}.dropout`, b.drop?.rates[of] ?? 0, 0);
 
-/** x + branch, the branch left out for some pictures: the more, the later the block (arXiv 1603.09382). */
-export function residual(b: Builder, x: number, branch: number, name: string): number {
-  const { index, count } = b.block;
-  const rate = (b.drop?.path ?? 0) * (count > 1 ? index / (count - 1) : 1);
+/**
+ * x + branch, the branch left out for some pictures: the more, the later the block (arXiv 1603.09382). The rate rises from 0 by equal
+ * `steps`, of which the last block has taken all unless a library counts otherwise.
+ */
+export function residual(b: Builder, x: number, branch: number, name: string, steps = b.block.count - 1): number {
+  const rate = (b.drop?.path ?? 0) * (steps > 0 ? b.block.index / steps : 1);
   return add(b, x, masked(b, branch, `${name}.path`, rate, 1), name);
 }
 

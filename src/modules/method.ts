@@ -76,10 +76,13 @@ function canonical(name: string, options: Record<string, number>): string {
 function readOptions(part: string, list: string | undefined, where: string): Record<string, number> {
   const known = PARTS[part] ?? {};
   const values = Object.fromEntries(Object.entries(known).map(([key, [preset]]) => [key, preset]));
+  const seen = new Set<string>();
   for (const item of list === undefined ? [] : list.split(',')) {
     const [key = '', text = ''] = item.split('=', 2);
     const range = Object.hasOwn(known, key) ? known[key] : undefined;
     if (range === undefined) throw unknown(where, `option of ${part}`, key, Object.keys(known));
+    if (seen.has(key)) throw new InputError({ where, what: `${part}:${key} is there twice`, got: list! });
+    seen.add(key);
     const value = Number(text);
     const [, least, most] = range;
     if (!/^\d+$/.test(text) || value < least || value > most)
