@@ -2,8 +2,8 @@
 import { ABSENT, type Graph, type Node, rowsOf, shapeOf, type Value } from './graph.ts';
 import { definition } from './ops/index.ts';
 
-/** Most pieces of one run: further ones save little and lengthen the program. */
-const MOST = 4;
+/** Most pieces of one run: further ones save little and lengthen the program. Maps of a picture are larger than hidden rows, so more of them pay. */
+const MOST = { rows: 4, pictures: 8 };
 /** Pieces of rows are multiples of so many. */
 const ROUND = 4;
 /** Views begin at multiples of so many bytes. */
@@ -39,7 +39,7 @@ type Users = ReadonlyMap<number, readonly Node[]>;
 
 /** Rows of a piece, of so many, where it is to have at least `least`. */
 export function pieceRows(rows: number, least: number): number {
-  const count = Math.max(1, Math.min(MOST, Math.floor(rows / least)));
+  const count = Math.max(1, Math.min(MOST.rows, Math.floor(rows / least)));
   return Math.ceil(rows / count / ROUND) * ROUND;
 }
 
@@ -111,7 +111,7 @@ function pictureGrains(graph: Graph, nodes: readonly Node[], least: number, pict
   for (const [block, list] of values) {
     const positions = list.map(({ id }) => rowsOf(graph, id) / pictures).filter((n) => n > 1);
     if (positions.length === 0) continue;
-    const count = Math.min(MOST, Math.floor(pictures / Math.ceil(least / Math.min(...positions))));
+    const count = Math.min(MOST.pictures, Math.floor(pictures / Math.ceil(least / Math.min(...positions))));
     for (let size = Math.ceil(pictures / count); size < pictures; size++) {
       if (!list.every((v) => isAligned(v, { units: pictures, size }))) continue;
       grains.set(block, { of: 'pictures', units: pictures, size });

@@ -131,13 +131,13 @@ test('pieces of pictures are made where they lower the peak: MobileNetV2 by eigh
   assert.equal(cut.tiles, { rows: 256, pictures: true, queries: 64, pixels: 256 });
   assert.is(rows.plan.linearBytes, whole.plan.linearBytes);
   const spared = (whole.plan.linearBytes - cut.plan.linearBytes) / 1048576;
-  assert.ok(spared > 25, `${spared} MiB`);
-  // The widest map of all pictures is nowhere; a quarter of it is.
+  assert.ok(spared > 30, `${spared} MiB`);
+  // The widest map of all pictures is nowhere; an eighth of it is.
   const expanded = 8 * 112 * 112 * 96 * 4;
   const largest = ({ graph, plan }: Compiled): number =>
     Math.max(...graph.values.map((v) => (v.role === 'temp' && plan.offsets[v.id]! >= 0 ? v.bytes : 0)));
   assert.is(largest(whole), expanded);
-  assert.is(largest(cut), expanded / 4);
+  assert.ok(largest(cut) <= expanded / 6, `${largest(cut)} bytes`);
   assert.not(of(1).graph.phases.train.some(isTile));
 });
 
