@@ -17,7 +17,11 @@ import { pictureFolder } from './pictures.ts';
 
 /** Model, picture size where it is not the model's own, methods. */
 const CASES: readonly [string, number | undefined, readonly string[]][] = [
-  ['vit-hf', undefined, ['bias', 'lora', 'probe', 'full', 'bias+lora:rank=3,alpha=6,all=1', 'bias+last:blocks=1']],
+  [
+    'vit-hf',
+    undefined,
+    ['bias', 'lora', 'probe', 'full', 'bias+lora:rank=3,alpha=6,all=1', 'lora:rank=2,alpha=3,targets=dense/value', 'bias+last:blocks=1'],
+  ],
   ['vit-hf', 48, ['bias', 'full']],
   // No biases of q, k, v; positions resampled.
   ['vit-hf-rect', 24, ['bias', 'lora', 'bias+last:blocks=1']],

@@ -133,7 +133,9 @@ test('methods are read strictly and said back whole', () => {
   for (const option of ['prompt:rank', 'lora:rank', 'lora:alpha', 'side:ratio', 'last:blocks'])
     for (const wrong of ['0', '-1', '1.5', '1e2', '70000', 'x', ''])
       refused(`bias+${option}=${wrong}`, `wrong ${option}, got ${wrong || 'nothing'}, expected a whole number from 1 to`);
-  refused('lora:targets=query', 'unknown option of lora, got targets, expected rank, alpha, all');
+  refused('lora:target=query', 'unknown option of lora, got target, expected rank, alpha, all, targets; did you mean targets?');
+  refused('lora:targets=', 'wrong lora:targets, got nothing, expected names joined by /, as query/value');
+  refused('lora:all=1,targets=query', 'lora:all=1 takes every layer, and lora:targets some');
 });
 
 /** What a network cannot take: golden case, method, the sentence. */
@@ -156,6 +158,11 @@ const UNFIT: readonly (readonly [string, string, RegExp])[] = [
   ['mobilenetv3-timm', 'lora', /no layer that learns/],
   ['resnet-hf', 'lora', /no layer that learns/],
   ['resnet-hf-basic', 'lora:all=1', /no layer that learns/],
+  [
+    'vit-hf',
+    'lora:targets=query/dens',
+    /^--method lora:targets: no layer that learns is called so, got dens, expected dense, key, query, value$/,
+  ],
   ['vit-hf', 'bias+last:blocks=4', /^--last: the network has fewer blocks, got 4, expected a whole number from 1 to 3$/],
   ['swin-hf', 'lora+last:blocks=7', /from 1 to 6$/],
   ['resnet-hf', 'full+last:blocks=5', /from 1 to 4$/],
@@ -180,6 +187,33 @@ test('no map small enough for a prompt', () => {
     () => compile({ model, classes: 5, microBatch: 1, method: 'prompt' }),
     /no block that learns has a map of at most 784 positions; a smaller/,
   );
+});
+
+/** Golden case, targets, the layers that then learn: by name, or how many. */
+const TARGETS: readonly (readonly [string, string, RegExp, number])[] = [
+  ['vit-hf', 'value', /attention\.value$/, 3],
+  ['vit-hf', 'attention.output.dense/intermediate.dense', /(attention\.output|intermediate)\.dense$/, 6],
+  ['vit-hf', 'dense', /\.dense$/, 9],
+  ['vit-timm', 'query/key', /attn\.qkv\[(0:32|32:64)\]$/, 4],
+  ['vit-timm', 'qkv', /attn\.qkv\[/, 6],
+  ['swin-timm', 'fc1/key', /(fc1|qkv\[\d+:\d+\])$/, 12],
+  ['convnext-timm', 'mlp.fc2', /mlp\.fc2$/, 5],
+  ['mobilenetv2-hf', 'expand_1x1.convolution', /expand_1x1\.convolution$/, 16],
+];
+
+test('lora:targets picks layers by the end of their names, or by their part in attention', () => {
+  for (const [name, targets, pattern, count] of TARGETS) {
+    const model = readModel(modelFolder(name), goldenCase(name).size);
+    const method = `lora:rank=2,targets=${targets}`;
+    const { program } = compile({ model, classes: 5, microBatch: 1, method });
+    const layers = program.parameters.flatMap((p) => /^lora\.(.*)\.A$/.exec(p.name)?.[1] ?? []);
+    assert.ok(
+      layers.every((layer) => pattern.test(layer)),
+      `${name} ${targets}: ${layers.join(' ')}`,
+    );
+    assert.is(layers.length, count, `${name} ${targets}: ${layers.join(' ')}`);
+    assert.is(program.about.method, `lora:rank=2,alpha=8,all=0,targets=${targets}`);
+  }
 });
 
 test('a rank that some layers cannot hold is taken where one can', () => {

@@ -5,6 +5,7 @@
 import { InputError } from '../error.ts';
 import { shapeOf } from '../graph.ts';
 import type { Builder } from '../models/builder.ts';
+import { isTarget } from '../models/layer.ts';
 import { MOST_POSITIONS } from './prompt.ts';
 
 /** Why a module finds no place, and what would give it one. */
@@ -15,6 +16,16 @@ const NOWHERE = {
 
 export function checkMethod(b: Builder): void {
   const { last, prompt, lora } = b.method;
+  const ends = (): string[] =>
+    [...new Set(b.adaptable.flatMap(({ name, role }) => [name.split('.').at(-1)!, ...(role ? [role] : [])]))].sort();
+  for (const target of lora?.targets?.split('/') ?? [])
+    if (b.adaptable.length > 0 && !b.adaptable.some(({ name, role }) => isTarget(target, name, role)))
+      throw new InputError({
+        where: '--method lora:targets',
+        what: 'no layer that learns is called so',
+        got: target,
+        expected: ends().join(', '),
+      });
   if (last !== undefined && last.blocks > b.block.count)
     throw new InputError({
       where: '--last',
