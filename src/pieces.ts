@@ -1,6 +1,6 @@
 /** Cuts runs of nodes (src/runs.ts) into pieces, over values that are as large as a piece or views of what others want whole. */
 import { ABSENT, addValue, byteLength, type Graph, type Node, type Type, u8 } from './graph.ts';
-import { definition } from './ops/index.ts';
+import { definition, scratchOf } from './ops/index.ts';
 import { ALIGNMENT, boundsOf, type Candidate, type Cuts, type Grain, isMatrix, operandsOf, type Run } from './runs.ts';
 
 /** A piece: its number, and the units from `from` up to `to` that it is. */
@@ -40,6 +40,7 @@ export function cut(graph: Graph, nodes: readonly Node[], cuts: Cuts): Node[] {
   const nodePiece = (node: Node, { grain, cut, sealed }: Candidate, at: Piece): Node => {
     const inputs = node.inputs.map((id) => (cut.has(id) ? partOf(id, grain, at, () => part(id, grain, at)) : id));
     const piece: Node = { ...node, name: `${node.name}#${at.t}`, inputs, outputs: [] };
+    piece.scratchBytes = scratchOf(graph, piece);
     const types = node.outputs.some((id) => !isMatrix(graph.values[id]!)) ? outputTypes(graph, piece) : [];
     piece.outputs = node.outputs.map((id, o) =>
       partOf(id, grain, at, () => (sealed.has(id) ? sealedPart(id, at, types[o]!) : part(id, grain, at))),

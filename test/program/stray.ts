@@ -28,7 +28,8 @@ export const NETWORKS: readonly [string, Partial<CompileOptions>][] = [
   ['mobilenetv3-timm', { method: 'full', keep: 's2a,gate=8,input=8' }],
   ['mobilenetv3-timm', { method: 'bias', keep: 's2a,gate=4', weights: 'int8' }],
   ['mobilenetv2-hf', { method: 'full', keep: 's2a,input=4' }],
-  ['convnext-timm', { method: 'bias+lora', recompute: new Map([[0, 8]]) }],
+  ['mobilenetv3-timm', { method: 'full', microBatch: 3, tiles: { rows: 4, pictures: true } }],
+  ['convnext-timm', { method: 'bias+lora:all=1', recompute: new Map([[0, 8]]) }],
 ];
 
 /** The memory of a case: head, code, state block; then operands; scratch last, to the byte. */
