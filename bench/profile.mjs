@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { processorTime } from './clock.mjs';
 import { instructions, NETWORKS, openNetwork, sources } from './network.mjs';
 
-/** Multiplications and additions of one instruction; 0 where it is not a matter of them. Argument places: assembly/abi/ops.ts. */
+/** Multiplications and additions of one instruction; 0 where it is not a matter of them. Argument places: assembly/abi/ops/. */
 function flops({ op, args }) {
   const product = (from, to) => args.slice(from, to).reduce((a, b) => a * b, 1);
   switch (op) {

@@ -6,7 +6,7 @@
  * `fitLevels` fits freely; `fitTable` fits what the kernel can look up, a code for each cell of |x| (drawn in assembly/abi/codebook.ts).
  */
 import { Codebook } from '../assembly/abi/codebook.ts';
-import { Kind } from '../assembly/abi/ops.ts';
+import { Kind } from '../assembly/abi/ops/elementwise.ts';
 import { InputError } from './error.ts';
 
 export type Fn = (x: number) => number;

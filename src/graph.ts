@@ -3,8 +3,8 @@
  * Nodes stand in execution order within their phase, and the phases follow each other, so a node's place in `nodes(graph)` is also a
  * time and a lifetime is two integers.
  */
+import { codedBytes } from '../assembly/abi/sizes.ts';
 import { Encoding } from '../assembly/abi/weights.ts';
-import { codedBytes } from './groups.ts';
 
 export type DType = 'f32' | 'i32' | 'u32' | 'u8';
 

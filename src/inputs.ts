@@ -1,6 +1,6 @@
 /** Where a program begins: what the host writes, and how its bytes become numbers. */
 import { State } from '../assembly/abi/head.ts';
-import { Augment } from '../assembly/abi/ops.ts';
+import { Augment } from '../assembly/abi/ops/ends.ts';
 import { addValue, f32, type Graph, i32, type Phase, u8 } from './graph.ts';
 import { emit } from './ops/index.ts';
 import type { CompileOptions } from './options.ts';

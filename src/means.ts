@@ -8,7 +8,8 @@
  *
  * Sums are f64 in the order of the pictures, so the rows do not depend on threads or runtime.
  */
-import { Instruction, LinearArg } from '../assembly/abi/ops.ts';
+import { LinearArg } from '../assembly/abi/ops/dense.ts';
+import { Instruction } from '../assembly/abi/ops.ts';
 import { headNames } from './adapter.ts';
 import type { Compiled } from './compile.ts';
 import { type Engine, readParameter, writeParameter } from './engine.ts';

@@ -5,8 +5,11 @@ import * as assert from 'uvu/assert';
 import { OPS } from '../src/ops/index.ts';
 import { SIGNATURES } from '../src/program/arguments.ts';
 
-/** The abi file without its comments. */
-const abi = readFileSync('assembly/abi/ops.ts', 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '');
+/** The operators and their arguments, without comments. */
+const abi = ['ops.ts', ...readdirSync('assembly/abi/ops').map((file) => `ops/${file}`)]
+  .map((file) => readFileSync(`assembly/abi/${file}`, 'utf8'))
+  .join('\n')
+  .replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '');
 
 /** Names of an enum's members, in order. */
 function members(name: string): string[] | undefined {

@@ -3,7 +3,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Kind } from '../assembly/abi/ops.ts';
+import { Kind } from '../assembly/abi/ops/elementwise.ts';
 import { CALIBRATION, type Calibration, readCalibration, writeCalibration } from '../src/calibrate/file.ts';
 import { count, densityOf, newHistogram } from '../src/calibrate/histogram.ts';
 import { calibrateJob } from '../src/calibrate/job.ts';

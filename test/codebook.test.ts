@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Codebook } from '../assembly/abi/codebook.ts';
-import { Kind } from '../assembly/abi/ops.ts';
+import { Kind } from '../assembly/abi/ops/elementwise.ts';
 import { bf16, cellOf, codebookBytes, codeOf, derivatives, fitLevels, fitTable, nearest, slopeOf, tableError } from '../src/codebook.ts';
 import { InputError } from '../src/error.ts';
 import { tables } from '../src/tables.ts';

@@ -1,7 +1,7 @@
 /** Keep plans: every text that may be written, its canonical form, and every sentence for one that may not. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Keep } from '../assembly/abi/ops.ts';
+import { Keep } from '../assembly/abi/keep.ts';
 import { compile } from '../src/compile.ts';
 import { choicesOf, KEEP_CLASSES, keepOf, keepPlan } from '../src/keep.ts';
 import { readModel } from '../src/models/index.ts';

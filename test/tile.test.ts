@@ -1,14 +1,15 @@
 /** Tiles of rows and of pictures: the bytes of the same job without them, with any number of threads, in less memory; and no part of a value where it does not belong. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Keep, Kind } from '../assembly/abi/ops.ts';
+import { Keep } from '../assembly/abi/keep.ts';
+import { Kind } from '../assembly/abi/ops/elementwise.ts';
 import { Io } from '../assembly/abi/program.ts';
+import { bit1Bytes } from '../assembly/abi/sizes.ts';
 import { checkGraph } from '../src/check.ts';
 import { type Compiled, type CompileOptions, compile } from '../src/compile.ts';
 import { digest } from '../src/digest.ts';
 import { createEngine } from '../src/engine.ts';
 import { addValue, createGraph, f32, type Graph, type Node, u8, valueAt } from '../src/graph.ts';
-import { bit1Bytes } from '../src/groups.ts';
 import { definition, emit, keepOutputs } from '../src/ops/index.ts';
 import { planMemory } from '../src/plan/memory.ts';
 import { verifyPlan } from '../src/plan/verify.ts';

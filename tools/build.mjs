@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { dispatchSource, signatureSource } from './dispatch.mjs';
+import { argumentsSource, dispatchSource, extentsSource, signatureSource } from './dispatch.mjs';
 
 mkdirSync('build', { recursive: true });
 rmSync('dist', { recursive: true, force: true });
@@ -13,6 +13,8 @@ mkdirSync('dist', { recursive: true });
 
 for (const [path, text] of [
   ['assembly/dispatch.ts', dispatchSource()],
+  ['assembly/abi/extents.ts', extentsSource()],
+  ['assembly/abi/arguments.ts', argumentsSource()],
   ['targets/wasi/signature.ts', signatureSource()],
 ])
   if (!existsSync(path) || readFileSync(path, 'utf8') !== text) writeFileSync(path, text);
@@ -20,8 +22,7 @@ for (const [path, text] of [
 const AS = 'node_modules/assemblyscript';
 const sourcesOf = (folder) => readdirSync(folder, { recursive: true }).map((name) => join(folder, String(name)));
 const ENGINE = ['asconfig.json', ...sourcesOf('assembly')];
-const SHARED = ['src/groups.ts', 'src/scratch.ts', ...sourcesOf('src/program/extents')];
-const WASI = ['asconfig.wasi.json', ...sourcesOf('assembly'), ...sourcesOf('targets/wasi'), ...SHARED];
+const WASI = ['asconfig.wasi.json', ...sourcesOf('assembly'), ...sourcesOf('targets/wasi')];
 
 /**
  * Runs asc, unless what it made last time was made of the same bytes. With the named configuration only: a bare file beside an

@@ -1,4 +1,4 @@
-/** Block sizes of the dense kernels, known to both sides because the host reserves their scratch (`src/scratch.ts`). */
+/** Block sizes of the dense kernels, known to both sides because the host reserves their scratch (abi/ops/). */
 export const enum Gemm {
   /** Rows of A, columns of B and depth that one pass works on. */
   Rows = 64,

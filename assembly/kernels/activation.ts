@@ -8,7 +8,8 @@
  *
  * The functions are in curve.ts, the codes in derivative.ts.
  */
-import { ActivationArg, ActivationBackwardArg, Keep, Kind } from '../abi/ops';
+import { Keep } from '../abi/keep';
+import { ActivationArg, ActivationBackwardArg, Kind } from '../abi/ops/elementwise';
 import { Status } from '../abi/status';
 import { address, int } from '../argument';
 import { Constant, constants, k4, madd } from '../math';

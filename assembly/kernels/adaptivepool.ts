@@ -1,4 +1,4 @@
-import { AdaptivePoolArg, AdaptivePoolBackwardArg } from '../abi/ops';
+import { AdaptivePoolArg, AdaptivePoolBackwardArg } from '../abi/ops/module';
 import { address, int } from '../argument';
 import { first, last } from '../team';
 

@@ -1,4 +1,4 @@
-import { AddArg } from '../abi/ops';
+import { AddArg } from '../abi/ops/elementwise';
 import { address, float, int } from '../argument';
 import { firstBy, lastBy } from '../team';
 

@@ -1,6 +1,6 @@
 /**
  * Softmax attention: for each of HEADS heads of D = C/HEADS channels, S = SCALE·Q·Kᵀ, P = softmax of S by row, O = P·V. With a TABLE the
- * rows are windows of a map: S = SCALE·Q·Kᵀ + relative position bias + mask (abi/ops.ts).
+ * rows are windows of a map: S = SCALE·Q·Kᵀ + relative position bias + mask (abi/ops/attention.ts).
  *
  *   q, k, v, o, dq, dk, dv, do   f32 [B, T, C]; a head is a block of D neighbouring channels, used in place with C as row stride
  *   KEEP = Group8, Signed4       8- and 4-bit copies of q, k, v, one scale a head and row (abi/groups.ts)
@@ -14,14 +14,15 @@
  * O may be Q; DQ may be DO; else no output may be an input. Threads share the HEADS·B pairs, head by head; whole heads where the table
  * learns, so that each of its entries is summed by one thread, window by window.
  *
- * Scratch (`attentionScratch`, `attentionBackwardScratch` in src/scratch.ts), S = 4·T rounded up to 16, R = rows of a tile:
+ * Scratch (`attentionScratch`, `attentionBackwardScratch` in abi/ops/attention.ts), S = 4·T rounded up to 16, R = rows of a tile:
  *
  *     | gemm panel | R·S scores | T·S bias (TABLE) | R·S dS | T·S dbias (DTABLE) | 3 × T·row decoded Q, K, V | R·T + 32 codes (KP) |
  *                                                    └────────── backward alone ──────────┘
  *
  * row = 4·D rounded up to 16 bytes (Group8) or 128 bytes (Signed4).
  */
-import { AttentionArg as F, AttentionBackwardArg as B, Keep } from '../abi/ops';
+import { Keep } from '../abi/keep';
+import { AttentionArg as F, AttentionBackwardArg as B } from '../abi/ops/attention';
 import { Status } from '../abi/status';
 import { address, float, int } from '../argument';
 import { constants, exp4, madd, sum4 } from '../math';

@@ -1,4 +1,4 @@
-import { BroadcastAddArg, SumBatchArg } from '../abi/ops';
+import { BroadcastAddArg, SumBatchArg } from '../abi/ops/module';
 import { address, int } from '../argument';
 import { firstBy, lastBy } from '../team';
 

@@ -1,4 +1,4 @@
-import { ChannelPoolArg, ChannelPoolBackwardArg } from '../abi/ops';
+import { ChannelPoolArg, ChannelPoolBackwardArg } from '../abi/ops/module';
 import { address, int } from '../argument';
 import { first, last } from '../team';
 

@@ -1,4 +1,4 @@
-import { ConvArg, ConvBackwardWArg, ConvBackwardXArg } from '../abi/ops';
+import { ConvArg, ConvBackwardWArg, ConvBackwardXArg } from '../abi/ops/spatial';
 import { Patch } from '../abi/tiles';
 import { Encoding } from '../abi/weights';
 import { address, int } from '../argument';
@@ -37,7 +37,7 @@ function readShape(p: usize, at: i32): void {
   left = int(p, at + 11);
 }
 
-/** Whether the convolution is one matrix product over all pixels (src/scratch.ts asks the same). */
+/** Whether the convolution is one matrix product over all pixels (abi/ops/spatial.ts asks the same). */
 function isPointwise(): bool {
   return R == 1 && S == 1 && stride == 1 && top == 0 && left == 0 && outHeight == height && outWidth == width;
 }

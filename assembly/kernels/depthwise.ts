@@ -6,7 +6,7 @@
  * `pixel` serves every size and the borders; 3×3 filters at stride 1 and 2, four channels at a time, have paths of their own in their
  * interior.
  */
-import { DepthwiseArg, DepthwiseBackwardWArg, DepthwiseBackwardXArg } from '../abi/ops';
+import { DepthwiseArg, DepthwiseBackwardWArg, DepthwiseBackwardXArg } from '../abi/ops/spatial';
 import { address, int } from '../argument';
 import { madd } from '../math';
 import { first, firstBy, last, lastBy } from '../team';

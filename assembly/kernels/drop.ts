@@ -10,7 +10,7 @@
  * Source: dropout, N. Srivastava et al., JMLR 15 (2014); drop-path, arXiv 1603.09382; Philox as in `random.ts`, four counters abreast.
  */
 import { State } from '../abi/head';
-import { DropArg } from '../abi/ops';
+import { DropArg } from '../abi/ops/drop';
 import { Stream } from '../abi/random';
 import { address, float, int } from '../argument';
 import { MULTIPLIER, random, WEYL } from '../random';

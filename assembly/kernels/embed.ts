@@ -1,4 +1,4 @@
-import { EmbedArg, EmbedBackwardArg } from '../abi/ops';
+import { EmbedArg, EmbedBackwardArg } from '../abi/ops/tokens';
 import { address, int } from '../argument';
 import { first, last } from '../team';
 

@@ -1,4 +1,5 @@
-import { GateArg, GateBackwardGArg, Keep } from '../abi/ops';
+import { Keep } from '../abi/keep';
+import { GateArg, GateBackwardGArg } from '../abi/ops/gate';
 import { Group } from '../abi/groups';
 import { Status } from '../abi/status';
 import { address, int } from '../argument';

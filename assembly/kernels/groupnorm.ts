@@ -6,11 +6,12 @@
  *   sums, products  f32 [B, C]: Σ over positions of dy, of dy·x̂; also the gradients of beta and gamma by picture
  *
  * Four instructions, for what is summed over a picture must be whole before any of it is used: Stats → Norm, Sums → NormBackward.
- * In place: y may be x, dx may be dy. Scratch: 4 rows of C, each rounded up to 128 bytes (`groupNormScratch` in src/scratch.ts).
+ * In place: y may be x, dx may be dy. Scratch: 4 rows of C, each rounded up to 128 bytes (`groupNormScratch` in abi/ops/groupnorm.ts).
  * Source: Y. Wu, K. He, arXiv 1803.08494.
  */
 import { Group } from '../abi/groups';
-import { GroupNormArg as F, GroupNormBackwardArg as B, GroupStatsArg as T, GroupSumsArg as S, Keep } from '../abi/ops';
+import { Keep } from '../abi/keep';
+import { GroupNormArg as F, GroupNormBackwardArg as B, GroupStatsArg as T, GroupSumsArg as S } from '../abi/ops/groupnorm';
 import { Status } from '../abi/status';
 import { address, float, int } from '../argument';
 import { madd, sum4 } from '../math';

@@ -1,6 +1,6 @@
 /** What happens to weights once, after loading and before the first step. */
 import { State } from '../abi/head';
-import { FoldBatchNormArg, NormalArg, ResizePositionsArg } from '../abi/ops';
+import { FoldBatchNormArg, NormalArg, ResizePositionsArg } from '../abi/ops/init';
 import { Stream } from '../abi/random';
 import { Encoding } from '../abi/weights';
 import { address, float, int } from '../argument';

@@ -6,11 +6,12 @@
  *
  * In place: y may be x; dx may be dy or acc. Threads share rows; in BackwardW columns, 64 (or a group) at a time, so that a group has one owner.
  * Mean and variance are two passes in f32, sixteen partial sums each, added in one order whatever KEEP and the number of threads are.
- * Scratch (backward; forward of Group8: one of them): 4·C rounded up to 128 bytes, twice (`layerNormScratch` in src/scratch.ts).
+ * Scratch (backward; forward of Group8: one of them): 4·C rounded up to 128 bytes, twice (`layerNormScratch` in abi/ops/norm.ts).
  * A row that holds a NaN or an infinity becomes NaN, kept x̂ and gradients too: nothing hides it.
  */
 import { Group } from '../abi/groups';
-import { Keep, LayerNormArg as F, LayerNormBackwardArg as B, LayerNormBackwardWArg as W } from '../abi/ops';
+import { Keep } from '../abi/keep';
+import { LayerNormArg as F, LayerNormBackwardArg as B, LayerNormBackwardWArg as W } from '../abi/ops/norm';
 import { Status } from '../abi/status';
 import { address, float, int } from '../argument';
 import { madd, sum4 } from '../math';

@@ -1,4 +1,4 @@
-import { BiasBackwardArg, LinearArg, LinearBackwardWArg, LinearBackwardXArg } from '../abi/ops';
+import { BiasBackwardArg, LinearArg, LinearBackwardWArg, LinearBackwardXArg } from '../abi/ops/dense';
 import { Encoding } from '../abi/weights';
 import { address, int } from '../argument';
 import { first, last, scratch, threads } from '../team';

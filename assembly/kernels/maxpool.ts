@@ -1,4 +1,4 @@
-import { MaxPoolArg, MaxPoolBackwardArg } from '../abi/ops';
+import { MaxPoolArg, MaxPoolBackwardArg } from '../abi/ops/spatial';
 import { address, int } from '../argument';
 import { first, last } from '../team';
 

@@ -3,7 +3,7 @@
  * alone and leave Rate, ClipFactor and the beta powers in STATE, which all threads read afterwards: a barrier belongs after Schedule.
  */
 import { State } from '../abi/head';
-import { AdamWArg, ScheduleArg, SgdArg, SumSquaresArg } from '../abi/ops';
+import { AdamWArg, ScheduleArg, SgdArg, SumSquaresArg } from '../abi/ops/update';
 import { Status } from '../abi/status';
 import { address, int } from '../argument';
 import { cosPi } from '../math';

@@ -1,4 +1,4 @@
-import { PoolArg, PoolBackwardArg } from '../abi/ops';
+import { PoolArg, PoolBackwardArg } from '../abi/ops/spatial';
 import { address, int } from '../argument';
 import { first, last } from '../team';
 

@@ -1,5 +1,5 @@
 import { Group } from '../abi/groups';
-import { DequantizeArg, QuantizeArg } from '../abi/ops';
+import { DequantizeArg, QuantizeArg } from '../abi/ops/quantize';
 import { address, int } from '../argument';
 import { first, last } from '../team';
 import { decode4, decode8, encode4, encode8, group4HeadBytes, group4RowBytes, group8CodeBytes, value4 } from './groups';

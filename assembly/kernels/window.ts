@@ -1,5 +1,5 @@
 /** Windows of a feature map: cutting it up and putting it together again, and what windows add to attention's scores. */
-import { WindowPartitionArg as P, WindowReverseArg as R } from '../abi/ops';
+import { WindowPartitionArg as P, WindowReverseArg as R } from '../abi/ops/window';
 import { address, int } from '../argument';
 import { madd } from '../math';
 import { first, last } from '../team';

@@ -11,7 +11,7 @@ export const CALIBRATION = 'calibration.json';
 export interface CalibratedLayer {
   /** The layer's name in the compiled program. */
   name: string;
-  /** Function (assembly/abi/ops.ts, Kind). */
+  /** Function (assembly/abi/ops/elementwise.ts, Kind). */
   kind: number;
   table: Table;
   /** Error of this table and of the shipped one, over the measured inputs. */
@@ -51,7 +51,7 @@ export function readCalibration(path: string): Calibration {
     const { name, kind, table, ...numbers } = layer as Record<string, unknown>;
     need(typeof name === 'string' && name !== '' && !names.has(name), 'layer name', name, 'different names');
     names.add(name);
-    need(Number.isSafeInteger(kind) && (kind as number) >= 0, `${name}: kind`, kind, 'a number of assembly/abi/ops.ts');
+    need(Number.isSafeInteger(kind) && (kind as number) >= 0, `${name}: kind`, kind, 'a number of assembly/abi/ops/elementwise.ts');
     for (const key of ['error', 'shippedError', 'largest'])
       need(isSize(numbers[key]), `${name}: ${key}`, numbers[key], 'a number, at least 0');
     checkTable(String(name), table, need);

@@ -5,7 +5,8 @@
  * each is counted. The tables then replace the shipped ones in the program, so its digest says which it trains with. The forward pass does
  * not depend on them.
  */
-import { ActivationArg, Instruction } from '../../assembly/abi/ops.ts';
+import { ActivationArg } from '../../assembly/abi/ops/elementwise.ts';
+import { Instruction } from '../../assembly/abi/ops.ts';
 import { codebookBytes, derivatives, fitTable, type Table, tableError, weight } from '../codebook.ts';
 import type { Compiled } from '../compile.ts';
 import type { Engine } from '../engine.ts';

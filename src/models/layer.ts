@@ -2,7 +2,7 @@
  * Layers as a model file wants to write them: each appends its nodes and declares its weights under the checkpoint's own names.
  * The same model function is run once for the train phase and once for eval; weights are shared by name.
  */
-import { Kind } from '../../assembly/abi/ops.ts';
+import { Kind } from '../../assembly/abi/ops/elementwise.ts';
 import { ABSENT, lastDim, numel, shapeOf, type Kind as WeightKind } from '../graph.ts';
 import { emit } from '../ops/index.ts';
 import type { Windows } from '../ops/window.ts';

@@ -1,5 +1,5 @@
 /** timm configurations (`architecture`, `pretrained_cfg`, `model_args`) and tensor names. */
-import { Kind } from '../../assembly/abi/ops.ts';
+import { Kind } from '../../assembly/abi/ops/elementwise.ts';
 import { InputError, shownValue } from '../error.ts';
 import { type Config, flag, integer, integers, MOST_LAYERS, MOST_PIXELS, pair, real, section, text } from './config.ts';
 import { divisible, MOST_WINDOW, stagesOf } from './huggingface.ts';

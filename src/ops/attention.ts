@@ -1,9 +1,10 @@
 /** Multi-head attention. The probabilities are kept in 4 bits, or computed again in backward. */
-import { AttentionArg, AttentionBackwardArg, Keep, Op } from '../../assembly/abi/ops.ts';
+import { Keep } from '../../assembly/abi/keep.ts';
+import { AttentionArg, AttentionBackwardArg, attentionBackwardScratch, attentionScratch } from '../../assembly/abi/ops/attention.ts';
+import { Op } from '../../assembly/abi/ops.ts';
+import { group8Bytes, signed4Bytes, softmax4Bytes } from '../../assembly/abi/sizes.ts';
 import { Scores } from '../../assembly/abi/tiles.ts';
 import { ABSENT, type Attributes, shapeOf, type Type, typeOf, u8 } from '../graph.ts';
-import { group8Bytes, signed4Bytes, softmax4Bytes } from '../groups.ts';
-import { attentionBackwardScratch, attentionScratch } from '../scratch.ts';
 import { float, type OpDef, type Saved, same, shape, traffic, words } from './def.ts';
 
 type Three = [number, number, number];

@@ -1,4 +1,5 @@
-import type { Keep, Op } from '../../assembly/abi/ops.ts';
+import type { Keep } from '../../assembly/abi/keep.ts';
+import type { Op } from '../../assembly/abi/ops.ts';
 import { type Attributes, type Graph, type Node, numel, rowsOf, type Split, shapeOf, type Type } from '../graph.ts';
 import type { Choice, KeepClass } from '../keep.ts';
 

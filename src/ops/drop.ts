@@ -1,5 +1,6 @@
 /** Dropout and drop-path: masks that are functions of counters, so that nothing is kept. */
-import { DropArg, Op } from '../../assembly/abi/ops.ts';
+import { DropArg } from '../../assembly/abi/ops/drop.ts';
+import { Op } from '../../assembly/abi/ops.ts';
 import { numel, shapeOf } from '../graph.ts';
 import { float, moves, type OpDef, same, shape, words } from './def.ts';
 

@@ -1,7 +1,9 @@
 /** Element-wise functions and sums. */
-import { ActivationArg, ActivationBackwardArg, AddArg, Keep, Kind, Op } from '../../assembly/abi/ops.ts';
+import { Keep } from '../../assembly/abi/keep.ts';
+import { ActivationArg, ActivationBackwardArg, AddArg, Kind } from '../../assembly/abi/ops/elementwise.ts';
+import { Op } from '../../assembly/abi/ops.ts';
+import { bit1Bytes, code4Bytes } from '../../assembly/abi/sizes.ts';
 import { type Graph, numel, shapeOf, u8 } from '../graph.ts';
-import { bit1Bytes, code4Bytes } from '../groups.ts';
 import type { KeepClass } from '../keep.ts';
 import { BLOCK_BYTES, blocksOf, float, moves, type OpDef, type Saved, same, shape, words } from './def.ts';
 

@@ -1,5 +1,6 @@
 /** The two ends of the network: pictures in, loss out. */
-import { Augment, CrossEntropyArg, Op, PixelsArg } from '../../assembly/abi/ops.ts';
+import { Augment, CrossEntropyArg, PixelsArg } from '../../assembly/abi/ops/ends.ts';
+import { Op } from '../../assembly/abi/ops.ts';
 import { f32, i32, shapeOf, typeOf } from '../graph.ts';
 import { alone, moves, type OpDef, same, shape, words } from './def.ts';
 

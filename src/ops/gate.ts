@@ -1,8 +1,9 @@
 /** The product of squeeze-excite: each channel of a picture by a factor of its own. */
-import { GateArg, GateBackwardGArg, Keep, Op } from '../../assembly/abi/ops.ts';
+import { Keep } from '../../assembly/abi/keep.ts';
+import { GateArg, GateBackwardGArg, gateScratch } from '../../assembly/abi/ops/gate.ts';
+import { Op } from '../../assembly/abi/ops.ts';
+import { group4RowBytes } from '../../assembly/abi/sizes.ts';
 import { type Graph, lastDim, type Node, numel, shapeOf, u8 } from '../graph.ts';
-import { group4RowBytes } from '../groups.ts';
-import { gateScratch } from '../scratch.ts';
 import { moves, type OpDef, rowSplit, type Saved, same, shape, words } from './def.ts';
 import { copyBytes, groupsOf } from './quantize.ts';
 

@@ -1,8 +1,9 @@
 /** Group normalisation of maps: groups of neighbouring channels share mean and variance over a picture. */
-import { GroupNormArg, GroupNormBackwardArg, GroupStatsArg, GroupSumsArg, Keep, Op } from '../../assembly/abi/ops.ts';
+import { Keep } from '../../assembly/abi/keep.ts';
+import { GroupNormArg, GroupNormBackwardArg, GroupStatsArg, GroupSumsArg, groupNormScratch } from '../../assembly/abi/ops/groupnorm.ts';
+import { Op } from '../../assembly/abi/ops.ts';
+import { group4RowBytes } from '../../assembly/abi/sizes.ts';
 import { f32, type Graph, lastDim, type Node, numel, shapeOf, u8 } from '../graph.ts';
-import { group4RowBytes } from '../groups.ts';
-import { groupNormScratch } from '../scratch.ts';
 import { float, moves, type OpDef, rowSplit, type Saved, same, shape, words } from './def.ts';
 import { copyBytes, groupsOf } from './quantize.ts';
 

@@ -1,7 +1,7 @@
 /** What runs once, after the weights are in place. */
-import { FoldBatchNormArg, NormalArg, Op, ResizePositionsArg } from '../../assembly/abi/ops.ts';
+import { FoldBatchNormArg, NormalArg, ResizePositionsArg, resizePositionsScratch } from '../../assembly/abi/ops/init.ts';
+import { Op } from '../../assembly/abi/ops.ts';
 import { encodingOf, numel, shapeOf } from '../graph.ts';
-import { resizePositionsScratch } from '../scratch.ts';
 import { float, moves, type OpDef, words } from './def.ts';
 
 export const init: Record<string, OpDef> = {

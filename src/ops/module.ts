@@ -5,9 +5,9 @@ import {
   BroadcastAddArg,
   ChannelPoolArg,
   ChannelPoolBackwardArg,
-  Op,
   SumBatchArg,
-} from '../../assembly/abi/ops.ts';
+} from '../../assembly/abi/ops/module.ts';
+import { Op } from '../../assembly/abi/ops.ts';
 import { f32, numel, shapeOf } from '../graph.ts';
 import { moves, type OpDef, same, shape, words } from './def.ts';
 

@@ -1,8 +1,9 @@
 /** Layer normalisation over the last axis. */
-import { Keep, LayerNormArg, LayerNormBackwardArg, LayerNormBackwardWArg, Op } from '../../assembly/abi/ops.ts';
+import { Keep } from '../../assembly/abi/keep.ts';
+import { LayerNormArg, LayerNormBackwardArg, LayerNormBackwardWArg, layerNormScratch } from '../../assembly/abi/ops/norm.ts';
+import { Op } from '../../assembly/abi/ops.ts';
+import { group4RowBytes } from '../../assembly/abi/sizes.ts';
 import { f32, lastDim, rowsOf, shapeOf, u8 } from '../graph.ts';
-import { group4RowBytes } from '../groups.ts';
-import { layerNormScratch } from '../scratch.ts';
 import { float, moves, type OpDef, rowSplit, same, shape, words } from './def.ts';
 import { copyBytes, groupsOf } from './quantize.ts';
 

@@ -1,7 +1,9 @@
 /** Kept inputs of layers whose weight learns, as 8 or 4 bits in groups: a copy on the way forward, f32 again for backward. */
-import { DequantizeArg, Keep, Op, QuantizeArg } from '../../assembly/abi/ops.ts';
+import { Keep } from '../../assembly/abi/keep.ts';
+import { DequantizeArg, QuantizeArg } from '../../assembly/abi/ops/quantize.ts';
+import { Op } from '../../assembly/abi/ops.ts';
+import { group4RowBytes, group8Bytes } from '../../assembly/abi/sizes.ts';
 import { f32, type Graph, lastDim, type Node, rowsOf, shapeOf, u8, valueAt } from '../graph.ts';
-import { group4RowBytes, group8Bytes } from '../groups.ts';
 import { type Gradients, moves, type OpDef, type Saved, shape, words } from './def.ts';
 
 /** Groups of a row of `c` channels: as few as keep a group within 64, all of one size. */

@@ -1,22 +1,23 @@
 /** Convolution, depthwise convolution and pooling in NHWC. */
+import { Keep } from '../../assembly/abi/keep.ts';
 import {
   ConvArg,
   ConvBackwardWArg,
   ConvBackwardXArg,
+  convBackwardXScratch,
+  convScratch,
   DepthwiseArg,
   DepthwiseBackwardWArg,
   DepthwiseBackwardXArg,
-  Keep,
   MaxPoolArg,
   MaxPoolBackwardArg,
-  Op,
   PoolArg,
   PoolBackwardArg,
-} from '../../assembly/abi/ops.ts';
+} from '../../assembly/abi/ops/spatial.ts';
+import { Op } from '../../assembly/abi/ops.ts';
+import { code4RowsBytes } from '../../assembly/abi/sizes.ts';
 import { Patch } from '../../assembly/abi/tiles.ts';
 import { type Attributes, encodingOf, type Graph, type Node, numel, type Split, shapeOf, u8 } from '../graph.ts';
-import { code4RowsBytes } from '../groups.ts';
-import { convBackwardXScratch, convScratch } from '../scratch.ts';
 import { moves, type OpDef, same, shape, traffic, words } from './def.ts';
 import { keptInput, savesInput } from './quantize.ts';
 

@@ -1,5 +1,6 @@
 /** Class and distillation tokens, position embeddings. */
-import { EmbedArg, EmbedBackwardArg, Op } from '../../assembly/abi/ops.ts';
+import { EmbedArg, EmbedBackwardArg } from '../../assembly/abi/ops/tokens.ts';
+import { Op } from '../../assembly/abi/ops.ts';
 import { ABSENT, shapeOf } from '../graph.ts';
 import { moves, type OpDef, same, shape, words } from './def.ts';
 

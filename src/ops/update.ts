@@ -1,5 +1,6 @@
 /** The optimizer step. Gradients are accumulators: an update leaves them zero. */
-import { AdamWArg, Op, ScheduleArg, SgdArg, SumSquaresArg } from '../../assembly/abi/ops.ts';
+import { AdamWArg, ScheduleArg, SgdArg, SumSquaresArg } from '../../assembly/abi/ops/update.ts';
+import { Op } from '../../assembly/abi/ops.ts';
 import { type Graph, type Node, numel, type Split, shapeOf } from '../graph.ts';
 import { alone, moves, type OpDef, words } from './def.ts';
 

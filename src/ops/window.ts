@@ -1,5 +1,6 @@
 /** Windows of a feature map: shifted, padded with zeros; each operator is the other's derivative. */
-import { Op, WindowPartitionArg, WindowReverseArg } from '../../assembly/abi/ops.ts';
+import { WindowPartitionArg, WindowReverseArg } from '../../assembly/abi/ops/window.ts';
+import { Op } from '../../assembly/abi/ops.ts';
 import { type Attributes, f32, numel, shapeOf } from '../graph.ts';
 import { moves, type OpDef, shape, words } from './def.ts';
 

@@ -1,8 +1,8 @@
 /** A program as text: its header and sections, then every instruction with operator, node and named arguments. */
 import { Instruction } from '../../assembly/abi/ops.ts';
+import { codedBytes } from '../../assembly/abi/sizes.ts';
 import { Encoding } from '../../assembly/abi/weights.ts';
 import { ABSENT, type Graph, nodesOf, PHASES } from '../graph.ts';
-import { codedBytes } from '../groups.ts';
 import type { Plan } from '../plan/memory.ts';
 import { type Argument, SIGNATURES } from './arguments.ts';
 import type { Placed, Program } from './program.ts';

@@ -9,9 +9,9 @@ import { Io, LayoutWord, ParameterWord, ProgramFile, Section, WeightWord } from 
 import { RunField } from '../../assembly/abi/run';
 import { Encoding } from '../../assembly/abi/weights';
 import { LAST_OP } from '../../assembly/dispatch';
-import { codedBytes } from '../../src/groups';
-import { keepsWithin } from '../../src/program/extents/index';
-import { allow, fault } from '../../src/program/extents/touch';
+import { codedBytes } from '../../assembly/abi/sizes';
+import { keepsWithin } from '../../assembly/abi/extents';
+import { allow, fault } from '../../assembly/abi/touch';
 import { crc32 } from './crc';
 import { closeFile, fileBytes, measure, need, openFile, opened, readAt } from './files';
 import { carve, pagesFor, TENSOR_BYTES, takePages } from './memory';
@@ -209,7 +209,7 @@ function checkLayout(): void {
     overlap(region, regionBytes, scratchOffset, scratch)
   )
     refuse('has a layout that overlaps itself');
-  // The order in which the extents of instructions are bounded (src/program/extents).
+  // The order in which the extents of instructions are bounded (abi/touch.ts).
   if (image + imageBytes > region || region + regionBytes > scratchOffset) refuse('has a layout out of order');
   const perThread = layoutWord(LayoutWord.ScratchBytes);
   if (perThread < LEAST_SCRATCH || (perThread & 15) != 0 || regionBytes < STATE_BYTES) refuse('has no scratch or no state block');

@@ -1,8 +1,10 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Keep, Kind, Op } from '../../assembly/abi/ops.ts';
+import { Keep } from '../../assembly/abi/keep.ts';
+import { Kind } from '../../assembly/abi/ops/elementwise.ts';
+import { Op } from '../../assembly/abi/ops.ts';
+import { bit1Bytes, code4Bytes } from '../../assembly/abi/sizes.ts';
 import { cellOf, codebookBytes, codeOf, slopeOf } from '../../src/codebook.ts';
-import { bit1Bytes, code4Bytes } from '../../src/groups.ts';
 import { tables } from '../../src/tables.ts';
 import { numbers } from '../close.ts';
 import { functions } from '../oracle/activation.ts';

@@ -1,9 +1,10 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Keep, Op } from '../../assembly/abi/ops.ts';
+import { Keep } from '../../assembly/abi/keep.ts';
+import { attentionBackwardScratch, attentionScratch } from '../../assembly/abi/ops/attention.ts';
+import { Op } from '../../assembly/abi/ops.ts';
+import { group8Bytes, signed4Bytes, softmax4Bytes } from '../../assembly/abi/sizes.ts';
 import { Status } from '../../assembly/abi/status.ts';
-import { group8Bytes, signed4Bytes, softmax4Bytes } from '../../src/groups.ts';
-import { attentionBackwardScratch, attentionScratch } from '../../src/scratch.ts';
 import { close, distance, numbers } from '../close.ts';
 import * as oracle from '../oracle/attention.ts';
 import { decodeGroup8, decodeSigned4, decodeSoftmax4 } from '../oracle/groups.ts';

@@ -2,9 +2,9 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Op } from '../../assembly/abi/ops.ts';
+import { codedBytes } from '../../assembly/abi/sizes.ts';
 import { Patch } from '../../assembly/abi/tiles.ts';
 import { Encoding } from '../../assembly/abi/weights.ts';
-import { codedBytes } from '../../src/groups.ts';
 import { numbers } from '../close.ts';
 import { specials, TAILS } from '../ops/cases/tails.ts';
 import { decodeWeight, encodeWeight } from '../oracle/weights.ts';

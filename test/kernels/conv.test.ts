@@ -1,8 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { convBackwardXScratch, convScratch } from '../../assembly/abi/ops/spatial.ts';
 import { Op } from '../../assembly/abi/ops.ts';
 import { Patch } from '../../assembly/abi/tiles.ts';
-import { convBackwardXScratch, convScratch } from '../../src/scratch.ts';
 import { close, numbers } from '../close.ts';
 import { type ConvShape, conv, convBackwardW, convBackwardX } from '../oracle/conv.ts';
 import { differences } from '../oracle/linear.ts';

@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { gemmScratch } from '../../src/scratch.ts';
+import { gemmScratch } from '../../assembly/abi/ops/dense.ts';
 import { close, numbers } from '../close.ts';
 import { product } from '../oracle/linear.ts';
 import { openRig } from '../rig.ts';

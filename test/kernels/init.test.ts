@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { resizePositionsScratch } from '../../assembly/abi/ops/init.ts';
 import { Op } from '../../assembly/abi/ops.ts';
-import { resizePositionsScratch } from '../../src/scratch.ts';
 import { close, numbers } from '../close.ts';
 import { resize } from '../oracle/simple.ts';
 import { openRig } from '../rig.ts';

@@ -1,9 +1,10 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Keep, Op } from '../../assembly/abi/ops.ts';
+import { Keep } from '../../assembly/abi/keep.ts';
+import { layerNormScratch } from '../../assembly/abi/ops/norm.ts';
+import { Op } from '../../assembly/abi/ops.ts';
+import { group4RowBytes } from '../../assembly/abi/sizes.ts';
 import { Status } from '../../assembly/abi/status.ts';
-import { group4RowBytes } from '../../src/groups.ts';
-import { layerNormScratch } from '../../src/scratch.ts';
 import { close, numbers } from '../close.ts';
 import { decodeGroup4 } from '../oracle/groups.ts';
 import * as oracle from '../oracle/layernorm.ts';

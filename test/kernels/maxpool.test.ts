@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Op } from '../../assembly/abi/ops.ts';
-import { code4RowsBytes } from '../../src/groups.ts';
+import { code4RowsBytes } from '../../assembly/abi/sizes.ts';
 import { numbers } from '../close.ts';
 import { maxPool, maxPoolBackward, maxPoolIndices } from '../oracle/simple.ts';
 import { openRig } from '../rig.ts';

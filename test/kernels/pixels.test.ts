@@ -1,7 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { State } from '../../assembly/abi/head.ts';
-import { Augment, Op } from '../../assembly/abi/ops.ts';
+import { Augment } from '../../assembly/abi/ops/ends.ts';
+import { Op } from '../../assembly/abi/ops.ts';
 import { Stream } from '../../assembly/abi/random.ts';
 import { close } from '../close.ts';
 import { philox } from '../oracle/random.ts';

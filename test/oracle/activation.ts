@@ -1,5 +1,5 @@
 /** The element-wise functions and their derivatives in f64, with PyTorch's definitions and its conventions at kinks. */
-import { Kind } from '../../assembly/abi/ops.ts';
+import { Kind } from '../../assembly/abi/ops/elementwise.ts';
 
 /** erf to f64 accuracy: a series of positive terms, and a continued fraction where that would take long. */
 export function erf(x: number): number {

@@ -1,5 +1,5 @@
 /** Decoders of the group-wise encodings of `assembly/abi/groups.ts`, written from the drawing alone. */
-import { code4Bytes, group4HeadBytes, group4RowBytes, softmax4Bytes, tileRows } from '../../src/groups.ts';
+import { code4Bytes, group4HeadBytes, group4RowBytes, softmax4Bytes, tileRows } from '../../assembly/abi/sizes.ts';
 
 const bf16 = (bits: number): number => new Float32Array(new Uint32Array([bits << 16]).buffer)[0]!;
 

@@ -1,6 +1,6 @@
 /** Weights in 12, 8 and 4 bits as assembly/abi/weights.ts draws them, written number by number. */
+import { codedBytes } from '../../assembly/abi/sizes.ts';
 import { Encoding } from '../../assembly/abi/weights.ts';
-import { codedBytes } from '../../src/groups.ts';
 
 const { fround } = Math;
 

@@ -1,12 +1,12 @@
 /** What instructions are said to touch is, to the byte, what the plan gave them: for every operator, operand and scratch. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { keepsWithin } from '../../assembly/abi/extents.ts';
 import { Instruction } from '../../assembly/abi/ops.ts';
+import { allow, fault } from '../../assembly/abi/touch.ts';
 import { ABSENT } from '../../src/graph.ts';
 import { OPS } from '../../src/ops/index.ts';
 import { SIGNATURES } from '../../src/program/arguments.ts';
-import { keepsWithin } from '../../src/program/extents/index.ts';
-import { allow, fault } from '../../src/program/extents/touch.ts';
 import { compileNetwork, instructions, network } from '../plan/network.ts';
 import { NETWORKS, stray } from './stray.ts';
 

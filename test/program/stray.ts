@@ -1,14 +1,14 @@
 /**
- * Single instructions with forged numbers, each on operands laid out to the byte: where the extents allow it (src/program/extents), its kernel
+ * Single instructions with forged numbers, each on operands laid out to the byte: where the extents allow it (assembly/abi/ops/), its kernel
  * must not trap, write outside of what it may write, or give other results where everything that it has no business with is changed.
  */
 import { readFileSync } from 'node:fs';
+import { keepsWithin } from '../../assembly/abi/extents.ts';
 import { Head, State } from '../../assembly/abi/head.ts';
 import { Instruction } from '../../assembly/abi/ops.ts';
+import { allow } from '../../assembly/abi/touch.ts';
 import type { CompileOptions } from '../../src/compile.ts';
 import { SIGNATURES } from '../../src/program/arguments.ts';
-import { keepsWithin } from '../../src/program/extents/index.ts';
-import { allow } from '../../src/program/extents/touch.ts';
 import { compileNetwork, instructions, network } from '../plan/network.ts';
 import type { Kernels } from '../rig.ts';
 import { type FuzzReport, generator, type Random, SPECIAL } from '../wasi/fuzz.ts';

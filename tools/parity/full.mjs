@@ -21,7 +21,9 @@ export { engineBytes } from './src/wasm.ts';
 export { openValues } from './test/golden.ts';
 export { headPart } from './test/goldenengine.ts';
 export { State } from './assembly/abi/head.ts';
-export { ActivationArg, Instruction, Kind, MaxPoolArg, Op } from './assembly/abi/ops.ts';
+export { Instruction, Op } from './assembly/abi/ops.ts';
+export { ActivationArg, Kind } from './assembly/abi/ops/elementwise.ts';
+export { MaxPoolArg } from './assembly/abi/ops/spatial.ts';
 export { Io } from './assembly/abi/program.ts';`,
 );
 const [CLASSES, STEPS] = [5, 10];

@@ -1,5 +1,5 @@
 /** What a layer whose weight learns keeps of its input. */
-import { group4RowBytes, group8Bytes } from '../../../src/groups.ts';
+import { group4RowBytes, group8Bytes } from '../../../assembly/abi/sizes.ts';
 import { groupsOf } from '../../../src/ops/quantize.ts';
 import { decodeGroup4, decodeGroup8 } from '../../oracle/groups.ts';
 import type { Forward, Numbers, Operand } from '../table.ts';

@@ -1,8 +1,8 @@
 /** Every activation under every way to keep its derivative, and sums. */
 import * as assert from 'uvu/assert';
-import { Kind } from '../../../assembly/abi/ops.ts';
+import { Kind } from '../../../assembly/abi/ops/elementwise.ts';
+import { bit1Bytes, code4Bytes } from '../../../assembly/abi/sizes.ts';
 import { slopeOf } from '../../../src/codebook.ts';
-import { bit1Bytes, code4Bytes } from '../../../src/groups.ts';
 import { tables } from '../../../src/tables.ts';
 import { numbers } from '../../close.ts';
 import { functions } from '../../oracle/activation.ts';

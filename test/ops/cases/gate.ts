@@ -1,5 +1,5 @@
 /** The product of squeeze-excite: channels of every tail size, one position and many, either operand frozen. */
-import { group4RowBytes, group8Bytes } from '../../../src/groups.ts';
+import { group4RowBytes, group8Bytes } from '../../../assembly/abi/sizes.ts';
 import { groupsOf } from '../../../src/ops/quantize.ts';
 import { gate, gateBackwardG } from '../../oracle/gate.ts';
 import { decodeGroup4, decodeGroup8 } from '../../oracle/groups.ts';

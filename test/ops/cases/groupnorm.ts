@@ -1,6 +1,6 @@
 /** Group norm: groups of one channel, of a few, of all; maps of one position and of many; every choice of what is kept. */
+import { group4RowBytes, group8Bytes } from '../../../assembly/abi/sizes.ts';
 import { f32 } from '../../../src/graph.ts';
-import { group4RowBytes, group8Bytes } from '../../../src/groups.ts';
 import { groupsOf } from '../../../src/ops/quantize.ts';
 import { close, numbers } from '../../close.ts';
 import { groupNormBackward, groupStats, normalised } from '../../oracle/groupnorm.ts';

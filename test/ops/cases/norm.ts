@@ -1,5 +1,5 @@
 /** Layer norm: every length of row, rows of one, groups of 64 with a short last one. */
-import { group4RowBytes, group8Bytes } from '../../../src/groups.ts';
+import { group4RowBytes, group8Bytes } from '../../../assembly/abi/sizes.ts';
 import { groupsOf } from '../../../src/ops/quantize.ts';
 import { numbers } from '../../close.ts';
 import { decodeGroup4, decodeGroup8 } from '../../oracle/groups.ts';

@@ -1,8 +1,22 @@
-/** How an operator says what an instruction of it touches: the words that extents are written in (index.ts). */
-import { State } from '../../../assembly/abi/head.ts';
-import { Keep } from '../../../assembly/abi/ops.ts';
-import { Encoding } from '../../../assembly/abi/weights.ts';
-import { codedBytes, keptBytes } from '../../groups.ts';
+/**
+ * What each instruction touches: every operator's function beside its arguments (abi/ops/) says, in the words of this file, how many bytes lie
+ * behind each of its addresses, as its kernel reads and writes them, and which numbers its kernel can work with. A program from a file is held
+ * against it before it runs (src/program/check.ts; targets/wasi/program.ts), so no kernel asks again: whatever the numbers say, every access stays
+ * where the plan has room for it.
+ *
+ *     program offset      image end        region        + state block                scratch
+ *     | code and tables   | frozen weights | state block | parameters … temporaries   | one piece a thread |
+ *     └── read ─────────────────────────────────────────────────────────────────────── ┘
+ *                         └── written in init, but for the state block ─────────────── ┘
+ *                                                        └── written in other phases ─ ┘
+ *
+ * Both compilers read it, so it is written in what the languages share, its numbers doubles on either side: no product wraps. The engine holds
+ * none of it. The switch over the operators, `keepsWithin`, is generated (abi/extents.ts by tools/dispatch.mjs).
+ */
+import { State } from './head.ts';
+import { Keep } from './keep.ts';
+import { Encoding } from './weights.ts';
+import { codedBytes, keptBytes } from './sizes.ts';
 
 /** Numbers of which kernels take products with each other, as i32. */
 export const MOST_PRODUCT = 0x7fffffff;
@@ -10,12 +24,8 @@ export const MOST_PRODUCT = 0x7fffffff;
 export const MOST_STEP = 0x7fff;
 export const MOST_TILE = 0x100000;
 
-function none(argument: i32): number {
-  return argument;
-}
-
 /** An argument of the instruction in question, as a signed integer. */
-let word: (argument: i32) => number = none;
+let word: ((argument: i32) => number) | null = null;
 let readFrom: number = 0;
 let writeFrom: number = 0;
 let state: number = 0;
@@ -28,7 +38,7 @@ export let fault: i32 = 0;
 /** The one that was asked for last. */
 let asked: i32 = 0;
 
-/** Where the instructions to come may read and write, as drawn in index.ts, and how much scratch a thread has. */
+/** Where the instructions to come may read and write, as drawn above, and how much scratch a thread has. */
 export function allow(read: number, write: number, stateBlock: number, end: number, scratch: number): void {
   readFrom = read;
   writeFrom = write;
@@ -55,7 +65,7 @@ export function demand(condition: boolean): void {
 /** A number as it is. */
 export function whole(argument: i32): number {
   asked = argument;
-  return word(argument);
+  return word!(argument);
 }
 
 /** A number from `least` to `most`. */

@@ -1,10 +1,10 @@
 /**
- * Bytes of the encodings drawn in `assembly/abi/groups.ts` and `assembly/abi/weights.ts`. The WASI program compiles this file too, so it is
- * written in what both languages share, its numbers doubles on either side: no product wraps.
+ * Bytes of the encodings drawn in groups.ts and weights.ts. Written in what both languages share (touch.ts), its numbers doubles on either
+ * side: no product wraps.
  */
-import { Keep } from '../assembly/abi/ops.ts';
-import { Scores } from '../assembly/abi/tiles.ts';
-import { Coded, Encoding } from '../assembly/abi/weights.ts';
+import { Keep } from './keep.ts';
+import { Scores } from './tiles.ts';
+import { Coded, Encoding } from './weights.ts';
 
 /** Multiples of `to` that hold `bytes`. */
 export function align(bytes: number, to: number): number {

@@ -1,0 +1,48 @@
+/** What happens to weights before the first step. */
+import { align } from '../sizes.ts';
+import { between, mayRead, MOST_PRODUCT, reads, size, takesScratch, takesState, weightBytes, writes } from '../touch.ts';
+
+/** ResizePositions: the weights of one row and one column of the old grid, f64. */
+export function resizePositionsScratch(h0: number, w0: number): number {
+  return align(8 * (h0 + w0), 128);
+}
+
+/**
+ * FoldBatchNorm, in place: f = gamma/√(var+EPS); w ·= f for its channel, b = beta + (b - mean)·f.
+ * w is [O, K] (DEPTHWISE = 0) or [K, O] (DEPTHWISE = 1). GAMMA may be 0 (ones), BETA too (zeros). MEAN and VAR both 0: f = gamma, a layer scale.
+ * Of a coded weight (ENCODING) the scales are multiplied.
+ */
+export const enum FoldBatchNormArg { W, B, GAMMA, BETA, MEAN, VAR, O, K, EPS, DEPTHWISE, ENCODING }
+export function foldBatchNorm(): void {
+  const o = size(FoldBatchNormArg.O);
+  writes(FoldBatchNormArg.W, weightBytes(FoldBatchNormArg.ENCODING, o, size(FoldBatchNormArg.K)));
+  writes(FoldBatchNormArg.B, 4 * o);
+  mayRead(FoldBatchNormArg.GAMMA, 4 * o);
+  mayRead(FoldBatchNormArg.BETA, 4 * o);
+  mayRead(FoldBatchNormArg.MEAN, 4 * o);
+  mayRead(FoldBatchNormArg.VAR, 4 * o);
+  between(FoldBatchNormArg.DEPTHWISE, 0, 1);
+}
+
+/**
+ * ResizePositions: y[PREFIX + H·W, C] from x[PREFIX + H0·W0, C]: PREFIX rows copied, the grid resampled bicubically
+ * (a = -0.75, half-pixel centres; ANTIALIAS = 1 widens the filter when shrinking and uses a = -0.5, as PyTorch does).
+ */
+export const enum ResizePositionsArg { X, Y, PREFIX, H0, W0, H, WIDTH, C, ANTIALIAS }
+export function resizePositions(): void {
+  const prefix = between(ResizePositionsArg.PREFIX, 0, MOST_PRODUCT);
+  const h0 = size(ResizePositionsArg.H0);
+  const w0 = size(ResizePositionsArg.W0);
+  const c = size(ResizePositionsArg.C);
+  reads(ResizePositionsArg.X, 4 * (prefix + h0 * w0) * c);
+  writes(ResizePositionsArg.Y, 4 * (prefix + size(ResizePositionsArg.H) * size(ResizePositionsArg.WIDTH)) * c);
+  between(ResizePositionsArg.ANTIALIAS, 0, 1);
+  takesScratch(resizePositionsScratch(h0, w0));
+}
+
+/** Normal: y[N] = SCALE·z, z standard normal numbers of stream (Initial, NUMBER) under STATE's seed, one a counter from 0. */
+export const enum NormalArg { Y, N, NUMBER, SCALE, STATE }
+export function normal(): void {
+  writes(NormalArg.Y, 4 * size(NormalArg.N));
+  takesState(NormalArg.STATE);
+}

@@ -1,0 +1,38 @@
+/** What happens to parameters after a backward pass. */
+import { between, reads, size, takesState, writes } from '../touch.ts';
+
+/** SumSquares: STATE.SumSquares += Σ g², f64, in blocks of 4,096 elements in index order. */
+export const enum SumSquaresArg { G, N, STATE }
+export function sumSquares(): void {
+  reads(SumSquaresArg.G, 4 * size(SumSquaresArg.N));
+  takesState(SumSquaresArg.STATE);
+}
+
+/** Schedule: norm and clip factor from SumSquares (then 0), learning rate for this step, beta powers, Step += 1. */
+export const enum ScheduleArg { STATE }
+export function schedule(): void {
+  takesState(ScheduleArg.STATE);
+}
+
+/** AdamW: decoupled decay where DECAY = 1; g is scaled by ClipFactor, then zeroed. */
+export const enum AdamWArg { P, G, MEAN, VARIANCE, N, STATE, DECAY }
+export function adamW(): void {
+  const bytes = 4 * size(AdamWArg.N);
+  writes(AdamWArg.P, bytes);
+  writes(AdamWArg.G, bytes);
+  writes(AdamWArg.MEAN, bytes);
+  writes(AdamWArg.VARIANCE, bytes);
+  takesState(AdamWArg.STATE);
+  between(AdamWArg.DECAY, 0, 1);
+}
+
+/** Sgd with momentum (PyTorch's convention, decoupled decay where DECAY = 1); g is scaled by ClipFactor, then zeroed. */
+export const enum SgdArg { P, G, MOMENTUM, N, STATE, DECAY }
+export function sgd(): void {
+  const bytes = 4 * size(SgdArg.N);
+  writes(SgdArg.P, bytes);
+  writes(SgdArg.G, bytes);
+  writes(SgdArg.MOMENTUM, bytes);
+  takesState(SgdArg.STATE);
+  between(SgdArg.DECAY, 0, 1);
+}
