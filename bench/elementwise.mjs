@@ -39,8 +39,8 @@ for (const name of ['Gelu', 'GeluTanh', 'Silu', 'HardSwish', 'Sigmoid', 'Tanh', 
 
 /** A function that runs one instruction, laid down once. */
 function instruction(op, args) {
-  const code = rig.i32([op, 3 + args.length, 0, ...args]);
-  return () => rig.kernels.walk(code, code + (3 + args.length) * 4);
+  const code = rig.i32([op, 4 + args.length, 0, 0, ...args]);
+  return () => rig.kernels.walk(code, code + (4 + args.length) * 4);
 }
 
 for (const v of variants) v.times = [];
