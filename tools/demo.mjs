@@ -8,15 +8,16 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import { EPOCHS as BUILT_IN_EPOCHS, SIDE as BUILT_IN_SIDE, DRAWINGS } from './builtin.mjs';
 import { convert } from './models/movenet.mjs';
 import { TEN, writeQuickdraw } from './pictures/quickdraw.mjs';
 
 const MODELS = {
   mobilenetv2: {
     folder: 'demo/mobilenetv2',
-    side: 96,
+    side: BUILT_IN_SIDE,
     budget: '16MiB',
-    epochs: 6,
+    epochs: BUILT_IN_EPOCHS,
     method: 'bias',
     learns: 'every bias of the network, and a new classifier',
     augment: [],
@@ -89,7 +90,7 @@ rmSync('demo', { recursive: true, force: true });
 
 heading('A pretrained model and real pictures');
 say(`${MODEL}: ${chosen.make()}`);
-const count = writeQuickdraw(PICTURES);
+const count = writeQuickdraw(PICTURES, DRAWINGS);
 say(`${PICTURES}: ${TEN.join(', ')}`);
 say(
   `  ${count.train} drawings to learn from, ${count.val} to choose the epoch, ${count.test} to judge (Quick, Draw! by Google, CC BY 4.0)`,
