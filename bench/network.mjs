@@ -50,6 +50,8 @@ export const NETWORKS = {
   'vit-base': vit(768, 12),
   'swin-tiny': { model_type: 'swin', embed_dim: 96, depths: [2, 2, 6, 2], num_heads: [3, 6, 12, 24] },
   'resnet-50': { model_type: 'resnet' },
+  'convnext-tiny': { model_type: 'convnext' },
+  mobilenetv3: { architecture: 'mobilenetv3_large_100' },
   mobilenetv2: {
     model_type: 'mobilenet_v2',
     depth_multiplier: 1,

@@ -16,7 +16,11 @@ export interface Base {
 /** Reads the configuration, no weights. `imageSize` overrides its height and width. */
 export function openBase(folder: string, imageSize?: number): Base {
   if (!isFolder(folder))
-    throw new InputError({ where: folder, what: 'no such model folder', hint: 'give a folder with config.json and model.safetensors' });
+    throw new InputError({
+      where: folder,
+      what: fileExists(folder) ? 'is a file, not a model folder' : 'no such model folder',
+      hint: 'give a folder with config.json and model.safetensors',
+    });
   if (imageSize !== undefined && !(Number.isInteger(imageSize) && imageSize >= 1 && imageSize <= MOST_PIXELS))
     throw new InputError({
       where: '--image-size',

@@ -150,12 +150,16 @@ function difference(path: string, found: CheckpointHead, expected: Belongs): Inp
       hint: 'repeat the command it was started with, or start anew without --resume',
     });
   for (const key of new Set([...Object.keys(found.settings), ...Object.keys(expected.settings)]))
-    if (found.settings[key] !== expected.settings[key]) return refuse(`another ${key}`, found.settings[key], expected.settings[key]);
+    if (found.settings[key] !== expected.settings[key]) return refuse(`another ${plain(key)}`, found.settings[key], expected.settings[key]);
   const { program, data } = expected;
   if (found.data !== data) return refuse('other pictures', found.data.slice(0, 12), data.slice(0, 12));
   if (found.program !== program) return refuse('another program', found.program.slice(0, 12), program.slice(0, 12));
   return undefined;
 }
+
+/** `batchSize` as a person says it. */
+const plain = (key: string): string =>
+  ({ epochs: 'number of epochs', rate: 'learning rate' })[key] ?? key.replace(/[A-Z]/g, (c) => ` ${c.toLowerCase()}`);
 
 /** Whether there is a run to go on with, damaged or not. */
 export const hasCheckpoints = (folder: string): boolean => isFolder(folder) && stepsIn(folder).length > 0;

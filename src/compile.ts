@@ -13,12 +13,13 @@ import { keepOf } from './keep.ts';
 import { createBuilder, startPhase } from './models/builder.ts';
 import { everywhere } from './models/drop.ts';
 import { buildModel } from './models/index.ts';
+import { checkMethod } from './modules/check.ts';
 import { withSide } from './modules/entry.ts';
 import { methodOf } from './modules/method.ts';
 import { emit, shareOut } from './ops/index.ts';
 import type { CompileOptions } from './options.ts';
 import { lifetimes, liveBytes } from './plan/lifetime.ts';
-import { type Plan, planMemory } from './plan/memory.ts';
+import { PAGE, type Plan, planMemory } from './plan/memory.ts';
 import { verifyPlan } from './plan/verify.ts';
 import { codeBytes } from './program/encode.ts';
 import { link } from './program/link.ts';
@@ -36,21 +37,25 @@ export interface Compiled {
   graph: Graph;
   /** What f32 autograd would keep for the same method, whole micro-batch. */
   autogradBytes: number;
-  /** How much is worked on at a time; rows 0: no row tiles. */
+  /** How much is worked on at a time; rows 0: no tiles. */
   tiles: Required<Tiles>;
 }
 
 /** Compiles; knows nothing of files or runtimes. Deterministic. */
 export const compile = (options: CompileOptions): Compiled => lay(inTiles(build(options), options.tiles));
 
-/** The same job in tiles; row tiles, where nothing is said of them, only if that takes less memory. */
+/** The same job in tiles; where nothing is said of them, none, of rows, or of pictures too: the next only where it spares a page more. */
 export function inTiles(built: Built, tiles: Tiles = {}): Built {
-  const whole = { ...built, graph: limited(built.graph, tiles), tiles: { ...built.tiles, ...tiles, rows: 0 } };
+  const whole = { ...built, graph: limited(built.graph, tiles), tiles: { ...built.tiles, ...tiles, rows: 0, pictures: false } };
   const rows = tiles.rows ?? TILE_ROWS;
-  const graph = tiled(whole.graph, rows);
-  if (graph === undefined) return whole;
-  const cut = { ...whole, graph, tiles: { ...whole.tiles, rows } };
-  return tiles.rows !== undefined || temporaryBytes(cut) < temporaryBytes(whole) ? cut : whole;
+  let best = tiles.rows === undefined ? whole : undefined;
+  for (const pictures of tiles.pictures === undefined ? [false, true] : [tiles.pictures]) {
+    const graph = tiled(whole.graph, rows, pictures ? built.about.microBatch : 1);
+    if (graph === undefined) continue;
+    const cut = { ...whole, graph, tiles: { ...whole.tiles, rows, pictures } };
+    if (best === undefined || temporaryBytes(cut) + PAGE <= temporaryBytes(best)) best = cut;
+  }
+  return best ?? whole;
 }
 
 /** Bytes of code and the most that is alive at once. */
@@ -101,6 +106,7 @@ export function build(options: CompileOptions): Built {
   const forward = (phase: Phase): { logits: number; loss: number[] } => {
     startPhase(b, phase);
     const logits = withSide(b, buildModel(b, pixels(graph, io, phase, options), model.spec, classes), classes);
+    checkMethod(b);
     const name = phase === 'eval' ? 'eval.loss' : 'loss';
     const attributes = { train: phase === 'train' ? 1 : 0 };
     const loss = emit(graph, 'CrossEntropy', name, [logits, io.labels], attributes, {
@@ -150,6 +156,6 @@ export function build(options: CompileOptions): Built {
     recompute: recomputeName(options.recompute),
     ...(options.fast ? { arithmetic: 'relaxed' as const } : {}),
   };
-  const tiles = { rows: 0, queries: Scores.Rows, pixels: Patch.Rows };
+  const tiles = { rows: 0, pictures: false, queries: Scores.Rows, pixels: Patch.Rows };
   return { graph, accumulators, ports, about, autogradBytes: autograd, maxThreads: options.maxThreads ?? 1, tiles, again };
 }

@@ -41,7 +41,7 @@ export interface Chosen {
   recompute: Recompute;
   /** Blocks that could be computed again. */
   blocks: number;
-  /** How much is worked on at a time; rows 0: no row tiles. */
+  /** How much is worked on at a time; rows 0: no tiles. */
   tiles: Required<Tiles>;
   /** Predicted time of a step over that of the same job without a budget. */
   relativeTime: number;
@@ -53,7 +53,7 @@ export interface Fitted extends Compiled {
 
 /**
  * Input pixels in one pass where the budget would allow more: two pictures of 224×224, ten of 96×96. Measured (bench/profile.mjs): below it
- * products get too few rows, above it activations fall out of the caches (MobileNetV2 at 224×224 by 8 pictures: 8 % slower than by 2).
+ * products get too few rows, above it activations fall out of the caches (MobileNetV2 at 224×224 by 8 pictures, without tiles: 8 % slower than by 2) and only take memory.
  */
 const COMFORTABLE_PIXELS = 2 * 224 * 224;
 

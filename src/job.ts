@@ -23,6 +23,7 @@ import { resetPeak, resident, shareProcess } from './footprint.ts';
 import { type HeadStart, headFromMeans } from './means.ts';
 import { chosenDrop, dropNotes } from './models/drop.ts';
 import { type Method, methodOf } from './modules/method.ts';
+import { guardOutput } from './output.ts';
 import { type PlanReport, planReport } from './planreport.ts';
 import type { Precision } from './precision.ts';
 import type { Program } from './program/program.ts';
@@ -260,8 +261,8 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
   const base = openBase(job.model, job.imageSize);
   const options = settle(job, base.model.type);
   const weights = openWeights(base);
+  guardOutput(job.out, job);
   const runFolder = join(job.out, 'run');
-  makeFolder(runFolder);
 
   const warn = hooks.warn ?? (() => {});
   for (const note of dropNotes(base.model.drop, job)) warn(note);
@@ -283,6 +284,7 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
   const who = identity(base, weights);
   start?.check(who, preprocess);
 
+  makeFolder(runFolder);
   sayChanges(listed, job.data, warn);
   const prepared = await prepare({
     root: job.data,

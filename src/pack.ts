@@ -26,6 +26,7 @@ import { InputError } from './error.ts';
 import { bytesWritten, makeFolder, writeAtomic } from './files.ts';
 import { adapterInfo, compileJob, type JobHooks, samplesOf, settle, type TrainJob } from './job.ts';
 import { dropNotes } from './models/drop.ts';
+import { guardOutput } from './output.ts';
 import { type PlanReport, planReport } from './planreport.ts';
 import type { Board } from './program/board.ts';
 import { encodeProgram, type Program } from './program/program.ts';
@@ -59,6 +60,7 @@ export async function packJob(job: PackJob, hooks: PackHooks = {}): Promise<Pack
   const options = settle(job, base.model.type);
   for (const note of dropNotes(base.model.drop, job)) hooks.warn?.(note);
   const preprocess = preprocessOf(base);
+  guardOutput(job.out, job);
   const { classes } = scanFolder(job.data);
   const tables = openTables(job);
   const compiled = compileJob(job, {

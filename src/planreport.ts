@@ -35,7 +35,7 @@ export interface PlanReport {
     passes: number;
     recompute: string;
     recomputedBlocks: number;
-    /** How much is worked on at a time: least rows of row tiles (0: none), queries of attention, pixels of a convolution. */
+    /** How much is worked on at a time: least rows of a tile (0: none), whether pictures are cut apart, queries of attention, pixels of a convolution. */
     tiles: Required<Tiles>;
     /** Over the same job without a budget; null where nothing was chosen. */
     relativeTime: number | null;

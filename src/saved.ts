@@ -83,7 +83,7 @@ export function chooseSaved(
   }
 }
 
-/** A layer's name, also where it is computed again, in evaluation or in row tiles. */
+/** A layer's name, also where it is computed again, in evaluation or in tiles. */
 export const layerOf = (node: string): string => node.replace(/^eval\./, '').replace(/(\.again)?(#\d+)?$/, '');
 /** The value that holds a layer's own table. */
 export const codebookName = (key: string): string => `codebook.${key}`;

@@ -182,7 +182,7 @@ test('they travel with the adapter: --from goes on with them', async () => {
 test('on the command line; what is refused', async () => {
   const out = file();
   const { stdout } = does('calibrate', NARROW, DATA, '--out', out, '--pictures', '8', '--cache', CACHE);
-  assert.match(stdout, /tables of 1 layers, from 8 pictures/);
+  assert.match(stdout, /tables of 1 layer, from 8 pictures/);
   const adapter = newFolder();
   does('train', NARROW, DATA, '--tables', out, '--out', adapter, '--epochs', '1', '--cache', CACHE);
   assert.is(readFileSync(join(adapter, CALIBRATION), 'utf8'), readFileSync(out, 'utf8'));

@@ -143,7 +143,7 @@ test('another program or other data is refused, and the sentence says which', ()
   refused(() => readLatest(folder, { ...expected, data: digest('x') }, silent), fileOf(folder, 1), 'other pictures');
   refused(
     () => readLatest(folder, { ...expected, settings: { rate: 0.2 } }, silent),
-    'another rate',
+    'another learning rate',
     'got 0.2',
     'expected 0.1',
     '--resume',

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import { Io } from '../assembly/abi/program.ts';
 import { type CompileOptions, compile } from '../src/compile.ts';
 import { readParameter } from '../src/engine.ts';
+import { readJson } from '../src/files.ts';
 import { chosenDrop, dropNotes } from '../src/models/drop.ts';
 import { parseModel, readModel } from '../src/models/index.ts';
 import { distance } from './close.ts';
@@ -36,6 +37,27 @@ test('no mask unless asked for; drop-path rises to its rate at the last block', 
     assert.ok(drops(name, { dropPath: 0.2 }).every((n) => n.attributes.path === 1) && drops(name, { dropPath: 0.2 }).length > 0, name);
 });
 
+const truth = readJson('test/golden/drops.json').cases as Record<string, Record<'drops' | 'unset', Mask[]> & { rates: object }>;
+type Mask = ['path' | 'element', number];
+
+test('masks stand where transformers and timm put them, in their order and of their rates', () => {
+  for (const [name, { rates, drops, unset }] of Object.entries(truth)) {
+    const where = `${modelFolder(name)}/config.json`;
+    const { model_args, ...values } = readJson(where);
+    const masks = (more: object): Mask[] => {
+      const isTimm = values.model_type === undefined;
+      const asked = { where, values: isTimm ? { ...values, model_args: { ...(model_args as object), ...more } } : { ...values, ...more } };
+      const model = parseModel(asked, goldenCase(name).size);
+      const { graph } = compile({ model, classes: 3, microBatch: 1, ...chosenDrop(model.drop, {}) });
+      return graph.phases.train
+        .filter((n) => n.op === 'Drop' && !n.isBackward)
+        .map(({ attributes: { path, rate } }) => [path ? 'path' : 'element', Math.round(rate! * 1e6) / 1e6]);
+    };
+    assert.equal(masks(rates), drops, name);
+    assert.equal(masks({}), unset, `${name} as its folder is`);
+  }
+});
+
 test('rates of a configuration act unless the job says its own, and what cannot act is named', () => {
   const vit = parseModel({
     where: 'config.json',
@@ -52,6 +74,7 @@ test('rates of a configuration act unless the job says its own, and what cannot 
   const swin = readModel(modelFolder('swin-hf'));
   assert.is(swin.drop.path, 0.1);
   assert.match(dropNotes(swin.drop, {})[0]!, /drop-path 0\.1 in training; --drop-path 0/);
+  assert.match(dropNotes(readModel(modelFolder('swin-timm')).drop, {})[0]!, /^timm's default: drop-path 0\.1 in training; --drop-path 0/);
   assert.is(readModel(modelFolder('mobilenetv2-hf')).drop.dropout.head, 0.8);
 
   const timm = parseModel({

@@ -15,6 +15,7 @@ const low: Readonly<Record<1 | 2 | 4, readonly string[]>> = {
     'groups',
     'json',
     'machine',
+    'mix',
     'scratch',
     'tensor',
     'version',
@@ -32,7 +33,9 @@ const low: Readonly<Record<1 | 2 | 4, readonly string[]>> = {
   ],
   4: [
     'backward',
+    'pieces',
     'recompute',
+    'runs',
     'saved',
     'tile',
     'update',

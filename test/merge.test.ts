@@ -17,7 +17,11 @@ import { pictureFolder } from './pictures.ts';
 
 /** Model, picture size where it is not the model's own, methods. */
 const CASES: readonly [string, number | undefined, readonly string[]][] = [
-  ['vit-hf', undefined, ['bias', 'lora', 'probe', 'full', 'bias+lora:rank=3,alpha=6,all=1', 'bias+last:blocks=1']],
+  [
+    'vit-hf',
+    undefined,
+    ['bias', 'lora', 'probe', 'full', 'bias+lora:rank=3,alpha=6,all=1', 'lora:rank=2,alpha=3,targets=dense/value', 'bias+last:blocks=1'],
+  ],
   ['vit-hf', 48, ['bias', 'full']],
   // No biases of q, k, v; positions resampled.
   ['vit-hf-rect', 24, ['bias', 'lora', 'bias+last:blocks=1']],
@@ -129,7 +133,7 @@ test('what is refused', () => {
   const adapter = newFolder();
   movedAdapter(model, 'bias', adapter);
   refused(() => mergeAdapter({ model: 'test/golden/vit-hf-f16', adapter, out: newFolder() }), 'other base weights');
-  refused(() => mergeAdapter({ model, adapter, out: model }), '--out', 'not written over');
+  refused(() => mergeAdapter({ model, adapter, out: model }), '--out', 'the folder of the model');
   const nameless = modelCopy('vit-hf', (config) => {
     delete config.id2label;
     delete config.label2id;

@@ -10,18 +10,18 @@ import { readModel } from '../src/models/index.ts';
 import { methodOf } from '../src/modules/method.ts';
 import { openSafetensors } from '../src/safetensors.ts';
 import { engineBytes } from '../src/wasm.ts';
-import { close } from './close.ts';
+import { close, distance } from './close.ts';
 import { modelFolder, openValues } from './golden.ts';
 import { BATCH, headPart } from './goldenengine.ts';
 
 const FOLDER = 'test/golden/modules';
-const cases = readJson(`${FOLDER}/index.json`).cases as Record<string, { size: [number, number]; methods: string[] }>;
+const cases = readJson(`${FOLDER}/index.json`).cases as Record<string, { size: [number, number]; methods: string[]; rate: number }>;
 
 /** Ten updates by AdamW on the same pictures: the loss before each. The gradients of the first are there. */
-function tenLosses(engine: Engine): number[] {
+function tenLosses(engine: Engine, rate: number): number[] {
   const { state } = engine;
   const floats: [State, number][] = [
-    [State.BaseRate, 1e-3],
+    [State.BaseRate, rate],
     [State.FinalFraction, 1],
     [State.Beta1, 0.9],
     [State.Beta2, 0.999],
@@ -43,7 +43,7 @@ function tenLosses(engine: Engine): number[] {
   return losses;
 }
 
-for (const [name, { size, methods }] of Object.entries(cases)) {
+for (const [name, { size, methods, rate }] of Object.entries(cases)) {
   for (const method of methods) {
     test(`${name}: ${method}`, () => {
       const values = openValues(`${FOLDER}/${name}.safetensors`);
@@ -85,8 +85,11 @@ for (const [name, { size, methods }] of Object.entries(cases)) {
       const missing = expected.filter((n) => !['logits', 'loss', 'losses'].includes(n) && !learnt.has(n) && !/key\.bias$/.test(n));
       assert.equal(missing, []);
 
-      if (!values.names.includes(`${method}/losses`)) return;
-      close(tenLosses(engine), values.get(`${method}/losses`), 1e-4, 'ten losses');
+      // Rounding alone moves PyTorch's own by up to 1e-4 where a ReLU stands on its kink (tools/golden/modules.py).
+      const losses = values.get(`${method}/losses`);
+      close(tenLosses(engine, rate), losses, 2e-4, 'ten losses');
+      // They would not be those of a network that stood still.
+      assert.ok(distance(losses.fill(losses[0]!), values.get(`${method}/losses`)) > 2e-3, 'the losses move');
     });
   }
 }

@@ -129,14 +129,97 @@ test('methods are read strictly and said back whole', () => {
   refused('full+bias', 'full does not combine with bias');
   refused('last:blocks=2', 'nothing learns');
   refused('bias+bias', 'twice');
+  refused('prompt:rank=8,rank=9', 'prompt:rank is there twice');
+  for (const option of ['prompt:rank', 'lora:rank', 'lora:alpha', 'side:ratio', 'last:blocks'])
+    for (const wrong of ['0', '-1', '1.5', '1e2', '70000', 'x', ''])
+      refused(`bias+${option}=${wrong}`, `wrong ${option}, got ${wrong || 'nothing'}, expected a whole number from 1 to`);
+  refused('lora:target=query', 'unknown option of lora, got target, expected rank, alpha, all, targets; did you mean targets?');
+  refused('lora:targets=', 'wrong lora:targets, got nothing, expected names joined by /, as query/value');
+  refused('lora:all=1,targets=query', 'lora:all=1 takes every layer, and lora:targets some');
 });
 
-test('a ratio that does not divide is refused', () => {
-  const model = readModel(modelFolder('vit-hf'), goldenCase('vit-hf').size);
+/** What a network cannot take: golden case, method, the sentence. */
+const UNFIT: readonly (readonly [string, string, RegExp])[] = [
+  ['vit-hf', 'side:ratio=5', /^--method side: the ratio does not divide the 48 channels of block 0, got 5, expected one of 1, 2, 3, 4, 6$/],
+  ['swin-hf-pad', 'bias+side:ratio=5', /does not divide the 12 channels of block 0, got 5, expected one of 1$/],
+  ['convnext-timm', 'side:ratio=2', /does not divide the 12 channels of block 1, got 2, expected one of 1$/],
+  [
+    'vit-hf',
+    'prompt:rank=18',
+    /^--method prompt: the rank is above what any layer can hold, got 18, expected a whole number from 1 to 17$/,
+  ],
+  ['mobilenetv3-timm', 'prompt:rank=400', /^--method prompt: the rank.*from 1 to \d+$/],
+  ['resnet-hf', 'prompt:rank=26', /^--method prompt: the rank.*from 1 to 25$/],
+  ['vit-hf', 'bias+lora:rank=49', /^--method lora: the rank is above.*got 49, expected a whole number from 1 to 48$/],
+  ['vit-hf', 'lora:rank=49,all=1', /from 1 to 48$/],
+  ['swin-timm', 'lora:rank=33', /from 1 to 32$/],
+  ['convnext-hf', 'lora', /^--method lora: no layer that learns is a query or a value.*; lora:all=1 may have one$/],
+  ['mobilenetv2-hf', 'bias+lora', /no layer that learns/],
+  ['mobilenetv3-timm', 'lora', /no layer that learns/],
+  ['resnet-hf', 'lora', /no layer that learns/],
+  ['resnet-hf-basic', 'lora:all=1', /no layer that learns/],
+  [
+    'vit-hf',
+    'lora:targets=query/dens',
+    /^--method lora:targets: no layer that learns is called so, got dens, expected dense, key, query, value$/,
+  ],
+  ['vit-hf', 'bias+last:blocks=4', /^--last: the network has fewer blocks, got 4, expected a whole number from 1 to 3$/],
+  ['swin-hf', 'lora+last:blocks=7', /from 1 to 6$/],
+  ['resnet-hf', 'full+last:blocks=5', /from 1 to 4$/],
+  ['mobilenetv2-hf', 'probe+last:blocks=17', /from 1 to 16$/],
+  ['convnext-timm', 'side:ratio=1+last:blocks=6', /from 1 to 5$/],
+];
+
+test('what does not fit the network is one sentence, from training and inference alike', () => {
+  for (const [name, method, sentence] of UNFIT)
+    for (const purpose of ['train', 'infer'] as const) {
+      const model = readModel(modelFolder(name), goldenCase(name).size);
+      assert.throws(
+        () => compile({ model, classes: 5, microBatch: 1, method, purpose }),
+        (e: unknown) => (e instanceof InputError && sentence.test(e.message)) || assert.unreachable(`${name} ${method}: ${e}`),
+      );
+    }
+});
+
+test('no map small enough for a prompt', () => {
+  const model = readModel(modelFolder('mobilenetv2-hf'), [1024, 1024]);
   assert.throws(
-    () => compile({ model, classes: 5, microBatch: 1, method: 'side:ratio=5' }),
-    /the ratio does not divide the channels, got 48 \/ 5/,
+    () => compile({ model, classes: 5, microBatch: 1, method: 'prompt' }),
+    /no block that learns has a map of at most 784 positions; a smaller/,
   );
+});
+
+/** Golden case, targets, the layers that then learn: by name, or how many. */
+const TARGETS: readonly (readonly [string, string, RegExp, number])[] = [
+  ['vit-hf', 'value', /attention\.value$/, 3],
+  ['vit-hf', 'attention.output.dense/intermediate.dense', /(attention\.output|intermediate)\.dense$/, 6],
+  ['vit-hf', 'dense', /\.dense$/, 9],
+  ['vit-timm', 'query/key', /attn\.qkv\[(0:32|32:64)\]$/, 4],
+  ['vit-timm', 'qkv', /attn\.qkv\[/, 6],
+  ['swin-timm', 'fc1/key', /(fc1|qkv\[\d+:\d+\])$/, 12],
+  ['convnext-timm', 'mlp.fc2', /mlp\.fc2$/, 5],
+  ['mobilenetv2-hf', 'expand_1x1.convolution', /expand_1x1\.convolution$/, 16],
+];
+
+test('lora:targets picks layers by the end of their names, or by their part in attention', () => {
+  for (const [name, targets, pattern, count] of TARGETS) {
+    const model = readModel(modelFolder(name), goldenCase(name).size);
+    const method = `lora:rank=2,targets=${targets}`;
+    const { program } = compile({ model, classes: 5, microBatch: 1, method });
+    const layers = program.parameters.flatMap((p) => /^lora\.(.*)\.A$/.exec(p.name)?.[1] ?? []);
+    assert.ok(
+      layers.every((layer) => pattern.test(layer)),
+      `${name} ${targets}: ${layers.join(' ')}`,
+    );
+    assert.is(layers.length, count, `${name} ${targets}: ${layers.join(' ')}`);
+    assert.is(program.about.method, `lora:rank=2,alpha=8,all=0,targets=${targets}`);
+  }
+});
+
+test('a rank that some layers cannot hold is taken where one can', () => {
+  const model = readModel(modelFolder('convnext-hf'), goldenCase('convnext-hf').size);
+  const { program } = compile({ model, classes: 5, microBatch: 1, method: 'prompt:rank=8' });
+  assert.equal(program.parameters.find((p) => p.name === 'prompt.3.A')!.shape, [4, 8]);
 });
 
 test.run();

@@ -5,7 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { exportPeft } from '../src/merge/peft.ts';
 import { openSafetensors } from '../src/safetensors.ts';
-import { asks } from './cli/command.ts';
+import { asks, does } from './cli/command.ts';
 import { newFolder, refused } from './folder.ts';
 import { modelFolder } from './golden.ts';
 import { LABELS, movedAdapter } from './mergecase.ts';
@@ -79,7 +79,8 @@ test('products of a fused q, k, v are one product, block by block', () => {
 test('biases replace the base’s, and stand one name lower where a product wraps their layer', () => {
   const bias = made('vit-hf', 'bias');
   assert.is(bias.config.bias, 'all');
-  assert.is(bias.result.layers, 1, 'a product that is zero: PEFT knows biases beside low-rank products alone');
+  assert.is(bias.result.layers, 0);
+  // PEFT knows biases beside low-rank products alone: one is there, and zero.
   assert.ok(bias.read(`${bias.config.target_modules[0]}.lora_B.weight`).every((x) => x === 0));
   assert.ok(bias.shapes.has('vit.encoder.layer.0.layernorm_before.bias'));
   const both = made('vit-hf', 'bias+lora:rank=2,all=1');
@@ -102,6 +103,9 @@ test('what PEFT has no place for', () => {
 
 test('from the command line', () => {
   const { model, adapter } = made('vit-hf', 'lora');
+  const learnt = made('vit-hf', 'bias');
+  assert.is(learnt.result.layers, 0, 'a product of zeros is none that was learnt');
+  assert.match(does('merge', learnt.model, learnt.adapter, '--peft', '--out', newFolder()).stdout, /: \d+ biases, a head of 5 classes$/m);
   const { layers } = asks<{ layers: number }>('merge', model, adapter, '--peft', '--out', newFolder());
   assert.ok(layers > 1);
 });

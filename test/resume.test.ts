@@ -104,10 +104,10 @@ test('another setting, other pictures, other weights: refused by name, and nothi
   const out = newFolder();
   await interrupted(job(out), 13);
   const more = { resume: true };
-  await fails(trainJob(job(out, { ...more, rate: 0.02 })), 'another rate', 'got 0.02', 'expected 0.1');
+  await fails(trainJob(job(out, { ...more, rate: 0.02 })), 'another learning rate', 'got 0.02', 'expected 0.1');
   await fails(trainJob(job(out, { ...more, seed: 6 })), 'another seed', 'got 6', 'expected 2');
-  await fails(trainJob(job(out, { ...more, epochs: 4 })), 'another epochs', 'got 4', 'expected 3');
-  await fails(trainJob(job(out, { ...more, microBatch: 3 })), 'another microBatch', 'got 3', 'expected 2');
+  await fails(trainJob(job(out, { ...more, epochs: 4 })), 'another number of epochs', 'got 4', 'expected 3');
+  await fails(trainJob(job(out, { ...more, microBatch: 3 })), 'another micro batch', 'got 3', 'expected 2');
   await fails(trainJob(job(out, { ...more, method: 'probe' })), 'another method', 'got probe', 'expected bias');
   await fails(trainJob(job(out, { ...more, augment: { shift: 3, flip: true } })), 'another program');
   await fails(trainJob(job(out, { ...more, data: pictureFolder({ train: 5, val: 4, noise: 20 }) })), 'other pictures');

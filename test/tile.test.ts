@@ -1,19 +1,24 @@
-/** Row tiles: the bytes of the same job without them, with any number of threads, in less memory; and no part of a value where it does not belong. */
+/** Tiles of rows and of pictures: the bytes of the same job without them, with any number of threads, in less memory; and no part of a value where it does not belong. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { Keep, Kind } from '../assembly/abi/ops.ts';
 import { Io } from '../assembly/abi/program.ts';
 import { checkGraph } from '../src/check.ts';
 import { type Compiled, type CompileOptions, compile } from '../src/compile.ts';
 import { digest } from '../src/digest.ts';
 import { createEngine } from '../src/engine.ts';
-import { addValue, createGraph, type Graph, type Node, u8, valueAt } from '../src/graph.ts';
+import { addValue, createGraph, f32, type Graph, type Node, u8, valueAt } from '../src/graph.ts';
+import { bit1Bytes } from '../src/groups.ts';
+import { definition, emit, keepOutputs } from '../src/ops/index.ts';
 import { planMemory } from '../src/plan/memory.ts';
 import { verifyPlan } from '../src/plan/verify.ts';
-import { piecesOf } from '../src/tile.ts';
+import type { Bits } from '../src/recompute.ts';
+import { boundsOf, pieceRows } from '../src/runs.ts';
+import type { Tiles } from '../src/tile.ts';
 import { engineBytes } from '../src/wasm.ts';
 import { compileNetwork, feed, load, network, randomHead } from './plan/network.ts';
 import { anyNode } from './plan/node.ts';
-import { VITS } from './plan/real.ts';
+import { MOBILENETS, VITS } from './plan/real.ts';
 
 const isTile = (node: Node): boolean => /#\d+$/.test(node.name);
 
@@ -54,7 +59,7 @@ for (const [i, [name, options]] of CASES.entries())
   for (const tileRows of i === 0 ? [4, 9] : i % 2 === 0 ? [4] : [9])
     test(`${name}, ${JSON.stringify({ ...options, recompute: options.recompute?.size })}: tiles of ${tileRows} rows give the bytes of none`, async () => {
       const of = (rows: number): Compiled =>
-        compileNetwork(network(name), { microBatch: 3, maxThreads: 3, ...options, tiles: { rows: rows } });
+        compileNetwork(network(name), { microBatch: 3, maxThreads: 3, ...options, tiles: { rows, pictures: false } });
       const [whole, cut] = [of(0), of(tileRows)];
       assert.not(whole.graph.phases.train.some(isTile));
       for (const phase of ['train', 'eval'] as const) assert.ok(cut.graph.phases[phase].filter(isTile).length > 8, phase);
@@ -63,7 +68,37 @@ for (const [i, [name, options]] of CASES.entries())
       assert.equal(shared, wanted, '3 threads');
     });
 
+const METHODS = ['bias', 'bias+prompt:rank=2+side:ratio=1', 'full'];
+/** Families with convolutions, their micro-batch, and whether blocks are computed again. */
+const FAMILIES: readonly [name: string, microBatch: number, again: boolean][] = [
+  ['mobilenetv2-hf', 4, false],
+  ['mobilenetv2-timm', 3, true],
+  ['mobilenetv3-timm', 4, false],
+  ['resnet-hf', 3, false],
+  ['resnet18-timm', 4, true],
+  ['resnet50gn-timm', 2, false],
+  ['convnext-timm', 3, false],
+  ['convnext-hf', 4, true],
+];
+
+for (const [name, microBatch, again] of FAMILIES)
+  for (const method of METHODS)
+    for (const keep of ['exact', 's2a'])
+      test(`${name}, ${method}, ${keep}: pieces of whole pictures give the bytes of none`, async () => {
+        const more = again ? { recompute: new Map<number, Bits>([0, 1].map((block) => [block, keep === 'exact' ? 32 : 8])) } : {};
+        const of = (tiles: Tiles): Compiled => compileNetwork(network(name), { microBatch, maxThreads: 2, method, keep, ...more, tiles });
+        const [whole, cut] = [of({ rows: 0 }), of({ rows: 4, pictures: true })];
+        for (const phase of ['train', 'eval'] as const) {
+          const spatial = cut.graph.phases[phase].filter(({ op }) => /^(Conv|Depthwise|MaxPool)/.test(op));
+          assert.ok(spatial.filter(isTile).length > spatial.length / 2, `${phase}: ${spatial.filter(isTile).length} of ${spatial.length}`);
+        }
+        const [wanted, got, shared] = [await learn(name, whole), await learn(name, cut), await learn(name, cut, 2)];
+        assert.equal(got, wanted);
+        assert.equal(shared, wanted, '2 threads');
+      });
+
 test('pieces cover all rows, none is short of what is asked for by more than its rounding', () => {
+  const piecesOf = (units: number, least: number): number[] => boundsOf({ units, size: pieceRows(units, least) });
   assert.equal(piecesOf(1576, 256), [0, 396, 792, 1188, 1576]);
   assert.equal(piecesOf(197, 256), [0, 197]);
   assert.equal(piecesOf(197, 48), [0, 52, 104, 156, 197]);
@@ -87,6 +122,36 @@ test('tiles are made where they lower the peak: ViT-Base by eight pictures; not 
   assert.ok(whole.graph.values.some((v) => v.role === 'temp' && v.bytes >= hidden));
   assert.not(cut.graph.values.some((v) => cut.plan.offsets[v.id]! >= 0 && v.role === 'temp' && v.bytes >= hidden));
   assert.not(of(1).graph.phases.train.some(isTile));
+});
+
+test('pieces of pictures are made where they lower the peak: MobileNetV2 by eight; not by one', () => {
+  const of = (microBatch: number, more: Partial<CompileOptions> = {}): Compiled =>
+    compile({ model: MOBILENETS['mobilenetv2-1.0']!, classes: 100, microBatch, ...more });
+  const [whole, rows, cut] = [of(8, { tiles: { rows: 0 } }), of(8, { tiles: { pictures: false } }), of(8)];
+  assert.equal(cut.tiles, { rows: 256, pictures: true, queries: 64, pixels: 256 });
+  assert.is(rows.plan.linearBytes, whole.plan.linearBytes);
+  const spared = (whole.plan.linearBytes - cut.plan.linearBytes) / 1048576;
+  assert.ok(spared > 30, `${spared} MiB`);
+  // The widest map of all pictures is nowhere; an eighth of it is.
+  const expanded = 8 * 112 * 112 * 96 * 4;
+  const largest = ({ graph, plan }: Compiled): number =>
+    Math.max(...graph.values.map((v) => (v.role === 'temp' && plan.offsets[v.id]! >= 0 ? v.bytes : 0)));
+  assert.is(largest(whole), expanded);
+  assert.ok(largest(cut) <= expanded / 6, `${largest(cut)} bytes`);
+  assert.not(of(1).graph.phases.train.some(isTile));
+});
+
+test('codes that end with some of no element do not come apart', () => {
+  const apart = (rows: number, c: number): boolean | undefined => {
+    const graph = createGraph();
+    const x = addValue(graph, 'x', f32(rows, c), 'temp');
+    const node = emit(graph, 'Activation', 'act', [x, -1], { kind: Kind.Relu, keep: Keep.Bit1 }, { phase: 'train' });
+    keepOutputs(graph, node, [u8(bit1Bytes(rows * c))]);
+    return definition('Activation').pieces!(node, graph)!.apart;
+  };
+  assert.is(apart(8, 128), false);
+  // 1016 bits in 128 bytes: four of eight rows would be 64 bytes too, but of 508 bits.
+  assert.is(apart(8, 127), true);
 });
 
 /** A value of 64 bytes written in two parts and read whole; `change` spoils it. */

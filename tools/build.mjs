@@ -20,7 +20,8 @@ for (const [path, text] of [
 const AS = 'node_modules/assemblyscript';
 const sourcesOf = (folder) => readdirSync(folder, { recursive: true }).map((name) => join(folder, String(name)));
 const ENGINE = ['asconfig.json', ...sourcesOf('assembly')];
-const WASI = ['asconfig.wasi.json', ...sourcesOf('assembly'), ...sourcesOf('targets/wasi')];
+const SHARED = ['src/groups.ts', 'src/scratch.ts', ...sourcesOf('src/program/extents')];
+const WASI = ['asconfig.wasi.json', ...sourcesOf('assembly'), ...sourcesOf('targets/wasi'), ...SHARED];
 
 /**
  * Runs asc, unless what it made last time was made of the same bytes. With the named configuration only: a bare file beside an

@@ -1,38 +1,47 @@
-// npm run fuzz [-- --count 100000 --seed 1]: damaged and hostile files for the program decoder and for the WASI program's readers (test/wasi/fuzz.ts).
-// The work is done by a thread, so that an input on which a reader hangs is named and the run ends.
+// npm run fuzz [-- --files 100000 --programs 20000 --instructions 20000 --seed 1]: damaged and hostile files for the program decoder and for the WASI
+// program's readers (test/wasi/fuzz.ts), forged programs for its kernels (test/wasi/forge.ts), single forged instructions (test/program/stray.ts).
+// The work is done by a process of its own, so that an input on which something hangs is named and the run ends.
+import { fork } from 'node:child_process';
 import { parseArgs } from 'node:util';
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { build } from 'esbuild';
 
+/** No input takes longer, on a busy machine either; what they are made of may. */
 const HANG_MS = 60e3;
+const START_MS = 600e3;
+const KINDS = ['files', 'programs', 'instructions'];
 
-if (isMainThread) {
-  const { values } = parseArgs({ options: { count: { type: 'string', default: '100000' }, seed: { type: 'string', default: '1' } } });
+if (process.send === undefined) {
+  const text = (value) => ({ type: 'string', default: value });
+  const options = { files: text('100000'), programs: text('20000'), instructions: text('20000'), seed: text('1') };
+  const { values } = parseArgs({ options });
   await build({
-    entryPoints: ['test/wasi/fuzz.ts'],
-    outfile: 'build/fuzz.js',
+    entryPoints: { 'fuzz-files': 'test/wasi/fuzz.ts', 'fuzz-programs': 'test/wasi/forge.ts', 'fuzz-instructions': 'test/program/stray.ts' },
+    outdir: 'build',
     ...{ bundle: true, platform: 'node', format: 'esm', target: 'node20', packages: 'external', logLevel: 'error' },
   });
-  const count = Number(values.count);
-  const worker = new Worker(new URL(import.meta.url), { workerData: { count, seed: Number(values.seed) } });
-  let last = 0;
-  let told = Date.now();
+  const worker = fork(new URL(import.meta.url), [values.seed, ...KINDS.map((kind) => values[kind])]);
+  const count = KINDS.reduce((sum, kind) => sum + Number(values[kind]), 0);
+  let last = 'nothing yet';
+  let told = Date.now() + START_MS;
   const end = (code, text) => {
     console.log(text);
+    worker.kill('SIGKILL');
     process.exit(code);
   };
   const began = Date.now();
-  setInterval(() => Date.now() - told > HANG_MS && end(1, `input ${last} hangs (seed ${values.seed})`), 1000);
-  worker.on('error', (error) => end(1, `input ${last}: ${error.stack}`));
+  setInterval(() => Date.now() - told > HANG_MS && end(1, `${last}: one of the next hangs (seed ${values.seed})`), 1000);
+  worker.on('error', (error) => end(1, `${last}: ${error.stack}`));
+  worker.on('exit', (code) => end(1, `${last}: exit code ${code}`));
   worker.on('message', (message) => {
     told = Date.now();
-    if (typeof message === 'number') {
-      last = message;
-      if (last % 10000 === 0 && last > 0) console.log(`${last} of ${count}`);
+    if (message.kind !== undefined) {
+      const { kind, n } = message;
+      last = `${kind} ${n}`;
+      if (n % 5000 === 0 && n > 0) console.log(`${n} of ${values[kind]} ${kind}`);
       return;
     }
     for (const [name, { refused, passed }] of Object.entries(message.readers))
-      console.log(`${name.padEnd(28)} ${refused} refused, ${passed} passed`);
+      console.log(`${name.padEnd(36)} ${refused} refused, ${passed} passed`);
     for (const failure of message.failures.slice(0, 20)) console.log(`FAILURE ${failure}`);
     const { failures } = message;
     end(
@@ -41,6 +50,16 @@ if (isMainThread) {
     );
   });
 } else {
-  const { fuzz } = await import('../build/fuzz.js');
-  parentPort.postMessage(await fuzz({ ...workerData, onInput: (n) => n % 20 === 0 && parentPort.postMessage(n) }));
+  const [seed, ...counts] = process.argv.slice(2).map(Number);
+  const { fuzz: files } = await import('../build/fuzz-files.js');
+  const { forge: programs } = await import('../build/fuzz-programs.js');
+  const { stray: instructions } = await import('../build/fuzz-instructions.js');
+  const all = { readers: {}, failures: [] };
+  for (const [i, run] of [files, programs, instructions].entries()) {
+    if (counts[i] === 0) continue;
+    const { readers, failures } = await run({ count: counts[i], seed, onInput: (n) => n % 5 === 0 && process.send({ kind: KINDS[i], n }) });
+    Object.assign(all.readers, readers);
+    all.failures.push(...failures);
+  }
+  process.send(all);
 }

@@ -18,10 +18,10 @@ const { exportPeft, movedAdapter } = await source(
 const ALL = 'lora:rank=4,alpha=8,all=1';
 /** Model, methods. */
 const CASES = [
-  ['vit-hf', ['bias', 'lora', ALL, `bias+${ALL}`, 'probe', 'lora+last:blocks=1']],
+  ['vit-hf', ['bias', 'lora', ALL, `bias+${ALL}`, 'probe', 'lora+last:blocks=1', 'lora:targets=value/dense']],
   ['vit-hf-f16', ['lora']],
   ['deit-hf', ['bias', `bias+${ALL}`]],
-  ['vit-timm', ['bias', 'lora', ALL, `bias+${ALL}`]],
+  ['vit-timm', ['bias', 'lora', 'lora:targets=query/proj', ALL, `bias+${ALL}`]],
   ['deit-timm', ['lora']],
   ['mobilenetv2-hf', ['bias', 'probe']],
   ['resnet-hf', ['bias', 'probe']],

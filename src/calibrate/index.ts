@@ -42,7 +42,7 @@ export function calibrate(engine: Engine, compiled: Compiled, samples: Samples, 
 
 /**
  * Runs the evaluation phase, and calls `seen` with the input of each of these activations just before it: with the given share of it, from the
- * first picture on. An activation in row tiles comes tile by tile.
+ * first picture on. An activation in tiles comes tile by tile.
  */
 function walkActivations(
   engine: Engine,

@@ -1,12 +1,6 @@
 /** A seeded part held out of each class, from integers alone, so that every runtime holds out the same pictures. */
 
-/** Mixes two words into one (the finaliser of MurmurHash3). */
-function mix(a: number, b: number): number {
-  let h = Math.imul(a ^ Math.imul(b + 0x9e3779b9, 0x85ebca6b), 0xc2b2ae35);
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
-}
+import { mix } from '../mix.ts';
 
 export interface Split {
   train: number[];

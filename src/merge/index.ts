@@ -2,7 +2,7 @@
  * An adapter merged into its base: a model folder as Hugging Face or timm write it, with the adapter's classes, whose own head gives the
  * adapter's logits. Weights go from one file to the other a piece at a time, and all of them as f32: what was learnt is finer than f16.
  */
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { checkTensors } from '../adapter.ts';
 import { type AdapterFile, checkBase, readAdapter } from '../adapterfile.ts';
 import { type Base, identity, openBase, openWeights, preprocessOf } from '../base.ts';
@@ -14,6 +14,7 @@ import { fileExists, makeFolder, writeText } from '../files.ts';
 import { type Graph, numel } from '../graph.ts';
 import { stableJson } from '../json.ts';
 import { methodOf } from '../modules/method.ts';
+import { guardOutput } from '../output.ts';
 import { type SafetensorsFile, type TensorData, writeSafetensors } from '../safetensors.ts';
 import { engineBytes } from '../wasm.ts';
 import { bareClass, mergedConfig, mergedProcessor } from './config.ts';
@@ -94,7 +95,8 @@ export function withMerged<T>(model: string, path: string, use: (opened: Opened)
 
 /** Merges into a new folder. */
 export function mergeAdapter({ model, adapter: path, out }: MergeOptions): MergeResult {
-  if (resolve(out) === resolve(model) || fileExists(join(out, 'model.safetensors')))
+  guardOutput(out, { model, adapter: path });
+  if (fileExists(join(out, 'model.safetensors')))
     throw new InputError({ where: '--out', what: 'holds a model, which is not written over', got: out, expected: 'another folder' });
   return withMerged(model, path, ({ base, adapter, preprocess, weights, merged, named, isBare }) => {
     const tensors: TensorData[] = [...merged.made].map(([name, { shape, values }]) => ({

@@ -16,6 +16,7 @@ import { InputError } from '../error.ts';
 import { makeFolder, writeAtomic, writeText } from '../files.ts';
 import { type Graph, valueAt } from '../graph.ts';
 import { stableJson } from '../json.ts';
+import { guardOutput } from '../output.ts';
 import { type SafetensorsFile, type TensorData, writeTensors } from '../safetensors.ts';
 import { withMerged } from './index.ts';
 import { type Edit, type LowRank, readFloats } from './rows.ts';
@@ -31,13 +32,14 @@ export interface PeftOptions {
 export interface PeftResult {
   out: string;
   classes: readonly string[];
-  /** Layers with a low-rank product, and biases that replace the base's. */
+  /** Layers with a low-rank product that was learnt, and biases that replace the base's. */
   layers: number;
   biases: number;
 }
 
 /** Writes the folder. Throws InputError where PEFT has no place for what was learnt. */
 export function exportPeft({ model, adapter: path, out }: PeftOptions): PeftResult {
+  guardOutput(out, { model, adapter: path });
   return withMerged(model, path, ({ adapter, base, weights, graph, merged, named }) => {
     const refuse = (tensor: string, what: string): never => {
       throw new InputError({
@@ -57,9 +59,11 @@ export function exportPeft({ model, adapter: path, out }: PeftOptions): PeftResu
     }
     for (const tensor of merged.made.keys()) if (!isHead(tensor)) refuse(tensor, 'a tensor that the base has not, or has in another shape');
     const heads = [...new Set([...merged.made.keys()].map((tensor) => tensor.replace(/\.[^.]*$/, '')))];
-    // transformers' MobileNetV2 asks its convolutions for their stride, which PEFT's wrapper has not: there the head itself is wrapped.
-    const onHead = layers.size === 0 && base.model.spec.family === 'mobilenet' && base.model.spec.tfPadding;
-    if (layers.size === 0) {
+    const learnt = layers.size;
+    // PEFT takes no adapter without a layer, so one gets a product of zeros where none learnt. transformers' MobileNetV2 asks its
+    // convolutions for their stride, which PEFT's wrapper has not: there that is the head.
+    const onHead = learnt === 0 && base.model.spec.family === 'mobilenet' && base.model.spec.tfPadding;
+    if (learnt === 0) {
       const tensor = onHead ? `${heads[0]}.weight` : firstLayer(graph);
       const shape = onHead ? merged.made.get(tensor)!.shape : weights.tensor(tensor).shape;
       layers.set(onHead ? heads[0]! : named(tensor.replace(/\.weight$/, '')), nothing(shape));
@@ -96,7 +100,7 @@ export function exportPeft({ model, adapter: path, out }: PeftOptions): PeftResu
     );
     writeText(join(out, 'labels.json'), `${JSON.stringify(adapter.labels, undefined, 2)}\n`);
     writeText(join(out, 'adapter_config.json'), `${stableJson(config, 2)}\n`);
-    return { out, classes: adapter.labels, layers: layers.size, biases: biases.size };
+    return { out, classes: adapter.labels, layers: learnt, biases: biases.size };
 
     function isHead(tensor: string): boolean {
       return adapter.head.includes(tensor) || /(^|\.)(head_dist|distillation_classifier)\.(weight|bias)$/.test(tensor);

@@ -28,13 +28,27 @@ export interface Builder {
   drop: Drop | undefined;
   /** Which block is being built; before the first, index -1. */
   block: { index: number; count: number };
+  /** Layers that low-rank adaptation could adapt, of which its method picks. */
+  adaptable: { name: string; role: 'query' | 'key' | 'value' | undefined }[];
   /** The side branch's state and the block that entered it last. */
   side: { state: number; index: number } | undefined;
 }
 
 export function createBuilder(graph: Graph, method: Method, head: 'file' | 'new', state: number, precision: Precision): Builder {
   const block = { index: -1, count: 0 };
-  return { graph, phase: 'train', method, head, weights: new Map(), precision, state, drop: undefined, block, side: undefined };
+  return {
+    graph,
+    phase: 'train',
+    method,
+    head,
+    weights: new Map(),
+    precision,
+    state,
+    drop: undefined,
+    block,
+    adaptable: [],
+    side: undefined,
+  };
 }
 
 /** Begins the network again in another phase; weights are shared by name. */

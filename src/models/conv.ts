@@ -86,7 +86,7 @@ function convolution(
     const names = { gamma: `${norm}.weight`, beta: `${norm}.bias`, mean: `${norm}.running_mean`, variance: `${norm}.running_var` };
     fold(b, w, bias, o, names, eps, depthwise ? 1 : 0);
   }
-  if (pointwise) return adapted(b, x, append(b, 'Linear', name, [x, w, bias], { pointwise: 1 }), name, false);
+  if (pointwise) return adapted(b, x, append(b, 'Linear', name, [x, w, bias], { pointwise: 1 }), name);
   const [vertical, horizontal] = [span(h, window), span(wd, window)];
   const tfPadding = window.tfPadding ? 1 : 0;
   const attributes = { r, s: r, stride, top: vertical.before, left: horizontal.before, oh: vertical.out, ow: horizontal.out, tfPadding };

@@ -12,6 +12,8 @@ export interface DropRates {
   dropout: DropoutRates;
   /** Share of pictures without the last block's branch. */
   path: number;
+  /** Who says so, for a sentence. */
+  pathFrom: string;
   /** Rates stated that nothing here applies, as `key value`. */
   unused: readonly string[];
 }
@@ -27,16 +29,21 @@ export function hfDrop(c: Config): DropRates {
   return {
     dropout: { embeddings: hidden, layers: hidden, head: real(c, 'classifier_dropout_prob', 0, 0, MOST) },
     path: real(c, 'drop_path_rate', 0, 0, MOST),
+    pathFrom: 'config.json',
     unused: stated(c, ['attention_probs_dropout_prob']),
   };
 }
 
-/** Of timm's `model_args`. Its `proj_drop_rate` stands inside the MLP too, where no mask is made here. */
-export function timmDrop(c: Config): DropRates {
+/**
+ * Of timm's `model_args`, which its folders seldom have: `path` is then the rate of the class. Its `proj_drop_rate` stands inside the MLP
+ * too, where no mask is made here.
+ */
+export function timmDrop(c: Config, path: number): DropRates {
   const args = section(c, 'model_args');
   return {
     dropout: { embeddings: real(args, 'pos_drop_rate', 0, 0, MOST), layers: 0, head: real(args, 'drop_rate', 0, 0, MOST) },
-    path: real(args, 'drop_path_rate', 0, 0, MOST),
+    path: real(args, 'drop_path_rate', path, 0, MOST),
+    pathFrom: args.values.drop_path_rate === undefined ? "timm's default" : 'config.json',
     unused: stated(args, ['proj_drop_rate', 'attn_drop_rate', 'patch_drop_rate', 'drop_block_rate']),
   };
 }
@@ -61,7 +68,7 @@ export function dropNotes(drop: DropRates, given: { dropout?: number | undefined
   if (parts.length > 0 && given.dropout === undefined)
     notes.push(`config.json: dropout ${parts.join(' and ')} in training; --dropout 0 turns it off`);
   if (drop.path > 0 && given.dropPath === undefined)
-    notes.push(`config.json: drop-path ${drop.path} in training; --drop-path 0 turns it off`);
+    notes.push(`${drop.pathFrom}: drop-path ${drop.path} in training; --drop-path 0 turns it off`);
   if (drop.unused.length > 0) notes.push(`config.json: ${drop.unused.join(' and ')} not applied: no such mask is made here`);
   return notes;
 }

@@ -92,6 +92,7 @@ export function hfSwin(c: Config, imageSize: readonly [number, number] | undefin
     qkvBias: flag(c, 'qkv_bias', true),
     shrink: 'both',
     padFirst: true,
+    dropsMlp: false,
     names: {
       patches: `${p}embeddings.patch_embeddings.projection`,
       patchNorm: `${p}embeddings.norm`,

@@ -72,7 +72,7 @@ export function parseModel(c: Config, imageSize?: readonly [number, number]): Mo
     spec,
     image: spec.image,
     labels: labelsOf(c),
-    drop: isTimm ? timmDrop(c) : hfDrop(c),
+    drop: isTimm ? timmDrop(c, spec.family === 'swin' ? 0.1 : 0) : hfDrop(c),
   };
 }
 

@@ -15,14 +15,17 @@ export interface Rows {
   of: number;
 }
 
+export const ROLES = ['query', 'key', 'value'] as const;
+export type Role = (typeof ROLES)[number];
+
 export interface LayerOptions {
   /** Does the checkpoint have a bias here? */
   bias?: boolean;
   rows?: Rows;
   /** A bias whose gradient is identically zero (attention keys). */
   biasNeverLearns?: boolean;
-  /** Queries and values: what low-rank adaptation adapts by default. */
-  isQueryOrValue?: boolean;
+  /** In attention. Queries and values are what low-rank adaptation adapts by default. */
+  role?: Role;
   /** Stands between blocks: low-rank adaptation leaves it alone. */
   isBetweenBlocks?: boolean;
 }
@@ -38,10 +41,12 @@ function masked(b: Builder, x: number, name: string, rate: number, path: 0 | 1):
 export const dropout = (b: Builder, x: number, name: string, of: keyof DropoutRates = 'layers'): number =>
   masked(b, x, `${name}.dropout`, b.drop?.rates[of] ?? 0, 0);
 
-/** x + branch, the branch left out for some pictures: the more, the later the block (arXiv 1603.09382). */
-export function residual(b: Builder, x: number, branch: number, name: string): number {
-  const { index, count } = b.block;
-  const rate = (b.drop?.path ?? 0) * (count > 1 ? index / (count - 1) : 1);
+/**
+ * x + branch, the branch left out for some pictures: the more, the later the block (arXiv 1603.09382). The rate rises from 0 by equal
+ * `steps`, of which the last block has taken all unless a library counts otherwise.
+ */
+export function residual(b: Builder, x: number, branch: number, name: string, steps = b.block.count - 1): number {
+  const rate = (b.drop?.path ?? 0) * (steps > 0 ? b.block.index / steps : 1);
   return add(b, x, masked(b, branch, `${name}.path`, rate, 1), name);
 }
 
@@ -73,17 +78,21 @@ export function linear(b: Builder, x: number, name: string, n: number, options: 
     layer: 'linear',
   });
   const y = append(b, 'Linear', `${name}${suffix}`, [x, w, biasOf(b, name, n, options)]);
-  return options.isBetweenBlocks ? y : adapted(b, x, y, `${name}${suffix}`, options.isQueryOrValue ?? false);
+  return options.isBetweenBlocks ? y : adapted(b, x, y, `${name}${suffix}`, options.role);
 }
 
 /**
  * Low-rank adaptation (LoRA, arXiv 2106.09685): y + (alpha/r)·B·A·x on the linear layers of a block. A [r,in] starts as PEFT's does, with
  * deviation 1/√(3·in); B [out,r] at zero.
  */
-export function adapted(b: Builder, x: number, y: number, name: string, isQueryOrValue: boolean): number {
+export function adapted(b: Builder, x: number, y: number, name: string, role?: Role): number {
   const { lora } = b.method;
   const { index, count } = b.block;
-  if (lora === undefined || !learns(b) || index < 0 || index >= count || !(lora.all || isQueryOrValue)) return y;
+  if (lora === undefined || !learns(b) || index < 0 || index >= count) return y;
+  const whole = name.replace(/\[.*$/, '');
+  b.adaptable.push({ name: whole, role });
+  const isMeant = lora.targets?.split('/').some((target) => isTarget(target, whole, role)) ?? (lora.all || (role && role !== 'key'));
+  if (!isMeant) return y;
   const [k, n] = [lastDim(b.graph, x), lastDim(b.graph, y)];
   const down = newWeight(b, { name: `lora.${name}.A`, shape: [lora.rank, k], kind: 'weight', deviation: 1 / Math.sqrt(3 * k) });
   const up = newWeight(b, { name: `lora.${name}.B`, shape: [n, lora.rank], kind: 'weight' });
@@ -92,6 +101,9 @@ export function adapted(b: Builder, x: number, y: number, name: string, isQueryO
   const scaled = scale === 1 ? change : add(b, change, change, `lora.${name}.scaled`, scale / 2);
   return add(b, y, scaled, `lora.${name}.sum`);
 }
+
+/** Does a target of low-rank adaptation, the end of a layer's name or what it is in attention, mean this layer? */
+export const isTarget = (target: string, name: string, role?: Role): boolean => target === role || `.${name}`.endsWith(`.${target}`);
 
 /** The classifier: always learnable. */
 export function classifier(b: Builder, x: number, name: string, classes: number): number {

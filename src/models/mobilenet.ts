@@ -37,6 +37,8 @@ export interface MobileNet {
   family: 'mobilenet';
   image: readonly [number, number];
   tfPadding: boolean;
+  /** Steps by which drop-path rises: timm counts from before the first block, and MobileNetV3's last convolution too. */
+  pathSteps?: number;
   blocks: ConvBlock[];
   /** A 1×1 convolution with a bias between pooling and classifier. */
   features?: { name: string; out: number; activation: Kind };
@@ -59,7 +61,7 @@ export function mobileNet(b: Builder, x: number, spec: MobileNet, classes: numbe
       if (layer.activation !== undefined) h = activation(b, h, `${layer.names.conv}.act`, layer.activation);
       if (layer.squeeze) h = squeezeExcite(b, h, layer.squeeze);
     }
-    if (block.residual) h = residual(b, input, h, `${block.name}.add`);
+    if (block.residual) h = residual(b, input, h, `${block.name}.add`, spec.pathSteps);
   }
   const pooled = pool(b, h, 'pool');
   if (spec.features === undefined) return classifier(b, pooled, spec.head, classes);

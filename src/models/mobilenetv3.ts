@@ -123,6 +123,7 @@ export function timmMobileNetV3(architecture: string, c: Config, imageSize: read
     family: 'mobilenet',
     image: imageSize ?? inputSize(c) ?? [224, 224],
     tfPadding: tf !== undefined,
+    pathSteps: blocks.length - 2 + layers.length,
     blocks,
     features: { name: 'conv_head', out: features, activation: smooth },
     head: 'classifier',

@@ -5,7 +5,7 @@ import { enterBlock, leaveBlocks } from '../modules/entry.ts';
 import type { Windows } from '../ops/window.ts';
 import type { Builder } from './builder.ts';
 import { patches } from './conv.ts';
-import { activation, attention, classifier, dropout, layerNorm, linear, pool, repartition, residual } from './layer.ts';
+import { activation, add, attention, classifier, dropout, layerNorm, linear, pool, ROLES, repartition, residual } from './layer.ts';
 
 type Pair = readonly [number, number];
 
@@ -55,6 +55,8 @@ export interface Swin {
   shrink: 'both' | 'axis' | 'never';
   /** Maps that no whole number of windows covers: padded, then rolled (Hugging Face), or rolled, then padded (timm). */
   padFirst: boolean;
+  /** Drop-path leaves out what attention and MLP put out (timm), or attention's part alone (Hugging Face). */
+  dropsMlp: boolean;
   names: SwinNames;
 }
 
@@ -138,7 +140,7 @@ function block(b: Builder, x: number, spec: Swin, s: number, i: number, windows:
   // Padding goes through the projections too: it takes part as keys and values, which are then their biases.
   const h = repartition(b, 'WindowPartition', layerNorm(b, x, names.norm1, eps), `${prefix}.windows`, windows);
   const project = (part: 0 | 1 | 2): number => {
-    const options = { bias: qkvBias, biasNeverLearns: part === 1, isQueryOrValue: part !== 1 };
+    const options = { bias: qkvBias, biasNeverLearns: part === 1, role: ROLES[part] };
     if (typeof names.qkv === 'string') return linear(b, h, names.qkv, c, { ...options, rows: { start: part * c, of: 3 * c } });
     return linear(b, h, [names.qkv.q, names.qkv.k, names.qkv.v][part]!, c, options);
   };
@@ -148,7 +150,8 @@ function block(b: Builder, x: number, spec: Swin, s: number, i: number, windows:
   const middle = residual(b, x, dropout(b, out, names.out), `${prefix}.add1`);
   const hidden = linear(b, layerNorm(b, middle, names.norm2, eps), names.fc1, Math.floor(c * spec.mlpRatio));
   const down = linear(b, activation(b, hidden, `${prefix}.activation`, spec.activation), names.fc2, c);
-  return residual(b, middle, dropout(b, down, names.fc2), `${prefix}.add2`);
+  const rest = dropout(b, down, names.fc2);
+  return spec.dropsMlp ? residual(b, middle, rest, `${prefix}.add2`) : add(b, middle, rest, `${prefix}.add2`);
 }
 
 /** Patch merging: four neighbours become one position of twice the channels. */

@@ -169,6 +169,7 @@ export function timmMobileNet(architecture: string, c: Config, imageSize: readon
     family: 'mobilenet',
     image: imageSize ?? inputSize(c) ?? [224, 224],
     tfPadding: false,
+    pathSteps: blocks.length - 2,
     blocks,
     head: 'classifier',
   };
@@ -210,6 +211,7 @@ export function timmSwin(architecture: string, c: Config, imageSize: readonly [n
     qkvBias: flag(args, 'qkv_bias', true),
     shrink: flag(args, 'always_partition', false) ? 'never' : 'axis',
     padFirst: false,
+    dropsMlp: true,
     names: {
       patches: 'patch_embed.proj',
       patchNorm: 'patch_embed.norm',

@@ -3,7 +3,7 @@ import type { Kind } from '../../assembly/abi/ops.ts';
 import { enterBlock, leaveBlocks } from '../modules/entry.ts';
 import type { Builder } from './builder.ts';
 import { layerScale, patches } from './conv.ts';
-import { activation, add, attention, classifier, dropout, embed, layerNorm, linear, pool, residual } from './layer.ts';
+import { activation, add, attention, classifier, dropout, embed, layerNorm, linear, pool, ROLES, residual } from './layer.ts';
 
 /** Where a checkpoint keeps each tensor. */
 export interface VitNames {
@@ -84,7 +84,7 @@ function block(b: Builder, x: number, spec: Vit, i: number): number {
   const prefix = names.norm1.replace(/\.[^.]*$/, '');
   const h = layerNorm(b, x, names.norm1, eps);
   const project = (part: 0 | 1 | 2): number => {
-    const options = { bias: qkvBias, biasNeverLearns: part === 1, isQueryOrValue: part !== 1 };
+    const options = { bias: qkvBias, biasNeverLearns: part === 1, role: ROLES[part] };
     if (typeof names.qkv === 'string') return linear(b, h, names.qkv, dim, { ...options, rows: { start: part * dim, of: 3 * dim } });
     return linear(b, h, [names.qkv.q, names.qkv.k, names.qkv.v][part]!, dim, options);
   };

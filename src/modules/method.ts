@@ -19,8 +19,11 @@ export interface Method {
   prompt?: { rank: number };
   /** Lite side branch. `ratio`: channels pooled into one. `residual` 1 adds a side block's input to its output; `tap` 0 cuts its gradient. */
   side?: { ratio: number; residual: number; tap: number };
-  /** The usual low-rank adaptation of weights, as a yardstick. `all` 0: queries and values; 1: every linear layer of a block. */
-  lora?: { rank: number; alpha: number; all: number };
+  /**
+   * The usual low-rank adaptation of weights, as a yardstick. `all` 0: queries and values; 1: every linear layer of a block. `targets` takes
+   * their place: ends of layers' names, or query, key, value also where the three are one fused layer, joined by `/`.
+   */
+  lora?: { rank: number; alpha: number; all: number; targets?: string };
   /** Only the last so many blocks learn. */
   last?: { blocks: number };
 }
@@ -33,6 +36,9 @@ const PARTS: Readonly<Record<string, Readonly<Record<string, readonly [number, n
   lora: { rank: [8, 1, 4096], alpha: [8, 1, 65536], all: [0, 0, 1] },
   last: { blocks: [1, 1, 4096] },
 };
+/** Options that are lists of names, where given. */
+const LISTS: Readonly<Record<string, readonly string[]>> = { lora: ['targets'] };
+type Options = Record<string, number | string>;
 const BASES: readonly string[] = ['probe', 'full'];
 
 /** Does a backbone tensor of this kind learn? Key biases of softmax attention never do: their gradient is identically zero. */
@@ -40,7 +46,7 @@ export const learnsKind = (method: Method, kind: Kind): boolean => method.base =
 
 /** Reads a method; `where` names the flag or file that gave it. */
 export function methodOf(text: string, where = '--method'): Method {
-  const options = new Map<string, Record<string, number>>();
+  const options = new Map<string, Options>();
   for (const part of text.split('+')) {
     const [name = '', list] = part.split(':', 2) as [string, string?];
     if (options.has(name)) throw new InputError({ where, what: `${name} is there twice`, got: text });
@@ -59,6 +65,8 @@ export function methodOf(text: string, where = '--method'): Method {
     const found = of<never>(name);
     if (found !== undefined) method[name] = found;
   }
+  if (method.lora?.all && method.lora.targets !== undefined)
+    throw new InputError({ where, what: 'lora:all=1 takes every layer, and lora:targets some', got: text, expected: 'one of them' });
   const order = [...BASES, ...Object.keys(PARTS)].filter((name) => options.has(name));
   method.name = order.map((name) => canonical(name, options.get(name)!)).join('+');
   return method;
@@ -68,18 +76,33 @@ export function methodOf(text: string, where = '--method'): Method {
 export const withLast = (text: string, blocks: number): string =>
   [...text.split('+').filter((part) => !part.startsWith('last')), `last:blocks=${blocks}`].join('+');
 
-function canonical(name: string, options: Record<string, number>): string {
+function canonical(name: string, options: Options): string {
   const list = Object.entries(options).map(([key, value]) => `${key}=${value}`);
   return list.length === 0 ? name : `${name}:${list.join(',')}`;
 }
 
-function readOptions(part: string, list: string | undefined, where: string): Record<string, number> {
+function readOptions(part: string, list: string | undefined, where: string): Options {
   const known = PARTS[part] ?? {};
-  const values = Object.fromEntries(Object.entries(known).map(([key, [preset]]) => [key, preset]));
+  const lists = LISTS[part] ?? [];
+  const values: Options = Object.fromEntries(Object.entries(known).map(([key, [preset]]) => [key, preset]));
+  const seen = new Set<string>();
   for (const item of list === undefined ? [] : list.split(',')) {
     const [key = '', text = ''] = item.split('=', 2);
     const range = Object.hasOwn(known, key) ? known[key] : undefined;
-    if (range === undefined) throw unknown(where, `option of ${part}`, key, Object.keys(known));
+    if (range === undefined && !lists.includes(key)) throw unknown(where, `option of ${part}`, key, [...Object.keys(known), ...lists]);
+    if (seen.has(key)) throw new InputError({ where, what: `${part}:${key} is there twice`, got: list! });
+    seen.add(key);
+    if (range === undefined) {
+      if (!/^[\w.]+(\/[\w.]+)*$/.test(text))
+        throw new InputError({
+          where,
+          what: `wrong ${part}:${key}`,
+          got: text || 'nothing',
+          expected: 'names joined by /, as query/value',
+        });
+      values[key] = text;
+      continue;
+    }
     const value = Number(text);
     const [, least, most] = range;
     if (!/^\d+$/.test(text) || value < least || value > most)

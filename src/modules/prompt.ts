@@ -6,7 +6,7 @@
 import { lastDim, numel, shapeOf } from '../graph.ts';
 import { append, type Builder, learns, newWeight } from '../models/builder.ts';
 
-const MOST_POSITIONS = 784;
+export const MOST_POSITIONS = 784;
 
 export function addPrompt(b: Builder, x: number, i: number, { rank }: { rank: number }): number {
   const shape = shapeOf(b.graph, x);

@@ -22,24 +22,28 @@ export interface Side {
   tap: number;
 }
 
-/** Channels that a tap of `c` channels is pooled to. */
-function pooledChannels(c: number, ratio: number): number {
-  const channels = Math.max(LEAST_CHANNELS, Math.floor(c / ratio));
-  if (c % channels !== 0)
+/** Channels that a tap of `c` channels is pooled to; of block `i`. */
+function pooledChannels(c: number, ratio: number, i: number): number {
+  const channels = (k: number): number => Math.max(LEAST_CHANNELS, Math.floor(c / k));
+  if (c % channels(ratio) !== 0) {
+    const fitting = Array.from({ length: Math.max(1, Math.floor(c / LEAST_CHANNELS)) }, (_, k) => k + 1).filter(
+      (k) => c % channels(k) === 0,
+    );
     throw new InputError({
       where: '--method side',
-      what: 'the ratio does not divide the channels',
-      got: `${c} / ${ratio}`,
-      expected: 'a whole number',
+      what: `the ratio does not divide the ${c} channels of block ${i}`,
+      got: ratio,
+      expected: `one of ${fitting.join(', ')}`,
     });
-  return channels;
+  }
+  return channels(ratio);
 }
 
 export function enterSide(b: Builder, x: number, i: number, blocks: Blocks, side: Side): void {
   if (!learns(b)) return;
   const shape = shapeOf(b.graph, x);
   const [batch, c] = [shape[0]!, lastDim(b.graph, x)];
-  const channels = pooledChannels(c, side.ratio);
+  const channels = pooledChannels(c, side.ratio, i);
   const [h, w] = blocks.grid ?? (shape.slice(1, 3) as [number, number]);
   const count = numel(shape.slice(1, -1)) - blocks.extraTokens;
   const attributes = { k: c / channels, first: blocks.extraTokens, count, detach: side.tap ? 0 : 1 };

@@ -74,8 +74,7 @@ export const attention: Record<string, OpDef> = {
       });
     },
     inPlace: [[0, 0]],
-    scratch: (inputs, a) =>
-      attentionScratch(shape(inputs, 0)[1]!, { isBiased: inputs[TABLE] !== undefined, isKept: a.probabilities === 1, queries: a.queries }),
+    scratch: (inputs, a) => attentionScratch(shape(inputs, 0)[1]!, a.queries, inputs[TABLE] !== undefined, a.probabilities === 1),
     lower: (n, at, graph) => {
       const [b, t, c] = shapeOf(graph, n.inputs[0]!) as Three;
       const coded = n.outputs.length > 3;
@@ -112,12 +111,8 @@ export const attention: Record<string, OpDef> = {
     inPlace: [[0, 0]],
     scratch(inputs, a) {
       const [, t, c] = shape(inputs, 0) as Three;
-      return attentionBackwardScratch(t, c / a.heads!, a.keep!, {
-        isBiased: inputs[1 + TABLE] !== undefined,
-        biasLearns: a.learns === 1,
-        isKept: a.probabilities === 1,
-        queries: a.queries,
-      });
+      const isBiased = inputs[1 + TABLE] !== undefined;
+      return attentionBackwardScratch(t, c / a.heads!, a.keep!, a.queries, isBiased, a.probabilities === 1, a.learns === 1);
     },
     lower: (n, at, graph) => {
       const [b, t, c] = typeOf(graph, n.inputs[0]!).shape as Three;

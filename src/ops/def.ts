@@ -45,11 +45,16 @@ export interface Gradients {
   emit(op: string, name: string, inputs: number[], attributes?: Attributes, updates?: number[]): number[];
 }
 
-/** An operator that works row by row. */
-export interface ByRows {
-  /** Inputs (positions) of which every row needs all. */
+/**
+ * An operator that can be cut: part of each output follows from the same part of the inputs, and what is updated takes the parts up one after
+ * the other.
+ */
+export interface Pieces {
+  /** Where: between any two rows, or between pictures alone (the first axis), because a picture's rows know of each other. */
+  of: 'rows' | 'pictures';
+  /** Inputs (positions) of which every piece needs all. */
   whole: readonly number[];
-  /** What is kept of some rows alone is not a piece of what is kept of all: its parts lie elsewhere. */
+  /** What is kept of a piece alone is not a piece of what is kept of all: its parts lie elsewhere. */
   apart?: boolean;
 }
 
@@ -71,8 +76,8 @@ export interface OpDef {
   backward?(node: Node, gradients: Gradients): void;
   /** Pairs [input, output] that the kernel allows to share memory. */
   inPlace?: readonly (readonly [number, number])[];
-  /** Says that a row of each output follows from the same row of the inputs, and that what is updated takes rows up one after the other. */
-  byRows?(node: Node): ByRows | undefined;
+  /** How it can be cut into pieces; absent: it cannot. */
+  pieces?(node: Node, graph: Graph): Pieces | undefined;
   /** The attribute that says how much the kernel works on at a time, where it has a choice: it changes scratch and time, never a byte. */
   tile?: 'queries' | 'pixels';
   /** The input (position) that may be a coded weight; others may not. */

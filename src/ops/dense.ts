@@ -29,7 +29,7 @@ export const dense: Record<string, OpDef> = {
       if (g.needs(w)) g.emit('LinearBackwardW', `${node.name}.dw`, [dy, keptInput(node, g, X)], {}, [g.accumulator(w)]);
       if (g.needs(x)) g.set(x, g.emit('LinearBackwardX', `${node.name}.dx`, [dy, w, g.soFar(x)])[0]!);
     },
-    byRows: () => ({ whole: [W, B] }),
+    pieces: () => ({ of: 'rows', whole: [W, B] }),
     scratch: gemmScratch,
     lower: (n, at, graph) =>
       words({
@@ -57,7 +57,7 @@ export const dense: Record<string, OpDef> = {
       return [{ dtype: 'f32', shape: [...dy.slice(0, -1), shape(inputs, 1)[1]!] }];
     },
     inPlace: [[2, 0]],
-    byRows: () => ({ whole: [1] }),
+    pieces: () => ({ of: 'rows', whole: [1] }),
     scratch: gemmScratch,
     lower: (n, at, graph) =>
       words({
@@ -80,7 +80,7 @@ export const dense: Record<string, OpDef> = {
   LinearBackwardW: {
     opcode: Op.LinearBackwardW,
     infer: () => [],
-    byRows: () => ({ whole: [] }),
+    pieces: () => ({ of: 'rows', whole: [] }),
     scratch: gemmScratch,
     lower: (n, at, graph) =>
       words({
@@ -101,7 +101,7 @@ export const dense: Record<string, OpDef> = {
   BiasBackward: {
     opcode: Op.BiasBackward,
     infer: () => [],
-    byRows: (n) => (n.attributes.flat ? undefined : { whole: [] }),
+    pieces: (n) => (n.attributes.flat ? undefined : { of: 'rows', whole: [] }),
     lower: (n, at, graph) =>
       words({
         [BiasBackwardArg.DY]: at.input(0),

@@ -1,6 +1,6 @@
 /** Element-wise functions and sums. */
 import { ActivationArg, ActivationBackwardArg, AddArg, Keep, Kind, Op } from '../../assembly/abi/ops.ts';
-import { numel, shapeOf, u8 } from '../graph.ts';
+import { type Graph, numel, shapeOf, u8 } from '../graph.ts';
 import { bit1Bytes, code4Bytes } from '../groups.ts';
 import type { KeepClass } from '../keep.ts';
 import { BLOCK_BYTES, blocksOf, float, moves, type OpDef, type Saved, same, shape, words } from './def.ts';
@@ -22,6 +22,10 @@ const KEEPS_OUTPUT: readonly number[] = [Kind.Relu, Kind.Sigmoid, Kind.Tanh];
 /** What is kept of a block. */
 const keptBlock = (keep: number | undefined): number =>
   keep === Keep.Bit1 ? bit1Bytes(32) : keep === Keep.Code4 ? code4Bytes(32) : keep === Keep.Code8 ? 32 : BLOCK_BYTES;
+
+/** Whether codes end with some of no element: then those of a piece are no piece of all. */
+const isPadded = (graph: Graph, x: number, codes: number | undefined): boolean =>
+  codes !== undefined && (8 * graph.values[codes]!.bytes) % numel(shapeOf(graph, x)) !== 0;
 
 export const elementwise: Record<string, OpDef> = {
   /** inputs x, table (codebook) or absent; output y; attributes kind, keep. */
@@ -52,7 +56,7 @@ export const elementwise: Record<string, OpDef> = {
       g.add(x, dx[0]!);
     },
     inPlace: [[0, 0]],
-    byRows: () => ({ whole: [1] }),
+    pieces: (n, graph) => ({ of: 'rows', whole: [1], apart: isPadded(graph, n.inputs[0]!, n.outputs[1]) }),
     split: (n, graph) => ({
       units: blocksOf(graph, n.inputs[0]!),
       inputs: [BLOCK_BYTES],
@@ -75,7 +79,7 @@ export const elementwise: Record<string, OpDef> = {
     opcode: Op.ActivationBackward,
     infer: (inputs) => [{ dtype: 'f32', shape: shape(inputs, 0) }],
     inPlace: [[0, 0]],
-    byRows: () => ({ whole: [2] }),
+    pieces: () => ({ of: 'rows', whole: [2] }),
     split: (n, graph) => ({
       units: blocksOf(graph, n.inputs[0]!),
       inputs: [BLOCK_BYTES, keptBlock(n.attributes.keep)],
@@ -111,7 +115,7 @@ export const elementwise: Record<string, OpDef> = {
       [0, 0],
       [1, 0],
     ],
-    byRows: () => ({ whole: [] }),
+    pieces: () => ({ of: 'rows', whole: [] }),
     split: (n, graph) => ({ units: blocksOf(graph, n.inputs[0]!), inputs: [BLOCK_BYTES, BLOCK_BYTES], outputs: [BLOCK_BYTES] }),
     lower: (n, at, graph) =>
       words({

@@ -16,6 +16,7 @@ export const gate: Record<string, OpDef> = {
   /** inputs x[B,…,C], g[B,…,C] with one position; output y[B,…,C]; kept: x (f32 or coded), g. */
   Gate: {
     opcode: Op.Gate,
+    pieces: (n) => ({ of: 'pictures', whole: [], apart: n.attributes.keep === Keep.Group8 }),
     infer(inputs) {
       const [x, g] = [shape(inputs, X), shape(inputs, G)];
       same('gate: factors', outer(g), outer(x));
@@ -73,6 +74,7 @@ export const gate: Record<string, OpDef> = {
   /** inputs dy[B,…,C], x as it was kept; output dg[B,C]. */
   GateBackwardG: {
     opcode: Op.GateBackwardG,
+    pieces: () => ({ of: 'pictures', whole: [] }),
     infer: (inputs) => [{ dtype: 'f32', shape: outer(shape(inputs, 0)) }],
     scratch: gateScratch,
     lower: (n, at, graph) => {

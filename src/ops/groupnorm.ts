@@ -17,6 +17,7 @@ export const groupNorm: Record<string, OpDef> = {
   /** input x[B,…,C]; output mean and rstd [B,groups,2]; attributes groups, eps. GroupNorm's derivative is the whole of it. */
   GroupStats: {
     opcode: Op.GroupStats,
+    pieces: () => ({ of: 'pictures', whole: [] }),
     infer(inputs, a) {
       const x = shape(inputs, X);
       if (x.at(-1)! % a.groups!) throw new RangeError(`group norm: ${x.at(-1)} channels do not divide into ${a.groups} groups`);
@@ -37,6 +38,7 @@ export const groupNorm: Record<string, OpDef> = {
   /** inputs x[B,…,C], its stats, gamma[C], beta[C]; output y; kept: x̂ (f32, or in groups of 8 or 4 bits), stats. */
   GroupNorm: {
     opcode: Op.GroupNorm,
+    pieces: (n) => ({ of: 'pictures', whole: [GAMMA, BETA], apart: n.attributes.keep === Keep.Group8 }),
     infer(inputs) {
       const x = shape(inputs, X);
       same('group norm: gamma', shape(inputs, GAMMA), [x.at(-1)!]);
@@ -100,6 +102,7 @@ export const groupNorm: Record<string, OpDef> = {
   /** inputs dy[B,…,C], x̂ as it was kept; outputs Σ dy and Σ dy·x̂ over positions, [B,C] each. */
   GroupSums: {
     opcode: Op.GroupSums,
+    pieces: () => ({ of: 'pictures', whole: [] }),
     infer(inputs) {
       const dy = shape(inputs, 0);
       return [f32(dy[0]!, dy.at(-1)!), f32(dy[0]!, dy.at(-1)!)];
@@ -122,6 +125,7 @@ export const groupNorm: Record<string, OpDef> = {
   /** inputs dy, x̂, stats, gamma, sums, products; output dx. */
   GroupNormBackward: {
     opcode: Op.GroupNormBackward,
+    pieces: () => ({ of: 'pictures', whole: [3] }),
     infer: (inputs) => [{ dtype: 'f32', shape: shape(inputs, 0) }],
     inPlace: [[0, 0]],
     scratch: (inputs) => groupNormScratch(shape(inputs, 0).at(-1)!),

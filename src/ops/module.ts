@@ -17,6 +17,7 @@ export const module: Record<string, OpDef> = {
   /** inputs x[B,…], p[…] (x without its batch); output y = x + p on every picture. */
   BroadcastAdd: {
     opcode: Op.BroadcastAdd,
+    pieces: () => ({ of: 'pictures', whole: [1] }),
     infer(inputs) {
       const x = shape(inputs, 0);
       if (numel(shape(inputs, 1)) !== numel(x.slice(1))) same('broadcast add: p', shape(inputs, 1), x.slice(1));
@@ -63,6 +64,7 @@ export const module: Record<string, OpDef> = {
   /** Channel average pooling: input x[B,…,C]; output [B,count,C/k] (or [B,H,W,C/k] where all positions of an image are taken). */
   ChannelPool: {
     opcode: Op.ChannelPool,
+    pieces: () => ({ of: 'pictures', whole: [] }),
     infer(inputs, a) {
       const x = shape(inputs, 0);
       const c = x.at(-1)!;
@@ -100,6 +102,7 @@ export const module: Record<string, OpDef> = {
   /** inputs dy, acc or absent; output dx[B,positions,c]. */
   ChannelPoolBackward: {
     opcode: Op.ChannelPoolBackward,
+    pieces: () => ({ of: 'pictures', whole: [] }),
     infer: (inputs, a) => [f32(shape(inputs, 0)[0]!, a.positions!, a.c!)],
     inPlace: [[1, 0]],
     lower: (n, at, graph) =>
@@ -119,6 +122,7 @@ export const module: Record<string, OpDef> = {
   /** Average pooling to oh × ow: input x[B,H,W,C]; output [B,oh,ow,C]. */
   AdaptivePool: {
     opcode: Op.AdaptivePool,
+    pieces: () => ({ of: 'pictures', whole: [] }),
     infer: (inputs, a) => [f32(shape(inputs, 0)[0]!, a.oh!, a.ow!, shape(inputs, 0)[3]!)],
     backward(node, g) {
       const x = node.inputs[0]!;
@@ -143,6 +147,7 @@ export const module: Record<string, OpDef> = {
   /** input dy[B,OH,OW,C]; output dx[B,h,w,C]. */
   AdaptivePoolBackward: {
     opcode: Op.AdaptivePoolBackward,
+    pieces: () => ({ of: 'pictures', whole: [] }),
     infer: (inputs, a) => [f32(shape(inputs, 0)[0]!, a.h!, a.w!, shape(inputs, 0)[3]!)],
     lower: (n, at, graph) => {
       const [b, oh, ow, c] = shapeOf(graph, n.inputs[0]!) as Four;

@@ -47,7 +47,7 @@ export const norm: Record<string, OpDef> = {
       if (g.needs(x)) g.set(x, g.emit('LayerNormBackward', `${node.name}.dx`, [dy, xhat, rstd, gamma, g.soFar(x)], { keep })[0]!);
     },
     inPlace: [[0, 0]],
-    byRows: (n) => ({ whole: [GAMMA, BETA], apart: n.attributes.keep === Keep.Group8 }),
+    pieces: (n) => ({ of: 'rows', whole: [GAMMA, BETA], apart: n.attributes.keep === Keep.Group8 }),
     scratch: (inputs, a) => (a.keep === Keep.Group8 ? layerNormScratch(shape(inputs, X).at(-1)!) : 0),
     split(n, graph) {
       const { units, row } = rowSplit(graph, n.inputs[X]!);
@@ -77,7 +77,7 @@ export const norm: Record<string, OpDef> = {
       [4, 0],
       [0, 0],
     ],
-    byRows: () => ({ whole: [3] }),
+    pieces: () => ({ of: 'rows', whole: [3] }),
     split(n, graph) {
       const { units, row } = rowSplit(graph, n.inputs[0]!);
       return { units, inputs: [row, keptRow(n.attributes.keep, row / 4), 4, 0, row], outputs: [row] };

@@ -23,7 +23,7 @@ export const quantize: Record<string, OpDef> = {
   Quantize: {
     opcode: Op.Quantize,
     infer: (inputs, a) => [u8(copyBytes(shape(inputs, 0), a.bits ?? 8))],
-    byRows: (n) => ({ whole: [], apart: n.attributes.bits !== 4 }),
+    pieces: (n) => ({ of: 'rows', whole: [], apart: n.attributes.bits !== 4 }),
     lower: (n, at, graph) =>
       words({
         [QuantizeArg.X]: at.input(0),
@@ -39,7 +39,7 @@ export const quantize: Record<string, OpDef> = {
   Dequantize: {
     opcode: Op.Dequantize,
     infer: (_inputs, a) => [f32(a.rows!, a.c!)],
-    byRows: () => ({ whole: [] }),
+    pieces: () => ({ of: 'rows', whole: [] }),
     lower: (n, at, graph) =>
       words({
         [DequantizeArg.X]: at.input(0),

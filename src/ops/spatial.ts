@@ -14,7 +14,7 @@ import {
   PoolBackwardArg,
 } from '../../assembly/abi/ops.ts';
 import { Patch } from '../../assembly/abi/tiles.ts';
-import { type Attributes, encodingOf, type Graph, type Node, numel, rowsOf, type Split, shapeOf, u8 } from '../graph.ts';
+import { type Attributes, encodingOf, type Graph, type Node, numel, type Split, shapeOf, u8 } from '../graph.ts';
 import { code4RowsBytes } from '../groups.ts';
 import { convBackwardXScratch, convScratch } from '../scratch.ts';
 import { moves, type OpDef, same, shape, traffic, words } from './def.ts';
@@ -34,6 +34,8 @@ interface Window extends Attributes {
 }
 
 type Four = [number, number, number, number];
+/** BATCH H WIDTH C OH OW O R S STRIDE TOP LEFT. */
+type Geometry = [...Four, ...Four, ...Four];
 
 /** Geometry shared by the six kernels, from the image side [B,H,W,C] and the attributes. */
 function geometry(image: readonly number[], a: Attributes, outChannels?: number): number[] {
@@ -120,13 +122,14 @@ export const spatial: Record<string, OpDef> = {
   /** inputs x[B,H,W,C], w[O,R,S,C], b[O] or absent; output y[B,OH,OW,O]; attributes Window. */
   Conv: {
     opcode: Op.Conv,
+    pieces: () => ({ of: 'pictures', whole: [W, B] }),
     tile: 'pixels',
     coded: W,
     infer: inferConv,
     saves: savesFilterInput,
     autograd: autogradInput,
     backward: backwardOf('Conv'),
-    scratch: (inputs, a) => convScratch(geometry(shape(inputs, X), a, shape(inputs, W)[0]!), a.pixels),
+    scratch: (inputs, a) => convScratch(...(geometry(shape(inputs, X), a, shape(inputs, W)[0]!) as Geometry), a.pixels),
     lower: (n, at, graph) =>
       convArguments(
         ConvArg.BATCH,
@@ -142,10 +145,12 @@ export const spatial: Record<string, OpDef> = {
   /** inputs dy, w; output dx[B,H,W,C]; attributes Window and h, w, c. */
   ConvBackwardX: {
     opcode: Op.ConvBackwardX,
+    pieces: () => ({ of: 'pictures', whole: [1] }),
     tile: 'pixels',
     coded: 1,
     infer: inferImage,
-    scratch: (inputs, a) => convBackwardXScratch(geometry([shape(inputs, 0)[0]!, a.h!, a.w!, a.c!], a, shape(inputs, 1)[0]!), a.pixels),
+    scratch: (inputs, a) =>
+      convBackwardXScratch(...(geometry([shape(inputs, 0)[0]!, a.h!, a.w!, a.c!], a, shape(inputs, 1)[0]!) as Geometry), a.pixels),
     lower: (n, at, graph) =>
       convArguments(
         ConvBackwardXArg.BATCH,
@@ -157,9 +162,10 @@ export const spatial: Record<string, OpDef> = {
   /** inputs dy, x; updates dw. */
   ConvBackwardW: {
     opcode: Op.ConvBackwardW,
+    pieces: () => ({ of: 'pictures', whole: [] }),
     tile: 'pixels',
     infer: () => [],
-    scratch: (inputs, a) => convScratch(geometry(shape(inputs, 1), a, shape(inputs, 0)[3]!), a.pixels),
+    scratch: (inputs, a) => convScratch(...(geometry(shape(inputs, 1), a, shape(inputs, 0)[3]!) as Geometry), a.pixels),
     lower: (n, at, graph) =>
       convArguments(
         ConvBackwardWArg.BATCH,
@@ -171,6 +177,7 @@ export const spatial: Record<string, OpDef> = {
   /** inputs x[B,H,W,C], w[R,S,C], b[C] or absent; output y[B,OH,OW,C]. */
   Depthwise: {
     opcode: Op.Depthwise,
+    pieces: () => ({ of: 'pictures', whole: [W, B] }),
     infer: inferDepthwise,
     split: pictureRows,
     saves: savesFilterInput,
@@ -186,6 +193,7 @@ export const spatial: Record<string, OpDef> = {
   },
   DepthwiseBackwardX: {
     opcode: Op.DepthwiseBackwardX,
+    pieces: () => ({ of: 'pictures', whole: [1] }),
     infer: inferImage,
     split: pictureRows,
     lower: (n, at, graph) =>
@@ -194,6 +202,7 @@ export const spatial: Record<string, OpDef> = {
   },
   DepthwiseBackwardW: {
     opcode: Op.DepthwiseBackwardW,
+    pieces: () => ({ of: 'pictures', whole: [] }),
     infer: () => [],
     lower: (n, at, graph) =>
       convArguments(DepthwiseBackwardWArg.BATCH, [at.input(0), at.input(1), at.update(0)], geometry(image(n, graph), n.attributes)),
@@ -203,6 +212,7 @@ export const spatial: Record<string, OpDef> = {
   /** inputs x[B,H,W,C]; output y[B,OH,OW,C]; kept: the tap of each maximum, four bits, which is exact; attributes Window. */
   MaxPool: {
     opcode: Op.MaxPool,
+    pieces: () => ({ of: 'pictures', whole: [] }),
     infer(inputs, a) {
       const [batch, , , c] = shape(inputs, X) as Four;
       const { r, s, oh, ow } = a as Window;
@@ -210,8 +220,9 @@ export const spatial: Record<string, OpDef> = {
       return [{ dtype: 'f32', shape: [batch, oh, ow, c] }];
     },
     saves(node, graph, needs) {
-      const [y, c] = [node.outputs[0]!, shapeOf(graph, node.inputs[X]!)[3]!];
-      return needs[X] ? [{ as: { pool: '4' }, keep: Keep.Code4, inputs: [], extra: [u8(code4RowsBytes(rowsOf(graph, y), c))] }] : [];
+      const [batch, , , c] = shapeOf(graph, node.inputs[X]!) as Four;
+      const { oh, ow } = node.attributes as Window;
+      return needs[X] ? [{ as: { pool: '4' }, keep: Keep.Code4, inputs: [], extra: [u8(code4RowsBytes(batch * oh * ow, c))] }] : [];
     },
     /** Its input, and an index of eight bytes for each output. */
     autograd: (node, graph, needs) =>
@@ -233,6 +244,7 @@ export const spatial: Record<string, OpDef> = {
   /** inputs dy, taps; output dx[B,H,W,C]; attributes Window and h, w, c. */
   MaxPoolBackward: {
     opcode: Op.MaxPoolBackward,
+    pieces: () => ({ of: 'pictures', whole: [] }),
     infer: inferImage,
     split: pictureRows,
     lower: (n, at, graph) =>
@@ -243,6 +255,7 @@ export const spatial: Record<string, OpDef> = {
   /** Mean over `count` positions from `first` of x[B,…,C] (the middle axes are positions); output y[B,C]. One position is taken as it is. */
   Pool: {
     opcode: Op.Pool,
+    pieces: () => ({ of: 'pictures', whole: [] }),
     infer(inputs, a) {
       const x = shape(inputs, 0);
       if (a.first! + a.count! > numel(x.slice(1, -1))) throw new RangeError('pool: window past the last position');
@@ -273,6 +286,7 @@ export const spatial: Record<string, OpDef> = {
   /** inputs dy[B,…,C], acc or absent; output dx[B,positions,C]. */
   PoolBackward: {
     opcode: Op.PoolBackward,
+    pieces: () => ({ of: 'pictures', whole: [] }),
     infer: (inputs, a) => [{ dtype: 'f32', shape: [shape(inputs, 0)[0]!, a.positions!, shape(inputs, 0).at(-1)!] }],
     inPlace: [[1, 0]],
     lower: (n, at, graph) => {

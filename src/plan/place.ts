@@ -1,4 +1,5 @@
 /** Offsets for blocks whose lifetimes overlap in time but must not overlap in memory. */
+import { chance } from '../mix.ts';
 import type { Block } from './lifetime.ts';
 
 export interface Placement {
@@ -37,7 +38,7 @@ const CLOSE_ENOUGH = 1.005;
 /** Where a gap of more than that is left, orders are tried by chance: so many from each start, fewer of many blocks (pairs of them looked at). */
 const NEAR = 1.03;
 const TRIES = 300;
-const WORK = 4e6;
+const WORK = 2e7;
 
 /**
  * The best of a few orders: large first, long-lived first, area first, early first. Where a gap is left, the blocks on top go first and all
@@ -72,7 +73,8 @@ export function place(blocks: readonly Block[], bound: number): Placement {
 
   /** From one order after the other: what lies on top goes before another that it meets, and stays there if nothing grows by it. The same every time. */
   function byChance(starts: readonly number[][]): void {
-    const next = numbers();
+    let drawn = 0;
+    const next = (below: number): number => chance(1, drawn++, below);
     const tries = Math.min(TRIES, Math.floor(WORK / blocks.length ** 2));
     for (const start of starts) {
       let now = { order: start, placement: attempt(start) };
@@ -90,13 +92,4 @@ export function place(blocks: readonly Block[], bound: number): Placement {
       }
     }
   }
-}
-
-/** Whole numbers below a limit, the same ones every time. */
-function numbers(): (below: number) => number {
-  let state = 1;
-  return (below) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor((state / 4294967296) * below);
-  };
 }

@@ -7,6 +7,8 @@ import { PHASES } from '../graph.ts';
 import { codedBytes } from '../groups.ts';
 import { PAGE, type Range } from '../plan/memory.ts';
 import { SIGNATURES } from './arguments.ts';
+import { keepsWithin } from './extents/index.ts';
+import { allow, fault as faulty } from './extents/touch.ts';
 import type { Placed, Program, WeightRecord } from './program.ts';
 
 /** Returns never; the caller makes its error of the sentence. */
@@ -15,8 +17,9 @@ type Fault = (what: string) => never;
 const inside = (r: Range, outer: Range): boolean => r.offset >= outer.offset && r.offset + r.bytes <= outer.offset + outer.bytes;
 const overlap = (a: Range, b: Range): boolean => a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;
 
-/** Most threads that a plan may reserve scratch for. */
+/** Most threads that a plan may reserve scratch for, and the least of it: what files are read through. */
 const MOST_THREADS = 256;
+const LEAST_SCRATCH = 1024;
 
 export function checkProgram(p: Program, fault: Fault): void {
   if (p.linearBytes === 0 || p.linearBytes % PAGE !== 0) fault(`${p.linearBytes} bytes of memory are not whole pages`);
@@ -34,8 +37,11 @@ export function checkProgram(p: Program, fault: Fault): void {
     if (!inside(range, arena)) fault(`the ${name} lies outside the memory`);
     for (const [other, second] of own) if (range !== second && overlap(range, second)) fault(`${name} and ${other} overlap`);
   }
+  // The order in which the extents of instructions are bounded (extents/index.ts).
+  const end = (r: Range): number => r.offset + r.bytes;
+  if (end(image) > p.region.offset || end(p.region) > scratch.offset) fault('program, checkpoint region and scratch are out of order');
   // The host stages weights in scratch.
-  if (p.scratch.bytes === 0) fault('has no scratch');
+  if (p.scratch.bytes < LEAST_SCRATCH || p.scratch.bytes % 16 !== 0) fault(`has ${p.scratch.bytes} bytes of scratch`);
   if (p.region.bytes < State.Bytes) fault('the checkpoint region has no state block');
 
   checkCode(p, image, fault);
@@ -89,7 +95,7 @@ function checkRows({ name, dims, strides }: WeightRecord, fault: Fault): void {
   if (!byRow) fault(`${name} is not laid out by channels`);
 }
 
-/** Phases inside the image, cut into whole instructions of known operators, whose addresses lie in the arena. */
+/** Phases inside the image, cut into whole instructions of known operators, which touch nothing but what they may. */
 function checkCode(p: Program, image: Range, fault: Fault): void {
   const words = new DataView(p.image.buffer, p.image.byteOffset, p.image.byteLength);
   let expected = 0;
@@ -97,6 +103,8 @@ function checkCode(p: Program, image: Range, fault: Fault): void {
     const { start, end } = p.entries[phase];
     if (start % 4 !== 0 || end % 4 !== 0 || end < start || !inside({ offset: start, bytes: end - start }, image))
       fault(`${phase} lies outside the program`);
+    const writable = phase === 'init' ? image.offset + image.bytes : p.region.offset;
+    allow(image.offset, writable, p.region.offset, p.scratch.offset, p.scratch.bytes);
     for (let at = start - image.offset; at < end - image.offset; ) {
       const word = (i: number): number => words.getInt32(at + 4 * i, true);
       if (at + 4 * Instruction.Arguments > end - image.offset) fault(`${phase} ends inside an instruction`);
@@ -107,11 +115,8 @@ function checkCode(p: Program, image: Range, fault: Fault): void {
         fault(`${phase}: ${signature.op} has ${length} words`);
       if (word(Instruction.Node) !== expected++) fault(`${phase}: a node is out of order`);
       if (word(Instruction.Barrier) >>> 1 !== 0) fault(`${phase}: ${signature.op} has a barrier that is neither 0 nor 1`);
-      for (const [i, { name, kind }] of signature.arguments.entries()) {
-        const offset = word(Instruction.Arguments + i) >>> 0;
-        if (kind === 'address' && offset !== 0 && (offset % 16 !== 0 || offset < Head.Bytes || offset >= p.linearBytes))
-          fault(`${phase}: ${signature.op} has ${name} outside the memory`);
-      }
+      if (!keepsWithin(word(Instruction.Op), (i) => word(Instruction.Arguments + i)))
+        fault(`${phase}: ${signature.op} with a ${signature.arguments[faulty]!.name} that goes beyond what it may touch`);
       at += 4 * length;
     }
   }

@@ -31,7 +31,7 @@ export function printProgram(p: Program, origin?: Origin): string {
     'layout:',
     `  ${at(p.programOffset, p.image.length)}  program`,
     `  ${at(region.offset, region.bytes)}  checkpoint region`,
-    `  ${at(scratch.offset, scratch.bytes)}  scratch, times ${p.maxThreads} threads`,
+    `  ${at(scratch.offset, scratch.bytes)}  scratch, times ${p.maxThreads} ${p.maxThreads === 1 ? 'thread' : 'threads'}`,
     '',
     'io:',
     ...[...p.io].map(([id, range]) => `  ${at(range.offset, range.bytes)}  ${PORTS[id - 1] ?? id}`),

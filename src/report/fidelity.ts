@@ -1,6 +1,7 @@
 /** Fidelity as a table for people: rows that the terminal and the page share, and the page's section. */
 import type { Agreement, BlockFidelity, Fidelity } from '../fidelity/measure.ts';
 import { escapeText } from './chart.ts';
+import { counted } from './terminal.ts';
 
 export const blockName = (block: number, { blocksCount }: Pick<Fidelity, 'blocksCount'>): string =>
   block < 0 ? 'before the blocks' : block >= blocksCount ? 'after the blocks' : `block ${block}`;
@@ -25,9 +26,9 @@ export const FIDELITY_COLUMNS = ['gradient of', 'tensors', 'cosine', 'error', 'b
 
 /** One or two sentences that say what the numbers are. */
 export const fidelityText = ({ keep, method, pictures, steps, least, zero, ...f }: Fidelity): string =>
-  `Gradients under ${keep} against f32, method ${method}: ${pictures} pictures${steps > 0 ? `, after ${steps} steps` : ''}, the head left out. ` +
+  `Gradients under ${keep} against f32, method ${method}: ${counted(pictures, 'picture')}${steps > 0 ? `, after ${counted(steps, 'step')}` : ''}, the head left out. ` +
   `Least alike: ${least.module} of ${blockName(least.block, f)}, cosine ${least.cosine.toFixed(5)}.` +
-  (zero.length > 0 ? ` ${zero.length} tensors whose gradient is zero are not counted.` : '');
+  (zero.length > 0 ? ` ${counted(zero.length, 'tensor')} of zero gradient not counted.` : '');
 
 export function fidelitySection(f: Fidelity): string {
   const [head, ...rows] = [FIDELITY_COLUMNS, ...fidelityRows(f)].map((cells) => cells.map(escapeText));

@@ -6,7 +6,7 @@ import { escapeText, lineChart } from './chart.ts';
 import { PARTS, type PlanColumn, type Prediction, paddingBytes, type ReportData } from './data.ts';
 import { fidelitySection } from './fidelity.ts';
 import { STYLESHEET } from './stylesheet.ts';
-import { formatDuration, formatMebibytes, formatPercent } from './terminal.ts';
+import { counted, formatDuration, formatMebibytes, formatPercent } from './terminal.ts';
 import { timelineChart } from './timeline.ts';
 
 export const FOOTER = '<footer>Made by S2A. This file is complete: it loads nothing and runs nothing.</footer>';
@@ -200,7 +200,7 @@ function againSection({ command, adapter, configuration, measured, epochs }: Rep
   const rows = configuration.map(
     ({ name, value }) => `<tr><th>${escapeText(name)}</th><td><code>${escapeText(String(value))}</code></td></tr>`,
   );
-  const took = `${formatDuration(measured.seconds)} for ${epochs.length} epochs, ${measured.imagesPerSecond.toFixed(1)} images/s.`;
+  const took = `${formatDuration(measured.seconds)} for ${counted(epochs.length, 'epoch')}, ${measured.imagesPerSecond.toFixed(1)} images/s.`;
   return `<section><h2>To do it again</h2><pre>${escapeText(command)}</pre>
 <p>The adapter is in <code>${escapeText(adapter)}</code>. Training took ${took}</p>
 <div class="scroll"><table><tbody>${rows.join('\n')}</tbody></table></div></section>`;

@@ -1,7 +1,7 @@
 /** `s2a calibrate`: derivative tables fitted to what each layer sees. */
 import { calibrateJob } from '../../src/calibrate/job.ts';
 import { InputError } from '../../src/error.ts';
-import { table } from '../../src/report/terminal.ts';
+import { counted, table } from '../../src/report/terminal.ts';
 import { bytes, defined, keep, method, PLAN_FLAGS, parse, whole } from './options.ts';
 import type { Output } from './output.ts';
 
@@ -42,6 +42,6 @@ export async function calibrate(args: string[], out: Output): Promise<void> {
     error < shippedError ? `${((100 * error) / shippedError).toFixed(0)} %` : 'as shipped',
   ]);
   out.line(table([['mean square error of the derivative', 'largest |x|', 'shipped', 'fitted', ''], ...rows]));
-  out.line(`\n${file}: tables of ${found.layers.length} layers, from ${found.pictures} pictures`);
+  out.line(`\n${file}: tables of ${counted(found.layers.length, 'layer')}, from ${counted(found.pictures, 'picture')}`);
   out.line(`next: s2a train ${model} ${data} --tables ${file} --out <folder>`);
 }

@@ -1,6 +1,6 @@
 /** `s2a eval`: accuracy of an adapter on labelled pictures. */
 import { InputError } from '../../src/error.ts';
-import { formatPercent, table } from '../../src/report/terminal.ts';
+import { counted, formatPercent, table } from '../../src/report/terminal.ts';
 import { judgeAdapter, type Split } from './judge.ts';
 import { bytes, defined, parse, threads, weights, whole } from './options.ts';
 import type { Output } from './output.ts';
@@ -65,7 +65,7 @@ export async function evaluate(args: string[], out: Output): Promise<void> {
     return;
   }
   out.line(
-    `accuracy ${formatPercent(accuracy)}: ${tally.correct} of ${tally.count} pictures (${used}), loss ${(tally.loss / tally.count).toFixed(3)}\n`,
+    `accuracy ${formatPercent(accuracy)}: ${tally.correct} of ${counted(tally.count, 'picture')} (${used}), loss ${(tally.loss / tally.count).toFixed(3)}\n`,
   );
   out.line(table(classes.map(({ label, count, correct }) => [label, `${correct}/${count}`, formatPercent(correct / count)])));
   for (const { path, reason } of skipped) out.note(out.style.yellow(`skipped ${path}: ${reason}`));

@@ -1,6 +1,6 @@
 /** `s2a plan --grid`: which models, methods and budgets go together. */
 import { parseBytes } from '../../src/bytes.ts';
-import { BudgetError } from '../../src/error.ts';
+import { BudgetError, InputError } from '../../src/error.ts';
 import { type FitOptions, fit } from '../../src/fit.ts';
 import { methodOf } from '../../src/modules/method.ts';
 import { PAGE } from '../../src/plan/memory.ts';
@@ -16,6 +16,8 @@ export interface GridRow {
   fits: boolean;
   plan: PlanReport | undefined;
   smallestBytes: number | undefined;
+  /** Why this network cannot learn by this method at all. */
+  reason: string | undefined;
 }
 
 export const GRID_METHODS = ['probe', 'bias', 'bias+prompt+side', 'lora', 'full'];
@@ -35,6 +37,7 @@ export function grid(
     methods.flatMap((method) => {
       const tried = (budgetBytes: number | undefined): GridRow => attempt(folder, { ...options, method }, budgetBytes);
       const free = tried(undefined);
+      if (free.reason !== undefined) return [free];
       return [...(budgets ?? ladder(tried(PAGE).smallestBytes, free.plan?.linearBytes)).map(tried), free];
     }),
   );
@@ -49,11 +52,14 @@ function ladder(smallest: number | undefined, most: number | undefined): number[
 
 function attempt(folder: string, options: FitOptions, budgetBytes: number | undefined): GridRow {
   const { budgetBytes: _, ...rest } = options;
-  const row = { folder, method: options.method ?? 'bias', budgetBytes: budgetBytes ?? null };
+  const row = { folder, method: options.method ?? 'bias', budgetBytes: budgetBytes ?? null, reason: undefined };
   try {
     const compiled = fit(budgetBytes === undefined ? rest : { ...rest, budgetBytes });
     return { ...row, fits: true, plan: planReport(compiled, options.batchSize, budgetBytes), smallestBytes: undefined };
   } catch (error) {
+    // Of several models one may have no layer for a module: that is a row, not the end of the table.
+    if (error instanceof InputError && error.message.startsWith('--method '))
+      return { ...row, fits: false, plan: undefined, smallestBytes: undefined, reason: error.message };
     if (!(error instanceof BudgetError)) throw error;
     return { ...row, fits: false, plan: undefined, smallestBytes: error.smallestBytes };
   }
@@ -71,15 +77,17 @@ export function gridLines(rows: readonly GridRow[]): string {
       let above = '';
       const lines = rows
         .filter((row) => row.folder === folder)
-        .map(({ method, budgetBytes, plan, smallestBytes }) => {
+        .map(({ method, budgetBytes, plan, smallestBytes, reason }) => {
           const start = [method === above ? '' : method, budgetBytes === null ? 'any' : formatMebibytes(budgetBytes)];
           above = method;
+          if (reason !== undefined) return [method, '', 'not for this network', '', '', '', '', ''];
           if (plan === undefined) return [...start, `needs ${formatMebibytes(smallestBytes!)}`, '', '', '', '', ''];
           const { passes, recompute, relativeTime } = plan.choices;
           const memory = formatMebibytes(plan.linearBytes);
           return [...start, memory, `${passes} x ${plan.microBatch}`, plan.keep, plan.weights, recompute, times(relativeTime)];
         });
-      const text = table([head, ...lines]);
+      const reasons = rows.filter((row) => row.folder === folder).flatMap(({ reason }) => reason ?? []);
+      const text = [table([head, ...lines]), ...reasons].join('\n');
       return folders.length > 1 ? `${folder}\n${text}` : text;
     })
     .join('\n\n');

@@ -173,7 +173,7 @@ cosine, relative error and bits kept, for every block and module. The head is le
   --seed N                   (0)
   --cache DIR                where prepared pictures are kept (a temporary folder)
   --report FILE              write an HTML page
-${COMMON.replace(/^ {2}--budget.*\n/m, '')}
+${COMMON.replace(/^ {2}--budget.*\n.*\n/m, '')}
 
   s2a fidelity models/vit-tiny photos --keep s2a,qkv=4 --method bias+prompt`,
   modules: `s2a modules <model folder> [options]: what would learn: names, shapes, counts, percent

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Bytes } from '../../src/bytes.ts';
 import { openInference, ranked } from '../../src/classifier.ts';
 import { type Prepared, prepare } from '../../src/data/prepare.ts';
-import { InputError } from '../../src/error.ts';
+import { InputError, nearest } from '../../src/error.ts';
 import { guarded } from '../../src/files.ts';
 import { samplesOf } from '../../src/job.ts';
 import type { Precision } from '../../src/precision.ts';
@@ -75,12 +75,16 @@ export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judge
     });
     try {
       const unknown = prepared.classes.find((c) => !adapter.labels.includes(c));
-      if (unknown !== undefined)
+      if (unknown !== undefined) {
+        const sameButCase = adapter.labels.find((label) => label.toLowerCase() === unknown.toLowerCase());
+        const near = sameButCase ?? nearest(unknown, adapter.labels)[0];
         throw new InputError({
           where: options.data,
           what: `class ${unknown} is unknown to the ${options.adapter === undefined ? 'model' : 'adapter'}`,
-          expected: adapter.labels.join(', '),
+          expected: adapter.labels.length > 12 ? `one of its ${adapter.labels.length} labels` : adapter.labels.join(', '),
+          ...(near === undefined ? {} : { hint: `did you mean ${near}?` }),
         });
+      }
       const split = options.split ?? (prepared.test.length > 0 ? 'test' : prepared.valGiven ? 'val' : 'all');
       const indices = { ...prepared, all: [...prepared.train, ...prepared.val, ...prepared.test] }[split];
       if (indices.length === 0) throw new InputError({ where: options.data, what: `no pictures in ${split}` });

@@ -2,7 +2,7 @@
 import { InputError } from '../../src/error.ts';
 import { mergeAdapter } from '../../src/merge/index.ts';
 import { exportPeft } from '../../src/merge/peft.ts';
-import { formatBytes } from '../../src/report/terminal.ts';
+import { counted, formatBytes } from '../../src/report/terminal.ts';
 import { parse } from './options.ts';
 import type { Output } from './output.ts';
 
@@ -18,10 +18,13 @@ export function merge(args: string[], out: Output): void {
   if (p.flag('peft')) {
     const result = exportPeft({ model, adapter, out: folder });
     if (p.flag('json')) out.json(result);
-    else
-      out.line(
-        `${folder}: ${result.layers} layers with a low-rank product, ${result.biases} biases, a head of ${result.classes.length} classes`,
-      );
+    else {
+      const learnt = [
+        ...(result.layers > 0 ? [`${counted(result.layers, 'layer')} with a low-rank product`] : []),
+        ...(result.biases > 0 ? [counted(result.biases, 'bias')] : []),
+      ];
+      out.line(`${folder}: ${[...learnt, `a head of ${result.classes.length} classes`].join(', ')}`);
+    }
     return;
   }
   const result = mergeAdapter({ model, adapter, out: folder });
@@ -30,6 +33,6 @@ export function merge(args: string[], out: Output): void {
     return;
   }
   const { tensors, changed, added, bytes, classes } = result;
-  out.line(`${folder}: ${tensors} tensors, ${formatBytes(bytes)}; ${changed} changed, ${added} new; ${classes.length} classes`);
+  out.line(`${folder}: ${counted(tensors, 'tensor')}, ${formatBytes(bytes)}; ${changed} changed, ${added} new; ${classes.length} classes`);
   out.line(`next: s2a predict ${folder} <picture>`);
 }

@@ -28,14 +28,19 @@ export function parse(args: string[], flags: Flags, positionals: { least: number
     const name = /^--([^=]+)/.exec(arg)?.[1];
     if (name !== undefined && !Object.hasOwn(flags, name)) {
       const near = nearest(name, Object.keys(flags))[0];
-      throw new InputError({ where: `--${name}`, what: 'unknown option', ...(near ? { hint: `did you mean --${near}?` } : {}) });
+      const command = positionals.usage.split(' ').slice(0, 2).join(' ');
+      throw new InputError({
+        where: `--${name}`,
+        what: 'unknown option',
+        hint: near ? `did you mean --${near}?` : `${command} --help lists them`,
+      });
     }
   }
   let parsed: ReturnType<typeof parseArgs>;
   try {
     parsed = parseArgs({ args, options, allowPositionals: true, strict: true });
   } catch (error) {
-    throw new InputError({ where: 'arguments', what: (error as Error).message.replace(/\.? To specify.*/s, '') });
+    throw wrongArguments(args, options, (error as Error).message);
   }
   const n = parsed.positionals.length;
   if (n < positionals.least || n > positionals.most)
@@ -47,6 +52,24 @@ export function parse(args: string[], flags: Flags, positionals: { least: number
   };
 }
 
+/** What Node's parser found, as one of our sentences. */
+function wrongArguments(args: string[], options: Readonly<Record<string, { type: 'boolean' | 'string' }>>, message: string): InputError {
+  const flag = /'(-[^ ',=]*)/.exec(message)?.[1];
+  if (flag === undefined) return new InputError({ where: 'arguments', what: message.replace(/[.\n].*/s, '') });
+  const type = options[flag.slice(2)]?.type;
+  if (type === undefined)
+    return new InputError({ where: flag, what: 'unknown option', hint: 'what begins with - and is none stands after --' });
+  if (type === 'boolean') return new InputError({ where: flag, what: 'takes no value' });
+  const next = args[args.indexOf(flag) + 1];
+  return new InputError({
+    where: flag,
+    what: 'a value is missing',
+    ...(next === undefined || Object.hasOwn(options, next.slice(2))
+      ? {}
+      : { got: next, hint: `a value that begins with - is written ${flag}=${next}` }),
+  });
+}
+
 /** A size: see parseBytes. */
 export function bytes(p: Parsed, name: string): number | undefined {
   const value = p.text(name);
@@ -56,8 +79,11 @@ export function bytes(p: Parsed, name: string): number | undefined {
 export function whole(p: Parsed, name: string, least = 1): number | undefined {
   const value = p.text(name);
   if (value === undefined) return undefined;
-  if (!/^\d+$/.test(value) || Number(value) < least || Number(value) > 0x7fffffff)
-    throw new InputError({ where: `--${name}`, what: 'wrong value', got: value, expected: `a whole number of at least ${least}` });
+  const most = 0x7fffffff;
+  if (!/^\d+$/.test(value) || Number(value) < least || Number(value) > most) {
+    const expected = Number(value) > most ? `a whole number from ${least} to ${most}` : `a whole number of at least ${least}`;
+    throw new InputError({ where: `--${name}`, what: 'wrong value', got: value, expected });
+  }
   return Number(value);
 }
 

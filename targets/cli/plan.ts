@@ -54,12 +54,14 @@ export function plan(args: string[], out: Output): void {
   }
   for (const name of ['methods', 'budgets'])
     if (p.text(name) !== undefined) throw new InputError({ where: `--${name}`, what: 'is an option of --grid', hint: 'add --grid' });
+  const picture = p.text('timeline');
+  if (picture !== undefined && !/\.(html?|svg)$/.test(picture))
+    throw new InputError({ where: '--timeline', what: 'unknown kind of picture', got: picture, expected: 'a file named .html or .svg' });
   const options = planOptions(p);
   const compiled = fit(options);
   const report = planReport(compiled, options.batchSize, options.budgetBytes);
   const path = p.text('program');
   if (path !== undefined) writeAtomic(path, (write) => write(encodeProgram(compiled.program)));
-  const picture = p.text('timeline');
   if (picture !== undefined) {
     const timeline = timelineOf(compiled, options.budgetBytes);
     writeText(picture, picture.endsWith('.svg') ? timelineFile(timeline) : timelinePage(timeline));

@@ -7,6 +7,7 @@ import type { JobResult, TrainJob } from '../../src/job.ts';
 import { planReport } from '../../src/planreport.ts';
 import type { PlanColumn, Prediction, ReportData } from '../../src/report/data.ts';
 import { reportPage } from '../../src/report/html.ts';
+import { counted } from '../../src/report/terminal.ts';
 import { judgeAdapter } from './judge.ts';
 
 /** Pictures shown, as many of each class. */
@@ -25,7 +26,7 @@ export async function writeReport(
   const trained = result.pictures.train * result.epochs.length;
   const data: ReportData = {
     title: `${plan.model}: ${result.classes.length} classes, method ${plan.method}`,
-    summary: `Fine-tuned on ${result.pictures.train} pictures for ${result.epochs.length} epochs; judged by ${result.pictures.val} others.`,
+    summary: `Fine-tuned on ${counted(result.pictures.train, 'picture')} for ${counted(result.epochs.length, 'epoch')}; judged by ${result.pictures.val} others.`,
     classes: result.classes,
     accuracy: { chance: 1 / result.classes.length, after: result.accuracy, predictions: result.pictures.val, part: 'validation' },
     losses,

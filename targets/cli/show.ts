@@ -30,8 +30,8 @@ export function planNotes({ keptBytesPerImage, keptBytesPerImageF32, trainable, 
   ]);
 }
 
-const tilesText = ({ rows, queries, pixels }: PlanReport['choices']['tiles']): string =>
-  `${rows === 0 ? 'all rows' : `${rows} rows or more`}, ${queries} queries, ${pixels} patches`;
+const tilesText = ({ rows, pictures, queries, pixels }: PlanReport['choices']['tiles']): string =>
+  `${rows === 0 ? 'all rows' : `${rows} rows or more${pictures ? ' (convolutions: whole pictures)' : ''}`}, ${queries} queries, ${pixels} patches`;
 
 /** Names in line, values beside them. */
 export function pairs(rows: readonly (readonly [name: string, value: string])[]): string {

@@ -8,7 +8,7 @@ import { appendText, writeText } from '../../src/files.ts';
 import { type JobHooks, type JobResult, type TrainJob, trainJob } from '../../src/job.ts';
 import { HEAD_STARTS } from '../../src/means.ts';
 import type { ReportData } from '../../src/report/data.ts';
-import { epochLine, formatBytes, formatDuration, formatPercent, plainLine, progressLine } from '../../src/report/terminal.ts';
+import { counted, epochLine, formatBytes, formatDuration, formatPercent, plainLine, progressLine } from '../../src/report/terminal.ts';
 import { timelineOf } from '../../src/timeline.ts';
 import { cutMetrics } from './metrics.ts';
 import {
@@ -226,7 +226,7 @@ function summary(r: JobResult, { model }: TrainJob, report: string | undefined):
   const rows: [string, string][] = [
     [
       'accuracy',
-      `${formatPercent(r.accuracy)} on ${r.pictures.val} pictures, epoch ${r.bestEpoch}; chance ${formatPercent(1 / r.classes.length)}`,
+      `${formatPercent(r.accuracy)} on ${counted(r.pictures.val, 'picture')}, epoch ${r.bestEpoch}; chance ${formatPercent(1 / r.classes.length)}`,
     ],
     ['linear memory', `${formatBytes(memory.plannedBytes)} planned, ${formatBytes(memory.linearBytes)} measured${budget}`],
     [

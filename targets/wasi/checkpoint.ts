@@ -218,6 +218,10 @@ function isGood(regionBytes: usize, withEpochs: bool): bool {
   const size = fileBytes;
   damage = 'too short';
   if (size < <u64>(CheckpointHead.Bytes + Checkpoint.DigestBytes)) return false;
+  // Of one that no run of this program can have written not all has to be read to say so.
+  damage = 'too long';
+  const most = <u64>CheckpointHead.Bytes + <u64>epochCount * EpochRecord.Bytes + Checkpoint.MostSettings + 16 + regionBytes + Checkpoint.DigestBytes;
+  if (size > most) return false;
   damage = 'it cannot be read';
   if (readAt(opened, 0, head, CheckpointHead.Bytes) != 0) return false;
   damage = 'it does not start like one';

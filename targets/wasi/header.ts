@@ -9,7 +9,7 @@
  */
 import { ParameterWord, Section, WeightWord } from '../../assembly/abi/program';
 import { fileBytes, measure, need, opened, openFile, readAt } from './files';
-import { countRecords, lineAt, lineBytes, recordBytes, section, tensorTable } from './program';
+import { countRecords, lineAt, lineBytes, recordBytes, section, sectionBytes, tensorTable } from './program';
 import { next, openReader, peek } from './reader';
 import { begin, finish, refuse, refuseNumbers } from './refuse';
 import { bytes, number, text } from './text';
@@ -308,13 +308,26 @@ function sizeOfType(): u64 {
   return 0;
 }
 
+/** The line of the program's names that is the tensor's; the largest number where none is. */
+function lineOfName(): u32 {
+  const end = section(Section.Names) + sectionBytes(Section.Names);
+  let line: u32 = 0;
+  for (let p = section(Section.Names); p < end; line++) {
+    let q = p;
+    while (q < end && load<u8>(q) != 0x0a) q++;
+    if (q - p == nameBytes && memory.compare(p, name, nameBytes) == 0) return line;
+    p = q + 1;
+  }
+  return u32.MAX_VALUE;
+}
+
 /** Notes the place for every record of that name; type and shape must be the record's. */
 function note(list: u32, file: u32, type: i32, first: u64): void {
   let isKnown = false;
+  const line = lineOfName();
   for (let i: u32 = 0, n = countRecords(list); i < n; i++) {
     const record = section(list) + i * recordBytes(list);
-    const length = lineBytes(Section.Names, load<u32>(record, WeightWord.Name << 2));
-    if (length != nameBytes || memory.compare(lineAt, name, length) != 0) continue;
+    if (load<u32>(record, WeightWord.Name << 2) != line) continue;
     isKnown = true;
     if (type < 0) about('has an element type that weights may not have, expected F32, F16 or BF16');
     if (load<u32>(tensorTable + (i << 4), FILE) != 0) about('stands twice');

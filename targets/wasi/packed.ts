@@ -1,5 +1,6 @@
 /** The part of a program that `s2a pack` adds: it agrees with the rest, and the rest has the digest by which checkpoints know it. */
 import { Checkpoint } from '../../assembly/abi/checkpoint';
+import { State } from '../../assembly/abi/head';
 import { Io, LayoutWord, Section } from '../../assembly/abi/program';
 import { RunField } from '../../assembly/abi/run';
 import {
@@ -35,6 +36,8 @@ export function checkPacked(): void {
   if (height == 0 || width == 0 || height > MOST_SIDE || width > MOST_SIDE) refuse('has a broken run');
   const warmup = load<f64>(section(Section.Run) + RunField.Warmup);
   if (!(warmup >= 0 && warmup <= 1)) refuse('has a broken run');
+  const state = section(Section.Run) + RunField.State;
+  if ((load<u32>(state, State.Step) | load<u32>(state, State.Epoch) | load<u32>(state, State.Position)) != 0) refuse('has a run that has begun');
   const pictures = <u64>micro * height * width * 3 * pixel;
   if (
     portBytes(Io.Pictures) != pictures ||

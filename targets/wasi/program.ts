@@ -7,23 +7,30 @@ import { Head, State } from '../../assembly/abi/head';
 import { Instruction } from '../../assembly/abi/ops';
 import { Io, LayoutWord, ParameterWord, ProgramFile, Section, WeightWord } from '../../assembly/abi/program';
 import { RunField } from '../../assembly/abi/run';
-import { Coded, Encoding } from '../../assembly/abi/weights';
+import { Encoding } from '../../assembly/abi/weights';
 import { LAST_OP } from '../../assembly/dispatch';
+import { codedBytes } from '../../src/groups';
+import { keepsWithin } from '../../src/program/extents/index';
+import { allow, fault } from '../../src/program/extents/touch';
 import { crc32 } from './crc';
 import { closeFile, fileBytes, measure, need, openFile, opened, readAt } from './files';
 import { carve, pagesFor, TENSOR_BYTES, takePages } from './memory';
 import { BUDGET, begin, finish } from './refuse';
-import { addressBits, argumentCount } from './signature';
-import { number, text } from './text';
+import { argumentCount } from './signature';
+import { bytes, number, text } from './text';
 
 /** Larger than any program: code and tables of the largest model take a few MiB. */
 const MOST_BYTES: u64 = 1 << 28;
 const PAGE: u32 = 65536;
 const PHASES: u32 = 4;
+const INIT: u32 = 0;
 const MOST_THREADS: u32 = 256;
+/** Scratch that files are read through. */
+const LEAST_SCRATCH: u32 = 1024;
 const STATE_BYTES: u32 = State.Bytes;
 const MOST_RANK: u32 = 4;
 const MOST_ELEMENTS: u64 = 1 << 40;
+const MOST_CODED: u64 = 1 << 30;
 const HEADER_BYTES: u32 = ProgramFile.HeaderWords << 2;
 const LEAST_INSTRUCTION: u32 = Instruction.Arguments;
 const LAST_SECTION: u32 = Section.AdapterOrder;
@@ -202,7 +209,10 @@ function checkLayout(): void {
     overlap(region, regionBytes, scratchOffset, scratch)
   )
     refuse('has a layout that overlaps itself');
-  if (scratch == 0 || regionBytes < STATE_BYTES) refuse('has no scratch or no state block');
+  // The order in which the extents of instructions are bounded (src/program/extents).
+  if (image + imageBytes > region || region + regionBytes > scratchOffset) refuse('has a layout out of order');
+  const perThread = layoutWord(LayoutWord.ScratchBytes);
+  if (perThread < LEAST_SCRATCH || (perThread & 15) != 0 || regionBytes < STATE_BYTES) refuse('has no scratch or no state block');
 }
 
 function overlap(a: u32, aBytes: u64, b: u32, bBytes: u64): bool {
@@ -227,6 +237,9 @@ function countInstructions(phase: u32, node: u32): i32 {
   const start = layoutWord(LayoutWord.Entries + 2 * phase);
   const end = layoutWord(LayoutWord.Entries + 2 * phase + 1);
   if (start < offset || end < start || <u64>end - offset > sectionBytes(Section.Image) || ((start | end) & 3) != 0) return -1;
+  const region = layoutWord(LayoutWord.RegionOffset);
+  const writable = phase == INIT ? offset + sectionBytes(Section.Image) : region;
+  allow(offset, writable, region, layoutWord(LayoutWord.ScratchOffset), layoutWord(LayoutWord.ScratchBytes));
   let n = 0;
   let left = (end - start) >> 2;
   let p = section(Section.Image) + (start - offset);
@@ -236,16 +249,32 @@ function countInstructions(phase: u32, node: u32): i32 {
     const words = load<u32>(p, Instruction.Words << 2);
     if (op == 0 || op > <u32>LAST_OP || words != LEAST_INSTRUCTION + argumentCount(op) || words > left) return -1;
     if (load<u32>(p, Instruction.Node << 2) != node + n || load<u32>(p, Instruction.Barrier << 2) > 1) return -1;
-    for (let i: u32 = 0, bits = addressBits(op); bits != 0; i++, bits >>= 1) {
-      const offset = load<u32>(p + ((Instruction.Arguments + i) << 2));
-      if ((bits & 1) != 0 && offset != 0 && ((offset & 15) != 0 || offset < FIRST_ADDRESS || offset >= linearBytes())) return -1;
-    }
+    given = p + (Instruction.Arguments << 2);
+    if (!keepsWithin(op, argument)) refuseArgument(op, node + n);
     p += <usize>words << 2;
     left -= words;
     n++;
   }
   store<u32>(instructions + (phase << 2), n);
   return n;
+}
+
+/** Arguments of the instruction that is looked at. */
+let given: usize = 0;
+function argument(i: i32): f64 {
+  return <f64>load<i32>(given + (<usize>i << 2));
+}
+
+function refuseArgument(op: u32, node: u32): void {
+  const length = lineBytes(Section.Symbols, node);
+  begin(path, pathBytes, 'node ');
+  bytes(lineAt, length);
+  text(' (operator ');
+  number(op);
+  text(') has an argument, number ');
+  number(<u64>fault);
+  text(', that goes beyond what it may touch');
+  finish('compile it again');
 }
 
 export function instructionsOf(phase: u32): u32 {
@@ -271,15 +300,28 @@ function checkRecords(id: u32, what: string): void {
     const elements = product(p + (WeightWord.D0 << 2), 3);
     const bytes = id == Section.Weights ? weightBytes(p, elements) : elements << 2;
     // The strides lay the elements without gaps.
-    if (elements == 0 || reach(p) != elements || rank > MOST_RANK || !isInside(load<u32>(p, WeightWord.Offset << 2), bytes)) refuse(what);
+    if (elements == 0 || reach(p) != elements || rank > MOST_RANK) refuse(what);
+    const offset = load<u32>(p, WeightWord.Offset << 2);
     if (id == Section.Weights) {
       const whole = product(p + (WeightWord.Shape << 2), rank);
-      if (load<u32>(p, WeightWord.Start << 2) + elements > whole) refuse(what);
+      if (!isData(offset, bytes) || load<u32>(p, WeightWord.Start << 2) + elements > whole) refuse(what);
     } else {
       const gradient = load<u32>(p, ParameterWord.Gradient << 2);
-      if (gradient != 0 && !isInside(gradient, bytes)) refuse(what);
+      if (!isLearnt(offset, bytes) || (gradient != 0 && !isLearnt(gradient, bytes))) refuse(what);
     }
   }
+}
+
+/** Aligned, behind the program and before the scratch. */
+function isData(offset: u32, length: u64): bool {
+  const first = layoutWord(LayoutWord.ProgramOffset) + sectionBytes(Section.Image);
+  return (offset & 15) == 0 && offset >= first && offset + length <= layoutWord(LayoutWord.ScratchOffset);
+}
+
+/** Aligned, in the checkpoint region behind the state block. */
+function isLearnt(offset: u32, length: u64): bool {
+  const region = layoutWord(LayoutWord.RegionOffset);
+  return (offset & 15) == 0 && offset >= region + STATE_BYTES && offset + length <= <u64>region + layoutWord(LayoutWord.RegionBytes);
 }
 
 /** Bytes that a weight takes in the arena (abi/weights.ts); where its encoding is unknown more than there is. */
@@ -287,14 +329,17 @@ function weightBytes(p: usize, elements: u64): u64 {
   const o = <u64>load<u32>(p, WeightWord.D0 << 2);
   const encoding = load<u32>(p, WeightWord.Encoding << 2);
   if (encoding == Encoding.F32 || o == 0) return elements << 2;
-  const k = elements / o;
-  if (encoding == Encoding.Int4) return up16((o * ((k + Coded.Group4 - 1) / Coded.Group4)) << 2) + o * (((k + Coded.Block4 - 1) / Coded.Block4) << 4);
-  if (encoding == Encoding.Int12) return up16(o << 2) + up16(o * ((k + Coded.Block12 - 1) / Coded.Block12) * Coded.Block12Bytes);
-  return encoding == Encoding.Int8 ? up16(o << 2) + up16(elements) : u64.MAX_VALUE >> 1;
+  // By channels of which a row is read at once: its bytes are a u32 (weights.ts).
+  if (encoding > <u32>Encoding.Int12 || elements > MOST_CODED || !isByRow(p)) return u64.MAX_VALUE >> 1;
+  return <u64>codedBytes(encoding, <f64>o, <f64>(elements / o));
 }
 
-function up16(bytes: u64): u64 {
-  return (bytes + 15) & ~15;
+/** Whether the channels of a record lie one after the other, each laid out alike. */
+function isByRow(p: usize): bool {
+  const n1 = <u64>load<u32>(p, WeightWord.D1 << 2);
+  const n2 = <u64>load<u32>(p, WeightWord.D2 << 2);
+  const row = (n1 - 1) * load<u32>(p, WeightWord.S1 << 2) + (n2 - 1) * load<u32>(p, WeightWord.S2 << 2);
+  return load<u32>(p, WeightWord.S0 << 2) == n1 * n2 && row == n1 * n2 - 1;
 }
 
 export function recordBytes(id: u32): u32 {
@@ -343,7 +388,7 @@ function checkIo(): void {
   if (n % 12 != 0) refuse('has a broken list of ports');
   for (let at: u32 = 0; at < n; at += 12) {
     const port = load<u32>(list + at);
-    if (port < <u32>Io.Pictures || port > <u32>Io.State || !isInside(load<u32>(list + at, 4), load<u32>(list + at, 8)))
+    if (port < <u32>Io.Pictures || port > <u32>Io.State || !isData(load<u32>(list + at, 4), load<u32>(list + at, 8)))
       refuse('has a port outside the linear memory');
   }
 }

@@ -102,7 +102,7 @@ function fill(record: usize, start: u32, type: i32, offset: u64): void {
   let bad: u32 = 0;
   for (let at: u32 = 0; at < total; at += room) {
     const count = min(room, total - at);
-    need(readAt(opened, offset + <u64>(start + at) * size, stage(), <usize>count * size), textOf(path), lengthOf(path));
+    need(readAt(opened, offset + (<u64>start + at) * size, stage(), <usize>count * size), textOf(path), lengthOf(path));
     bad += place(
       stage(),
       type,

@@ -237,6 +237,25 @@ test('an output that cannot be written', () => {
   }
 });
 
+test('an output among what it is made from', () => {
+  const before = [contents(VIT), contents(photos)];
+  const own = 'expected a folder of its own';
+  refuses(2, ['train', VIT, photos, '--out', photos, ...SHORT], '--out: is the folder of the pictures', own);
+  refuses(
+    2,
+    ['train', VIT, photos, '--out', join(photos, 'adapter'), ...SHORT],
+    '--out: lies in the folder of the pictures, where it would',
+    own,
+  );
+  refuses(2, ['train', VIT, photos, '--out', `${VIT}/`, ...SHORT], '--out: is the folder of the model', own);
+  refuses(2, ['pack', VIT, photos, '--out', photos], '--out: is the folder of the pictures', own);
+  refuses(2, ['merge', VIT, photos, '--out', photos], '--out: is the folder of the adapter', own);
+  refuses(2, ['merge', VIT, photos, '--peft', '--out', VIT], '--out: is the folder of the model', own);
+  assert.equal([contents(VIT), contents(photos)], before);
+  const [model] = files(VIT);
+  refuses(2, ['plan', model!], `${model}: is a file, not a model folder`);
+});
+
 test('a budget too small: exit 3, the peak, the five largest, and a smallest budget that works', () => {
   for (const [model, ...flags] of [
     [VIT],
@@ -270,9 +289,43 @@ test('flags: unknown, wrong, missing', () => {
   refuses(2, ['plan', VIT, '--budget'], '--budget');
   refuses(2, ['plan'], 's2a plan <model folder>');
   refuses(2, ['plan', VIT, 'more'], 's2a plan <model folder>');
+  refuses(
+    2,
+    ['plan', VIT, '--timeline', 'memory.gif'],
+    '--timeline: unknown kind of picture, got memory.gif, expected a file named .html or .svg',
+  );
   untrained(2, VIT, photos, ['--lr', 'fast'], '--lr', 'fast');
   untrained(2, VIT, photos, ['--augment', 'crop,flop'], '--augment', 'flop');
   untrained(2, VIT, photos, ['--epochs', '1e3'], '--epochs', '1e3');
+  untrained(2, VIT, photos, ['--epochs', '99999999999'], '--epochs', 'from 1 to 2147483647');
+  refuses(2, ['plan', VIT, '--last', '-1'], '--last: a value is missing, got -1; a value that begins with - is written --last=-1');
+  refuses(2, ['plan', VIT, '--last=-1'], '--last: wrong value, got -1, expected a whole number of at least 1');
+  refuses(2, ['plan', VIT, '--json=yes'], '--json: takes no value');
+  refuses(2, ['plan', VIT, '-x'], '-x: unknown option');
+  refuses(2, ['plan', VIT, '--zzz', '1'], '--zzz: unknown option; s2a plan --help lists them');
+});
+
+test('a method that the network cannot take: refused before a weight or a picture is read', () => {
+  const folder = modelCopy('vit-hf');
+  rmSync(join(folder, 'model.safetensors'));
+  const cases: readonly (readonly [string[], string])[] = [
+    [
+      ['--method', 'bias+side:ratio=5'],
+      '--method side: the ratio does not divide the 48 channels of block 0, got 5, expected one of 1, 2, 3, 4, 6',
+    ],
+    [
+      ['--method', 'prompt:rank=99'],
+      '--method prompt: the rank is above what any layer can hold, got 99, expected a whole number from 1 to 17',
+    ],
+    [['--method', 'lora:rank=0'], '--method: wrong lora:rank, got 0, expected a whole number from 1 to 4096'],
+    [['--method', 'lora:target=1'], '--method: unknown option of lora, got target'],
+    [['--last', '9'], '--last: the network has fewer blocks, got 9, expected a whole number from 1 to 3'],
+  ];
+  for (const [flags, sentence] of cases) refuses(2, ['plan', folder, ...flags], sentence);
+  const [flags, sentence] = cases[0]!;
+  for (const command of ['modules', 'print']) refuses(2, [command, folder, ...flags], sentence);
+  refuses(2, ['fidelity', VIT, photos, ...flags], sentence);
+  untrained(2, VIT, photos, flags, sentence);
 });
 
 test.run();

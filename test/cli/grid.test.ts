@@ -37,6 +37,21 @@ test('as a table, a person can read it: no line is wider than the words in it ne
   assert.match(stdout, /full .*needs [\d.]+ MiB/);
 });
 
+test('a method that a network has no layer for is a row that says why', () => {
+  const rows = asks<GridRow[]>(...['plan', '--grid', vit, mobile, '--batch-size', '4', '--methods', 'lora', '--budgets', '64MiB']);
+  assert.equal(
+    rows.map(({ folder, fits }) => [folder, fits]),
+    [
+      [vit, true],
+      [vit, true],
+      [mobile, false],
+    ],
+  );
+  assert.match(rows[2]!.reason!, /^--method lora: no layer that learns/);
+  const { stdout } = does(...['plan', '--grid', mobile, '--batch-size', '4', '--methods', 'lora']);
+  assert.match(stdout, /^lora.* not for this network\n--method lora: no layer that learns is .*; lora:all=1 may have one$/m);
+});
+
 test('without --budgets: the smallest that works, one halfway, and what it takes when it may take anything', () => {
   const rows = asks<GridRow[]>(...['plan', '--grid', vit, '--batch-size', '4', '--methods', 'bias']);
   assert.ok(rows.every((row) => row.fits) && rows.length >= 2);

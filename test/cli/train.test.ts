@@ -126,7 +126,8 @@ test('an adapter of another base, image size or class is refused, and a broken o
   refuses(2, ['predict', VIT, cut, file], 'adapter_model.safetensors');
   const other = pictureFolder(2);
   cpSync(join(other, 'red'), join(other, 'violet'), { recursive: true });
-  refuses(2, ['eval', VIT, adapter, other], 'violet');
+  cpSync(join(other, 'red'), join(other, 'Red'), { recursive: true });
+  refuses(2, ['eval', VIT, adapter, other], 'class Red is unknown to the adapter, expected blue, green, red; did you mean red?');
   refuses(3, ['predict', VIT, adapter, file, '--budget', '64KiB'], 'smallest');
 });
 

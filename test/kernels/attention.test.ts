@@ -61,7 +61,7 @@ function forward(x: Operands, shape: oracle.Shape, keep: Keep, { inPlace = false
   const [q, k, v] = [rig.f32(x.q), rig.f32(x.k), rig.f32(x.v)];
   const o = inPlace ? q : rig.f32(n);
   const kept = [0, 1, 2].map(() => (bytes ? rig.u8(new Uint8Array(bytes + 16).fill(0xa5)) : 0));
-  each(threads, attentionScratch(t, { queries }), () =>
+  each(threads, attentionScratch(t, queries), () =>
     assert.is(rig.run(Op.Attention, [q, k, v, o, ...kept, batch, t, c, heads, rig.float(scale), keep, ...NO_WINDOWS.slice(1), queries]), 0),
   );
   if (bytes)
@@ -87,7 +87,7 @@ function backward(
   const given = rig.f32(dO);
   const junk = new Float32Array(n).fill(Number.NaN);
   const outputs = [inPlace ? given : rig.f32(junk), rig.f32(junk), rig.f32(junk)];
-  each(threads, attentionBackwardScratch(t, c / heads, keep, { queries }), () =>
+  each(threads, attentionBackwardScratch(t, c / heads, keep, queries), () =>
     assert.is(
       rig.run(Op.AttentionBackward, [q, k, v, given, ...outputs, batch, t, c, heads, rig.float(scale), keep, ...NO_WINDOWS, queries]),
       0,
@@ -283,7 +283,7 @@ function withProbabilities(x: Operands, dO: Float32Array, { batch, t, c, heads, 
   const bytes = batch * heads * softmax4Bytes(t);
   const kp = rig.u8(new Uint8Array(bytes));
   const rest = [batch, t, c, heads, rig.float(scale), Keep.Value, ...NO_WINDOWS.slice(2), kp, QUERIES];
-  const scratch = attentionBackwardScratch(t, c / heads, Keep.Value, { isKept: true });
+  const scratch = attentionBackwardScratch(t, c / heads, Keep.Value, QUERIES, false, true);
   each(1, scratch, () => assert.is(rig.run(Op.Attention, [q, k, v, o, 0, 0, 0, ...rest]), 0));
   each(1, scratch, () =>
     assert.is(rig.run(Op.AttentionBackward, [q, k, v, given, dq, dk, dv, ...rest.slice(0, 6), 0, ...rest.slice(6)]), 0),

@@ -46,7 +46,7 @@ const SHAPES: [string, ConvShape][] = [
   ['filter larger than the picture', shape(1, [2, 2, 3], 4, [5, 5], 1, 2)],
 ];
 
-const list = (a: ConvShape) => [a.batch, a.h, a.width, a.c, a.oh, a.ow, a.o, a.r, a.s, a.stride, a.top, a.left];
+const list = (a: ConvShape) => [a.batch, a.h, a.width, a.c, a.oh, a.ow, a.o, a.r, a.s, a.stride, a.top, a.left] as const;
 const sizes = (a: ConvShape) => ({
   x: a.batch * a.h * a.width * a.c,
   w: a.o * a.r * a.s * a.c,
@@ -106,7 +106,7 @@ for (const [name, a] of SHAPES) {
     const garbage = new Float32Array(n.y).fill(Number.NaN);
     for (const bias of [b, null])
       close(
-        results(Op.Conv, garbage, convScratch(list(a)), (out) => [
+        results(Op.Conv, garbage, convScratch(...list(a)), (out) => [
           rig.f32(x),
           rig.f32(w),
           bias ? rig.f32(bias) : 0,
@@ -124,7 +124,14 @@ for (const [name, a] of SHAPES) {
     rig.clear();
     const garbage = new Float32Array(n.x).fill(Number.NaN);
     close(
-      results(Op.ConvBackwardX, garbage, convBackwardXScratch(list(a)), (out) => [rig.f32(dy), rig.f32(w), out, ...list(a), 0, Patch.Rows]),
+      results(Op.ConvBackwardX, garbage, convBackwardXScratch(...list(a)), (out) => [
+        rig.f32(dy),
+        rig.f32(w),
+        out,
+        ...list(a),
+        0,
+        Patch.Rows,
+      ]),
       convBackwardX(a, dy, w),
       3e-6,
     );
@@ -134,7 +141,7 @@ for (const [name, a] of SHAPES) {
     rig.clear();
     const nothing = (n: number) => new Float32Array(n);
     const all = (pixels: number) => [
-      results(Op.Conv, nothing(n.y), convScratch(list(a), pixels), (out) => [
+      results(Op.Conv, nothing(n.y), convScratch(...list(a), pixels), (out) => [
         rig.f32(x),
         rig.f32(w),
         rig.f32(b),
@@ -143,7 +150,7 @@ for (const [name, a] of SHAPES) {
         0,
         pixels,
       ]),
-      results(Op.ConvBackwardX, nothing(n.x), convBackwardXScratch(list(a), pixels), (out) => [
+      results(Op.ConvBackwardX, nothing(n.x), convBackwardXScratch(...list(a), pixels), (out) => [
         rig.f32(dy),
         rig.f32(w),
         out,
@@ -151,7 +158,7 @@ for (const [name, a] of SHAPES) {
         0,
         pixels,
       ]),
-      results(Op.ConvBackwardW, nothing(n.w), convScratch(list(a), pixels), (out) => [rig.f32(dy), rig.f32(x), out, ...list(a), pixels]),
+      results(Op.ConvBackwardW, nothing(n.w), convScratch(...list(a), pixels), (out) => [rig.f32(dy), rig.f32(x), out, ...list(a), pixels]),
     ];
     assert.equal(all(5), all(Patch.Rows));
   });
@@ -161,7 +168,7 @@ for (const [name, a] of SHAPES) {
     const before = numbers(n.w, 5);
     const want = convBackwardW(a, dy, x).map((v, i) => v + before[i]!);
     close(
-      results(Op.ConvBackwardW, before, convScratch(list(a)), (out) => [rig.f32(dy), rig.f32(x), out, ...list(a), Patch.Rows]),
+      results(Op.ConvBackwardW, before, convScratch(...list(a)), (out) => [rig.f32(dy), rig.f32(x), out, ...list(a), Patch.Rows]),
       want,
       3e-6,
     );

@@ -73,6 +73,17 @@ for (const name of ['vit-hf', 'vit-hf@48', 'vit-hf-rect', 'deit3-timm', 'mobilen
           assert.ok(moved.length > 0, 'the step has changed no parameter');
         });
 
+for (const name of ['mobilenetv2-hf', 'mobilenetv3-timm', 'resnet-hf', 'convnext-timm'])
+  for (const method of ['bias', 'full'] as const)
+    test(`${name}, ${method}, in pieces of pictures`, () => {
+      const { arena, planned, compiled } = stepOnPattern(name, { method, microBatch: 3, tiles: { rows: 4, pictures: true } });
+      assert.ok(compiled.graph.phases.train.some(({ op, name }) => /^(Conv|Depthwise)/.test(op) && name.endsWith('#2')));
+      assert.is(
+        arena.findIndex((byte, at) => !planned[at] && byte !== PATTERN),
+        -1,
+      );
+    });
+
 test('the check sees a single byte', () => {
   const { arena, planned } = stepOnPattern('vit-hf', { method: 'bias', microBatch: 1 });
   const free = planned.indexOf(0, Head.Bytes);

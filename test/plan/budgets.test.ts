@@ -12,7 +12,7 @@ const MIB = 1 << 20;
 const MODELS: Readonly<Record<string, Model>> = { ...VITS, ...SWINS, ...CNNS, ...MOBILENETS };
 /** One of each width is enough of a family for layouts. */
 const LAID = ['vit-tiny', 'vit-large', 'swin-tiny', 'resnet-50', 'convnext-tiny', 'mobilenetv2-1.0'];
-const METHODS = ['bias', 'bias+prompt:rank=8+side:ratio=8', 'side:ratio=8,tap=0', 'lora', 'full', 'probe', 'bias+last:blocks=4'];
+const METHODS = ['bias', 'bias+prompt:rank=8+side:ratio=8', 'side:ratio=8,tap=0', 'lora:all=1', 'full', 'probe', 'bias+last:blocks=4'];
 
 const TABLE: readonly (readonly [model: string, weights: Precision, mib: number])[] = [
   ['vit-tiny', 'int8', 12],

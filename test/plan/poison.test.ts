@@ -124,11 +124,20 @@ for (const name of [
         );
       });
 
-for (const name of ['vit-hf', 'swin-timm-pad', 'convnext-timm'])
+for (const [name, pictures] of [
+  ['vit-hf', false],
+  ['swin-timm-pad', false],
+  ['convnext-timm', false],
+  ['convnext-timm', true],
+  ['mobilenetv2-hf', true],
+  ['mobilenetv3-timm', true],
+  ['resnet-hf', true],
+] as const)
   for (const method of ['bias', 'full'])
-    test(`${name}, ${method}, in row tiles: dead bytes may be NaN`, () => {
+    test(`${name}, ${method}, in tiles of ${pictures ? 'pictures' : 'rows'}: dead bytes may be NaN`, () => {
       const net = network(name);
-      const compiled = compileNetwork(net, { method, microBatch: 3, optimizer: 'sgd', tiles: { rows: 5 }, recompute: new Map([[1, 8]]) });
+      const tiles = { rows: 5, pictures };
+      const compiled = compileNetwork(net, { method, microBatch: 3, optimizer: 'sgd', tiles, recompute: new Map([[1, 8]]) });
       const plain = results(net, compiled, () => nothing);
       assert.is(differs(plain, results(net, compiled, poisoning(compiled))), -1);
       const whole = compileNetwork(net, { method, microBatch: 3, optimizer: 'sgd', tiles: { rows: 0 }, recompute: new Map([[1, 8]]) });

@@ -133,7 +133,7 @@ test('what the engine would trust is checked one by one', () => {
     ['checkpoint region', { region: { offset: good.region.offset, bytes: end } }],
     ['overlap', { region: { offset: good.programOffset, bytes: good.region.bytes } }],
     ['overlap', { scratch: { ...good.scratch, offset: good.region.offset } }],
-    ['no scratch', { scratch: { offset: good.scratch.offset, bytes: 0 } }],
+    ['scratch', { scratch: { offset: good.scratch.offset, bytes: 0 } }],
     ['threads', { maxThreads: 0 }],
     ['scratch', { maxThreads: 200 }],
     ['train', { entries: { ...good.entries, train: { start: good.entries.train.start, end: end } } }],

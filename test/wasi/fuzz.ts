@@ -22,7 +22,7 @@ export interface FuzzReport {
 }
 
 /** Reproducible whole numbers below n. */
-function generator(seed: number): (n: number) => number {
+export function generator(seed: number): (n: number) => number {
   let state = seed >>> 0;
   return (n) => {
     state = (state + 0x6d2b79f5) >>> 0;
@@ -31,9 +31,9 @@ function generator(seed: number): (n: number) => number {
     return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * n);
   };
 }
-type Random = ReturnType<typeof generator>;
+export type Random = ReturnType<typeof generator>;
 
-const SPECIAL = [0, 1, 2, 3, 4, 15, 16, 0x7f, 0xff, 0xffff, 65536, 0x7fffffff, 0x80000000, 0xfffffff0, 0xffffffff];
+export const SPECIAL = [0, 1, 2, 3, 4, 15, 16, 0x7f, 0xff, 0xffff, 65536, 0x7fffffff, 0x80000000, 0xfffffff0, 0xffffffff];
 
 /** Bytes changed, cut, repeated, or moved. */
 function damaged(file: Uint8Array, random: Random, within = file.length): Uint8Array {
@@ -118,7 +118,7 @@ function header(file: Uint8Array, random: Random, { at, prefix }: { at: number; 
 }
 
 /** With the checksum that belongs to it. */
-function withCrc(file: Uint8Array): Uint8Array {
+export function withCrc(file: Uint8Array): Uint8Array {
   if (file.length < 16) return file;
   const view = new DataView(file.buffer, file.byteOffset);
   view.setUint32(8, file.length, true);
@@ -253,7 +253,7 @@ async function fuzzIn(folder: string, { count, seed, onInput }: Parameters<typeo
 }
 
 /** undefined where the decoder takes it, '' where it refuses as it should, else what happened. */
-function decoded(bytes: Uint8Array): string | undefined {
+export function decoded(bytes: Uint8Array): string | undefined {
   try {
     decodeProgram(bytes);
     return undefined;

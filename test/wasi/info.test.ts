@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { LayoutWord, ProgramFile, Section, WeightWord } from '../../assembly/abi/program.ts';
+import { LayoutWord, ParameterWord, ProgramFile, Section, WeightWord } from '../../assembly/abi/program.ts';
 import { fit } from '../../src/fit.ts';
 import { readModel } from '../../src/models/index.ts';
 
@@ -161,6 +161,15 @@ test('the folder whose name the path begins with', () => {
   refuses(run(['info', '.'], { '/': two }), 'is a folder');
 });
 
+/** Scratch before the checkpoint region, which takes its place at the end. */
+function outOfOrder(words: Uint32Array): void {
+  const layout = at(words, Section.Layout);
+  const { region, scratch } = small.program;
+  words[layout + LayoutWord.ScratchOffset] = region.offset;
+  words[layout + LayoutWord.ScratchBytes] = 1024;
+  words[layout + LayoutWord.RegionOffset] = scratch.offset;
+}
+
 test('what is wrong is named', () => {
   refuses(info(new Uint8Array(0)), 'is not a program file');
   refuses(info(new Uint8Array(4096)), 'is not a program file');
@@ -182,9 +191,9 @@ test('what is wrong is named', () => {
     ['broken instructions', (w) => (w[at(w, Section.Image) + 2] = 0x7fffffff)],
     ['broken instructions', (w) => (w[at(w, Section.Image)] = 99)],
     ['broken instructions', (w) => (w[at(w, Section.Image) + 3] = 2)],
-    ['broken instructions', (w) => (w[at(w, Section.Image) + 4] = 4)],
-    ['broken instructions', (w) => (w[at(w, Section.Image) + 4] = 0xfffffff0)],
-    ['broken instructions', (w) => (w[at(w, Section.Image) + 4] = w[4]!)],
+    ['number 0, that goes beyond what it may touch', (w) => (w[at(w, Section.Image) + 4] = 4)],
+    ['number 0, that goes beyond what it may touch', (w) => (w[at(w, Section.Image) + 4] = 0xfffffff0)],
+    ['number 0, that goes beyond what it may touch', (w) => (w[at(w, Section.Image) + 4] = w[4]!)],
     ['not aligned', (w) => (w[at(w, Section.Layout) + LayoutWord.RegionOffset]! += 4)],
     ['overlaps', (w) => (w[at(w, Section.Layout) + LayoutWord.RegionOffset] = small.program.programOffset)],
     ['threads', (w) => (w[at(w, Section.Layout) + LayoutWord.MaxThreads] = 257)],
@@ -196,6 +205,14 @@ test('what is wrong is named', () => {
     ['without a name', (w) => (w[at(w, Section.Weights)] = 0xffff)],
     ['a parameter lies outside', (w) => (w[at(w, Section.Parameters) + WeightWord.Offset] = 0xfffffff0)],
     ['has a port outside', (w) => (w[at(w, Section.Io) + 2] = 0xffffffff)],
+    // Nothing that is filled from a file lies on the code, on scratch or, but for parameters, in the checkpoint region's state.
+    ['a weight lies outside', (w) => (w[at(w, Section.Weights) + WeightWord.Offset] = small.program.programOffset)],
+    ['a weight lies outside', (w) => (w[at(w, Section.Weights) + WeightWord.Offset] = small.program.scratch.offset)],
+    ['a parameter lies outside', (w) => (w[at(w, Section.Parameters) + WeightWord.Offset] = small.program.region.offset)],
+    ['a parameter lies outside', (w) => (w[at(w, Section.Parameters) + ParameterWord.Gradient] = small.program.weights[0]!.offset)],
+    ['has a port outside', (w) => (w[at(w, Section.Io) + 1] = small.program.programOffset)],
+    ['no scratch', (w) => (w[at(w, Section.Layout) + LayoutWord.ScratchBytes] = 16)],
+    ['out of order', outOfOrder],
   ];
   for (const [words, change] of cases) refuses(info(changed(file, change)), words);
 });
