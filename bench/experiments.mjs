@@ -11,6 +11,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { SIDE } from '../tools/builtin.mjs';
 import { convert } from '../tools/models/movenet.mjs';
 import { writeDigits } from '../tools/pictures/digits.mjs';
 import { writeQuickdraw } from '../tools/pictures/quickdraw.mjs';
@@ -20,7 +21,7 @@ import { Missing, openStore } from './learning-store.mjs';
 import { writePage } from './notes.mjs';
 import { climb, RATES, validation } from './rates.mjs';
 import { percent } from './statistics.mjs';
-import { DRAWINGS, deal, RECIPE, SIDE } from './task.mjs';
+import { DRAWINGS, RECIPE } from './task.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -36,8 +37,8 @@ const folder = 'build/learning';
 mkdirSync(folder, { recursive: true });
 
 const drawings = (name, classes) => ({
-  folder: (seed) => `${folder}/${name}-${deal(seed, 0)}`,
-  write: (root, seed) => writeQuickdraw(root, { classes, ...DRAWINGS, seed: deal(seed, 0) }),
+  folder: (seed) => `${folder}/${name}-${seed}`,
+  write: (root, seed) => writeQuickdraw(root, { classes, ...DRAWINGS, seed }),
   flip: RECIPE.augment.flip,
 });
 const digits = {

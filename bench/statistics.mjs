@@ -37,8 +37,8 @@ export function accuracies(rows) {
   return hits.map((h) => h / count);
 }
 
-/** `[{ value, interval: [low, high] }]` of `figures(accuracies)`, a list of numbers; a resample holds the same pictures for everyone. */
-export function withIntervals(rows, figures, rounds = 4000) {
+/** 95 % intervals `[low, high]` of `figures(rows)`, a list of numbers, by the percentile bootstrap: all figures of a resample are of the same rows. */
+export function bootstrap(rows, figures, rounds) {
   let state = 0x2545f491;
   const draw = () => {
     state ^= state << 13;
@@ -46,9 +46,16 @@ export function withIntervals(rows, figures, rounds = 4000) {
     state = (state ^ (state << 5)) >>> 0;
     return rows[Math.floor((state / 2 ** 32) * rows.length)];
   };
-  const seen = Array.from({ length: rounds }, () => figures(accuracies(rows.map(draw))));
-  return figures(accuracies(rows)).map((value, i) => {
+  const seen = Array.from({ length: rounds }, () => figures(rows.map(draw)));
+  return seen[0].map((_, i) => {
     const sorted = seen.map((f) => f[i]).sort((a, b) => a - b);
-    return { value, interval: [sorted[Math.floor(0.025 * rounds)], sorted[Math.ceil(0.975 * rounds) - 1]] };
+    return [sorted[Math.floor(0.025 * rounds)], sorted[Math.ceil(0.975 * rounds) - 1]];
   });
+}
+
+/** `[{ value, interval: [low, high] }]` of `figures(accuracies)`, a list of numbers; a resample holds the same pictures for everyone. */
+export function withIntervals(rows, figures, rounds = 4000) {
+  const judge = (list) => figures(accuracies(list));
+  const intervals = bootstrap(rows, judge, rounds);
+  return judge(rows).map((value, i) => ({ value, interval: intervals[i] }));
 }

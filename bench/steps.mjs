@@ -2,7 +2,8 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { processorTime } from './clock.mjs';
-import { instructions, openNetwork, sources } from './network.mjs';
+import { timeSteps } from './interleaved.mjs';
+import { openNetwork, sources } from './network.mjs';
 
 export const MODELS = ['vit-tiny', 'mobilenetv2'];
 
@@ -19,39 +20,13 @@ export async function measureStep(name, { rounds = 5, batch = 8 } = {}) {
   return { ms: best.train * passes + best.update, microBatch: program.about.microBatch, linearBytes: program.linearBytes };
 }
 
-/** Instructions that are timed together. */
-const CHUNK = 8;
-
-/**
- * Milliseconds of a step under both policies, { s2a, exact }: a few instructions of one, as many of the other, and so on to the end of the
- * step, so that both see the same moments of a busy machine; the fastest time of every few is summed.
- */
+/** Milliseconds of a step under both policies, { s2a, exact }, side by side. */
 export async function comparePolicies(name, { rounds = 5, batch = 8 } = {}) {
   const source = await sources();
-  const runs = ['s2a', 'exact'].map((keep) => {
-    const network = openNetwork(source, name, { batch, keep });
-    const chunks = ['train', 'update'].flatMap((phase) => {
-      const list = instructions(network, phase, source);
-      const times = phase === 'train' ? network.passes : 1;
-      const cut = list
-        .filter((_, i) => i % CHUNK === 0)
-        .map((from, i) => ({ start: from.start, end: (list[(i + 1) * CHUNK - 1] ?? list.at(-1)).end }));
-      return cut.map((c) => ({ ...c, times, best: Infinity }));
-    });
-    return { keep, network, chunks };
-  });
-  for (let round = -1; round < rounds; round++)
-    for (let i = 0; runs.some(({ chunks }) => i < chunks.length); i++)
-      for (const { network, chunks } of runs) {
-        const chunk = chunks[i];
-        if (chunk === undefined) continue;
-        const began = processorTime();
-        const status = network.walk(chunk.start, chunk.end);
-        const spent = processorTime() - began;
-        if (status !== 0) throw new Error(`${name}: status ${status}`);
-        if (round >= 0) chunk.best = Math.min(chunk.best, spent);
-      }
-  return Object.fromEntries(runs.map(({ keep, chunks }) => [keep, chunks.reduce((sum, { best, times }) => sum + best * times, 0)]));
+  const policies = ['s2a', 'exact'];
+  const networks = policies.map((keep) => openNetwork(source, name, { batch, keep }));
+  const times = timeSteps(networks, rounds, source);
+  return Object.fromEntries(policies.map((keep, i) => [keep, times[i]]));
 }
 
 /** The Python that has torch and transformers: $PYTHON, or what lies on the path; undefined where there is none. */

@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 import { convert } from '../tools/models/movenet.mjs';
 import { allClasses, order, TEN, writeQuickdraw } from '../tools/pictures/quickdraw.mjs';
 import { openStore } from './learning-store.mjs';
+import { bootstrap } from './statistics.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -96,22 +97,6 @@ function figures(list) {
   return [...accuracy, accuracy[1] - accuracy[0], accuracy[2] - accuracy[0], agreement[1], agreement[2], ...moved];
 }
 
-/** 95 % intervals by the percentile bootstrap over drawings, every figure of a resample from the same ones. */
-function intervals(rows, rounds = 1000) {
-  let state = 0x2545f491;
-  const draw = () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state = (state ^ (state << 5)) >>> 0;
-    return rows[Math.floor((state / 2 ** 32) * rows.length)];
-  };
-  const seen = Array.from({ length: rounds }, () => figures(rows.map(draw)));
-  return seen[0].map((_, i) => {
-    const sorted = seen.map((f) => f[i]).sort((a, b) => a - b);
-    return [sorted[Math.floor(0.025 * rounds)], sorted[Math.ceil(0.975 * rounds) - 1]];
-  });
-}
-
 const percent = (x) => `${(100 * x).toFixed(1)} %`;
 const points = (x) => `${x < 0 ? '−' : '+'}${Math.abs(100 * x).toFixed(1)}`;
 const mebibytes = (bytes) => `${(bytes / 2 ** 20).toFixed(2)} MiB`;
@@ -120,7 +105,7 @@ const mebibytes = (bytes) => `${(bytes / 2 ** 20).toFixed(2)} MiB`;
 function section({ title, job, cells: wanted }, cells) {
   const rows = rowsOf(cells);
   const point = figures(rows);
-  const within = intervals(rows);
+  const within = bootstrap(rows, figures, 1000);
   const range = (i, text) => `${text(within[i][0])} to ${text(within[i][1])}`;
   const each = (p) => cells.map((runs) => percent(share(rowsOf([runs]), (r) => r.learnt[p] === r.truth))).join(', ');
   const verdicts = [

@@ -8,18 +8,18 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import { SIDE as BUILT_IN_SIDE, DRAWINGS, EPOCHS } from './builtin.mjs';
 import { convert } from './models/movenet.mjs';
 import { TEN, writeQuickdraw } from './pictures/quickdraw.mjs';
 
 const MODELS = {
   mobilenetv2: {
     folder: 'demo/mobilenetv2',
-    side: 96,
+    side: BUILT_IN_SIDE,
     budget: '16MiB',
-    epochs: 6,
     method: 'bias',
     learns: 'every bias of the network, and a new classifier',
-    augment: [],
+    flags: ['--epochs', String(EPOCHS)],
     make() {
       const { parameters } = convert(this.folder, this.side);
       return `MobileNetV2 1.0, ${parameters.toLocaleString('en')} pretrained numbers (MoveNet by Google, Apache-2.0)`;
@@ -29,11 +29,10 @@ const MODELS = {
     folder: 'models/sketch-vit',
     side: 28,
     budget: '6MiB',
-    epochs: 12,
     method: 'bias+prompt+side',
     learns: 'every bias, a prompt at each block, a side branch, and a new classifier',
     // Forty drawings are few for a small transformer.
-    augment: ['--augment', 'crop,flip'],
+    flags: ['--epochs', '12', '--augment', 'crop,flip'],
     make: () => 'a vision transformer of this project, pretrained on other drawings and on clothes (its NOTICE says on what)',
     note: 'It was pretrained on other drawings, so for these its classifier alone does nearly all; docs/results/experiments.md has a task where adapting pays.',
   },
@@ -45,7 +44,7 @@ if (!Object.hasOwn(MODELS, values.model)) {
   process.exit(2);
 }
 const chosen = MODELS[values.model];
-const { folder: MODEL, side: SIDE, budget: BUDGET, epochs: EPOCHS } = chosen;
+const { folder: MODEL, side: SIDE, budget: BUDGET } = chosen;
 
 const CLI = 'dist/s2a.js';
 const PICTURES = 'demo/quickdraw';
@@ -89,14 +88,14 @@ rmSync('demo', { recursive: true, force: true });
 
 heading('A pretrained model and real pictures');
 say(`${MODEL}: ${chosen.make()}`);
-const count = writeQuickdraw(PICTURES);
+const count = writeQuickdraw(PICTURES, DRAWINGS);
 say(`${PICTURES}: ${TEN.join(', ')}`);
 say(
   `  ${count.train} drawings to learn from, ${count.val} to choose the epoch, ${count.test} to judge (Quick, Draw! by Google, CC BY 4.0)`,
 );
 
 const train = (method, out, ...more) => {
-  const how = ['--method', method, '--epochs', String(EPOCHS), ...chosen.augment, '--cache', CACHE, '--out', out];
+  const how = ['--method', method, ...chosen.flags, '--cache', CACHE, '--out', out];
   return s2a(['train', MODEL, PICTURES, ...how, ...more], { quiet: method === 'probe' });
 };
 const judge = (adapter) => s2a(['eval', MODEL, adapter, PICTURES, '--split', 'test', '--cache', CACHE], { quiet: true });
