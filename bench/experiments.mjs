@@ -36,15 +36,18 @@ const SEEDS = quick ? [1] : [1, 2, 3];
 const folder = 'build/learning';
 mkdirSync(folder, { recursive: true });
 
+/** Two deals for each seed: a class has a hundred drawings, and 5,000 judged ones stand behind a claim of less than a point. */
 const drawings = (name, classes) => ({
-  folder: (seed) => `${folder}/${name}-${seed}`,
-  write: (root, seed) => writeQuickdraw(root, { classes, ...DRAWINGS, seed }),
+  folder: (seed, deal) => `${folder}/${name}-${seed + 100 * deal}`,
+  write: (root, seed, deal) => writeQuickdraw(root, { classes, ...DRAWINGS, seed: seed + 100 * deal }),
+  deals: quick ? [0] : [0, 1],
   flip: RECIPE.augment.flip,
 });
 const digits = {
   folder: (seed) => `${folder}/digits-${seed}`,
   // There are enough digits to choose by more of them.
   write: (root, seed) => writeDigits(root, { ...DRAWINGS, val: 20, test: 170, seed }),
+  deals: [0],
   flip: false,
 };
 
@@ -88,15 +91,16 @@ for (const [key, model] of Object.entries(MODELS).filter(([key]) => values.only.
 
 /** Every run of one model on one task. */
 async function section(key, model, title, task) {
-  for (const seed of SEEDS)
-    if (!existsSync(`${task.folder(seed)}/complete`)) {
-      task.write(task.folder(seed), seed);
-      writeFileSync(`${task.folder(seed)}/complete`, '');
+  const trials = SEEDS.flatMap((seed) => task.deals.map((deal) => ({ seed, deal })));
+  for (const { seed, deal } of trials)
+    if (!existsSync(`${task.folder(seed, deal)}/complete`)) {
+      task.write(task.folder(seed, deal), seed, deal);
+      writeFileSync(`${task.folder(seed, deal)}/complete`, '');
     }
   const augment = { shift: Math.floor(model.side / 8), flip: task.flip };
   const recipe = { ...RECIPE, epochs: quick ? 2 : model.epochs, augment };
-  const run = async (method, rate, seed, keep) => {
-    const pictures = task.folder(seed);
+  const run = async (method, rate, { seed, deal }, keep) => {
+    const pictures = task.folder(seed, deal);
     const job = { method, rate, seed, ...recipe, cacheFolder: `${pictures}-cache`, ...(keep === 's2a' ? {} : { keep }) };
     return { set: 0, seed, ...(await done({ model: model.folder, pictures, job })) };
   };
@@ -110,19 +114,20 @@ async function section(key, model, title, task) {
       missing++;
     }
   };
-  const all = (method, rate, keep, seeds = SEEDS) => Promise.all(seeds.map((seed) => run(method, rate, seed, keep)));
+  const all = (method, rate, keep, list = trials) => Promise.all(list.map((trial) => run(method, rate, trial, keep)));
+  const first = trials.slice(0, 1);
   // Every method under s2a before any under exact: what is cut short still compares the methods.
   const rows = [];
   for (const [method, start] of Object.entries(model.methods))
     await orMissing(async () => {
-      const { best: rate, tried } = await climb(RATES, start, async (r) => validation(await all(method, r, 's2a', SEEDS.slice(0, 1))));
+      const { best: rate, tried } = await climb(RATES, start, async (r) => validation(await all(method, r, 's2a', first)));
       rows.push({ method, rate, tried, s2a: await all(method, rate, 's2a') });
       process.stderr.write(`${key}, ${title}, ${method} at ${rate}: validation ${percent(validation(rows.at(-1).s2a).accuracy)}\n`);
     });
   for (const row of rows)
     await orMissing(async () => {
       row.same = model.exactCodes && BITS_ALONE.includes(row.method);
-      row.exact = await all(row.method, row.rate, 'exact', row.same ? SEEDS.slice(0, 1) : SEEDS);
+      row.exact = await all(row.method, row.rate, 'exact', row.same ? first : trials);
       if (row.same && row.exact[0].adapter !== row.s2a[0].adapter)
         throw new Error(`${row.method} on ${title}: codes should be exact and are not`);
     });
