@@ -128,7 +128,7 @@ export function page(sections, { seeds, drawings, rates, processor, out, quick }
 \`npm run experiments${quick ? ' -- --quick' : ''}\` wrote this page; ${processor}.
 
 ${drawings.train} pictures of each class to learn from, ${drawings.val} drawings or 20 digits to choose by (the epoch, and the rate with the first seed), the other drawings or
-170 digits to judge by; ${seeds.length} seed${seeds.length > 1 ? 's, each of which deals the pictures anew' : ''}.
+170 digits to judge by; ${seeds.length} seed${seeds.length > 1 ? 's, each of which deals the pictures anew (the drawings twice)' : ''}.
 One grid of rates for every method; each climbs it from near its default until both neighbours of its best are worse. Test pictures choose
 nothing. Intervals: 95 %, paired bootstrap over pictures. Dots in the plots: area by the number of parameters that learn, hollow where
 everything is kept in f32 (\`exact\`). Seconds are processor time of one thread on a machine that did other things too.
