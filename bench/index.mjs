@@ -100,10 +100,10 @@ async function policy() {
 async function torch() {
   const python = findPython();
   if (python === undefined) return say('  no Python with torch and transformers here (PYTHON=…): the step is not compared');
-  const count = flags.quick ? 1 : 4;
+  const count = flags.quick ? 2 : 4;
   const ceiling = peak()?.prepare();
   for (const model of MODELS) {
-    const rounds = flags.quick ? 1 : 3;
+    const rounds = flags.quick ? 3 : 6;
     const before = await measureStep(model, { rounds });
     const held = torchStep(python, model, 'torch', count);
     const whole = held.blas === 'MKL' ? torchStep(python, model, 'all', count) : held;
