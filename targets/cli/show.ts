@@ -21,7 +21,7 @@ export function planNotes({ keptBytesPerImage, keptBytesPerImageF32, trainable, 
     ['by f32 autograd', `${formatBytes(keptBytesPerImageF32)}${times}`],
     ['learns', `${grouped(trainable.count)} numbers, ${trainable.percent.toFixed(2)} % of all`],
     ['peak at', peak.node],
-    ['temporaries', `${formatBytes(placement.bytes)}, at least ${formatBytes(placement.lowerBound)} in any layout`],
+    ['kept + temporaries', `${formatBytes(placement.bytes)}, at least ${formatBytes(placement.lowerBound)} in any layout`],
     ['computed again', choices.recompute === 'none' ? 'nothing' : `blocks ${choices.recompute} (block:bits of its input)`],
     ['at a time', tilesText(choices.tiles)],
     ...(choices.relativeTime === null
@@ -31,7 +31,7 @@ export function planNotes({ keptBytesPerImage, keptBytesPerImageF32, trainable, 
 }
 
 const tilesText = ({ rows, pictures, queries, pixels }: PlanReport['choices']['tiles']): string =>
-  `${rows === 0 ? 'all rows' : `${rows} rows or more${pictures ? ' (convolutions: whole pictures)' : ''}`}, ${queries} queries, ${pixels} patches`;
+  `${rows === 0 ? 'all rows' : `${rows} rows or ${pictures ? 'whole pictures' : 'more'}`}, ${queries} queries, ${pixels} patches`;
 
 /** Names in line, values beside them. */
 export function pairs(rows: readonly (readonly [name: string, value: string])[]): string {

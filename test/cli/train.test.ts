@@ -53,7 +53,7 @@ test('plan for people: 80 columns, no colours in a pipe', () => {
     'by f32 autograd',
     'learns',
     'peak at',
-    'temporaries',
+    'kept + temporaries',
     'computed again',
     'at a time',
     'predicted time',
