@@ -13,6 +13,10 @@ export interface Drop {
   samples: number;
 }
 
+/** What a linear layer is in attention. */
+export const PROJECTIONS = ['query', 'key', 'value'] as const;
+export type Projection = (typeof PROJECTIONS)[number];
+
 export interface Builder {
   graph: Graph;
   phase: Phase;
@@ -29,7 +33,7 @@ export interface Builder {
   /** Which block is being built; before the first, index -1. */
   block: { index: number; count: number };
   /** Layers that low-rank adaptation could adapt, of which its method picks. */
-  adaptable: { name: string; role: 'query' | 'key' | 'value' | undefined }[];
+  adaptable: { name: string; role: Projection | undefined }[];
   /** The side branch's state and the block that entered it last. */
   side: { state: number; index: number } | undefined;
 }

@@ -6,7 +6,7 @@ import { Kind } from '../../assembly/abi/ops/elementwise.ts';
 import { ABSENT, lastDim, numel, shapeOf, type Kind as WeightKind } from '../graph.ts';
 import { emit } from '../ops/index.ts';
 import type { Windows } from '../ops/window.ts';
-import { append, type Builder, flat, learns, newWeight, rowwise, weight, whole } from './builder.ts';
+import { append, type Builder, flat, learns, newWeight, type Projection, rowwise, weight, whole } from './builder.ts';
 import type { DropoutRates } from './drop.ts';
 
 /** A part of a fused tensor: rows [start, start + its own rows) of `of` rows. */
@@ -15,9 +15,6 @@ export interface Rows {
   of: number;
 }
 
-export const ROLES = ['query', 'key', 'value'] as const;
-export type Role = (typeof ROLES)[number];
-
 export interface LayerOptions {
   /** Does the checkpoint have a bias here? */
   bias?: boolean;
@@ -25,7 +22,7 @@ export interface LayerOptions {
   /** A bias whose gradient is identically zero (attention keys). */
   biasNeverLearns?: boolean;
   /** In attention. Queries and values are what low-rank adaptation adapts by default. */
-  role?: Role;
+  role?: Projection;
   /** Stands between blocks: low-rank adaptation leaves it alone. */
   isBetweenBlocks?: boolean;
 }
@@ -85,7 +82,7 @@ export function linear(b: Builder, x: number, name: string, n: number, options: 
  * Low-rank adaptation (LoRA, arXiv 2106.09685): y + (alpha/r)·B·A·x on the linear layers of a block. A [r,in] starts as PEFT's does, with
  * deviation 1/√(3·in); B [out,r] at zero.
  */
-export function adapted(b: Builder, x: number, y: number, name: string, role?: Role): number {
+export function adapted(b: Builder, x: number, y: number, name: string, role?: Projection): number {
   const { lora } = b.method;
   const { index, count } = b.block;
   if (lora === undefined || !learns(b) || index < 0 || index >= count) return y;
@@ -103,7 +100,7 @@ export function adapted(b: Builder, x: number, y: number, name: string, role?: R
 }
 
 /** Does a target of low-rank adaptation, the end of a layer's name or what it is in attention, mean this layer? */
-export const isTarget = (target: string, name: string, role?: Role): boolean => target === role || `.${name}`.endsWith(`.${target}`);
+export const isTarget = (target: string, name: string, role?: Projection): boolean => target === role || `.${name}`.endsWith(`.${target}`);
 
 /** The classifier: always learnable. */
 export function classifier(b: Builder, x: number, name: string, classes: number): number {

@@ -3,9 +3,9 @@ import type { Kind } from '../../assembly/abi/ops/elementwise.ts';
 import { InputError } from '../error.ts';
 import { enterBlock, leaveBlocks } from '../modules/entry.ts';
 import type { Windows } from '../ops/window.ts';
-import type { Builder } from './builder.ts';
+import { type Builder, PROJECTIONS } from './builder.ts';
 import { patches } from './conv.ts';
-import { activation, add, attention, classifier, dropout, layerNorm, linear, pool, ROLES, repartition, residual } from './layer.ts';
+import { activation, add, attention, classifier, dropout, layerNorm, linear, pool, repartition, residual } from './layer.ts';
 
 type Pair = readonly [number, number];
 
@@ -140,7 +140,7 @@ function block(b: Builder, x: number, spec: Swin, s: number, i: number, windows:
   // Padding goes through the projections too: it takes part as keys and values, which are then their biases.
   const h = repartition(b, 'WindowPartition', layerNorm(b, x, names.norm1, eps), `${prefix}.windows`, windows);
   const project = (part: 0 | 1 | 2): number => {
-    const options = { bias: qkvBias, biasNeverLearns: part === 1, role: ROLES[part] };
+    const options = { bias: qkvBias, biasNeverLearns: part === 1, role: PROJECTIONS[part] };
     if (typeof names.qkv === 'string') return linear(b, h, names.qkv, c, { ...options, rows: { start: part * c, of: 3 * c } });
     return linear(b, h, [names.qkv.q, names.qkv.k, names.qkv.v][part]!, c, options);
   };

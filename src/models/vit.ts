@@ -1,9 +1,9 @@
 /** ViT and DeiT, from Hugging Face and timm configurations. Source: arXiv 2010.11929, 2012.12877; layers as the checkpoints name them. */
 import type { Kind } from '../../assembly/abi/ops/elementwise.ts';
 import { enterBlock, leaveBlocks } from '../modules/entry.ts';
-import type { Builder } from './builder.ts';
+import { type Builder, PROJECTIONS } from './builder.ts';
 import { layerScale, patches } from './conv.ts';
-import { activation, add, attention, classifier, dropout, embed, layerNorm, linear, pool, ROLES, residual } from './layer.ts';
+import { activation, add, attention, classifier, dropout, embed, layerNorm, linear, pool, residual } from './layer.ts';
 
 /** Where a checkpoint keeps each tensor. */
 export interface VitNames {
@@ -84,7 +84,7 @@ function block(b: Builder, x: number, spec: Vit, i: number): number {
   const prefix = names.norm1.replace(/\.[^.]*$/, '');
   const h = layerNorm(b, x, names.norm1, eps);
   const project = (part: 0 | 1 | 2): number => {
-    const options = { bias: qkvBias, biasNeverLearns: part === 1, role: ROLES[part] };
+    const options = { bias: qkvBias, biasNeverLearns: part === 1, role: PROJECTIONS[part] };
     if (typeof names.qkv === 'string') return linear(b, h, names.qkv, dim, { ...options, rows: { start: part * dim, of: 3 * dim } });
     return linear(b, h, [names.qkv.q, names.qkv.k, names.qkv.v][part]!, dim, options);
   };

@@ -7,17 +7,16 @@ import { dataDigest, programDigest, readLatest } from './checkpoint';
 import { digestData, JUDGE, LEARN, openImages, openPart } from './data';
 import { pagesFor } from './memory';
 import { copyPath, enter, setPath } from './path';
+import { instructionsOf, readProgram } from './check';
 import { checkPacked, digestCore } from './packed';
 import { predictArray, predictRaw } from './predict';
 import {
   countElements,
   countRecords,
   headerWord,
-  instructionsOf,
   isPacked,
   layoutWord,
   linearBytes,
-  readProgram,
   refuse as refuseProgram,
   runWord,
   section,
