@@ -3,7 +3,7 @@
 // The built-in task, with the settings of npm run demo: the real MobileNetV2 learns ten drawn things from forty drawings of each, by three
 // methods: the classifier alone (probe), every bias (bias), everything (full). Three seeds, four deals of the drawings for each into those
 // to learn from, to choose by (the epoch and the learning rate) and to judge by. One grid of rates for every method; a method's rate is the
-// one with the most right validation drawings of the first seed's deals. Nothing is chosen by test drawings. The same rates then serve
+// one with the most right validation drawings over all deals of all seeds. Nothing is chosen by test drawings. The same rates then serve
 // two other sets of ten classes (--own leaves these out); the product's default rates serve the same task for four times as long.
 //
 // Writes docs/results/learning.md (--quick: build/learning/quick.md). Runs are kept in build/learning, so a second call goes on.
@@ -75,17 +75,19 @@ const runs = async (method, rate, list, more = {}) => {
 };
 
 const first = trials.filter(({ set, seed }) => set === 0 && seed === SEEDS[0]);
+const deals = trials.filter(({ set }) => set === 0);
 const grid = [];
-for (const name of NAMES) grid.push(await climb(RATES, METHODS[name], async (rate) => validation(await runs(name, rate, first))));
+/** By method, the answers of every deal at the rate that validation chose. */
 const own = [];
-for (const [m, { best }] of grid.entries())
-  own.push(
-    await runs(
-      NAMES[m],
-      best,
-      trials.filter(({ set }) => set === 0),
-    ),
-  );
+for (const name of NAMES) {
+  const answers = new Map();
+  const found = await climb(RATES, METHODS[name], async (rate) => {
+    answers.set(rate, await runs(name, rate, deals));
+    return validation(answers.get(rate));
+  });
+  grid.push(found);
+  own.push(answers.get(found.best));
+}
 const exact = await run('bias', grid[1].best, first[0], { keep: 'exact' });
 const identical = own[1].find(({ seed, deal: d }) => seed === first[0].seed && d === first[0].deal).adapter === exact.adapter;
 /** By times as long: the answers of bias and of full. */
@@ -169,7 +171,7 @@ ${NAMES.map((method, m) => `| ${method} | ${grid[m].best} | **${percent(task.val
 - bias − probe: **${points(gain.value)} points** (${range(gain.interval, points)})
 - Adapters kept as codes (\`s2a\`) and as f32 (\`exact\`), same run: ${identical ? 'identical to the byte' : '**different**'}.
 
-Validation accuracy by rate (first seed, ${first.length} deal${first.length > 1 ? 's' : ''}, ${first.length * 10 * n.val} drawings; equal ones are told apart by their loss). Each method climbs the grid from its
+Validation accuracy by rate (${deals.length > 1 ? `all ${deals.length} deals` : 'one deal'}, ${deals.length * 10 * n.val} drawings; equal ones are told apart by their loss). Each method climbs the grid from its
 default rate until both neighbours of its best are worse, so the best lies inside what was tried, or at an end of the grid:
 
 | method | ${RATES.join(' | ')} |
