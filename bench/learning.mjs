@@ -77,8 +77,9 @@ const runs = async (method, rate, list, more = {}) => {
 const first = trials.filter(({ set, seed }) => set === 0 && seed === SEEDS[0]);
 const deals = trials.filter(({ set }) => set === 0);
 const grid = [];
-/** By method, the answers of every deal at the rate that validation chose. */
+/** By method, the answers of every deal at the rate that validation chose, and at the product's default. */
 const own = [];
+const byDefault = [];
 for (const name of NAMES) {
   const answers = new Map();
   const found = await climb(RATES, METHODS[name], async (rate) => {
@@ -87,6 +88,7 @@ for (const name of NAMES) {
   });
   grid.push(found);
   own.push(answers.get(found.best));
+  byDefault.push(answers.get(METHODS[name]));
 }
 const exact = await run('bias', grid[1].best, first[0], { keep: 'exact' });
 const identical = own[1].find(({ seed, deal: d }) => seed === first[0].seed && d === first[0].deal).adapter === exact.adapter;
@@ -114,6 +116,7 @@ const judge = (lists) => {
 };
 const task = judge(own);
 const [probe, bias, full, ratio, gain] = task.values;
+const defaults = judge(byDefault).values;
 const perSeed = (m) =>
   SEEDS.map((seed) => {
     const hits = own[m].filter((r) => r.seed === seed).flatMap((r) => Object.values(r.right));
@@ -169,6 +172,10 @@ ${NAMES.map((method, m) => `| ${method} | ${grid[m].best} | **${percent(task.val
 
 - bias / full: **${percent(ratio.value)}** (${range(ratio.interval)}); wanted: 98 %
 - bias − probe: **${points(gain.value)} points** (${range(gain.interval, points)})
+- At the product's default rates (${NAMES.map((name) => METHODS[name]).join(', ')}) the three name ${defaults
+  .slice(0, 3)
+  .map(({ value }) => percent(value))
+  .join(', ')}; bias / full ${percent(defaults[3].value)} (${range(defaults[3].interval)})
 - Adapters kept as codes (\`s2a\`) and as f32 (\`exact\`), same run: ${identical ? 'identical to the byte' : '**different**'}.
 
 Validation accuracy by rate (${deals.length > 1 ? `all ${deals.length} deals` : 'one deal'}, ${deals.length * 10 * n.val} drawings; equal ones are told apart by their loss). Each method climbs the grid from its
