@@ -1,6 +1,8 @@
 /** ConvNeXt v1 (arXiv 2201.03545): depthwise 7×7, layer norm over channels, two linear layers, layer scale; Hugging Face and timm. */
 import { Kind } from '../../assembly/abi/ops/elementwise.ts';
 import { InputError } from '../error.ts';
+import { lastDim } from '../graph.ts';
+import { depthOf } from '../modules/blocks.ts';
 import { enterBlock, leaveBlocks } from '../modules/entry.ts';
 import type { Builder } from './builder.ts';
 import { type Config, flag, integer, integers, MOST_LAYERS, only, pair, real, section } from './config.ts';
@@ -40,17 +42,23 @@ export interface ConvNext {
 export function convNext(b: Builder, x: number, spec: ConvNext, classes: number): number {
   const { names, eps, patch } = spec;
   let h = layerNorm(b, patches(b, x, names.stem.conv, spec.widths[0]!, [patch, patch]), names.stem.norm, eps);
-  const blocks = { count: spec.depths.reduce((n, d) => n + d), extraTokens: 0 };
+  const total = spec.depths.reduce((n, d) => n + d);
+  const blocks = { count: depthOf(b.method, total), extraTokens: 0 };
   let index = 0;
   for (const [s, width] of spec.widths.entries()) {
+    if (index === blocks.count) break;
     if (s > 0) {
       const shrink = names.shrink(s);
       h = patches(b, layerNorm(b, h, shrink.norm, eps), shrink.conv, width, [2, 2]);
     }
-    for (let i = 0; i < spec.depths[s]!; i++) h = block(b, enterBlock(b, h, index++, blocks), spec, names.block(s, i), width);
+    for (let i = 0; i < spec.depths[s]! && index < blocks.count; i++)
+      h = block(b, enterBlock(b, h, index++, blocks), spec, names.block(s, i), width);
   }
   leaveBlocks(b, blocks);
-  return classifier(b, layerNorm(b, pool(b, h, 'pool'), names.norm, spec.lastEps), names.head, classes);
+  const pooled = pool(b, h, 'pool');
+  // The last norm is the last stage's: a network that ends in an earlier one has none.
+  const normed = lastDim(b.graph, h) === spec.widths.at(-1) ? layerNorm(b, pooled, names.norm, spec.lastEps) : pooled;
+  return classifier(b, normed, names.head, classes);
 }
 
 function block(b: Builder, x: number, spec: ConvNext, name: string, width: number): number {

@@ -1,6 +1,7 @@
 /** MobileNetV2 (arXiv 1801.04381) and V3 (arXiv 1905.02244): a chain of inverted residual blocks. */
 import { Kind } from '../../assembly/abi/ops/elementwise.ts';
 import { lastDim, shapeOf } from '../graph.ts';
+import { depthOf } from '../modules/blocks.ts';
 import { enterBlock, leaveBlocks } from '../modules/entry.ts';
 import { append, type Builder } from './builder.ts';
 import { type ConvNames, conv } from './conv.ts';
@@ -49,8 +50,10 @@ export interface MobileNet {
 export function mobileNet(b: Builder, x: number, spec: MobileNet, classes: number): number {
   let h = x;
   // The stem and the last 1×1 convolution are no blocks.
-  const blocks = { count: spec.blocks.length - 2, extraTokens: 0 };
-  for (const [i, block] of spec.blocks.entries()) {
+  const total = spec.blocks.length - 2;
+  const blocks = { count: depthOf(b.method, total), extraTokens: 0 };
+  const isWhole = blocks.count === total;
+  for (const [i, block] of (isWhole ? spec.blocks : spec.blocks.slice(0, 1 + blocks.count)).entries()) {
     if (i > 0 && i <= blocks.count) h = enterBlock(b, h, i - 1, blocks);
     if (i > blocks.count) leaveBlocks(b, blocks);
     const input = h;
@@ -63,8 +66,9 @@ export function mobileNet(b: Builder, x: number, spec: MobileNet, classes: numbe
     }
     if (block.residual) h = residual(b, input, h, `${block.name}.add`, spec.pathSteps);
   }
+  leaveBlocks(b, blocks);
   const pooled = pool(b, h, 'pool');
-  if (spec.features === undefined) return classifier(b, pooled, spec.head, classes);
+  if (spec.features === undefined || !isWhole) return classifier(b, pooled, spec.head, classes);
   const { name, out, activation: kind } = spec.features;
   const features = activation(b, pointwise(b, asMap(b, pooled), name, out), `${name}.act`, kind);
   return classifier(b, pool(b, features, `${name}.flatten`), spec.head, classes);

@@ -4,6 +4,7 @@
  */
 import { Kind } from '../../assembly/abi/ops/elementwise.ts';
 import { InputError } from '../error.ts';
+import { depthOf } from '../modules/blocks.ts';
 import { enterBlock, leaveBlocks } from '../modules/entry.ts';
 import type { Builder } from './builder.ts';
 import { type Config, flag, integer, integers, MOST_LAYERS, only, pair, section, text } from './config.ts';
@@ -41,8 +42,8 @@ export interface ResNet {
 export function resNet(b: Builder, x: number, spec: ResNet, classes: number): number {
   const act = (h: number, name: string): number => activation(b, h, `${name}.act`, spec.activation);
   let h = maxPool(b, act(layer(b, x, spec.stem), spec.stem.names.conv), 'maxpool', 3, 2);
-  const blocks = { count: spec.blocks.length, extraTokens: 0 };
-  for (const [i, { name, layers, shortcut }] of spec.blocks.entries()) {
+  const blocks = { count: depthOf(b.method, spec.blocks.length), extraTokens: 0 };
+  for (const [i, { name, layers, shortcut }] of spec.blocks.slice(0, blocks.count).entries()) {
     const entry = enterBlock(b, h, i, blocks);
     h = entry;
     for (const [j, one] of layers.entries()) {

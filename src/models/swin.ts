@@ -1,6 +1,8 @@
 /** Swin Transformer v1 (arXiv 2103.14030), from Hugging Face and timm configurations. Between blocks a feature is a map [B,H,W,C]. */
 import type { Kind } from '../../assembly/abi/ops/elementwise.ts';
 import { InputError } from '../error.ts';
+import { lastDim } from '../graph.ts';
+import { depthOf } from '../modules/blocks.ts';
 import { enterBlock, leaveBlocks } from '../modules/entry.ts';
 import type { Windows } from '../ops/window.ts';
 import { type Builder, PROJECTIONS } from './builder.ts';
@@ -118,18 +120,22 @@ export function checkSwin(where: string, spec: Swin): void {
 export function swin(b: Builder, x: number, spec: Swin, classes: number): number {
   const { names, patch, dim, stages } = spec;
   const sizes = maps(spec, spec.image);
-  const blocks = { count: stages.reduce((n, { depth }) => n + depth, 0), extraTokens: 0 };
+  const total = stages.reduce((n, { depth }) => n + depth, 0);
+  const blocks = { count: depthOf(b.method, total), extraTokens: 0 };
   const embedded = layerNorm(b, patches(b, x, names.patches, dim, [patch, patch], 'filled'), names.patchNorm, MERGE_EPS);
   let h = dropout(b, embedded, 'embeddings', 'embeddings');
   let index = 0;
   stages.forEach((stage, s) => {
+    if (index === blocks.count) return;
     const c = dim * 2 ** s;
-    for (let i = 0; i < stage.depth; i++)
+    if (s > 0) h = merge(b, h, names.merge(s - 1), sizes[s - 1]!, c / 2);
+    for (let i = 0; i < stage.depth && index < blocks.count; i++)
       h = block(b, enterBlock(b, h, index++, blocks), spec, s, i, windowsOf(spec, stage, sizes[s]!, c, i));
-    if (s + 1 < stages.length) h = merge(b, h, names.merge(s), sizes[s]!, c);
   });
   leaveBlocks(b, blocks);
-  return classifier(b, pool(b, layerNorm(b, h, names.norm, spec.eps), 'pool'), names.head, classes);
+  // The last norm is the last stage's: a network that ends in an earlier one has none.
+  const normed = lastDim(b.graph, h) === dim * 2 ** (stages.length - 1) ? layerNorm(b, h, names.norm, spec.eps) : h;
+  return classifier(b, pool(b, normed, 'pool'), names.head, classes);
 }
 
 function block(b: Builder, x: number, spec: Swin, s: number, i: number, windows: Windows): number {

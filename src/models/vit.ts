@@ -1,5 +1,6 @@
 /** ViT and DeiT, from Hugging Face and timm configurations. Source: arXiv 2010.11929, 2012.12877; layers as the checkpoints name them. */
 import type { Kind } from '../../assembly/abi/ops/elementwise.ts';
+import { depthOf } from '../modules/blocks.ts';
 import { enterBlock, leaveBlocks } from '../modules/entry.ts';
 import { type Builder, PROJECTIONS } from './builder.ts';
 import { layerScale, patches } from './conv.ts';
@@ -60,8 +61,8 @@ export function vit(b: Builder, x: number, spec: Vit, classes: number): number {
     antialias: spec.antialias,
   });
   h = dropout(b, h, 'embeddings', 'embeddings');
-  const blocks = { count: spec.depth, extraTokens: extra, grid: grid(spec.image) };
-  for (let i = 0; i < spec.depth; i++) h = block(b, enterBlock(b, h, i, blocks), spec, i);
+  const blocks = { count: depthOf(b.method, spec.depth), extraTokens: extra, grid: grid(spec.image) };
+  for (let i = 0; i < blocks.count; i++) h = block(b, enterBlock(b, h, i, blocks), spec, i);
   leaveBlocks(b, blocks);
 
   const norm = (x: number): number => layerNorm(b, x, names.norm, spec.eps);

@@ -1,6 +1,6 @@
 /**
  * What learns, as text and as data. A method is `probe`, `full`, or any of `bias`, `prompt`, `side`, `lora` joined by `+`; a part may have
- * options, and `last` limits learning to the last blocks:
+ * options, `last` limits learning to the last blocks, and `depth` the network to its first ones:
  *
  *     bias+prompt:rank=8+side:ratio=8+last:blocks=4
  *
@@ -26,6 +26,8 @@ export interface Method {
   lora?: { rank: number; alpha: number; all: number; targets?: string };
   /** Only the last so many blocks learn. */
   last?: { blocks: number };
+  /** The network ends after so many blocks: the head reads what the last of them puts out. What would follow is neither loaded nor run. */
+  depth?: { blocks: number };
 }
 
 /** Options of each part: default, least, most. */
@@ -35,11 +37,14 @@ const PARTS: Readonly<Record<string, Readonly<Record<string, readonly [number, n
   side: { ratio: [8, 1, 4096], residual: [0, 0, 1], tap: [1, 0, 1] },
   lora: { rank: [8, 1, 4096], alpha: [8, 1, 65536], all: [0, 0, 1] },
   last: { blocks: [1, 1, 4096] },
+  depth: { blocks: [1, 1, 4096] },
 };
 /** Options that are lists of names, where given. */
 const LISTS: Readonly<Record<string, readonly string[]>> = { lora: ['targets'] };
 type Options = Record<string, number | string>;
 const BASES: readonly string[] = ['probe', 'full'];
+/** Parts that say how much of a network learns or is there, not what learns. */
+const LIMITS: readonly string[] = ['last', 'depth'];
 
 /** Does a backbone tensor of this kind learn? Key biases of softmax attention never do: their gradient is identically zero. */
 export const learnsKind = (method: Method, kind: Kind): boolean => method.base === 'full' || (method.bias && kind === 'bias');
@@ -54,14 +59,14 @@ export function methodOf(text: string, where = '--method'): Method {
     options.set(name, readOptions(name, list, where));
   }
   const base = BASES.find((b) => options.has(b));
-  const modules = [...options.keys()].filter((name) => name !== base && name !== 'last');
+  const modules = [...options.keys()].filter((name) => name !== base && !LIMITS.includes(name));
   if (base !== undefined && modules.length > 0)
     throw new InputError({ where, what: `${base} does not combine with ${modules.join(', ')}` });
   if (base === undefined && modules.length === 0)
     throw new InputError({ where, what: 'nothing learns', got: text, expected: 'for example bias+last:blocks=4' });
   const of = <T>(name: string): T | undefined => options.get(name) as T | undefined;
   const method: Method = { name: '', base: (base ?? 'modules') as Method['base'], bias: options.has('bias') };
-  for (const name of ['prompt', 'side', 'lora', 'last'] as const) {
+  for (const name of ['prompt', 'side', 'lora', 'last', 'depth'] as const) {
     const found = of<never>(name);
     if (found !== undefined) method[name] = found;
   }
@@ -72,9 +77,9 @@ export function methodOf(text: string, where = '--method'): Method {
   return method;
 }
 
-/** Replaces or adds the `last` part. */
-export const withLast = (text: string, blocks: number): string =>
-  [...text.split('+').filter((part) => !part.startsWith('last')), `last:blocks=${blocks}`].join('+');
+/** Replaces or adds the `last` or `depth` part. */
+export const withBlocks = (text: string, limit: 'last' | 'depth', blocks: number): string =>
+  [...text.split('+').filter((part) => !part.startsWith(limit)), `${limit}:blocks=${blocks}`].join('+');
 
 function canonical(name: string, options: Options): string {
   const list = Object.entries(options).map(([key, value]) => `${key}=${value}`);

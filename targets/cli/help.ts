@@ -2,6 +2,7 @@
 const COMMON = `  --method M                 probe, full, or bias, prompt, side, lora joined by + (bias),
                              with options: bias+prompt:rank=8+side:ratio=8
   --last N                   only the last N blocks learn
+  --depth N                  the network ends after its first N blocks (all)
   --keep K                   what is kept for backward: s2a (codes) or exact (f32),
                              with overrides: s2a,qkv=4,gelu=f32 (s2a)
   --weights P                frozen weights in memory: f32, int8, int4 (about 4.5

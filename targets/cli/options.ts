@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { parseBytes } from '../../src/bytes.ts';
 import { InputError, nearest } from '../../src/error.ts';
 import { keepOf } from '../../src/keep.ts';
-import { methodOf, withLast } from '../../src/modules/method.ts';
+import { methodOf, withBlocks } from '../../src/modules/method.ts';
 import { PRECISIONS, type Precision } from '../../src/precision.ts';
 import { type RecomputeChoice, recomputeOf } from '../../src/recompute.ts';
 import type { Threads } from '../../src/team.ts';
@@ -109,11 +109,14 @@ export function oneOf<T extends string>(p: Parsed, name: string, choices: readon
   });
 }
 
-/** The method's canonical name; `--last` is one of its parts. */
+/** The method's canonical name; `--last` and `--depth` are parts of it. */
 export function method(p: Parsed): string | undefined {
-  const last = whole(p, 'last');
-  const text = p.text('method') ?? (last === undefined ? undefined : 'bias');
-  return text === undefined ? undefined : methodOf(last === undefined ? text : withLast(text, last)).name;
+  let text = p.text('method');
+  for (const limit of ['last', 'depth'] as const) {
+    const blocks = whole(p, limit);
+    if (blocks !== undefined) text = withBlocks(text ?? 'bias', limit, blocks);
+  }
+  return text === undefined ? undefined : methodOf(text).name;
 }
 export const keep = (p: Parsed): string | undefined => {
   const text = p.text('keep');
@@ -148,6 +151,7 @@ export function threads(p: Parsed): Threads | undefined {
 export const PLAN_FLAGS = {
   method: 'text',
   last: 'text',
+  depth: 'text',
   keep: 'text',
   weights: 'text',
   optimizer: 'text',
