@@ -4,13 +4,14 @@
 // methods: the classifier alone (probe), every bias (bias), everything (full). Three seeds, four deals of the drawings for each into those
 // to learn from, to choose by (the epoch and the learning rate) and to judge by. One grid of rates for every method; a method's rate is the
 // one with the most right validation drawings over all deals of all seeds. Nothing is chosen by test drawings. The same rates then serve
-// two other sets of ten classes (--own leaves these out); the product's default rates serve the same task for four times as long.
+// two other sets of ten classes (--own leaves these out); the product's default rates serve the same task for four times as long, and the
+// network with all its blocks, which the demo leaves the last of out.
 //
 // Writes docs/results/learning.md (--quick: build/learning/quick.md). Runs are kept in build/learning, so a second call goes on.
 import { mkdirSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { DRAWINGS, EPOCHS, SIDE } from '../tools/builtin.mjs';
+import { DEPTH, DRAWINGS, EPOCHS, SIDE } from '../tools/builtin.mjs';
 import { convert } from '../tools/models/movenet.mjs';
 import { writeQuickdraw } from '../tools/pictures/quickdraw.mjs';
 import { EVALUATION } from '../tools/pictures/sets.mjs';
@@ -58,8 +59,9 @@ const trials = EVALUATION.slice(0, quick || values.own ? 1 : 3).flatMap((classes
 
 const done = openStore(`${folder}/runs`, processes);
 const all = [];
-const run = async (method, rate, trial, more = {}) => {
+const run = async (name, rate, trial, { depth = DEPTH, ...more } = {}) => {
   const pictures = picturesOf(trial.set, trial.seed, trial.deal);
+  const method = depth === null ? name : `${name}+depth:blocks=${depth}`;
   const job = { method, rate, seed: trial.seed, ...recipe, cacheFolder: `${pictures}-cache`, ...more };
   const answer = { ...trial, ...(await done({ model, pictures, job })) };
   all.push(answer);
@@ -99,6 +101,9 @@ for (const times of LONGER) {
   for (const m of [1, 2]) lists.push(await runs(NAMES[m], METHODS[NAMES[m]], deals.slice(0, LONGER_DEALS), { epochs: times * EPOCHS }));
   longer.push({ times, lists });
 }
+/** By method, the answers of every deal with all blocks, at the product's default rates. */
+const whole = [];
+for (const name of quick ? [] : NAMES) whole.push(await runs(name, METHODS[name], deals, { depth: null }));
 const others = [];
 for (const [m, { best }] of grid.entries())
   others.push(
@@ -144,6 +149,16 @@ ${lines.join('\n')}
 `;
 };
 
+const withAllBlocks = () => {
+  const { values: v } = judge(whole);
+  return `## With all blocks
+
+The same deals and the product's default rates, the network with all its blocks and its last convolution: probe ${percent(v[0].value)} (${range(v[0].interval)}), bias
+${percent(v[1].value)} (${range(v[1].interval)}), full ${percent(v[2].value)} (${range(v[2].interval)}), in ${whole.map(([r]) => mebibytes(r.linearBytes)).join(', ')}.
+
+`;
+};
+
 const elsewhere = () => {
   const { predictions, values: v } = judge(others);
   const sets = EVALUATION.slice(1).map((classes, i) => `${i + 1}. ${classes.join(', ')}`);
@@ -161,7 +176,7 @@ const markdown = `# Learning: biases against everything
 
 \`npm run learning${quick ? ' -- --quick' : ''}\` wrote this page. ${spent.toFixed(0)} s of processor time, ${cpus()[0].model}.
 
-The built-in task, with the settings of \`npm run demo\`: MobileNetV2 1.0 (MoveNet's, ${SIDE}×${SIDE}), ten QuickDraw classes
+The built-in task, with the settings of \`npm run demo\`: the first ${DEPTH} blocks of MobileNetV2 1.0 (MoveNet's, ${SIDE}×${SIDE}), ten QuickDraw classes
 (${EVALUATION[0].join(', ')}), ${n.train} drawings of each to learn from, ${n.val} to choose by, the other
 ${100 - n.train - n.val} to judge by; ${SEEDS.length} seed${SEEDS.length > 1 ? `s, ${DEALS.length} deals of the drawings each` : ''}: ${task.predictions} test predictions behind each figure. Method, rate and seed apart, every run has
 the same settings: ${recipe.epochs} epochs and the product's defaults. Intervals: 95 %, paired bootstrap over drawings.
@@ -185,7 +200,7 @@ default rate until both neighbours of its best are worse, so the best lies insid
 |---|${RATES.map(() => '---|').join('')}
 ${grid.map(({ best, tried }, m) => `| ${NAMES[m]} | ${RATES.map((rate) => (tried.has(rate) ? (rate === best ? `**${percent(tried.get(rate).accuracy)}**` : percent(tried.get(rate).accuracy)) : '')).join(' | ')} |`).join('\n')}
 
-${quick ? '' : forLonger()}${quick || values.own ? '' : elsewhere()}`;
+${quick ? '' : forLonger() + withAllBlocks()}${quick || values.own ? '' : elsewhere()}`;
 const path = quick ? `${folder}/quick.md` : 'docs/results/learning.md';
 if (!quick) mkdirSync('docs/results', { recursive: true });
 writePage(path, markdown);

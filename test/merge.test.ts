@@ -124,11 +124,16 @@ test('train, merge, predict, eval on the command line', async () => {
 
 test('what is refused', () => {
   const model = 'test/golden/vit-hf';
-  for (const method of ['prompt', 'bias+side:ratio=6', 'bias+prompt+side:ratio=6']) {
+  for (const [method, why] of [
+    ['prompt', 'a prompt'],
+    ['bias+side:ratio=6', 'a side'],
+    ['bias+prompt+side:ratio=6', 'a prompt'],
+    ['bias+depth:blocks=2', 'a network that ends early'],
+  ] as const) {
     const adapter = newFolder();
     movedAdapter(model, method, adapter);
     const out = newFolder();
-    refused(() => mergeAdapter({ model, adapter, out }), method.includes('prompt') ? 'a prompt' : 'a side', 'cannot be merged');
+    refused(() => mergeAdapter({ model, adapter, out }), why, 'cannot be merged');
   }
   const adapter = newFolder();
   movedAdapter(model, 'bias', adapter);

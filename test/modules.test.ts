@@ -116,6 +116,7 @@ test('last: no gradient below the last blocks', () => {
 test('methods are read strictly and said back whole', () => {
   assert.is(methodOf('side+bias+prompt:rank=4').name, 'bias+prompt:rank=4+side:ratio=8,residual=0,tap=1');
   assert.is(methodOf(methodOf('bias+last:blocks=2').name).name, 'bias+last:blocks=2');
+  assert.is(methodOf('depth:blocks=9+last:blocks=2+full').name, 'full+last:blocks=2+depth:blocks=9');
   const refused = (text: string, part: string): void => {
     assert.throws(
       () => methodOf(text),
@@ -128,9 +129,10 @@ test('methods are read strictly and said back whole', () => {
   refused('prompt:rank', 'got nothing');
   refused('full+bias', 'full does not combine with bias');
   refused('last:blocks=2', 'nothing learns');
+  refused('last:blocks=2+depth:blocks=3', 'nothing learns');
   refused('bias+bias', 'twice');
   refused('prompt:rank=8,rank=9', 'prompt:rank is there twice');
-  for (const option of ['prompt:rank', 'lora:rank', 'lora:alpha', 'side:ratio', 'last:blocks'])
+  for (const option of ['prompt:rank', 'lora:rank', 'lora:alpha', 'side:ratio', 'last:blocks', 'depth:blocks'])
     for (const wrong of ['0', '-1', '1.5', '1e2', '70000', 'x', ''])
       refused(`bias+${option}=${wrong}`, `wrong ${option}, got ${wrong || 'nothing'}, expected a whole number from 1 to`);
   refused('lora:target=query', 'unknown option of lora, got target, expected rank, alpha, all, targets; did you mean targets?');

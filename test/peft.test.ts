@@ -99,6 +99,7 @@ test('what PEFT has no place for', () => {
   fails('mobilenetv2-hf', 'lora:rank=2,all=1', 'PEFT has no place');
   fails('deit3-timm', 'bias', 'PEFT has no place');
   fails('vit-hf', 'bias+prompt:rank=2', 'prompt', 'cannot be merged');
+  fails('vit-hf', 'lora:rank=2+depth:blocks=2', 'ends early', 'cannot be merged');
 });
 
 test('from the command line', () => {

@@ -2,6 +2,11 @@
 
 /** The picture's side. */
 export const SIDE = 96;
+/**
+ * Blocks of the network, of 16: what follows was specialised in poses, and a classifier reads drawings better before it. Settled on classes
+ * that judge nothing (docs/results/learning.md).
+ */
+export const DEPTH = 13;
 /** Drawings of each class to learn from and to choose the epoch by; the other fifty judge. */
 export const DRAWINGS = { train: 40, val: 10 };
 /** As many as fit into about a minute on two slow cores; all that is not said is the product's default. */

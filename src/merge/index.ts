@@ -52,7 +52,9 @@ export interface Opened {
   isBare: boolean;
 }
 
-/** Opens both, merges in the mind, and closes them whatever `use` does. Throws InputError for an adapter of another base, and for prompts and side branches. */
+const AS_IT_IS = 'use the adapter as it is: s2a predict <model> <adapter>';
+
+/** Opens both, merges in the mind, and closes them whatever `use` does. Throws InputError for an adapter of another base, for prompts, side branches and networks that end early. */
 export function withMerged<T>(model: string, path: string, use: (opened: Opened) => T): T {
   const adapter = readAdapter(path);
   try {
@@ -64,8 +66,15 @@ export function withMerged<T>(model: string, path: string, use: (opened: Opened)
           what: `a ${module} is no part of the base's own network and cannot be merged`,
           got: adapter.method,
           expected: 'bias, lora, probe or full',
-          hint: 'use the adapter as it is: s2a predict <model> <adapter>',
+          hint: AS_IT_IS,
         });
+    if (method.depth)
+      throw new InputError({
+        where: adapter.path,
+        what: 'an adapter of a network that ends early does not fit the base, and cannot be merged',
+        got: adapter.method,
+        hint: AS_IT_IS,
+      });
     const base = openBase(model, adapter.base.imageSize[0]);
     const preprocess = checkPreprocess(adapter.preprocessing, adapter.path);
     const weights = openWeights(base);
