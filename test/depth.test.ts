@@ -3,13 +3,18 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { State } from '../assembly/abi/head.ts';
 import { Io } from '../assembly/abi/program.ts';
+import { loadClassifier } from '../src/classifier.ts';
 import { compile } from '../src/compile.ts';
+import { outputSize } from '../src/data/preprocess.ts';
 import { InputError } from '../src/error.ts';
 import { readJson } from '../src/files.ts';
+import { trainJob } from '../src/job.ts';
 import { readModel } from '../src/models/index.ts';
 import { close } from './close.ts';
+import { newFolder } from './folder.ts';
 import { goldenCase, goldenValues, modelFolder, openValues, type Values } from './golden.ts';
 import { BATCH, goldenEngine, gradientsAgree, headPart } from './goldenengine.ts';
+import { pictureFolder } from './pictures.ts';
 
 const FOLDER = 'test/golden/depth';
 const cases = readJson(`${FOLDER}/index.json`).cases as Record<string, number[]>;
@@ -84,6 +89,24 @@ test('every module and --last count the blocks that are there', () => {
   assert.throws(
     () => graphOf('mobilenetv2-hf', 'bias+last:blocks=6+depth:blocks=5'),
     /--last: the network has fewer blocks, got 6.*1 to 5/,
+  );
+});
+
+test('a run, what it learnt in use, and going on from it', async () => {
+  const model = modelFolder('mobilenetv2-hf');
+  const data = pictureFolder({ train: 8, val: 4 });
+  const [first, second] = [newFolder(), newFolder()];
+  const job = { model, data, cacheFolder: newFolder(), epochs: 3, batchSize: 4 };
+  const { plan } = await trainJob({ ...job, out: first, method: at('bias', 9) });
+  const whole = loadClassifier(first, { model });
+  assert.ok(whole.linearBytes < plan.linearBytes);
+  const { height, width } = outputSize(whole.preprocess);
+  assert.is(whole.predictPrepared(new Uint8Array(3 * height * width)).length, 3);
+  const { plan: again } = await trainJob({ ...job, out: second, from: first });
+  assert.equal(again.parts, plan.parts, 'the adapter says how deep its network is');
+  await trainJob({ ...job, out: newFolder(), from: first, method: 'bias' }).then(
+    () => assert.unreachable(),
+    (e: Error) => assert.match(e.message, /another method, got bias, expected bias\+depth:blocks=9/),
   );
 });
 
