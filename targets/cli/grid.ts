@@ -2,10 +2,10 @@
 import { parseBytes } from '../../src/bytes.ts';
 import { BudgetError, InputError } from '../../src/error.ts';
 import { type FitOptions, fit } from '../../src/fit.ts';
-import { methodOf } from '../../src/modules/method.ts';
 import { PAGE } from '../../src/plan/memory.ts';
 import { type PlanReport, planReport } from '../../src/planreport.ts';
 import { formatMebibytes, table } from '../../src/report/terminal.ts';
+import { limited, type Parsed } from './options.ts';
 
 /** One combination: a plan, or the smallest budget that it would need. */
 export interface GridRow {
@@ -25,7 +25,7 @@ export const GRID_METHODS = ['probe', 'bias', 'bias+prompt+side', 'lora', 'full'
 /** `16MiB,32MiB`; absent: see `ladder`. */
 export const budgetsOf = (text: string | undefined): number[] | undefined => text?.split(',').map((word) => parseBytes(word, '--budgets'));
 
-export const methodsOf = (text: string | undefined): string[] => (text?.split(',') ?? GRID_METHODS).map((name) => methodOf(name).name);
+export const methodsOf = (p: Parsed): string[] => (p.text('methods')?.split(',') ?? GRID_METHODS).map((name) => limited(p, name));
 
 /** Everything tried, in the order of the table. */
 export function grid(
@@ -57,8 +57,8 @@ function attempt(folder: string, options: FitOptions, budgetBytes: number | unde
     const compiled = fit(budgetBytes === undefined ? rest : { ...rest, budgetBytes });
     return { ...row, fits: true, plan: planReport(compiled, options.batchSize, budgetBytes), smallestBytes: undefined };
   } catch (error) {
-    // Of several models one may have no layer for a module: that is a row, not the end of the table.
-    if (error instanceof InputError && error.message.startsWith('--method '))
+    // Of several models one may have no layer for a module, or too few blocks: that is a row, not the end of the table.
+    if (error instanceof InputError && /^--(method|last|depth)\b/.test(error.message))
       return { ...row, fits: false, plan: undefined, smallestBytes: undefined, reason: error.message };
     if (!(error instanceof BudgetError)) throw error;
     return { ...row, fits: false, plan: undefined, smallestBytes: error.smallestBytes };

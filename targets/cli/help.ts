@@ -49,7 +49,8 @@ Exit codes: 0 done, 2 wrong input, 3 does not fit the budget, 4 engine, 130 inte
   --program FILE             write the compiled program too
   --timeline FILE            write a picture of the memory over one step (.html or .svg)
   --grid                     a table instead: model x method x budget, what fits and how;
-                             takes several model folders
+                             takes several model folders; --last and --depth hold
+                             for every row
   --methods M,M              rows of it (probe,bias,bias+prompt+side,lora,full)
   --budgets SIZE,SIZE        and budgets (the smallest that works, and one halfway)
 ${COMMON}

@@ -111,12 +111,15 @@ export function oneOf<T extends string>(p: Parsed, name: string, choices: readon
 
 /** The method's canonical name; `--last` and `--depth` are parts of it. */
 export function method(p: Parsed): string | undefined {
-  let text = p.text('method');
-  for (const limit of ['last', 'depth'] as const) {
-    const blocks = whole(p, limit);
-    if (blocks !== undefined) text = withBlocks(text ?? 'bias', limit, blocks);
-  }
-  return text === undefined ? undefined : methodOf(text).name;
+  const text = p.text('method');
+  const isLimited = p.text('last') !== undefined || p.text('depth') !== undefined;
+  return text === undefined && !isLimited ? undefined : limited(p, text ?? 'bias');
+}
+
+/** A method's canonical name with what `--last` and `--depth` say. */
+export function limited(p: Parsed, text: string): string {
+  const limits = (['last', 'depth'] as const).map((limit) => [limit, whole(p, limit)] as const);
+  return methodOf(limits.reduce((all, [limit, n]) => (n === undefined ? all : withBlocks(all, limit, n)), text)).name;
 }
 export const keep = (p: Parsed): string | undefined => {
   const text = p.text('keep');

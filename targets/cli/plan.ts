@@ -70,9 +70,19 @@ export function plan(args: string[], out: Output): void {
   else out.line(`${planLines(report)}\n\n${planNotes(report)}`);
 }
 
+/** Options of one plan, and what a table has instead. */
+const ONE_PLAN = {
+  method: '--methods names several',
+  budget: '--budgets names several',
+  program: 'leave --grid out',
+  timeline: 'leave --grid out',
+};
+
 function showGrid(p: Parsed, out: Output): void {
+  for (const [name, hint] of Object.entries(ONE_PLAN))
+    if (p.text(name) !== undefined) throw new InputError({ where: `--${name}`, what: 'is no option of --grid', hint });
   const jobs = p.positionals.map((folder) => ({ folder, options: planOptions(p, folder) }));
-  const rows = grid(jobs, methodsOf(p.text('methods')), budgetsOf(p.text('budgets')));
+  const rows = grid(jobs, methodsOf(p), budgetsOf(p.text('budgets')));
   const { classes, batchSize } = jobs[0]!.options;
   const heading = `${classes} classes, batch ${batchSize}; time: a step's, predicted, over the same job's without a budget`;
   if (p.flag('json')) out.json(rows);

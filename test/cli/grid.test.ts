@@ -52,6 +52,19 @@ test('a method that a network has no layer for is a row that says why', () => {
   assert.match(stdout, /^lora.* not for this network\n--method lora: no layer that learns is .*; lora:all=1 may have one$/m);
 });
 
+test('--last and --depth hold for every row; options of one plan are refused', () => {
+  const flags = ['--batch-size', '4', '--methods', 'bias,full', '--budgets', '64MiB'];
+  const rows = asks<GridRow[]>(...['plan', '--grid', vit, mobile, ...flags, '--depth', '4', '--last', '2']);
+  assert.match(rows[0]!.reason!, /^--depth: the network has fewer blocks, got 4, expected a whole number from 1 to 3$/);
+  const { plan } = rows.find(({ folder, method }) => folder === mobile && method === 'bias+last:blocks=2+depth:blocks=4')!;
+  const alone = asks<PlanReport>(...['plan', mobile, '--batch-size', '4', '--last', '2', '--depth', '4', '--budget', '64MiB']);
+  assert.is(plan!.linearBytes, alone.linearBytes);
+  assert.ok(alone.linearBytes < asks<PlanReport>(...['plan', mobile, '--batch-size', '4', '--budget', '64MiB']).linearBytes);
+  refuses(2, ['plan', '--grid', vit, '--method', 'bias'], '--method: is no option of --grid', '--methods');
+  refuses(2, ['plan', '--grid', vit, '--budget', '1MiB'], '--budget: is no option of --grid', '--budgets');
+  refuses(2, ['plan', '--grid', vit, '--timeline', 'x.html'], '--timeline: is no option of --grid');
+});
+
 test('without --budgets: the smallest that works, one halfway, and what it takes when it may take anything', () => {
   const rows = asks<GridRow[]>(...['plan', '--grid', vit, '--batch-size', '4', '--methods', 'bias']);
   assert.ok(rows.every((row) => row.fits) && rows.length >= 2);
