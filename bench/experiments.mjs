@@ -11,7 +11,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { SIDE } from '../tools/builtin.mjs';
+import { DEPTH, SIDE } from '../tools/builtin.mjs';
 import { convert } from '../tools/models/movenet.mjs';
 import { writeDigits } from '../tools/pictures/digits.mjs';
 import { writeQuickdraw } from '../tools/pictures/quickdraw.mjs';
@@ -66,7 +66,8 @@ const MODELS = {
     },
   },
   mobilenetv2: {
-    title: 'MobileNetV2 1.0 (MoveNet), 96×96',
+    title: `MobileNetV2 1.0 (MoveNet), its first ${DEPTH} blocks, 96×96`,
+    depth: DEPTH,
     folder: `${folder}/mobilenetv2`,
     side: SIDE,
     epochs: RECIPE.epochs,
@@ -99,8 +100,9 @@ async function section(key, model, title, task) {
     }
   const augment = { shift: Math.floor(model.side / 8), flip: task.flip };
   const recipe = { ...RECIPE, epochs: quick ? 2 : model.epochs, augment };
-  const run = async (method, rate, { seed, deal }, keep) => {
+  const run = async (name, rate, { seed, deal }, keep) => {
     const pictures = task.folder(seed, deal);
+    const method = model.depth ? `${name}+depth:blocks=${model.depth}` : name;
     const job = { method, rate, seed, ...recipe, cacheFolder: `${pictures}-cache`, ...(keep === 's2a' ? {} : { keep }) };
     return { set: 0, seed, ...(await done({ model: model.folder, pictures, job })) };
   };
