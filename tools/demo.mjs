@@ -21,7 +21,7 @@ const MODELS = {
     learns: `every bias of the first ${DEPTH} blocks, and a new classifier`,
     network: ['--depth', String(DEPTH)],
     flags: ['--epochs', String(EPOCHS)],
-    note: 'The blocks after these, specialised in poses, are left out: docs/results/learning.md says what that gains.',
+    note: `The network ends after its first ${DEPTH} blocks: the others are specialised in poses (docs/results/learning.md).`,
     make() {
       const { parameters } = convert(this.folder, this.side);
       return `MobileNetV2 1.0, ${parameters.toLocaleString('en')} pretrained numbers (MoveNet by Google, Apache-2.0)`;
