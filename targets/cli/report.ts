@@ -4,6 +4,7 @@ import { openBase } from '../../src/base.ts';
 import { writeText } from '../../src/files.ts';
 import { fit } from '../../src/fit.ts';
 import type { JobResult, TrainJob } from '../../src/job.ts';
+import { methodOf, withBlocks } from '../../src/modules/method.ts';
 import { planReport } from '../../src/planreport.ts';
 import type { PlanColumn, Prediction, ReportData } from '../../src/report/data.ts';
 import { reportPage } from '../../src/report/html.ts';
@@ -67,15 +68,16 @@ export async function writeReport(
   writeText(path, reportPage(data));
 }
 
-/** The same job with everything kept in f32, and with everything learning. */
+/** The same job with everything kept in f32, and with everything learning in a network of the same depth. */
 function otherPlans(job: TrainJob, { plan, classes }: JobResult): PlanColumn[] {
   const { model } = openBase(job.model, job.imageSize);
-  const of = (label: string, method: 'bias' | 'full' | 'probe', keep: 'exact'): PlanColumn => {
+  const of = (method: string): PlanColumn => {
     const { batchSize, microBatch } = plan;
-    const p = planReport(fit({ model, classes: classes.length, batchSize, microBatch, method, keep }), batchSize, undefined);
-    return { label, parts: p.parts, linearBytes: p.linearBytes };
+    const p = planReport(fit({ model, classes: classes.length, batchSize, microBatch, method, keep: 'exact' }), batchSize, undefined);
+    return { label: `${method}, f32 kept`, parts: p.parts, linearBytes: p.linearBytes };
   };
-  return [of(`${plan.method}, f32 kept`, plan.method as 'bias', 'exact'), of('full, f32 kept', 'full', 'exact')];
+  const { depth } = methodOf(plan.method);
+  return [of(plan.method), of(depth ? withBlocks('full', 'depth', depth.blocks) : 'full')];
 }
 
 async function shownPictures(job: TrainJob, result: JobResult): Promise<Prediction[]> {
