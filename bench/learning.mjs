@@ -5,7 +5,8 @@
 // to learn from, to choose by (the epoch and the learning rate) and to judge by. One grid of rates for every method; a method's rate is the
 // one with the most right validation drawings over all deals of all seeds. Nothing is chosen by test drawings. The same rates then serve
 // two other sets of ten classes (--own leaves these out); the product's default rates serve the same task for four times as long, and the
-// network with all its blocks, which the demo leaves the last of out.
+// network with all its blocks, which the demo leaves the last of out. How many it takes was settled on development classes, which judge
+// nothing else: that table is made here too.
 //
 // Writes docs/results/learning.md (--quick: build/learning/quick.md). Runs are kept in build/learning, so a second call goes on.
 import { mkdirSync } from 'node:fs';
@@ -14,11 +15,11 @@ import { parseArgs } from 'node:util';
 import { DEPTH, DRAWINGS, EPOCHS, SIDE } from '../tools/builtin.mjs';
 import { convert } from '../tools/models/movenet.mjs';
 import { writeQuickdraw } from '../tools/pictures/quickdraw.mjs';
-import { EVALUATION } from '../tools/pictures/sets.mjs';
+import { DEVELOPMENT, EVALUATION } from '../tools/pictures/sets.mjs';
 import { openStore } from './learning-store.mjs';
 import { writePage } from './notes.mjs';
 import { climb, FINE_RATES as RATES, validation } from './rates.mjs';
-import { percent, pictureRows, points, range, withIntervals } from './statistics.mjs';
+import { accuracies, percent, pictureRows, points, range, withIntervals } from './statistics.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -39,6 +40,8 @@ const recipe = { epochs: quick ? 2 : EPOCHS };
 /** How many times as long, too, on some deals of the first seed. */
 const LONGER = quick ? [] : [1, 4];
 const LONGER_DEALS = 2;
+/** Depths that the demo's was chosen from; null: all blocks and the last convolution. */
+const DEPTHS = quick ? [] : [9, 11, 12, 13, 14, 15, null];
 /** The seed that deals the drawings. */
 const dealt = (seed, d) => seed + 100 * d;
 
@@ -104,6 +107,14 @@ for (const times of LONGER) {
 /** By method, the answers of every deal with all blocks, at the product's default rates. */
 const whole = [];
 for (const name of quick ? [] : NAMES) whole.push(await runs(name, METHODS[name], deals, { depth: null }));
+/** By depth, biases at the product's default rate on the development classes. */
+const development = DEVELOPMENT.map((classes, i) => {
+  const trial = { set: `development-${i}`, seed: 1, deal: 0 };
+  if (DEPTHS.length > 0) writeQuickdraw(picturesOf(trial.set, 1, 0), { classes, ...DRAWINGS, seed: dealt(1, 0) });
+  return trial;
+});
+const byDepth = [];
+for (const depth of DEPTHS) byDepth.push(await runs('bias', METHODS.bias, development, { depth }));
 const others = [];
 for (const [m, { best }] of grid.entries())
   others.push(
@@ -122,11 +133,8 @@ const judge = (lists) => {
 const task = judge(own);
 const [probe, bias, full, ratio, gain] = task.values;
 const defaults = judge(byDefault).values;
-const perSeed = (m) =>
-  SEEDS.map((seed) => {
-    const hits = own[m].filter((r) => r.seed === seed).flatMap((r) => Object.values(r.right));
-    return percent(hits.reduce((a, b) => a + b, 0) / hits.length);
-  }).join(', ');
+const accuracyOf = (answers) => accuracies(pictureRows([answers]))[0];
+const perSeed = (m) => SEEDS.map((seed) => percent(accuracyOf(own[m].filter((r) => r.seed === seed)))).join(', ');
 const mebibytes = (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 const spent = [...new Map(all.map((r) => [r.adapter + r.cpuSeconds, r.cpuSeconds])).values()].reduce((a, b) => a + b, 0);
 const n = DRAWINGS;
@@ -155,6 +163,23 @@ const withAllBlocks = () => {
 
 The same deals and the product's default rates, the network with all its blocks and its last convolution: probe ${percent(v[0].value)} (${range(v[0].interval)}), bias
 ${percent(v[1].value)} (${range(v[1].interval)}), full ${percent(v[2].value)} (${range(v[2].interval)}), in ${whole.map(([r]) => mebibytes(r.linearBytes)).join(', ')}.
+
+`;
+};
+
+const forDepth = () => {
+  const counts = pictureRows([byDepth[0]]).reduce((sum, row) => sum + row.count, 0);
+  const lines = byDepth.map((answers, i) => {
+    const accuracies = answers.map((answer) => percent(accuracyOf([answer]))).join(', ');
+    return `| ${DEPTHS[i] ?? 'all'} | ${percent(accuracyOf(answers))} | ${accuracies} | ${mebibytes(answers[0].linearBytes)} |`;
+  });
+  return `## Which depth
+
+Settled on forty other classes, four times ten, which judge nothing: biases at the product's default rate, one deal, ${counts} drawings judged.
+
+| blocks | test accuracy | each set | linear memory |
+|---|---|---|---|
+${lines.join('\n')}
 
 `;
 };
@@ -200,7 +225,7 @@ default rate until both neighbours of its best are worse, so the best lies insid
 |---|${RATES.map(() => '---|').join('')}
 ${grid.map(({ best, tried }, m) => `| ${NAMES[m]} | ${RATES.map((rate) => (tried.has(rate) ? (rate === best ? `**${percent(tried.get(rate).accuracy)}**` : percent(tried.get(rate).accuracy)) : '')).join(' | ')} |`).join('\n')}
 
-${quick ? '' : forLonger() + withAllBlocks()}${quick || values.own ? '' : elsewhere()}`;
+${quick ? '' : forLonger() + withAllBlocks() + forDepth()}${quick || values.own ? '' : elsewhere()}`;
 const path = quick ? `${folder}/quick.md` : 'docs/results/learning.md';
 if (!quick) mkdirSync('docs/results', { recursive: true });
 writePage(path, markdown);
