@@ -107,14 +107,18 @@ for (const times of LONGER) {
 /** By method, the answers of every deal with all blocks, at the product's default rates. */
 const whole = [];
 for (const name of quick ? [] : NAMES) whole.push(await runs(name, METHODS[name], deals, { depth: null }));
-/** By depth, biases at the product's default rate on the development classes. */
+/** By depth, every method at the product's default rate on the development classes. */
 const development = DEVELOPMENT.map((classes, i) => {
   const trial = { set: `development-${i}`, seed: 1, deal: 0 };
   if (DEPTHS.length > 0) writeQuickdraw(picturesOf(trial.set, 1, 0), { classes, ...DRAWINGS, seed: dealt(1, 0) });
   return trial;
 });
 const byDepth = [];
-for (const depth of DEPTHS) byDepth.push(await runs('bias', METHODS.bias, development, { depth }));
+for (const depth of DEPTHS) {
+  const lists = [];
+  for (const name of NAMES) lists.push(await runs(name, METHODS[name], development, { depth }));
+  byDepth.push(lists);
+}
 const others = [];
 for (const [m, { best }] of grid.entries())
   others.push(
@@ -168,17 +172,19 @@ ${percent(v[1].value)} (${range(v[1].interval)}), full ${percent(v[2].value)} ($
 };
 
 const forDepth = () => {
-  const counts = pictureRows([byDepth[0]]).reduce((sum, row) => sum + row.count, 0);
-  const lines = byDepth.map((answers, i) => {
-    const accuracies = answers.map((answer) => percent(accuracyOf([answer]))).join(', ');
-    return `| ${DEPTHS[i] ?? 'all'} | ${percent(accuracyOf(answers))} | ${accuracies} | ${mebibytes(answers[0].linearBytes)} |`;
+  const counts = pictureRows([byDepth[0][0]]).reduce((sum, row) => sum + row.count, 0);
+  const lines = byDepth.map((lists, i) => {
+    const shares = lists.map((answers) => percent(accuracyOf(answers)));
+    const each = lists[1].map((answer) => percent(accuracyOf([answer]))).join(', ');
+    return `| ${DEPTHS[i] ?? 'all'} | ${shares.join(' | ')} | ${each} | ${mebibytes(lists[1][0].linearBytes)} |`;
   });
   return `## Which depth
 
-Settled on forty other classes, four times ten, which judge nothing: biases at the product's default rate, one deal, ${counts} drawings judged.
+Settled by biases on forty other classes, four times ten, which judge nothing else; each method at the product's default rate, one deal, ${counts} drawings
+judged by each.
 
-| blocks | test accuracy | each set | linear memory |
-|---|---|---|---|
+| blocks | probe | bias | full | bias, each set | bias, linear memory |
+|---|---|---|---|---|---|
 ${lines.join('\n')}
 
 `;

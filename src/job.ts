@@ -36,9 +36,9 @@ import { VERSION } from './version.ts';
 import { engineBytes } from './wasm.ts';
 
 /**
- * Peak learning rates for a new head on a MobileNetV2, each within two points of the best of the grid in docs/results/learning.md (validation
- * drawings). At 5e-4 full fine-tuning fell to chance on other classes in its first epoch: with batch norm folded nothing holds its
- * activations in place.
+ * Peak learning rates for a new head on a MobileNetV2, each within two points of the best of the grid in docs/results/learning.md. With all
+ * blocks full fine-tuning at 5e-4 fell to chance on other classes in its first epoch: with batch norm folded nothing holds its activations
+ * in place.
  */
 export const DEFAULT_RATES: Readonly<Record<Optimizer, Readonly<Record<Method['base'], number>>>> = {
   adamw: { modules: 2e-2, probe: 2e-2, full: 3e-4 },

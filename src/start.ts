@@ -53,7 +53,7 @@ export function openStart(path: string, method: string | undefined, out?: string
         what: 'the adapter was trained with another method',
         got: asked,
         expected: adapter.method,
-        hint: 'leave --method out to go on with it',
+        hint: 'leave --method, --last and --depth out to go on with it',
       });
   } catch (error) {
     adapter.weights.close();

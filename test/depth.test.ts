@@ -1,11 +1,13 @@
-/** Networks that end after their first blocks, against PyTorch's; at full depth they are the whole network. */
+/** Networks that end after their first blocks, against PyTorch's; and a run of one. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { State } from '../assembly/abi/head.ts';
 import { Io } from '../assembly/abi/program.ts';
-import { loadClassifier } from '../src/classifier.ts';
+import { type Classifier, loadClassifier } from '../src/classifier.ts';
 import { compile } from '../src/compile.ts';
-import { outputSize } from '../src/data/preprocess.ts';
+import { decodePicture } from '../src/data/decode.ts';
 import { InputError } from '../src/error.ts';
 import { readJson } from '../src/files.ts';
 import { trainJob } from '../src/job.ts';
@@ -22,6 +24,7 @@ const cases = readJson(`${FOLDER}/index.json`).cases as Record<string, number[]>
 const BLOCKS: Readonly<Record<string, number>> = {
   'vit-hf': 3,
   'deit-timm': 2,
+  'vit-timm-avg': 2,
   'swin-hf': 6,
   'swin-timm': 6,
   'convnext-hf': 4,
@@ -63,29 +66,53 @@ for (const [name, depths] of Object.entries(cases)) {
       assert.is(learnt.filter((key) => headPart(key)).length, 2);
     });
 
-  test(`${name}: at full depth it is the whole network, one block less takes less of the checkpoint`, () => {
+  test(`${name}: one block less takes less of the checkpoint`, () => {
     const blocks = BLOCKS[name]!;
-    const shapes = (method: string) => graphOf(name, method).values.map(({ name, type, role }) => [name, type, role]);
-    assert.equal(shapes(at('bias', blocks)), shapes('bias'));
     const tensors = (method: string) => new Set(graphOf(name, method).values.flatMap(({ source }) => (source ? [source.tensor] : [])));
     const [whole, less] = [tensors('bias'), tensors(at('bias', blocks - 1))];
     assert.ok(less.size < whole.size && [...less].every((tensor) => whole.has(tensor)));
   });
 
-  test(`${name}: a block more than there are is one sentence`, () => {
+  test(`${name}: a depth that ends nothing is one sentence`, () => {
+    // Behind a MobileNet's blocks stands a convolution.
+    const most = name.startsWith('mobilenet') ? BLOCKS[name]! : BLOCKS[name]! - 1;
+    graphOf(name, at('bias', most));
     assert.throws(
-      () => graphOf(name, at('bias', BLOCKS[name]! + 1)),
+      () => graphOf(name, at('bias', most + 1)),
       (e: unknown) =>
         e instanceof InputError &&
-        e.message === `--depth: the network has fewer blocks, got ${BLOCKS[name]! + 1}, expected a whole number from 1 to ${BLOCKS[name]}`,
+        e.message ===
+          `--depth: does not end a network of ${BLOCKS[name]} blocks early, got ${most + 1}, expected a whole number from 1 to ${most}`,
     );
   });
 }
 
+test('drop-path rises to its rate at the last block that is there', () => {
+  for (const [name, depth] of [
+    ['vit-hf', 2],
+    ['mobilenetv2-hf', 13],
+    ['mobilenetv2-timm', 13],
+    ['mobilenetv3-timm', 7],
+  ] as const) {
+    const model = readModel(modelFolder(name), goldenCase(name).size);
+    const { graph } = compile({ model, classes: 5, microBatch: 1, method: at('bias', depth), dropPath: 0.3 });
+    const drops = graph.phases.train.filter(({ op, isBackward }) => op === 'Drop' && !isBackward);
+    for (const { block, attributes } of drops) {
+      const rate = name.endsWith('timm') ? (0.3 * block) / depth : (0.3 * block) / (depth - 1);
+      assert.ok(Math.abs(attributes.rate! - rate) < 1e-9, `${name}, block ${block}: ${attributes.rate}, not ${rate}`);
+    }
+    assert.ok(drops.length > 0);
+  }
+});
+
 test('every module and --last count the blocks that are there', () => {
   const graph = graphOf('mobilenetv2-hf', 'bias+prompt+side+last:blocks=2+depth:blocks=5');
   const learnt = graph.values.filter(({ role }) => role === 'param').map(({ name }) => name);
-  assert.ok(learnt.includes('prompt.4.A') && learnt.includes('side.4.dw.weight') && !learnt.some((name) => /\.[0256]\./.test(name)));
+  const blocks = (pattern: RegExp) => [...new Set(learnt.flatMap((name) => pattern.exec(name)?.[1] ?? []))];
+  assert.equal(blocks(/^mobilenet_v2\.layer\.(\d+)\..*bias$/), ['3', '4']);
+  assert.equal(blocks(/^prompt\.(\d+)\.A$/), ['3', '4']);
+  assert.equal(blocks(/^side\.(\d+)\.dw\.weight$/), ['3', '4']);
+  assert.not.ok(learnt.some((name) => /conv_stem|conv_1x1/.test(name)));
   assert.throws(
     () => graphOf('mobilenetv2-hf', 'bias+last:blocks=6+depth:blocks=5'),
     /--last: the network has fewer blocks, got 6.*1 to 5/,
@@ -97,16 +124,25 @@ test('a run, what it learnt in use, and going on from it', async () => {
   const data = pictureFolder({ train: 8, val: 4 });
   const [first, second] = [newFolder(), newFolder()];
   const job = { model, data, cacheFolder: newFolder(), epochs: 3, batchSize: 4 };
-  const { plan } = await trainJob({ ...job, out: first, method: at('bias', 9) });
-  const whole = loadClassifier(first, { model });
-  assert.ok(whole.linearBytes < plan.linearBytes);
-  const { height, width } = outputSize(whole.preprocess);
-  assert.is(whole.predictPrepared(new Uint8Array(3 * height * width)).length, 3);
+  const { plan, ...result } = await trainJob({ ...job, out: first, method: at('bias', 9) });
+  const all = newFolder();
+  await trainJob({ ...job, out: all, method: 'bias', epochs: 1 });
+  const [short, whole] = [first, all].map((adapter) => loadClassifier(adapter, { model })) as [Classifier, Classifier];
+  assert.ok(short.linearBytes < whole.linearBytes, 'what follows is not there in use either');
+  let right = 0;
+  for (const label of result.classes)
+    for (const name of readdirSync(join(data, 'val', label))) {
+      const [best] = short.predictPrepared(await decodePicture(readFileSync(join(data, 'val', label, name)), short.preprocess));
+      right += Number(best!.label === label);
+    }
+  assert.is(right, result.epochs[result.bestEpoch - 1]!.val.correct, 'it names as many as the run said');
+  assert.throws(() => short.changeAdapter(all), /method/);
   const { plan: again } = await trainJob({ ...job, out: second, from: first });
   assert.equal(again.parts, plan.parts, 'the adapter says how deep its network is');
   await trainJob({ ...job, out: newFolder(), from: first, method: 'bias' }).then(
     () => assert.unreachable(),
-    (e: Error) => assert.match(e.message, /another method, got bias, expected bias\+depth:blocks=9/),
+    (e: Error) =>
+      assert.match(e.message, /another method, got bias, expected bias\+depth:blocks=9; leave --method, --last and --depth out/),
   );
 });
 

@@ -3,7 +3,7 @@
 /** The picture's side. */
 export const SIDE = 96;
 /**
- * Blocks of the network, of 16: what follows was specialised in poses, and a classifier reads drawings better before it. Settled on classes
+ * Blocks of the network, of 16. It was trained to find poses; a classifier reads drawings better before its last blocks. Settled on classes
  * that judge nothing (docs/results/learning.md).
  */
 export const DEPTH = 13;

@@ -18,10 +18,10 @@ const MODELS = {
     side: BUILT_IN_SIDE,
     budget: '8MiB',
     method: 'bias',
-    learns: `every bias of the first ${DEPTH} blocks, and a new classifier`,
+    learns: `every bias up to block ${DEPTH}, where the network ends, and a new classifier`,
     network: ['--depth', String(DEPTH)],
     flags: ['--epochs', String(EPOCHS)],
-    note: `The network ends after its first ${DEPTH} blocks: the others are specialised in poses (docs/results/learning.md).`,
+    note: `The network was trained to find poses, and ends here after ${DEPTH} of its 16 blocks: docs/results/learning.md says why.`,
     make() {
       const { parameters } = convert(this.folder, this.side);
       return `MobileNetV2 1.0, ${parameters.toLocaleString('en')} pretrained numbers (MoveNet by Google, Apache-2.0)`;
@@ -135,7 +135,7 @@ table([
   ['', 'linear memory', 'kept, each picture', 'trainable + optimizer'],
   row(`this run (${chosen.method}, S2A codes)`, run.plan),
   row('the same, kept in f32', f32),
-  row('full fine-tuning', full),
+  row('full fine-tuning of it', full),
 ]);
 say(
   `  measured ${mebibytes(run.memory.linearBytes)}, planned ${mebibytes(run.memory.plannedBytes)}, budget ${BUDGET.replace('MiB', ' MiB')}`,

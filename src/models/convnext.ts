@@ -56,7 +56,7 @@ export function convNext(b: Builder, x: number, spec: ConvNext, classes: number)
   }
   leaveBlocks(b, blocks);
   const pooled = pool(b, h, 'pool');
-  // The last norm is the last stage's: a network that ends in an earlier one has none.
+  // The last norm has the last stage's width: a network that ends where the width is another has none.
   const normed = lastDim(b.graph, h) === spec.widths.at(-1) ? layerNorm(b, pooled, names.norm, spec.lastEps) : pooled;
   return classifier(b, normed, names.head, classes);
 }

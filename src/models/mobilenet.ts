@@ -51,8 +51,9 @@ export function mobileNet(b: Builder, x: number, spec: MobileNet, classes: numbe
   let h = x;
   // The stem and the last 1×1 convolution are no blocks.
   const total = spec.blocks.length - 2;
-  const blocks = { count: depthOf(b.method, total), extraTokens: 0 };
-  const isWhole = blocks.count === total;
+  const isWhole = b.method.depth === undefined;
+  const blocks = { count: depthOf(b.method, total, total), extraTokens: 0 };
+  const pathSteps = isWhole ? spec.pathSteps : spec.pathSteps && blocks.count;
   for (const [i, block] of (isWhole ? spec.blocks : spec.blocks.slice(0, 1 + blocks.count)).entries()) {
     if (i > 0 && i <= blocks.count) h = enterBlock(b, h, i - 1, blocks);
     if (i > blocks.count) leaveBlocks(b, blocks);
@@ -64,7 +65,7 @@ export function mobileNet(b: Builder, x: number, spec: MobileNet, classes: numbe
       if (layer.activation !== undefined) h = activation(b, h, `${layer.names.conv}.act`, layer.activation);
       if (layer.squeeze) h = squeezeExcite(b, h, layer.squeeze);
     }
-    if (block.residual) h = residual(b, input, h, `${block.name}.add`, spec.pathSteps);
+    if (block.residual) h = residual(b, input, h, `${block.name}.add`, pathSteps);
   }
   leaveBlocks(b, blocks);
   const pooled = pool(b, h, 'pool');

@@ -133,7 +133,7 @@ export function swin(b: Builder, x: number, spec: Swin, classes: number): number
       h = block(b, enterBlock(b, h, index++, blocks), spec, s, i, windowsOf(spec, stage, sizes[s]!, c, i));
   });
   leaveBlocks(b, blocks);
-  // The last norm is the last stage's: a network that ends in an earlier one has none.
+  // The last norm has the last stage's width: a network that ends in an earlier one has none.
   const normed = lastDim(b.graph, h) === dim * 2 ** (stages.length - 1) ? layerNorm(b, h, names.norm, spec.eps) : h;
   return classifier(b, pool(b, normed, 'pool'), names.head, classes);
 }

@@ -10,15 +10,18 @@ export interface Blocks {
   grid?: readonly [number, number];
 }
 
-/** How many of a network's `count` blocks are built. Throws InputError where a method wants more. */
-export function depthOf({ depth }: Method, count: number): number {
+/**
+ * How many of a network's `count` blocks are built. `most`: the largest depth that ends it early, one less unless layers follow the blocks.
+ * Throws InputError beyond that, so that a method with a depth never is the whole network.
+ */
+export function depthOf({ depth }: Method, count: number, most = count - 1): number {
   if (depth === undefined) return count;
-  if (depth.blocks > count)
+  if (depth.blocks > most)
     throw new InputError({
       where: '--depth',
-      what: 'the network has fewer blocks',
+      what: `does not end a network of ${count} ${count === 1 ? 'block' : 'blocks'} early`,
       got: depth.blocks,
-      expected: `a whole number from 1 to ${count}`,
+      expected: most > 0 ? `a whole number from 1 to ${most}` : 'none',
     });
   return depth.blocks;
 }

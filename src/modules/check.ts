@@ -39,7 +39,7 @@ export function checkMethod(b: Builder): void {
     const products = [...b.weights].filter(([name]) => name.startsWith(`${part}.`) && name.endsWith('.A'));
     if (products.length === 0) {
       const [what, hint] = NOWHERE[part as keyof typeof NOWHERE].split('; ') as [string, string];
-      throw new InputError({ where, what, hint });
+      throw new InputError({ where, what, hint: b.method.depth ? `${hint}, or a larger --depth` : hint });
     }
     // A product of rank r is as wide as its narrower side at most: A and B have r in common.
     const sides = products.map(([name, a]) =>

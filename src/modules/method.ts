@@ -26,18 +26,20 @@ export interface Method {
   lora?: { rank: number; alpha: number; all: number; targets?: string };
   /** Only the last so many blocks learn. */
   last?: { blocks: number };
-  /** The network ends after so many blocks: the head reads what the last of them puts out. What would follow is neither loaded nor run. */
+  /** The network ends after so many blocks: the head reads what the last of them puts out. What would follow it is neither loaded nor run. */
   depth?: { blocks: number };
 }
 
+/** Most that an option of a number of blocks may say. */
+export const MOST_BLOCKS = 4096;
 /** Options of each part: default, least, most. */
 const PARTS: Readonly<Record<string, Readonly<Record<string, readonly [number, number, number]>>>> = {
   bias: {},
   prompt: { rank: [8, 1, 4096] },
   side: { ratio: [8, 1, 4096], residual: [0, 0, 1], tap: [1, 0, 1] },
   lora: { rank: [8, 1, 4096], alpha: [8, 1, 65536], all: [0, 0, 1] },
-  last: { blocks: [1, 1, 4096] },
-  depth: { blocks: [1, 1, 4096] },
+  last: { blocks: [1, 1, MOST_BLOCKS] },
+  depth: { blocks: [1, 1, MOST_BLOCKS] },
 };
 /** Options that are lists of names, where given. */
 const LISTS: Readonly<Record<string, readonly string[]>> = { lora: ['targets'] };
@@ -77,9 +79,14 @@ export function methodOf(text: string, where = '--method'): Method {
   return method;
 }
 
-/** Replaces or adds the `last` or `depth` part. */
-export const withBlocks = (text: string, limit: 'last' | 'depth', blocks: number): string =>
-  [...text.split('+').filter((part) => !part.startsWith(limit)), `${limit}:blocks=${blocks}`].join('+');
+/** Adds the `last` or `depth` part. Throws InputError where the method has another already. */
+export function withBlocks(text: string, limit: 'last' | 'depth', blocks: number): string {
+  const method = methodOf(text);
+  const own = method[limit]?.blocks;
+  if (own !== undefined && own !== blocks)
+    throw new InputError({ where: `--${limit}`, what: 'the method says another number of blocks', got: blocks, expected: String(own) });
+  return own === undefined ? `${method.name}+${limit}:blocks=${blocks}` : method.name;
+}
 
 function canonical(name: string, options: Options): string {
   const list = Object.entries(options).map(([key, value]) => `${key}=${value}`);

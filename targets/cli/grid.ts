@@ -27,13 +27,13 @@ export const budgetsOf = (text: string | undefined): number[] | undefined => tex
 
 export const methodsOf = (p: Parsed): string[] => (p.text('methods')?.split(',') ?? GRID_METHODS).map((name) => limited(p, name));
 
-/** Everything tried, in the order of the table. */
+/** Everything tried, in the order of the table. Throws InputError where --last or --depth fits none of the networks. */
 export function grid(
   jobs: readonly { folder: string; options: FitOptions }[],
   methods: readonly string[],
   budgets?: readonly number[],
 ): GridRow[] {
-  return jobs.flatMap(({ folder, options }) =>
+  const rows = jobs.flatMap(({ folder, options }) =>
     methods.flatMap((method) => {
       const tried = (budgetBytes: number | undefined): GridRow => attempt(folder, { ...options, method }, budgetBytes);
       const free = tried(undefined);
@@ -41,6 +41,10 @@ export function grid(
       return [...(budgets ?? ladder(tried(PAGE).smallestBytes, free.plan?.linearBytes)).map(tried), free];
     }),
   );
+  // A number of blocks that no network has is no table.
+  if (rows.every(({ reason }) => reason !== undefined && /^--(last|depth)\b/.test(reason)))
+    fit({ ...jobs[0]!.options, method: methods[0]! });
+  return rows;
 }
 
 /** The smallest budget that works, and one halfway to what the job takes when it may take anything. */

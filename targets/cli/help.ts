@@ -136,8 +136,8 @@ Without an adapter the model's own head says what it sees.
 
 The new folder is one that Hugging Face transformers (or timm) loads: config.json with the
 adapter's classes, preprocessor_config.json, model.safetensors in f32. Its own head gives the
-adapter's logits. Methods bias, lora, probe and full; prompts and side branches have no place
-in another program's model and are refused. Over --weights int8 or int4 the file's own weights
+adapter's logits. Methods bias, lora, probe and full; prompts, side branches and --depth have no
+place in another program's model and are refused. Over --weights int8 or int4 the file's own weights
 are written, not the coded ones, so the logits differ by what the coding took away.
 
   --out DIR                  a new folder

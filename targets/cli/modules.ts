@@ -12,12 +12,16 @@ export function modules(args: string[], out: Output): void {
   const options = planOptions(p);
   const compiled = fit(options);
   const { trainable } = planReport(compiled, options.batchSize, undefined);
+  // What follows the last block counts as one more.
+  const blocks = Math.max(...compiled.graph.phases.train.map(({ block }) => block));
   const total = Math.round((100 * trainable.count) / trainable.percent);
   const tensors = compiled.program.parameters.map(({ name, shape }) => ({ name, shape, count: numel(shape) }));
   if (p.flag('json')) {
-    out.json({ method: compiled.program.about.method, tensors, trainable: { ...trainable, total } });
+    out.json({ method: compiled.program.about.method, blocks, tensors, trainable: { ...trainable, total } });
     return;
   }
   out.line(table(tensors.map(({ name, shape, count }) => [name, `[${shape.join(', ')}]`, String(count)])));
-  out.line(`\n${compiled.program.about.method}: ${trainable.count} of ${total} numbers learn (${trainable.percent.toFixed(3)} %)`);
+  out.line(
+    `\n${compiled.program.about.method}: ${trainable.count} of ${total} numbers learn (${trainable.percent.toFixed(3)} %); ${blocks} ${blocks === 1 ? 'block' : 'blocks'}`,
+  );
 }

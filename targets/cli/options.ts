@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { parseBytes } from '../../src/bytes.ts';
 import { InputError, nearest } from '../../src/error.ts';
 import { keepOf } from '../../src/keep.ts';
-import { methodOf, withBlocks } from '../../src/modules/method.ts';
+import { MOST_BLOCKS, methodOf, withBlocks } from '../../src/modules/method.ts';
 import { PRECISIONS, type Precision } from '../../src/precision.ts';
 import { type RecomputeChoice, recomputeOf } from '../../src/recompute.ts';
 import type { Threads } from '../../src/team.ts';
@@ -76,10 +76,9 @@ export function bytes(p: Parsed, name: string): number | undefined {
   return value === undefined ? undefined : parseBytes(value, `--${name}`);
 }
 
-export function whole(p: Parsed, name: string, least = 1): number | undefined {
+export function whole(p: Parsed, name: string, least = 1, most = 0x7fffffff): number | undefined {
   const value = p.text(name);
   if (value === undefined) return undefined;
-  const most = 0x7fffffff;
   if (!/^\d+$/.test(value) || Number(value) < least || Number(value) > most) {
     const expected = Number(value) > most ? `a whole number from ${least} to ${most}` : `a whole number of at least ${least}`;
     throw new InputError({ where: `--${name}`, what: 'wrong value', got: value, expected });
@@ -118,7 +117,7 @@ export function method(p: Parsed): string | undefined {
 
 /** A method's canonical name with what `--last` and `--depth` say. */
 export function limited(p: Parsed, text: string): string {
-  const limits = (['last', 'depth'] as const).map((limit) => [limit, whole(p, limit)] as const);
+  const limits = (['last', 'depth'] as const).map((limit) => [limit, whole(p, limit, 1, MOST_BLOCKS)] as const);
   return methodOf(limits.reduce((all, [limit, n]) => (n === undefined ? all : withBlocks(all, limit, n)), text)).name;
 }
 export const keep = (p: Parsed): string | undefined => {

@@ -320,8 +320,11 @@ test('a method that the network cannot take: refused before a weight or a pictur
     [['--method', 'lora:rank=0'], '--method: wrong lora:rank, got 0, expected a whole number from 1 to 4096'],
     [['--method', 'lora:target=1'], '--method: unknown option of lora, got target'],
     [['--last', '9'], '--last: the network has fewer blocks, got 9, expected a whole number from 1 to 3'],
-    [['--depth', '9'], '--depth: the network has fewer blocks, got 9, expected a whole number from 1 to 3'],
+    [['--depth', '9'], '--depth: does not end a network of 3 blocks early, got 9, expected a whole number from 1 to 2'],
     [['--depth', '0'], '--depth: wrong value, got 0, expected a whole number of at least 1'],
+    [['--depth', '5000'], '--depth: wrong value, got 5000, expected a whole number from 1 to 4096'],
+    [['--method', 'bias+depth:blocks=1', '--depth', '2'], '--depth: the method says another number of blocks, got 2, expected 1'],
+    [['--method', 'bias+depths', '--depth', '2'], '--method: unknown module, got depths'],
   ];
   for (const [flags, sentence] of cases) refuses(2, ['plan', folder, ...flags], sentence);
   const [flags, sentence] = cases[0]!;

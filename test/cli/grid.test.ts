@@ -55,11 +55,13 @@ test('a method that a network has no layer for is a row that says why', () => {
 test('--last and --depth hold for every row; options of one plan are refused', () => {
   const flags = ['--batch-size', '4', '--methods', 'bias,full', '--budgets', '64MiB'];
   const rows = asks<GridRow[]>(...['plan', '--grid', vit, mobile, ...flags, '--depth', '4', '--last', '2']);
-  assert.match(rows[0]!.reason!, /^--depth: the network has fewer blocks, got 4, expected a whole number from 1 to 3$/);
+  assert.match(rows[0]!.reason!, /^--depth: does not end a network of 3 blocks early, got 4, expected a whole number from 1 to 2$/);
   const { plan } = rows.find(({ folder, method }) => folder === mobile && method === 'bias+last:blocks=2+depth:blocks=4')!;
   const alone = asks<PlanReport>(...['plan', mobile, '--batch-size', '4', '--last', '2', '--depth', '4', '--budget', '64MiB']);
   assert.is(plan!.linearBytes, alone.linearBytes);
   assert.ok(alone.linearBytes < asks<PlanReport>(...['plan', mobile, '--batch-size', '4', '--budget', '64MiB']).linearBytes);
+  refuses(2, ['plan', '--grid', vit, '--depth', '9'], '--depth: does not end a network of 3 blocks early');
+  refuses(2, ['plan', '--grid', vit, mobile, '--last', '99'], '--last: the network has fewer blocks');
   refuses(2, ['plan', '--grid', vit, '--method', 'bias'], '--method: is no option of --grid', '--methods');
   refuses(2, ['plan', '--grid', vit, '--budget', '1MiB'], '--budget: is no option of --grid', '--budgets');
   refuses(2, ['plan', '--grid', vit, '--timeline', 'x.html'], '--timeline: is no option of --grid');

@@ -85,6 +85,18 @@ test('train writes the adapter, metrics and a page; memory as planned', () => {
   assert.match(stderr, /epoch 6\/6/);
 });
 
+test('--depth: run, page and modules speak of the short network', () => {
+  const [target, page] = [join(newFolder(), 'adapter'), join(newFolder(), 'report.html')];
+  const { plan } = asks<JobResult>('train', VIT, photos, '--out', target, ...SHORT, '--depth', '2', '--report', page);
+  assert.is(plan.method, 'bias+depth:blocks=2');
+  const html = readFileSync(page, 'utf8');
+  for (const method of ['bias', 'full']) assert.ok(html.includes(`${method}+depth:blocks=2, f32 kept`), method);
+  assert.match(does('modules', VIT).stdout, /; 3 blocks\n$/);
+  const { blocks, tensors } = asks<{ blocks: number; tensors: { name: string }[] }>('modules', VIT, '--depth', '1');
+  assert.is(blocks, 1);
+  assert.ok(tensors.some(({ name }) => name.includes('layer.0.')) && !tensors.some(({ name }) => name.includes('layer.1.')));
+});
+
 test('train --json: one object with planned and measured', () => {
   const target = join(newFolder(), 'adapter');
   const result = asks<JobResult>('train', VIT, photos, '--out', target, ...SHORT);

@@ -18,10 +18,11 @@ from modules import blocks_of
 from torch.nn import functional as F
 
 FOLDER = make.ROOT / "depth"
-# case: depths. In the networks of four stages one depth ends within the last stage and one before it.
+# case: depths. In swin and convnext-hf one ends within the last stage, where the last norm fits, and one before it.
 DEPTHS = {
     "vit-hf": [1, 2],
     "deit-timm": [1],
+    "vit-timm-avg": [1],
     "swin-hf": [2, 5],
     "swin-timm": [2, 5],
     "convnext-hf": [2, 3],
@@ -41,7 +42,7 @@ def features(backbone, h):
     norm = next((modules[n] for n in ("vit.layernorm", "swin.layernorm", "convnext.layernorm", "fc_norm", "norm", "head.norm") if getattr(modules.get(n), "weight", None) is not None), None)
     if h.ndim == 3 and "SwinStage" not in kinds:  # a ViT's tokens
         if "fc_norm" in modules and modules["fc_norm"] is norm:
-            return norm(h.mean(1))
+            return norm(h[:, backbone.num_prefix_tokens :].mean(1))
         tokens = norm(h)[:, : 2 if hasattr(backbone, "dist_token") else 1]
         return tokens.mean(1)
     if "SwinStage" in kinds or "SwinTransformerStage" in kinds:
