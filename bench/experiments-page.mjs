@@ -105,7 +105,7 @@ ${rows.map(({ method, rate, tried }) => `| ${method} | ${rates.map((r) => (tried
 }
 
 /** `{ markdown, plots: { path: svg } }` */
-export function page(sections, { seeds, drawings, rates, processor, out, quick }) {
+export function page(sections, { seeds, drawings, rates, processor, out, flags }) {
   const plots = {};
   const texts = sections.map((section, i) => {
     const image = `${out}-${i + 1}.svg`;
@@ -125,7 +125,7 @@ export function page(sections, { seeds, drawings, rates, processor, out, quick }
   });
   const markdown = `# Every method, side by side
 
-\`npm run experiments${quick ? ' -- --quick' : ''}\` wrote this page; ${processor}.
+\`npm run experiments${flags}\` wrote this page; ${processor}.
 
 ${drawings.train} pictures of each class to learn from, ${drawings.val} drawings or 20 digits to choose by (the epoch, and the rate with the first seed), the other drawings or
 170 digits to judge by; ${seeds.length} seed${seeds.length > 1 ? 's, each of which deals the pictures anew (the drawings twice)' : ''}.

@@ -1,4 +1,4 @@
-// Every method against every other, on real models:   npm run experiments [-- --quick] [--processes 1] [--only vit,mobilenetv2] [--write]
+// Every method against every other, on real models:   npm run experiments [-- --quick] [--processes 1] [--only vit,mobilenetv2] [--depth 13] [--write]
 //
 // Two pretrained models, two transfer tasks each, six methods; each kept as codes (s2a) and as f32 (exact), three seeds, which also deal the
 // pictures anew into those to learn from, to choose by and to judge by. One grid of rates for every method, climbed on the validation
@@ -6,12 +6,13 @@
 // nothing is coded but by one exact bit, one run shows that they do and stands for the rest.
 //
 // Runs are kept in build/learning, where npm run learning keeps its own, so a call that was cut short goes on.
+// --depth N: MobileNetV2 ends after its first N blocks, as the demo's does; a page of its own, docs/results/experiments-depth-N.md.
 // --write: writes the page from the runs that are there, and says what is missing, without running any.
 // Writes docs/results/experiments.md, down to the line where notes begin, and its plots (--quick: build/learning/experiments-quick.*).
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { DEPTH, SIDE } from '../tools/builtin.mjs';
+import { SIDE } from '../tools/builtin.mjs';
 import { convert } from '../tools/models/movenet.mjs';
 import { writeDigits } from '../tools/pictures/digits.mjs';
 import { writeQuickdraw } from '../tools/pictures/quickdraw.mjs';
@@ -28,10 +29,12 @@ const { values } = parseArgs({
     quick: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
     processes: { type: 'string', default: '1' },
-    only: { type: 'string', default: 'vit,mobilenetv2' },
+    only: { type: 'string' },
+    depth: { type: 'string' },
   },
 });
-const { quick } = values;
+const { quick, depth } = values;
+const only = (values.only ?? (depth ? 'mobilenetv2' : 'vit,mobilenetv2')).split(',');
 const SEEDS = quick ? [1] : [1, 2, 3];
 const folder = 'build/learning';
 mkdirSync(folder, { recursive: true });
@@ -66,8 +69,8 @@ const MODELS = {
     },
   },
   mobilenetv2: {
-    title: `MobileNetV2 1.0 (MoveNet), its first ${DEPTH} blocks, 96×96`,
-    depth: DEPTH,
+    title: `MobileNetV2 1.0 (MoveNet)${depth ? `, its first ${depth} blocks` : ''}, 96×96`,
+    depth,
     folder: `${folder}/mobilenetv2`,
     side: SIDE,
     epochs: RECIPE.epochs,
@@ -85,7 +88,7 @@ const BITS_ALONE = ['bias', 'bias+prompt'];
 const began = Date.now();
 const done = openStore(`${folder}/runs`, Number(values.processes), values.write ? null : undefined);
 const sections = [];
-for (const [key, model] of Object.entries(MODELS).filter(([key]) => values.only.split(',').includes(key))) {
+for (const [key, model] of Object.entries(MODELS).filter(([key]) => only.includes(key))) {
   if (key === 'mobilenetv2') convert(model.folder, model.side);
   for (const [title, task] of Object.entries(model.tasks).slice(0, quick ? 1 : 2)) sections.push(await section(key, model, title, task));
 }
@@ -136,9 +139,12 @@ async function section(key, model, title, task) {
   return { key, model: model.title, task: title, recipe, rows, missing, methods: Object.keys(model.methods).length };
 }
 
-const out = quick ? `${folder}/experiments-quick` : 'docs/results/experiments';
+const name = depth ? `experiments-depth-${depth}` : 'experiments';
+const out = quick ? `${folder}/${name}-quick` : `docs/results/${name}`;
 mkdirSync('docs/results', { recursive: true });
-const { markdown, plots } = page(sections, { seeds: SEEDS, drawings: DRAWINGS, rates: RATES, processor: cpus()[0].model, out, quick });
+const chosen = [...(quick ? ['--quick'] : []), ...(depth ? [`--depth ${depth}`] : [])];
+const flags = chosen.length > 0 ? ` -- ${chosen.join(' ')}` : '';
+const { markdown, plots } = page(sections, { seeds: SEEDS, drawings: DRAWINGS, rates: RATES, processor: cpus()[0].model, out, flags });
 for (const [path, svg] of Object.entries(plots)) writeFileSync(path, svg);
 writePage(`${out}.md`, markdown);
 process.stdout.write(`\n${markdown}\n${out}.md; ${Math.round((Date.now() - began) / 1000)} s\n`);
