@@ -28,6 +28,7 @@ const NETWORKS: [string, object][] = [
   ['mobilenetv2-hf', { weights: 'int8' }],
   ['vit-hf', { weights: 'int4' }],
   ['mobilenetv2-hf', { method: 'bias+side:ratio=4', batchSize: 4, rate: 0.02, clipNorm: 0.5 }],
+  ['mobilenetv2-hf', { method: 'bias+depth:blocks=9', batchSize: 4, rate: 0.02 }],
 ];
 
 let board: Board;
