@@ -8,8 +8,7 @@ const WEIGHTS = ['f32', 'int8'];
 const RUN = { batchSize: 2, microBatch: 1, epochs: 4, seed: 3, rate: 0.01, augment: { shift: 2, flip: true }, dropout: 0, dropPath: 0 };
 export const STEPS = 20;
 
-/** Name, and the job without its folders. */
-export const CASES = MODELS.flatMap((model) =>
+const each = MODELS.flatMap((model) =>
   METHODS.flatMap((method) =>
     POLICIES.flatMap((keep) =>
       WEIGHTS.map((weights) => ({
@@ -20,3 +19,8 @@ export const CASES = MODELS.flatMap((model) =>
     ),
   ),
 );
+/** A network that ends early. */
+const short = { model: 'mobilenetv2-hf', job: { ...RUN, method: 'bias+depth:blocks=9', keep: 's2a', weights: 'f32' } };
+
+/** Name, and the job without its folders. */
+export const CASES = [...each, { name: 'mobilenetv2-hf bias+depth s2a f32', ...short }];
