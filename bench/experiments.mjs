@@ -12,7 +12,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { SIDE } from '../tools/builtin.mjs';
+import { inDepth, SIDE } from '../tools/builtin.mjs';
 import { convert } from '../tools/models/movenet.mjs';
 import { writeDigits } from '../tools/pictures/digits.mjs';
 import { writeQuickdraw } from '../tools/pictures/quickdraw.mjs';
@@ -103,10 +103,16 @@ async function section(key, model, title, task) {
     }
   const augment = { shift: Math.floor(model.side / 8), flip: task.flip };
   const recipe = { ...RECIPE, epochs: quick ? 2 : model.epochs, augment };
-  const run = async (name, rate, { seed, deal }, keep) => {
+  const run = async (method, rate, { seed, deal }, keep) => {
     const pictures = task.folder(seed, deal);
-    const method = model.depth ? `${name}+depth:blocks=${model.depth}` : name;
-    const job = { method, rate, seed, ...recipe, cacheFolder: `${pictures}-cache`, ...(keep === 's2a' ? {} : { keep }) };
+    const job = {
+      method: inDepth(method, model.depth),
+      rate,
+      seed,
+      ...recipe,
+      cacheFolder: `${pictures}-cache`,
+      ...(keep === 's2a' ? {} : { keep }),
+    };
     return { set: 0, seed, ...(await done({ model: model.folder, pictures, job })) };
   };
   /** Runs that are not there, under --write. */

@@ -12,7 +12,7 @@
 import { mkdirSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { DEPTH, DRAWINGS, EPOCHS, SIDE } from '../tools/builtin.mjs';
+import { DEPTH, DRAWINGS, EPOCHS, inDepth, SIDE } from '../tools/builtin.mjs';
 import { convert } from '../tools/models/movenet.mjs';
 import { writeQuickdraw } from '../tools/pictures/quickdraw.mjs';
 import { DEVELOPMENT, EVALUATION } from '../tools/pictures/sets.mjs';
@@ -64,8 +64,7 @@ const done = openStore(`${folder}/runs`, processes);
 const all = [];
 const run = async (name, rate, trial, { depth = DEPTH, ...more } = {}) => {
   const pictures = picturesOf(trial.set, trial.seed, trial.deal);
-  const method = depth === null ? name : `${name}+depth:blocks=${depth}`;
-  const job = { method, rate, seed: trial.seed, ...recipe, cacheFolder: `${pictures}-cache`, ...more };
+  const job = { method: inDepth(name, depth), rate, seed: trial.seed, ...recipe, cacheFolder: `${pictures}-cache`, ...more };
   const answer = { ...trial, ...(await done({ model, pictures, job })) };
   all.push(answer);
   return answer;

@@ -7,6 +7,8 @@ export const SIDE = 96;
  * that judge nothing (docs/results/learning.md).
  */
 export const DEPTH = 13;
+/** A method's text in a network of so many blocks; without a depth, of all. */
+export const inDepth = (method, depth) => (depth ? `${method}+depth:blocks=${depth}` : method);
 /** Drawings of each class to learn from and to choose the epoch by; the other fifty judge. */
 export const DRAWINGS = { train: 40, val: 10 };
 /** As many as fit into about a minute on two slow cores; all that is not said is the product's default. */
