@@ -9,6 +9,8 @@ import { createEngine, type Engine, loadWeights } from './engine.ts';
 import { EngineError, InputError } from './error.ts';
 import { type FitOptions, fit, MAX_THREADS } from './fit.ts';
 import { stableJson } from './json.ts';
+import { configOf } from './models/index.ts';
+import { unnamedHead } from './models/published.ts';
 import { methodOf } from './modules/method.ts';
 import type { Precision } from './precision.ts';
 import { type StartThread, type Threads, threadsOf } from './team.ts';
@@ -77,8 +79,7 @@ export const openInference = (path: string | undefined, options: InferenceOption
 function openOwn({ model, budget, threads, start, weights: precision = 'f32', microBatch = 1 }: InferenceOptions): OpenedAdapter {
   const base = openBase(model);
   const { labels } = base.model;
-  if (labels === undefined)
-    throw new InputError({ where: model, what: 'its config.json names no classes, so its head is not known', hint: 'give an adapter' });
+  if (labels === undefined) throw unnamedHead(configOf(model));
   const weights = openWeights(base);
   try {
     const preprocess = preprocessOf(base);

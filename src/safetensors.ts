@@ -42,18 +42,29 @@ export interface SafetensorsFile {
   close(): void;
 }
 
+const SINGLE = 'model.safetensors';
+const INDEX = 'model.safetensors.index.json';
+
 /** The format allows 100 MB, which would take a board's memory to parse; this is room for some 100,000 tensors. */
 const maxHeaderBytes = 16 << 20;
 
 /** Opens a weights file, or the one (sharded or not) in a model folder. Reads its header only. */
 export function openSafetensors(path: string): SafetensorsFile {
   if (!isFolder(path)) return openSource(path, openFile(path));
-  const single = join(path, 'model.safetensors');
+  const single = join(path, SINGLE);
   if (fileExists(single)) return openSource(single, openFile(single));
-  const index = join(path, 'model.safetensors.index.json');
+  const index = join(path, INDEX);
   if (fileExists(index)) return openShards(path, index);
   refusePickles(path);
   throw new InputError({ where: path, what: 'no weights in this folder', expected: 'model.safetensors' });
+}
+
+/** Shapes of a model folder's tensors by name; undefined where it holds no weights. Reads headers only. */
+export function tensorShapes(folder: string): ReadonlyMap<string, Shape> | undefined {
+  if (!fileExists(join(folder, SINGLE)) && !fileExists(join(folder, INDEX))) return undefined;
+  const file = openSafetensors(folder);
+  file.close();
+  return new Map([...file.tensors.values()].map(({ name, shape }) => [name, shape]));
 }
 
 /** Opens a file that something else than the file system provides. Takes the source over: it is closed if the file is refused. */

@@ -107,7 +107,7 @@ interface Part {
 }
 
 /** The counter-based numbers of tools/golden/models.py: 24 bits of murmur3's finalizer. */
-function uniform(seed: number, { number, low, high, shape }: Part): Float32Array {
+export function uniform(seed: number, { number, low, high, shape }: Omit<Part, 'first' | 'last'>): Float32Array<ArrayBuffer> {
   const start = (seed + Math.imul(number, 0x85ebca6b)) | 0;
   return Float32Array.from({ length: elements(shape) }, (_, i) => {
     let x = (Math.imul(i, 0x9e3779b1) + start) | 0;

@@ -4,6 +4,7 @@ import type { Base } from '../base.ts';
 import { type Preprocess, readPreprocess } from '../data/preprocess.ts';
 import { fileExists, readJson } from '../files.ts';
 import { stableJson } from '../json.ts';
+import { CLASS_NAMES } from '../models/published.ts';
 
 type Json = Record<string, unknown>;
 
@@ -11,15 +12,6 @@ export interface Changes {
   labels: readonly string[];
   /** Biases of q, k, v were added. */
   qkvBias: boolean;
-  /** The weights were a backbone's alone. */
-  bare: boolean;
-}
-
-/** A backbone's own class, as HF saves it: ViTModel. Its tensors lack the prefix that they have in a classifier. */
-export function bareClass(folder: string): string | undefined {
-  const { architectures } = readJson(join(folder, 'config.json'));
-  const name = Array.isArray(architectures) ? String(architectures[0]) : '';
-  return /^(ViT|DeiT|Swin)Model$/.exec(name)?.[1];
 }
 
 const section = (config: Json, key: string): Json => {
@@ -30,10 +22,10 @@ const section = (config: Json, key: string): Json => {
 /** config.json of the merged model. */
 export function mergedConfig({ folder, model }: Base, changes: Changes): Json {
   const config = readJson(join(folder, 'config.json'));
-  return 'architecture' in config ? timmConfig(config, model.image, changes) : huggingFaceConfig(config, folder, model, changes);
+  return 'architecture' in config ? timmConfig(config, model.image, changes) : huggingFaceConfig(config, model, changes);
 }
 
-function huggingFaceConfig(config: Json, folder: string, { image, spec }: Base['model'], { labels, qkvBias, bare }: Changes): Json {
+function huggingFaceConfig(config: Json, { type, image, spec, bare }: Base['model'], { labels, qkvBias }: Changes): Json {
   const [h, w] = image;
   const before = config.image_size;
   const same = Array.isArray(before) ? before[0] === h && before[1] === w : before === h && h === w;
@@ -46,7 +38,7 @@ function huggingFaceConfig(config: Json, folder: string, { image, spec }: Base['
     num_labels: labels.length,
     ...(states && !same ? { image_size: h === w ? h : [h, w] } : {}),
     ...(qkvBias ? { qkv_bias: true } : {}),
-    ...(bare ? { architectures: [`${bareClass(folder)}ForImageClassification`] } : {}),
+    ...(bare ? { architectures: [`${CLASS_NAMES[type]}ForImageClassification`] } : {}),
   };
   for (const key of ['dtype', 'torch_dtype']) if (key in out) out[key] = 'float32';
   return out;

@@ -17,7 +17,7 @@ import { methodOf } from '../modules/method.ts';
 import { guardOutput } from '../output.ts';
 import { type SafetensorsFile, type TensorData, writeSafetensors } from '../safetensors.ts';
 import { engineBytes } from '../wasm.ts';
-import { bareClass, mergedConfig, mergedProcessor } from './config.ts';
+import { mergedConfig, mergedProcessor } from './config.ts';
 import { editedPieces, isFloat } from './rows.ts';
 import { type Merged, mergeWeights } from './weights.ts';
 
@@ -91,9 +91,9 @@ export function withMerged<T>(model: string, path: string, use: (opened: Opened)
           return new Float32Array(engine.memory.buffer, plan.offsets[id]!, numel(graph.values[id]!.type.shape)).slice();
         },
       });
-      const bare = bareClass(model);
-      const named = (name: string): string => (bare === undefined || adapter.head.includes(name) ? name : `${bare.toLowerCase()}.${name}`);
-      return use({ base, adapter, preprocess, weights, graph, merged, named, isBare: bare !== undefined });
+      const { bare, type } = base.model;
+      const named = (name: string): string => (!bare || adapter.head.includes(name) ? name : `${type}.${name}`);
+      return use({ base, adapter, preprocess, weights, graph, merged, named, isBare: bare });
     } finally {
       weights.close();
     }
@@ -121,7 +121,7 @@ export function mergeAdapter({ model, adapter: path, out }: MergeOptions): Merge
       else tensors.push({ name: named(name), dtype, shape, data: () => whole(tensor.bytes, (target) => weights.read(tensor, target)) });
     }
 
-    const config = mergedConfig(base, { labels: adapter.labels, qkvBias: merged.qkvBias, bare: isBare });
+    const config = mergedConfig(base, { labels: adapter.labels, qkvBias: merged.qkvBias });
     const processor = mergedProcessor(base, preprocess);
     makeFolder(out);
     const file = join(out, 'model.safetensors');

@@ -1,9 +1,12 @@
 /** Typed reading of a configuration: every key with its default, every wrong type one sentence. */
 import { InputError, shownValue } from '../error.ts';
+import type { Shape } from '../tensor.ts';
 
 export interface Config {
   where: string;
   values: Record<string, unknown>;
+  /** Shapes of the folder's tensors by name, where it has weights. */
+  tensors?: ReadonlyMap<string, Shape>;
 }
 
 const fault = (c: Config, key: string, expected: string): never => {

@@ -9,6 +9,7 @@ import { type Config, flag, integer, integers, MOST_LAYERS, only, pair, real, se
 import { conv, layerScale, patches } from './conv.ts';
 import { activationOf, threeChannels } from './huggingface.ts';
 import { activation, classifier, layerNorm, linear, pool, residual } from './layer.ts';
+import { backbonePrefix } from './published.ts';
 import { inputSize } from './timm.ts';
 
 /** Where a checkpoint keeps each tensor. */
@@ -82,7 +83,7 @@ function checked(c: Config, spec: ConvNext): ConvNext {
 /** `model_type` convnext. */
 export function hfConvNext(c: Config, imageSize: readonly [number, number] | undefined): ConvNext {
   threeChannels(c, 'num_channels');
-  const p = 'convnext.';
+  const p = backbonePrefix(c);
   return checked(c, {
     family: 'convnext',
     image: imageSize ?? pair(c, 'image_size', 224),

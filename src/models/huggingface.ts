@@ -3,6 +3,7 @@ import { InputError } from '../error.ts';
 import { type Config, flag, integer, integers, MOST_LAYERS, MOST_PIXELS, pair, real, text } from './config.ts';
 import { ACTIVATIONS } from './layer.ts';
 import type { ConvBlock, ConvLayer, MobileNet } from './mobilenet.ts';
+import { backbonePrefix, hasTeacher, holds } from './published.ts';
 import type { Swin } from './swin.ts';
 import type { Vit } from './vit.ts';
 
@@ -24,11 +25,9 @@ export function hfVit(c: Config, imageSize: readonly [number, number] | undefine
   threeChannels(c, 'num_channels');
   const type = text(c, 'model_type');
   const distilled = type === 'deit';
-  const architecture = Array.isArray(c.values.architectures) ? String(c.values.architectures[0]) : '';
-  // A bare ViTModel was saved without the classifier's prefix.
-  const p = /^(ViT|DeiT)Model$/.test(architecture) ? '' : `${type}.`;
+  const p = backbonePrefix(c);
   const pretrainedImage = pair(c, 'image_size', 224);
-  const heads = distilled && architecture.endsWith('WithTeacher') ? ['cls_classifier', 'distillation_classifier'] : ['classifier'];
+  const heads = distilled && hasTeacher(c) ? ['cls_classifier', 'distillation_classifier'] : ['classifier'];
   return {
     family: 'vit',
     image: imageSize ?? pretrainedImage,
@@ -40,7 +39,7 @@ export function hfVit(c: Config, imageSize: readonly [number, number] | undefine
     mlp: integer(c, 'intermediate_size', 3072),
     eps: real(c, 'layer_norm_eps', 1e-12),
     activation: activationOf(c, 'gelu'),
-    qkvBias: flag(c, 'qkv_bias', true),
+    qkvBias: flag(c, 'qkv_bias', holds(c, `${p}encoder.layer.0.attention.attention.query.bias`, true)),
     positionsCoverTokens: true,
     antialias: false,
     pool: 'token',
@@ -73,8 +72,7 @@ export function hfSwin(c: Config, imageSize: readonly [number, number] | undefin
   threeChannels(c, 'num_channels');
   if (flag(c, 'use_absolute_embeddings', false))
     throw new InputError({ where: c.where, what: 'unsupported use_absolute_embeddings', got: 'true', expected: 'false' });
-  const architecture = Array.isArray(c.values.architectures) ? String(c.values.architectures[0]) : '';
-  const p = architecture === 'SwinModel' ? '' : 'swin.';
+  const p = backbonePrefix(c);
   const pretrainedImage = pair(c, 'image_size', 224);
   const window = integer(c, 'window_size', 7, MOST_WINDOW);
   const heads = integers(c, 'num_heads', [3, 6, 12, 24]);
@@ -89,7 +87,7 @@ export function hfSwin(c: Config, imageSize: readonly [number, number] | undefin
     mlpRatio: real(c, 'mlp_ratio', 4, 0.01, 64),
     eps: real(c, 'layer_norm_eps', 1e-5),
     activation: activationOf(c, 'gelu'),
-    qkvBias: flag(c, 'qkv_bias', true),
+    qkvBias: flag(c, 'qkv_bias', holds(c, `${p}encoder.layers.0.blocks.0.attention.self.query.bias`, true)),
     shrink: 'both',
     padFirst: true,
     dropsMlp: false,
@@ -164,7 +162,7 @@ export function hfMobileNet(c: Config, imageSize: readonly [number, number] | un
   const expanded = (n: number): number => divisible(roundHalfEven(n * real(c, 'expand_ratio', 6, 0.01, 64)), divisor, least);
   const eps = real(c, 'layer_norm_eps', 0.001);
   const folded = text(c, 'batch_norm', 'separate') === 'folded';
-  const p = 'mobilenet_v2.';
+  const p = backbonePrefix(c);
   const activation = activationOf(c, 'relu6');
 
   const layer = (

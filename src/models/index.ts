@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { InputError } from '../error.ts';
 import { readJson } from '../files.ts';
+import { tensorShapes } from '../safetensors.ts';
 import type { Builder } from './builder.ts';
 import type { Config } from './config.ts';
 import { type ConvNext, convNext, hfConvNext, isTimmConvNext, timmConvNext } from './convnext.ts';
@@ -9,6 +10,7 @@ import { type DropRates, hfDrop, timmDrop } from './drop.ts';
 import { hfMobileNet, hfSwin, hfVit } from './huggingface.ts';
 import { type MobileNet, mobileNet } from './mobilenet.ts';
 import { isTimmMobileNetV3, timmMobileNetV3 } from './mobilenetv3.ts';
+import { isBare, labelsOf } from './published.ts';
 import { hfResNet, isTimmResNet, type ResNet, resNet, timmResNet } from './resnet.ts';
 import { checkSwin, type Swin, swin } from './swin.ts';
 import { isTimmMobileNet, isTimmSwin, isTimmVit, timmMobileNet, timmSwin, timmVit } from './timm.ts';
@@ -24,6 +26,8 @@ export interface Model {
   image: readonly [number, number];
   /** Labels of the checkpoint's own head, by row; undefined where it has none. */
   labels: string[] | undefined;
+  /** A Hugging Face backbone that was saved without a head: its tensors lack the prefix that they have in a classifier. */
+  bare: boolean;
   /** What its configuration leaves out in training; a job applies it unless it says otherwise. */
   drop: DropRates;
 }
@@ -35,9 +39,13 @@ const SUPPORTED =
 /** The model_type under which transformers saves timm's models: the keys beside it are timm's. */
 const WRAPPER = 'timm_wrapper';
 
-export function readModel(folder: string, imageSize?: readonly [number, number]): Model {
+export const readModel = (folder: string, imageSize?: readonly [number, number]): Model => parseModel(configOf(folder), imageSize);
+
+/** A model folder's configuration, with its tensors where it holds weights. */
+export function configOf(folder: string): Config {
   const where = join(folder, 'config.json');
-  return parseModel({ where, values: readJson(where) }, imageSize);
+  const tensors = tensorShapes(folder);
+  return { where, values: readJson(where), ...(tensors ? { tensors } : {}) };
 }
 
 export function parseModel(c: Config, imageSize?: readonly [number, number]): Model {
@@ -72,6 +80,7 @@ export function parseModel(c: Config, imageSize?: readonly [number, number]): Mo
     spec,
     image: spec.image,
     labels: labelsOf(c),
+    bare: isBare(c),
     drop: isTimm ? timmDrop(c, spec.family === 'swin' ? 0.1 : 0) : hfDrop(c),
   };
 }
@@ -96,19 +105,6 @@ function checkGeometry(where: string, spec: Spec): void {
     if (a % spec.patch[0] !== 0 || b % spec.patch[1] !== 0)
       fault('image size is not a multiple of the patch size', `${a}x${b}`, `multiples of ${spec.patch[0]}`);
   }
-}
-
-function labelsOf(c: Config): string[] | undefined {
-  const id2label = c.values.id2label;
-  if (typeof id2label === 'object' && id2label !== null && !Array.isArray(id2label)) {
-    const rows = Object.entries(id2label as Record<string, unknown>);
-    const labels = rows.map((_, i) => (id2label as Record<string, unknown>)[String(i)]);
-    if (labels.every((l) => typeof l === 'string')) return labels as string[];
-  }
-  const names = c.values.label_names;
-  if (Array.isArray(names) && names.every((n) => typeof n === 'string')) return names;
-  const n = c.values.num_labels ?? c.values.num_classes;
-  return Number.isSafeInteger(n) && (n as number) > 0 ? Array.from({ length: n as number }, (_, i) => `LABEL_${i}`) : undefined;
 }
 
 /** Appends the network's forward nodes; `x` is the normalised picture [B,H,W,3]. Returns the logits. */

@@ -11,6 +11,7 @@ import { type Config, flag, integer, integers, MOST_LAYERS, only, pair, section,
 import { type ConvNames, conv, maxPool } from './conv.ts';
 import { activationOf, threeChannels } from './huggingface.ts';
 import { activation, classifier, pool, residual } from './layer.ts';
+import { backbonePrefix } from './published.ts';
 import { inputSize } from './timm.ts';
 
 interface Layer {
@@ -108,6 +109,7 @@ export function hfResNet(c: Config, imageSize: readonly [number, number] | undef
   if (type !== 'bottleneck' && type !== 'basic')
     throw new InputError({ where: c.where, what: 'unsupported layer_type', got: type, expected: 'bottleneck or basic' });
   const bottleneck = type === 'bottleneck';
+  const p = backbonePrefix(c);
   const out = integers(c, 'hidden_sizes', [256, 512, 1024, 2048]);
   const stem = integer(c, 'embedding_size', 64);
   const names = (l: string): ConvNames => ({ conv: `${l}.convolution`, norm: `${l}.normalization`, eps: 1e-5 });
@@ -115,7 +117,7 @@ export function hfResNet(c: Config, imageSize: readonly [number, number] | undef
     family: 'resnet',
     image: imageSize ?? pair(c, 'image_size', 224),
     activation: activationOf(c, 'relu'),
-    stem: { names: names('resnet.embedder.embedder'), out: stem, kernel: 7, stride: 2 },
+    stem: { names: names(`${p}embedder.embedder`), out: stem, kernel: 7, stride: 2 },
     blocks: blocksOf(c, {
       bottleneck,
       depths: integers(c, 'depths', [3, 4, 6, 3], MOST_LAYERS),
@@ -124,7 +126,7 @@ export function hfResNet(c: Config, imageSize: readonly [number, number] | undef
       inner: bottleneck ? out.map((n) => Math.floor(n / 4)) : out,
       strideInFirst1x1: flag(c, 'downsample_in_bottleneck', false),
       downsampleInFirstStage: flag(c, 'downsample_in_first_stage', false),
-      name: (s, i) => `resnet.encoder.stages.${s}.layers.${i}`,
+      name: (s, i) => `${p}encoder.stages.${s}.layers.${i}`,
       layer: (block, j) => names(`${block}.layer.${j}`),
       shortcut: (block) => names(`${block}.shortcut`),
     }),

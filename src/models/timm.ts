@@ -4,6 +4,7 @@ import { InputError, shownValue } from '../error.ts';
 import { type Config, flag, integer, integers, MOST_LAYERS, MOST_PIXELS, pair, real, section, text } from './config.ts';
 import { divisible, MOST_WINDOW, stagesOf } from './huggingface.ts';
 import type { ConvBlock, ConvLayer, MobileNet } from './mobilenet.ts';
+import { holds } from './published.ts';
 import type { Swin } from './swin.ts';
 import type { Vit } from './vit.ts';
 
@@ -60,7 +61,8 @@ export function timmVit(architecture: string, c: Config, imageSize: readonly [nu
     mlp: Math.floor(dim * real(args, 'mlp_ratio', 4, 0.01, 64)),
     eps: 1e-6,
     activation: Kind.Gelu,
-    qkvBias: flag(args, 'qkv_bias', true),
+    // Some were trained without, which not every configuration says.
+    qkvBias: flag(args, 'qkv_bias', holds(c, 'blocks.0.attn.qkv.bias', !/_miil/.test(architecture))),
     positionsCoverTokens: !flag(args, 'no_embed_class', deit3),
     antialias: true,
     pool: mean ? 'mean' : 'token',
@@ -196,8 +198,10 @@ export function timmSwin(architecture: string, c: Config, imageSize: readonly [n
   const heads = integers(args, 'num_heads', headsPreset);
   const depths = stagesOf(args, integers(args, 'depths', depthsPreset, MOST_LAYERS), heads);
   const windows = windowSizes(args, Number(windowText), depths.length);
-  // Files from before timm 0.9 keep a merging with the stage before it, and the classifier in `head`.
+  // Files from before timm 0.9 keep a merging with the stage before it, and the classifier in `head`; each is told by the file's own names.
   const isOld = section(c, 'pretrained_cfg').values.classifier === 'head';
+  const mergesBehind = holds(c, 'layers.0.downsample.reduction.weight', isOld);
+  const plainHead = holds(c, 'head.weight', isOld);
   return {
     family: 'swin',
     image: imageSize ?? pretrainedImage,
@@ -208,7 +212,7 @@ export function timmSwin(architecture: string, c: Config, imageSize: readonly [n
     mlpRatio: real(args, 'mlp_ratio', 4, 0.01, 64),
     eps: 1e-5,
     activation: Kind.Gelu,
-    qkvBias: flag(args, 'qkv_bias', true),
+    qkvBias: flag(args, 'qkv_bias', holds(c, 'layers.0.blocks.0.attn.qkv.bias', true)),
     shrink: flag(args, 'always_partition', false) ? 'never' : 'axis',
     padFirst: false,
     dropsMlp: true,
@@ -228,19 +232,20 @@ export function timmSwin(architecture: string, c: Config, imageSize: readonly [n
         };
       },
       merge(s) {
-        const l = `layers.${isOld ? s : s + 1}.downsample`;
+        const l = `layers.${mergesBehind ? s : s + 1}.downsample`;
         return { norm: `${l}.norm`, reduction: `${l}.reduction` };
       },
       norm: 'norm',
-      head: isOld ? 'head' : 'head.fc',
+      head: plainHead ? 'head' : 'head.fc',
     },
   };
 }
 
-/** Window of each stage: one number for all, or a list of one entry a stage, each a number or a pair. */
+/** Window of each stage: one number, or one pair (height, width), for all, or a list of one entry a stage, each a number or a pair. */
 function windowSizes(args: Config, preset: number, stages: number): (readonly [number, number])[] {
   const value = args.values.window_size ?? preset;
-  const list: unknown[] = Array.isArray(value) ? value : new Array(stages).fill(value);
+  const isPair = Array.isArray(value) && value.length === 2 && value.every((n) => typeof n === 'number');
+  const list: unknown[] = Array.isArray(value) && !isPair ? value : new Array(stages).fill(value);
   const sizes = list.map((entry) => (Array.isArray(entry) ? entry : [entry, entry]));
   const ok = sizes.every((s) => s.length === 2 && s.every((n) => Number.isSafeInteger(n) && n >= 1 && n <= MOST_WINDOW));
   if (!ok || sizes.length !== stages)
@@ -248,7 +253,7 @@ function windowSizes(args: Config, preset: number, stages: number): (readonly [n
       where: args.where,
       what: 'key "window_size" has a wrong value',
       got: shownValue(value),
-      expected: `a whole number from 1 to ${MOST_WINDOW}, or one for each of ${stages} stages`,
+      expected: `a whole number from 1 to ${MOST_WINDOW}, a pair (height, width), or one for each of ${stages} stages`,
     });
   return sizes as [number, number][];
 }

@@ -89,7 +89,7 @@ test('refused, by name', () => {
   fails(hf({ num_heads: [5, 6, 12, 24] }), 'stage 0', '96 / 5');
   fails(hf({ window_size: 1000 }), 'window_size', '64');
   fails(hf({ image_size: 192 }), 'windows', '192x192', '6x6 in stage 3', '7x7');
-  fails(timm('swin_tiny_patch4_window7_224', { window_size: [7, 7] }), 'window_size', '4 stages');
+  fails(timm('swin_tiny_patch4_window7_224', { window_size: [7, 7, 7] }), 'window_size', '4 stages');
   fails(timm('swin_tiny_patch4_window7_224', { head_dim: 32 }), 'head_dim');
   fails(timm('swin_tiny_patch4_window7_224', { img_size: 226 }), 'patch size');
   // The table was trained for windows of 7×7; on a map of 6×6 they would be smaller.
