@@ -5,6 +5,8 @@
  */
 import { InputError, shownValue } from '../error.ts';
 import { isRecord } from '../json.ts';
+import { only, openConfig, refuseUnread } from '../models/config.ts';
+import { ignore } from '../models/harmless.ts';
 import { type Pixels, type Resample, resample } from './resample.ts';
 
 export interface Size {
@@ -80,6 +82,17 @@ export function readPreprocess(json: unknown, where: string, imageSize?: number)
   return read;
 }
 
+/** Keys that are read here. */
+const READ = [
+  ...['image_processor_type', 'feature_extractor_type', 'processor_class', 'do_resize', 'size', 'resample', 'do_center_crop', 'crop_size'],
+  ...['crop_pct', 'do_rescale', 'rescale_factor', 'do_normalize', 'image_mean', 'image_std'],
+];
+/** Pictures are RGB always; how arrays lie and are handed over is PyTorch's matter; labels to reduce are those of segmentation. */
+const HARMLESS = [
+  ...['_valid_processor_keys', 'do_convert_rgb', 'default_to_square', 'data_format', 'input_data_format', 'device', 'return_tensors'],
+  ...['disable_grouping', 'do_reduce_labels', 'reduce_labels', '_processor_class', 'backend', 'pad_size', 'image_seq_length'],
+];
+
 function readHuggingFace({ where, json }: Source, imageSize?: number): Preprocess {
   const type = json.image_processor_type ?? json.feature_extractor_type ?? json.processor_class;
   const family = String(type).replace(/(ImageProcessor|FeatureExtractor)(Fast|Pil)?$/, '');
@@ -94,6 +107,10 @@ function readHuggingFace({ where, json }: Source, imageSize?: number): Preproces
         .join(', '),
     });
   }
+  const keys = openConfig({ where, values: json });
+  ignore(keys, [...READ, ...HARMLESS]);
+  only(keys, 'do_pad', false);
+  refuseUnread(keys);
   if (json.do_resize === false) throw new InputError({ where, what: 'do_resize must not be false: pictures of one size are needed' });
   const { resize, crop } = known.crop === 'share' ? sharedFrame({ where, json }, imageSize) : frame({ where, json }, family, known);
   const code = json.resample ?? known.resample;

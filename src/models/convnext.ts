@@ -5,7 +5,7 @@ import { lastDim } from '../graph.ts';
 import { depthOf } from '../modules/blocks.ts';
 import { enterBlock, leaveBlocks } from '../modules/entry.ts';
 import type { Builder } from './builder.ts';
-import { type Config, flag, integer, integers, MOST_LAYERS, only, pair, real, section } from './config.ts';
+import { absent, type Config, flag, integer, integers, MOST_LAYERS, only, pair, real, section } from './config.ts';
 import { conv, layerScale, patches } from './conv.ts';
 import { activationOf, threeChannels } from './huggingface.ts';
 import { activation, classifier, layerNorm, linear, pool, residual } from './layer.ts';
@@ -84,12 +84,15 @@ function checked(c: Config, spec: ConvNext): ConvNext {
 export function hfConvNext(c: Config, imageSize: readonly [number, number] | undefined): ConvNext {
   threeChannels(c, 'num_channels');
   const p = backbonePrefix(c);
+  const ownImage = pair(c, 'image_size', 224);
+  const depths = integers(c, 'depths', [3, 3, 9, 3], MOST_LAYERS);
+  for (const key of ['num_stages', 'num_hidden_layers']) only(c, key, depths.length);
   return checked(c, {
     family: 'convnext',
-    image: imageSize ?? pair(c, 'image_size', 224),
+    image: imageSize ?? ownImage,
     patch: integer(c, 'patch_size', 4),
     widths: integers(c, 'hidden_sizes', [96, 192, 384, 768]),
-    depths: integers(c, 'depths', [3, 3, 9, 3], MOST_LAYERS),
+    depths,
     eps: 1e-6,
     lastEps: real(c, 'layer_norm_eps', 1e-12),
     activation: activationOf(c, 'gelu'),
@@ -137,10 +140,11 @@ export function timmConvNext(architecture: string, c: Config, imageSize: readonl
   const [width, depths] = SIZES[size]!;
   const args = section(c, 'model_args');
   threeChannels(args, 'in_chans');
-  for (const [key, value] of SAME_GRAPH) only(args, key, value);
+  for (const [key, ...values] of SAME_GRAPH) only(args, key, ...values);
+  absent(args, 'norm_layer', 'head_hidden_size');
   const eps = real(args, 'norm_eps', size === 'xxlarge' ? 1e-5 : 1e-6);
   // null says that there is no layer scale.
-  const scaled = args.values.ls_init_value !== null;
+  const scaled = args.get('ls_init_value') !== null;
   return checked(c, {
     family: 'convnext',
     image: imageSize ?? inputSize(c) ?? [224, 224],
@@ -167,7 +171,7 @@ export function timmConvNext(architecture: string, c: Config, imageSize: readonl
 }
 
 /** Settings of timm's ConvNeXt class that make another graph, and the value that does not. */
-const SAME_GRAPH: readonly (readonly [string, unknown])[] = [
+const SAME_GRAPH: readonly (readonly [string, ...unknown[]])[] = [
   ['kernel_sizes', 7],
   ['output_stride', 32],
   ['stem_type', 'patch'],

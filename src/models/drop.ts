@@ -43,13 +43,13 @@ export function timmDrop(c: Config, path: number): DropRates {
   return {
     dropout: { embeddings: real(args, 'pos_drop_rate', 0, 0, MOST), layers: 0, head: real(args, 'drop_rate', 0, 0, MOST) },
     path: real(args, 'drop_path_rate', path, 0, MOST),
-    pathFrom: args.values.drop_path_rate === undefined ? "timm's default" : 'config.json',
+    pathFrom: args.get('drop_path_rate') === undefined ? "timm's default" : 'config.json',
     unused: stated(args, ['proj_drop_rate', 'attn_drop_rate', 'patch_drop_rate', 'drop_block_rate']),
   };
 }
 
 const stated = (c: Config, keys: readonly string[]): string[] =>
-  keys.filter((key) => real(c, key, 0) > 0).map((key) => `${key} ${c.values[key]}`);
+  keys.filter((key) => real(c, key, 0) > 0).map((key) => `${key} ${c.get(key)}`);
 
 /** What a job drops: what it says itself, else what the configuration says. */
 export const chosenDrop = (drop: DropRates, given: { dropout?: number | undefined; dropPath?: number | undefined }) => ({

@@ -1,6 +1,7 @@
 /** Hugging Face configurations and tensor names. */
 import { InputError } from '../error.ts';
-import { type Config, flag, integer, integers, MOST_LAYERS, MOST_PIXELS, pair, real, text } from './config.ts';
+import { absent, type Config, flag, integer, integers, MOST_LAYERS, MOST_PIXELS, only, pair, real, text } from './config.ts';
+import { ignore } from './harmless.ts';
 import { ACTIVATIONS } from './layer.ts';
 import type { ConvBlock, ConvLayer, MobileNet } from './mobilenet.ts';
 import { backbonePrefix, hasTeacher, holds } from './published.ts';
@@ -23,6 +24,9 @@ export const threeChannels = (c: Config, key: string): void => {
 /** `model_type` vit or deit. */
 export function hfVit(c: Config, imageSize: readonly [number, number] | undefined): Vit {
   threeChannels(c, 'num_channels');
+  absent(c, 'pruned_heads');
+  // The decoder of masked pictures, and the pooler, are not part of the classifier.
+  ignore(c, ['encoder_stride', 'pooler_output_size', 'pooler_act']);
   const type = text(c, 'model_type');
   const distilled = type === 'deit';
   const p = backbonePrefix(c);
@@ -77,6 +81,10 @@ export function hfSwin(c: Config, imageSize: readonly [number, number] | undefin
   const window = integer(c, 'window_size', 7, MOST_WINDOW);
   const heads = integers(c, 'num_heads', [3, 6, 12, 24]);
   const depths = stagesOf(c, integers(c, 'depths', [2, 2, 6, 2], MOST_LAYERS), heads);
+  for (const key of ['num_layers', 'num_hidden_layers']) only(c, key, depths.length);
+  absent(c, 'pruned_heads');
+  // Written from embed_dim; a misspelt patch_norm that transformers never read; the decoder of masked pictures.
+  ignore(c, ['hidden_size', 'path_norm', 'encoder_stride']);
   return {
     family: 'swin',
     image: imageSize ?? pretrainedImage,
@@ -164,6 +172,9 @@ export function hfMobileNet(c: Config, imageSize: readonly [number, number] | un
   const folded = text(c, 'batch_norm', 'separate') === 'folded';
   const p = backbonePrefix(c);
   const activation = activationOf(c, 'relu6');
+  const ownImage = pair(c, 'image_size', 224);
+  // Of its segmentation.
+  ignore(c, ['semantic_loss_ignore_index']);
 
   const layer = (
     name: string,
@@ -202,7 +213,7 @@ export function hfMobileNet(c: Config, imageSize: readonly [number, number] | un
   blocks.push({ name: `${p}conv_1x1`, layers: [layer('conv_1x1', fine ? 1280 : channels(1280), 1, 1, true)], residual: false });
   return {
     family: 'mobilenet',
-    image: imageSize ?? pair(c, 'image_size', 224),
+    image: imageSize ?? ownImage,
     tfPadding: flag(c, 'tf_padding', true),
     blocks,
     head: 'classifier',

@@ -4,16 +4,17 @@ import { InputError } from '../error.ts';
 import { readJson } from '../files.ts';
 import { tensorShapes } from '../safetensors.ts';
 import type { Builder } from './builder.ts';
-import type { Config } from './config.ts';
+import { type ConfigSource, openConfig, refuseUnread, section } from './config.ts';
 import { type ConvNext, convNext, hfConvNext, isTimmConvNext, timmConvNext } from './convnext.ts';
 import { type DropRates, hfDrop, timmDrop } from './drop.ts';
+import { ignore, PRETRAINED, TIMM, TIMM_ARGS, TIMM_WRAPPER, TRANSFORMERS } from './harmless.ts';
 import { hfMobileNet, hfSwin, hfVit } from './huggingface.ts';
 import { type MobileNet, mobileNet } from './mobilenet.ts';
 import { isTimmMobileNetV3, timmMobileNetV3 } from './mobilenetv3.ts';
 import { isBare, labelsOf } from './published.ts';
 import { hfResNet, isTimmResNet, type ResNet, resNet, timmResNet } from './resnet.ts';
 import { checkSwin, type Swin, swin } from './swin.ts';
-import { isTimmMobileNet, isTimmSwin, isTimmVit, timmMobileNet, timmSwin, timmVit } from './timm.ts';
+import { isTimmMobileNet, isTimmSwin, isTimmVit, plainName, timmMobileNet, timmSwin, timmVit } from './timm.ts';
 import { type Vit, vit } from './vit.ts';
 
 export type Spec = Vit | Swin | MobileNet | ResNet | ConvNext;
@@ -42,16 +43,17 @@ const WRAPPER = 'timm_wrapper';
 export const readModel = (folder: string, imageSize?: readonly [number, number]): Model => parseModel(configOf(folder), imageSize);
 
 /** A model folder's configuration, with its tensors where it holds weights. */
-export function configOf(folder: string): Config {
+export function configOf(folder: string): ConfigSource {
   const where = join(folder, 'config.json');
   const tensors = tensorShapes(folder);
   return { where, values: readJson(where), ...(tensors ? { tensors } : {}) };
 }
 
-export function parseModel(c: Config, imageSize?: readonly [number, number]): Model {
-  const type = c.values.model_type;
-  // Hub names carry the weights' tag: resnet50.a1_in1k.
-  const architecture = typeof c.values.architecture === 'string' ? c.values.architecture.replace(/\..*/, '') : undefined;
+export function parseModel(source: ConfigSource, imageSize?: readonly [number, number]): Model {
+  const c = openConfig(source);
+  const type = c.get('model_type');
+  const named = c.get('architecture');
+  const architecture = typeof named === 'string' ? plainName(named) : undefined;
   let spec: Spec;
   if (type === 'vit' || type === 'deit') spec = hfVit(c, imageSize);
   else if (type === 'swin') spec = hfSwin(c, imageSize);
@@ -75,7 +77,7 @@ export function parseModel(c: Config, imageSize?: readonly [number, number]): Mo
   }
   checkGeometry(c.where, spec);
   const isTimm = type === WRAPPER || type === undefined;
-  return {
+  const model = {
     type: String(isTimm ? architecture : type),
     spec,
     image: spec.image,
@@ -83,6 +85,14 @@ export function parseModel(c: Config, imageSize?: readonly [number, number]): Mo
     bare: isBare(c),
     drop: isTimm ? timmDrop(c, spec.family === 'swin' ? 0.1 : 0) : hfDrop(c),
   };
+  if (isTimm) {
+    ignore(c, type === WRAPPER ? [...TIMM, ...TIMM_WRAPPER] : TIMM);
+    ignore(section(c, 'model_args'), TIMM_ARGS);
+    // Files of timm before 0.9 keep these keys at the top.
+    ignore(c.has('pretrained_cfg') ? section(c, 'pretrained_cfg') : c, PRETRAINED);
+  } else ignore(c, TRANSFORMERS);
+  refuseUnread(c);
+  return model;
 }
 
 /** Sizes that do not fit each other are refused here, with the configuration's name on them. */

@@ -1,6 +1,6 @@
 /** timm's MobileNetV3 configurations (`mobilenetv3_large_100`, `tf_mobilenetv3_small_minimal_100`, …) and tensor names. */
 import { Kind } from '../../assembly/abi/ops/elementwise.ts';
-import { type Config, only, section } from './config.ts';
+import { absent, type Config, only, real, section } from './config.ts';
 import { divisible, roundHalfEven, threeChannels } from './huggingface.ts';
 import type { ConvBlock, ConvLayer, MobileNet, Squeeze } from './mobilenet.ts';
 import { inputSize } from './timm.ts';
@@ -53,11 +53,14 @@ export function timmMobileNetV3(architecture: string, c: Config, imageSize: read
   ];
   const args = section(c, 'model_args');
   threeChannels(args, 'in_chans');
-  for (const [key, value] of SAME_GRAPH) only(args, key, value);
+  for (const [key, ...values] of SAME_GRAPH) only(args, key, ...values);
+  only(args, 'pad_type', tf ? 'same' : '');
+  only(args, 'act_layer', minimal ? 'relu' : 'hard_swish');
+  absent(args, 'norm_layer', 'aa_layer', 'se_layer', 'layer_scale_init_value');
   const width = Number(digits) / 100;
   only(args, 'fix_stem', width < 0.75);
   const channels = (n: number): number => divisible(n * width, 8, 8);
-  const eps = tf ? 1e-3 : 1e-5;
+  const eps = real(args, 'bn_eps', tf ? 1e-3 : 1e-5);
   const layer = (
     name: string,
     norm: string,
@@ -145,9 +148,10 @@ function deepened(repeats: readonly number[], factor: number): number[] {
 }
 
 /** Settings of timm's class that make another graph, and the value that does not. */
-const SAME_GRAPH: readonly (readonly [string, unknown])[] = [
+const SAME_GRAPH: readonly (readonly [string, ...unknown[]])[] = [
   ['output_stride', 32],
   ['global_pool', 'avg'],
   ['head_bias', true],
   ['head_norm', false],
+  ['se_from_exp', true],
 ];

@@ -3,7 +3,7 @@
  * wrote once, and the names are what there is to read.
  */
 import { InputError, shownValue } from '../error.ts';
-import type { Config } from './config.ts';
+import type { Config, ConfigSource } from './config.ts';
 
 /** The classes' first syllables, by model_type: `ViT` of ViTModel and ViTForImageClassification. */
 export const CLASS_NAMES: Readonly<Record<string, string>> = {
@@ -16,14 +16,17 @@ export const CLASS_NAMES: Readonly<Record<string, string>> = {
 };
 
 /** The class that the configuration says was saved. */
-const savedClass = ({ values }: Config): string => (Array.isArray(values.architectures) ? String(values.architectures[0]) : '');
+function savedClass(c: Config): string {
+  const names = c.get('architectures');
+  return Array.isArray(names) ? String(names[0]) : '';
+}
 
 /**
  * A backbone saved alone (`ViTModel`, `ResNetModel`, …): Hugging Face puts its name before every tensor of it in a classifier, and nothing there.
  * Without weights the class that config.json names decides.
  */
 export function isBare(c: Config): boolean {
-  const type = String(c.values.model_type);
+  const type = String(c.get('model_type'));
   if (!Object.hasOwn(CLASS_NAMES, type)) return false;
   if (c.tensors === undefined || c.tensors.size === 0) return savedClass(c) === `${CLASS_NAMES[type]}Model`;
   for (const name of c.tensors.keys()) if (name.startsWith(`${type}.`)) return false;
@@ -31,7 +34,7 @@ export function isBare(c: Config): boolean {
 }
 
 /** What stands before the names of a Hugging Face backbone. */
-export const backbonePrefix = (c: Config): string => (isBare(c) ? '' : `${String(c.values.model_type)}.`);
+export const backbonePrefix = (c: Config): string => (isBare(c) ? '' : `${String(c.get('model_type'))}.`);
 
 /** Does the checkpoint have this tensor? `otherwise` where there are no weights to ask. */
 export const holds = (c: Config, tensor: string, otherwise: boolean): boolean => c.tensors?.has(tensor) ?? otherwise;
@@ -47,13 +50,13 @@ const HEADS = ['classifier', 'classifier.1', 'cls_classifier'];
  * classes, its default: there the head itself says that it is one.
  */
 export function labelsOf(c: Config): string[] | undefined {
-  const { id2label, label_names: names } = c.values;
+  const [id2label, names] = [c.get('id2label'), c.get('label_names')];
   if (isLabelled(id2label)) return Object.keys(id2label).map((_, i) => String(id2label[String(i)]));
   if (Array.isArray(names) && names.every((n) => typeof n === 'string')) return names;
   if (id2label !== undefined && id2label !== null) return undefined;
-  const isHuggingFace = Object.hasOwn(CLASS_NAMES, String(c.values.model_type));
+  const isHuggingFace = Object.hasOwn(CLASS_NAMES, String(c.get('model_type')));
   const unsaid = isHuggingFace && HEADS.some((head) => c.tensors?.get(`${head}.weight`)?.[0] === 2) ? 2 : undefined;
-  const n = c.values.num_labels ?? c.values.num_classes ?? unsaid;
+  const n = c.get('num_labels') ?? c.get('num_classes') ?? unsaid;
   return Number.isSafeInteger(n) && (n as number) > 0 ? Array.from({ length: n as number }, (_, i) => `LABEL_${i}`) : undefined;
 }
 
@@ -66,7 +69,7 @@ function isLabelled(value: unknown): value is Record<string, string | number> {
 }
 
 /** Why a folder's own head cannot be used: it has none, or does not say what its rows are. */
-export function unnamedHead({ where, values }: Config): InputError {
+export function unnamedHead({ where, values }: ConfigSource): InputError {
   const { id2label } = values;
   if (id2label !== undefined && id2label !== null)
     return new InputError({

@@ -7,8 +7,9 @@ import { InputError } from '../error.ts';
 import { depthOf } from '../modules/blocks.ts';
 import { enterBlock, leaveBlocks } from '../modules/entry.ts';
 import type { Builder } from './builder.ts';
-import { type Config, flag, integer, integers, MOST_LAYERS, only, pair, section, text } from './config.ts';
+import { absent, type Config, flag, integer, integers, MOST_LAYERS, only, pair, section, text } from './config.ts';
 import { type ConvNames, conv, maxPool } from './conv.ts';
+import { ignore } from './harmless.ts';
 import { activationOf, threeChannels } from './huggingface.ts';
 import { activation, classifier, pool, residual } from './layer.ts';
 import { backbonePrefix } from './published.ts';
@@ -112,10 +113,11 @@ export function hfResNet(c: Config, imageSize: readonly [number, number] | undef
   const p = backbonePrefix(c);
   const out = integers(c, 'hidden_sizes', [256, 512, 1024, 2048]);
   const stem = integer(c, 'embedding_size', 64);
+  const ownImage = pair(c, 'image_size', 224);
   const names = (l: string): ConvNames => ({ conv: `${l}.convolution`, norm: `${l}.normalization`, eps: 1e-5 });
   return {
     family: 'resnet',
-    image: imageSize ?? pair(c, 'image_size', 224),
+    image: imageSize ?? ownImage,
     activation: activationOf(c, 'relu'),
     stem: { names: names(`${p}embedder.embedder`), out: stem, kernel: 7, stride: 2 },
     blocks: blocksOf(c, {
@@ -158,7 +160,11 @@ export function timmResNet(architecture: string, c: Config, imageSize: readonly 
   const norm = { eps: 1e-5, ...(grouped ? { groups: GROUPS } : {}) };
   const args = section(c, 'model_args');
   threeChannels(args, 'in_chans');
-  for (const [key, value] of SAME_GRAPH) only(args, key, value);
+  for (const [key, ...values] of SAME_GRAPH) only(args, key, ...values);
+  only(args, 'norm_layer', ...(grouped ? ['groupnorm'] : ['batchnorm2d', 'batchnorm']));
+  absent(args, 'aa_layer', 'block_args');
+  // The width of a deep stem, which this is not.
+  ignore(args, ['stem_width']);
   const bottleneck = plain !== '18' && plain !== '34';
   const planes = integers(args, 'channels', [64, 128, 256, 512]);
   const odd = grouped ? planes.find((n) => n % GROUPS !== 0) : undefined;
@@ -192,7 +198,7 @@ export function timmResNet(architecture: string, c: Config, imageSize: readonly 
 }
 
 /** Settings of timm's ResNet class that make another graph, and the value that does not. */
-const SAME_GRAPH: readonly (readonly [string, unknown])[] = [
+const SAME_GRAPH: readonly (readonly [string, ...unknown[]])[] = [
   ['cardinality', 1],
   ['output_stride', 32],
   ['stem_type', ''],

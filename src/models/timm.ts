@@ -1,7 +1,8 @@
 /** timm configurations (`architecture`, `pretrained_cfg`, `model_args`) and tensor names. */
 import { Kind } from '../../assembly/abi/ops/elementwise.ts';
 import { InputError, shownValue } from '../error.ts';
-import { type Config, flag, integer, integers, MOST_LAYERS, MOST_PIXELS, pair, real, section, text } from './config.ts';
+import { absent, type Config, flag, integer, integers, MOST_LAYERS, MOST_PIXELS, only, pair, real, section, text } from './config.ts';
+import { ignore } from './harmless.ts';
 import { divisible, MOST_WINDOW, stagesOf } from './huggingface.ts';
 import type { ConvBlock, ConvLayer, MobileNet } from './mobilenet.ts';
 import { holds } from './published.ts';
@@ -18,21 +19,34 @@ const SIZES: Readonly<Record<string, readonly [number, number, number]>> = {
   huge: [1280, 32, 16],
 };
 
+/** An architecture's name without the tag of its weights: resnet50.a1_in1k, and as timm before 0.9 wrote it (tv_resnet50, vit_base_patch16_224_dino). */
+export function plainName(architecture: string): string {
+  return architecture
+    .replace(/\..*/, '')
+    .replace(/^(?:tv|ssl|swsl)_(?=resnet\d)/, '')
+    .replace(/^gluon_(resnet\d+)_v1b$/, '$1')
+    .replace(/^(convnext_.*)_384(?=_in22)/, '$1')
+    .replace(/_(?:in21k|in22k|in21ft1k|in22ft1k|dino|sam)$/, '')
+    .replace(/^(mobilenetv3_.*)_miil$/, '$1');
+}
+
 function threeChannels(args: Config): void {
   const got = integer(args, 'in_chans', 3);
   if (got !== 3) throw new InputError({ where: args.where, what: 'unsupported in_chans', got, expected: '3 (RGB pictures)' });
 }
 
-const VIT = /^(vit|deit|deit3)_(tiny|small|medium|base|large|huge)_(distilled_)?patch(\d+)_(?:clip_)?(\d+)/;
+/** `36x1` has so many blocks and a layer scale, `miil` no biases of q, k and v. Every other suffix is another network. */
+const VIT = /^(vit|deit|deit3)_(tiny|small|medium|base|large|huge)_(distilled_)?patch(\d+)_(36x1_)?(\d+)(_miil)?$/;
 
-export const isTimmVit = (architecture: string): boolean =>
-  VIT.test(architecture) && !/clip|gap|rope|reg\d|siglip|rmlp|dino/.test(architecture);
+export const isTimmVit = (architecture: string): boolean => VIT.test(architecture);
 
 export function timmVit(architecture: string, c: Config, imageSize: readonly [number, number] | undefined): Vit {
-  const [, kind, size, distilled, patchText, imageText] = VIT.exec(architecture) as unknown as [
+  const [, kind, size, distilled, patchText, deep, imageText, bare] = VIT.exec(architecture) as unknown as [
     string,
     string,
     string,
+    string?,
+    string?,
     string?,
     string?,
     string?,
@@ -47,22 +61,26 @@ export function timmVit(architecture: string, c: Config, imageSize: readonly [nu
     throw new InputError({ where: c.where, what: 'unsupported global_pool', got: poolName, expected: 'token or avg' });
   const mean = poolName === 'avg';
   const hasCls = flag(args, 'class_token', true);
-  const fcNorm = args.values.fc_norm === null || args.values.fc_norm === undefined ? mean : flag(args, 'fc_norm', mean);
+  const fcNorm = args.get('fc_norm') === null || args.get('fc_norm') === undefined ? mean : flag(args, 'fc_norm', mean);
+  for (const [key, ...values] of SAME_VIT) only(args, key, ...values);
+  absent(args, 'embed_layer', 'embed_norm_layer', 'norm_layer', 'block_fn', 'mlp_layer', 'attn_layer');
+  // Pictures of other sizes than the model's own, which here are none.
+  ignore(args, ['dynamic_img_size', 'dynamic_img_pad', 'strict_img_size']);
   const deit3 = kind === 'deit3';
-  const scaled = deit3 || typeof args.values.init_values === 'number';
+  const scaled = deit3 || deep !== undefined || typeof args.get('init_values') === 'number';
   return {
     family: 'vit',
     image: imageSize ?? pretrainedImage,
     pretrainedImage,
     patch: pair(args, 'patch_size', Number(patchText)),
     dim,
-    depth: integer(args, 'depth', depthPreset, MOST_LAYERS),
+    depth: integer(args, 'depth', deep ? 36 : depthPreset, MOST_LAYERS),
     heads: integer(args, 'num_heads', headsPreset),
     mlp: Math.floor(dim * real(args, 'mlp_ratio', 4, 0.01, 64)),
     eps: 1e-6,
     activation: Kind.Gelu,
     // Some were trained without, which not every configuration says.
-    qkvBias: flag(args, 'qkv_bias', holds(c, 'blocks.0.attn.qkv.bias', !/_miil/.test(architecture))),
+    qkvBias: flag(args, 'qkv_bias', holds(c, 'blocks.0.attn.qkv.bias', bare === undefined)),
     positionsCoverTokens: !flag(args, 'no_embed_class', deit3),
     antialias: true,
     pool: mean ? 'mean' : 'token',
@@ -90,9 +108,23 @@ export function timmVit(architecture: string, c: Config, imageSize: readonly [nu
   };
 }
 
+/** Settings of timm's VisionTransformer that make another graph, and the value that does not. */
+const SAME_VIT: readonly (readonly [string, ...unknown[]])[] = [
+  ['qk_norm', false],
+  ['scale_attn_norm', false],
+  ['scale_mlp_norm', false],
+  ['proj_bias', true],
+  ['pos_embed', 'learn'],
+  ['reg_tokens', 0],
+  ['pre_norm', false],
+  ['final_norm', true],
+  ['pool_include_prefix', false],
+  ['act_layer', 'gelu'],
+];
+
 /** [height, width] of `pretrained_cfg.input_size` ([3, h, w]), where it is given. */
 export function inputSize(c: Config): [number, number] | undefined {
-  const list = section(c, 'pretrained_cfg').values.input_size ?? c.values.input_size;
+  const list = section(c, 'pretrained_cfg').get('input_size') ?? c.get('input_size');
   return Array.isArray(list) && list.length === 3 && list.every((n) => Number.isSafeInteger(n) && n > 0) ? [list[1], list[2]] : undefined;
 }
 
@@ -120,6 +152,9 @@ export function timmMobileNet(architecture: string, c: Config, imageSize: readon
   const fixed = deep === 'd';
   const depth = DEPTH[`${digits}${deep}`] ?? 1;
   const eps = real(args, 'bn_eps', 1e-5);
+  threeChannels(args);
+  for (const [key, ...values] of SAME_MOBILENET) only(args, key, ...values);
+  absent(args, 'norm_layer', 'aa_layer', 'se_layer', 'group_size');
   const layer = (
     conv: string,
     norm: string,
@@ -177,6 +212,15 @@ export function timmMobileNet(architecture: string, c: Config, imageSize: readon
   };
 }
 
+/** Settings of timm's EfficientNet class that make another graph than MobileNetV2, and the value that does not. */
+const SAME_MOBILENET: readonly (readonly [string, ...unknown[]])[] = [
+  ['output_stride', 32],
+  ['stem_kernel_size', 3],
+  ['pad_type', ''],
+  ['act_layer', 'relu6'],
+  ['global_pool', 'avg'],
+];
+
 /** Dimension, depths, heads by the size in the architecture's name. */
 const SWINS: Readonly<Record<string, readonly [number, readonly number[], readonly number[]]>> = {
   tiny: [96, [2, 2, 6, 2], [3, 6, 12, 24]],
@@ -192,14 +236,16 @@ export function timmSwin(architecture: string, c: Config, imageSize: readonly [n
   const [dim, depthsPreset, headsPreset] = SWINS[size]!;
   const args = section(c, 'model_args');
   threeChannels(args);
-  if (args.values.head_dim !== undefined && args.values.head_dim !== null)
-    throw new InputError({ where: args.where, what: 'unsupported head_dim', got: String(args.values.head_dim), expected: 'none' });
+  absent(args, 'head_dim', 'embed_layer', 'norm_layer');
+  only(args, 'global_pool', 'avg');
+  // Pictures of other sizes than the model's own, which here are none.
+  ignore(args, ['dynamic_img_size', 'strict_img_size']);
   const pretrainedImage = pair(args, 'img_size', inputSize(c)?.[0] ?? Number(imageText));
   const heads = integers(args, 'num_heads', headsPreset);
   const depths = stagesOf(args, integers(args, 'depths', depthsPreset, MOST_LAYERS), heads);
   const windows = windowSizes(args, Number(windowText), depths.length);
   // Files from before timm 0.9 keep a merging with the stage before it, and the classifier in `head`; each is told by the file's own names.
-  const isOld = section(c, 'pretrained_cfg').values.classifier === 'head';
+  const isOld = section(c, 'pretrained_cfg').get('classifier') === 'head';
   const mergesBehind = holds(c, 'layers.0.downsample.reduction.weight', isOld);
   const plainHead = holds(c, 'head.weight', isOld);
   return {
@@ -243,7 +289,7 @@ export function timmSwin(architecture: string, c: Config, imageSize: readonly [n
 
 /** Window of each stage: one number, or one pair (height, width), for all, or a list of one entry a stage, each a number or a pair. */
 function windowSizes(args: Config, preset: number, stages: number): (readonly [number, number])[] {
-  const value = args.values.window_size ?? preset;
+  const value = args.get('window_size') ?? preset;
   const isPair = Array.isArray(value) && value.length === 2 && value.every((n) => typeof n === 'number');
   const list: unknown[] = Array.isArray(value) && !isPair ? value : new Array(stages).fill(value);
   const sizes = list.map((entry) => (Array.isArray(entry) ? entry : [entry, entry]));
