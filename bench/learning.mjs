@@ -8,6 +8,7 @@
 // network with all its blocks, which the demo leaves the last of out. How many it takes was settled on development classes, which judge
 // nothing else: that table is made here too.
 //
+// --networks: other networks than the demo's, on more tasks, an experiment of its own: bench/networks.mjs.
 // Writes docs/results/learning.md (--quick: build/learning/quick.md). Runs are kept in build/learning, so a second call goes on.
 import { mkdirSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -20,6 +21,11 @@ import { openStore } from './learning-store.mjs';
 import { writePage } from './notes.mjs';
 import { climb, FINE_RATES as RATES, validation } from './rates.mjs';
 import { accuracies, percent, pictureRows, points, range, withIntervals } from './statistics.mjs';
+
+if (process.argv.includes('--networks')) {
+  await import('./networks.mjs');
+  process.exit();
+}
 
 const { values } = parseArgs({
   options: {

@@ -8,10 +8,12 @@ import { order } from './quickdraw.mjs';
 
 const SIDE = 28;
 
+/** The folder of the installed package's data. */
+const installed = () => join(dirname(createRequire(new URL('../../bench/package.json', import.meta.url)).resolve('mnist')), 'digits');
+
 /** One digit's pictures as lists of 784 grey bytes: 0 is ink, 255 is paper, as in the drawings. */
-function readDigit(digit) {
-  const entry = createRequire(new URL('../../bench/package.json', import.meta.url)).resolve('mnist');
-  const { data } = JSON.parse(readFileSync(join(dirname(entry), 'digits', `${digit}.json`), 'utf8'));
+export function readDigit(digit, folder = installed()) {
+  const { data } = JSON.parse(readFileSync(join(folder, `${digit}.json`), 'utf8'));
   const bytes = Uint8Array.from(data, (v) => 255 - Math.round(255 * v));
   return Array.from({ length: Math.floor(bytes.length / SIDE ** 2) }, (_, i) => bytes.subarray(i * SIDE ** 2, (i + 1) * SIDE ** 2));
 }
