@@ -54,8 +54,8 @@ export interface Engine {
   run(phase: Phase): void;
   /** Runs the instructions between two addresses: a part of a phase, to look at what is in the arena there. */
   walk(start: number, end: number): void;
-  /** The same, giving the host a turn while this thread waits for others: so it learns at once of one that has died. */
-  runAsync(phase: Phase): Promise<void>;
+  /** A phase, or the instructions between two addresses, giving the host a turn while this thread waits for others: so it learns at once of one that has died. */
+  runAsync(part: Phase | { start: number; end: number }): Promise<void>;
   /** Ends the other threads; the memory stays readable. */
   close(): Promise<void>;
   /** A view of a port: bytes that the host writes before, or reads after, a phase. */
@@ -161,8 +161,8 @@ export function createEngine(program: Program, wasm: BufferSource, threads = 1, 
     threads,
     run: (phase) => walk(program.entries[phase]),
     walk: (start, end) => walk({ start, end }),
-    async runAsync(phase) {
-      let status = enter(program.entries[phase]);
+    async runAsync(part) {
+      let status = enter(typeof part === 'string' ? program.entries[part] : part);
       while (status === Status.Waiting) {
         await turn();
         status = go(() => engine.resume!());

@@ -9,6 +9,7 @@ import {
   existsSync,
   fstatSync,
   fsyncSync,
+  ftruncateSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -16,6 +17,7 @@ import {
   readSync,
   renameSync,
   rmSync,
+  statfsSync,
   statSync,
   writeSync,
 } from 'node:fs';
@@ -84,6 +86,10 @@ export function openFile(path: string): ByteSource {
     closeSync(fd);
     throw error;
   }
+  return sourceOf(fd, path, size);
+}
+
+function sourceOf(fd: number, path: string, size: number): ByteSource {
   return {
     size,
     readAt(offset, target) {
@@ -98,6 +104,38 @@ export function openFile(path: string): ByteSource {
     },
     close: () => closeSync(fd),
   };
+}
+
+/** A file that is read and written by ranges, in place: for what may be lost. */
+export interface Store extends ByteSource {
+  writeAt(offset: number, bytes: Uint8Array): void;
+}
+
+/** Opens a store; with `bytes` makes it anew, so large, and zero. */
+export function openStore(path: string, bytes?: number): Store {
+  const fd = guarded(path, 'cannot be opened', () => openSync(path, bytes === undefined ? 'r+' : 'w+'));
+  if (bytes !== undefined) guarded(path, 'cannot be written', () => ftruncateSync(fd, bytes));
+  const { size } = fstatSync(fd);
+  return {
+    ...sourceOf(fd, path, size),
+    writeAt(offset, data) {
+      for (let done = 0; done < data.length; ) {
+        const n = guarded(path, 'cannot be written', () => writeSync(fd, data, done, data.length - done, offset + done));
+        done += n;
+        written += n;
+      }
+    },
+  };
+}
+
+/** Bytes that the disk of a path has left; undefined where the system does not say. */
+export function freeBytes(path: string): number | undefined {
+  try {
+    const { bavail, bsize } = statfsSync(dirname(path));
+    return bavail * bsize;
+  } catch {
+    return undefined;
+  }
 }
 
 /** A file in the making. */

@@ -15,8 +15,10 @@ import { dataDigest } from './data/digest.ts';
 import { keepList, type Listed, listPictures } from './data/list.ts';
 import { type Prepared, type PrepareOptions, prepare } from './data/prepare.ts';
 import type { Preprocess } from './data/preprocess.ts';
+import { digest } from './digest.ts';
 import { createEngine, type Engine, loadWeights } from './engine.ts';
 import { BudgetError, Interrupted } from './error.ts';
+import { type FeatureCache, featureLimit, openFeatures } from './featurecache.ts';
 import { bytesWritten, makeFolder } from './files.ts';
 import { type FitOptions, type Fitted, fit } from './fit.ts';
 import { resetPeak, resident, shareProcess } from './footprint.ts';
@@ -27,7 +29,7 @@ import { guardOutput } from './output.ts';
 import { type PlanReport, planReport } from './planreport.ts';
 import type { Precision } from './precision.ts';
 import type { Program } from './program/program.ts';
-import { openRun } from './run.ts';
+import { openRun, programDigest } from './run.ts';
 import { guardAdapter, joinLabels, openStart, type Start } from './start.ts';
 import { type Threads, threadsOf } from './team.ts';
 import { type EpochResult, type Samples, startRun, TRAIN_DEFAULTS, type TrainHooks, type TrainOptions, train } from './train.ts';
@@ -88,6 +90,8 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   dropout?: number;
   dropPath?: number;
   cacheFolder?: string;
+  /** Most bytes on disk for what the part that never changes makes of the pictures (src/featurecache.ts); 512 MiB where absent, 0: none. */
+  featureCache?: Bytes;
   saveEvery?: number;
   resume?: boolean;
   /** An adapter of the same model to go on from: see src/start.ts. Its method is the run's; classes that it lacks are appended to its own. */
@@ -106,6 +110,8 @@ export interface JobHooks extends Pick<TrainHooks, 'onStep' | 'onEpoch' | 'stopp
   onPrepare?: PrepareOptions['onProgress'];
   onPrepared?(prepared: Prepared): void;
   onStart?(info: { train: number; val: number; totalSteps: number; resumedAt: number | undefined; epochsDone: number }): void;
+  /** Later epochs begin after `node`, from a file of so many bytes. */
+  onFeatures?(features: Pick<FeatureCache, 'node' | 'bytes'>): void;
   warn?(sentence: string): void;
   signal?: AbortSignal;
 }
@@ -258,6 +264,7 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
   const writtenBefore = bytesWritten();
   const residentBefore = process.memoryUsage.rss();
   const budgetBytes = job.budget === undefined ? undefined : parseBytes(job.budget, '--budget');
+  featureLimit(job.featureCache);
   const base = openBase(job.model, job.imageSize);
   const options = settle(job, base.model.type);
   const weights = openWeights(base);
@@ -300,6 +307,8 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
   const residentPeakPreparing = resident().peak;
   hooks.onPrepared?.(prepared);
   let engine: Engine | undefined;
+  let features: FeatureCache | undefined;
+  let isFinished = false;
   try {
     const peakOfTrainingAlone = resetPeak();
     const trainingBegan = { ms: Date.now(), written: bytesWritten() };
@@ -310,16 +319,32 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
     const data = { train: samplesOf(prepared.cache, prepared.train, rows), val: samplesOf(prepared.cache, prepared.val, rows) };
     const seen = { samples: data.train, seed: options.seed, runFolder, resume: job.resume ?? false };
     const calibration = tables && installTables(engine, compiled, tables, seen);
+    const pictures = dataDigest(prepared.cache, prepared.train, prepared.val);
     const run = openRun(runFolder, engine, {
       options,
       weights: who.digest,
-      data: dataDigest(prepared.cache, prepared.train, prepared.val),
+      data: pictures,
       labels,
       ...(start ? { from: start.digest } : {}),
       ...(job.head === 'means' ? { head: job.head } : {}),
       resume: job.resume ?? false,
       warn,
     });
+    if (options.epochs > 1) {
+      features = openFeatures(compiled, {
+        path: join(runFolder, 'features.s2af'),
+        belongs: digest(programDigest(engine.program), who.digest, pictures),
+        train: data.train.count,
+        val: data.val.count,
+        limit: featureLimit(job.featureCache),
+        warn,
+      });
+      if (features) {
+        hooks.onFeatures?.(features);
+        data.train.features = features.train;
+        data.val.features = features.val;
+      }
+    }
     if (run.resumedAt === undefined) {
       keepList(runFolder, listed.folder);
       startRun(engine, options, data.train.count);
@@ -347,6 +372,7 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
     if (!finished) {
       throw new Interrupted(`interrupted; the run is saved in ${runFolder}: --resume continues it`);
     }
+    isFinished = true;
     run.restoreBest();
     const best = run.host.epochs[run.host.bestEpoch - 1]!;
     if (calibration) writeCalibration(join(job.out, CALIBRATION), calibration);
@@ -383,6 +409,7 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
       rate: options.rate,
     };
   } finally {
+    features?.close(!isFinished);
     await engine?.close();
     prepared.cache.close();
     weights.close();

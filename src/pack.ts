@@ -35,7 +35,7 @@ import { type TrainOptions, writeState } from './train.ts';
 import { commandBytes, commandPages, engineBytes, withMaximum } from './wasm.ts';
 
 /** As `trainJob`, but for what the board decides when it trains. `out`: the folder to hand over. */
-export interface PackJob extends Omit<TrainJob, 'resume' | 'saveEvery' | 'from' | 'head' | 'processBudget'> {
+export interface PackJob extends Omit<TrainJob, 'resume' | 'saveEvery' | 'from' | 'head' | 'processBudget' | 'featureCache'> {
   /** How the pictures are stored: `u8` (the default), or `f32` for data that are not bytes. */
   pixels?: 'u8' | 'f32';
 }

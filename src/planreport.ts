@@ -1,5 +1,6 @@
 /** A plan as plain data: what `s2a plan --json` prints and what reports show. */
 import type { Compiled } from './compile.ts';
+import { cutsOf } from './featurecache.ts';
 import type { Chosen } from './fit.ts';
 import { numel } from './graph.ts';
 import type { Parts } from './plan/memory.ts';
@@ -30,6 +31,8 @@ export interface PlanReport {
   /** Largest sum of live temporaries, and what their placement takes. */
   placement: { lowerBound: number; bytes: number };
   trainable: { count: number; percent: number };
+  /** Last node of what makes the same of a picture in every epoch, and the bytes of a picture there, where keeping them on disk pays. */
+  features: { node: string; bytesPerImage: number } | null;
   /** What the budget cost: passes in a step, blocks computed again in backward (their inputs' bits by block, as text), and predicted step time. */
   choices: {
     passes: number;
@@ -43,11 +46,13 @@ export interface PlanReport {
 }
 
 export function planReport(
-  { plan, graph, program, autogradBytes, tiles, chosen }: Compiled & { chosen?: Chosen },
+  { chosen, ...compiled }: Compiled & { chosen?: Chosen },
   batchSize: number,
   budgetBytes: number | undefined,
 ): PlanReport {
+  const { plan, graph, program, autogradBytes, tiles } = compiled;
   const { model, image, classes, method, keep, weights, optimizer, microBatch } = program.about;
+  const line = cutsOf(compiled)?.train;
   const { padding, ...parts } = plan.parts;
   const count = (role: string): number =>
     graph.values.reduce((n, v) => (v.role === role && plan.offsets[v.id]! >= 0 ? n + numel(v.type.shape) : n), 0);
@@ -71,6 +76,7 @@ export function planReport(
     peak: { node: plan.peak.node, bytes: plan.peak.bytes },
     placement: { lowerBound: plan.lowerBound, bytes: plan.temporaries.bytes },
     trainable: { count: learnable, percent: (100 * learnable) / (learnable + frozen) },
+    features: line ? { node: line.node, bytesPerImage: line.bytes } : null,
     choices: {
       passes: batchSize / microBatch,
       recompute: program.about.recompute,

@@ -9,6 +9,14 @@ export interface Samples {
   count: number;
   label(index: number): number;
   readInto(index: number, target: Uint8Array): void;
+  /** Where absent, every pass begins with the pictures' pixels. */
+  features?: Features;
+}
+
+/** What a part of the network that never changes made of pictures, to go on from (src/featurecache.ts). */
+export interface Features {
+  /** Runs a phase over these pictures, whose labels are in place; `pictures` fills in their pixels, where they are wanted. */
+  run(engine: Engine, phase: 'train' | 'eval', indices: readonly number[], pictures: () => void): Promise<void>;
 }
 
 export interface TrainOptions {
@@ -148,8 +156,7 @@ export async function train(
       state.setFloat32(State.LossScale, 1 / stepSize, true);
       while (position < end) {
         const count = Math.min(microBatch, end - position);
-        fillTrain(engine, data.train, epoch, position, count);
-        await engine.runAsync('train');
+        await trainPass(engine, data.train, epoch, position, count);
         position += count;
         state.setUint32(State.Position, position, true);
         if (position < end) {
@@ -196,33 +203,47 @@ const isBetter = (a: Tally, b: Tally | undefined): boolean =>
   a.correct * b.count > b.correct * a.count ||
   (a.correct * b.count === b.correct * a.count && a.loss * b.count < b.loss * a.count);
 
-/** Writes one micro-batch; rows past `count` are padding (label -1). */
-function fillTrain(engine: Engine, samples: Samples, epoch: number, position: number, count: number): void {
+/** Learns from one micro-batch; rows past `count` are padding (label -1). */
+function trainPass(engine: Engine, samples: Samples, epoch: number, position: number, count: number): Promise<void> {
   const n = samples.count;
   const seed = engine.state.getUint32(State.Seed, true);
   const counters = engine.ints(Io.Samples);
-  fill(
-    engine,
-    count,
-    (row) => {
-      counters[row] = Math.imul(epoch, n) + position + row;
-      return engine.sampleAt(position + row, n, seed, epoch);
-    },
-    samples,
-  );
+  for (let row = 0; row < count; row++) counters[row] = Math.imul(epoch, n) + position + row;
+  return pass(engine, 'train', count, (row) => engine.sampleAt(position + row, n, seed, epoch), samples);
+}
+
+/** Runs a phase over `count` pictures; rows past them are padding. */
+async function pass(
+  engine: Engine,
+  phase: 'train' | 'eval',
+  count: number,
+  indexOf: (row: number) => number,
+  samples: Samples,
+): Promise<void> {
+  const indices = Array.from({ length: count }, (_, row) => indexOf(row));
+  fillLabels(engine, indices, samples);
+  if (samples.features) return samples.features.run(engine, phase, indices, () => fillPictures(engine, indices, samples));
+  fillPictures(engine, indices, samples);
+  await engine.runAsync(phase);
 }
 
 /** Writes `count` pictures and labels into a micro-batch; the rows past them have label -1. */
 export function fill(engine: Engine, count: number, indexOf: (row: number) => number, samples: Samples): void {
-  const pictures = engine.bytes(Io.Pictures);
+  const indices = Array.from({ length: count }, (_, row) => indexOf(row));
+  fillLabels(engine, indices, samples);
+  fillPictures(engine, indices, samples);
+}
+
+function fillLabels(engine: Engine, indices: readonly number[], samples: Samples): void {
   const labels = engine.ints(Io.Labels);
-  const size = pictures.length / labels.length;
   labels.fill(-1);
-  for (let row = 0; row < count; row++) {
-    const index = indexOf(row);
-    samples.readInto(index, pictures.subarray(row * size, (row + 1) * size));
-    labels[row] = samples.label(index);
-  }
+  for (const [row, index] of indices.entries()) labels[row] = samples.label(index);
+}
+
+function fillPictures(engine: Engine, indices: readonly number[], samples: Samples): void {
+  const pictures = engine.bytes(Io.Pictures);
+  const size = pictures.length / engine.program.about.microBatch;
+  for (const [row, index] of indices.entries()) samples.readInto(index, pictures.subarray(row * size, (row + 1) * size));
 }
 
 /** Loss and accuracy over all samples, in order; `each` sees every picture's logits and choice. `stopping` ends it early: fewer are counted. */
@@ -236,8 +257,7 @@ export async function evaluate(
   clearTally(engine.state);
   for (let from = 0; from < samples.count; from += microBatch) {
     const count = Math.min(microBatch, samples.count - from);
-    fill(engine, count, (row) => from + row, samples);
-    await engine.runAsync('eval');
+    await pass(engine, 'eval', count, (row) => from + row, samples);
     if (each) {
       const [choices, logits] = [engine.ints(Io.EvalChoices), engine.floats(Io.Logits)];
       for (let row = 0; row < count; row++) each(from + row, choices[row]!, logits.subarray(row * classes, (row + 1) * classes));

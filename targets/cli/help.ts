@@ -85,6 +85,8 @@ Without val, a seeded part of each class is held out. The best epoch is kept.
   --calibrate N              fit derivative tables to N pictures first; they go with the adapter
   --tables FILE              use the tables of s2a calibrate
   --cache DIR                where prepared pictures are kept (DIR/run of --out)
+  --feature-cache SIZE       most disk for what the part that never changes makes of the
+                             pictures, read by later epochs; 0: none (512MiB)
   --process-budget SIZE      limit the whole process: while preparing, and while training
   --threads N|auto           threads that share the work; changes no result (auto: all cores)
   --fast                     relaxed SIMD where the runtime has it: other last bits, faster

@@ -14,12 +14,20 @@ export function planLines(report: PlanReport): string {
 }
 
 /** What the table does not say. */
-export function planNotes({ keptBytesPerImage, keptBytesPerImageF32, trainable, peak, placement, choices }: PlanReport): string {
+export function planNotes({ keptBytesPerImage, keptBytesPerImageF32, trainable, features, peak, placement, choices }: PlanReport): string {
   const times = keptBytesPerImage > 0 ? ` (${(keptBytesPerImageF32 / keptBytesPerImage).toFixed(1)} times as much)` : '';
   return pairs([
     ['kept per picture', formatBytes(keptBytesPerImage)],
     ['by f32 autograd', `${formatBytes(keptBytesPerImageF32)}${times}`],
     ['learns', `${grouped(trainable.count)} numbers, ${trainable.percent.toFixed(2)} % of all`],
+    ...(features === null
+      ? []
+      : [
+          [
+            'kept on disk',
+            `${formatBytes(features.bytesPerImage)} a picture: epochs after the first begin after ${features.node}`,
+          ] as const,
+        ]),
     ['peak at', peak.node],
     ['kept + temporaries', `${formatBytes(placement.bytes)}, at least ${formatBytes(placement.lowerBound)} in any layout`],
     ['computed again', choices.recompute === 'none' ? 'nothing' : `blocks ${choices.recompute} (block:bits of its input)`],

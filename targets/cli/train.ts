@@ -55,6 +55,7 @@ export const TRAIN_FLAGS: Flags = {
   calibrate: 'text',
   tables: 'text',
   cache: 'text',
+  'feature-cache': 'text',
   'process-budget': 'text',
   threads: 'text',
   fast: 'flag',
@@ -96,6 +97,7 @@ export function jobOf(p: Parsed): TrainJob {
       seed: whole(p, 'seed', 0),
       saveEvery: whole(p, 'save-every'),
       cacheFolder: p.text('cache'),
+      featureCache: p.text('feature-cache'),
       from: p.text('from'),
       head: oneOf(p, 'head', HEAD_STARTS),
       calibrate: whole(p, 'calibrate'),
@@ -166,6 +168,8 @@ function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Se
       for (const { path, reason } of skipped.slice(0, 10)) out.note(out.style.yellow(`  skipped ${path}: ${reason}`));
       if (skipped.length > 10) out.note(out.style.yellow(`  and ${skipped.length - 10} more`));
     },
+    onFeatures: ({ node, bytes }) =>
+      out.note(`features: kept from the first epoch on, ${formatBytes(bytes)}; later ones begin after ${node}`),
     onStart({ resumedAt, totalSteps, epochsDone }) {
       if (resumedAt === undefined) writeText(metrics, '');
       else cutMetrics(metrics, resumedAt, epochsDone);
