@@ -1,12 +1,13 @@
 /** A model folder, opened: what it is, how it wants its pictures, and its weights by ranges. */
 import { join } from 'node:path';
+import { checkWeights, type WeightsUse } from './checkweights.ts';
 import { outputSize, type Preprocess, readPreprocess } from './data/preprocess.ts';
 import { baseDigest } from './digest.ts';
 import { InputError } from './error.ts';
 import { fileExists, isFolder, readJson } from './files.ts';
 import { MOST_PIXELS } from './models/config.ts';
 import { type Model, readModel } from './models/index.ts';
-import { openSafetensors, type SafetensorsFile } from './safetensors.ts';
+import { hasWeights, openSafetensors, type SafetensorsFile } from './safetensors.ts';
 
 export interface Base {
   folder: string;
@@ -58,8 +59,21 @@ export function preprocessOf({ folder, model }: Base): Preprocess {
   return size.height === h && size.width === w ? spec : readPreprocess(readJson(where), where, h);
 }
 
-export function openWeights({ folder }: Base): SafetensorsFile {
-  return openSafetensors(folder);
+/** The folder's weights, opened and held against its configuration: names, shapes, types. `use` says what of them is about to be read. */
+export function openWeights({ folder, model }: Base, use: WeightsUse = {}): SafetensorsFile {
+  const file = openSafetensors(folder);
+  try {
+    checkWeights(model, file, use);
+    return file;
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
+/** The same check where the folder has weights: a plan needs none, but says nothing of a network that they are not. */
+export function checkBaseWeights(base: Base, use: WeightsUse = {}): void {
+  if (hasWeights(base.folder)) openWeights(base, use).close();
 }
 
 /** What an adapter remembers of its base. */

@@ -80,7 +80,7 @@ function openOwn({ model, budget, threads, start, weights: precision = 'f32', mi
   const base = openBase(model);
   const { labels } = base.model;
   if (labels === undefined) throw unnamedHead(configOf(model));
-  const weights = openWeights(base);
+  const weights = openWeights(base, { head: 'file' });
   try {
     const preprocess = preprocessOf(base);
     const engine = inferenceEngine(
@@ -118,7 +118,7 @@ function openAdapter(path: string, { model, budget, threads, start, weights: pre
   const adapter = readAdapter(path);
   try {
     const base = openBase(model, adapter.base.imageSize[0]);
-    const weights = openWeights(base);
+    const weights = openWeights(base, { method: adapter.method });
     try {
       checkBase(adapter, identity(base, weights));
       const preprocess = checkPreprocess(adapter.preprocessing, adapter.path);

@@ -4,12 +4,12 @@ import { Head, State } from '../assembly/abi/head.ts';
 import type { Io } from '../assembly/abi/program.ts';
 import { Status } from '../assembly/abi/status.ts';
 import { Encoding } from '../assembly/abi/weights.ts';
-import { EngineError, InputError } from './error.ts';
+import { EngineError, InputError, shown } from './error.ts';
 import type { Phase } from './graph.ts';
 import type { ParameterRecord, Placed, Program, WeightRecord } from './program/program.ts';
-import type { SafetensorsFile } from './safetensors.ts';
+import type { SafetensorsFile, Tensor } from './safetensors.ts';
 import { ALONE, type StartThread, startTeam, startThread } from './team.ts';
-import { sameShape, shapeText } from './tensor.ts';
+import { type Shape, sameShape, shapeText } from './tensor.ts';
 
 interface Exports {
   setup(arena: number, scratchOffset: number, scratchBytes: number, thread: number, threads: number): void;
@@ -220,6 +220,23 @@ const DTYPES: Readonly<Record<string, { code: number; bytes: number }>> = {
   BF16: { code: 2, bytes: 2 },
 };
 
+/** A tensor of the checkpoint that is read in this shape, and its element type. Throws InputError where it is not there so. */
+export function weightOf(
+  file: SafetensorsFile,
+  name: string,
+  shape: Shape,
+): { tensor: Tensor; where: string; dtype: { code: number; bytes: number } } {
+  const tensor = file.tensor(name);
+  const where = `${file.path}: ${shown(name)}`;
+  // A leading axis of 1 (position embeddings, class tokens) may be absent.
+  if (!sameShape(tensor.shape, shape))
+    throw new InputError({ where, what: 'wrong shape', got: shapeText(tensor.shape), expected: shapeText(shape) });
+  const dtype = DTYPES[tensor.dtype];
+  if (dtype === undefined)
+    throw new InputError({ where, what: 'unsupported element type', got: tensor.dtype, expected: 'F32, F16 or BF16' });
+  return { tensor, where, dtype };
+}
+
 /**
  * Loads every weight of the program from its byte range, piece by piece, then runs `init`. Nothing is filled in:
  * a missing or misshapen tensor, an unknown element type or a NaN is an InputError.
@@ -228,14 +245,7 @@ export function loadWeights(engine: Engine, file: SafetensorsFile, seed = 0): vo
   engine.state.setUint32(State.Seed, seed, true);
   const stage = new Uint8Array(STAGE_BYTES);
   for (const record of engine.program.weights) {
-    const tensor = file.tensor(record.name);
-    const where = `${file.path}: ${record.name}`;
-    // A leading axis of 1 (position embeddings, class tokens) may be absent.
-    if (!sameShape(tensor.shape, record.shape))
-      throw new InputError({ where, what: 'wrong shape', got: shapeText(tensor.shape), expected: shapeText(record.shape) });
-    const dtype = DTYPES[tensor.dtype];
-    if (dtype === undefined)
-      throw new InputError({ where, what: 'unsupported element type', got: tensor.dtype, expected: 'F32, F16 or BF16' });
+    const { tensor, where, dtype } = weightOf(file, record.name, record.shape);
     const [n0, n1, n2] = record.dims;
     const rowBytes = n1 * n2 * dtype.bytes;
     const total = n0 * rowBytes;

@@ -267,7 +267,7 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
   featureLimit(job.featureCache);
   const base = openBase(job.model, job.imageSize);
   const options = settle(job, base.model.type);
-  const weights = openWeights(base);
+  const weights = openWeights(base, { method: job.method });
   guardOutput(job.out, job);
   const runFolder = join(job.out, 'run');
 

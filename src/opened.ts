@@ -47,7 +47,7 @@ export async function withPictures<T>({ adapter, onPrepare, ...given }: Measured
     const base = openBase(job.model, job.imageSize);
     const options = settle(job, base.model.type);
     const preprocess = preprocessOf(base);
-    const weights = openWeights(base);
+    const weights = openWeights(base, { method: job.method });
     toClose.push(() => weights.close());
     start?.check(identity(base, weights), preprocess);
     const prepared = await prepare({

@@ -31,6 +31,7 @@ import { type PlanReport, planReport } from './planreport.ts';
 import type { Board } from './program/board.ts';
 import { encodeProgram, type Program } from './program/program.ts';
 import { settingsOf } from './run.ts';
+import type { SafetensorsFile } from './safetensors.ts';
 import { type TrainOptions, writeState } from './train.ts';
 import { commandBytes, commandPages, engineBytes, withMaximum } from './wasm.ts';
 
@@ -57,6 +58,15 @@ export type PackHooks = Pick<JobHooks, 'onPlan' | 'onPrepare' | 'onPrepared' | '
 
 export async function packJob(job: PackJob, hooks: PackHooks = {}): Promise<Packed> {
   const base = openBase(job.model, job.imageSize);
+  const weights = openWeights(base, { method: job.method });
+  try {
+    return await packBase(job, base, weights, hooks);
+  } finally {
+    weights.close();
+  }
+}
+
+async function packBase(job: PackJob, base: Base, weights: SafetensorsFile, hooks: PackHooks): Promise<Packed> {
   const options = settle(job, base.model.type);
   for (const note of dropNotes(base.model.drop, job)) hooks.warn?.(note);
   const preprocess = preprocessOf(base);
@@ -77,7 +87,7 @@ export async function packJob(job: PackJob, hooks: PackHooks = {}): Promise<Pack
   // The arrays are what stays; the cache is of use only where it is named. Not the system's folder for such: pack writes to its own alone.
   const cacheFolder = job.cacheFolder ?? mkdtempSync(join(job.out, '.cache-'));
   try {
-    return await packPictures(job, { base, options, preprocess, compiled, tables, plan, cacheFolder }, hooks);
+    return await packPictures(job, { base, weights, options, preprocess, compiled, tables, plan, cacheFolder }, hooks);
   } finally {
     if (job.cacheFolder === undefined) rmSync(cacheFolder, { recursive: true, force: true });
   }
@@ -85,6 +95,7 @@ export async function packJob(job: PackJob, hooks: PackHooks = {}): Promise<Pack
 
 interface Ready {
   base: Base;
+  weights: SafetensorsFile;
   options: TrainOptions;
   preprocess: Preprocess;
   compiled: Compiled;
@@ -95,7 +106,7 @@ interface Ready {
 
 async function packPictures(
   job: PackJob,
-  { base, options, preprocess, compiled, tables, plan, cacheFolder }: Ready,
+  { base, weights, options, preprocess, compiled, tables, plan, cacheFolder }: Ready,
   hooks: PackHooks,
 ): Promise<Packed> {
   const prepared = await prepare({
@@ -109,7 +120,6 @@ async function packPictures(
     ...(hooks.signal ? { signal: hooks.signal } : {}),
   });
   hooks.onPrepared?.(prepared);
-  const weights = openWeights(base);
   try {
     const { cache } = prepared;
     for (const part of ['train', 'val'] as const) {
@@ -159,7 +169,6 @@ async function packPictures(
     };
   } finally {
     prepared.cache.close();
-    weights.close();
   }
 }
 

@@ -59,9 +59,11 @@ export function openSafetensors(path: string): SafetensorsFile {
   throw new InputError({ where: path, what: 'no weights in this folder', expected: 'model.safetensors' });
 }
 
+export const hasWeights = (folder: string): boolean => fileExists(join(folder, SINGLE)) || fileExists(join(folder, INDEX));
+
 /** Shapes of a model folder's tensors by name; undefined where it holds no weights. Reads headers only. */
 export function tensorShapes(folder: string): ReadonlyMap<string, Shape> | undefined {
-  if (!fileExists(join(folder, SINGLE)) && !fileExists(join(folder, INDEX))) return undefined;
+  if (!hasWeights(folder)) return undefined;
   const file = openSafetensors(folder);
   file.close();
   return new Map([...file.tensors.values()].map(({ name, shape }) => [name, shape]));
@@ -138,7 +140,9 @@ function view(path: string, files: SafetensorsFile['files'], found: Map<string, 
     tensor(name) {
       const tensor = tensors.get(name);
       if (tensor) return tensor;
-      const near = nearest(name, tensors.keys()).map(shown);
+      // A wrapper's own name in front of every tensor (module., model., backbone.) is more than a few letters away.
+      const longer = [...tensors.keys()].find((other) => other.endsWith(`.${name}`));
+      const near = longer === undefined ? nearest(name, tensors.keys()).map(shown) : [shown(longer)];
       throw new InputError({
         where: path,
         what: `tensor ${shown(name)} is missing`,

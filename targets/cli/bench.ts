@@ -26,7 +26,7 @@ export async function bench(args: string[], out: Output): Promise<void> {
   const compiled = fit({ ...options, normalize: preprocessOf(base), fast: p.flag('fast') });
   const plan = planReport(compiled, options.batchSize, options.budgetBytes);
   const { runtime } = readMachine();
-  const weights = openWeights(base);
+  const weights = openWeights(base, { method: options.method });
   let engine: Engine | undefined;
   try {
     resetPeak();

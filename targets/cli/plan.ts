@@ -1,5 +1,5 @@
-/** `s2a plan`: the itemised memory plan, from config.json alone. */
-import { openBase } from '../../src/base.ts';
+/** `s2a plan`: the itemised memory plan, from config.json; weights, where the folder has them, are held against it. */
+import { checkBaseWeights, openBase } from '../../src/base.ts';
 import { InputError } from '../../src/error.ts';
 import { writeAtomic, writeText } from '../../src/files.ts';
 import { type FitOptions, fit } from '../../src/fit.ts';
@@ -14,7 +14,9 @@ import type { Output } from './output.ts';
 import { planLines, planNotes } from './show.ts';
 
 export function planOptions(p: Parsed, folder = p.positionals[0]!): FitOptions {
-  const { model } = openBase(folder, whole(p, 'image-size'));
+  const base = openBase(folder, whole(p, 'image-size'));
+  const { model } = base;
+  checkBaseWeights(base, { method: method(p) });
   return {
     model,
     classes: whole(p, 'classes', 2) ?? 10,
