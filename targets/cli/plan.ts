@@ -13,10 +13,11 @@ import { bytes, defined, keep, method, optimizer, type Parsed, PLAN_FLAGS, parse
 import type { Output } from './output.ts';
 import { planLines, planNotes } from './show.ts';
 
-export function planOptions(p: Parsed, folder = p.positionals[0]!): FitOptions {
+export function planOptions(p: Parsed, folder = p.positionals[0]!, isRow = false): FitOptions {
   const base = openBase(folder, whole(p, 'image-size'));
   const { model } = base;
-  checkBaseWeights(base, { method: method(p) });
+  // A depth that this network of a table does not have makes a row that says so.
+  checkBaseWeights(base, isRow ? {} : { method: method(p) });
   return {
     model,
     classes: whole(p, 'classes', 2) ?? 10,
@@ -83,7 +84,7 @@ const ONE_PLAN = {
 function showGrid(p: Parsed, out: Output): void {
   for (const [name, hint] of Object.entries(ONE_PLAN))
     if (p.text(name) !== undefined) throw new InputError({ where: `--${name}`, what: 'is no option of --grid', hint });
-  const jobs = p.positionals.map((folder) => ({ folder, options: planOptions(p, folder) }));
+  const jobs = p.positionals.map((folder) => ({ folder, options: planOptions(p, folder, true) }));
   const rows = grid(jobs, methodsOf(p), budgetsOf(p.text('budgets')));
   const { classes, batchSize } = jobs[0]!.options;
   const heading = `${classes} classes, batch ${batchSize}; time: a step's, predicted, over the same job's without a budget`;
