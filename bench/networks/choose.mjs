@@ -6,7 +6,11 @@ export const METHODS = ['probe', 'bias', 'bias+prompt+side', 'lora', 'full'];
 
 /** The pairs of the page: no network and no task fewer than twice. */
 export const PAIRS = {
-  'mobilenetv2-imagenet': ['cifar10-20', 'cifar10-100', 'clipart'],
+  'mobilenetv2-imagenet': ['cifar10-20', 'cifar10-100', 'clipart', 'fashion'],
+  'mobilenetv2-movenet': ['cifar10-20', 'quickdraw'],
+  'mobilenetv2-movenet-13': ['quickdraw', 'digits', 'cifar10-100'],
+  'vit-s14': ['cifar10-20', 'clipart'],
+  'sketch-vit': ['quickdraw', 'digits'],
 };
 
 /** One grid for all networks, by kind of method. */

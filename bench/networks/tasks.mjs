@@ -73,12 +73,12 @@ const clipart = (dev) =>
 
 /** Pictures of each class: to learn from, to choose by, to judge by (at most, where a class has no more). */
 export const TASKS = {
-  'cifar10-20': { title: 'CIFAR-10, 20 a class', open: cifar, train: 20, val: 10, test: 40 },
-  'cifar10-100': { title: 'CIFAR-10, 100 a class', open: cifar, train: 100, val: 20, test: 40 },
-  quickdraw: { title: 'QuickDraw, ten drawn things, 20 a class', open: quickdraw, train: 20, val: 10, test: 40 },
-  fashion: { title: 'Fashion-MNIST, 20 a class', open: fashion, train: 20, val: 10, test: 40 },
-  digits: { title: 'MNIST digits, 20 a class', open: digits, train: 20, val: 10, test: 40 },
-  clipart: { title: 'openclipart, twelve kinds of drawings, 18 a class', open: clipart, train: 18, val: 7, test: 40 },
+  'cifar10-20': { title: 'CIFAR-10, 20 a class', open: cifar, train: 20, val: 10, test: 34 },
+  'cifar10-100': { title: 'CIFAR-10, 100 a class', open: cifar, large: true, train: 100, val: 20, test: 34 },
+  quickdraw: { title: 'QuickDraw, ten drawn things, 20 a class', open: quickdraw, train: 20, val: 10, test: 34 },
+  fashion: { title: 'Fashion-MNIST, 20 a class', open: fashion, train: 20, val: 10, test: 34 },
+  digits: { title: 'MNIST digits, 20 a class', open: digits, train: 20, val: 10, test: 34 },
+  clipart: { title: 'openclipart, twelve kinds of drawings, 18 a class', open: clipart, train: 18, val: 7, test: 34 },
 };
 
 /**
