@@ -38,15 +38,18 @@ export function accuracies(rows) {
 }
 
 /** 95 % intervals `[low, high]` of `figures(rows)`, a list of numbers, by the percentile bootstrap: all figures of a resample are of the same rows. */
-export function bootstrap(rows, figures, rounds) {
+export const bootstrap = (rows, figures, rounds) => bootstrapGroups([rows], ([list]) => figures(list), rounds);
+
+/** The same of `figures(groups)`, where each group of rows is drawn from by itself. */
+export function bootstrapGroups(groups, figures, rounds) {
   let state = 0x2545f491;
-  const draw = () => {
+  const below = (n) => {
     state ^= state << 13;
     state ^= state >>> 17;
     state = (state ^ (state << 5)) >>> 0;
-    return rows[Math.floor((state / 2 ** 32) * rows.length)];
+    return Math.floor((state / 2 ** 32) * n);
   };
-  const seen = Array.from({ length: rounds }, () => figures(rows.map(draw)));
+  const seen = Array.from({ length: rounds }, () => figures(groups.map((rows) => rows.map(() => rows[below(rows.length)]))));
   return seen[0].map((_, i) => {
     const sorted = seen.map((f) => f[i]).sort((a, b) => a - b);
     return [sorted[Math.floor(0.025 * rounds)], sorted[Math.ceil(0.975 * rounds) - 1]];

@@ -13,16 +13,12 @@ export const PAIRS = {
   'sketch-vit': ['quickdraw', 'digits'],
 };
 
-/** One grid for all networks, by kind of method. */
-export const GRIDS = {
-  probe: [3e-4, 1e-3, 3e-3, 1e-2, 3e-2],
-  bias: [3e-4, 1e-3, 3e-3, 1e-2, 3e-2],
-  'bias+prompt+side': [3e-4, 1e-3, 3e-3, 1e-2, 3e-2],
-  lora: [1e-4, 3e-4, 1e-3, 3e-3, 1e-2],
-  full: [1e-5, 3e-5, 1e-4, 3e-4, 1e-3],
-};
+/** One grid for every method on every network. */
+export const GRID = [3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2];
+/** Where in it each kind of method begins to climb, until both neighbours of its best are worse. */
+export const STARTS = { probe: 3e-3, bias: 1e-3, 'bias+prompt+side': 1e-3, lora: 1e-3, full: 1e-4 };
 
-/** `mobilenetv2.*​/cifar10-20/bias,vit/digits/full`: a network, a task, a method, each a regular expression or left out. */
+/** `imagenet/cifar10-.+/bias,vit/digits/full`: a network, a task, a method, each a regular expression or left out. */
 export function select(only, every) {
   const all = Object.keys(NETWORKS).flatMap((network) =>
     (every ? Object.keys(TASKS) : (PAIRS[network] ?? [])).flatMap((task) => METHODS.map((method) => ({ network, task, method }))),
@@ -45,6 +41,17 @@ export function select(only, every) {
       `--only ${only}: no such pair; networks ${Object.keys(NETWORKS).join(', ')}; tasks ${Object.keys(TASKS).join(', ')}; methods ${METHODS.join(', ')}`,
     );
   return cells;
+}
+
+/** Cells by pair: `[{ network, task, cells }]`. */
+export function pairsOf(cells) {
+  const pairs = new Map();
+  for (const cell of cells) {
+    const key = `${cell.network}/${cell.task}`;
+    if (!pairs.has(key)) pairs.set(key, { network: cell.network, task: cell.task, cells: [] });
+    pairs.get(key).cells.push(cell);
+  }
+  return [...pairs.values()];
 }
 
 const pattern = (text, whole) => {

@@ -19,6 +19,14 @@ const digestOf = (...parts) => {
   return hash.digest('hex').slice(0, 16);
 };
 
+/** Every answer that is there, of any build: `[{ run, answer }]`. */
+export const allAnswers = () =>
+  existsSync(FOLDER)
+    ? readdirSync(FOLDER)
+        .filter((file) => file.endsWith('.json'))
+        .map((file) => JSON.parse(readFileSync(join(FOLDER, file), 'utf8')))
+    : [];
+
 /** The library and its engine; the command line, the WASI program and the engines that these runs do not use may change. */
 const isLibrary = (file) => /\.(js|wasm)$/.test(file) && !/^s2a\.|\.fast\.|\.mt\./.test(file);
 export const productDigest = () =>
