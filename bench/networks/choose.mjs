@@ -9,6 +9,7 @@ export const PAIRS = {
   'mobilenetv2-imagenet': ['cifar10-20', 'cifar10-100', 'clipart', 'fashion'],
   'mobilenetv2-movenet': ['cifar10-20', 'quickdraw'],
   'mobilenetv2-movenet-13': ['quickdraw', 'digits', 'cifar10-100'],
+  'mobilenetv3-centernet': ['cifar10-20', 'fashion'],
   'vit-s14': ['cifar10-20', 'clipart'],
   'sketch-vit': ['quickdraw', 'digits'],
 };

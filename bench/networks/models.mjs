@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { convert as centernet } from '../../tools/models/centernet.mjs';
 import { convert as imgfocus } from '../../tools/models/imgfocus.mjs';
 import { convert as movenet } from '../../tools/models/movenet.mjs';
 import { convert as torchvision } from '../../tools/models/torchvision.mjs';
@@ -36,6 +37,15 @@ export const NETWORKS = {
     from: 'mobilenetv2-movenet',
     convert: (folder) => movenet(folder, 96),
     depth: 13,
+    side: 96,
+    epochs: 6,
+    lora: 'lora:all=1',
+  },
+  'mobilenetv3-centernet': {
+    title: 'MobileNetV3-Large 0.75 of CenterNet',
+    about: 'the 15 blocks of the MobileNetV3 that CenterNet begins with, trained to find things in photographs (npm @vladmandic/human)',
+    convert: centernet,
+    depth: 15,
     side: 96,
     epochs: 6,
     lora: 'lora:all=1',

@@ -125,7 +125,7 @@ function take(graph, step) {
 }
 
 /** HWIO -> OIHW on 16-bit words, untouched. */
-function outputsFirst(bytes, taps, inputs, outputs) {
+export function outputsFirst(bytes, taps, inputs, outputs) {
   const moved = Buffer.alloc(bytes.length);
   for (let t = 0; t < taps; t++)
     for (let i = 0; i < inputs; i++)
