@@ -9,11 +9,12 @@ import { createHash } from 'node:crypto';
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { EpochRecord, Checkpoint as File, CheckpointHead as Head } from '../assembly/abi/checkpoint.ts';
+import { MOST_BACKS } from '../assembly/abi/watch.ts';
 import { hashRange } from './digest.ts';
 import { InputError, shown } from './error.ts';
 import { type ByteSource, guarded, isFolder, makeFolder, openFile, writeAtomic } from './files.ts';
 import { parseJson, stableJson } from './json.ts';
-import type { EpochResult, HostState, Tally } from './train.ts';
+import type { EpochResult, HostState, Judged, Tally } from './train.ts';
 
 export type Settings = Record<string, string | number>;
 
@@ -45,6 +46,14 @@ export interface Checkpoint extends CheckpointHead {
   read(target: Uint8Array): void;
   close(): void;
 }
+
+/** Whole numbers of a record. */
+const JUDGED = [
+  [EpochRecord.Answers, 'answers'],
+  [EpochRecord.Worst, 'worst'],
+  [EpochRecord.WorstCorrect, 'worstCorrect'],
+  [EpochRecord.WorstCount, 'worstCount'],
+] as const;
 
 const magic = 'S2ACKPT\0';
 const align = (n: number): number => (n + 15) & ~15;
@@ -96,23 +105,28 @@ function encodeHead({ step, epoch, position, program, data, settings, host }: Ch
   bytes.set(new TextEncoder().encode(magic));
   for (const [at, value] of words) view.setUint32(at, value, true);
   tally(Head.Loss, host.epochTally);
+  view.setUint32(Head.Backs, host.backs, true);
+  view.setFloat32(Head.FirstLoss, host.firstLoss, true);
   bytes.set(Buffer.from(program, 'hex'), Head.Program);
   bytes.set(Buffer.from(data, 'hex'), Head.Data);
-  for (const [i, { train, val, best }] of host.epochs.entries()) {
+  for (const [i, { train, val, judged, learnt, best }] of host.epochs.entries()) {
     const at = Head.Bytes + i * EpochRecord.Bytes;
     tally(at + EpochRecord.TrainLoss, train);
     tally(at + EpochRecord.ValLoss, val);
-    view.setUint32(at + EpochRecord.Best, best ? 1 : 0, true);
+    view.setUint32(at + EpochRecord.Flags, (best ? 1 : 0) + (learnt ? 2 : 0), true);
+    view.setFloat64(at + EpochRecord.Balanced, judged.balanced, true);
+    for (const [field, key] of JUDGED) view.setUint32(at + field, judged[key], true);
   }
   bytes.set(text, textStart);
   return bytes;
 }
 
 /**
- * The newest valid checkpoint, or undefined where there is none. A damaged one is said through `warn` and the one before it taken; that all
+ * The newest valid checkpoint, or undefined where there is none; with `epoch`, none of a later one, which a run that went back
+ * may have left. A damaged one is said through `warn` and the one before it taken; that all
  * are damaged, or that the newest valid one belongs to another program or other data, is an InputError.
  */
-export function readLatest(folder: string, expected: Belongs, warn: (sentence: string) => void): Checkpoint | undefined {
+export function readLatest(folder: string, expected: Belongs, warn: (sentence: string) => void, epoch?: number): Checkpoint | undefined {
   const steps = isFolder(folder) ? stepsIn(folder) : [];
   let damage: InputError | undefined;
   for (const step of steps) {
@@ -130,6 +144,10 @@ export function readLatest(folder: string, expected: Belongs, warn: (sentence: s
     if (other) {
       checkpoint.close();
       throw other;
+    }
+    if (epoch !== undefined && checkpoint.epoch > epoch) {
+      checkpoint.close();
+      continue;
     }
     if (damage) warn(`${damage.message}; going on from step ${checkpoint.step}`);
     return checkpoint;
@@ -213,6 +231,7 @@ function check(path: string, source: ByteSource): Checkpoint {
   const regionStart = align(textStart + settingsBytes);
   if (regionStart + regionBytes !== end) throw bad('its parts do not fill it', regionStart + regionBytes, end);
   if (bestEpoch > n) throw bad('its best epoch', bestEpoch, `at most ${n}`);
+  if (word(Head.Backs) > MOST_BACKS) throw bad('how often it went back', word(Head.Backs), `at most ${MOST_BACKS}`);
 
   const rest = new Uint8Array(regionStart - Head.Bytes);
   source.readAt(Head.Bytes, rest);
@@ -224,8 +243,11 @@ function check(path: string, source: ByteSource): Checkpoint {
   });
   const epochs: EpochResult[] = Array.from({ length: n }, (_, i) => {
     const at = i * EpochRecord.Bytes;
-    const best = records.getUint32(at + EpochRecord.Best, true) === 1;
-    return { epoch: i + 1, train: tally(records, at + EpochRecord.TrainLoss), val: tally(records, at + EpochRecord.ValLoss), best };
+    const flags = records.getUint32(at + EpochRecord.Flags, true);
+    const [train, val] = [tally(records, at + EpochRecord.TrainLoss), tally(records, at + EpochRecord.ValLoss)];
+    const whole = Object.fromEntries(JUDGED.map(([field, key]) => [key, records.getUint32(at + field, true)]));
+    const judged = { ...whole, balanced: records.getFloat64(at + EpochRecord.Balanced, true) } as Judged;
+    return { epoch: i + 1, train, val, judged, learnt: (flags & 2) !== 0, best: (flags & 1) !== 0 };
   });
   const from = textStart - Head.Bytes;
   const settings = parseJson(`${path}, settings`, rest.subarray(from, from + settingsBytes), 2);
@@ -234,7 +256,10 @@ function check(path: string, source: ByteSource): Checkpoint {
 
   return {
     ...{ path, step, epoch, position, program: hex(Head.Program), data: hex(Head.Data), settings: settings as Settings, regionBytes },
-    host: { epochTally: tally(fixed, Head.Loss), epochs, bestEpoch },
+    host: {
+      epochTally: tally(fixed, Head.Loss),
+      ...{ epochs, bestEpoch, backs: word(Head.Backs), firstLoss: fixed.getFloat32(Head.FirstLoss, true) },
+    },
     read(target) {
       if (target.length !== regionBytes)
         throw new InputError({ where: path, what: 'its region has another size', got: regionBytes, expected: target.length });

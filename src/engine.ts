@@ -142,7 +142,8 @@ export function createEngine(program: Program, wasm: BufferSource, threads = 1, 
     if (status === Status.WorkerLost) throw lost();
     const node = program.symbols[view.getInt32(Head.FailedNode, true)] ?? 'unknown node';
     const hint = HINTS[status];
-    throw new EngineError({ where: node, what: REASONS[status] ?? `status ${status}`, ...(hint ? { hint } : {}) });
+    const isNotFinite = status === Status.LossNotFinite || status === Status.GradientNotFinite;
+    throw new EngineError({ where: node, what: REASONS[status] ?? `status ${status}`, ...(hint ? { hint } : {}) }, isNotFinite);
   };
   const walk = (range: { start: number; end: number }): void => {
     let status = enter(range);

@@ -47,8 +47,11 @@ export class BudgetError extends Error {
 export class EngineError extends Error {
   override name = 'EngineError';
   exitCode = 4;
-  constructor(parts: Parts) {
+  /** A loss or a gradient is NaN or infinite: a smaller rate may help. */
+  isNotFinite: boolean;
+  constructor(parts: Parts, isNotFinite = false) {
     super(sentence(parts));
+    this.isNotFinite = isNotFinite;
   }
 }
 

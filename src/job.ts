@@ -1,6 +1,7 @@
 /** Training as one call: model folder + pictures + budget → adapter folder. The command line and the library both come here. */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { State } from '../assembly/abi/head.ts';
 import { adapterTensors, headNames } from './adapter.ts';
 import { type AdapterInfo, writeAdapter } from './adapterfile.ts';
 import { type Base, identity, openBase, openWeights, preprocessOf } from './base.ts';
@@ -10,28 +11,29 @@ import { installTables, openTables } from './calibrate/run.ts';
 import { hasCheckpoints } from './checkpointfile.ts';
 import type { Compiled, CompileOptions } from './compile.ts';
 import type { Cache } from './data/cache.ts';
-import { decoderOverheadBytes, defaultDecoderBytes } from './data/decode.ts';
 import { dataDigest } from './data/digest.ts';
-import { keepList, type Listed, listPictures } from './data/list.ts';
+import { keepList, listPictures, sayChanges } from './data/list.ts';
 import { type Prepared, type PrepareOptions, prepare } from './data/prepare.ts';
 import type { Preprocess } from './data/preprocess.ts';
 import { digest } from './digest.ts';
 import { createEngine, type Engine, loadWeights } from './engine.ts';
-import { BudgetError, Interrupted } from './error.ts';
+import { InputError, Interrupted } from './error.ts';
 import { type FeatureCache, featureLimit, openFeatures } from './featurecache.ts';
 import { bytesWritten, makeFolder } from './files.ts';
 import { type FitOptions, type Fitted, fit } from './fit.ts';
-import { resetPeak, resident, shareProcess } from './footprint.ts';
+import { resetPeak, resident } from './footprint.ts';
 import { type HeadStart, headFromMeans } from './means.ts';
 import { chosenDrop, dropNotes } from './models/drop.ts';
 import { type Method, methodOf } from './modules/method.ts';
+import { notesOn, type Outcome, outcomeOf, warningOf } from './outcome.ts';
 import { guardOutput } from './output.ts';
 import { type PlanReport, planReport } from './planreport.ts';
 import type { Precision } from './precision.ts';
 import type { Program } from './program/program.ts';
 import { openRun, programDigest } from './run.ts';
+import { shareThreads } from './share.ts';
 import { guardAdapter, joinLabels, openStart, type Start } from './start.ts';
-import { type Threads, threadsOf } from './team.ts';
+import type { Threads } from './team.ts';
 import { type EpochResult, type Samples, startRun, TRAIN_DEFAULTS, type TrainHooks, type TrainOptions, train } from './train.ts';
 import type { Optimizer } from './update.ts';
 import { VERSION } from './version.ts';
@@ -105,11 +107,18 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
 }
 
 /** What a run tells while it goes. */
-export interface JobHooks extends Pick<TrainHooks, 'onStep' | 'onEpoch' | 'stopping'> {
+export interface JobHooks extends Pick<TrainHooks, 'onStep' | 'onEpoch' | 'onBack' | 'stopping'> {
   onPlan?(plan: PlanReport, compiled: Compiled): void;
   onPrepare?: PrepareOptions['onProgress'];
   onPrepared?(prepared: Prepared): void;
-  onStart?(info: { train: number; val: number; totalSteps: number; resumedAt: number | undefined; epochsDone: number }): void;
+  onStart?(info: {
+    train: number;
+    val: number;
+    totalSteps: number;
+    resumedAt: number | undefined;
+    epochsDone: number;
+    backs: number;
+  }): void;
   /** Later epochs begin after `node`, from a file of so many bytes. */
   onFeatures?(features: Pick<FeatureCache, 'node' | 'bytes'>): void;
   warn?(sentence: string): void;
@@ -121,8 +130,17 @@ export interface JobResult {
   plan: PlanReport;
   classes: string[];
   epochs: EpochResult[];
+  /** The epoch that is kept: the best one, or the last where there was nothing to judge by. */
   bestEpoch: number;
-  accuracy: number;
+  /** Of the judged pictures; null where there were none. */
+  accuracy: number | null;
+  /** Which pictures these were, and what else they say. */
+  judged: Outcome;
+  /** Why the result is worth nothing, in words; null where it is. */
+  warning: string | null;
+  /** How often the run went back and took a smaller step, and its peak rate in the end. */
+  wentBack: number;
+  finalRate: number;
   skipped: Prepared['skipped'];
   pictures: { train: number; val: number; cacheBytes: number; cacheBytesWritten: number; decoder: string };
   memory: {
@@ -159,6 +177,9 @@ export const samplesOf = (cache: Cache, indices: readonly number[], labels?: rea
 export function settle(job: TrainJob, type: string): TrainOptions & { rate: number } {
   const given = Object.fromEntries(Object.entries(job).filter(([, v]) => v !== undefined)) as Partial<TrainOptions>;
   const { epochs = 20, batchSize = 16 } = given;
+  // A head that begins somewhere is worth having as it is.
+  if (job.rate === 0 && job.from === undefined && (job.head ?? 'zero') === 'zero')
+    throw new InputError({ where: '--lr', what: 'with a rate of 0 nothing is learnt', expected: 'a number above 0' });
   const pick = <K extends keyof typeof TRAIN_DEFAULTS>(key: K): number => given[key] ?? TRAIN_DEFAULTS[key];
   return {
     epochs,
@@ -171,6 +192,8 @@ export function settle(job: TrainJob, type: string): TrainOptions & { rate: numb
     clipNorm: pick('clipNorm'),
     smoothing: pick('smoothing'),
     momentum: pick('momentum'),
+    patience: pick('patience'),
+    retries: pick('retries'),
   };
 }
 
@@ -241,24 +264,6 @@ export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<Job
   }
 }
 
-/** How many threads walk the plan and what the decoder may take; under a whole-process budget only as many threads as it holds. */
-function shareThreads(job: TrainJob, { plan }: Compiled): { threads: number; decoderBytes: number } {
-  let threads = threadsOf(job.threads ?? 'auto', plan);
-  if (job.processBudget === undefined) return { threads, decoderBytes: defaultDecoderBytes };
-  const budget = parseBytes(job.processBudget, '--process-budget');
-  const decoder = { wantedBytes: defaultDecoderBytes, overheadBytes: decoderOverheadBytes };
-  for (; ; threads--) {
-    // Scratch of threads that do not run is never touched.
-    const linear = plan.linearBytes - (plan.maxThreads - threads) * plan.scratch.bytes;
-    try {
-      return { threads, decoderBytes: shareProcess(budget, linear, threads, decoder) };
-    } catch (error) {
-      // What nobody asked for by number is not worth a refusal.
-      if (!(error instanceof BudgetError) || threads === 1 || typeof job.threads === 'number') throw error;
-    }
-  }
-}
-
 async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks): Promise<JobResult> {
   const began = Date.now();
   const writtenBefore = bytesWritten();
@@ -306,6 +311,7 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
   });
   const residentPeakPreparing = resident().peak;
   hooks.onPrepared?.(prepared);
+  for (const note of notesOn(prepared, job)) warn(note);
   let engine: Engine | undefined;
   let features: FeatureCache | undefined;
   let isFinished = false;
@@ -349,6 +355,7 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
       keepList(runFolder, listed.folder);
       startRun(engine, options, data.train.count);
       if (job.head === 'means') headFromMeans(engine, compiled, data.train, start?.labels.length);
+      if (options.retries > 0) run.keepStart();
     }
     hooks.onStart?.({
       train: data.train.count,
@@ -356,11 +363,14 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
       totalSteps: options.epochs * Math.ceil(data.train.count / options.batchSize),
       resumedAt: run.resumedAt,
       epochsDone: run.host.epochs.length,
+      backs: run.host.backs,
     });
 
     const finished = await train(engine, data, options, run.host, {
       ...(hooks.onStep ? { onStep: hooks.onStep } : {}),
       ...(hooks.onEpoch ? { onEpoch: hooks.onEpoch } : {}),
+      ...(hooks.onBack ? { onBack: hooks.onBack } : {}),
+      watch: run,
       keepBest: run.keepBest,
       onBoundary: (step) => {
         if (job.saveEvery !== undefined && step % job.saveEvery === 0) run.save();
@@ -373,8 +383,9 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
       throw new Interrupted(`interrupted; the run is saved in ${runFolder}: --resume continues it`);
     }
     isFinished = true;
-    run.restoreBest();
-    const best = run.host.epochs[run.host.bestEpoch - 1]!;
+    const { bestEpoch, backs, epochs } = run.host;
+    if (data.val.count > 0) run.restore(bestEpoch);
+    const outcome = outcomeOf({ data, host: run.host, labels, valGiven: prepared.valGiven });
     if (calibration) writeCalibration(join(job.out, CALIBRATION), calibration);
     else rmSync(join(job.out, CALIBRATION), { force: true });
     writeAdapter(job.out, adapterInfo(job, { who, program: engine.program, labels, preprocess }), adapterTensors(engine));
@@ -382,9 +393,13 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
       adapter: job.out,
       plan,
       classes: labels,
-      epochs: run.host.epochs,
-      bestEpoch: run.host.bestEpoch,
-      accuracy: best.val.correct / best.val.count,
+      epochs,
+      bestEpoch,
+      accuracy: outcome.accuracy,
+      judged: outcome,
+      warning: warningOf(outcome, run.host, plan.method),
+      wentBack: backs,
+      finalRate: engine.state.getFloat32(State.BaseRate, true),
       skipped: prepared.skipped,
       pictures: {
         train: prepared.train.length,
@@ -414,14 +429,4 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
     prepared.cache.close();
     weights.close();
   }
-}
-
-/** Names what the picture folder has lost and gained since the run began. */
-function sayChanges({ vanished, added }: Listed, root: string, warn: (sentence: string) => void): void {
-  const some = (list: string[]): string => `${list.slice(0, 3).join(', ')}${list.length > 3 ? `, and ${list.length - 3} more` : ''}`;
-  if (vanished.length > 0)
-    warn(
-      `${root}: gone since the run began: ${some(vanished)}; the run goes on with ${vanished.length === 1 ? 'its' : 'their'} prepared copies`,
-    );
-  if (added.length > 0) warn(`${root}: new since the run began, not used: ${some(added)}; to learn from them start anew without --resume`);
 }

@@ -26,6 +26,7 @@ import { InputError } from './error.ts';
 import { bytesWritten, makeFolder, writeAtomic } from './files.ts';
 import { adapterInfo, compileJob, type JobHooks, samplesOf, settle, type TrainJob } from './job.ts';
 import { dropNotes } from './models/drop.ts';
+import { notesOn } from './outcome.ts';
 import { guardOutput } from './output.ts';
 import { type PlanReport, planReport } from './planreport.ts';
 import type { Board } from './program/board.ts';
@@ -120,6 +121,7 @@ async function packPictures(
     ...(hooks.signal ? { signal: hooks.signal } : {}),
   });
   hooks.onPrepared?.(prepared);
+  for (const note of notesOn(prepared, job)) hooks.warn?.(note);
   try {
     const { cache } = prepared;
     for (const part of ['train', 'val'] as const) {
@@ -196,6 +198,8 @@ export function boardOf(program: Program, { options, pixelBytes, samples, files,
     [RunField.Height, about.image[0]],
     [RunField.Width, about.image[1]],
     [RunField.PixelBytes, pixelBytes],
+    [RunField.Patience, options.patience],
+    [RunField.Retries, options.retries],
   ];
   for (const [at, value] of words) view.setUint32(at, value, true);
   view.setFloat64(RunField.Warmup, options.warmup, true);

@@ -5,7 +5,7 @@ import { type Belongs, clearCheckpoints, readLatest, type Settings, writeCheckpo
 import { digest } from './digest.ts';
 import type { Engine } from './engine.ts';
 import { InputError } from './error.ts';
-import { removeLeftovers } from './files.ts';
+import { isFolder, removeLeftovers } from './files.ts';
 import { numel } from './graph.ts';
 import { coreSections, type Program } from './program/program.ts';
 import { freshHostState, type HostState, type TrainOptions } from './train.ts';
@@ -16,8 +16,10 @@ export interface Run {
   resumedAt: number | undefined;
   save(): void;
   keepBest(): void;
-  /** Puts the best parameters back into the arena. */
-  restoreBest(): void;
+  /** Keeps the parameters before the first step, for the watch; the rest of the region is known without. */
+  keepStart(): void;
+  /** Puts the parameters of the best epoch back into the arena; those of the start where `epoch` is 0. */
+  restore(epoch: number): void;
 }
 
 export interface RunOptions {
@@ -63,14 +65,14 @@ export function programDigest(program: Program): string {
 
 /** Opens the folder. Without `resume`, or where nothing is there to go on from, earlier checkpoints are removed and the run is fresh. */
 export function openRun(folder: string, engine: Engine, { data, resume, warn, ...settings }: RunOptions): Run {
-  const bestFolder = join(folder, 'best');
+  const [bestFolder, startFolder] = [join(folder, 'best'), join(folder, 'start')];
   const belongs: Belongs = { program: programDigest(engine.program), data, settings: settingsOf(engine.program, settings) };
   const parameters = parameterBytes(engine);
   const { state } = engine;
   let host = freshHostState();
   let resumedAt: number | undefined;
 
-  removeLeftovers(folder);
+  for (const each of [folder, bestFolder, startFolder]) if (isFolder(each)) removeLeftovers(each);
   const checkpoint = resume ? readLatest(folder, belongs, warn) : undefined;
   if (checkpoint) {
     checkpoint.read(engine.region);
@@ -78,8 +80,7 @@ export function openRun(folder: string, engine: Engine, { data, resume, warn, ..
     resumedAt = checkpoint.step;
     checkpoint.close();
   } else {
-    clearCheckpoints(folder);
-    clearCheckpoints(bestFolder);
+    for (const each of [folder, bestFolder, startFolder]) clearCheckpoints(each);
   }
   const position = () => ({
     step: state.getInt32(State.Step, true),
@@ -94,19 +95,20 @@ export function openRun(folder: string, engine: Engine, { data, resume, warn, ..
     resumedAt,
     save: () => void writeCheckpoint(folder, { ...position(), host }, engine.region),
     keepBest: () => void writeCheckpoint(bestFolder, { ...position(), host: freshHostState() }, parameters),
-    restoreBest() {
-      const best = readLatest(bestFolder, belongs, warn);
-      const { bestEpoch } = host;
-      if (best?.epoch !== bestEpoch)
+    keepStart: () => void writeCheckpoint(startFolder, { ...position(), host: freshHostState() }, parameters),
+    restore(epoch) {
+      const where = epoch === 0 ? startFolder : bestFolder;
+      const kept = readLatest(where, belongs, warn, epoch);
+      if (kept?.epoch !== epoch)
         throw new InputError({
-          where: bestFolder,
-          what: 'does not hold the best epoch',
-          got: best?.epoch ?? 'nothing',
-          expected: bestEpoch,
+          where,
+          what: epoch === 0 ? 'does not hold the start of the run' : 'does not hold the best epoch',
+          got: kept?.epoch ?? 'nothing',
+          expected: epoch,
           hint: 'it was changed while the run went on; start anew without --resume',
         });
-      best.read(parameters);
-      best.close();
+      kept.read(parameters);
+      kept.close();
     },
   };
 }

@@ -1,8 +1,13 @@
 /** The training loop: micro-batches, accumulation, evaluation, and a position that can be saved at any moment and continued exactly. */
 import { State } from '../assembly/abi/head.ts';
 import { Io } from '../assembly/abi/program.ts';
+import { Astray, MOST_BACKS } from '../assembly/abi/watch.ts';
 import type { Engine } from './engine.ts';
-import { InputError } from './error.ts';
+import { EngineError, InputError } from './error.ts';
+import { byClass, count, type EpochResult, judgedOf, type Tally } from './figures.ts';
+import { createWatch, type Epoch, hasFiniteParameters, rewind, type Watch } from './watch.ts';
+
+export type { EpochResult, Judged, Tally } from './figures.ts';
 
 /** Labelled pictures, read one at a time into the arena. */
 export interface Samples {
@@ -34,6 +39,10 @@ export interface TrainOptions {
   clipNorm: number;
   smoothing: number;
   momentum: number;
+  /** Epochs without a better one after which the run ends; 0: it never does. */
+  patience: number;
+  /** How often a run that has gone astray goes back and takes a smaller step. */
+  retries: number;
 }
 
 export const TRAIN_DEFAULTS: Omit<TrainOptions, 'epochs' | 'batchSize' | 'rate'> = {
@@ -44,31 +53,29 @@ export const TRAIN_DEFAULTS: Omit<TrainOptions, 'epochs' | 'batchSize' | 'rate'>
   clipNorm: 1,
   smoothing: 0,
   momentum: 0.9,
+  patience: 0,
+  retries: MOST_BACKS,
 };
-
-/** Sums over pictures since they were last cleared. */
-export interface Tally {
-  loss: number;
-  correct: number;
-  count: number;
-}
-
-export interface EpochResult {
-  /** 1 is the first. */
-  epoch: number;
-  train: Tally;
-  val: Tally;
-  best: boolean;
-}
 
 /** What the host has to remember beside the engine's region: plain JSON, saved with every checkpoint. */
 export interface HostState {
   epochTally: Tally;
   epochs: EpochResult[];
+  /** The best epoch so far; the last one where there is nothing to judge by. */
   bestEpoch: number;
+  /** How often the run has gone back. */
+  backs: number;
+  /** Mean loss of the run's first step, as f32. */
+  firstLoss: number;
 }
 
-export const freshHostState = (): HostState => ({ epochTally: { loss: 0, correct: 0, count: 0 }, epochs: [], bestEpoch: 0 });
+export const freshHostState = (): HostState => ({
+  epochTally: { loss: 0, correct: 0, count: 0 },
+  epochs: [],
+  bestEpoch: 0,
+  backs: 0,
+  firstLoss: 0,
+});
 
 export interface TrainHooks {
   onStep?(info: {
@@ -82,8 +89,17 @@ export interface TrainHooks {
     position: number;
   }): void;
   onEpoch?(result: EpochResult): void;
+  /** The run has gone back to the end of epoch `to` (0: to its start), after step `step`; `rate` is the peak rate from now on. */
+  onBack?(info: { reason: Astray; epoch: number; to: number; step: number; backs: number; rate: number }): void;
   /** The parameters are the best so far: keep a copy. Called before the epoch's checkpoint. */
   keepBest?(): void;
+  /** What the watch needs; without it nothing is watched. */
+  watch?: {
+    /** Puts the parameters of the end of an epoch, the best one, back; 0: those before the first step. */
+    restore(epoch: number): void;
+    /** Writes a checkpoint: one that is ahead of where the run has gone back to would be taken for the newest. */
+    save(): void;
+  };
   /** A place where a checkpoint may be written. `due`: the step number is a multiple of what the user asked for. */
   onBoundary?(step: number, host: HostState): void;
   /** Asked after every micro-batch, of learning and of judging; true stops the loop with the region consistent. */
@@ -133,68 +149,127 @@ export function checkBatch(batchSize: number, microBatch: number): void {
     });
 }
 
+interface Run {
+  engine: Engine;
+  data: { train: Samples; val: Samples };
+  options: TrainOptions;
+  host: HostState;
+  hooks: TrainHooks;
+}
+
 /** Trains from wherever the state block says it stands. Returns false where `stopping` ended it early. */
 export async function train(
   engine: Engine,
-  data: { train: Samples; val: Samples },
+  data: Run['data'],
   options: TrainOptions,
   host: HostState,
   hooks: TrainHooks,
 ): Promise<boolean> {
+  const { about } = engine.program;
+  checkBatch(options.batchSize, about.microBatch);
+  const watch = hooks.watch && createWatch(data, about.classes, options.smoothing);
+  const run: Run = { engine, data, options, host, hooks };
+  for (;;) {
+    const epoch = engine.state.getUint32(State.Epoch, true);
+    const isTired = options.patience > 0 && epoch - host.bestEpoch >= options.patience;
+    if (epoch >= options.epochs || isTired) return true;
+    const mayGoBack = watch !== undefined && host.backs < options.retries;
+    let reason = Astray.No;
+    try {
+      if (!(await learnEpoch(run, epoch))) return false;
+      const result = await judgeEpoch(run, epoch);
+      if (result === undefined) return false;
+      const steps = engine.state.getInt32(State.Step, true);
+      if (mayGoBack) reason = watch.look(result, { epochs: options.epochs, steps, before: host.firstLoss });
+      if (reason === Astray.No) endEpoch(run, result, watch);
+      else hooks.onEpoch?.({ ...result, learnt: false, best: false });
+    } catch (error) {
+      if (!mayGoBack || !(error instanceof EngineError && error.isNotFinite)) throw error;
+      reason = Astray.NotFinite;
+    }
+    if (reason !== Astray.No) goBack(run, epoch, reason);
+  }
+}
+
+/** The steps of an epoch that are still to be done; false where `stopping` ended them. */
+async function learnEpoch({ engine, data, options, host, hooks }: Run, epoch: number): Promise<boolean> {
   const { state } = engine;
   const n = data.train.count;
   const { microBatch } = engine.program.about;
-  checkBatch(options.batchSize, microBatch);
-  const total = totalSteps(options, n);
-  for (;;) {
-    const epoch = state.getUint32(State.Epoch, true);
-    if (epoch >= options.epochs) return true;
-    let position = state.getUint32(State.Position, true);
-    while (position < n) {
-      const end = Math.min(n, (Math.floor(position / options.batchSize) + 1) * options.batchSize);
-      const stepSize = end - Math.floor(position / options.batchSize) * options.batchSize;
-      state.setFloat32(State.LossScale, 1 / stepSize, true);
-      while (position < end) {
-        const count = Math.min(microBatch, end - position);
-        await trainPass(engine, data.train, epoch, position, count);
-        position += count;
-        state.setUint32(State.Position, position, true);
-        if (position < end) {
-          await pause();
-          if (hooks.stopping?.()) return false;
-        }
+  let position = state.getUint32(State.Position, true);
+  while (position < n) {
+    const end = Math.min(n, (Math.floor(position / options.batchSize) + 1) * options.batchSize);
+    const stepSize = end - Math.floor(position / options.batchSize) * options.batchSize;
+    state.setFloat32(State.LossScale, 1 / stepSize, true);
+    while (position < end) {
+      const count = Math.min(microBatch, end - position);
+      await trainPass(engine, data.train, epoch, position, count);
+      position += count;
+      state.setUint32(State.Position, position, true);
+      if (position < end) {
+        await pause();
+        if (hooks.stopping?.()) return false;
       }
-      await engine.runAsync('update');
-      const tally = takeTally(engine);
-      for (const key of ['loss', 'correct', 'count'] as const) host.epochTally[key] += tally[key];
-      const step = state.getInt32(State.Step, true);
-      hooks.onStep?.({
-        epoch: epoch + 1,
-        step,
-        totalSteps: total,
-        loss: tally.loss / tally.count,
-        rate: state.getFloat32(State.Rate, true),
-        norm: state.getFloat32(State.Norm, true),
-        tally: host.epochTally,
-        position,
-      });
-      if (position < n) hooks.onBoundary?.(step, host);
-      await pause();
-      if (hooks.stopping?.()) return false;
     }
-    const val = await evaluate(engine, data.val, undefined, hooks.stopping);
-    if (val.count < data.val.count) return false;
-    const best = isBetter(val, host.epochs[host.bestEpoch - 1]?.val);
-    const result: EpochResult = { epoch: epoch + 1, train: host.epochTally, val, best };
-    host.epochs.push(result);
-    host.epochTally = { loss: 0, correct: 0, count: 0 };
-    if (best) host.bestEpoch = epoch + 1;
-    state.setUint32(State.Epoch, epoch + 1, true);
-    state.setUint32(State.Position, 0, true);
-    if (best) hooks.keepBest?.();
-    hooks.onEpoch?.(result);
-    hooks.onBoundary?.(state.getInt32(State.Step, true), host);
+    await engine.runAsync('update');
+    const tally = takeTally(engine);
+    for (const key of ['loss', 'correct', 'count'] as const) host.epochTally[key] += tally[key];
+    const step = state.getInt32(State.Step, true);
+    if (step === 1) host.firstLoss = Math.fround(tally.loss / tally.count);
+    hooks.onStep?.({
+      epoch: epoch + 1,
+      step,
+      totalSteps: totalSteps(options, n),
+      loss: tally.loss / tally.count,
+      rate: state.getFloat32(State.Rate, true),
+      norm: state.getFloat32(State.Norm, true),
+      tally: host.epochTally,
+      position,
+    });
+    if (position < n) hooks.onBoundary?.(step, host);
+    await pause();
+    if (hooks.stopping?.()) return false;
   }
+  return true;
+}
+
+/** The numbers of an epoch whose steps are done; undefined where `stopping` ended the judging. */
+async function judgeEpoch({ engine, data, host, hooks }: Run, epoch: number): Promise<Epoch | undefined> {
+  const choices = byClass(engine.program.about.classes);
+  const val = await evaluate(engine, data.val, (i, choice) => count(choices, data.val.label(i), choice), hooks.stopping);
+  if (val.count < data.val.count) return undefined;
+  // Where nothing is judged, nobody has yet seen what the last step made.
+  if (val.count === 0 && !hasFiniteParameters(engine))
+    throw new EngineError({ where: 'parameters', what: 'a number is NaN or infinite', hint: 'try a smaller --lr' }, true);
+  return { epoch: epoch + 1, train: host.epochTally, val, judged: judgedOf(choices) };
+}
+
+/** An epoch that stands. */
+function endEpoch({ engine: { state }, host, hooks }: Run, epoch: Epoch, watch: Watch | undefined): void {
+  const best = epoch.val.count === 0 || isBetter(epoch.val, host.epochs[host.bestEpoch - 1]?.val);
+  const result: EpochResult = { ...epoch, learnt: watch?.learnt(epoch) ?? false, best };
+  host.epochs.push(result);
+  host.epochTally = { loss: 0, correct: 0, count: 0 };
+  if (best) host.bestEpoch = epoch.epoch;
+  state.setUint32(State.Epoch, epoch.epoch, true);
+  state.setUint32(State.Position, 0, true);
+  // Without judged pictures the last epoch is kept: it lies in the arena.
+  if (best && epoch.val.count > 0) hooks.keepBest?.();
+  hooks.onEpoch?.(result);
+  hooks.onBoundary?.(state.getInt32(State.Step, true), host);
+}
+
+/** To the best epoch if something had been learnt by then, else to the start; from there with a smaller step. */
+function goBack({ engine, data, options, host, hooks }: Run, epoch: number, reason: Astray): void {
+  const best = host.epochs[host.bestEpoch - 1];
+  const to = best?.learnt && best.val.count > 0 ? best.epoch : 0;
+  const step = totalSteps({ ...options, epochs: to }, data.train.count);
+  hooks.watch!.restore(to);
+  rewind(engine, to, step);
+  Object.assign(host, { epochTally: { loss: 0, correct: 0, count: 0 }, bestEpoch: to, backs: host.backs + 1 });
+  host.epochs.length = to;
+  hooks.watch!.save();
+  hooks.onBack?.({ reason, epoch: epoch + 1, to, step, backs: host.backs, rate: engine.state.getFloat32(State.BaseRate, true) });
 }
 
 /** More correct, or as many with a smaller loss. */

@@ -43,9 +43,10 @@ export function commandPages(
   const none = (): number => 52;
   const imports = Object.fromEntries(WebAssembly.Module.imports(module).map(({ name }) => [name, none]));
   const { pages } = new WebAssembly.Instance(module, { wasi_snapshot_preview1: imports }).exports as {
-    pages(fileBytes: number, tensors: number, epochs: number, linearBytes: number): number;
+    pages(fileBytes: number, tensors: number, epochs: number, classes: number, linearBytes: number): number;
   };
-  return pages(fileBytes, Math.max(program.weights.length, program.parameters.length), epochs, program.linearBytes) >>> 0;
+  const tensors = Math.max(program.weights.length, program.parameters.length);
+  return pages(fileBytes, tensors, epochs, program.about.classes, program.linearBytes) >>> 0;
 }
 
 const MEMORY_SECTION = 5;

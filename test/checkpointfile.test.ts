@@ -13,8 +13,14 @@ import { newFolder, refused } from './folder.ts';
 const expected = { program: digest('program'), data: digest('data'), settings: { rate: 0.1 } };
 const host: HostState = {
   epochTally: { loss: 1.25, correct: 3, count: 5 },
-  epochs: [{ epoch: 1, train: { loss: 9.5, correct: 1, count: 7 }, val: { loss: 0.1, correct: 2, count: 4 }, best: true }],
+  epochs: [
+    {
+      ...{ epoch: 1, train: { loss: 9.5, correct: 1, count: 7 }, val: { loss: 0.1, correct: 2, count: 4 } },
+      ...{ judged: { answers: 3, balanced: 0.375, worst: 1, worstCorrect: 2, worstCount: 5 }, learnt: true, best: true },
+    },
+  ],
   bestEpoch: 1,
+  ...{ backs: 2, firstLoss: 0.5 },
 };
 const head = (step: number): CheckpointHead => ({ step, epoch: 1, position: 2 * step, ...expected, host });
 const silent = (sentence: string) => assert.unreachable(sentence);
@@ -121,7 +127,7 @@ test('a sealed file with a false head is refused as well', () => {
   const word = (at: Head, value: number) => (view: DataView) => view.setUint32(at, value, true);
   const text = Head.Bytes + EpochRecord.Bytes;
   for (const [change, ...words] of [
-    [word(Head.Version, 3), 'another version', 'got 3'],
+    [word(Head.Version, 4), 'another version', 'got 4'],
     [word(Head.Epochs, 0xffffffff), 'its epochs'],
     [word(Head.Epochs, 2), 'do not fill'],
     [word(Head.SettingsBytes, 0xffffffff), 'its settings'],

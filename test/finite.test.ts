@@ -66,12 +66,24 @@ test('a loss that is no number: the operator is named, the adapter of before is 
   }
 });
 
-test('the command line ends with exit code 4 and one sentence', () => {
+test('the command line goes back twice with a smaller rate, and is told of nothing learnt; without going back exit code 4 and one sentence', () => {
   const out = newFolder();
   const args = ['train', MODEL, DATA, '--out', out, '--cache', CACHE, '--epochs', '9', '--batch-size', '4', '--lr', '1000', '--clip', '0'];
-  const { status, stderr } = spawnSync(process.execPath, ['dist/s2a.js', ...args, '--optimizer', 'sgd'], { encoding: 'utf8' });
+  const run = (...more: string[]) =>
+    spawnSync(process.execPath, ['dist/s2a.js', ...args, '--optimizer', 'sgd', ...more], { encoding: 'utf8' });
+  const { status, stderr } = run('--retries', '0');
   assert.is(status, 4, stderr);
   assert.match(stderr, /not finite/);
+  const again = run();
+  assert.is(again.status, 0, again.stderr);
+  assert.equal(
+    [...again.stderr.matchAll(/the run goes back to its start and goes on with a tenth of the rate: (.*)/g)].map(([, rate]) => rate),
+    ['100', '10'],
+  );
+  assert.match(
+    again.stdout,
+    /\nwarning: the same answer for every picture: no better than always saying class-0 even with a hundredth of the rate; try .*--lr/,
+  );
 });
 
 test.run();

@@ -86,7 +86,7 @@ const headOf = (path: string): Float32Array[] => {
 test('without a step the pictures are told apart, with any threads and micro-batch alike; and it resumes', async () => {
   const whole = newFolder();
   const { accuracy } = await trainJob(run(whole, { method: 'bias+prompt:rank=2+side:ratio=4' }));
-  assert.ok(accuracy > 0.7, `accuracy ${accuracy}`);
+  assert.ok(accuracy! > 0.7, `accuracy ${accuracy}`);
   const other = newFolder();
   await trainJob(run(other, { method: 'bias+prompt:rank=2+side:ratio=4', threads: 2, microBatch: 1 }));
   headOf(whole).forEach((tensor, i) => {

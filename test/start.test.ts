@@ -94,7 +94,7 @@ test('it learns the new classes, and stops and goes on to the same bytes', async
   const more = { from: before, data: FOUR, epochs: 6, rate: 2e-2, saveEvery: 3 };
   const whole = newFolder();
   const result: JobResult = await trainJob(job(whole, more));
-  assert.ok(result.accuracy > 0.7, `accuracy ${result.accuracy}`);
+  assert.ok(result.accuracy! > 0.7, `accuracy ${result.accuracy}`);
   const out = newFolder();
   let asked = 0;
   const stop: JobHooks = { stopping: () => ++asked === 9 };

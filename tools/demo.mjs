@@ -146,6 +146,7 @@ table([
   ['classifier alone', percent(head.accuracy)],
   ['after fine-tuning', percent(after.accuracy)],
 ]);
+say(`  (the page shows the ${run.judged.pictures} of val that chose the epoch: ${percent(run.accuracy)})`);
 if (chosen.note) say(`  ${chosen.note}`);
 const bytes = readFileSync(`${ADAPTER}/adapter_model.safetensors`).length;
 say(`\nadapter   ${ADAPTER} (${(bytes / 1024).toFixed(0)} KiB)`);

@@ -2,7 +2,7 @@
  * A checkpoint file, little-endian, the same bytes from every runtime:
  *
  *     0        128                    · settings          · padded to 16    · end - 32
- *     | head   | n epochs of 40 bytes | text, m bytes     | region          | SHA-256 of all before it |
+ *     | head   | n epochs of 64 bytes | text, m bytes     | region          | SHA-256 of all before it |
  *
  * The region is one piece of the arena. The settings are text that the writer does not look into: what the run was started with.
  */
@@ -27,7 +27,10 @@ export const enum CheckpointHead {
   Loss = 40,
   Correct = 48,
   Count = 52,
-  /** 8 zeros, then two SHA-256: of the program and of the data (src/program/digest.ts, src/data/digest.ts). */
+  /** u32: how often the run has gone back (watch.ts); f32: mean loss of its first step. */
+  Backs = 56,
+  FirstLoss = 60,
+  /** Two SHA-256: of the program and of the data (src/run.ts, src/data/digest.ts). */
   Program = 64,
   Data = 96,
   Bytes = 128,
@@ -41,13 +44,21 @@ export const enum EpochRecord {
   ValLoss = 16,
   ValCorrect = 24,
   ValCount = 28,
-  /** u32: 1 where it was the best so far; then 4 zeros. */
-  Best = 32,
-  Bytes = 40,
+  /** u32: 1 where it was the best so far, 2 added where it shows that something was learnt. */
+  Flags = 32,
+  /** u32: how many different classes were answered while judging. */
+  Answers = 36,
+  /** f64: mean over the classes of the share that was right. */
+  Balanced = 40,
+  /** u32: the class of which least was right, with its pictures; then 4 zeros. */
+  Worst = 48,
+  WorstCorrect = 52,
+  WorstCount = 56,
+  Bytes = 64,
 }
 
 export const enum Checkpoint {
-  Version = 2,
+  Version = 3,
   DigestBytes = 32,
   /** Keeps the settings of a hostile file small. */
   MostSettings = 65536,

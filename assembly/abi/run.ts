@@ -12,11 +12,15 @@ export const enum RunField {
   Width = 20,
   /** u32: bytes of one channel of a picture: 1 (uint8) or 4 (f32, the same numbers: 0 … 255). */
   PixelBytes = 24,
+  /** u32: epochs without a better one after which the run ends; 0: it never does. */
+  Patience = 28,
   /** f64: share of the steps in which the rate rises. Steps are counted when the number of pictures is known. */
   Warmup = 32,
   /** The state block before the first step, for the pictures that were packed. */
   State = 40,
   /** SHA-256 of the base weights' files, one after the other. */
   Base = 168,
-  Bytes = 200,
+  /** u32: how often a run that has gone astray goes back (watch.ts); then 4 zeros. */
+  Retries = 200,
+  Bytes = 208,
 }

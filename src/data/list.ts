@@ -67,3 +67,13 @@ function present(root: string): string[] {
     throw error;
   }
 }
+
+/** Names what the picture folder has lost and gained since the run began. */
+export function sayChanges({ vanished, added }: Listed, root: string, warn: (sentence: string) => void): void {
+  const some = (list: string[]): string => `${list.slice(0, 3).join(', ')}${list.length > 3 ? `, and ${list.length - 3} more` : ''}`;
+  if (vanished.length > 0)
+    warn(
+      `${root}: gone since the run began: ${some(vanished)}; the run goes on with ${vanished.length === 1 ? 'its' : 'their'} prepared copies`,
+    );
+  if (added.length > 0) warn(`${root}: new since the run began, not used: ${some(added)}; to learn from them start anew without --resume`);
+}

@@ -91,16 +91,20 @@ export interface ReportData {
   /** One or two sentences: what was done. */
   summary: string;
   classes: string[];
-  /** Fractions of `predictions` pictures that the model did not train on. */
-  accuracy: {
+  /** Fractions of `predictions` pictures that the model did not train on; absent where there were none. */
+  accuracy?: {
     chance: number;
     /** With the classifier alone trained, where that was measured. */
     head?: number;
     after: number;
     predictions: number;
-    /** Which pictures: `validation`, `test`. */
+    /** Which pictures: `of val`, `held out`, `of test`. */
     part: string;
+    /** Further figures, as the terminal names them. */
+    more?: readonly string[];
   };
+  /** Why the result is worth nothing. */
+  warning?: string;
   /** Training loss after each step. */
   losses: { step: number; loss: number }[];
   epochs: EpochPoint[];

@@ -5,6 +5,7 @@
 import { escapeText, lineChart } from './chart.ts';
 import { PARTS, type PlanColumn, type Prediction, paddingBytes, type ReportData } from './data.ts';
 import { fidelitySection } from './fidelity.ts';
+import { NOTHING_JUDGED } from './figures.ts';
 import { STYLESHEET } from './stylesheet.ts';
 import { counted, formatDuration, formatMebibytes, formatPercent } from './terminal.ts';
 import { timelineChart } from './timeline.ts';
@@ -44,6 +45,8 @@ ${body.filter(Boolean).join('\n')}
 `;
 }
 
+const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);
+
 /** Wilson's 95 % interval of a share seen in n trials: it stays within 0 … 1 and is right for few trials too. */
 export function wilson(share: number, n: number): [low: number, high: number] {
   const z2 = 1.959964 ** 2;
@@ -52,7 +55,9 @@ export function wilson(share: number, n: number): [low: number, high: number] {
   return [Math.max(0, middle - half), Math.min(1, middle + half)];
 }
 
-function accuracySection({ accuracy, classes }: ReportData): string {
+function accuracySection({ accuracy, classes, warning }: ReportData): string {
+  const said = warning === undefined ? '' : `<p><b>${escapeText(capital(warning))}.</b></p>`;
+  if (accuracy === undefined) return `<section><h2>Accuracy</h2>${said}<p class="quiet">${capital(NOTHING_JUDGED)}.</p></section>`;
   const { chance, head, after, predictions, part } = accuracy;
   const row = (label: string, share: number, colour: string) => {
     const width = (100 * share).toFixed(2);
@@ -64,8 +69,9 @@ function accuracySection({ accuracy, classes }: ReportData): string {
   if (head !== undefined) rows.push(row('with the classifier alone', head, 'frozen'));
   rows.push(row('after fine-tuning', after, 'blue'));
   const interval = `${formatPercent(low)} to ${formatPercent(high)}`;
-  return `<section><h2>Accuracy</h2>
-<p class="quiet">${classes.length} classes, ${predictions} ${escapeText(part)} pictures the model never learned from; 95 % interval after fine-tuning: ${interval}.</p>
+  const more = (accuracy.more ?? []).map((line) => ` ${escapeText(capital(line))}.`).join('');
+  return `<section><h2>Accuracy</h2>${said}
+<p class="quiet">${classes.length} classes, ${predictions} pictures ${escapeText(part)} that the model never learned from; 95 % interval after fine-tuning: ${interval}.${more}</p>
 <div class="bars">${rows.join('')}</div></section>`;
 }
 
@@ -78,13 +84,16 @@ function lossSection({ losses, epochs, bestEpoch }: ReportData): string {
     yRange: [0, 0.1],
     series: [
       { label: 'training', points: epochs.map((e) => [e.epoch, e.trainLoss]) },
-      { label: 'validation', points: epochs.map((e) => [e.epoch, e.valLoss]) },
+      { label: 'validation', points: judged(epochs).map((e) => [e.epoch, e.valLoss]) },
       { label: 'each step', faint: true, points: thin(losses, 400).map((l) => [(l.step / steps) * epochs.length, l.loss]) },
     ],
     mark: { x: bestEpoch, label: `kept: epoch ${bestEpoch}` },
   });
   return `<section><h2>Loss</h2>${chart}</section>`;
 }
+
+/** Epochs of which there is a judgement. */
+const judged = (epochs: ReportData['epochs']): ReportData['epochs'] => epochs.filter((e) => !Number.isNaN(e.valLoss));
 
 /** At most `count` points: the mean of each run of neighbours. */
 function thin(losses: ReportData['losses'], count: number): ReportData['losses'] {
@@ -99,8 +108,8 @@ function thin(losses: ReportData['losses'], count: number): ReportData['losses']
 
 function epochSection({ epochs, accuracy, bestEpoch }: ReportData): string {
   const trained = epochs.filter((e) => e.trainAccuracy !== undefined);
-  const rules = [{ y: accuracy.chance, label: 'chance' }];
-  if (accuracy.head !== undefined) rules.push({ y: accuracy.head, label: 'classifier alone' });
+  const rules = accuracy === undefined ? [] : [{ y: accuracy.chance, label: 'chance' }];
+  if (accuracy?.head !== undefined) rules.push({ y: accuracy.head, label: 'classifier alone' });
   const chart = lineChart({
     title: 'Accuracy by epoch',
     xLabel: 'epoch',
@@ -109,7 +118,7 @@ function epochSection({ epochs, accuracy, bestEpoch }: ReportData): string {
     yText: (v) => `${Math.round(100 * v)} %`,
     series: [
       { label: 'training', points: trained.map((e) => [e.epoch, e.trainAccuracy!]) },
-      { label: 'validation', points: epochs.map((e) => [e.epoch, e.valAccuracy]) },
+      { label: 'validation', points: judged(epochs).map((e) => [e.epoch, e.valAccuracy]) },
     ],
     rules,
     mark: { x: bestEpoch, label: `kept: epoch ${bestEpoch}` },

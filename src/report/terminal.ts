@@ -114,8 +114,11 @@ export interface EpochLine {
 /** What stays on the screen when an epoch is over. */
 export function epochLine(e: EpochLine): string {
   const count = `${String(e.epoch).padStart(String(e.epochs).length)}/${e.epochs}`;
-  const losses = `loss ${e.trainLoss.toFixed(3)}  validation ${e.valLoss.toFixed(3)}`;
-  return `epoch ${count}  ${losses}  accuracy ${formatPercent(e.valAccuracy).padStart(7)}  ${formatDuration(e.seconds)}${e.best ? '  best' : ''}`;
+  // Where nothing is judged there is no accuracy.
+  const judged = Number.isNaN(e.valLoss)
+    ? ''
+    : `  validation ${e.valLoss.toFixed(3)}  accuracy ${formatPercent(e.valAccuracy).padStart(7)}`;
+  return `epoch ${count}  loss ${e.trainLoss.toFixed(3)}${judged}  ${formatDuration(e.seconds)}${e.best ? '  best' : ''}`;
 }
 
 /** Columns in line: the first to the left, the others to the right; two spaces between, none at the end of a line. */

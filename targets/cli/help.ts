@@ -61,7 +61,8 @@ ${COMMON}
   train: `s2a train <model folder> <pictures> --out <folder> [options]
 
 <pictures> holds root/class/*.jpg or root/{train,val}/class/*.jpg (.jpeg, .png; any case).
-Without val, a seeded part of each class is held out. The best epoch is kept.
+Without val, a seeded part of each class is held out. The best epoch is kept; the last, where there
+is nothing to judge by. A run that goes astray goes back and takes a tenth of the step.
 
   --out DIR                  where the adapter goes; DIR/run holds cache, checkpoints, metrics
   --epochs N                 (20)
@@ -74,7 +75,9 @@ Without val, a seeded part of each class is held out. The best epoch is kept.
   --dropout X                of what the head reads and a transformer's layers put out
                              (what config.json says)
   --drop-path X              of a whole branch a picture, X at the last block (config.json)
-  --hold-out X               share of each class held out (0.2)
+  --hold-out X               share of each class held out (0.2); 0: none, the last epoch is kept
+  --patience N               end after N epochs without a better one (never)
+  --retries N                how often a run that goes astray may go back: 0, 1 or 2 (2)
   --seed N                   (0)
   --save-every N             checkpoint every N steps
   --resume                   go on from the last checkpoint in --out

@@ -7,6 +7,7 @@ import type { JobResult, TrainJob } from '../../src/job.ts';
 import { methodOf, withBlocks } from '../../src/modules/method.ts';
 import { planReport } from '../../src/planreport.ts';
 import type { PlanColumn, Prediction, ReportData } from '../../src/report/data.ts';
+import { balancedLine, judgedBy, NOTHING_JUDGED } from '../../src/report/figures.ts';
 import { reportPage } from '../../src/report/html.ts';
 import { counted } from '../../src/report/terminal.ts';
 import { judgeAdapter } from './judge.ts';
@@ -27,9 +28,10 @@ export async function writeReport(
   const trained = result.pictures.train * result.epochs.length;
   const data: ReportData = {
     title: `${plan.model}: ${result.classes.length} classes, method ${plan.method}`,
-    summary: `Fine-tuned on ${counted(result.pictures.train, 'picture')} for ${counted(result.epochs.length, 'epoch')}; judged by ${result.pictures.val} others.`,
+    summary: `Fine-tuned on ${counted(result.pictures.train, 'picture')} for ${counted(result.epochs.length, 'epoch')}; ${judgement(result)}.`,
     classes: result.classes,
-    accuracy: { chance: 1 / result.classes.length, after: result.accuracy, predictions: result.pictures.val, part: 'validation' },
+    ...accuracyOf(result),
+    ...(result.warning === null ? {} : { warning: result.warning }),
     losses,
     epochs: result.epochs.map((e) => ({
       epoch: e.epoch,
@@ -60,12 +62,22 @@ export async function writeReport(
       { name: 'batch size', value: plan.batchSize },
       { name: 'micro-batch', value: plan.microBatch },
       { name: 'learning rate', value: result.rate },
+      ...(result.wentBack === 0 ? [] : [{ name: 'went back, then learnt at', value: Number(result.finalRate.toPrecision(3)) }]),
       { name: 'seed', value: job.seed ?? 0 },
     ],
     command,
     adapter: result.adapter,
   };
   writeText(path, reportPage(data));
+}
+
+const judgement = ({ judged }: JobResult): string => (judged.part === 'none' ? NOTHING_JUDGED : `judged by ${judgedBy(judged)}`);
+
+/** The figures that the terminal names. */
+function accuracyOf({ judged }: JobResult): Pick<ReportData, 'accuracy'> {
+  const { accuracy: after, chance, pictures: predictions, part } = judged;
+  if (after === null || chance === null) return {};
+  return { accuracy: { chance, after, predictions, part: part === 'val' ? 'of val' : part, more: balancedLine(judged) } };
 }
 
 /** The same job with everything kept in f32, and with everything learning in a network of the same depth. */
@@ -81,6 +93,7 @@ function otherPlans(job: TrainJob, { plan, classes }: JobResult): PlanColumn[] {
 }
 
 async function shownPictures(job: TrainJob, result: JobResult): Promise<Prediction[]> {
+  if (result.judged.part === 'none') return [];
   const list: Prediction[] = [];
   const each = Math.max(1, Math.floor(SHOWN / result.classes.length));
   const shown = new Map<string, number>();

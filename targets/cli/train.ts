@@ -1,5 +1,6 @@
 /** `s2a train`: progress while it goes, planned against measured at the end. */
 import { join } from 'node:path';
+import { MOST_BACKS } from '../../assembly/abi/watch.ts';
 import { openBase } from '../../src/base.ts';
 import { InputError } from '../../src/error.ts';
 import { fidelity as measureFidelity } from '../../src/fidelity/index.ts';
@@ -8,8 +9,10 @@ import { appendText, writeText } from '../../src/files.ts';
 import { type JobHooks, type JobResult, type TrainJob, trainJob } from '../../src/job.ts';
 import { HEAD_STARTS } from '../../src/means.ts';
 import type { ReportData } from '../../src/report/data.ts';
-import { counted, epochLine, formatBytes, formatDuration, formatPercent, plainLine, progressLine } from '../../src/report/terminal.ts';
+import { figureLines } from '../../src/report/figures.ts';
+import { epochLine, formatBytes, formatDuration, plainLine, progressLine } from '../../src/report/terminal.ts';
 import { timelineOf } from '../../src/timeline.ts';
+import { REASONS } from '../../src/watch.ts';
 import { cutMetrics } from './metrics.ts';
 import {
   augment,
@@ -47,6 +50,8 @@ export const TRAIN_FLAGS: Flags = {
   dropout: 'text',
   'drop-path': 'text',
   'hold-out': 'text',
+  patience: 'text',
+  retries: 'text',
   seed: 'text',
   'save-every': 'text',
   resume: 'flag',
@@ -93,7 +98,9 @@ export function jobOf(p: Parsed): TrainJob {
       weightDecay: real(p, 'weight-decay', 0, 1e3),
       clipNorm: real(p, 'clip', 0, 1e9),
       smoothing: real(p, 'label-smoothing', 0, 0.999),
-      holdOut: real(p, 'hold-out', 0.01, 0.9),
+      holdOut: real(p, 'hold-out', 0, 0.9),
+      patience: whole(p, 'patience'),
+      retries: whole(p, 'retries', 0, MOST_BACKS),
       seed: whole(p, 'seed', 0),
       saveEvery: whole(p, 'save-every'),
       cacheFolder: p.text('cache'),
@@ -170,9 +177,9 @@ function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Se
     },
     onFeatures: ({ node, bytes }) =>
       out.note(`features: kept from the first epoch on, ${formatBytes(bytes)}; later ones begin after ${node}`),
-    onStart({ resumedAt, totalSteps, epochsDone }) {
+    onStart({ resumedAt, totalSteps, epochsDone, backs }) {
       if (resumedAt === undefined) writeText(metrics, '');
-      else cutMetrics(metrics, resumedAt, epochsDone);
+      else cutMetrics(metrics, { step: resumedAt, epochsDone, backs });
       if (resumedAt !== undefined) out.note(`going on from step ${resumedAt} of ${totalSteps}`);
       began = Date.now();
       epochBegan = began;
@@ -214,9 +221,20 @@ function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Se
           valLoss: val.loss / val.count,
           valAccuracy: val.correct / val.count,
           seconds,
-          best,
+          best: best && val.count > 0,
         }),
       );
+    },
+    onBack({ reason, epoch, to, step, backs, rate }) {
+      appendText(metrics, `${JSON.stringify({ back: backs, epoch, to, reason: REASONS[reason], rate })}\n`);
+      const where = to === 0 ? 'its start' : `the end of epoch ${to}`;
+      const smaller = `a tenth of the rate: ${Number(rate.toPrecision(3))}`;
+      out.note(out.style.yellow(`epoch ${epoch}: ${REASONS[reason]}; the run goes back to ${where} and goes on with ${smaller}`));
+      collected.losses.splice(collected.losses.findIndex((l) => l.step > step) >>> 0);
+      began = Date.now();
+      epochBegan = began;
+      firstStep = step;
+      seen = 0;
     },
   };
 }
@@ -228,10 +246,7 @@ function summary(r: JobResult, { model }: TrainJob, report: string | undefined):
   const beyond = formatBytes(memory.residentPeakBytes - memory.linearBytes);
   const decoder = memory.decoderPeakBytes ? `, the decoder's process ${formatBytes(memory.decoderPeakBytes)}` : '';
   const rows: [string, string][] = [
-    [
-      'accuracy',
-      `${formatPercent(r.accuracy)} on ${counted(r.pictures.val, 'picture')}, epoch ${r.bestEpoch}; chance ${formatPercent(1 / r.classes.length)}`,
-    ],
+    ...figureLines(r.judged, r.bestEpoch).map((line, i): [string, string] => [i === 0 ? 'accuracy' : '', line]),
     ['linear memory', `${formatBytes(memory.plannedBytes)} planned, ${formatBytes(memory.linearBytes)} measured${budget}`],
     [
       'process, peak',
@@ -244,5 +259,6 @@ function summary(r: JobResult, { model }: TrainJob, report: string | undefined):
     ['adapter', r.adapter],
   ];
   if (report !== undefined) rows.push(['report', report]);
-  return `\n${pairs(rows)}\n\nnext: s2a predict ${model} ${r.adapter} <picture>`;
+  const warning = r.warning === null ? '' : `\n\nwarning: ${r.warning}`;
+  return `\n${pairs(rows)}\n\nnext: s2a predict ${model} ${r.adapter} <picture>${warning}`;
 }

@@ -40,14 +40,19 @@ export function stageBytes(): usize {
   return min<usize>(65536, layoutWord(LayoutWord.ScratchBytes));
 }
 
-/** Runs a phase to its end; a status that is not 0 ends the program with the node's name. */
-export function run(phase: u32): void {
+/**
+ * Runs a phase to its end; a status that is not 0 ends the program with the node's name. With `mayFail` numbers that are not finite do not:
+ * false says so.
+ */
+export function run(phase: u32, mayFail: bool = false): bool {
   const status = walk(layoutWord(LayoutWord.Entries + 2 * phase), layoutWord(LayoutWord.Entries + 2 * phase + 1));
-  if (status == Status.Ok) return;
+  if (status == Status.Ok) return true;
+  if (mayFail && (status == Status.LossNotFinite || status == Status.GradientNotFinite)) return false;
   const n = lineBytes(Section.Symbols, load<u32>(arena + Head.FailedNode));
   begin(lineAt, n, reason(status));
   if (status > Status.BadEncoding) number(status);
   finish(status == Status.LossNotFinite || status == Status.GradientNotFinite ? 'pack with a smaller --lr' : '', ENGINE);
+  return false;
 }
 
 function reason(status: i32): string {

@@ -5,8 +5,10 @@
 import { Checkpoint, CheckpointHead, EpochRecord } from '../../assembly/abi/checkpoint';
 import { State } from '../../assembly/abi/head';
 import { Section } from '../../assembly/abi/program';
+import { MOST_BACKS } from '../../assembly/abi/watch';
 import { stage, stageBytes, state } from './arena';
 import { countOf, LEARN } from './data';
+import { answers, balanced, worst, worstCorrect, worstCount } from './figures';
 import { closeFile, fileBytes, measure, need, opened, openFile, readAt } from './files';
 import { append, appendNumber, copyPath, enter, lengthOf, textOf } from './path';
 import { epochCount, epochTable, section, sectionBytes } from './program';
@@ -27,14 +29,35 @@ export const dataDigest = memory.data(32);
 /** What the loop remembers beside the state block; records of the epochs that have ended lie in `epochTable`. */
 export let epochs: u32 = 0;
 export let bestEpoch: u32 = 0;
-let epochLoss: f64 = 0;
+export let epochLoss: f64 = 0;
 export let epochCorrect: u32 = 0;
 export let epochPictures: u32 = 0;
+/** How often the run has gone back, and the mean loss of its first step. */
+export let backs: u32 = 0;
+export let firstLoss: f64 = 0;
 
 export function addTally(loss: f64, correct: u32, count: u32): void {
   epochLoss += loss;
   epochCorrect += correct;
   epochPictures += count;
+}
+
+export function setFirstLoss(loss: f64): void {
+  firstLoss = <f64>(<f32>loss);
+}
+
+/** Goes back to the end of epoch `to`, 0: to the start. */
+export function forgetEpochs(to: u32): void {
+  epochs = to;
+  bestEpoch = to;
+  backs++;
+  clearEpoch();
+}
+
+function clearEpoch(): void {
+  epochLoss = 0;
+  epochCorrect = 0;
+  epochPictures = 0;
 }
 
 /** The record of epoch `i`, 0 is the first. */
@@ -43,7 +66,7 @@ export function record(i: u32): usize {
 }
 
 /** Ends an epoch: what was counted while learning and judging becomes its record. */
-export function endEpoch(loss: f64, correct: u32, count: u32, isBest: bool): void {
+export function endEpoch(loss: f64, correct: u32, count: u32, isBest: bool, isLearnt: bool): void {
   const r = record(epochs);
   store<f64>(r, epochLoss, EpochRecord.TrainLoss);
   store<u32>(r, epochCorrect, EpochRecord.TrainCorrect);
@@ -51,12 +74,15 @@ export function endEpoch(loss: f64, correct: u32, count: u32, isBest: bool): voi
   store<f64>(r, loss, EpochRecord.ValLoss);
   store<u32>(r, correct, EpochRecord.ValCorrect);
   store<u32>(r, count, EpochRecord.ValCount);
-  store<u64>(r, u64(isBest), EpochRecord.Best);
+  store<u32>(r, u32(isBest) + 2 * u32(isLearnt), EpochRecord.Flags);
+  store<u32>(r, answers, EpochRecord.Answers);
+  store<f64>(r, balanced, EpochRecord.Balanced);
+  store<u32>(r, worst, EpochRecord.Worst);
+  store<u32>(r, worstCorrect, EpochRecord.WorstCorrect);
+  store<u64>(r, worstCount, EpochRecord.WorstCount);
   epochs++;
   if (isBest) bestEpoch = epochs;
-  epochLoss = 0;
-  epochCorrect = 0;
-  epochPictures = 0;
+  clearEpoch();
 }
 
 function setWord(at: u32, value: u32): void {
@@ -89,6 +115,8 @@ export function writeCheckpoint(folder: usize, p: usize, n: usize, withEpochs: b
     store<f64>(head, epochLoss, CheckpointHead.Loss);
     setWord(CheckpointHead.Correct, epochCorrect);
     setWord(CheckpointHead.Count, epochPictures);
+    setWord(CheckpointHead.Backs, backs);
+    store<f32>(head, <f32>firstLoss, CheckpointHead.FirstLoss);
   }
   memory.copy(head + CheckpointHead.Program, programDigest, 32);
   memory.copy(head + CheckpointHead.Data, dataDigest, 32);
@@ -169,9 +197,9 @@ let damage: string = '';
 
 /**
  * Reads the newest valid checkpoint of a folder into [p, p + n); false where there is none. That all are damaged, or that the newest valid one
- * belongs to another run, ends the program.
+ * belongs to another run, ends the program. Those of an epoch after `last` are passed over: a run that went back may have left them.
  */
-export function readLatest(folder: usize, p: usize, n: usize, withEpochs: bool): bool {
+export function readLatest(folder: usize, p: usize, n: usize, withEpochs: bool, last: u32 = u32.MAX_VALUE): bool {
   let bound: i64 = 0x100000000;
   let failed = 0;
   for (;;) {
@@ -181,6 +209,10 @@ export function readLatest(folder: usize, p: usize, n: usize, withEpochs: bool):
     nameOf(folder, <u32>step);
     if (isWhole(n, withEpochs)) {
       belongs();
+      if (headWord(CheckpointHead.Epoch) > last) {
+        closeFile(opened);
+        continue;
+      }
       take(p, n, withEpochs);
       closeFile(opened);
       return true;
@@ -252,7 +284,7 @@ function isGood(regionBytes: usize, withEpochs: bool): bool {
   damage = 'its epochs';
   if (n > epochCount || headWord(CheckpointHead.BestEpoch) > n || headWord(CheckpointHead.Epoch) > epochCount) return false;
   if (withEpochs && (n != headWord(CheckpointHead.Epoch) || (n > 0 && headWord(CheckpointHead.BestEpoch) == 0))) return false;
-  if (headWord(CheckpointHead.Position) > countOf(LEARN)) return false;
+  if (headWord(CheckpointHead.Position) > countOf(LEARN) || headWord(CheckpointHead.Backs) > <u32>MOST_BACKS) return false;
   return true;
 }
 
@@ -290,6 +322,8 @@ function take(p: usize, n: usize, withEpochs: bool): void {
   epochLoss = load<f64>(head, CheckpointHead.Loss);
   epochCorrect = headWord(CheckpointHead.Correct);
   epochPictures = headWord(CheckpointHead.Count);
+  backs = headWord(CheckpointHead.Backs);
+  firstLoss = <f64>load<f32>(head, CheckpointHead.FirstLoss);
   need(readAt(opened, CheckpointHead.Bytes, epochTable, <usize>epochs * EpochRecord.Bytes), textOf(path), lengthOf(path));
   const s = state();
   const isSame =

@@ -5,6 +5,7 @@
 import { Io } from '../../assembly/abi/program';
 import { RunField } from '../../assembly/abi/run';
 import { port, stage, stageBytes } from './arena';
+import { clearLabelled, countLabel } from './figures';
 import { need, readAt } from './files';
 import { axes, axis, dataOffset, FLOAT, file, INT, kind, openArray, size, UINT } from './npy';
 import { append, copyPath, enter, lengthOf, textOf } from './path';
@@ -44,7 +45,7 @@ function values(): usize {
 }
 
 /** Opens images of that path into a part: their shape must be the program's, their element type one that it takes. */
-export function openImages(part: u32, path: usize): void {
+export function openImages(part: u32, path: usize, mayBeEmpty: bool = false): void {
   copyPath(imagePath(part), path);
   const p = textOf(path);
   const n = lengthOf(path);
@@ -68,7 +69,7 @@ export function openImages(part: u32, path: usize): void {
   if (!isBytes && !(kind == FLOAT && size == 4)) refuse(p, n, 'has the wrong element type, expected uint8 or float32');
   if (!isBytes && runWord(RunField.PixelBytes) == 1)
     refuse(p, n, 'holds float32, but the program was packed for uint8 pictures', 'pack with --pixels f32');
-  if (axis(0) == 0 || axis(0) > 0x7fffffff) refuse(p, n, 'holds no pictures');
+  if ((axis(0) == 0 && !mayBeEmpty) || axis(0) > 0x7fffffff) refuse(p, n, 'holds no pictures');
   const record = at(part);
   store<u32>(record, file);
   store<u64>(record, dataOffset, 8);
@@ -76,13 +77,13 @@ export function openImages(part: u32, path: usize): void {
   store<u32>(record, <u32>axis(0), 40);
 }
 
-/** Opens `<name>-images.npy` and `<name>-labels.npy` of a folder. */
-export function openPart(part: u32, folder: usize, name: string): void {
+/** Opens `<name>-images.npy` and `<name>-labels.npy` of a folder; what is judged by while training may hold nothing. */
+export function openPart(part: u32, folder: usize, name: string, mayBeEmpty: bool = false): void {
   const path = imagePath(part);
   copyPath(path, folder);
   enter(path, name);
   append(path, '-images.npy');
-  openImages(part, path);
+  openImages(part, path, mayBeEmpty);
   const labels = labelPath(part);
   copyPath(labels, folder);
   enter(labels, name);
@@ -166,19 +167,21 @@ export function setCounter(row: u32, counter: u32): void {
 }
 
 /**
- * Reads all pictures and labels once: every label is a class, every number finite; SHA-256 to `out`, as src/data/digest.ts has it: of both
+ * Reads all pictures and labels once: every label is a class, and counted, every number finite; SHA-256 to `out`, as src/data/digest.ts has it: of both
  * parts the count, then of each picture the SHA-256 of its pixels and the label.
  */
 export function digestData(out: usize): void {
   shaBegin(outer);
   for (let part = LEARN; part <= JUDGE; part++) {
     const count = countOf(part);
+    clearLabelled(part);
     store<u32>(raw, count);
     shaAdd(outer, raw, 4);
     for (let i: u32 = 0; i < count; i++) {
       const wanted = label(part, i);
       digestPicture(part, i);
       shaAdd(outer, digest, 32);
+      countLabel(part, wanted);
       store<i32>(raw, wanted);
       shaAdd(outer, raw, 4);
     }

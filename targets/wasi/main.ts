@@ -34,8 +34,8 @@ const adapter = memory.data(1024);
 const images = memory.data(1024);
 
 /** Pages of the whole memory that a command takes: for `pack`, which limits it to just that. */
-export function pages(fileBytes: u32, tensors: u32, epochs: u32, linear: u32): u32 {
-  return <u32>pagesFor(fileBytes, tensors, epochs, linear);
+export function pages(fileBytes: u32, tensors: u32, epochs: u32, classes: u32, linear: u32): u32 {
+  return <u32>pagesFor(fileBytes, tensors, epochs, classes, linear);
 }
 
 function usage(): void {
@@ -137,7 +137,7 @@ function info(): void {
 
 function openData(): void {
   openPart(LEARN, data, 'train');
-  openPart(JUDGE, data, 'val');
+  openPart(JUDGE, data, 'val', true);
 }
 
 /** A path that a command cannot do without. */

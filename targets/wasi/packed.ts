@@ -3,6 +3,7 @@ import { Checkpoint } from '../../assembly/abi/checkpoint';
 import { State } from '../../assembly/abi/head';
 import { Io, LayoutWord, Section } from '../../assembly/abi/program';
 import { RunField } from '../../assembly/abi/run';
+import { MOST_BACKS } from '../../assembly/abi/watch';
 import {
   CORE_SECTIONS,
   countLines,
@@ -34,6 +35,7 @@ export function checkPacked(): void {
   if (runWord(RunField.Epochs) != epochCount || epochCount == 0) refuse('has a run without end');
   if (micro == 0 || batch == 0 || batch > 0x7fffffff || batch % micro != 0 || classes == 0 || (pixel != 1 && pixel != 4)) refuse('has a broken run');
   if (height == 0 || width == 0 || height > MOST_SIDE || width > MOST_SIDE) refuse('has a broken run');
+  if (runWord(RunField.Retries) > <u32>MOST_BACKS) refuse('has a broken run');
   const warmup = load<f64>(section(Section.Run) + RunField.Warmup);
   if (!(warmup >= 0 && warmup <= 1)) refuse('has a broken run');
   const state = section(Section.Run) + RunField.State;

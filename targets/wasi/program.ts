@@ -4,7 +4,7 @@ import { ParameterWord, ProgramFile, Section, WeightWord } from '../../assembly/
 import { RunField } from '../../assembly/abi/run';
 import { crc32 } from './crc';
 import { closeFile, fileBytes, measure, need, openFile, opened, readAt } from './files';
-import { carve, pagesFor, TENSOR_BYTES, takePages } from './memory';
+import { CLASS_BYTES, carve, pagesFor, TENSOR_BYTES, takePages } from './memory';
 import { BUDGET, begin, finish } from './refuse';
 import { number, text } from './text';
 
@@ -14,6 +14,7 @@ const MOST_ELEMENTS: u64 = 1 << 40;
 const HEADER_BYTES: u32 = ProgramFile.HeaderWords << 2;
 const LAST_SECTION: u32 = Section.AdapterOrder;
 const MOST_EPOCHS: u32 = Checkpoint.MostEpochs;
+const MOST_CLASSES: u32 = 1 << 24;
 
 /** Sections that every program has: the first. */
 export const CORE_SECTIONS: u32 = Section.About;
@@ -24,7 +25,7 @@ let path: usize = 0;
 let pathBytes: usize = 0;
 let file: usize = 0;
 const look = memory.data(256);
-const epochs = memory.data(4);
+const run = memory.data(16);
 /** Address and bytes of each section, by id. */
 const sections = memory.data(128);
 
@@ -84,10 +85,12 @@ function lookOffset(id: u32): u32 {
 /** Most tensors of one kind that the program names, epochs of its run, and the address of its linear memory where it is given one. */
 let tensorCount: u32 = 0;
 export let epochCount: u32 = 0;
+let classCount: u32 = 0;
 export let arena: usize = 0;
-/** Room for `tensorCount` records of a tensor's place, and for the checkpoint's epochs. */
+/** Room for `tensorCount` records of a tensor's place, for the checkpoint's epochs, and for counts by class (figures.ts). */
 export let tensorTable: usize = 0;
 export let epochTable: usize = 0;
+export let classTable: usize = 0;
 
 /**
  * Reads the file of that path; returns only if it is whole. `withArena`: takes the linear memory that the program asks for too; all the
@@ -113,12 +116,13 @@ export function openProgram(p: usize, n: usize, withArena: bool): void {
   const planned = headerWord(4);
   if (lookBytes(Section.Run) == <u32>RunField.Bytes) {
     const at = <u64>lookOffset(Section.Run) + RunField.Epochs;
-    if (at + 4 <= fileBytes) need(readAt(fd, at, epochs, 4), p, n);
+    if (at + 16 <= fileBytes) need(readAt(fd, at, run, 16), p, n);
   }
-  epochCount = min(load<u32>(epochs), MOST_EPOCHS);
+  epochCount = min(load<u32>(run), MOST_EPOCHS);
+  classCount = min(load<u32>(run, RunField.Classes), MOST_CLASSES);
   tensorCount = max(lookBytes(Section.Weights) / recordBytes(Section.Weights), lookBytes(Section.Parameters) / recordBytes(Section.Parameters));
   if (<u64>tensorCount * (ParameterWord.Count << 2) > fileBytes) refuse('has a section outside the file');
-  const pages = pagesFor(size, tensorCount, epochCount, withArena ? planned : 0);
+  const pages = pagesFor(size, tensorCount, epochCount, classCount, withArena ? planned : 0);
   if (!takePages(pages)) {
     begin(path, pathBytes, 'does not fit into the memory that the runtime allows');
     text(', it needs ');
@@ -129,6 +133,7 @@ export function openProgram(p: usize, n: usize, withArena: bool): void {
   file = carve(size);
   tensorTable = carve(TENSOR_BYTES * <u64>tensorCount);
   epochTable = carve(<u64>EpochRecord.Bytes * epochCount);
+  classTable = carve(CLASS_BYTES * <u64>classCount);
   if (withArena) arena = carve(planned);
   need(readAt(fd, 0, file, size), p, n);
   closeFile(fd);

@@ -142,7 +142,24 @@ test('a loss that is no number: exit 4, the earlier adapter stays', () => {
   const before = contents(target).filter(([path]) => /adapter_/.test(path));
   refuses(
     4,
-    ['train', VIT, photos, '--out', target, ...SHORT, '--lr', '1000', '--epochs', '40', '--clip', '0', '--method', 'full'],
+    [
+      'train',
+      VIT,
+      photos,
+      '--out',
+      target,
+      ...SHORT,
+      '--lr',
+      '1000',
+      '--epochs',
+      '40',
+      '--clip',
+      '0',
+      '--method',
+      'full',
+      '--retries',
+      '0',
+    ],
     'not finite',
     '--lr',
   );

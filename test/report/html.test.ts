@@ -32,7 +32,7 @@ test('the markup is balanced, and there are no gaps in the numbers', () => {
 test('names from outside are text, never markup', () => {
   const evil = '<img src=x onerror=alert(1)> & "quoted" \'too\'';
   const data = sample();
-  data.title = data.summary = data.command = data.adapter = data.accuracy.part = data.plan.label = evil;
+  data.title = data.summary = data.command = data.adapter = data.accuracy!.part = data.plan.label = evil;
   data.skipped = [{ file: evil, reason: evil }];
   data.configuration = [{ name: evil, value: evil }];
   data.pictures = [{ ...data.pictures[0]!, truth: evil, predicted: evil, file: evil }];
@@ -58,7 +58,7 @@ test('it says what happened', () => {
 
 test('what is not known is left out', () => {
   const data = sample();
-  delete data.accuracy.head;
+  delete data.accuracy!.head;
   delete data.budgetBytes;
   delete data.measured.residentBytes;
   data.others = [];

@@ -1,0 +1,82 @@
+/** What an epoch's pictures say: sums, and by class how many there were, how many were right and how often it was the answer. */
+
+/** Sums over pictures since they were last cleared. */
+export interface Tally {
+  loss: number;
+  correct: number;
+  count: number;
+}
+
+/** What the choices by class say of judged pictures; all zero where there were none. */
+export interface Judged {
+  /** How many different classes were answered. */
+  answers: number;
+  /** Mean over the classes that are there of the share that was right. */
+  balanced: number;
+  /** The class of which least was right, with its pictures; of equals the one with most pictures, then the first. */
+  worst: number;
+  worstCorrect: number;
+  worstCount: number;
+}
+
+export interface EpochResult {
+  /** 1 is the first. */
+  epoch: number;
+  train: Tally;
+  val: Tally;
+  judged: Judged;
+  /** Whether it shows that something was learnt (assembly/abi/watch.ts): what a run may go back to. */
+  learnt: boolean;
+  best: boolean;
+}
+
+/** Pictures by class. */
+export interface ByClass {
+  seen: Uint32Array;
+  correct: Uint32Array;
+  answered: Uint32Array;
+}
+
+export const byClass = (classes: number): ByClass => ({
+  seen: new Uint32Array(classes),
+  correct: new Uint32Array(classes),
+  answered: new Uint32Array(classes),
+});
+
+export function count(to: ByClass, label: number, choice: number): void {
+  to.seen[label]!++;
+  to.answered[choice]!++;
+  if (label === choice) to.correct[label]!++;
+}
+
+/** In the order of the classes: the WASI program's twin adds up in the same. */
+export function judgedOf({ seen, correct, answered }: ByClass): Judged {
+  const judged: Judged = { answers: 0, balanced: 0, worst: 0, worstCorrect: 0, worstCount: 0 };
+  let shares = 0;
+  let classes = 0;
+  for (let c = 0; c < seen.length; c++) {
+    if (answered[c]! > 0) judged.answers++;
+    if (seen[c] === 0) continue;
+    classes++;
+    shares += correct[c]! / seen[c]!;
+    const [mine, its] = [correct[c]! * judged.worstCount, judged.worstCorrect * seen[c]!];
+    if (judged.worstCount > 0 && (mine > its || (mine === its && seen[c]! <= judged.worstCount))) continue;
+    [judged.worst, judged.worstCorrect, judged.worstCount] = [c, correct[c]!, seen[c]!];
+  }
+  judged.balanced = classes === 0 ? 0 : shares / classes;
+  return judged;
+}
+
+/** Pictures of each class, of those that have a label. */
+export function countLabels({ count, label }: { count: number; label(index: number): number }, classes: number): Uint32Array {
+  const counts = new Uint32Array(classes);
+  for (let i = 0; i < count; i++) counts[label(i)]!++;
+  return counts;
+}
+
+/** The most frequent class, the first of equals; how many there are of it, and in how many classes there is a picture at all. */
+export function mostFrequent(counts: Uint32Array): { label: number; count: number; classes: number; uneven: boolean } {
+  const there = [...counts].filter((n) => n > 0);
+  const count = Math.max(0, ...there);
+  return { label: counts.indexOf(count), count, classes: there.length, uneven: 2 * count > 3 * Math.min(...there) };
+}
