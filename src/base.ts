@@ -1,11 +1,12 @@
 /** A model folder, opened: what it is, how it wants its pictures, and its weights by ranges. */
 import { join } from 'node:path';
 import { checkWeights, type WeightsUse } from './checkweights.ts';
+import { type ImageSize, imageSizeOf } from './data/fields.ts';
+import { assumedProcessor } from './data/huggingface.ts';
 import { outputSize, type Preprocess, readPreprocess } from './data/preprocess.ts';
 import { baseDigest } from './digest.ts';
 import { InputError } from './error.ts';
 import { fileExists, isFolder, readJson } from './files.ts';
-import { MOST_PIXELS } from './models/config.ts';
 import { type Model, readModel } from './models/index.ts';
 import { hasWeights, openSafetensors, type SafetensorsFile } from './safetensors.ts';
 
@@ -15,48 +16,58 @@ export interface Base {
 }
 
 /** Reads the configuration, no weights. `imageSize` overrides its height and width. */
-export function openBase(folder: string, imageSize?: number): Base {
+export function openBase(folder: string, imageSize?: ImageSize): Base {
   if (!isFolder(folder))
     throw new InputError({
       where: folder,
       what: fileExists(folder) ? 'is a file, not a model folder' : 'no such model folder',
       hint: 'give a folder with config.json and model.safetensors',
     });
-  if (imageSize !== undefined && !(Number.isInteger(imageSize) && imageSize >= 1 && imageSize <= MOST_PIXELS))
-    throw new InputError({
-      where: '--image-size',
-      what: 'wrong value',
-      got: imageSize,
-      expected: `a whole number from 1 to ${MOST_PIXELS}`,
-    });
-  const side = imageSize ?? processorSize(folder);
-  return { folder, model: readModel(folder, side === undefined ? undefined : [side, side]) };
+  const asked = imageSize === undefined ? undefined : imageSizeOf(imageSize, '--image-size');
+  const size = asked ?? processorSize(folder);
+  return { folder, model: readModel(folder, size && [size.height, size.width]) };
 }
+
+const PROCESSOR = 'preprocessor_config.json';
 
 /** Hugging Face's ResNets state their image size in the processor's file alone. */
-function processorSize(folder: string): number | undefined {
+function processorSize(folder: string): { height: number; width: number } | undefined {
   const config = readJson(join(folder, 'config.json'));
-  const processor = join(folder, 'preprocessor_config.json');
+  const processor = join(folder, PROCESSOR);
   if (config.model_type !== 'resnet' || config.image_size !== undefined || !fileExists(processor)) return undefined;
-  const { height, width } = outputSize(readPreprocess(readJson(processor), processor));
-  return height === width ? height : undefined;
+  return outputSize(readPreprocess(readJson(processor), processor, undefined, 'resnet'));
 }
 
-/** How pictures are prepared: preprocessor_config.json (Hugging Face) or config.json (timm), at the model's size. */
-export function preprocessOf({ folder, model }: Base): Preprocess {
+/**
+ * How pictures are prepared: preprocessor_config.json (Hugging Face) or config.json (timm), at the model's size; where Hugging Face's is
+ * missing, what `processorNote` says.
+ */
+export function preprocessOf(base: Base): Preprocess {
+  const { folder, model } = base;
   const [h, w] = model.image;
-  if (h !== w)
-    throw new InputError({
-      where: folder,
-      what: 'the model wants pictures that are not square',
-      got: `${h}x${w}`,
-      hint: 'give --image-size',
-    });
-  const processor = join(folder, 'preprocessor_config.json');
+  if (lacksProcessor(base)) return assumedProcessor(model.type, model.image);
+  const processor = join(folder, PROCESSOR);
   const where = fileExists(processor) ? processor : join(folder, 'config.json');
-  const spec = readPreprocess(readJson(where), where);
-  const size = spec.crop ?? (spec.resize.mode === 'exact' ? spec.resize : { height: 0, width: 0 });
-  return size.height === h && size.width === w ? spec : readPreprocess(readJson(where), where, h);
+  const read = (size?: ImageSize): Preprocess => readPreprocess(readJson(where), where, size, model.type);
+  const spec = read();
+  const size = outputSize(spec);
+  return size.height === h && size.width === w ? spec : read(model.image);
+}
+
+/** timm's configurations say how pictures are prepared; Hugging Face's leave that to a file beside them. */
+const lacksProcessor = ({ folder, model }: Base): boolean => model.library === 'transformers' && !fileExists(join(folder, PROCESSOR));
+
+/** One line where a folder does not say how it wants its pictures, of what is done instead. */
+export function processorNote(base: Base): string | undefined {
+  if (!lacksProcessor(base)) return undefined;
+  const { resize, crop, resample, mean, std } = preprocessOf(base);
+  const [h, w] = base.model.image;
+  const form = resize.mode === 'exact' && !crop ? `stretched to ${h}x${w}` : `resized and cut to ${h}x${w}`;
+  const numbers = (three: readonly number[]): string => (three.every((x) => x === three[0]) ? String(three[0]) : three.join(' '));
+  return (
+    `${join(base.folder, PROCESSOR)} is missing, so pictures are prepared as published ${base.model.type} networks want them: ` +
+    `${form} (${resample}), mean ${numbers(mean)}, deviation ${numbers(std)}`
+  );
 }
 
 /** The folder's weights, opened and held against its configuration: names, shapes, types. `use` says what of them is about to be read. */

@@ -117,7 +117,7 @@ const inferenceEngine = (
 function openAdapter(path: string, { model, budget, threads, start, weights: precision, microBatch = 1 }: InferenceOptions): OpenedAdapter {
   const adapter = readAdapter(path);
   try {
-    const base = openBase(model, adapter.base.imageSize[0]);
+    const base = openBase(model, adapter.base.imageSize);
     const weights = openWeights(base, { method: adapter.method });
     try {
       checkBase(adapter, identity(base, weights));

@@ -14,7 +14,7 @@ export { type CalibrateJob, calibrateJob } from './calibrate/job.ts';
 export { type Classifier, type ClassifierOptions, loadClassifier, type Prediction } from './classifier.ts';
 export { type Compiled, type CompileOptions, compile } from './compile.ts';
 export { decodePicture } from './data/decode.ts';
-export type { Preprocess } from './data/preprocess.ts';
+export type { ImageSize, Preprocess } from './data/preprocess.ts';
 export { createEngine, type Engine, loadWeights } from './engine.ts';
 export { BudgetError, EngineError, InputError, Interrupted } from './error.ts';
 export { type FidelityJob, fidelity } from './fidelity/index.ts';

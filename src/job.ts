@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { State } from '../assembly/abi/head.ts';
 import { adapterTensors, headNames } from './adapter.ts';
 import { type AdapterInfo, writeAdapter } from './adapterfile.ts';
-import { type Base, identity, openBase, openWeights, preprocessOf } from './base.ts';
+import { type Base, identity, openBase, openWeights, preprocessOf, processorNote } from './base.ts';
 import { type Bytes, parseBytes } from './bytes.ts';
 import { CALIBRATION, writeCalibration } from './calibrate/file.ts';
 import { installTables, openTables } from './calibrate/run.ts';
@@ -12,6 +12,7 @@ import { hasCheckpoints } from './checkpointfile.ts';
 import type { Compiled, CompileOptions } from './compile.ts';
 import type { Cache } from './data/cache.ts';
 import { dataDigest } from './data/digest.ts';
+import type { ImageSize } from './data/fields.ts';
 import { keepList, listPictures, sayChanges } from './data/list.ts';
 import { type Prepared, type PrepareOptions, prepare } from './data/prepare.ts';
 import type { Preprocess } from './data/preprocess.ts';
@@ -83,7 +84,8 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
    * run is resumed with it alone. Refused where the runtime has none.
    */
   fast?: boolean;
-  imageSize?: number;
+  /** Of the pictures that the network sees: a square's side, or height and width; the model's own where absent. */
+  imageSize?: ImageSize;
   /** Share of each class held out where there is no val folder. */
   holdOut?: number;
   /** Random shift in pixels and horizontal flip. */
@@ -278,6 +280,8 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
 
   const warn = hooks.warn ?? (() => {});
   for (const note of dropNotes(base.model.drop, job)) warn(note);
+  const assumed = processorNote(base);
+  if (assumed !== undefined) warn(assumed);
   const listed = listPictures(runFolder, job.data, (job.resume ?? false) && hasCheckpoints(runFolder));
   // The folder's class count is all that a plan needs of it: what does not fit is refused before any picture is decoded.
   const preprocess = preprocessOf(base);

@@ -11,7 +11,7 @@ import { basename, join } from 'node:path';
 import { State } from '../assembly/abi/head.ts';
 import { RunField } from '../assembly/abi/run.ts';
 import { layAdapter } from './adapterfile.ts';
-import { type Base, identity, openBase, openWeights, preprocessOf } from './base.ts';
+import { type Base, identity, openBase, openWeights, preprocessOf, processorNote } from './base.ts';
 import { CALIBRATION, writeCalibration } from './calibrate/file.ts';
 import { installTables, openTables, type TableSource } from './calibrate/run.ts';
 import { settingsText } from './checkpointfile.ts';
@@ -71,6 +71,8 @@ async function packBase(job: PackJob, base: Base, weights: SafetensorsFile, hook
   const options = settle(job, base.model.type);
   for (const note of dropNotes(base.model.drop, job)) hooks.warn?.(note);
   const preprocess = preprocessOf(base);
+  const assumed = processorNote(base);
+  if (assumed !== undefined) hooks.warn?.(assumed);
   guardOutput(job.out, job);
   const { classes } = scanFolder(job.data);
   const tables = openTables(job);

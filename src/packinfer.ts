@@ -35,7 +35,7 @@ export interface PackedInference {
 /** Writes program.s2a and s2a.wasm. Throws what `loadClassifier` throws for files that are broken or do not belong together. */
 export function packInference({ model, adapter: path, out, microBatch = 1, ...options }: PackInferenceJob): PackedInference {
   const { engine, adapter } = openInference(path, { model, microBatch, ...options });
-  const weights = openWeights(openBase(model, adapter.base.imageSize[0]), { method: adapter.method });
+  const weights = openWeights(openBase(model, adapter.base.imageSize), { method: adapter.method });
   const files = weights.files.map((file) => basename(file.path));
   weights.close();
   const run = settle({ model, data: '', out, epochs: 1, batchSize: microBatch }, adapter.base.type);

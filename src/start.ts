@@ -27,7 +27,7 @@ export interface Start {
   method: string;
   /** Of the frozen weights that it learnt over: the run's, unless that says another. */
   precision: Precision;
-  imageSize: number;
+  imageSize: readonly [height: number, width: number];
   labels: readonly string[];
   /** Its calibrated tables, where there are some. */
   tables: string | undefined;
@@ -62,7 +62,7 @@ export function openStart(path: string, method: string | undefined, out?: string
   return {
     method: adapter.method,
     precision: adapter.precision,
-    imageSize: adapter.base.imageSize[0],
+    imageSize: adapter.base.imageSize,
     labels: adapter.labels,
     tables: existsSync(join(dirname(adapter.path), CALIBRATION)) ? join(dirname(adapter.path), CALIBRATION) : undefined,
     digest: contents(adapter),

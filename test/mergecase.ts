@@ -5,6 +5,7 @@ import { writeAdapter } from '../src/adapterfile.ts';
 import { identity, openBase, openWeights, preprocessOf } from '../src/base.ts';
 import { openInference } from '../src/classifier.ts';
 import { compile } from '../src/compile.ts';
+import type { ImageSize } from '../src/data/fields.ts';
 import { createEngine, loadWeights, readParameter, writeParameter } from '../src/engine.ts';
 import { methodOf } from '../src/modules/method.ts';
 import type { Precision } from '../src/precision.ts';
@@ -14,7 +15,7 @@ import { numbers } from './close.ts';
 export const LABELS = ['ant', 'bee', 'cat', 'dog', 'elk'];
 
 /** Writes an adapter of `model` to `out`. */
-export function movedAdapter(model: string, method: string, out: string, imageSize?: number): void {
+export function movedAdapter(model: string, method: string, out: string, imageSize?: ImageSize): void {
   const base = openBase(model, imageSize);
   const preprocess = preprocessOf(base);
   const { program } = compile({ model: base.model, classes: LABELS.length, microBatch: 1, method, purpose: 'infer' });

@@ -1,14 +1,23 @@
 /** Checkpoints as they are published, against the logits of the library that reads them. */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Io } from '../assembly/abi/program.ts';
+import { openBase, preprocessOf, processorNote } from '../src/base.ts';
 import { compile } from '../src/compile.ts';
+import type { ImageSize } from '../src/data/fields.ts';
+import { outputSize } from '../src/data/preprocess.ts';
 import { createEngine, loadWeights, writeParameter } from '../src/engine.ts';
+import { mergeAdapter } from '../src/merge/index.ts';
 import { readModel } from '../src/models/index.ts';
 import { openSafetensors } from '../src/safetensors.ts';
+import { does } from './cli/command.ts';
 import { close } from './close.ts';
+import { newFolder } from './folder.ts';
 import { headPart } from './goldenengine.ts';
+import { movedAdapter } from './mergecase.ts';
+import { pictureFolder } from './pictures.ts';
 import { BATCH, NORMALIZE, type Published, pictures, published, publishedFolder, recipe } from './publishedcase.ts';
 
 const wasm = readFileSync('build/engine.wasm');
@@ -66,6 +75,51 @@ test('labels may be numbers; those with a gap name nothing', () => {
   assert.equal(of({ 0: 7, 1: 3.5 }), ['7', '3.5']);
   assert.is(of({ 1: 'a', 2: 'b' }), undefined);
   assert.is(of({ 0: 'a', 1: null }), undefined);
+});
+
+/** Family, size, what pictures become. */
+const ASSUMED: [string, ImageSize | undefined, object][] = [
+  ['vit-bare', undefined, { resize: { mode: 'exact', height: 32, width: 32 }, crop: null, resample: 'bilinear', mean: [0.5, 0.5, 0.5] }],
+  [
+    'swin-wide',
+    undefined,
+    { resize: { mode: 'exact', height: 32, width: 64 }, crop: null, resample: 'bicubic', std: [0.229, 0.224, 0.225] },
+  ],
+  ['deit-bare', [24, 40], { resize: { mode: 'exact', height: 27, width: 45 }, crop: { height: 24, width: 40, rounding: 'floor' } }],
+  ['mobilenetv2-bare', 112, { resize: { mode: 'shortest', edge: 128 }, crop: { height: 112, width: 112, rounding: 'floor' } }],
+  ['convnext-bare', 112, { resize: { mode: 'shortest', edge: 128 }, crop: { height: 112, width: 112, rounding: 'floor' } }],
+  ['resnet-bare', undefined, { resize: { mode: 'shortest', edge: 256 }, resample: 'bicubic', mean: [0.485, 0.456, 0.406] }],
+];
+
+test('without preprocessor_config.json: what its publishers wrote is assumed, one line says so, and merge writes it down', () => {
+  for (const [name, size, want] of ASSUMED) {
+    const base = openBase(publishedFolder(published[name]!), size);
+    const spec = preprocessOf(base);
+    for (const [key, value] of Object.entries(want)) assert.equal(spec[key as keyof typeof spec], value, `${name} ${key}`);
+    assert.equal(outputSize(spec), { height: base.model.image[0], width: base.model.image[1] });
+    const note = processorNote(base)!;
+    assert.ok(
+      note.startsWith(join(base.folder, 'preprocessor_config.json is missing')) && note.includes(`${base.model.image.join('x')} (`),
+      note,
+    );
+  }
+  const timm = openBase(publishedFolder(published['vit-timm-wide']!));
+  assert.is(processorNote(timm), undefined);
+
+  const model = publishedFolder(published['vit-two-classes']!);
+  const out = newFolder();
+  const [picture] = [join(pictureFolder({ train: 1, val: 1 }), 'val', 'class-0', '0.png')];
+  const { stderr, stdout } = does('predict', model, picture, '--top', '2');
+  assert.match(
+    stderr,
+    /preprocessor_config\.json is missing, so pictures are prepared as published vit networks want them: stretched to 32x32/,
+  );
+  assert.match(stdout, /LABEL_0 .*LABEL_1|LABEL_1 .*LABEL_0/);
+  const adapter = newFolder();
+  movedAdapter(model, 'bias', adapter);
+  mergeAdapter({ model, adapter, out });
+  assert.is(processorNote(openBase(out)), undefined);
+  assert.equal(preprocessOf(openBase(out)), preprocessOf(openBase(model)));
 });
 
 test.run();

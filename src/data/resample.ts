@@ -6,7 +6,9 @@
  * the input pixels it covers are normalised to sum 1 and held as integers of 22 fraction bits.
  */
 
-export type Resample = 'bilinear' | 'bicubic' | 'lanczos';
+/** Pillow's filters; a name's place is its number there. */
+export const RESAMPLES = ['nearest', 'lanczos', 'bilinear', 'bicubic', 'box', 'hamming'] as const;
+export type Resample = (typeof RESAMPLES)[number];
 
 /** A picture as it is decoded: rows are asked for once each, top to bottom, so nothing need hold the whole as RGB. */
 export interface Pixels {
@@ -27,7 +29,8 @@ interface Filter {
 
 const sinc = (x: number) => (x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x));
 
-const filters: Record<Resample, Filter> = {
+const filters: Record<Exclude<Resample, 'nearest'>, Filter> = {
+  box: { support: 0.5, at: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) },
   bilinear: { support: 1, at: (x) => Math.max(0, 1 - Math.abs(x)) },
   // Keys' cubic convolution with a = -1/2.
   bicubic: {
@@ -39,6 +42,7 @@ const filters: Record<Resample, Filter> = {
       return 0;
     },
   },
+  hamming: { support: 1, at: (x) => (Math.abs(x) < 1 ? sinc(x) * (0.54 + 0.46 * Math.cos(Math.PI * x)) : 0) },
   lanczos: { support: 3, at: (x) => (Math.abs(x) < 3 ? sinc(x) * sinc(x / 3) : 0) },
 };
 
@@ -52,6 +56,7 @@ interface Weights {
 }
 
 function weights(nIn: number, nOut: number, first: number, count: number, resample: Resample): Weights {
+  if (resample === 'nearest') return nearest(nIn, nOut, first, count);
   const { support, at } = filters[resample];
   const scale = nIn / nOut;
   const stretch = Math.max(scale, 1);
@@ -80,6 +85,15 @@ function weights(nIn: number, nOut: number, first: number, count: number, resamp
     taps[i] = end - begin;
   }
   return { from, taps, values, most };
+}
+
+/** One input for each output: that under its centre. */
+function nearest(nIn: number, nOut: number, first: number, count: number): Weights {
+  const scale = nIn / nOut;
+  const from = new Int32Array(count);
+  // Pillow adds up the steps, so what falls between two pixels falls to the same one only if we do too.
+  for (let i = 0, x = scale / 2; i < first + count; i++, x += scale) if (i >= first) from[i - first] = Math.min(nIn - 1, Math.floor(x));
+  return { from, taps: new Int32Array(count).fill(1), values: new Int32Array(count).fill(1 << FRACTION), most: 1 };
 }
 
 /** A rectangle of the resized picture. */

@@ -1,6 +1,7 @@
 /** The merged folder's configuration: the base's, with the labels, the size of pictures and what else the weights now say. */
 import { join } from 'node:path';
 import type { Base } from '../base.ts';
+import { processorFor } from '../data/huggingface.ts';
 import { type Preprocess, readPreprocess } from '../data/preprocess.ts';
 import { fileExists, readJson } from '../files.ts';
 import { stableJson } from '../json.ts';
@@ -61,18 +62,14 @@ function timmConfig(config: Json, [h, w]: readonly [number, number], { labels, q
   };
 }
 
-/** preprocessor_config.json for pictures as the adapter wants them; undefined where the base has none. */
-export function mergedProcessor({ folder }: Base, wanted: Preprocess): Json | undefined {
+/**
+ * preprocessor_config.json for pictures as the adapter wants them: the base's own where that says it, else one that says every field; undefined
+ * where the base is timm's, or where no processor of the other library prepares pictures so.
+ */
+export function mergedProcessor({ folder, model }: Base, wanted: Preprocess): Json | undefined {
   const path = join(folder, 'preprocessor_config.json');
-  if (!fileExists(path)) return undefined;
+  if (!fileExists(path)) return model.library === 'timm' ? undefined : processorFor(wanted);
   const config = readJson(path);
-  if (stableJson(readPreprocess(config, path)) === stableJson(wanted)) return config;
-  const { resize, crop } = wanted;
-  const type = String(config.image_processor_type ?? config.feature_extractor_type);
-  if (type.startsWith('ConvNext')) return { ...config, size: { shortest_edge: crop?.height ?? (resize as { height: number }).height } };
-  return {
-    ...config,
-    size: resize.mode === 'exact' ? { height: resize.height, width: resize.width } : { shortest_edge: resize.edge },
-    ...(crop ? { crop_size: { height: crop.height, width: crop.width } } : {}),
-  };
+  const isSaid = stableJson(readPreprocess(config, path, undefined, model.type)) === stableJson(wanted);
+  return isSaid ? config : processorFor(wanted);
 }

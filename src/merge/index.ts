@@ -75,7 +75,7 @@ export function withMerged<T>(model: string, path: string, use: (opened: Opened)
         got: adapter.method,
         hint: AS_IT_IS,
       });
-    const base = openBase(model, adapter.base.imageSize[0]);
+    const base = openBase(model, adapter.base.imageSize);
     const preprocess = checkPreprocess(adapter.preprocessing, adapter.path);
     const weights = openWeights(base);
     try {
@@ -123,6 +123,13 @@ export function mergeAdapter({ model, adapter: path, out }: MergeOptions): Merge
 
     const config = mergedConfig(base, { labels: adapter.labels, qkvBias: merged.qkvBias });
     const processor = mergedProcessor(base, preprocess);
+    if (processor === undefined && base.model.library === 'transformers')
+      throw new InputError({
+        where: adapter.path,
+        what: 'no image processor of transformers makes such pictures: they keep their shape until they cover height and width',
+        got: base.model.image.join('x'),
+        hint: AS_IT_IS,
+      });
     makeFolder(out);
     const file = join(out, 'model.safetensors');
     writeSafetensors(file, tensors, { format: 'pt' });

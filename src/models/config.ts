@@ -55,15 +55,15 @@ export function openConfig({ where, values, tensors }: ConfigSource): Config {
 }
 
 /** Refuses the first key that no reader asked for, here and in the sections that one did. */
-export function refuseUnread(c: Config): void {
-  for (const part of c.sections()) refuseUnread(part);
+export function refuseUnread(c: Config, consequence = 'it may make this another network'): void {
+  for (const part of c.sections()) refuseUnread(part, consequence);
   const [first, ...more] = c.unread();
   if (first === undefined) return;
   throw new InputError({
     where: c.where,
     what: `key "${shown(first)}" is not understood`,
     got: shownValue(c.get(first)),
-    hint: `it may make this another network${also(more)}; take it out if you know that it does not`,
+    hint: `${consequence}${also(more)}; take it out if you know that it does not`,
   });
 }
 
@@ -108,7 +108,7 @@ export function text(c: Config, key: string, preset?: string): string {
 }
 
 /** A number, or a pair [height, width]. */
-export function pair(c: Config, key: string, preset?: number): [number, number] {
+export function pair(c: Config, key: string, preset?: number | readonly [number, number]): [number, number] {
   const value = c.get(key) ?? preset;
   const list = Array.isArray(value) ? value : [value, value];
   const ok = list.length === 2 && list.every((n) => Number.isSafeInteger(n) && n > 0 && n <= MOST_PIXELS);

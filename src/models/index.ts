@@ -22,6 +22,8 @@ export type Spec = Vit | Swin | MobileNet | ResNet | ConvNext;
 export interface Model {
   /** The name that the configuration gives: model_type or architecture. */
   type: string;
+  /** Whose configuration it is. */
+  library: 'transformers' | 'timm';
   spec: Spec;
   /** Height and width that the network is built for. */
   image: readonly [number, number];
@@ -79,6 +81,7 @@ export function parseModel(source: ConfigSource, imageSize?: readonly [number, n
   const isTimm = type === WRAPPER || type === undefined;
   const model = {
     type: String(isTimm ? architecture : type),
+    library: isTimm ? ('timm' as const) : ('transformers' as const),
     spec,
     image: spec.image,
     labels: labelsOf(c),

@@ -54,7 +54,7 @@ export function timmVit(architecture: string, c: Config, imageSize: readonly [nu
   const [dimPreset, depthPreset, headsPreset] = SIZES[size!]!;
   const args = section(c, 'model_args');
   threeChannels(args);
-  const pretrainedImage = pair(args, 'img_size', inputSize(c)?.[0] ?? Number(imageText));
+  const pretrainedImage = pair(args, 'img_size', inputSize(c) ?? Number(imageText));
   const dim = integer(args, 'embed_dim', dimPreset);
   const poolName = text(args, 'global_pool', text(c, 'global_pool', 'token') || 'token');
   if (poolName !== 'token' && poolName !== 'avg')
@@ -240,7 +240,7 @@ export function timmSwin(architecture: string, c: Config, imageSize: readonly [n
   only(args, 'global_pool', 'avg');
   // Pictures of other sizes than the model's own, which here are none.
   ignore(args, ['dynamic_img_size', 'strict_img_size']);
-  const pretrainedImage = pair(args, 'img_size', inputSize(c)?.[0] ?? Number(imageText));
+  const pretrainedImage = pair(args, 'img_size', inputSize(c) ?? Number(imageText));
   const heads = integers(args, 'num_heads', headsPreset);
   const depths = stagesOf(args, integers(args, 'depths', depthsPreset, MOST_LAYERS), heads);
   const windows = windowSizes(args, Number(windowText), depths.length);

@@ -2,7 +2,7 @@
 import { calibrateJob } from '../../src/calibrate/job.ts';
 import { InputError } from '../../src/error.ts';
 import { counted, table } from '../../src/report/terminal.ts';
-import { bytes, defined, keep, method, PLAN_FLAGS, parse, whole } from './options.ts';
+import { bytes, defined, imageSize, keep, method, PLAN_FLAGS, parse, whole } from './options.ts';
 import type { Output } from './output.ts';
 
 export async function calibrate(args: string[], out: Output): Promise<void> {
@@ -25,7 +25,7 @@ export async function calibrate(args: string[], out: Output): Promise<void> {
       batchSize: whole(p, 'batch-size'),
       microBatch: whole(p, 'micro-batch'),
       budget: bytes(p, 'budget'),
-      imageSize: whole(p, 'image-size'),
+      imageSize: imageSize(p),
       seed: whole(p, 'seed', 0),
       cacheFolder: p.text('cache'),
     }),

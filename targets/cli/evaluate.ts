@@ -1,6 +1,8 @@
 /** `s2a eval`: accuracy of an adapter on labelled pictures. */
+import { openBase } from '../../src/base.ts';
 import { InputError } from '../../src/error.ts';
 import { counted, formatPercent, table } from '../../src/report/terminal.ts';
+import { sayAssumed } from './assumed.ts';
 import { judgeAdapter, type Split } from './judge.ts';
 import { bytes, defined, parse, threads, weights, whole } from './options.ts';
 import type { Output } from './output.ts';
@@ -24,6 +26,7 @@ export async function evaluate(args: string[], out: Output): Promise<void> {
   const split = p.text('split');
   if (split !== undefined && !SPLITS.includes(split))
     throw new InputError({ where: '--split', what: 'unknown value', got: split, expected: SPLITS.join(', ') });
+  if (adapter === undefined) sayAssumed(openBase(model), out);
   const {
     tally,
     labels,

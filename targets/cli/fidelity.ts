@@ -5,7 +5,7 @@ import { escapeText } from '../../src/report/chart.ts';
 import { FIDELITY_COLUMNS, fidelityRows, fidelitySection, fidelityText } from '../../src/report/fidelity.ts';
 import { FOOTER, page } from '../../src/report/html.ts';
 import { table } from '../../src/report/terminal.ts';
-import { defined, keep, method, optimizer, PLAN_FLAGS, parse, real, whole } from './options.ts';
+import { defined, imageSize, keep, method, optimizer, PLAN_FLAGS, parse, real, whole } from './options.ts';
 import type { Output } from './output.ts';
 
 export async function fidelity(args: string[], out: Output): Promise<void> {
@@ -36,7 +36,7 @@ export async function fidelity(args: string[], out: Output): Promise<void> {
       tables: p.text('tables'),
       batchSize: whole(p, 'batch-size'),
       microBatch: whole(p, 'micro-batch'),
-      imageSize: whole(p, 'image-size'),
+      imageSize: imageSize(p),
       steps: whole(p, 'steps', 0),
       batches: whole(p, 'batches'),
       rate: real(p, 'lr', 0, 1e3),

@@ -16,7 +16,8 @@ const COMMON = `  --method M                 probe, full, or bias, prompt, side,
   --budget SIZE              most linear memory, for example 48MiB; micro-batch,
                              recompute and kept bits are chosen to keep it
   --max-threads N            threads to reserve scratch for, as the budget allows (4)
-  --image-size N             pictures of N x N instead of the model's own size
+  --image-size N|HxW         pictures of N x N, or H high and W wide, instead of the
+                             model's own size
   --json                     the result as JSON on standard output`;
 
 export const HELP: Readonly<Record<string, string>> = {

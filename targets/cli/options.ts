@@ -1,6 +1,7 @@
 /** Flags: their types, and one sentence for each that is wrong. */
 import { parseArgs } from 'node:util';
 import { parseBytes } from '../../src/bytes.ts';
+import { type ImageSize, imageSizeOf } from '../../src/data/fields.ts';
 import { InputError, nearest } from '../../src/error.ts';
 import { keepOf } from '../../src/keep.ts';
 import { MOST_BLOCKS, methodOf, withBlocks } from '../../src/modules/method.ts';
@@ -133,15 +134,26 @@ export const recompute = (p: Parsed): RecomputeChoice | undefined => {
 };
 export const optimizer = (p: Parsed): Optimizer | undefined => oneOf(p, 'optimizer', OPTIMIZERS);
 
-/** `crop`, `flip`, `crop,flip` or `none`; a crop shifts by up to an eighth of the picture. */
-export function augment(p: Parsed, imageSize: number): { shift: number; flip: boolean } | undefined {
+/** One number for a square, or HEIGHTxWIDTH as plans print it. */
+export function imageSize(p: Parsed): ImageSize | undefined {
+  const value = p.text('image-size');
+  if (value === undefined) return undefined;
+  const sides = /^(\d{1,5})(?:[x×](\d{1,5}))?$/i.exec(value);
+  if (!sides) throw new InputError({ where: '--image-size', what: 'wrong value', got: value, expected: '224, or HEIGHTxWIDTH: 160x224' });
+  const [height, width] = [Number(sides[1]), Number(sides[2] ?? sides[1])];
+  const { height: h, width: w } = imageSizeOf([height, width], '--image-size');
+  return h === w ? h : [h, w];
+}
+
+/** `crop`, `flip`, `crop,flip` or `none`; a crop shifts by up to an eighth of the picture's shorter side. */
+export function augment(p: Parsed, [height, width]: readonly [number, number]): { shift: number; flip: boolean } | undefined {
   const value = p.text('augment');
   if (value === undefined || value === 'none') return undefined;
   const parts = value.split(',');
   const wrong = parts.find((part) => part !== 'crop' && part !== 'flip');
   if (wrong !== undefined)
     throw new InputError({ where: '--augment', what: 'unknown value', got: wrong, expected: 'crop, flip, crop,flip or none' });
-  return { shift: parts.includes('crop') ? Math.max(1, Math.floor(imageSize / 8)) : 0, flip: parts.includes('flip') };
+  return { shift: parts.includes('crop') ? Math.max(1, Math.floor(Math.min(height, width) / 8)) : 0, flip: parts.includes('flip') };
 }
 
 /** `auto` or a number. */

@@ -1,5 +1,5 @@
 /** `s2a plan`: the itemised memory plan, from config.json; weights, where the folder has them, are held against it. */
-import { checkBaseWeights, openBase } from '../../src/base.ts';
+import { checkBaseWeights, openBase, preprocessOf } from '../../src/base.ts';
 import { InputError } from '../../src/error.ts';
 import { writeAtomic, writeText } from '../../src/files.ts';
 import { type FitOptions, fit } from '../../src/fit.ts';
@@ -9,15 +9,30 @@ import { encodeProgram } from '../../src/program/program.ts';
 import { timelineFile, timelinePage } from '../../src/report/timeline.ts';
 import { timelineOf } from '../../src/timeline.ts';
 import { budgetsOf, grid, gridLines, methodsOf } from './grid.ts';
-import { bytes, defined, keep, method, optimizer, type Parsed, PLAN_FLAGS, parse, recompute, weightsOrAuto, whole } from './options.ts';
+import {
+  bytes,
+  defined,
+  imageSize,
+  keep,
+  method,
+  optimizer,
+  type Parsed,
+  PLAN_FLAGS,
+  parse,
+  recompute,
+  weightsOrAuto,
+  whole,
+} from './options.ts';
 import type { Output } from './output.ts';
 import { planLines, planNotes } from './show.ts';
 
 export function planOptions(p: Parsed, folder = p.positionals[0]!, isRow = false): FitOptions {
-  const base = openBase(folder, whole(p, 'image-size'));
+  const base = openBase(folder, imageSize(p));
   const { model } = base;
   // A depth that this network of a table does not have makes a row that says so.
   checkBaseWeights(base, isRow ? {} : { method: method(p) });
+  // What training would refuse is refused here too.
+  preprocessOf(base);
   return {
     model,
     classes: whole(p, 'classes', 2) ?? 10,

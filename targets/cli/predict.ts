@@ -1,10 +1,12 @@
 /** `s2a predict`: what is on these pictures. A picture that cannot be read costs its line, not the run. */
 import { readFileSync } from 'node:fs';
+import { openBase } from '../../src/base.ts';
 import { loadClassifier } from '../../src/classifier.ts';
 import { decodePicture } from '../../src/data/decode.ts';
 import { InputError } from '../../src/error.ts';
 import { guarded } from '../../src/files.ts';
 import { formatPercent } from '../../src/report/terminal.ts';
+import { sayAssumed } from './assumed.ts';
 import { bytes, defined, parse, threads, weights, whole } from './options.ts';
 import type { Output } from './output.ts';
 
@@ -20,6 +22,7 @@ export async function predict(args: string[], out: Output): Promise<void> {
     model,
     ...defined({ budget: bytes(p, 'budget'), weights: weights(p), threads: threads(p) }),
   });
+  if (adapter === undefined) sayAssumed(openBase(model), out);
   const skipped: { file: string; reason: string }[] = [];
   for (const file of files) {
     let pixels: Uint8Array;

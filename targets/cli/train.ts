@@ -19,6 +19,7 @@ import {
   bytes,
   defined,
   type Flags,
+  imageSize,
   keep,
   method,
   oneOf,
@@ -72,7 +73,7 @@ export function jobOf(p: Parsed): TrainJob {
   const [model, data] = p.positionals as [string, string];
   const out = p.text('out');
   if (out === undefined) throw new InputError({ where: '--out', what: 'is missing', expected: 'a folder for the adapter' });
-  const imageSize = whole(p, 'image-size');
+  const size = imageSize(p);
   return {
     model,
     data,
@@ -91,7 +92,7 @@ export function jobOf(p: Parsed): TrainJob {
       threads: threads(p),
       fast: p.flag('fast') || undefined,
       maxThreads: whole(p, 'max-threads'),
-      imageSize,
+      imageSize: size,
       epochs: whole(p, 'epochs'),
       rate: real(p, 'lr', 0, 1e3),
       warmup: real(p, 'warmup', 0, 1),
@@ -111,7 +112,7 @@ export function jobOf(p: Parsed): TrainJob {
       tables: p.text('tables'),
       dropout: real(p, 'dropout', 0, 0.9),
       dropPath: real(p, 'drop-path', 0, 0.9),
-      augment: p.text('augment') === undefined ? undefined : augment(p, openBase(model, imageSize).model.image[0]),
+      augment: p.text('augment') === undefined ? undefined : augment(p, openBase(model, size).model.image),
     }),
   };
 }

@@ -62,4 +62,5 @@ def main():
     print(path.stat().st_size, metadata)
 
 
-main()
+if __name__ == "__main__":
+    main()

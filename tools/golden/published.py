@@ -82,7 +82,7 @@ def kept(folder, tensors, size, logits, head=None):
     return case if head is None else {**case, "head": head}
 
 
-def hugging_face(saved, config, size, head=None):
+def hugging_face(saved, config, size, head=None, **more):
     """`saved`: the class that is saved; `head`: where a new classifier stands in the class with one."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -97,11 +97,11 @@ def hugging_face(saved, config, size, head=None):
                 name = f"{head}.{'bias' if j else 'weight'}"
                 part.data = torch.from_numpy(uniform(len(floats(tensors)) + j, *bounds(name, part.shape), tuple(part.shape)))
         with torch.no_grad():
-            logits = model(pixels(*size)).logits
+            logits = model(pixels(*size), **more).logits
         return kept(folder, tensors, size, logits, head)
 
 
-def wrapped(name, args, size, rename=lambda tensors: tensors, filtered=None, config=None):
+def wrapped(name, args, size, rename=lambda tensors: tensors, filtered=None, config=None, resized=False):
     """A timm model; `rename` makes older names, which `filtered` (timm's own reader) must understand."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -111,6 +111,8 @@ def wrapped(name, args, size, rename=lambda tensors: tensors, filtered=None, con
         tensors = refill(folder)
         loaded = {k: torch.from_numpy(v) for k, v in tensors.items()}
         model.load_state_dict(filtered(loaded, model) if filtered else loaded, strict=True)
+        if resized:
+            model.set_input_size(img_size=size)
         plain = {k: (list(v) if isinstance(v, tuple) else v) for k, v in args.items()}
         pretrained = {"input_size": [3, *size], "num_classes": CLASSES, **(config or {})}
         (folder / "config.json").write_text(json.dumps(dict(architecture=name, num_classes=CLASSES, model_args=plain, pretrained_cfg=pretrained)))
@@ -152,6 +154,10 @@ CASES = {
     "vit-two-classes": lambda: hugging_face("ViTForImageClassification", T.ViTConfig(**vit_config()), (32, 32)),
     "vit-no-bias": lambda: hugging_face("ViTForImageClassification", T.ViTConfig(**vit_config(qkv_bias=False)), (32, 32)),
     "vit-wide": lambda: hugging_face("ViTForImageClassification", T.ViTConfig(**{**vit_config(), "image_size": (24, 40)}), (24, 40)),
+    "vit-resized": lambda: hugging_face("ViTForImageClassification", T.ViTConfig(**vit_config()), (24, 40), interpolate_pos_encoding=True),
+    "vit-timm-resized": lambda: wrapped(
+        "vit_tiny_patch16_224", dict(embed_dim=16, depth=2, num_heads=2, img_size=32, patch_size=8), (24, 40), resized=True
+    ),
     "swin-wide": lambda: hugging_face("SwinForImageClassification", T.SwinConfig(**{**SWIN, "image_size": (32, 64)}), (32, 64)),
     "swin-timm-old": lambda: wrapped(
         "swin_tiny_patch4_window7_224",
