@@ -6,14 +6,16 @@ import * as assert from 'uvu/assert';
 import { loadClassifier } from '../src/classifier.ts';
 import { trainJob } from '../src/job.ts';
 import { mergeAdapter } from '../src/merge/index.ts';
+import { exportPeft } from '../src/merge/peft.ts';
 import { leastNorm } from '../src/merge/solve.ts';
 import { openSafetensors, writeSafetensors } from '../src/safetensors.ts';
 import { does, modelCopy, refuses } from './cli/command.ts';
 import { close, numbers } from './close.ts';
 import { newFolder, refused } from './folder.ts';
-import { modelFolder } from './golden.ts';
+import { modelFolder, openValues } from './golden.ts';
 import { LABELS, logitsOf, movedAdapter } from './mergecase.ts';
 import { pictureFolder } from './pictures.ts';
+import { foldedFolder, published, publishedFolder } from './publishedcase.ts';
 
 /** Model, picture size where it is not the model's own, methods. */
 const CASES: readonly [string, number | undefined, readonly string[]][] = [
@@ -47,6 +49,8 @@ const CASES: readonly [string, number | undefined, readonly string[]][] = [
   ['convnext-timm', 64, ['bias', 'full', 'lora:rank=2,alpha=2,all=1']],
   ['convnext-timm-conv', 64, ['bias', 'full', 'lora:rank=2,alpha=2,all=1']],
 ];
+
+const configOf = (folder: string): Record<string, unknown> => JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'));
 
 for (const [name, size, methods] of CASES)
   for (const method of methods)
@@ -92,6 +96,93 @@ test('a backbone alone becomes a classifier: names get their prefix, the pooler 
   assert.equal(config.label2id.dog, 3);
   assert.equal(config.id2label[3], 'dog');
   assert.is(config.num_labels, 5);
+});
+
+test('every bare backbone becomes a classifier, whatever its family', () => {
+  for (const [name, one] of Object.entries(published)) {
+    if (one.head === undefined) continue;
+    const model = publishedFolder(one);
+    const [adapter, out] = [newFolder(), newFolder()];
+    movedAdapter(model, 'bias', adapter, 32);
+    mergeAdapter({ model, adapter, out });
+    close(logitsOf(out, undefined).logits, logitsOf(model, adapter).logits, 2e-5, name);
+    const type = String(one.config.model_type);
+    const merged = openSafetensors(out);
+    assert.ok(
+      [...merged.tensors.keys()].every((tensor) => tensor.startsWith(`${type}.`) || tensor.startsWith(one.head!)),
+      name,
+    );
+    merged.close();
+    assert.match(String(configOf(out).architectures), /^[A-Z]\w+ForImageClassification$/);
+  }
+});
+
+test('folded batch norms, which are ours alone, come back as norms that change nothing: x · 1 / √1 + bias', () => {
+  for (const [method, eps] of [
+    ['bias', 0.001],
+    ['full', 0.001],
+    ['lora:rank=2,alpha=2,all=1', 1e-5],
+    ['probe', 0.003],
+  ] as const) {
+    const model = foldedFolder((config) => Object.assign(config, { layer_norm_eps: eps }));
+    const [adapter, out] = [newFolder(), newFolder()];
+    movedAdapter(model, method, adapter);
+    mergeAdapter({ model, adapter, out });
+    close(logitsOf(out, undefined).logits, logitsOf(model, adapter).logits, 2e-5, method);
+    assert.not.ok('batch_norm' in configOf(out));
+    // What transformers' class has, name by name: its own backbone's, with the prefix.
+    const [made, backbone] = [openValues(join(out, 'model.safetensors')), published['mobilenetv2-bare']!];
+    const floats = made.names.filter((name) => !name.endsWith('num_batches_tracked'));
+    assert.equal(
+      floats.filter((name) => !name.startsWith('classifier')).sort(),
+      Object.keys(backbone.tensors)
+        .map((n) => `mobilenet_v2.${n}`)
+        .sort(),
+    );
+    for (const [name, shape] of Object.entries(backbone.tensors)) {
+      assert.equal(made.shape(`mobilenet_v2.${name}`), shape);
+      const values = () => made.get(`mobilenet_v2.${name}`);
+      if (name.endsWith('normalization.weight')) assert.ok(values().every((x) => x === 1));
+      if (name.endsWith('running_mean')) assert.ok(values().every((x) => x === 0));
+      // In f32, as PyTorch adds: the deviation is 1 to the last bit.
+      if (name.endsWith('running_var')) assert.ok(values().every((x) => Math.fround(x + Math.fround(eps)) === 1));
+    }
+  }
+  const model = foldedFolder();
+  const adapter = newFolder();
+  movedAdapter(model, 'bias', adapter);
+  refused(() => exportPeft({ model, adapter, out: newFolder() }), 'folded', 'merge');
+});
+
+test('nothing is left in the configuration that would make another library compute something else', () => {
+  const merged = (model: string): Record<string, unknown> => {
+    const [adapter, out] = [newFolder(), newFolder()];
+    movedAdapter(model, 'probe', adapter);
+    mergeAdapter({ model, adapter, out });
+    close(logitsOf(out, undefined).logits, logitsOf(model, adapter).logits, 2e-5, 'logits');
+    return configOf(out);
+  };
+  // Several labels at once, or a number: transformers would answer with sigmoids, or train on a square.
+  for (const problem_type of ['multi_label_classification', 'regression'])
+    assert.is(merged(modelCopy('vit-hf', (config) => Object.assign(config, { problem_type }))).problem_type, 'single_label_classification');
+  assert.not.ok('problem_type' in merged('test/golden/vit-hf'));
+  // A silent file without biases of q, k, v: the library's default has them.
+  const silent = publishedFolder(published['vit-no-bias']!, (config) => {
+    delete config.qkv_bias;
+  });
+  assert.is(merged(silent).qkv_bias, false);
+  assert.equal(merged(publishedFolder(published['deit-teacher']!)).architectures, ['DeiTForImageClassificationWithTeacher']);
+  // transformers' wrapper around timm believes label_names unless id2label is there; timm leaves out as many rows as label_offset says.
+  const wrapped = publishedFolder(published['vit-timm-wide']!, (config) => {
+    const cfg = config.pretrained_cfg as Record<string, unknown>;
+    Object.assign(cfg, { label_offset: 1, label_names: ['a', 'b', 'c'] });
+    Object.assign(config, { model_type: 'timm_wrapper', id2label: { 0: 'x', 1: 'y', 2: 'z' }, problem_type: 'regression' });
+  });
+  const config = merged(wrapped);
+  assert.equal([config.label_names, config.num_classes, config.id2label], [LABELS, 5, undefined]);
+  assert.is(config.problem_type, 'single_label_classification');
+  const { label_offset, label_names } = config.pretrained_cfg as Record<string, unknown>;
+  assert.equal([label_offset, label_names], [undefined, undefined]);
 });
 
 test('train, merge, predict, eval on the command line', async () => {

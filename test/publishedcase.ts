@@ -49,3 +49,17 @@ export function publishedFolder({ config, tensors }: Published, edit: (config: R
   writeFileSync(join(folder, 'config.json'), JSON.stringify(changed));
   return folder;
 }
+
+/** A Hugging Face MobileNetV2 with folded batch norms, as only this project has them, and a head. */
+export function foldedFolder(edit: (config: Record<string, unknown>) => void = () => {}): string {
+  const { config, tensors, ...rest } = published['mobilenetv2-bare']!;
+  const shapes: Record<string, number[]> = { 'classifier.weight': [3, 0], 'classifier.bias': [3] };
+  for (const [name, shape] of Object.entries(tensors)) {
+    if (!name.endsWith('convolution.weight')) continue;
+    shapes[`mobilenet_v2.${name}`] = shape;
+    shapes[`mobilenet_v2.${name.replace(/weight$/, 'bias')}`] = [shape[0]!];
+    if (name.startsWith('conv_1x1')) shapes['classifier.weight'] = [3, shape[0]!];
+  }
+  const sorted = Object.fromEntries(Object.entries(shapes).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return publishedFolder({ ...rest, config: { ...config, batch_norm: 'folded', image_size: 64 }, tensors: sorted }, edit);
+}

@@ -8,9 +8,10 @@ import { compareLogits, TOLERANCE } from './parity/compare.mjs';
 import { source } from './parity/source.mjs';
 
 const { values } = parseArgs({ options: { python: { type: 'string', default: 'python3' } } });
-const { mergeAdapter, movedAdapter } = await source(
+const { mergeAdapter, movedAdapter, published, publishedFolder, foldedFolder } = await source(
   'merge-check',
-  `export { mergeAdapter } from './src/merge/index.ts'; export { movedAdapter } from './test/mergecase.ts';`,
+  `export { mergeAdapter } from './src/merge/index.ts'; export { movedAdapter } from './test/mergecase.ts';
+  export { published, publishedFolder, foldedFolder } from './test/publishedcase.ts';`,
 );
 const LORA = 'lora:rank=4,alpha=8,all=1';
 /** Model, picture size where it is not the model's own, methods. */
@@ -31,7 +32,30 @@ const CASES = [
   ['swin-timm', undefined, ['bias', LORA, 'full']],
   ['convnext-hf', undefined, ['bias', LORA, 'full']],
   ['convnext-timm', 64, ['bias', LORA, 'full']],
+  // As they are published, without preprocessor_config.json: merging writes one.
+  ['published/vit-bare', undefined, ['bias', 'full']],
+  ['published/vit-bare', [40, 24], ['bias']],
+  ['published/deit-bare', undefined, ['bias']],
+  ['published/deit-teacher', undefined, ['bias']],
+  ['published/swin-bare', undefined, ['bias']],
+  ['published/swin-wide', undefined, ['bias']],
+  ['published/resnet-bare', 64, ['bias', 'full']],
+  ['published/convnext-bare', 64, ['bias', 'full']],
+  ['published/mobilenetv2-bare', 64, ['bias', 'full']],
+  ['published/vit-no-bias', undefined, ['probe', 'bias']],
+  ['published/vit-wide', undefined, ['bias', 'full']],
+  ['published/vit-timm-miil', undefined, ['probe', 'bias']],
+  ['published/vit-timm-wide', undefined, ['bias']],
+  ['published/swin-timm-old', undefined, ['bias', 'full']],
+  ['published/swin-timm-wide', undefined, ['bias', 'full']],
+  ['published/folded', undefined, ['bias', LORA, 'full', 'probe']],
 ];
+
+function folderOf(name) {
+  const [, made] = /^published\/(.*)$/.exec(name) ?? [];
+  if (made === undefined) return join('test/golden', name);
+  return made === 'folded' ? foldedFolder() : publishedFolder(published[made]);
+}
 
 const work = mkdtempSync(join(tmpdir(), 's2a-merge-'));
 let failed = 0;
@@ -39,7 +63,7 @@ try {
   let number = 0;
   for (const [name, size, methods] of CASES)
     for (const method of methods) {
-      const model = join('test/golden', name);
+      const model = folderOf(name);
       const [adapter, out] = [join(work, `adapter-${number}`), join(work, `merged-${number++}`)];
       movedAdapter(model, method, adapter, size);
       mergeAdapter({ model, adapter, out });

@@ -18,6 +18,7 @@ import { guardOutput } from '../output.ts';
 import { type SafetensorsFile, type TensorData, writeSafetensors } from '../safetensors.ts';
 import { engineBytes } from '../wasm.ts';
 import { mergedConfig, mergedProcessor } from './config.ts';
+import { identityNorms } from './folded.ts';
 import { editedPieces, isFloat } from './rows.ts';
 import { type Merged, mergeWeights } from './weights.ts';
 
@@ -108,17 +109,20 @@ export function mergeAdapter({ model, adapter: path, out }: MergeOptions): Merge
   if (fileExists(join(out, 'model.safetensors')))
     throw new InputError({ where: '--out', what: 'holds a model, which is not written over', got: out, expected: 'another folder' });
   return withMerged(model, path, ({ base, adapter, preprocess, weights, merged, named, isBare }) => {
+    const norms = identityNorms(base.model, join(model, 'config.json'));
+    const placed = (name: string): string => named(norms.renamed.get(name) ?? name);
     const tensors: TensorData[] = [...merged.made].map(([name, { shape, values }]) => ({
-      ...{ name: named(name), dtype: 'F32', shape },
+      ...{ name: placed(name), dtype: 'F32', shape },
       data: new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
     }));
+    for (const norm of norms.made) tensors.push({ ...norm, name: named(norm.name) });
     for (const tensor of weights.tensors.values()) {
       const { name, dtype, shape } = tensor;
       // A bare backbone's pooler has no place in a classifier.
       if (merged.made.has(name) || (isBare && name.startsWith('pooler.'))) continue;
       if (isFloat(tensor))
-        tensors.push({ name: named(name), dtype: 'F32', shape, data: () => editedPieces(weights, tensor, merged.edits.get(name)) });
-      else tensors.push({ name: named(name), dtype, shape, data: () => whole(tensor.bytes, (target) => weights.read(tensor, target)) });
+        tensors.push({ name: placed(name), dtype: 'F32', shape, data: () => editedPieces(weights, tensor, merged.edits.get(name)) });
+      else tensors.push({ name: placed(name), dtype, shape, data: () => whole(tensor.bytes, (target) => weights.read(tensor, target)) });
     }
 
     const config = mergedConfig(base, { labels: adapter.labels, qkvBias: merged.qkvBias });

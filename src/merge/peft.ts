@@ -18,6 +18,7 @@ import { type Graph, valueAt } from '../graph.ts';
 import { stableJson } from '../json.ts';
 import { guardOutput } from '../output.ts';
 import { type SafetensorsFile, type TensorData, writeTensors } from '../safetensors.ts';
+import { isFolded } from './folded.ts';
 import { withMerged } from './index.ts';
 import { type Edit, type LowRank, readFloats } from './rows.ts';
 
@@ -41,6 +42,12 @@ export interface PeftResult {
 export function exportPeft({ model, adapter: path, out }: PeftOptions): PeftResult {
   guardOutput(out, { model, adapter: path });
   return withMerged(model, path, ({ adapter, base, weights, graph, merged, named }) => {
+    if (isFolded(base.model))
+      throw new InputError({
+        where: join(model, 'config.json'),
+        what: 'its batch norms are folded, which no other library reads, so there is no base for PEFT',
+        hint: 's2a merge without --peft writes a folder that transformers loads',
+      });
     const refuse = (tensor: string, what: string): never => {
       throw new InputError({
         where: `${adapter.path}, ${tensor}`,
