@@ -7,7 +7,7 @@ import { outputSize, type Preprocess, readPreprocess } from './data/preprocess.t
 import { baseDigest } from './digest.ts';
 import { InputError } from './error.ts';
 import { fileExists, isFolder, readJson } from './files.ts';
-import { type Model, readModel } from './models/index.ts';
+import { configPath, type Model, readModel } from './models/index.ts';
 import { hasWeights, openSafetensors, type SafetensorsFile } from './safetensors.ts';
 
 export interface Base {
@@ -32,7 +32,7 @@ const PROCESSOR = 'preprocessor_config.json';
 
 /** Hugging Face's ResNets state their image size in the processor's file alone. */
 function processorSize(folder: string): { height: number; width: number } | undefined {
-  const config = readJson(join(folder, 'config.json'));
+  const config = readJson(configPath(folder));
   const processor = join(folder, PROCESSOR);
   if (config.model_type !== 'resnet' || config.image_size !== undefined || !fileExists(processor)) return undefined;
   return outputSize(readPreprocess(readJson(processor), processor, undefined, 'resnet'));

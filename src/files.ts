@@ -24,6 +24,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { InputError } from './error.ts';
 import { parseJson } from './json.ts';
+import { refusePretender } from './pretender.ts';
 
 /** Something that is read by ranges. `readAt` fills the whole target or throws. */
 export interface ByteSource {
@@ -323,8 +324,7 @@ export function readJson(path: string, limit = 16 << 20): Record<string, unknown
   const size = guarded(path, 'cannot be read', () => statSync(path).size);
   if (size > limit)
     throw new InputError({ where: path, what: 'is too large for a JSON file', got: `${size} bytes`, expected: `at most ${limit}` });
-  return parseJson(
-    path,
-    guarded(path, 'cannot be read', () => readFileSync(path)),
-  );
+  const bytes = guarded(path, 'cannot be read', () => readFileSync(path));
+  refusePretender(path, bytes, bytes.length, false);
+  return parseJson(path, bytes);
 }

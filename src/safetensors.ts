@@ -8,11 +8,13 @@
  * the tensors must cover the rest of the file exactly, without holes and without overlap. (The header's length need not be a multiple of
  * 8, since older writers did not pad; `offset` may therefore be unaligned.)
  */
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError, nearest, shown, shownValue } from './error.ts';
-import { type ByteSource, fileExists, isFolder, openFile, readJson, type Write, writeAtomic } from './files.ts';
+import { type ByteSource, fileExists, guarded, isFolder, openFile, readJson, type Write, writeAtomic } from './files.ts';
 import { isRecord, parseJson } from './json.ts';
-import { refusePickles } from './pickle.ts';
+import { refuseOtherWeights } from './otherfiles.ts';
+import { refusePretender } from './pretender.ts';
 import { type Dtype, dtypeBytes, dtypes, elements, isDtype, type Shape, shapeText } from './tensor.ts';
 
 /** Where one tensor lies. */
@@ -44,6 +46,8 @@ export interface SafetensorsFile {
 
 const SINGLE = 'model.safetensors';
 const INDEX = 'model.safetensors.index.json';
+const SHARD = /^model-(\d{5})-of-(\d{5})\.safetensors$/;
+const MOST_SHARDS = 1000;
 
 /** The format allows 100 MB, which would take a board's memory to parse; this is room for some 100,000 tensors. */
 const maxHeaderBytes = 16 << 20;
@@ -55,11 +59,33 @@ export function openSafetensors(path: string): SafetensorsFile {
   if (fileExists(single)) return openSource(single, openFile(single));
   const index = join(path, INDEX);
   if (fileExists(index)) return openShards(path, index);
-  refusePickles(path);
+  if (shardsOf(path) !== undefined) return openShards(path);
+  refuseOtherWeights(path);
   throw new InputError({ where: path, what: 'no weights in this folder', expected: 'model.safetensors' });
 }
 
-export const hasWeights = (folder: string): boolean => fileExists(join(folder, SINGLE)) || fileExists(join(folder, INDEX));
+export const hasWeights = (folder: string): boolean =>
+  fileExists(join(folder, SINGLE)) || fileExists(join(folder, INDEX)) || shardsOf(folder) !== undefined;
+
+/** Shards that have lost their index, by their own names (model-00001-of-00003.safetensors): all of them, or an InputError. */
+function shardsOf(folder: string): string[] | undefined {
+  const names = guarded(folder, 'cannot be read', () => readdirSync(folder)).filter((name) => SHARD.test(name));
+  const [first] = names;
+  if (first === undefined) return undefined;
+  const count = Number(SHARD.exec(first)![2]);
+  const all = Array.from({ length: Math.min(count, MOST_SHARDS) }, (_, i) =>
+    first.replace(SHARD, `model-${String(i + 1).padStart(5, '0')}-of-$2.safetensors`),
+  );
+  const missing = all.find((name) => !names.includes(name));
+  const odd = names.find((name) => !all.includes(name));
+  if (missing === undefined && odd === undefined) return all;
+  throw new InputError({
+    where: join(folder, (missing ?? odd)!),
+    what: missing === undefined ? 'does not belong to the other shards' : 'a shard of the weights is missing',
+    got: `${names.length} of ${count}, and no ${INDEX}`,
+    hint: 'download the folder again',
+  });
+}
 
 /** Shapes of a model folder's tensors by name; undefined where it holds no weights. Reads headers only. */
 export function tensorShapes(folder: string): ReadonlyMap<string, Shape> | undefined {
@@ -80,18 +106,19 @@ export function openSource(path: string, source: ByteSource): SafetensorsFile {
   }
 }
 
-/** The shards that an index names, as one file. The index must agree with what the shards hold. */
-function openShards(folder: string, index: string): SafetensorsFile {
-  const map = readJson(index, maxHeaderBytes).weight_map;
-  if (!isRecord(map)) throw new InputError({ where: index, what: 'weight_map is missing' });
+/** The shards that an index names, as one file. The index must agree with what the shards hold; without one their names say which they are. */
+function openShards(folder: string, index?: string): SafetensorsFile {
+  const map = index === undefined ? undefined : readJson(index, maxHeaderBytes).weight_map;
+  if (index !== undefined && !isRecord(map)) throw new InputError({ where: index, what: 'weight_map is missing' });
+  const placed = isRecord(map) ? map : undefined;
   const files: { path: string; source: ByteSource }[] = [];
   const tensors = new Map<string, Tensor>();
   try {
     // By name: the digest of the weights does not depend on the order of the index.
-    for (const file of [...new Set(Object.values(map))].sort()) {
+    for (const file of placed ? [...new Set(Object.values(placed))].sort() : shardsOf(folder)!) {
       if (typeof file !== 'string' || !/^[\w-][\w.-]*\.safetensors$/.test(file)) {
         throw new InputError({
-          where: index,
+          where: index ?? folder,
           what: 'bad shard name',
           got: shownValue(file),
           expected: 'a .safetensors file in the same folder',
@@ -101,17 +128,17 @@ function openShards(folder: string, index: string): SafetensorsFile {
       const source = openFile(path);
       const shard = files.push({ path, source }) - 1;
       for (const tensor of readHeader(path, source).tensors.values()) {
-        if (map[tensor.name] !== file) {
+        if (placed ? placed[tensor.name] !== file : tensors.has(tensor.name)) {
           throw new InputError({
             where: `${path}, tensor ${shown(tensor.name)}`,
-            what: 'is in this shard but not so in the index',
-            hint: index,
+            what: placed ? 'is in this shard but not so in the index' : 'is in two shards',
+            ...(index === undefined ? {} : { hint: index }),
           });
         }
         tensors.set(tensor.name, { ...tensor, file: shard });
       }
     }
-    for (const [name, file] of Object.entries(map)) {
+    for (const [name, file] of Object.entries(placed ?? {})) {
       if (!tensors.has(name))
         throw new InputError({ where: join(folder, String(file)), what: `tensor ${shown(name)} of the index is missing` });
     }
@@ -164,10 +191,17 @@ function view(path: string, files: SafetensorsFile['files'], found: Map<string, 
 function readHeader(path: string, source: ByteSource): { tensors: Map<string, Tensor>; metadata: Map<string, string> } {
   const bad = (what: string, more: { got?: string | number; expected?: string | number; hint?: string } = {}) =>
     new InputError({ where: path, what, ...more });
+  const start = new Uint8Array(Math.min(9, source.size));
+  source.readAt(0, start);
+  // The ninth byte opens the header; without it this is something else, and what, its first bytes may say.
+  if (start[8] !== 0x7b) {
+    const more = new Uint8Array(Math.min(512, source.size));
+    source.readAt(0, more);
+    refusePretender(path, more, source.size, true);
+  }
   if (source.size < 8)
     throw bad('is too short for a safetensors file', { got: `${source.size} bytes`, hint: 'was the download complete?' });
-  const prefix = new DataView(new ArrayBuffer(8));
-  source.readAt(0, new Uint8Array(prefix.buffer));
+  const prefix = new DataView(start.buffer);
   const length = prefix.getUint32(0, true) + prefix.getUint32(4, true) * 2 ** 32;
   if (length > maxHeaderBytes)
     throw bad('the header length is not that of a safetensors file', { got: length, expected: `at most ${maxHeaderBytes}` });

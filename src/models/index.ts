@@ -1,7 +1,8 @@
 /** From a model folder's config.json to a model that can be built. */
 import { join } from 'node:path';
 import { InputError } from '../error.ts';
-import { readJson } from '../files.ts';
+import { fileExists, isFolder, readJson } from '../files.ts';
+import { refuseOtherFiles } from '../otherfiles.ts';
 import { tensorShapes } from '../safetensors.ts';
 import type { Builder } from './builder.ts';
 import { type ConfigSource, openConfig, refuseUnread, section } from './config.ts';
@@ -15,6 +16,7 @@ import { isBare, labelsOf } from './published.ts';
 import { hfResNet, isTimmResNet, type ResNet, resNet, timmResNet } from './resnet.ts';
 import { checkSwin, type Swin, swin } from './swin.ts';
 import { isTimmMobileNet, isTimmSwin, isTimmVit, plainName, timmMobileNet, timmSwin, timmVit } from './timm.ts';
+import { unsupported } from './unsupported.ts';
 import { type Vit, vit } from './vit.ts';
 
 export type Spec = Vit | Swin | MobileNet | ResNet | ConvNext;
@@ -35,18 +37,21 @@ export interface Model {
   drop: DropRates;
 }
 
-const SUPPORTED =
-  'model_type vit, deit, swin, mobilenet_v2, resnet, convnext, or a timm architecture vit_*, deit_*, deit3_*, swin_*, mobilenetv2_*, mobilenetv3_*, tf_mobilenetv3_*, resnet18 … resnet200, ' +
-  'wide_resnet*, convnext_atto … convnext_xxlarge';
-
 /** The model_type under which transformers saves timm's models: the keys beside it are timm's. */
 const WRAPPER = 'timm_wrapper';
 
 export const readModel = (folder: string, imageSize?: readonly [number, number]): Model => parseModel(configOf(folder), imageSize);
 
+/** Where a model folder's configuration is; a folder of another program's is refused with what it is. */
+export function configPath(folder: string): string {
+  const path = join(folder, 'config.json');
+  if (isFolder(folder) && !fileExists(path)) refuseOtherFiles(folder);
+  return path;
+}
+
 /** A model folder's configuration, with its tensors where it holds weights. */
 export function configOf(folder: string): ConfigSource {
-  const where = join(folder, 'config.json');
+  const where = configPath(folder);
   const tensors = tensorShapes(folder);
   return { where, values: readJson(where), ...(tensors ? { tensors } : {}) };
 }
@@ -68,15 +73,14 @@ export function parseModel(source: ConfigSource, imageSize?: readonly [number, n
   else if (architecture !== undefined && isTimmMobileNetV3(architecture)) spec = timmMobileNetV3(architecture, c, imageSize);
   else if (architecture !== undefined && isTimmResNet(architecture)) spec = timmResNet(architecture, c, imageSize);
   else if (architecture !== undefined && isTimmConvNext(architecture)) spec = timmConvNext(architecture, c, imageSize);
-  else {
-    const got =
-      typeof type === 'string' && type !== WRAPPER
-        ? type
-        : architecture !== undefined
-          ? architecture
-          : 'neither model_type nor architecture';
-    throw new InputError({ where: c.where, what: 'unsupported model', got, expected: SUPPORTED });
-  }
+  else if (typeof type === 'string' && type !== WRAPPER) throw unsupported(c.where, type);
+  else if (architecture !== undefined) throw unsupported(c.where, architecture);
+  else
+    throw new InputError({
+      where: c.where,
+      what: 'names no network: neither model_type (transformers) nor architecture (timm) is there',
+      hint: "save it with model.save_pretrained, or timm's save_for_hf, which write config.json",
+    });
   checkGeometry(c.where, spec);
   const isTimm = type === WRAPPER || type === undefined;
   const model = {
