@@ -5,6 +5,7 @@ import { configure } from './team';
 export { placeCoded } from './kernels/encode';
 export { place } from './kernels/load';
 export { sampleAt } from './random';
+export { ridgeBegin, ridgeFound, ridgeNext, ridgePictures, ridgeRow } from './ridge';
 export { walk } from './run';
 
 /** Prepares an arena: constants into the head, this thread's number and scratch. Call once in each instance. */

@@ -2,6 +2,7 @@
 
 import { Head, State } from '../assembly/abi/head.ts';
 import type { Io } from '../assembly/abi/program.ts';
+import type { Found } from '../assembly/abi/ridge.ts';
 import { Status } from '../assembly/abi/status.ts';
 import { Encoding } from '../assembly/abi/weights.ts';
 import { EngineError, InputError, shown } from './error.ts';
@@ -45,6 +46,25 @@ interface Exports {
   sampleAt(i: number, n: number, seed: number, epoch: number): number;
 }
 
+/** The head's start in closed form: assembly/ridge.ts. */
+export interface Ridge {
+  ridgePictures(roomBytes: number, pictures: number, features: number, classes: number): number;
+  ridgeBegin(
+    room: number,
+    pictures: number,
+    features: number,
+    classes: number,
+    weight: number,
+    bias: number,
+    gradient: number,
+    first: number,
+    roomBytes: number,
+  ): void;
+  ridgeRow(): number;
+  ridgeNext(label: number): number;
+  ridgeFound(which: Found): number;
+}
+
 export interface Engine {
   program: Program;
   memory: WebAssembly.Memory;
@@ -69,6 +89,7 @@ export interface Engine {
   sampleAt(i: number, n: number, seed: number, epoch: number): number;
   /** Copies a tensor's bytes into place, converting and permuting; returns how many numbers were not finite. */
   place(record: Placed, dtype: number, bytes: Uint8Array, elementStart: number, elementBytes: number): number;
+  ridge: Ridge;
   /** The same for whole output channels, from the `row`-th on, of a coded weight. */
   placeCoded(record: WeightRecord, dtype: number, bytes: Uint8Array, row: number, rows: number): number;
 }
@@ -106,7 +127,7 @@ export function createEngine(program: Program, wasm: BufferSource, threads = 1, 
     throw new EngineError({ where: 'memory', what: `the runtime refused ${program.linearBytes / 1048576} MiB of linear memory` });
   }
   const module = new WebAssembly.Module(wasm);
-  const engine = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Exports;
+  const engine = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Exports & Ridge;
   new Uint8Array(memory.buffer).set(program.image, program.programOffset);
   engine.setup(0, program.scratch.offset, program.scratch.bytes, 0, threads);
   const team = shared ? startTeam(program, memory, module, threads, start) : ALONE;
@@ -178,6 +199,7 @@ export function createEngine(program: Program, wasm: BufferSource, threads = 1, 
     ints: (id) => new Int32Array(memory.buffer, port(id).offset, port(id).bytes / 4),
     state: new DataView(memory.buffer, stateRange),
     region: new Uint8Array(memory.buffer, program.region.offset, program.region.bytes),
+    ridge: engine,
     sampleAt: (i, n, seed, epoch) => engine.sampleAt(i, n, seed, epoch) >>> 0,
     place(record, dtype, bytes, elementStart, elementBytes) {
       const { scratch } = program;

@@ -15,9 +15,8 @@ import { digest } from './digest.ts';
 import type { Engine } from './engine.ts';
 import { InputError } from './error.ts';
 import { fileExists, freeBytes, openStore, type Store } from './files.ts';
-import type { Phase } from './graph.ts';
 import { crc32 } from './program/crc.ts';
-import type { Features } from './train.ts';
+import { type Features, rangeOf } from './train.ts';
 
 /** Most bytes that the cache may take on disk: 512 MiB where nothing is said, 0: there is none. */
 export const featureLimit = (said: Bytes = 512 << 20): number => (Number(said) === 0 ? 0 : parseBytes(said, '--feature-cache'));
@@ -209,13 +208,13 @@ function featuresOf(file: Records, base: number, count: number, cuts: Partial<Cu
   /** Records that were there when last looked at. */
   const isThere = new Uint8Array(count).fill(1);
   return {
-    async run(engine, phase, indices, pictures) {
-      const cut = cuts[phase];
-      if (cut === undefined || !file.isOpen) {
+    async run(engine, what, indices, pictures) {
+      const cut = cuts[what.phase];
+      const { start, end } = rangeOf(engine, what);
+      if (cut === undefined || cut.at > end || !file.isOpen) {
         pictures();
-        return engine.runAsync(phase);
+        return engine.runAsync({ start, end });
       }
-      const { start, end } = engine.program.entries[phase as Phase];
       const place = (index: number): number => base + index * (cut.bytes + TAIL_BYTES);
       const readAll = (): boolean =>
         indices.every((index) => isThere[index]) &&

@@ -23,7 +23,7 @@ import { type FeatureCache, featureLimit, openFeatures } from './featurecache.ts
 import { bytesWritten, makeFolder } from './files.ts';
 import { type FitOptions, type Fitted, fit } from './fit.ts';
 import { resetPeak, resident } from './footprint.ts';
-import { type HeadStart, headFromMeans } from './means.ts';
+import { type HeadFound, type HeadStart, type NoHead, startHead, unusualHead, usualHead } from './headstart.ts';
 import { chosenDrop, dropNotes } from './models/drop.ts';
 import { type Method, methodOf } from './modules/method.ts';
 import { notesOn, type Outcome, outcomeOf, warningOf } from './outcome.ts';
@@ -104,7 +104,7 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   calibrate?: number;
   /** Use the tables of this calibration.json. */
   tables?: string;
-  /** Where rows of the head begin that no adapter has learnt: `zero` (where absent), or `means` of the classes' features (src/means.ts). */
+  /** Where rows of the head begin that no adapter has learnt: `ridge` regression from the features or `zero`; by method where absent (src/headstart.ts). */
   head?: HeadStart;
 }
 
@@ -121,6 +121,8 @@ export interface JobHooks extends Pick<TrainHooks, 'onStep' | 'onEpoch' | 'onBac
     epochsDone: number;
     backs: number;
   }): void;
+  /** What the head starts from, unless at zero or from an adapter alone. */
+  onHead?(head: HeadFound | NoHead): void;
   /** Later epochs begin after `node`, from a file of so many bytes. */
   onFeatures?(features: Pick<FeatureCache, 'node' | 'bytes'>): void;
   warn?(sentence: string): void;
@@ -131,6 +133,8 @@ export interface JobResult {
   adapter: string;
   plan: PlanReport;
   classes: string[];
+  /** What the head started from; null: from zero or from an adapter alone, or the run was resumed. */
+  head: HeadFound | NoHead | null;
   epochs: EpochResult[];
   /** The epoch that is kept: the best one, or the last where there was nothing to judge by. */
   bestEpoch: number;
@@ -319,6 +323,7 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
   let engine: Engine | undefined;
   let features: FeatureCache | undefined;
   let isFinished = false;
+  let head: HeadFound | NoHead | undefined;
   try {
     const peakOfTrainingAlone = resetPeak();
     const trainingBegan = { ms: Date.now(), written: bytesWritten() };
@@ -329,6 +334,7 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
     const data = { train: samplesOf(prepared.cache, prepared.train, rows), val: samplesOf(prepared.cache, prepared.val, rows) };
     const seen = { samples: data.train, seed: options.seed, runFolder, resume: job.resume ?? false };
     const calibration = tables && installTables(engine, compiled, tables, seen);
+    const headStart = job.head ?? usualHead(job.method);
     const pictures = dataDigest(prepared.cache, prepared.train, prepared.val);
     const run = openRun(runFolder, engine, {
       options,
@@ -336,7 +342,7 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
       data: pictures,
       labels,
       ...(start ? { from: start.digest } : {}),
-      ...(job.head === 'means' ? { head: job.head } : {}),
+      head: unusualHead(headStart, job.method),
       resume: job.resume ?? false,
       warn,
     });
@@ -358,7 +364,11 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
     if (run.resumedAt === undefined) {
       keepList(runFolder, listed.folder);
       startRun(engine, options, data.train.count);
-      if (job.head === 'means') headFromMeans(engine, compiled, data.train, start?.labels.length);
+      if (headStart === 'ridge' && labels.length > (start?.labels.length ?? 0)) {
+        const first = start?.labels.length ?? 0;
+        head = await startHead(engine, data.train, { path: join(runFolder, '.head.wasi.tmp'), first });
+        hooks.onHead?.(head);
+      }
       if (options.retries > 0) run.keepStart();
     }
     hooks.onStart?.({
@@ -397,6 +407,7 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
       adapter: job.out,
       plan,
       classes: labels,
+      head: head ?? null,
       epochs,
       bestEpoch,
       accuracy: outcome.accuracy,

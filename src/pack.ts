@@ -24,6 +24,7 @@ import { scanFolder } from './data/scan.ts';
 import { createEngine, loadWeights } from './engine.ts';
 import { InputError } from './error.ts';
 import { bytesWritten, makeFolder, writeAtomic } from './files.ts';
+import { type HeadStart, unusualHead, usualHead } from './headstart.ts';
 import { adapterInfo, compileJob, type JobHooks, samplesOf, settle, type TrainJob } from './job.ts';
 import { dropNotes } from './models/drop.ts';
 import { notesOn } from './outcome.ts';
@@ -37,7 +38,7 @@ import { type TrainOptions, writeState } from './train.ts';
 import { commandBytes, commandPages, engineBytes, withMaximum } from './wasm.ts';
 
 /** As `trainJob`, but for what the board decides when it trains. `out`: the folder to hand over. */
-export interface PackJob extends Omit<TrainJob, 'resume' | 'saveEvery' | 'from' | 'head' | 'processBudget' | 'featureCache'> {
+export interface PackJob extends Omit<TrainJob, 'resume' | 'saveEvery' | 'from' | 'processBudget' | 'featureCache'> {
   /** How the pictures are stored: `u8` (the default), or `f32` for data that are not bytes. */
   pixels?: 'u8' | 'f32';
 }
@@ -150,6 +151,7 @@ async function packPictures(
     const files = weights.files.map(({ path }) => basename(path));
     const board = boardOf(compiled.program, {
       options,
+      head: job.head ?? usualHead(job.method),
       pixelBytes: job.pixels === 'f32' ? 4 : 1,
       samples: prepared.train.length,
       files,
@@ -178,6 +180,7 @@ async function packPictures(
 
 interface Facts {
   options: TrainOptions;
+  head: HeadStart;
   pixelBytes: 1 | 4;
   samples: number;
   files: readonly string[];
@@ -186,7 +189,7 @@ interface Facts {
 }
 
 /** All that the run needs beside the program's core. */
-export function boardOf(program: Program, { options, pixelBytes, samples, files, labels, info }: Facts): Board {
+export function boardOf(program: Program, { options, head: start, pixelBytes, samples, files, labels, info }: Facts): Board {
   const broken = [...labels, ...files].find((name) => name.includes('\n'));
   if (broken !== undefined) throw new InputError({ where: JSON.stringify(broken), what: 'a name with a line break cannot be packed' });
   const { about } = program;
@@ -202,6 +205,7 @@ export function boardOf(program: Program, { options, pixelBytes, samples, files,
     [RunField.PixelBytes, pixelBytes],
     [RunField.Patience, options.patience],
     [RunField.Retries, options.retries],
+    [RunField.Head, start === 'ridge' ? 1 : 0],
   ];
   for (const [at, value] of words) view.setUint32(at, value, true);
   view.setFloat64(RunField.Warmup, options.warmup, true);
@@ -213,7 +217,7 @@ export function boardOf(program: Program, { options, pixelBytes, samples, files,
   );
   return {
     run,
-    settings: settingsText(settingsOf(program, { options, weights: info.base.digest, labels })),
+    settings: settingsText(settingsOf(program, { options, weights: info.base.digest, labels, head: unusualHead(start, info.method) })),
     labels,
     files,
     adapterHead: head,

@@ -39,7 +39,15 @@ export function packInference({ model, adapter: path, out, microBatch = 1, ...op
   const files = weights.files.map((file) => basename(file.path));
   weights.close();
   const run = settle({ model, data: '', out, epochs: 1, batchSize: microBatch }, adapter.base.type);
-  const board = boardOf(engine.program, { options: run, pixelBytes: 1, samples: 1, files, labels: adapter.labels, info: adapter });
+  const board = boardOf(engine.program, {
+    options: run,
+    head: 'zero',
+    pixelBytes: 1,
+    samples: 1,
+    files,
+    labels: adapter.labels,
+    info: adapter,
+  });
   const program = encodeProgram({ ...engine.program, board });
   const command = commandBytes();
   const pages = commandPages(command, engine.program, { fileBytes: program.length, epochs: run.epochs });

@@ -31,8 +31,8 @@ export interface RunOptions {
   labels: readonly string[];
   /** Digest of the adapter that the run goes on from, where there is one. */
   from?: string;
-  /** Where new rows of the head began, unless at zero. */
-  head?: string;
+  /** Where new rows of the head began, unless as is usual for the method. */
+  head?: string | undefined;
   resume: boolean;
   warn(sentence: string): void;
 }

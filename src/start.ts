@@ -4,7 +4,7 @@
  *     adapter's head            new head
  *     | cat |                   | cat  |   rows keep their places, so that each label keeps its row
  *     | dog |        ─►         | dog  |
- *                               | bird |   appended, zero: the first step decides what they are
+ *                               | bird |   appended, from ridge regression (headstart.ts) or zero
  *
  * The adapter is only read. Its optimizer state is not part of it: the new run warms up as any other.
  */

@@ -18,10 +18,22 @@ export interface Samples {
   features?: Features;
 }
 
+/** A phase, or its instructions up to an arena offset. */
+export interface Pass {
+  phase: 'train' | 'eval';
+  until?: number;
+}
+
+/** The instructions of a pass. */
+export const rangeOf = ({ program }: Engine, { phase, until }: Pass): { start: number; end: number } => ({
+  start: program.entries[phase].start,
+  end: until ?? program.entries[phase].end,
+});
+
 /** What a part of the network that never changes made of pictures, to go on from (src/featurecache.ts). */
 export interface Features {
-  /** Runs a phase over these pictures, whose labels are in place; `pictures` fills in their pixels, where they are wanted. */
-  run(engine: Engine, phase: 'train' | 'eval', indices: readonly number[], pictures: () => void): Promise<void>;
+  /** Runs a pass over these pictures, whose labels are in place; `pictures` fills in their pixels, where they are wanted. */
+  run(engine: Engine, what: Pass, indices: readonly number[], pictures: () => void): Promise<void>;
 }
 
 export interface TrainOptions {
@@ -284,27 +296,23 @@ function trainPass(engine: Engine, samples: Samples, epoch: number, position: nu
   const seed = engine.state.getUint32(State.Seed, true);
   const counters = engine.ints(Io.Samples);
   for (let row = 0; row < count; row++) counters[row] = Math.imul(epoch, n) + position + row;
-  return pass(engine, 'train', count, (row) => engine.sampleAt(position + row, n, seed, epoch), samples);
+  const indices = listed(count, (row) => engine.sampleAt(position + row, n, seed, epoch));
+  return pass(engine, { phase: 'train' }, indices, samples);
 }
 
-/** Runs a phase over `count` pictures; rows past them are padding. */
-async function pass(
-  engine: Engine,
-  phase: 'train' | 'eval',
-  count: number,
-  indexOf: (row: number) => number,
-  samples: Samples,
-): Promise<void> {
-  const indices = Array.from({ length: count }, (_, row) => indexOf(row));
+/** Runs a pass over pictures, as many as a micro-batch has at most; the other rows are padding. */
+export async function pass(engine: Engine, what: Pass, indices: readonly number[], samples: Samples): Promise<void> {
   fillLabels(engine, indices, samples);
-  if (samples.features) return samples.features.run(engine, phase, indices, () => fillPictures(engine, indices, samples));
+  if (samples.features) return samples.features.run(engine, what, indices, () => fillPictures(engine, indices, samples));
   fillPictures(engine, indices, samples);
-  await engine.runAsync(phase);
+  await engine.runAsync(rangeOf(engine, what));
 }
+
+const listed = (count: number, indexOf: (row: number) => number): number[] => Array.from({ length: count }, (_, row) => indexOf(row));
 
 /** Writes `count` pictures and labels into a micro-batch; the rows past them have label -1. */
 export function fill(engine: Engine, count: number, indexOf: (row: number) => number, samples: Samples): void {
-  const indices = Array.from({ length: count }, (_, row) => indexOf(row));
+  const indices = listed(count, indexOf);
   fillLabels(engine, indices, samples);
   fillPictures(engine, indices, samples);
 }
@@ -332,7 +340,12 @@ export async function evaluate(
   clearTally(engine.state);
   for (let from = 0; from < samples.count; from += microBatch) {
     const count = Math.min(microBatch, samples.count - from);
-    await pass(engine, 'eval', count, (row) => from + row, samples);
+    await pass(
+      engine,
+      { phase: 'eval' },
+      listed(count, (row) => from + row),
+      samples,
+    );
     if (each) {
       const [choices, logits] = [engine.ints(Io.EvalChoices), engine.floats(Io.Logits)];
       for (let row = 0; row < count; row++) each(from + row, choices[row]!, logits.subarray(row * classes, (row + 1) * classes));

@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert';
 import { openBase } from '../src/base.ts';
 import { type Compiled, compile } from '../src/compile.ts';
 import { cutOf } from '../src/cut.ts';
+import { digest } from '../src/digest.ts';
 import { Interrupted } from '../src/error.ts';
 import { cutsOf } from '../src/featurecache.ts';
 import { type JobHooks, type TrainJob, trainJob } from '../src/job.ts';
@@ -23,7 +24,7 @@ const job = (out: string, more: Partial<TrainJob> = {}): TrainJob => ({
   method: 'probe',
   ...more,
 });
-const adapter = (out: string): string => readFileSync(join(out, 'adapter_model.safetensors')).toString('base64');
+const adapter = (out: string): string => digest(readFileSync(join(out, 'adapter_model.safetensors')));
 const file = (out: string): string => join(out, 'run', 'features.s2af');
 
 /** Runs a job; what it said of its features, and every warning. */

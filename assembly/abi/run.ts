@@ -20,7 +20,9 @@ export const enum RunField {
   State = 40,
   /** SHA-256 of the base weights' files, one after the other. */
   Base = 168,
-  /** u32: how often a run that has gone astray goes back (watch.ts); then 4 zeros. */
+  /** u32: how often a run that has gone astray goes back (watch.ts). */
   Retries = 200,
+  /** u32: 1 where the head starts from ridge regression, 0 at zero. */
+  Head = 204,
   Bytes = 208,
 }

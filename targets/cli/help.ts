@@ -84,8 +84,9 @@ is nothing to judge by. A run that goes astray goes back and takes a tenth of th
   --resume                   go on from the last checkpoint in --out
   --from ADAPTER             go on from an adapter of the same model and method: labels are
                              matched by name, classes that it lacks appended to its head
-  --head zero|means          where rows of the head begin that no adapter has learnt: at
-                             zero, or from the means of their class's features (zero)
+  --head ridge|zero          where rows of the head begin that no adapter has learnt: ridge
+                             regression from the features, in one pass more, or zero
+                             (probe: ridge; zero where more than the head learns)
   --calibrate N              fit derivative tables to N pictures first; they go with the adapter
   --tables FILE              use the tables of s2a calibrate
   --cache DIR                where prepared pictures are kept (DIR/run of --out)

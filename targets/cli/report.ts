@@ -63,6 +63,7 @@ export async function writeReport(
       { name: 'micro-batch', value: plan.microBatch },
       { name: 'learning rate', value: result.rate },
       ...(result.wentBack === 0 ? [] : [{ name: 'went back, then learnt at', value: Number(result.finalRate.toPrecision(3)) }]),
+      { name: 'head starts from', value: headText(result) },
       { name: 'seed', value: job.seed ?? 0 },
     ],
     command,
@@ -78,6 +79,12 @@ function accuracyOf({ judged }: JobResult): Pick<ReportData, 'accuracy'> {
   const { accuracy: after, chance, pictures: predictions, part } = judged;
   if (after === null || chance === null) return {};
   return { accuracy: { chance, after, predictions, part: part === 'val' ? 'of val' : part, more: balancedLine(judged) } };
+}
+
+function headText({ head }: JobResult): string {
+  if (head === null) return 'zero, or what it went on from';
+  if ('why' in head) return `zero: ${head.why}`;
+  return `ridge regression on ${counted(head.pictures, 'picture')}, λ ${head.lambda.toPrecision(2)}`;
 }
 
 /** The same job with everything kept in f32, and with everything learning in a network of the same depth. */

@@ -6,11 +6,11 @@ import { InputError } from '../../src/error.ts';
 import { fidelity as measureFidelity } from '../../src/fidelity/index.ts';
 import type { Fidelity } from '../../src/fidelity/measure.ts';
 import { appendText, writeText } from '../../src/files.ts';
+import { HEAD_STARTS, type HeadFound, type NoHead } from '../../src/headstart.ts';
 import { type JobHooks, type JobResult, type TrainJob, trainJob } from '../../src/job.ts';
-import { HEAD_STARTS } from '../../src/means.ts';
 import type { ReportData } from '../../src/report/data.ts';
 import { figureLines } from '../../src/report/figures.ts';
-import { epochLine, formatBytes, formatDuration, plainLine, progressLine } from '../../src/report/terminal.ts';
+import { counted, epochLine, formatBytes, formatDuration, formatPercent, plainLine, progressLine } from '../../src/report/terminal.ts';
 import { timelineOf } from '../../src/timeline.ts';
 import { REASONS } from '../../src/watch.ts';
 import { cutMetrics } from './metrics.ts';
@@ -161,6 +161,7 @@ function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Se
   let firstStep = 0;
   let seen = 0;
   let lastPlain = 0;
+  let head: HeadFound | NoHead | undefined;
   return {
     signal,
     warn: (sentence) => out.note(out.style.yellow(sentence)),
@@ -176,10 +177,14 @@ function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Se
       for (const { path, reason } of skipped.slice(0, 10)) out.note(out.style.yellow(`  skipped ${path}: ${reason}`));
       if (skipped.length > 10) out.note(out.style.yellow(`  and ${skipped.length - 10} more`));
     },
+    onHead(found) {
+      head = found;
+      out.note(headLine(found));
+    },
     onFeatures: ({ node, bytes }) =>
       out.note(`features: kept from the first epoch on, ${formatBytes(bytes)}; later ones begin after ${node}`),
     onStart({ resumedAt, totalSteps, epochsDone, backs }) {
-      if (resumedAt === undefined) writeText(metrics, '');
+      if (resumedAt === undefined) writeText(metrics, headMetrics(head));
       else cutMetrics(metrics, { step: resumedAt, epochsDone, backs });
       if (resumedAt !== undefined) out.note(`going on from step ${resumedAt} of ${totalSteps}`);
       began = Date.now();
@@ -238,6 +243,22 @@ function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Se
       seen = 0;
     },
   };
+}
+
+/** The same for the metrics, as a board writes it (targets/wasi/headstart.ts). */
+function headMetrics(head: HeadFound | NoHead | undefined): string {
+  if (head === undefined || 'why' in head) return '';
+  const { pictures, lambda, factor } = head;
+  return `${JSON.stringify({ head: 'ridge', pictures, lambda, factor })}\n`;
+}
+
+/** What the head starts from, as a line. */
+export function headLine(head: HeadFound | NoHead): string {
+  if ('why' in head) return `head starts from zero: ${head.why}`;
+  const { pictures, of, lambda, factor, leftOut } = head;
+  const some = pictures === of ? counted(pictures, 'picture') : `${pictures} of ${counted(of, 'picture')}`;
+  const judged = leftOut ? `; left out one by one ${formatPercent(leftOut.accuracy)} of them are named rightly` : '';
+  return `head starts from ridge regression on ${some}: λ ${lambda.toPrecision(2)}, logits × ${factor.toPrecision(3)}${judged}`;
 }
 
 /** Planned against measured, and what to do next. */

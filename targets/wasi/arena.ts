@@ -45,7 +45,12 @@ export function stageBytes(): usize {
  * false says so.
  */
 export function run(phase: u32, mayFail: bool = false): bool {
-  const status = walk(layoutWord(LayoutWord.Entries + 2 * phase), layoutWord(LayoutWord.Entries + 2 * phase + 1));
+  return runUntil(phase, layoutWord(LayoutWord.Entries + 2 * phase + 1), mayFail);
+}
+
+/** The same up to the instruction at this offset. */
+export function runUntil(phase: u32, end: u32, mayFail: bool = false): bool {
+  const status = walk(layoutWord(LayoutWord.Entries + 2 * phase), end);
   if (status == Status.Ok) return true;
   if (mayFail && (status == Status.LossNotFinite || status == Status.GradientNotFinite)) return false;
   const n = lineBytes(Section.Symbols, load<u32>(arena + Head.FailedNode));

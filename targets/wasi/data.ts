@@ -106,7 +106,7 @@ export function openPart(part: u32, folder: usize, name: string, mayBeEmpty: boo
 }
 
 /** The label of a picture; one that is no class ends the program. */
-function label(part: u32, index: u32): i32 {
+export function labelOf(part: u32, index: u32): i32 {
   const record = at(part);
   const bytes = load<u32>(record, 36);
   const path = labelPath(part);
@@ -151,7 +151,7 @@ function readInto(part: u32, index: u32, row: u32): void {
 /** One row of the ports: picture `index` with its label. */
 export function fillRow(part: u32, index: u32, row: u32): void {
   readInto(part, index, row);
-  store<i32>(port(Io.Labels) + (row << 2), label(part, index));
+  store<i32>(port(Io.Labels) + (row << 2), labelOf(part, index));
 }
 /** The same for a picture whose label nobody knows. */
 export function fillUnlabelled(part: u32, index: u32, row: u32): void {
@@ -178,7 +178,7 @@ export function digestData(out: usize): void {
     store<u32>(raw, count);
     shaAdd(outer, raw, 4);
     for (let i: u32 = 0; i < count; i++) {
-      const wanted = label(part, i);
+      const wanted = labelOf(part, i);
       digestPicture(part, i);
       shaAdd(outer, digest, 32);
       countLabel(part, wanted);

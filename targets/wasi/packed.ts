@@ -33,7 +33,7 @@ export function checkPacked(): void {
   const width = runWord(RunField.Width);
   const pixel = runWord(RunField.PixelBytes);
   if (runWord(RunField.Epochs) != epochCount || epochCount == 0) refuse('has a run without end');
-  if (micro == 0 || batch == 0 || batch > 0x7fffffff || batch % micro != 0 || classes == 0 || (pixel != 1 && pixel != 4)) refuse('has a broken run');
+  if (micro == 0 || batch == 0 || batch > 0x7fffffff || batch % micro != 0 || classes == 0 || (pixel != 1 && pixel != 4) || runWord(RunField.Head) > 1) refuse('has a broken run');
   if (height == 0 || width == 0 || height > MOST_SIDE || width > MOST_SIDE) refuse('has a broken run');
   if (runWord(RunField.Retries) > <u32>MOST_BACKS) refuse('has a broken run');
   const warmup = load<f64>(section(Section.Run) + RunField.Warmup);

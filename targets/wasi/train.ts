@@ -27,6 +27,7 @@ import {
 import { clearLabels, countOf, digestData, fillRow, JUDGE, LEARN, setCounter } from './data';
 import { clearChoices, sumChoices, takeChoices } from './figures';
 import { need, opened } from './files';
+import { headMetrics, startHead } from './headstart';
 import { copyPath, enter, lengthOf, textOf } from './path';
 import { arena, countRecords, epochCount, layoutWord, runWord, section } from './program';
 import { begin, ENGINE, finish, INTERRUPTED, refuseNumbers } from './refuse';
@@ -72,10 +73,12 @@ export function train(out: usize, resume: bool, every: u32, steps: u32): void {
     clearCheckpoints(bestFolder);
     clearCheckpoints(startFolder);
     startRun();
+    if (runWord(RunField.Head) != 0) startHead(runFolder);
     if (runWord(RunField.Retries) > 0) writeCheckpoint(startFolder, firstParameter, parameterBytes, false);
   }
   need(openToWrite(metricsPath, goesOn), textOf(metricsPath), lengthOf(metricsPath), 'cannot be written: ');
   logTo(opened);
+  headMetrics(opened);
   tellStart(goesOn);
   const finished = loop();
   // Saved at the end too: a finished run that is resumed has nothing left to do.

@@ -28,7 +28,7 @@ const listing = memory.data(4096);
 export let written: u64 = 0;
 
 /** Writes all of it at the end of an open file; returns an errno. */
-function writeTo(fd: u32, p: usize, n: usize): u32 {
+export function appendTo(fd: u32, p: usize, n: usize): u32 {
   while (n > 0) {
     const part = changetype<iovec>(vector);
     part.buf = p;
@@ -75,7 +75,7 @@ export function create(path: usize): void {
 }
 
 export function put(p: usize, n: usize): void {
-  check(writeTo(making, p, n));
+  check(appendTo(making, p, n));
 }
 
 /** Its bytes are on disk, under the temporary name. */
