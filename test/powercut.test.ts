@@ -134,6 +134,38 @@ nodeTest('the WASI program: from every power cut of a run it goes on to the same
   assert.is(adapterDigest(at), wanted);
 });
 
+nodeTest('the WASI program: from every power cut while it goes back', async () => {
+  const run = { epochs: 2, batchSize: 6, microBatch: 2, rate: 1, seed: 2, augment: { shift: 4, flip: true } };
+  const board = await pack({ model: 'test/golden/vit-timm-gap', data: pictureFolder({ train: 5, val: 4 }), ...run });
+  const folder = newFolder();
+  assert.is(board.train(folder).code, 0);
+  const wanted = adapterDigest(folder);
+  // Three steps an epoch: the last one of the second, the judging, the way back, and a step from the start.
+  const out = newFolder();
+  assert.is(board.train(out, '--steps', '5', '--save-every', '1').code, 5);
+  let err = '';
+  const recording = record(
+    out,
+    () => {
+      const ran = board.train(out, '--steps', '2', '--save-every', '1', '--resume');
+      assert.is(ran.code, 5, ran.err);
+      err = ran.err;
+    },
+    /metrics/,
+  );
+  assert.match(err, /the run goes back to its start/);
+  let states = 0;
+  const at = newFolder();
+  for (const disk of afterCuts(recording)) {
+    restore(disk, at);
+    const ran = board.train(at, '--resume');
+    assert.is(ran.code, 0, ran.err);
+    assert.is(adapterDigest(at), wanted);
+    states++;
+  }
+  assert.ok(states >= 20, `${states} states`);
+});
+
 nodeTest('the recorder itself: a writer that does not sync is caught', () => {
   const folder = newFolder();
   const path = join(folder, 'text');

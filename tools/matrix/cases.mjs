@@ -1,4 +1,4 @@
-// What the matrix trains: each case is a tiny real model, a method, a policy and a weight precision; 20 optimizer steps each.
+// What the matrix trains: each case is a tiny real model, a method, a policy and a weight precision; 20 optimizer steps each, but for `steps`.
 export const MODELS = ['vit-hf', 'swin-hf', 'resnet-hf', 'mobilenetv2-hf'];
 const METHODS = ['bias', 'bias+prompt:rank=2+side:ratio=4'];
 const POLICIES = ['exact', 's2a'];
@@ -22,5 +22,12 @@ const each = MODELS.flatMap((model) =>
 /** A network that ends early. */
 const short = { model: 'mobilenetv2-hf', job: { ...RUN, method: 'bias+depth:blocks=9', keep: 's2a', weights: 'f32' } };
 
+/** A run that a rate destroys: after four epochs it goes back to its start, after four more to its third epoch. */
+const astray = { model: 'vit-hf', job: { ...RUN, method: 'bias', keep: 's2a', weights: 'f32', rate: 1 }, steps: 45 };
+
 /** Name, and the job without its folders. */
-export const CASES = [...each, { name: 'mobilenetv2-hf bias+depth s2a f32', ...short }];
+export const CASES = [
+  ...each,
+  { name: 'mobilenetv2-hf bias+depth s2a f32', ...short },
+  { name: 'vit-hf bias s2a f32, goes back', ...astray },
+];
