@@ -39,6 +39,7 @@ import { type EpochResult, type Samples, startRun, TRAIN_DEFAULTS, type TrainHoo
 import type { Optimizer } from './update.ts';
 import { VERSION } from './version.ts';
 import { engineBytes } from './wasm.ts';
+import { checkWatch } from './watch.ts';
 
 /**
  * Peak learning rates for a new head on a MobileNetV2, each within two points of the best of the grid in docs/results/learning.md. With all
@@ -186,6 +187,7 @@ export function settle(job: TrainJob, type: string): TrainOptions & { rate: numb
   // A head that begins somewhere is worth having as it is.
   if (job.rate === 0 && job.from === undefined && (job.head ?? 'zero') === 'zero')
     throw new InputError({ where: '--lr', what: 'with a rate of 0 nothing is learnt', expected: 'a number above 0' });
+  checkWatch({ ...TRAIN_DEFAULTS, ...given });
   const pick = <K extends keyof typeof TRAIN_DEFAULTS>(key: K): number => given[key] ?? TRAIN_DEFAULTS[key];
   return {
     epochs,

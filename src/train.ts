@@ -192,7 +192,8 @@ export async function train(
       const result = await judgeEpoch(run, epoch);
       if (result === undefined) return false;
       const steps = engine.state.getInt32(State.Step, true);
-      if (mayGoBack) reason = watch.look(result, { epochs: options.epochs, steps, before: host.firstLoss });
+      const wasLearnt = host.epochs.at(-1)?.learnt ?? false;
+      if (mayGoBack) reason = watch.look(result, { epochs: options.epochs, steps, before: host.firstLoss, wasLearnt });
       if (reason === Astray.No) endEpoch(run, result, watch);
       else hooks.onEpoch?.({ ...result, learnt: false, best: false });
     } catch (error) {

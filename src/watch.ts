@@ -5,8 +5,9 @@
 import { State } from '../assembly/abi/head.ts';
 import { AdamWArg, SgdArg } from '../assembly/abi/ops/update.ts';
 import { Instruction, Op } from '../assembly/abi/ops.ts';
-import { Astray, astray, constantTerm, isTime, SMALLER, showsLearning } from '../assembly/abi/watch.ts';
+import { Astray, astray, constantTerm, isTime, MOST_BACKS, SMALLER, showsLearning } from '../assembly/abi/watch.ts';
 import type { Engine } from './engine.ts';
+import { InputError } from './error.ts';
 import { countLabels, type EpochResult, mostFrequent } from './figures.ts';
 import { numel } from './graph.ts';
 
@@ -36,8 +37,8 @@ export type Epoch = Omit<EpochResult, 'learnt' | 'best'>;
 export interface Watch {
   /** Whether an epoch shows that something was learnt. */
   learnt(epoch: Epoch): boolean;
-  /** What is wrong with an epoch; `before`: mean loss of the run's first step, `steps`: done so far. */
-  look(epoch: Epoch, run: { epochs: number; steps: number; before: number }): Astray;
+  /** What is wrong with an epoch; `before`: mean loss of the run's first step, `steps`: done so far, `wasLearnt`: of the epoch before it. */
+  look(epoch: Epoch, run: { epochs: number; steps: number; before: number; wasLearnt: boolean }): Astray;
 }
 
 export function createWatch(data: { train: Labelled; val: Labelled }, classes: number, smoothing: number): Watch {
@@ -49,8 +50,8 @@ export function createWatch(data: { train: Labelled; val: Labelled }, classes: n
     showsLearning(e.val.loss, e.val.correct, e.val.count, val.most, val.loss);
   return {
     learnt,
-    look(e, { epochs, steps, before }) {
-      if (!isTime(e.epoch, epochs, steps, e.val.count) || learnt(e)) return Astray.No;
+    look(e, { epochs, steps, before, wasLearnt }) {
+      if (!isTime(e.epoch, epochs, steps, e.val.count, wasLearnt) || learnt(e)) return Astray.No;
       return astray(e.train.loss / e.train.count, before, train.loss, uniform, val.classes > 1 && e.judged.answers === 1);
     },
   };
@@ -86,6 +87,16 @@ function forget({ program, memory }: Engine): void {
 /** Whether every learnable number is finite: what the last step of a run without judged pictures is asked. */
 export const hasFiniteParameters = ({ program, memory }: Engine): boolean =>
   program.parameters.every(({ offset, dims }) => new Float32Array(memory.buffer, offset, numel(dims)).every(Number.isFinite));
+
+/** Refuses numbers that neither loop can count with. */
+export function checkWatch({ retries, patience }: { retries: number; patience: number }): void {
+  const check = (where: string, got: number, most: number): void => {
+    if (Number.isInteger(got) && got >= 0 && got <= most) return;
+    throw new InputError({ where, what: 'wrong value', got, expected: `a whole number from 0 to ${most}` });
+  };
+  check('--retries', retries, MOST_BACKS);
+  check('--patience', patience, 0x7fffffff);
+}
 
 /** The reason as the end of "the run goes back: ". */
 export const REASONS: Readonly<Record<Astray, string>> = {

@@ -68,8 +68,12 @@ export function showsLearning(loss: number, correct: number, count: number, most
   return count > 0 && (loss < BELOW * constant * count || beatsMost(correct, count, most));
 }
 
-/** Whether an epoch's numbers are looked at: the second is the first, and after some steps; the last always, where there is something to judge by. */
-export function isTime(epoch: number, epochs: number, steps: number, judged: number): boolean {
+/**
+ * Whether an epoch's numbers are looked at: after some steps, and only where the epoch before it showed no learning either (`wasLearnt`), for a
+ * single bad one may pass; the only one of a run where there is something to judge by.
+ */
+export function isTime(epoch: number, epochs: number, steps: number, judged: number, wasLearnt: boolean): boolean {
+  if (wasLearnt) return false;
   return (epoch === epochs && judged > 0) || (epoch > 1 && steps >= FEWEST_STEPS);
 }
 

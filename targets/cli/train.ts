@@ -133,6 +133,7 @@ export async function train(args: string[], out: Output): Promise<void> {
       const fidelity = p.flag('fidelity') ? await fidelityAfter(job, result) : undefined;
       await writeReport(p.text('report')!, job, result, { ...seen, ...(fidelity ? { fidelity } : {}) }, `s2a train ${args.join(' ')}`);
     }
+    if (p.flag('json') && result.warning !== null) out.note(out.style.yellow(`warning: ${result.warning}`));
     if (p.flag('json')) out.json(result);
     else out.line(summary(result, job, p.text('report')));
   } finally {

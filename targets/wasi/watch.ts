@@ -1,4 +1,5 @@
 /** The watch over a run, and the way back: the twin of src/watch.ts, by the same rules (assembly/abi/watch.ts). */
+import { EpochRecord } from '../../assembly/abi/checkpoint';
 import { State } from '../../assembly/abi/head';
 import { Instruction, Op } from '../../assembly/abi/ops';
 import { AdamWArg, SgdArg } from '../../assembly/abi/ops/update';
@@ -6,7 +7,7 @@ import { LayoutWord } from '../../assembly/abi/program';
 import { RunField } from '../../assembly/abi/run';
 import { Astray, astray, constantTerm, isTime, SMALLER, showsLearning } from '../../assembly/abi/watch';
 import { state, tallyCorrect, tallyCount, tallyLoss, UPDATE } from './arena';
-import { epochCorrect, epochLoss, epochPictures, firstLoss } from './checkpoint';
+import { epochCorrect, epochLoss, epochPictures, epochs, firstLoss, record } from './checkpoint';
 import { countOf, JUDGE, LEARN } from './data';
 import { answers, classesThere, findMost, labelled, mostCount } from './figures';
 import { arena, epochCount, layoutWord, runWord } from './program';
@@ -46,7 +47,8 @@ export function hasLearnt(): bool {
 /** What is wrong with it; `epoch` counts from 1. */
 export function look(epoch: u32): Astray {
   const steps = load<u32>(state(), State.Step);
-  if (!isTime(epoch, epochCount, steps, tallyCount) || hasLearnt()) return Astray.No;
+  const wasLearnt = epochs > 0 && (load<u32>(record(epochs - 1), EpochRecord.Flags) & 2) != 0;
+  if (!isTime(epoch, epochCount, steps, tallyCount, wasLearnt) || hasLearnt()) return Astray.No;
   return astray(epochLoss / <f64>epochPictures, firstLoss, load<f64>(least), uniform, judgedClasses > 1 && answers == 1);
 }
 

@@ -22,8 +22,8 @@ const each = MODELS.flatMap((model) =>
 /** A network that ends early. */
 const short = { model: 'mobilenetv2-hf', job: { ...RUN, method: 'bias+depth:blocks=9', keep: 's2a', weights: 'f32' } };
 
-/** A run that a rate destroys: after four epochs it goes back to its start, after four more to its third epoch. */
-const astray = { model: 'vit-hf', job: { ...RUN, method: 'bias', keep: 's2a', weights: 'f32', rate: 1 }, steps: 45 };
+/** A run that a rate destroys: after four epochs it goes back to its start, after four more once again. */
+const astray = { model: 'vit-hf', job: { ...RUN, method: 'bias', keep: 's2a', weights: 'f32', rate: 3 }, steps: 60 };
 
 /** Name, and the job without its folders. */
 export const CASES = [
