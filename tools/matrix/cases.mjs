@@ -4,8 +4,18 @@ const METHODS = ['bias', 'bias+prompt:rank=2+side:ratio=4'];
 const POLICIES = ['exact', 's2a'];
 const WEIGHTS = ['f32', 'int8'];
 
-/** Ten pictures in steps of two, each in two passes, four times over. */
-const RUN = { batchSize: 2, microBatch: 1, epochs: 4, seed: 3, rate: 0.01, augment: { shift: 2, flip: true }, dropout: 0, dropPath: 0 };
+/** Ten pictures in steps of two, each in two passes, four times over, whatever comes of it. */
+const RUN = {
+  retries: 0,
+  batchSize: 2,
+  microBatch: 1,
+  epochs: 4,
+  seed: 3,
+  rate: 0.01,
+  augment: { shift: 2, flip: true },
+  dropout: 0,
+  dropPath: 0,
+};
 export const STEPS = 20;
 
 const each = MODELS.flatMap((model) =>
@@ -23,7 +33,7 @@ const each = MODELS.flatMap((model) =>
 const short = { model: 'mobilenetv2-hf', job: { ...RUN, method: 'bias+depth:blocks=9', keep: 's2a', weights: 'f32' } };
 
 /** A run that a rate destroys: after four epochs it goes back to its start, after four more once again. */
-const astray = { model: 'vit-hf', job: { ...RUN, method: 'bias', keep: 's2a', weights: 'f32', rate: 3 }, steps: 60 };
+const astray = { model: 'vit-hf', job: { ...RUN, method: 'bias', keep: 's2a', weights: 'f32', rate: 3, retries: 2 }, steps: 60 };
 
 /** Name, and the job without its folders. */
 export const CASES = [
