@@ -4,7 +4,12 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { checkBaseWeights, openBase, openWeights } from '../src/base.ts';
+import { calibrateJob } from '../src/calibrate/job.ts';
 import type { WeightsUse } from '../src/checkweights.ts';
+import { loadClassifier } from '../src/classifier.ts';
+import { fidelity } from '../src/fidelity/index.ts';
+import { trainJob } from '../src/job.ts';
+import { packJob } from '../src/pack.ts';
 import { openSafetensors, type Tensor, writeSafetensors } from '../src/safetensors.ts';
 import { elements } from '../src/tensor.ts';
 import { newFolder, refused } from './folder.ts';
@@ -101,6 +106,25 @@ test("heads of another size, or of another task, are a new head's to replace, an
 test("a wrapper's name in front of every tensor is said", () => {
   const shapes = new Map([...shapesOf(modelFolder('resnet18-timm'))].map(([tensor, shape]) => [`module.${tensor}`, shape]));
   refused(() => open(folderWith('resnet18-timm', shapes)), 'tensor conv1.weight is missing', 'nearest names: module.conv1.weight');
+});
+
+test('whoever is about to read weights is told before a picture is looked at', async () => {
+  const odd = folderWith('vit-hf', new Map([...shapesOf(modelFolder('vit-hf')), ['odd', [1]]]));
+  // There is no such folder of pictures.
+  const job = { model: odd, data: join(odd, 'photos'), out: newFolder(), epochs: 1, batchSize: 4 };
+  for (const run of [
+    trainJob(job),
+    packJob(job),
+    fidelity({ model: odd, data: job.data }),
+    calibrateJob({ ...job, out: join(odd, 'c.json') }),
+  ]) {
+    const said = await run.then(
+      () => 'nothing was refused',
+      (error: Error) => error.message,
+    );
+    assert.match(said, `tensor odd ${NOT_READ}`);
+  }
+  refused(() => loadClassifier(undefined, { model: odd }), `tensor odd ${NOT_READ}`);
 });
 
 test('a plan looks at weights where there are some, and needs none', () => {

@@ -1,9 +1,9 @@
 /** Pictures in, cache out: the one function that training calls before it begins. */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { InputError, Interrupted } from '../error.ts';
-import { meaningOf } from '../files.ts';
+import { freeBytes, meaningOf } from '../files.ts';
 import { stableJson } from '../json.ts';
 import { type Cache, openCache, type Picture, writeCache } from './cache.ts';
 import { decoderName, defaultDecoderBytes } from './decode.ts';
@@ -33,6 +33,8 @@ export interface PrepareOptions {
   signal?: AbortSignal;
   /** Another way to run the decoder. */
   start?(file: DecoderFile): Decoder;
+  /** Another way to ask how many bytes the disk of a path has left. */
+  space?(path: string): number | undefined;
 }
 
 export interface Prepared {
@@ -95,6 +97,8 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
   };
 }
 
+const mebibytes = (bytes: number): string => `${(bytes / 1048576).toFixed(1)} MiB`;
+
 /** An earlier cache of the same digest; a damaged one is made again. */
 function reusable(path: string, digest: string): Cache | undefined {
   if (!existsSync(path)) return undefined;
@@ -109,7 +113,7 @@ function reusable(path: string, digest: string): Cache | undefined {
 }
 
 async function decodeAll(
-  { root, preprocess, onProgress, signal, start = startDecoder }: PrepareOptions,
+  { root, preprocess, onProgress, signal, start = startDecoder, space = freeBytes }: PrepareOptions,
   { classes, skipped: unlisted }: Folder,
   pictures: Picture[],
   { path, digest, limit }: { path: string; digest: string; limit: number },
@@ -118,7 +122,19 @@ async function decodeAll(
   const left = classes.map(() => 0);
   let decoderPeakBytes = 0;
   const size = outputSize(preprocess);
-  const writer = writeCache(path, size.height * size.width * 3);
+  const pictureBytes = size.height * size.width * 3;
+  const writer = writeCache(path, pictureBytes);
+  const [free, wanted] = [space(path), pictures.length * pictureBytes];
+  if (free !== undefined && free < wanted) {
+    writer.abandon();
+    throw new InputError({
+      where: dirname(path),
+      what: `too little space for ${pictures.length} prepared pictures of ${size.height}x${size.width}`,
+      got: `${mebibytes(free)} free`,
+      expected: mebibytes(wanted),
+      hint: '--cache names a folder on another disk',
+    });
+  }
   const decoder = start(writer.file);
   const stop = () => void decoder.close();
   signal?.addEventListener('abort', stop);

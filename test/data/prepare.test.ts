@@ -42,6 +42,16 @@ async function refusedAsync(run: Promise<unknown>, ...words: string[]): Promise<
   assert.unreachable(`nothing was refused; expected: ${words.join(' … ')}`);
 }
 
+test('a disk without room for the pictures is told before the first is decoded; an earlier cache needs none', async () => {
+  const root = folderOf({ 'a/1.jpg': small, 'b/1.jpg': small });
+  const full = { space: () => 2 * 8 * 8 * 3 - 1, start: () => assert.unreachable('nothing is decoded') as never };
+  await refusedAsync(prepare(options(root, full)), 'too little space for 2 prepared pictures of 8x8', 'MiB free', '--cache');
+  assert.equal(readdirSync(join(root, '.cache')), []);
+  const made = await prepare(options(root, { space: () => 2 * 8 * 8 * 3 }));
+  made.cache.close();
+  (await prepare(options(root, full))).cache.close();
+});
+
 test('12-megapixel photos in all eight orientations among bad pictures', async () => {
   const big = await photo(4032, 3024, 90);
   const files: Record<string, Uint8Array | string> = {
