@@ -43,6 +43,10 @@ export function publishedFolder({ config, tensors }: Published, edit: (config: R
     const values = recipe(number, name, shape);
     return { name, dtype: 'F32', shape, data: new Uint8Array(values.buffer) };
   });
+  // What counts stands in the file too.
+  for (const name of Object.keys(tensors))
+    if (name.endsWith('running_mean'))
+      data.push({ name: name.replace('running_mean', 'num_batches_tracked'), dtype: 'I64', shape: [], data: new Uint8Array(8) });
   writeSafetensors(join(folder, 'model.safetensors'), data, { format: 'pt' });
   const changed = structuredClone(config);
   edit(changed);
