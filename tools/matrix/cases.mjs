@@ -32,6 +32,13 @@ const each = MODELS.flatMap((model) =>
 /** A network that ends early. */
 const short = { model: 'mobilenetv2-hf', job: { ...RUN, method: 'bias+depth:blocks=9', keep: 's2a', weights: 'f32' } };
 
+/** The head alone, from ridge regression; pictures that stay as they are, so that their features are kept. */
+const probe = (model) => ({
+  name: `${model} probe f32`,
+  model,
+  job: { ...RUN, method: 'probe', weights: 'f32', augment: undefined },
+});
+
 /** A run that a rate destroys: after four epochs it goes back to its start, after four more once again. */
 const astray = { model: 'vit-hf', job: { ...RUN, method: 'bias', keep: 's2a', weights: 'f32', rate: 3, retries: 2 }, steps: 60 };
 
@@ -40,4 +47,6 @@ export const CASES = [
   ...each,
   { name: 'mobilenetv2-hf bias+depth s2a f32', ...short },
   { name: 'vit-hf bias s2a f32, goes back', ...astray },
+  probe('vit-hf'),
+  probe('mobilenetv2-hf'),
 ];
