@@ -1,18 +1,28 @@
 /** Learnt tensors between the arena and an adapter on disk, each in the checkpoint's own layout. */
+import { Rates } from '../assembly/abi/rates.ts';
 import type { AdapterFile } from './adapterfile.ts';
 import { type Engine, readParameter, writeParameter } from './engine.ts';
 import { InputError } from './error.ts';
+import { hasRelativeRates, rateRanges } from './measure.ts';
 import type { ParameterRecord, Program } from './program/program.ts';
 import type { TensorData } from './safetensors.ts';
 import { sameShape, shapeText } from './tensor.ts';
 
-/** The parameters as tensors to write, one at a time; key `s2a` adapters by checkpoint names. */
+/** In an adapter trained with relative rates: the smallest and largest peak rate of each group (src/rates.ts), for people; nothing reads it. */
+const RATES = 's2a.rates';
+
+/** What an adapter of this program holds, without the numbers: its parameters, and behind them the rates where it has some. */
+export const adapterRecords = (program: Program): Omit<TensorData, 'data'>[] => [
+  ...program.parameters.map(({ name, shape }) => ({ name, shape, dtype: 'F32' as const })),
+  ...(hasRelativeRates(program) ? [{ name: RATES, shape: [Rates.Groups, 2], dtype: 'F32' as const }] : []),
+];
+
+/** The same as tensors to write, one at a time; keys are the checkpoint's names. */
 export function adapterTensors(engine: Engine): TensorData[] {
-  return engine.program.parameters.map((record) => ({
-    name: record.name,
-    dtype: 'F32',
-    shape: record.shape,
-    data: () => new Uint8Array(readParameter(engine, record).buffer),
+  const { program, state } = engine;
+  return adapterRecords(program).map((tensor, i) => ({
+    ...tensor,
+    data: () => new Uint8Array((i < program.parameters.length ? readParameter(engine, program.parameters[i]!) : rateRanges(state)).buffer),
   }));
 }
 
@@ -41,7 +51,7 @@ export function checkTensors(
 ): { record: ParameterRecord; values: Float32Array<ArrayBuffer> }[] {
   const expected = new Set(engine.program.parameters.map((r) => r.name));
   for (const name of adapter.weights.tensors.keys())
-    if (!expected.has(name))
+    if (!expected.has(name) && name !== RATES)
       throw new InputError({
         where: adapter.path,
         what: `tensor ${name} has no place in method ${engine.program.about.method} of ${engine.program.about.model}`,

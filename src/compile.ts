@@ -24,6 +24,7 @@ import { verifyPlan } from './plan/verify.ts';
 import { codeBytes } from './program/encode.ts';
 import { link } from './program/link.ts';
 import type { About, Program } from './program/program.ts';
+import { addRates, planRates } from './rates.ts';
 import { addRepeats, recomputeName } from './recompute.ts';
 import { autogradBytes, chooseSaved, gradientNeeds } from './saved.ts';
 import { limited, TILE_ROWS, type Tiles, tiled } from './tile.ts';
@@ -136,10 +137,14 @@ export function build(options: CompileOptions): Built {
     chooseSaved(graph, needs, keepOf(keep), repeats, options.ownTables);
     accumulators = addBackward(graph, logits, loss[2]!, needs, repeats);
     again = repeats.runs;
-    addUpdate(graph, accumulators, optimizer, io.state);
     ports.set(Io.Losses, loss[0]!).set(Io.Choices, loss[1]!);
   }
   const { logits, loss } = forward('eval');
+  if (purpose === 'train') {
+    const rates = options.rates === 'relative' ? planRates(graph, accumulators, b.joins, optimizer) : undefined;
+    const moments = addUpdate(graph, accumulators, optimizer, io.state, rates);
+    if (rates) addRates(graph, rates, accumulators, moments, optimizer, io.state);
+  }
   valueAt(graph, logits).role = 'batch';
   ports.set(Io.EvalLosses, loss[0]!).set(Io.EvalChoices, loss[1]!).set(Io.Logits, logits);
 
@@ -155,6 +160,7 @@ export function build(options: CompileOptions): Built {
     purpose,
     recompute: recomputeName(options.recompute),
     ...(options.fast ? { arithmetic: 'relaxed' as const } : {}),
+    ...(purpose === 'train' && options.rates === 'relative' ? { rates: 'relative' as const } : {}),
   };
   const tiles = { rows: 0, pictures: false, queries: Scores.Rows, pixels: Patch.Rows };
   return { graph, accumulators, ports, about, autogradBytes: autograd, maxThreads: options.maxThreads ?? 1, tiles, again };

@@ -101,10 +101,12 @@ const REASONS: Readonly<Record<number, string>> = {
   [Status.GradientNotFinite]: 'the gradient is not finite (NaN or infinite)',
   [Status.BadLabel]: 'a label lies outside the classes',
   [Status.BadEncoding]: 'an encoding that the kernel does not have',
+  [Status.OutputNotFinite]: 'what the network puts out on the first pictures is not finite (NaN or infinite)',
 };
 const HINTS: Readonly<Record<number, string>> = {
   [Status.LossNotFinite]: 'try a smaller --lr',
   [Status.GradientNotFinite]: 'try a smaller --lr',
+  [Status.OutputNotFinite]: 'are these the weights that belong to the configuration?',
 };
 
 /** Largest piece of a weights file that is staged in scratch at a time. */

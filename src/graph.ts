@@ -60,8 +60,9 @@ export interface Value {
   view?: { of: number; offset: number };
 }
 
-export type Phase = 'init' | 'train' | 'update' | 'eval';
-export const PHASES: readonly Phase[] = ['init', 'train', 'update', 'eval'];
+/** `rates` sets relative learning rates from what `eval` observed (src/rates.ts); empty where rates are absolute. */
+export type Phase = 'init' | 'train' | 'update' | 'eval' | 'rates';
+export const PHASES: readonly Phase[] = ['init', 'train', 'update', 'eval', 'rates'];
 
 /** Named integers (floats as themselves; `lower` knows which are which). */
 export type Attributes = Record<string, number>;
@@ -108,7 +109,7 @@ export interface Graph {
 export const ABSENT = -1;
 
 export function createGraph(): Graph {
-  return { values: [], phases: { init: [], train: [], update: [], eval: [] } };
+  return { values: [], phases: { init: [], train: [], update: [], eval: [], rates: [] } };
 }
 
 /** Every node in execution order. */

@@ -24,13 +24,15 @@ import { bytesWritten, makeFolder } from './files.ts';
 import { type FitOptions, type Fitted, fit } from './fit.ts';
 import { resetPeak, resident } from './footprint.ts';
 import { type HeadFound, type HeadStart, type NoHead, startHead, unusualHead, usualHead } from './headstart.ts';
+import { hasRelativeRates, type MeasuredRates, measuredRates, measureRates } from './measure.ts';
 import { chosenDrop, dropNotes } from './models/drop.ts';
-import { type Method, methodOf } from './modules/method.ts';
+import { methodOf } from './modules/method.ts';
 import { notesOn, type Outcome, outcomeOf, warningOf } from './outcome.ts';
 import { guardOutput } from './output.ts';
 import { type PlanReport, planReport } from './planreport.ts';
 import type { Precision } from './precision.ts';
 import type { Program } from './program/program.ts';
+import { type RateWish, readRate } from './rates.ts';
 import { openRun, programDigest } from './run.ts';
 import { shareThreads } from './share.ts';
 import { guardAdapter, joinLabels, openStart, type Start } from './start.ts';
@@ -40,20 +42,6 @@ import type { Optimizer } from './update.ts';
 import { VERSION } from './version.ts';
 import { engineBytes } from './wasm.ts';
 import { checkWatch } from './watch.ts';
-
-/**
- * Peak learning rates for a new head on a MobileNetV2, each within two points of the best of the grid in docs/results/learning.md. With all
- * blocks full fine-tuning at 5e-4 fell to chance on other classes in its first epoch: with batch norm folded nothing holds its activations
- * in place.
- */
-export const DEFAULT_RATES: Readonly<Record<Optimizer, Readonly<Record<Method['base'], number>>>> = {
-  adamw: { modules: 2e-2, probe: 2e-2, full: 3e-4 },
-  sgd: { modules: 5e-2, probe: 1e-1, full: 1e-2 },
-};
-
-/** A transformer's residual stream adds up what every block does: it wants smaller steps. */
-const defaultRate = (type: string, optimizer: Optimizer, method: string): number =>
-  DEFAULT_RATES[optimizer][methodOf(method).base] * (type.includes('mobilenet') ? 1 : 0.25);
 
 export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   /** Folder with config.json and model.safetensors. */
@@ -68,7 +56,8 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   /** Precision of frozen weights; the adapter remembers it. */
   weights?: Precision | 'auto';
   optimizer?: Optimizer;
-  rate?: number;
+  /** Peak learning rate for everything, or as `'0.5x'` a factor on the rates that are measured before the first step; `'1x'` where absent. */
+  rate?: RateWish;
   microBatch?: number;
   /** See src/fit.ts. */
   recompute?: FitOptions['recompute'];
@@ -121,6 +110,7 @@ export interface JobHooks extends Pick<TrainHooks, 'onStep' | 'onEpoch' | 'onBac
     resumedAt: number | undefined;
     epochsDone: number;
     backs: number;
+    rates: MeasuredRates | undefined;
   }): void;
   /** What the head starts from, unless at zero or from an adapter alone. */
   onHead?(head: HeadFound | NoHead): void;
@@ -167,7 +157,10 @@ export interface JobResult {
   /** At the pace of training, so without the picture cache, which is written once: what wears an SD card. */
   bytesWrittenPerHour: number;
   seconds: number;
+  /** The peak rate, or where rates are measured the factor on them. */
   rate: number;
+  /** The measured ones; absent where one holds for everything. */
+  rates?: MeasuredRates;
 }
 
 /** A list of cache indices as samples; `labels[i]` is the row of the head that the cache's class `i` belongs to. */
@@ -181,7 +174,7 @@ export const samplesOf = (cache: Cache, indices: readonly number[], labels?: rea
 });
 
 /** Options with every default in place; part of what a checkpoint belongs to. */
-export function settle(job: TrainJob, type: string): TrainOptions & { rate: number } {
+export function settle(job: TrainJob): TrainOptions {
   const given = Object.fromEntries(Object.entries(job).filter(([, v]) => v !== undefined)) as Partial<TrainOptions>;
   const { epochs = 20, batchSize = 16 } = given;
   // A head that begins somewhere is worth having as it is.
@@ -192,7 +185,7 @@ export function settle(job: TrainJob, type: string): TrainOptions & { rate: numb
   return {
     epochs,
     batchSize,
-    rate: job.rate ?? defaultRate(type, job.optimizer ?? 'adamw', job.method ?? 'bias'),
+    rate: readRate(job.rate).rate,
     seed: pick('seed'),
     weightDecay: pick('weightDecay'),
     warmup: pick('warmup'),
@@ -232,6 +225,7 @@ export function compileJob(
       keep: job.keep,
       weights: job.weights,
       optimizer: job.optimizer,
+      rates: readRate(job.rate).rates,
       microBatch: job.microBatch,
       recompute: job.recompute,
       budgetBytes: job.budget === undefined ? undefined : parseBytes(job.budget, '--budget'),
@@ -279,7 +273,7 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
   const budgetBytes = job.budget === undefined ? undefined : parseBytes(job.budget, '--budget');
   featureLimit(job.featureCache);
   const base = openBase(job.model, job.imageSize);
-  const options = settle(job, base.model.type);
+  const options = settle(job);
   const weights = openWeights(base, { method: job.method });
   guardOutput(job.out, job);
   const runFolder = join(job.out, 'run');
@@ -371,6 +365,7 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
         head = await startHead(engine, data.train, { path: join(runFolder, '.head.wasi.tmp'), first });
         hooks.onHead?.(head);
       }
+      if (hasRelativeRates(engine.program)) await measureRates(engine, data.train, options.seed);
       if (options.retries > 0) run.keepStart();
     }
     hooks.onStart?.({
@@ -380,6 +375,7 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
       resumedAt: run.resumedAt,
       epochsDone: run.host.epochs.length,
       backs: run.host.backs,
+      rates: measuredRates(engine),
     });
 
     const finished = await train(engine, data, options, run.host, {
@@ -439,6 +435,7 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
       bytesWrittenPerHour: Math.round(((bytesWritten() - trainingBegan.written) * 3600e3) / Math.max(1, Date.now() - trainingBegan.ms)),
       seconds: (Date.now() - began) / 1000,
       rate: options.rate,
+      ...defined({ rates: measuredRates(engine) }),
     };
   } finally {
     features?.close(!isFinished);

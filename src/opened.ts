@@ -45,7 +45,7 @@ export async function withPictures<T>({ adapter, onPrepare, ...given }: Measured
       out: scratch,
     };
     const base = openBase(job.model, job.imageSize);
-    const options = settle(job, base.model.type);
+    const options = settle(job);
     const preprocess = preprocessOf(base);
     const weights = openWeights(base, { method: job.method });
     toClose.push(() => weights.close());

@@ -22,6 +22,8 @@ export interface CompileOptions {
   /** How much is worked on at a time. */
   tiles?: Tiles;
   optimizer?: Optimizer;
+  /** Rates as fractions of what they change, measured before the first step (src/rates.ts), or one for everything (where absent). */
+  rates?: 'relative' | 'absolute';
   /** The classifier: new and zero (fine-tuning), or the checkpoint's own. */
   head?: 'new' | 'file';
   /** `infer` compiles evaluation alone: nothing is kept, nothing learns. */

@@ -10,6 +10,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { State } from '../assembly/abi/head.ts';
 import { RunField } from '../assembly/abi/run.ts';
+import { adapterRecords } from './adapter.ts';
 import { layAdapter } from './adapterfile.ts';
 import { type Base, identity, openBase, openWeights, preprocessOf, processorNote } from './base.ts';
 import { CALIBRATION, writeCalibration } from './calibrate/file.ts';
@@ -69,7 +70,7 @@ export async function packJob(job: PackJob, hooks: PackHooks = {}): Promise<Pack
 }
 
 async function packBase(job: PackJob, base: Base, weights: SafetensorsFile, hooks: PackHooks): Promise<Packed> {
-  const options = settle(job, base.model.type);
+  const options = settle(job);
   for (const note of dropNotes(base.model.drop, job)) hooks.warn?.(note);
   const preprocess = preprocessOf(base);
   const assumed = processorNote(base);
@@ -211,10 +212,7 @@ export function boardOf(program: Program, { options, head: start, pixelBytes, sa
   view.setFloat64(RunField.Warmup, options.warmup, true);
   writeState(new DataView(run.buffer, RunField.State, State.Bytes), options, samples);
   run.set(Buffer.from(info.base.digest, 'hex'), RunField.Base);
-  const { head, order, config } = layAdapter(
-    info,
-    program.parameters.map(({ name, shape }) => ({ name, shape, dtype: 'F32' })),
-  );
+  const { head, order, config } = layAdapter(info, adapterRecords(program));
   return {
     run,
     settings: settingsText(settingsOf(program, { options, weights: info.base.digest, labels, head: unusualHead(start, info.method) })),

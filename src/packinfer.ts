@@ -38,7 +38,7 @@ export function packInference({ model, adapter: path, out, microBatch = 1, ...op
   const weights = openWeights(openBase(model, adapter.base.imageSize), { method: adapter.method });
   const files = weights.files.map((file) => basename(file.path));
   weights.close();
-  const run = settle({ model, data: '', out, epochs: 1, batchSize: microBatch }, adapter.base.type);
+  const run = settle({ model, data: '', out, epochs: 1, batchSize: microBatch });
   const board = boardOf(engine.program, {
     options: run,
     head: 'zero',

@@ -56,6 +56,6 @@ export function limited(graph: Graph, { queries, pixels }: Tiles): Graph {
     const small = { ...node, attributes: { ...node.attributes, [tile]: most[tile] } };
     return { ...small, scratchBytes: scratchOf(graph, small) };
   };
-  const { init, train, update, eval: evaluation } = graph.phases;
-  return { values: graph.values, phases: { init, train: train.map(limit), update, eval: evaluation.map(limit) } };
+  const { train, eval: evaluation, ...others } = graph.phases;
+  return { values: graph.values, phases: { ...others, train: train.map(limit), eval: evaluation.map(limit) } };
 }

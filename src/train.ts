@@ -40,6 +40,7 @@ export interface TrainOptions {
   epochs: number;
   /** Pictures in one optimizer step; a multiple of the program's micro-batch. */
   batchSize: number;
+  /** Peak learning rate, or where the program has rates of its own a factor on them. */
   rate: number;
   seed: number;
   weightDecay: number;
@@ -357,7 +358,7 @@ export async function evaluate(
   return takeTally(engine);
 }
 
-function clearTally(state: DataView): void {
+export function clearTally(state: DataView): void {
   state.setFloat64(State.LossSum, 0, true);
   state.setInt32(State.Correct, 0, true);
   state.setInt32(State.Count, 0, true);
@@ -375,4 +376,4 @@ function takeTally(engine: Engine): Tally {
 }
 
 /** Gives the host a turn: signals, progress. */
-const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+export const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -1,6 +1,6 @@
 /** Appends the optimizer step: gradient norm and clip factor, learning rate, then one update per parameter. */
 import type { Accumulators } from './backward.ts';
-import { addValue, type Graph, valueAt } from './graph.ts';
+import { ABSENT, addValue, type Graph, valueAt } from './graph.ts';
 import { emit } from './ops/index.ts';
 
 export type Optimizer = 'adamw' | 'sgd';
@@ -9,7 +9,22 @@ export const OPTIMIZERS: readonly Optimizer[] = ['adamw', 'sgd'];
 /** Decoupled weight decay applies to matrices and embeddings, never to biases or scales. */
 const decays = (graph: Graph, param: number): number => (['weight', 'embedding'].includes(valueAt(graph, param).kind ?? '') ? 1 : 0);
 
-export function addUpdate(graph: Graph, accumulators: Accumulators, optimizer: Optimizer, state: number): void {
+/** Rates of a parameter's own: `count` numbers, that of element i being number (i / inner) mod count. */
+export interface Scale {
+  value: number;
+  count: number;
+  inner: number;
+}
+
+/** Returns each parameter's first moment. `scales`: factors on the rate, by parameter; absent: there are none. */
+export function addUpdate(
+  graph: Graph,
+  accumulators: Accumulators,
+  optimizer: Optimizer,
+  state: number,
+  scales?: ReadonlyMap<number, { scale: Scale }>,
+): Map<number, number> {
+  const first = new Map<number, number>();
   const append = (op: string, name: string, inputs: number[], updates: number[], attributes = {}): void => {
     emit(graph, op, name, inputs, attributes, { phase: 'update', isBackward: true, updates });
   };
@@ -19,6 +34,10 @@ export function addUpdate(graph: Graph, accumulators: Accumulators, optimizer: O
   for (const [param, grad] of accumulators) {
     const { name, type } = valueAt(graph, param);
     const memory = moments.map((m) => addValue(graph, `${name}.${m}`, type, 'moment'));
-    append(optimizer === 'adamw' ? 'AdamW' : 'Sgd', `${name}.update`, [state], [param, grad, ...memory], { decay: decays(graph, param) });
+    first.set(param, memory[0]!);
+    const { value = ABSENT, count = 1, inner = 1 } = scales?.get(param)?.scale ?? {};
+    const attributes = { decay: decays(graph, param), count, inner };
+    append(optimizer === 'adamw' ? 'AdamW' : 'Sgd', `${name}.update`, [state, value], [param, grad, ...memory], attributes);
   }
+  return first;
 }

@@ -111,7 +111,18 @@ test('calibrated tables are no worse than the shipped ones: narrow, as golden, a
     for (const factor of factors) {
       const model = spread(name, layers, factor);
       const of = (more: object) =>
-        fidelity({ model, data: DATA, imageSize, cacheFolder: CACHE, keep: 'exact,gelu=4', batches: 1, steps: 10, batchSize: 8, ...more });
+        fidelity({
+          model,
+          data: DATA,
+          imageSize,
+          cacheFolder: CACHE,
+          keep: 'exact,gelu=4',
+          batches: 1,
+          steps: 10,
+          rate: 5e-3,
+          batchSize: 8,
+          ...more,
+        });
       const [shipped, fitted] = [await of({}), await of({ calibrate: 24 })];
       assert.ok(fitted.whole.error <= shipped.whole.error, `${name}, ${factor}: ${fitted.whole.error} and ${shipped.whole.error}`);
       assert.ok(fitted.whole.cosine >= shipped.whole.cosine);

@@ -34,6 +34,7 @@ const low: Readonly<Record<1 | 2 | 4, readonly string[]>> = {
   4: [
     'backward',
     'pieces',
+    'rates',
     'recompute',
     'runs',
     'saved',

@@ -14,6 +14,7 @@ import { initCases } from './ops/cases/init.ts';
 import { moduleCases } from './ops/cases/module.ts';
 import { normCases } from './ops/cases/norm.ts';
 import { quantizeCases } from './ops/cases/quantize.ts';
+import { rateCases } from './ops/cases/rate.ts';
 import { spatialCases } from './ops/cases/spatial.ts';
 import { tokensCases } from './ops/cases/tokens.ts';
 import { updateCases } from './ops/cases/update.ts';
@@ -34,7 +35,8 @@ const forward = [
   ...groupNormCases,
 ];
 for (const c of forward) test(c.name, () => checkForward(c));
-for (const c of [...endsCases, ...updateCases, ...initCases, ...quantizeCases, ...groupStatsCases]) test(c.name, () => checkDirect(c));
+for (const c of [...endsCases, ...updateCases, ...rateCases, ...initCases, ...quantizeCases, ...groupStatsCases])
+  test(c.name, () => checkDirect(c));
 
 test('every operator has a case', () => {
   const abi = readFileSync('assembly/abi/ops.ts', 'utf8').replace(/\/\/.*/g, '');

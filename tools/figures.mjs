@@ -30,7 +30,7 @@ const MODELS = {
 /** The smallest budget with which eight pictures a step still train: what a refusal names. */
 function smallestBudget(model, weights) {
   try {
-    fit({ model, classes: 100, batchSize: 8, weights, budgetBytes: 65536 });
+    fit({ model, classes: 100, batchSize: 8, weights, rates: 'relative', budgetBytes: 65536 });
   } catch (error) {
     if (error instanceof BudgetError) return error.smallestBytes;
     throw error;
@@ -44,7 +44,7 @@ const mib = (bytes) => (bytes / 2 ** 20).toFixed(1);
 export function figures() {
   const rows = Object.entries(MODELS).map(([name, values]) => {
     const model = parseModel({ where: name, values });
-    const plan = (method, keep) => compile({ model, classes: 100, microBatch: 1, method, keep });
+    const plan = (method, keep) => compile({ model, classes: 100, microBatch: 1, method, keep, rates: 'relative' });
     const bias = plan('bias', 's2a');
     const full = plan('full', 'exact');
     const kept = bias.plan.keptBytes;

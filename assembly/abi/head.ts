@@ -80,5 +80,9 @@ export const enum State {
   /** u32: epoch, pictures of it already consumed (data order and accumulation position). */
   Epoch = 104,
   Position = 108,
-  Bytes = 128,
+  /** i32: passes over pictures whose outputs are measured (Observe, SetRates); 0: nothing is. */
+  Measured = 112,
+  /** f32 × 2 × 6: smallest and largest relative rate of each group (src/rates.ts) as SetRates found them, before BaseRate; 0 where none learns. */
+  Rates = 128,
+  Bytes = 176,
 }

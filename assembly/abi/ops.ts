@@ -77,6 +77,9 @@ export const enum Op {
   GroupNorm,
   GroupSums,
   GroupNormBackward,
+  // relative learning rates
+  Observe,
+  SetRates,
 }
 
 export const enum Instruction {

@@ -10,7 +10,7 @@
  */
 export const enum ProgramFile {
   Magic = 0x50413253,
-  Version = 3,
+  Version = 4,
   HeaderWords = 6,
   /** Words of the part that the checksum does not cover. */
   UncheckedWords = 4,
@@ -36,7 +36,7 @@ export const enum Section {
   /**
    * What `s2a pack` adds for a runtime without JavaScript; all of these or none. Run: RunField (run.ts). Then the checkpoint's settings, the
    * classes' names (one a line), the weights' files in the model folder (one a line), the adapter's weights file up to its data, its config,
-   * and u32 indices of parameters in the order of that data.
+   * and u32 indices of parameters in the order of that data; where the phase rates is not empty one more, behind theirs, for the measured rates.
    */
   Run = 9,
   Settings = 10,
@@ -54,9 +54,9 @@ export const enum LayoutWord {
   ScratchOffset,
   ScratchBytes,
   MaxThreads,
-  /** Arena offsets of the phases: start and end of init, train, update, eval. */
+  /** Arena offsets of the phases: start and end of init, train, update, eval, rates. */
   Entries,
-  Count = 14,
+  Count = 16,
 }
 
 /** A tensor of the weights file → the arena: the words of `Source` in src/graph.ts. */

@@ -19,10 +19,10 @@ export const enum RunField {
   /** The state block before the first step, for the pictures that were packed. */
   State = 40,
   /** SHA-256 of the base weights' files, one after the other. */
-  Base = 168,
+  Base = 216,
   /** u32: how often a run that has gone astray goes back (watch.ts). */
-  Retries = 200,
+  Retries = 248,
   /** u32: 1 where the head starts from ridge regression, 0 at zero. */
-  Head = 204,
-  Bytes = 208,
+  Head = 252,
+  Bytes = 256,
 }

@@ -17,4 +17,6 @@ export const enum Status {
   Waiting = 7,
   /** Another thread of the team has died. */
   WorkerLost = 8,
+  /** What a layer puts out, measured before the first step, is NaN or infinite. */
+  OutputNotFinite = 9,
 }

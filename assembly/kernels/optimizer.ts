@@ -90,105 +90,176 @@ function rateAt(state: usize, step: i32): f64 {
 /**
  * AdamW with decoupled decay (I. Loshchilov, F. Hutter, ICLR 2019; the arithmetic of torch.optim.AdamW), t = steps done, this one included:
  *
- *     g' = ClipFactor·g;  p ·= 1 - Rate·WeightDecay (DECAY = 1);  m += (1-beta1)·(g' - m);  v = beta2·v + (1-beta2)·g'²
- *     p -= Rate/(1-beta1^t) · m / (√v/√(1-beta2^t) + Epsilon);  g = 0
+ *     g' = ClipFactor·g;  p ·= 1 - r·WeightDecay (DECAY = 1);  m += (1-beta1)·(g' - m);  v = beta2·v + (1-beta2)·g'²
+ *     p -= r/(1-beta1^t) · m / (√v/√(1-beta2^t) + Epsilon);  g = 0;      r = Rate, of element i times SCALE[(i / INNER) mod COUNT]
  *
  * p, g, m, v [N], none overlaps. Threads share N in blocks of 16 elements. Moves 32 bytes an element.
  */
 export function adamW(p: usize): void {
   const state = address(p, AdamWArg.STATE);
-  const n = int(p, AdamWArg.N);
-  const rate = <f64>load<f32>(state, State.Rate);
   const beta1 = <f64>load<f32>(state, State.Beta1);
-  const beta2 = load<f32>(state, State.Beta2);
-  const clip = load<f32>(state, State.ClipFactor);
-  const keep = keepFactor(state, int(p, AdamWArg.DECAY));
-  const fresh1 = <f32>(1 - beta1);
-  const fresh2 = <f32>(1 - <f64>beta2);
-  const size = <f32>(rate / (1 - load<f64>(state, State.Beta1Power)));
-  const root = <f32>sqrt<f64>(1 - load<f64>(state, State.Beta2Power));
-  const epsilon = load<f32>(state, State.Epsilon);
-  const from = firstBy(n, 16);
-  const until = lastBy(n, 16);
-  const start = <usize>from << 2;
-  let w = address(p, AdamWArg.P) + start;
-  let g = address(p, AdamWArg.G) + start;
-  let m = address(p, AdamWArg.MEAN) + start;
-  let v = address(p, AdamWArg.VARIANCE) + start;
-  let i = from;
-  for (; i + 4 <= until; i += 4) {
-    const g4 = f32x4.mul(v128.load(g), f32x4.splat(clip));
-    const m4 = f32x4.add(v128.load(m), f32x4.mul(f32x4.splat(fresh1), f32x4.sub(g4, v128.load(m))));
-    const v4 = f32x4.add(f32x4.mul(v128.load(v), f32x4.splat(beta2)), f32x4.mul(f32x4.mul(f32x4.splat(fresh2), g4), g4));
-    const below = f32x4.add(f32x4.div(f32x4.sqrt(v4), f32x4.splat(root)), f32x4.splat(epsilon));
-    const kept = f32x4.mul(v128.load(w), f32x4.splat(keep));
-    v128.store(w, f32x4.sub(kept, f32x4.div(f32x4.mul(f32x4.splat(size), m4), below)));
-    v128.store(m, m4);
-    v128.store(v, v4);
-    v128.store(g, f32x4.splat(0));
-    w += 16;
-    g += 16;
-    m += 16;
-    v += 16;
-  }
-  for (; i < until; i++) {
-    const g1 = load<f32>(g) * clip;
-    const m1 = load<f32>(m) + fresh1 * (g1 - load<f32>(m));
-    const v1 = load<f32>(v) * beta2 + fresh2 * g1 * g1;
-    const below = sqrt<f32>(v1) / root + epsilon;
-    store<f32>(w, load<f32>(w) * keep - (size * m1) / below);
-    store<f32>(m, m1);
-    store<f32>(v, v1);
-    store<f32>(g, 0);
-    w += 4;
-    g += 4;
-    m += 4;
-    v += 4;
-  }
+  const beta2 = <f64>load<f32>(state, State.Beta2);
+  clip = load<f32>(state, State.ClipFactor);
+  rate = <f32>(<f64>load<f32>(state, State.Rate) / (1 - load<f64>(state, State.Beta1Power)));
+  openDecay(state, int(p, AdamWArg.DECAY));
+  keepMean = <f32>beta1;
+  fresh = <f32>(1 - beta1);
+  keepVariance = <f32>beta2;
+  freshVariance = <f32>(1 - beta2);
+  root = <f32>sqrt<f64>(1 - load<f64>(state, State.Beta2Power));
+  epsilon = load<f32>(state, State.Epsilon);
+  const w = address(p, AdamWArg.P);
+  const g = address(p, AdamWArg.G);
+  const m = address(p, AdamWArg.MEAN);
+  const v = address(p, AdamWArg.VARIANCE);
+  const spans = openSpans(int(p, AdamWArg.N), address(p, AdamWArg.SCALE), int(p, AdamWArg.COUNT), int(p, AdamWArg.INNER));
+  while (spans && nextSpan()) adamSpan(w, g, m, v);
 }
 
-/** What decoupled decay leaves of a parameter. */
-@inline function keepFactor(state: usize, decay: i32): f32 {
-  return decay != 0 ? <f32>(1 - <f64>load<f32>(state, State.Rate) * <f64>load<f32>(state, State.WeightDecay)) : 1;
+function adamSpan(w: usize, g: usize, m: usize, v: usize): void {
+  let i = spanFrom;
+  for (; i + 4 <= spanEnd; i += 4) {
+    const at = <usize>i << 2;
+    const s4 = scale4(i);
+    const g4 = f32x4.mul(v128.load(g + at), f32x4.splat(clip));
+    const m4 = f32x4.add(v128.load(m + at), f32x4.mul(f32x4.splat(fresh), f32x4.sub(g4, v128.load(m + at))));
+    const v4 = f32x4.add(f32x4.mul(v128.load(v + at), f32x4.splat(keepVariance)), f32x4.mul(f32x4.mul(f32x4.splat(freshVariance), g4), g4));
+    const below = f32x4.add(f32x4.div(f32x4.sqrt(v4), f32x4.splat(root)), f32x4.splat(epsilon));
+    const w4 = f32x4.mul(v128.load(w + at), kept4(s4));
+    v128.store(w + at, f32x4.sub(w4, f32x4.div(f32x4.mul(f32x4.mul(f32x4.splat(rate), s4), m4), below)));
+    v128.store(m + at, m4);
+    v128.store(v + at, v4);
+    v128.store(g + at, f32x4.splat(0));
+  }
+  for (; i < spanEnd; i++) {
+    const at = <usize>i << 2;
+    const s1 = scale1(i);
+    const g1 = load<f32>(g + at) * clip;
+    const m1 = load<f32>(m + at) + fresh * (g1 - load<f32>(m + at));
+    const v1 = load<f32>(v + at) * keepVariance + freshVariance * g1 * g1;
+    const below = sqrt<f32>(v1) / root + epsilon;
+    store<f32>(w + at, load<f32>(w + at) * kept1(s1) - (rate * s1 * m1) / below);
+    store<f32>(m + at, m1);
+    store<f32>(v + at, v1);
+    store<f32>(g + at, 0);
+  }
 }
 
 /**
  * Sgd with momentum (torch.optim.SGD's, dampening 0, not Nesterov; the decay is decoupled):
  *
- *     g' = ClipFactor·g;  p ·= 1 - Rate·WeightDecay (DECAY = 1);  u = Beta1·u + g';  p -= Rate·u;  g = 0
+ *     g' = ClipFactor·g;  p ·= 1 - r·WeightDecay (DECAY = 1);  u = Beta1·u + g';  p -= r·u;  g = 0;      r as for AdamW
  *
  * p, g, u [N], none overlaps; u starts at zero. Threads share N in blocks of 16 elements. Moves 24 bytes an element.
  */
 export function sgd(p: usize): void {
   const state = address(p, SgdArg.STATE);
-  const n = int(p, SgdArg.N);
-  const rate = load<f32>(state, State.Rate);
-  const momentum = load<f32>(state, State.Beta1);
-  const clip = load<f32>(state, State.ClipFactor);
-  const keep = keepFactor(state, int(p, SgdArg.DECAY));
-  const from = firstBy(n, 16);
-  const until = lastBy(n, 16);
-  const start = <usize>from << 2;
-  let w = address(p, SgdArg.P) + start;
-  let g = address(p, SgdArg.G) + start;
-  let u = address(p, SgdArg.MOMENTUM) + start;
-  let i = from;
-  for (; i + 4 <= until; i += 4) {
-    const u4 = f32x4.add(f32x4.mul(v128.load(u), f32x4.splat(momentum)), f32x4.mul(v128.load(g), f32x4.splat(clip)));
-    v128.store(w, f32x4.sub(f32x4.mul(v128.load(w), f32x4.splat(keep)), f32x4.mul(f32x4.splat(rate), u4)));
-    v128.store(u, u4);
-    v128.store(g, f32x4.splat(0));
-    w += 16;
-    g += 16;
-    u += 16;
+  clip = load<f32>(state, State.ClipFactor);
+  rate = load<f32>(state, State.Rate);
+  openDecay(state, int(p, SgdArg.DECAY));
+  keepMean = load<f32>(state, State.Beta1);
+  const w = address(p, SgdArg.P);
+  const g = address(p, SgdArg.G);
+  const u = address(p, SgdArg.MOMENTUM);
+  const spans = openSpans(int(p, SgdArg.N), address(p, SgdArg.SCALE), int(p, SgdArg.COUNT), int(p, SgdArg.INNER));
+  while (spans && nextSpan()) sgdSpan(w, g, u);
+}
+
+function sgdSpan(w: usize, g: usize, u: usize): void {
+  let i = spanFrom;
+  for (; i + 4 <= spanEnd; i += 4) {
+    const at = <usize>i << 2;
+    const s4 = scale4(i);
+    const u4 = f32x4.add(f32x4.mul(v128.load(u + at), f32x4.splat(keepMean)), f32x4.mul(v128.load(g + at), f32x4.splat(clip)));
+    const w4 = f32x4.mul(v128.load(w + at), kept4(s4));
+    v128.store(w + at, f32x4.sub(w4, f32x4.mul(f32x4.mul(f32x4.splat(rate), s4), u4)));
+    v128.store(u + at, u4);
+    v128.store(g + at, f32x4.splat(0));
   }
-  for (; i < until; i++) {
-    const u1 = load<f32>(u) * momentum + load<f32>(g) * clip;
-    store<f32>(w, load<f32>(w) * keep - rate * u1);
-    store<f32>(u, u1);
-    store<f32>(g, 0);
-    w += 4;
-    g += 4;
-    u += 4;
+  for (; i < spanEnd; i++) {
+    const at = <usize>i << 2;
+    const s1 = scale1(i);
+    const u1 = load<f32>(u + at) * keepMean + load<f32>(g + at) * clip;
+    store<f32>(w + at, load<f32>(w + at) * kept1(s1) - rate * s1 * u1);
+    store<f32>(u + at, u1);
+    store<f32>(g + at, 0);
   }
+}
+
+/** Constants of the update at hand. */
+let clip: f32 = 0;
+let rate: f32 = 0;
+/** Rate · WeightDecay, 0 where nothing decays, and what that leaves of a number whose rate is Rate. */
+let decay: f32 = 0;
+let kept: f32 = 1;
+let keepMean: f32 = 0;
+let fresh: f32 = 0;
+let keepVariance: f32 = 0;
+let freshVariance: f32 = 0;
+let root: f32 = 0;
+let epsilon: f32 = 0;
+
+/** Decoupled decay: what is taken of a parameter in this step. */
+function openDecay(state: usize, decays: i32): void {
+  const share = decays != 0 ? <f64>load<f32>(state, State.Rate) * <f64>load<f32>(state, State.WeightDecay) : 0;
+  decay = <f32>share;
+  kept = <f32>(1 - share);
+}
+
+@inline function kept4(s4: v128): v128 {
+  return scales == 0 ? f32x4.splat(kept) : f32x4.sub(f32x4.splat(1), f32x4.mul(f32x4.splat(decay), s4));
+}
+
+@inline function kept1(s1: f32): f32 {
+  return scales == 0 ? kept : <f32>1 - decay * s1;
+}
+
+/**
+ * This thread's elements, span by span: over a span the scales are one number (COUNT numbers of INNER elements each, over and over) or, where
+ * INNER is 1, lie one after the other as the elements do.
+ */
+let spanFrom: i32 = 0;
+let spanEnd: i32 = 0;
+let until: i32 = 0;
+let scales: usize = 0;
+let count: i32 = 1;
+let inner: i32 = 1;
+/** Scale of the whole span, and the address that element 0's would have where each has its own (0: it has not). */
+let uniform: f32 = 1;
+let own: usize = 0;
+
+/** False where this thread has nothing to do. */
+function openSpans(n: i32, scale: usize, scaleCount: i32, scaleInner: i32): bool {
+  spanEnd = firstBy(n, 16);
+  until = lastBy(n, 16);
+  scales = scale;
+  count = scaleCount;
+  inner = scaleInner;
+  uniform = 1;
+  own = 0;
+  return spanEnd < until;
+}
+
+function nextSpan(): bool {
+  if (spanEnd >= until) return false;
+  spanFrom = spanEnd;
+  if (scales == 0) spanEnd = until;
+  else if (inner == 1) {
+    const turn = spanFrom / count;
+    own = scales - ((<usize>turn * <usize>count) << 2);
+    spanEnd = min(until, (turn + 1) * count);
+  } else {
+    const group = spanFrom / inner;
+    uniform = load<f32>(scales + (<usize>(group % count) << 2));
+    spanEnd = min(until, (group + 1) * inner);
+  }
+  return true;
+}
+
+@inline function scale4(i: i32): v128 {
+  return own != 0 ? v128.load(own + (<usize>i << 2)) : f32x4.splat(uniform);
+}
+
+@inline function scale1(i: i32): f32 {
+  return own != 0 ? load<f32>(own + (<usize>i << 2)) : uniform;
 }

@@ -10,6 +10,7 @@ import { headNames } from '../adapter.ts';
 import { type Compiled, type CompileOptions, compile } from '../compile.ts';
 import { createEngine, type Engine, readParameter, writeParameter } from '../engine.ts';
 import { ABSENT, type Graph, rootOf } from '../graph.ts';
+import { hasRelativeRates, measureRates } from '../measure.ts';
 import { keptValues } from '../plan/memory.ts';
 import { fill, freshHostState, type Samples, startRun, type TrainOptions, train } from '../train.ts';
 import { engineBytes } from '../wasm.ts';
@@ -101,6 +102,7 @@ async function learn(engine: Engine, { steps, samples, train: settings }: Fideli
   const epochs = Math.ceil(steps / Math.ceil(samples.count / settings.batchSize));
   const options = { ...settings, epochs };
   startRun(engine, options, samples.count);
+  if (hasRelativeRates(engine.program)) await measureRates(engine, samples, options.seed);
   let done = 0;
   const none: Samples = { count: 0, label: () => 0, readInto: () => {} };
   await train(engine, { train: samples, val: none }, options, freshHostState(), {

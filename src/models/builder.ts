@@ -34,6 +34,8 @@ export interface Builder {
   block: { index: number; count: number };
   /** Layers that low-rank adaptation could adapt, of which its method picks. */
   adaptable: { name: string; role: Projection | undefined }[];
+  /** By the factor of a product that is zero at the start: what the product is added to; ABSENT: it is a logit (src/rates.ts). */
+  joins: Map<number, number>;
   /** The side branch's state and the block that entered it last. */
   side: { state: number; index: number } | undefined;
 }
@@ -51,6 +53,7 @@ export function createBuilder(graph: Graph, method: Method, head: 'file' | 'new'
     drop: undefined,
     block,
     adaptable: [],
+    joins: new Map(),
     side: undefined,
   };
 }

@@ -93,6 +93,7 @@ export function adapted(b: Builder, x: number, y: number, name: string, role?: P
   const [k, n] = [lastDim(b.graph, x), lastDim(b.graph, y)];
   const down = newWeight(b, { name: `lora.${name}.A`, shape: [lora.rank, k], kind: 'weight', deviation: 1 / Math.sqrt(3 * k) });
   const up = newWeight(b, { name: `lora.${name}.B`, shape: [n, lora.rank], kind: 'weight' });
+  b.joins.set(up, y);
   const change = append(b, 'Linear', `lora.${name}.up`, [append(b, 'Linear', `lora.${name}.down`, [x, down, ABSENT]), up, ABSENT]);
   const scale = lora.alpha / lora.rank;
   const scaled = scale === 1 ? change : add(b, change, change, `lora.${name}.scaled`, scale / 2);
@@ -114,11 +115,9 @@ export function classifier(b: Builder, x: number, name: string, classes: number)
       role: 'param',
       ...(fromFile ? { source: whole(`${name}.${suffix}`, shape) } : {}),
     });
-  return append(b, 'Linear', name, [
-    dropout(b, x, name, 'head'),
-    tensor('weight', [classes, k], 'weight'),
-    tensor('bias', [classes], 'bias'),
-  ]);
+  const [w, bias] = [tensor('weight', [classes, k], 'weight'), tensor('bias', [classes], 'bias')];
+  for (const id of [w, bias]) b.joins.set(id, ABSENT);
+  return append(b, 'Linear', name, [dropout(b, x, name, 'head'), w, bias]);
 }
 
 /** Sum of the parts of a head. */

@@ -18,6 +18,7 @@ export function addPrompt(b: Builder, x: number, i: number, { rank }: { rank: nu
   // B is stored as a linear layer's weight, [C, r]; on disk it is [r, C].
   const layout = { shape: [rank, c], dims: [1, rank, c] as const, strides: [0, 1, rank] as const };
   const w = newWeight(b, { name: `${name}.B`, shape: [c, rank], kind: 'embedding', layout });
+  b.joins.set(w, x);
   const prompt = append(b, 'Linear', `${name}.product`, [a, w, -1]);
   return append(b, 'BroadcastAdd', `${name}.add`, [x, prompt]);
 }

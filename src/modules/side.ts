@@ -8,7 +8,7 @@
  */
 
 import { InputError } from '../error.ts';
-import { lastDim, numel, shapeOf } from '../graph.ts';
+import { ABSENT, lastDim, numel, shapeOf } from '../graph.ts';
 import { append, type Builder, learns, newWeight } from '../models/builder.ts';
 import { pool } from '../models/layer.ts';
 import type { Blocks } from './blocks.ts';
@@ -100,5 +100,6 @@ export function sideLogits(b: Builder, classes: number): number | undefined {
   const [, h, w, c] = shapeOf(b.graph, b.side.state) as [number, number, number, number];
   const state = finish(b, b.side, b.method.side, c, h, w);
   const weight = newWeight(b, { name: 'side.head.weight', shape: [classes, c], kind: 'weight' });
+  b.joins.set(weight, ABSENT);
   return append(b, 'Linear', 'side.head', [pool(b, state, 'side.pool'), weight, -1]);
 }

@@ -31,6 +31,8 @@ export const attention: Record<string, OpDef> = {
   Attention: {
     opcode: Op.Attention,
     tile: 'queries',
+    // Relative positions join scores, whose unit is 1.
+    rates: () => ({ rule: 'constant', size: 1 }),
     infer(inputs, a) {
       const q = shape(inputs, 0);
       same('attention: k', shape(inputs, 1), q);

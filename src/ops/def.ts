@@ -20,6 +20,16 @@ export interface Saved {
   codebook?: number;
 }
 
+/**
+ * What a learnable input is to the operator, and so by what its rate is measured (src/rates.ts): added to output 0 channel by channel; the
+ * factor of a product with `input`, element i belonging to output channel i / inner, `spread` being the products of an output over the
+ * channels of the input; or beside numbers of a known size.
+ */
+export type RateRule =
+  | { rule: 'added' }
+  | { rule: 'product'; input: number; inner: number; spread: number }
+  | { rule: 'constant'; size: number };
+
 /** Addresses of a node's operands; 0 where absent. */
 export interface Operands {
   input(i: number): number;
@@ -75,6 +85,8 @@ export interface OpDef {
   storage?(node: Node, graph: Graph): 'own' | 'view' | 'rows';
   /** Appends the nodes that turn gradients of the outputs into gradients of the inputs. */
   backward?(node: Node, gradients: Gradients): void;
+  /** What input `i` is, where it may be learnable. */
+  rates?(node: Node, graph: Graph, i: number): RateRule;
   /** Pairs [input, output] that the kernel allows to share memory. */
   inPlace?: readonly (readonly [number, number])[];
   /** How it can be cut into pieces; absent: it cannot. */

@@ -29,6 +29,12 @@ export const dense: Record<string, OpDef> = {
       if (g.needs(w)) g.emit('LinearBackwardW', `${node.name}.dw`, [dy, keptInput(node, g, X)], {}, [g.accumulator(w)]);
       if (g.needs(x)) g.set(x, g.emit('LinearBackwardX', `${node.name}.dx`, [dy, w, g.soFar(x)])[0]!);
     },
+    // What comes in is learnable in a prompt alone: A of A·B, whose rows have a length of about 1.
+    rates(node, graph, i) {
+      const k = lastDim(graph, node.inputs[X]!);
+      if (i === B) return { rule: 'added' };
+      return i === X ? { rule: 'constant', size: 1 / Math.sqrt(k) } : { rule: 'product', input: X, inner: k, spread: 1 };
+    },
     pieces: () => ({ of: 'rows', whole: [W, B] }),
     scratch: gemmScratch,
     lower: (n, at, graph) =>

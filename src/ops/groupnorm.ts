@@ -40,6 +40,7 @@ export const groupNorm: Record<string, OpDef> = {
   GroupNorm: {
     opcode: Op.GroupNorm,
     pieces: (n) => ({ of: 'pictures', whole: [GAMMA, BETA], apart: n.attributes.keep === Keep.Group8 }),
+    rates: () => ({ rule: 'added' }),
     infer(inputs) {
       const x = shape(inputs, X);
       same('group norm: gamma', shape(inputs, GAMMA), [x.at(-1)!]);

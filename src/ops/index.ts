@@ -12,6 +12,7 @@ import { init } from './init.ts';
 import { module } from './module.ts';
 import { norm } from './norm.ts';
 import { quantize } from './quantize.ts';
+import { rate } from './rate.ts';
 import { spatial } from './spatial.ts';
 import { tokens } from './tokens.ts';
 import { update } from './update.ts';
@@ -33,6 +34,7 @@ export const OPS: Readonly<Record<string, OpDef>> = {
   ...gate,
   ...drop,
   ...groupNorm,
+  ...rate,
 };
 
 export function definition(op: string): OpDef {

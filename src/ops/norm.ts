@@ -47,6 +47,8 @@ export const norm: Record<string, OpDef> = {
       if (g.needs(gamma)) g.emit('LayerNormBackwardW', `${node.name}.dgamma`, [xhat, dy], { keep }, [g.accumulator(gamma)]);
       if (g.needs(x)) g.set(x, g.emit('LayerNormBackward', `${node.name}.dx`, [dy, xhat, rstd, gamma, g.soFar(x)], { keep })[0]!);
     },
+    // The normalised input has a size of 1: what multiplies it counts as what is added.
+    rates: () => ({ rule: 'added' }),
     inPlace: [[0, 0]],
     pieces: (n) => ({ of: 'rows', whole: [GAMMA, BETA], apart: n.attributes.keep === Keep.Group8 }),
     scratch: (inputs, a) => (a.keep === Keep.Group8 ? layerNormScratch(shape(inputs, X).at(-1)!) : 0),

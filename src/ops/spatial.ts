@@ -127,6 +127,11 @@ export const spatial: Record<string, OpDef> = {
     tile: 'pixels',
     coded: W,
     infer: inferConv,
+    rates(node, graph, i) {
+      const { r, s } = node.attributes as { r: number; s: number };
+      const inner = r * s * shapeOf(graph, node.inputs[X]!)[3]!;
+      return i === B ? { rule: 'added' } : { rule: 'product', input: X, inner, spread: r * s };
+    },
     saves: savesFilterInput,
     autograd: autogradInput,
     backward: backwardOf('Conv'),
@@ -180,6 +185,11 @@ export const spatial: Record<string, OpDef> = {
     opcode: Op.Depthwise,
     pieces: () => ({ of: 'pictures', whole: [W, B] }),
     infer: inferDepthwise,
+    rates(node, graph, i) {
+      const { r, s } = node.attributes as { r: number; s: number };
+      const spread = (r * s) / shapeOf(graph, node.inputs[X]!)[3]!;
+      return i === B ? { rule: 'added' } : { rule: 'product', input: X, inner: 1, spread };
+    },
     split: pictureRows,
     saves: savesFilterInput,
     autograd: autogradInput,

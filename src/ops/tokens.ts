@@ -20,6 +20,7 @@ export const tokens: Record<string, OpDef> = {
       if (rows !== t && rows !== p) same('embed: position embedding', [rows, c], [t, c]);
       return [{ dtype: 'f32', shape: [b, t, c] }];
     },
+    rates: () => ({ rule: 'added' }),
     backward(node, g) {
       const [x, cls, dist, pos] = node.inputs as [number, number, number, number];
       const [b, t, c] = shapeOf(g.graph, node.outputs[0]!) as Three;

@@ -31,7 +31,7 @@ export const update: Record<string, OpDef> = {
     lower: (_n, at) => words({ [ScheduleArg.STATE]: at.update(0) }),
     cost: moves,
   },
-  /** input state; updates p, g, mean, variance; attribute decay. */
+  /** inputs state, scale or absent; updates p, g, mean, variance; attributes decay, and with a scale count, inner (src/rates.ts). */
   AdamW: {
     opcode: Op.AdamW,
     infer: () => [],
@@ -45,10 +45,13 @@ export const update: Record<string, OpDef> = {
         [AdamWArg.N]: numel(shapeOf(graph, n.updates[0]!)),
         [AdamWArg.STATE]: at.input(0),
         [AdamWArg.DECAY]: n.attributes.decay!,
+        [AdamWArg.SCALE]: at.input(1),
+        [AdamWArg.COUNT]: n.attributes.count ?? 1,
+        [AdamWArg.INNER]: n.attributes.inner ?? 1,
       }),
     cost: moves,
   },
-  /** input state; updates p, g, momentum; attribute decay. */
+  /** inputs state, scale or absent; updates p, g, momentum; attributes as AdamW's. */
   Sgd: {
     opcode: Op.Sgd,
     infer: () => [],
@@ -61,6 +64,9 @@ export const update: Record<string, OpDef> = {
         [SgdArg.N]: numel(shapeOf(graph, n.updates[0]!)),
         [SgdArg.STATE]: at.input(0),
         [SgdArg.DECAY]: n.attributes.decay!,
+        [SgdArg.SCALE]: at.input(1),
+        [SgdArg.COUNT]: n.attributes.count ?? 1,
+        [SgdArg.INNER]: n.attributes.inner ?? 1,
       }),
     cost: moves,
   },

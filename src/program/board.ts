@@ -13,7 +13,7 @@ export interface Board {
   /** The adapter's weights file up to its data, and its config file. */
   adapterHead: Uint8Array;
   adapterConfig: Uint8Array;
-  /** Indices of parameters in the order in which the adapter holds them. */
+  /** Indices of parameters, and one more for measured rates where there are some, in the order in which the adapter holds them. */
   adapterOrder: readonly number[];
 }
 
@@ -36,14 +36,14 @@ export interface Reader {
   lines(id: Section): string[];
 }
 
-/** Reads them back; `parameters`: how many the program has. */
-export function readBoard(read: Reader, parameters: number, fault: (what: string) => never): Board {
+/** Reads them back; `tensors`: how many its adapter has. */
+export function readBoard(read: Reader, tensors: number, fault: (what: string) => never): Board {
   const run = read.section(Section.Run);
   if (run.length !== RunField.Bytes) fault('has a run of the wrong size');
   const order = read.section(Section.AdapterOrder);
-  if (order.length !== 4 * parameters) fault('has an adapter of the wrong size');
+  if (order.length !== 4 * tensors) fault('has an adapter of the wrong size');
   const adapterOrder = [...new Uint32Array(order.slice().buffer)];
-  if (new Set(adapterOrder).size !== parameters || adapterOrder.some((i) => i >= parameters)) fault('has an adapter in no order');
+  if (new Set(adapterOrder).size !== tensors || adapterOrder.some((i) => i >= tensors)) fault('has an adapter in no order');
   return {
     run,
     settings: read.text(Section.Settings),

@@ -72,7 +72,7 @@ export function decodeProgram(bytes: Uint8Array, where = 'program'): Program {
     region: { offset: layout[LayoutWord.RegionOffset]!, bytes: layout[LayoutWord.RegionBytes]! },
     scratch: { offset: layout[LayoutWord.ScratchOffset]!, bytes: layout[LayoutWord.ScratchBytes]! },
     maxThreads: layout[LayoutWord.MaxThreads]!,
-    entries: { init: entry(0), train: entry(1), update: entry(2), eval: entry(3) },
+    entries: { init: entry(0), train: entry(1), update: entry(2), eval: entry(3), rates: entry(4) },
     weights: records(Section.Weights, WeightWord.Count).map((r) => ({
       ...placed(r),
       start: r[WeightWord.Start]!,
@@ -83,13 +83,17 @@ export function decodeProgram(bytes: Uint8Array, where = 'program'): Program {
     symbols: linesOf(Section.Symbols),
     about: readAbout(parseJson(where, section(Section.About)), fault),
   };
-  if (sections.has(Section.Run)) program.board = readBoard({ section, text: textOf, lines: linesOf }, program.parameters.length, fault);
+  if (sections.has(Section.Run))
+    program.board = readBoard({ section, text: textOf, lines: linesOf }, program.parameters.length + (hasRates(program) ? 1 : 0), fault);
   checkProgram(program, fault);
   // One program, one file: what is left (order, padding, unused words, names) must be as encoding writes it.
   const same = encodeProgram(program);
   if (same.length !== file.length || same.some((byte, i) => byte !== file[i])) fault('is not as it would be written');
   return program;
 }
+
+/** Are rates measured before the first step? Then the adapter tells them. */
+const hasRates = ({ entries: { rates } }: Program): boolean => rates.end > rates.start;
 
 function readAbout(values: Record<string, unknown>, fault: (what: string) => never): About {
   const text = (key: keyof About): string => {
@@ -112,7 +116,13 @@ function readAbout(values: Record<string, unknown>, fault: (what: string) => nev
     purpose: purpose === 'train' || purpose === 'infer' ? purpose : fault('does not say its purpose'),
     recompute: text('recompute'),
     ...arithmeticOf(values.arithmetic, fault),
+    ...ratesOf(values.rates, fault),
   };
+}
+
+function ratesOf(value: unknown, fault: (what: string) => never): Pick<About, 'rates'> {
+  if (value === undefined) return {};
+  return value === 'relative' ? { rates: value } : fault('has unknown rates');
 }
 
 function arithmeticOf(value: unknown, fault: (what: string) => never): Pick<About, 'arithmetic'> {

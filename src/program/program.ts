@@ -42,6 +42,8 @@ export interface About {
   recompute: string;
   /** Sums of products by relaxed SIMD, whose last bits are the machine's own; absent: the same bits everywhere. */
   arithmetic?: 'relaxed';
+  /** Rates as fractions of what they change, measured before the first step; absent: one for everything. */
+  rates?: 'relative';
 }
 
 export interface Program {

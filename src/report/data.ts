@@ -46,7 +46,7 @@ export interface Moment {
 
 /** A stretch of moments [first, first + count). */
 export interface Stretch {
-  name: 'init' | 'forward' | 'backward' | 'update' | 'eval';
+  name: 'init' | 'forward' | 'backward' | 'update' | 'eval' | 'rates';
   first: number;
   count: number;
 }

@@ -5,7 +5,7 @@ import { escapeText } from '../../src/report/chart.ts';
 import { FIDELITY_COLUMNS, fidelityRows, fidelitySection, fidelityText } from '../../src/report/fidelity.ts';
 import { FOOTER, page } from '../../src/report/html.ts';
 import { table } from '../../src/report/terminal.ts';
-import { defined, imageSize, keep, method, optimizer, PLAN_FLAGS, parse, real, whole } from './options.ts';
+import { defined, imageSize, keep, method, optimizer, PLAN_FLAGS, parse, rate, whole } from './options.ts';
 import type { Output } from './output.ts';
 
 export async function fidelity(args: string[], out: Output): Promise<void> {
@@ -15,7 +15,6 @@ export async function fidelity(args: string[], out: Output): Promise<void> {
     adapter: 'text',
     steps: 'text',
     batches: 'text',
-    lr: 'text',
     seed: 'text',
     cache: 'text',
     report: 'text',
@@ -39,7 +38,7 @@ export async function fidelity(args: string[], out: Output): Promise<void> {
       imageSize: imageSize(p),
       steps: whole(p, 'steps', 0),
       batches: whole(p, 'batches'),
-      rate: real(p, 'lr', 0, 1e3),
+      rate: rate(p),
       seed: whole(p, 'seed', 0),
       cacheFolder: p.text('cache'),
     }),

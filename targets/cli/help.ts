@@ -67,7 +67,8 @@ is nothing to judge by. A run that goes astray goes back and takes a tenth of th
 
   --out DIR                  where the adapter goes; DIR/run holds cache, checkpoints, metrics
   --epochs N                 (20)
-  --lr X                     peak learning rate (by method)
+  --lr X, --lr 0.5x          peak learning rate; or a factor on rates that are
+                             measured, layer by layer, before the first step (1x)
   --warmup X                 share of the steps in which the rate rises (0.1)
   --weight-decay X           (0.01), none on biases
   --clip X                   largest gradient norm, 0 for none (1)
@@ -178,7 +179,7 @@ cosine, relative error and bits kept, for every block and module. The head is le
   --steps N                  steps trained before (20)
   --batches N                optimizer steps compared (4)
   --calibrate N, --tables F  with tables fitted to N pictures, or those of a file
-  --lr X                     learning rate of the steps before (by method)
+  --lr X, --lr 0.5x          learning rate of the steps before, as for train (1x)
   --seed N                   (0)
   --cache DIR                where prepared pictures are kept (a temporary folder)
   --report FILE              write an HTML page

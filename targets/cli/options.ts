@@ -6,6 +6,7 @@ import { InputError, nearest } from '../../src/error.ts';
 import { keepOf } from '../../src/keep.ts';
 import { MOST_BLOCKS, methodOf, withBlocks } from '../../src/modules/method.ts';
 import { PRECISIONS, type Precision } from '../../src/precision.ts';
+import { type RateWish, readRate } from '../../src/rates.ts';
 import { type RecomputeChoice, recomputeOf } from '../../src/recompute.ts';
 import type { Threads } from '../../src/team.ts';
 import { OPTIMIZERS, type Optimizer } from '../../src/update.ts';
@@ -16,6 +17,8 @@ export type Flags = Readonly<Record<string, Kind>>;
 export interface Parsed {
   positionals: string[];
   text(name: string): string | undefined;
+  /** Every value that was given for it: the last one counts. */
+  all(name: string): string[];
   flag(name: string): boolean;
 }
 
@@ -39,7 +42,7 @@ export function parse(args: string[], flags: Flags, positionals: { least: number
   }
   let parsed: ReturnType<typeof parseArgs>;
   try {
-    parsed = parseArgs({ args, options, allowPositionals: true, strict: true });
+    parsed = parseArgs({ args, options, allowPositionals: true, strict: true, tokens: true });
   } catch (error) {
     throw wrongArguments(args, options, (error as Error).message);
   }
@@ -49,6 +52,7 @@ export function parse(args: string[], flags: Flags, positionals: { least: number
   return {
     positionals: parsed.positionals,
     text: (name) => parsed.values[name] as string | undefined,
+    all: (name) => (parsed.tokens ?? []).flatMap((t) => (t.kind === 'option' && t.name === name && t.value !== undefined ? [t.value] : [])),
     flag: (name) => parsed.values[name] === true,
   };
 }
@@ -161,6 +165,23 @@ export function threads(p: Parsed): Threads | undefined {
   return p.text('threads') === 'auto' ? 'auto' : whole(p, 'threads');
 }
 
+/** `--lr`: one rate for everything, or a factor on the measured ones. */
+export function rate(p: Parsed): RateWish | undefined {
+  const text = p.text('lr');
+  if (text === undefined) return undefined;
+  const all = p.all('lr');
+  if (new Set(all.map((one) => /x$/i.test(one))).size > 1)
+    throw new InputError({
+      where: '--lr',
+      what: 'is an absolute and a relative rate at once',
+      got: all.join(' and '),
+      expected: 'one of the two',
+    });
+  const wish = (/x$/i.test(text) || text.trim() === '' ? text : Number(text)) as RateWish;
+  readRate(Number.isNaN(wish) ? (text as RateWish) : wish);
+  return wish;
+}
+
 /** The flags of everything that plans. */
 export const PLAN_FLAGS = {
   method: 'text',
@@ -175,6 +196,7 @@ export const PLAN_FLAGS = {
   budget: 'text',
   'max-threads': 'text',
   'image-size': 'text',
+  lr: 'text',
   json: 'flag',
 } as const satisfies Flags;
 

@@ -6,6 +6,7 @@ import { type FitOptions, fit } from '../../src/fit.ts';
 import { chosenDrop } from '../../src/models/drop.ts';
 import { planReport } from '../../src/planreport.ts';
 import { encodeProgram } from '../../src/program/program.ts';
+import { readRate } from '../../src/rates.ts';
 import { timelineFile, timelinePage } from '../../src/report/timeline.ts';
 import { timelineOf } from '../../src/timeline.ts';
 import { budgetsOf, grid, gridLines, methodsOf } from './grid.ts';
@@ -19,6 +20,7 @@ import {
   type Parsed,
   PLAN_FLAGS,
   parse,
+  rate,
   recompute,
   weightsOrAuto,
   whole,
@@ -46,6 +48,7 @@ export function planOptions(p: Parsed, folder = p.positionals[0]!, isRow = false
       optimizer: optimizer(p),
       microBatch: whole(p, 'micro-batch'),
       recompute: recompute(p),
+      rates: readRate(rate(p)).rates,
       budgetBytes: bytes(p, 'budget'),
       maxThreads: whole(p, 'max-threads'),
     }),

@@ -4,6 +4,7 @@ import { openBase } from '../../src/base.ts';
 import { writeText } from '../../src/files.ts';
 import { fit } from '../../src/fit.ts';
 import type { JobResult, TrainJob } from '../../src/job.ts';
+import { ratesText } from '../../src/measure.ts';
 import { methodOf, withBlocks } from '../../src/modules/method.ts';
 import { planReport } from '../../src/planreport.ts';
 import type { PlanColumn, Prediction, ReportData } from '../../src/report/data.ts';
@@ -61,7 +62,7 @@ export async function writeReport(
       { name: 'frozen weights', value: plan.weights },
       { name: 'batch size', value: plan.batchSize },
       { name: 'micro-batch', value: plan.microBatch },
-      { name: 'learning rate', value: result.rate },
+      { name: 'learning rate', value: result.rates ? `${result.rate}x: ${ratesText(result.rates)}` : result.rate },
       ...(result.wentBack === 0 ? [] : [{ name: 'went back, then learnt at', value: Number(result.finalRate.toPrecision(3)) }]),
       { name: 'head starts from', value: headText(result) },
       { name: 'seed', value: job.seed ?? 0 },

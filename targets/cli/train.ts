@@ -8,6 +8,7 @@ import type { Fidelity } from '../../src/fidelity/measure.ts';
 import { appendText, writeText } from '../../src/files.ts';
 import { HEAD_STARTS, type HeadFound, type NoHead } from '../../src/headstart.ts';
 import { type JobHooks, type JobResult, type TrainJob, trainJob } from '../../src/job.ts';
+import { ratesText } from '../../src/measure.ts';
 import type { ReportData } from '../../src/report/data.ts';
 import { figureLines } from '../../src/report/figures.ts';
 import { counted, epochLine, formatBytes, formatDuration, formatPercent, plainLine, progressLine } from '../../src/report/terminal.ts';
@@ -27,6 +28,7 @@ import {
   type Parsed,
   PLAN_FLAGS,
   parse,
+  rate,
   real,
   recompute,
   threads,
@@ -42,7 +44,6 @@ export const TRAIN_FLAGS: Flags = {
   ...PLAN_FLAGS,
   out: 'text',
   epochs: 'text',
-  lr: 'text',
   warmup: 'text',
   'weight-decay': 'text',
   clip: 'text',
@@ -94,7 +95,7 @@ export function jobOf(p: Parsed): TrainJob {
       maxThreads: whole(p, 'max-threads'),
       imageSize: size,
       epochs: whole(p, 'epochs'),
-      rate: real(p, 'lr', 0, 1e3),
+      rate: rate(p),
       warmup: real(p, 'warmup', 0, 1),
       weightDecay: real(p, 'weight-decay', 0, 1e3),
       clipNorm: real(p, 'clip', 0, 1e9),
@@ -184,9 +185,10 @@ function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Se
     },
     onFeatures: ({ node, bytes }) =>
       out.note(`features: kept from the first epoch on, ${formatBytes(bytes)}; later ones begin after ${node}`),
-    onStart({ resumedAt, totalSteps, epochsDone, backs }) {
-      if (resumedAt === undefined) writeText(metrics, headMetrics(head));
+    onStart({ resumedAt, totalSteps, epochsDone, backs, rates }) {
+      if (resumedAt === undefined) writeText(metrics, `${headMetrics(head)}${rates ? `${JSON.stringify({ rates })}\n` : ''}`);
       else cutMetrics(metrics, { step: resumedAt, epochsDone, backs });
+      if (rates) out.note(`rates: ${ratesText(rates)}`);
       if (resumedAt !== undefined) out.note(`going on from step ${resumedAt} of ${totalSteps}`);
       began = Date.now();
       epochBegan = began;

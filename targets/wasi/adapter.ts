@@ -1,7 +1,9 @@
 /** The adapter folder, byte for byte as src/adapterfile.ts writes it: all but the numbers was packed with the program. */
 import { ParameterWord, Section } from '../../assembly/abi/program';
+import { Rates } from '../../assembly/abi/rates';
 import { copyPath, enter } from './path';
 import { arena, countRecords, section, sectionBytes } from './program';
+import { putRates } from './rates';
 import { create, makeFolder, place, put, seal, syncFolder } from './write';
 
 const weightsPath = memory.data(1024);
@@ -22,8 +24,15 @@ export function writeAdapter(folder: usize): void {
   create(weightsPath);
   put(section(Section.AdapterHead), sectionBytes(Section.AdapterHead));
   const order = section(Section.AdapterOrder);
-  for (let i: u32 = 0, n = countRecords(Section.Parameters); i < n; i++)
-    putParameter(section(Section.Parameters) + load<u32>(order + (i << 2)) * (ParameterWord.Count << 2));
+  const parameters = countRecords(Section.Parameters);
+  for (let i: u32 = 0, n = sectionBytes(Section.AdapterOrder) >> 2; i < n; i++) {
+    const k = load<u32>(order + (i << 2));
+    if (k < parameters) putParameter(section(Section.Parameters) + k * (ParameterWord.Count << 2));
+    else {
+      putRates(buffer);
+      put(buffer, <usize>Rates.Groups << 3);
+    }
+  }
   seal();
   place(weightsPath);
   place(configPath);

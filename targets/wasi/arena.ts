@@ -14,6 +14,7 @@ export const INIT: u32 = 0;
 export const TRAIN: u32 = 1;
 export const UPDATE: u32 = 2;
 export const EVAL: u32 = 3;
+export const RATES: u32 = 4;
 
 /** Copies code and tables in, and writes the engine's constants. */
 export function openArena(): void {
@@ -40,6 +41,11 @@ export function stageBytes(): usize {
   return min<usize>(65536, layoutWord(LayoutWord.ScratchBytes));
 }
 
+/** Has the program no such phase? */
+export function isEmpty(phase: u32): bool {
+  return layoutWord(LayoutWord.Entries + 2 * phase) == layoutWord(LayoutWord.Entries + 2 * phase + 1);
+}
+
 /**
  * Runs a phase to its end; a status that is not 0 ends the program with the node's name. With `mayFail` numbers that are not finite do not:
  * false says so.
@@ -55,7 +61,7 @@ export function runUntil(phase: u32, end: u32, mayFail: bool = false): bool {
   if (mayFail && (status == Status.LossNotFinite || status == Status.GradientNotFinite)) return false;
   const n = lineBytes(Section.Symbols, load<u32>(arena + Head.FailedNode));
   begin(lineAt, n, reason(status));
-  if (status > Status.BadEncoding) number(status);
+  if (status > Status.BadEncoding && status != Status.OutputNotFinite) number(status);
   finish(status == Status.LossNotFinite || status == Status.GradientNotFinite ? 'pack with a smaller --lr' : '', ENGINE);
   return false;
 }
@@ -67,6 +73,7 @@ function reason(status: i32): string {
   if (status == Status.GradientNotFinite) return 'the gradient is not finite (NaN or infinite)';
   if (status == Status.BadLabel) return 'a label lies outside the classes';
   if (status == Status.BadEncoding) return 'an encoding that the kernel does not have';
+  if (status == Status.OutputNotFinite) return 'what the network puts out on the first pictures is not finite (NaN or infinite)';
   return 'status ';
 }
 

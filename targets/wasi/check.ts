@@ -31,7 +31,7 @@ import { argumentCount } from './signature';
 import { bytes, number, text } from './text';
 
 const PAGE: u32 = 65536;
-const PHASES: u32 = 4;
+const PHASES: u32 = 5;
 const INIT: u32 = 0;
 const MOST_THREADS: u32 = 256;
 /** Scratch that files are read through. */
@@ -43,7 +43,7 @@ const LEAST_INSTRUCTION: u32 = Instruction.Arguments;
 const FIRST_ADDRESS: u32 = Head.Bytes;
 
 /** Instructions of each phase. */
-const instructions = memory.data(16);
+const instructions = memory.data(20);
 
 /** Reads and checks the file of that path (openProgram); returns only if everything is in order. */
 export function readProgram(p: usize, n: usize, withArena: bool): void {

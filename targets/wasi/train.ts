@@ -30,6 +30,7 @@ import { need, opened } from './files';
 import { headMetrics, startHead } from './headstart';
 import { copyPath, enter, lengthOf, textOf } from './path';
 import { arena, countRecords, epochCount, layoutWord, runWord, section } from './program';
+import { measureRates, tellRates } from './rates';
 import { begin, ENGINE, finish, INTERRUPTED, refuseNumbers } from './refuse';
 import { logTo, summary, tellBack, tellEpoch, tellStart, tellStep } from './tell';
 import { number } from './text';
@@ -74,12 +75,14 @@ export function train(out: usize, resume: bool, every: u32, steps: u32): void {
     clearCheckpoints(startFolder);
     startRun();
     if (runWord(RunField.Head) != 0) startHead(runFolder);
+    measureRates();
     if (runWord(RunField.Retries) > 0) writeCheckpoint(startFolder, firstParameter, parameterBytes, false);
   }
   need(openToWrite(metricsPath, goesOn), textOf(metricsPath), lengthOf(metricsPath), 'cannot be written: ');
   logTo(opened);
   headMetrics(opened);
   tellStart(goesOn);
+  tellRates(opened, !goesOn);
   const finished = loop();
   // Saved at the end too: a finished run that is resumed has nothing left to do.
   save();

@@ -121,7 +121,7 @@ function race(op: Op.AdamW | Op.Sgd, n: number, s: Settings, decay: number, thre
     new Float32Array(rig.memory.buffer, g, n).set(gradient);
     rig.run(Op.SumSquares, [g, n, state.at]);
     rig.run(Op.Schedule, [state.at]);
-    const rest = op === Op.AdamW ? [v, n, state.at, decay] : [n, state.at, decay];
+    const rest = op === Op.AdamW ? [v, n, state.at, decay, 0, 1, 1] : [n, state.at, decay, 0, 1, 1];
     onThreads(rig, threads, 1024, () => assert.is(rig.run(op, [p, g, m, ...rest]), 0));
     const norm = Math.sqrt(gradient.reduce((sum, x) => sum + x * x, 0));
     const rates = {
@@ -173,9 +173,9 @@ test("PyTorch's own numbers", () => {
   for (const gradient of gradients) {
     rig.run(Op.Schedule, [state.at]);
     new Float32Array(rig.memory.buffer, g, 3).set(gradient);
-    rig.run(Op.AdamW, [p, g, m, v, 3, state.at, 1]);
+    rig.run(Op.AdamW, [p, g, m, v, 3, state.at, 1, 0, 1, 1]);
     new Float32Array(rig.memory.buffer, g, 3).set(gradient);
-    rig.run(Op.Sgd, [q, g, u, 3, state.at, 0]);
+    rig.run(Op.Sgd, [q, g, u, 3, state.at, 0, 0, 1, 1]);
   }
   close(rig.readF32(p, 3), want.adamW, 1e-6);
   close(rig.readF32(q, 3), want.sgd, 1e-6);

@@ -33,15 +33,17 @@ const OPERANDS: Record<Phase, readonly Role[]> = {
   train: ['frozen', 'param', 'batch', 'table', 'state'],
   update: ['state', 'grad'],
   eval: ['frozen', 'param', 'batch', 'table'],
+  rates: ['state', 'grad'],
 };
 const UPDATED: Record<Phase, readonly Role[]> = {
   init: ['frozen', 'param'],
   train: ['grad', 'state'],
   update: ['param', 'grad', 'moment', 'state'],
-  eval: ['state'],
+  eval: ['state', 'grad', 'moment'],
+  rates: ['grad', 'moment'],
 };
 
-/** A graph of four phases whose nodes read earlier values and may or may not work in place. */
+/** A graph of all phases whose nodes read earlier values and may or may not work in place. */
 export function randomGraph(next: Random): Graph {
   const graph = createGraph();
   const size = (): number => 1 + next(next(4) === 0 ? 600 : 100);

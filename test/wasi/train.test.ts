@@ -34,6 +34,11 @@ const NETWORKS: [string, object][] = [
   ['resnet-hf', { method: 'probe', head: 'zero', rate: 0.01 }],
   // Not all pictures have room in the regression that the head starts from: as many of each class as can be.
   ['vit-timm-gap', { microBatch: 1, head: 'ridge', rate: 0.01 }],
+  // Relative rates: measured there on the same pictures, with micro-batches that 32 pictures do not fill evenly.
+  ['vit-hf', { rate: undefined }],
+  ['swin-hf', { method: 'bias+prompt:rank=2+side:ratio=4', rate: '0.5x', microBatch: 3, batchSize: 6 }],
+  ['resnet-hf', { method: 'full', rate: undefined, optimizer: 'sgd' }],
+  ['mobilenetv2-hf', { method: 'lora:all=1', rate: undefined, weights: 'int8', batchSize: 4 }],
 ];
 
 let board: Board;

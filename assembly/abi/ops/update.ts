@@ -1,5 +1,5 @@
 /** What happens to parameters after a backward pass. */
-import { between, reads, size, takesState, writes } from '../touch.ts';
+import { between, mayRead, reads, size, takesState, writes } from '../touch.ts';
 
 /** SumSquares: STATE.SumSquares += Σ g², f64, in blocks of 4,096 elements in index order. */
 export const enum SumSquaresArg { G, N, STATE }
@@ -14,8 +14,11 @@ export function schedule(): void {
   takesState(ScheduleArg.STATE);
 }
 
-/** AdamW: decoupled decay where DECAY = 1; g is scaled by ClipFactor, then zeroed. */
-export const enum AdamWArg { P, G, MEAN, VARIANCE, N, STATE, DECAY }
+/**
+ * AdamW: decoupled decay where DECAY = 1; g is scaled by ClipFactor, then zeroed. SCALE[COUNT] gives numbers rates of their own, factors on
+ * Rate: that of element i is SCALE[(i / INNER) mod COUNT]. 0: Rate alone.
+ */
+export const enum AdamWArg { P, G, MEAN, VARIANCE, N, STATE, DECAY, SCALE, COUNT, INNER }
 export function adamW(): void {
   const bytes = 4 * size(AdamWArg.N);
   writes(AdamWArg.P, bytes);
@@ -24,10 +27,12 @@ export function adamW(): void {
   writes(AdamWArg.VARIANCE, bytes);
   takesState(AdamWArg.STATE);
   between(AdamWArg.DECAY, 0, 1);
+  mayRead(AdamWArg.SCALE, 4 * size(AdamWArg.COUNT));
+  size(AdamWArg.INNER);
 }
 
-/** Sgd with momentum (PyTorch's convention, decoupled decay where DECAY = 1); g is scaled by ClipFactor, then zeroed. */
-export const enum SgdArg { P, G, MOMENTUM, N, STATE, DECAY }
+/** Sgd with momentum (PyTorch's convention, decoupled decay where DECAY = 1); g is scaled by ClipFactor, then zeroed. SCALE as AdamW's. */
+export const enum SgdArg { P, G, MOMENTUM, N, STATE, DECAY, SCALE, COUNT, INNER }
 export function sgd(): void {
   const bytes = 4 * size(SgdArg.N);
   writes(SgdArg.P, bytes);
@@ -35,4 +40,6 @@ export function sgd(): void {
   writes(SgdArg.MOMENTUM, bytes);
   takesState(SgdArg.STATE);
   between(SgdArg.DECAY, 0, 1);
+  mayRead(SgdArg.SCALE, 4 * size(SgdArg.COUNT));
+  size(SgdArg.INNER);
 }

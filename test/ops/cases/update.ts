@@ -84,26 +84,41 @@ const schedule: Direct = {
 /** Zeros, subnormals and large gradients among ordinary ones. */
 const gradient = (n: number): Float32Array => numbers(n, n + 1).map((v, i) => [v, 0, 1e-40, 1e4 * v, v][i % 5]! as number);
 
-function step(op: 'AdamW' | 'Sgd', n: number, decay: 0 | 1): Direct {
+/** Rates of their own: `count` numbers, that of element i being number (i / inner) mod count; without, one for all. */
+interface Own {
+  count: number;
+  inner: number;
+}
+
+function step(op: 'AdamW' | 'Sgd', n: number, decay: 0 | 1, own?: Own): Direct {
+  const scales = own ? numbers(own.count, 4).map((v) => 0.01 + Math.abs(v)) : Float32Array.of(1);
+  const scaleOf = (i: number): number => scales[Math.floor(i / (own?.inner ?? 1)) % scales.length]!;
   const [p, g, mean] = [numbers(n, 1), gradient(n), numbers(n, 2)];
   const variance = numbers(n, 3).map((v) => v * v);
   const moments = op === 'AdamW' ? [mean, variance] : [mean];
   return {
     op,
-    name: `${op} [${n}], decay ${decay}`,
+    name: `${op} [${n}], decay ${decay}${own ? `, ${own.count} rates of ${own.inner} elements` : ''}`,
     phase: 'update',
-    inputs: [stateBlock(0, false)],
+    inputs: [stateBlock(0, false), own ? plain(scales, [own.count], 'moment') : null],
     updates: [plain(p, [n], 'param'), plain(g, [n], 'grad'), ...moments.map((m) => plain(m, [n], 'moment'))],
-    attributes: { decay },
+    attributes: { decay, ...own },
     check(_, [gotP, gotG, gotMean, gotVariance]) {
-      const rates = { rate: RATE, decay: decay * DECAY, clip: CLIP };
+      /** Element by element, each at its rate. */
+      const each = (run: (i: number, rates: { rate: number; decay: number; clip: number }) => void): void => {
+        for (let i = 0; i < n; i++) run(i, { rate: RATE * scaleOf(i), decay: decay * DECAY, clip: CLIP });
+      };
+      const one = (a: Float64Array, i: number): Float64Array => a.subarray(i, i + 1);
       const [wantP, wantMean, wantVariance] = [p, mean, variance].map((a) => Float64Array.from(a)) as [
         Float64Array,
         Float64Array,
         Float64Array,
       ];
-      if (op === 'AdamW') adamW(wantP, g, wantMean, wantVariance, STEP + 1, BETA1, BETA2, EPSILON, rates);
-      else sgd(wantP, g, wantMean, BETA1, rates);
+      each((i, rates) => {
+        const [pi, mi, vi] = [one(wantP, i), one(wantMean, i), one(wantVariance, i)];
+        if (op === 'AdamW') adamW(pi, [g[i]!], mi, vi, STEP + 1, BETA1, BETA2, EPSILON, rates);
+        else sgd(pi, [g[i]!], mi, BETA1, rates);
+      });
       close(floatsOf(gotP), wantP, 1e-6, 'parameters');
       close(floatsOf(gotMean), wantMean, 1e-6, 'mean');
       if (op === 'AdamW') close(floatsOf(gotVariance), wantVariance, 1e-6, 'variance');
@@ -121,4 +136,11 @@ export const updateCases: readonly Direct[] = [
   ...TAILS.flatMap((n) => [step('AdamW', n, (n % 2) as 0 | 1), step('Sgd', n, (n % 2) as 0 | 1)]),
   step('AdamW', 12, 1),
   step('Sgd', 12, 1),
+  // A bias; a weight [5, 7]; a depthwise filter [3, 3, 6]; one rate for all.
+  ...(['AdamW', 'Sgd'] as const).flatMap((op) => [
+    ...TAILS.map((n) => step(op, n, (n % 2) as 0 | 1, { count: n, inner: 1 })),
+    step(op, 35, 1, { count: 5, inner: 7 }),
+    step(op, 54, 1, { count: 6, inner: 1 }),
+    step(op, 40, 0, { count: 1, inner: 40 }),
+  ]),
 ];

@@ -1,0 +1,86 @@
+/** Relative rates, twin of src/measure.ts: outputs are measured on the first pictures, rates set from them, and told. Nothing where rates are absolute. */
+import { State } from '../../assembly/abi/head';
+import { Rates } from '../../assembly/abi/rates';
+import { RunField } from '../../assembly/abi/run';
+import { sampleAt } from '../../assembly/random';
+import { clearTally, EVAL, isEmpty, RATES, run, state } from './arena';
+import { clearLabels, countOf, fillRow, LEARN } from './data';
+import { runWord } from './program';
+import { flush, json, line, real, STDERR, text, to } from './text';
+
+/** Before the first step: whole passes over the pictures in the first epoch's order. */
+export function measureRates(): void {
+  if (isEmpty(RATES)) return;
+  const s = state();
+  const n = countOf(LEARN);
+  const micro = runWord(RunField.MicroBatch);
+  const passes: u32 = (Rates.MeasuredPictures + micro - 1) / micro;
+  const seed = load<u32>(s, State.Seed);
+  store<u32>(s, passes, State.Measured);
+  for (let pass: u32 = 0; pass < passes; pass++) {
+    clearLabels();
+    for (let row: u32 = 0; row < micro; row++) fillRow(LEARN, sampleAt((pass * micro + row) % n, n, seed, 0), row);
+    run(EVAL);
+  }
+  run(RATES);
+  store<u32>(s, 0, State.Measured);
+  clearTally();
+}
+
+/** A group's smallest (at 0) or largest (at 4) peak rate. */
+function rateOf(group: u32, at: u32): f32 {
+  const s = state();
+  return load<f32>(s + (group << 3) + at, State.Rates) * load<f32>(s, State.BaseRate);
+}
+
+/** As RATE_GROUPS of src/rates.ts. */
+function nameOf(group: u32): string {
+  if (group == 0) return 'bias';
+  if (group == 1) return 'prompt';
+  if (group == 2) return 'side';
+  if (group == 3) return 'lora';
+  return group == 4 ? 'full' : 'head';
+}
+
+/** What was measured: on the terminal and, of a run that begins, as the first line of its metrics. */
+export function tellRates(metrics: u32, isNew: bool): void {
+  if (isEmpty(RATES)) return;
+  if (isNew) {
+    to(metrics);
+    text('{"rates":{');
+    for (let group: u32 = 0, shown = false; group < <u32>Rates.Groups; group++) {
+      if (rateOf(group, 4) == 0) continue;
+      text(shown ? ',"' : '"');
+      shown = true;
+      text(nameOf(group));
+      text('":[');
+      json(rateOf(group, 0));
+      text(',');
+      json(rateOf(group, 4));
+      text(']');
+    }
+    text('}}\n');
+  }
+  to(STDERR);
+  text('rates:');
+  for (let group: u32 = 0, shown = false; group < <u32>Rates.Groups; group++) {
+    if (rateOf(group, 4) == 0) continue;
+    text(shown ? ', ' : ' ');
+    shown = true;
+    text(nameOf(group));
+    text(' ');
+    real(rateOf(group, 0), 7);
+    text(' to ');
+    real(rateOf(group, 4), 7);
+  }
+  line();
+  flush();
+}
+
+/** What the adapter tells of them: smallest and largest peak rate of each group, to `p`. */
+export function putRates(p: usize): void {
+  for (let group: u32 = 0; group < <u32>Rates.Groups; group++) {
+    store<f32>(p + (group << 3), rateOf(group, 0));
+    store<f32>(p + (group << 3), rateOf(group, 4), 4);
+  }
+}
