@@ -24,9 +24,12 @@ export type RateGroup = (typeof RATE_GROUPS)[number];
  * the fractions.
  */
 export const RELATIVE_RATES: Readonly<Record<Optimizer, Readonly<Record<RateGroup, number>>>> = {
-  adamw: { bias: 0.008, prompt: 0.002, side: 0.003, lora: 0.008, full: 0.0015, head: 0.06 },
-  sgd: { bias: 0.5, prompt: 0.1, side: 0.1, lora: 0.5, full: 0.03, head: 15 },
+  adamw: { bias: 0.008, prompt: 0.002, side: 0.003, lora: 0.008, full: 0.0015, head: 0.6 },
+  sgd: { bias: 0.5, prompt: 0.1, side: 0.1, lora: 0.5, full: 0.03, head: 10 },
 };
+
+/** A head that learns alone starts from ridge regression, near where it will end (src/headstart.ts): it takes smaller steps. */
+const HEAD_ALONE = 1 / 3;
 
 /** What `--lr` says: one rate for everything, or as `0.5x` a factor on the relative ones; 1x where absent. */
 export type RateWish = number | `${number}x`;
@@ -76,6 +79,7 @@ export function planRates(
   relative: Readonly<Record<RateGroup, number>> = RELATIVE_RATES[optimizer],
 ): Map<number, Found> {
   const found = new Map<number, Found>();
+  const isHeadAlone = [...accumulators.keys()].every((param) => joins.get(param) === ABSENT);
   for (const node of graph.phases.eval)
     node.inputs.forEach((param, i) => {
       if (!accumulators.has(param) || found.has(param)) return;
@@ -83,7 +87,7 @@ export function planRates(
       const { name } = valueAt(graph, param);
       const scale = addValue(graph, `${name}.rate`, f32(rule.count), 'moment');
       const group = groupOf(graph, param, joins);
-      const rate = relative[group] * rule.size;
+      const rate = relative[group] * rule.size * (isHeadAlone ? HEAD_ALONE : 1);
       found.set(param, { ...rule, rate, group, scale: { value: scale, count: rule.count, inner: rule.inner } });
     });
   for (const param of accumulators.keys())
@@ -114,18 +118,20 @@ export function addRates(
     const grad = accumulators.get(param)!;
     const moment = moments.get(param)!;
     if (output !== ABSENT) observe(output, `${name}.output`, grad, scale.value, 0);
-    if (input !== ABSENT) observe(input, `${name}.input`, ABSENT, moment, 1);
+    // The head's input channel by channel, any other's as one number.
+    if (input !== ABSENT) observe(input, `${name}.input`, rule === Rule.Logit ? grad : ABSENT, moment, rule === Rule.Logit ? 0 : 1);
     const attributes = {
       n: scale.count,
       rows: output === ABSENT ? 1 : rowsOf(graph, output),
       inputRows: input === ABSENT ? 1 : rowsOf(graph, input),
       spread,
+      features: rule === Rule.Logit ? shapeOf(graph, input).at(-1)! : 1,
       rule,
       rate,
       power: optimizer === 'sgd' ? 2 : 1,
       group: RATE_GROUPS.indexOf(group),
     };
-    const updates = [scale.value, output === ABSENT ? ABSENT : grad, input === ABSENT ? ABSENT : moment, state];
+    const updates = [scale.value, output === ABSENT && rule !== Rule.Logit ? ABSENT : grad, input === ABSENT ? ABSENT : moment, state];
     emit(graph, 'SetRates', `${name}.rates`, [], attributes, { phase: 'rates', updates });
   }
   const isProduced = new Set(graph.phases.eval.flatMap(({ outputs }) => outputs));
@@ -133,6 +139,9 @@ export function addRates(
   const before = [...observers].filter(([value]) => !isProduced.has(value)).flatMap(([, list]) => list);
   graph.phases.eval = [...before, ...graph.phases.eval.flatMap((node) => [node, ...node.outputs.flatMap((id) => observers.get(id) ?? [])])];
 }
+
+/** The side branch's part of the head steps by so many times the branch's fraction: of a logit, not of an output. */
+const SIDE_HEAD = 20;
 
 /** How the rate of a node's learnable input `i` is measured. */
 function ruleOf(graph: Graph, node: Node, i: number, joins: Joins) {
@@ -150,7 +159,8 @@ function ruleOf(graph: Graph, node: Node, i: number, joins: Joins) {
     return { rule: Rule.Added, count, inner: 1, size: 1, output, input: ABSENT, spread: 1 };
   }
   const input = node.inputs[rule.input]!;
-  if (join === ABSENT) return { rule: Rule.Logit, count: 1, inner: n, size: 1, output: ABSENT, input, spread: rule.spread };
+  const size = valueAt(graph, param).name.startsWith('side.') ? SIDE_HEAD : 1;
+  if (join === ABSENT) return { rule: Rule.Logit, count: 1, inner: n, size, output: ABSENT, input, spread: rule.spread };
   const output = join ?? node.outputs[0]!;
   const count = shapeOf(graph, output).at(-1)!;
   return { rule: Rule.Product, count, inner: rule.inner, size: 1, output, input, spread: rule.spread };

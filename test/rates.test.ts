@@ -120,13 +120,15 @@ for (const [name, method] of [
     assert.is(found.size, engine.program.parameters.length, 'everything that learns has rates');
     let [added, products] = [0, 0];
     for (const { name: node, attributes } of graph.phases.rates) {
-      const { n, rule, rate, spread, inputRows } = attributes as Record<string, number>;
+      const { n, rule, rate, spread, features, inputRows } = attributes as Record<string, number>;
       const param = node.slice(0, -'.rates'.length);
       const y = observed.get(`${param}.output`);
       const x = observed.get(`${param}.input`);
       const spreads = y ? deviations(y, n!) : [1];
       const least = Math.sqrt((1e-6 * spreads.reduce((sum, v) => sum + v * v, 0)) / n!);
-      const norm = x ? Math.sqrt((spread! * x.reduce((sum, v) => sum + v * v, 0)) / inputRows!) || 1 : 1;
+      const squares = (list: readonly number[]): number => list.reduce((sum, v) => sum + v * v, 0);
+      const logit = rule === Rule.Logit ? Math.sqrt(features! * squares(deviations(x!, features!))) : 0;
+      const norm = logit || (x ? Math.sqrt((spread! * x.reduce((sum, v) => sum + v * v, 0)) / inputRows!) || 1 : 1);
       const want = spreads.map((v) => (rate! * (spreads.every((s) => s === 0) ? 1e-3 : Math.max(v, least))) / norm);
       close(found.get(node)!, want, 2e-4, param);
       if (rule === Rule.Added) added++;

@@ -5,11 +5,14 @@
  *
  *     Added      a bias, a norm's scale or shift, an embedding      rate_n = FRACTION·σ_n(y)
  *     Product    a weight, a low-rank factor                        rate_n = FRACTION·σ_n(y) / ‖x‖
- *     Logit      the head's weight                                  rate   = FRACTION / ‖x‖
+ *     Logit      the head's weight, F features                      rate   = FRACTION / (√F·‖x - E[x]‖)
  *     Constant   what joins numbers of known size                   rate   = FRACTION
  *
  * σ_n² = E[y_n²] - E[y_n]², at least a millionth of its mean over n (a channel that hardly moves is not frozen by that); where a layer puts out
  * nothing at all σ is a thousandth. ‖x‖² = SPREAD·E[Σ_k x_k²], 1 where the input is zero.
+ *
+ * The head: its gradient sums over classes to nothing, so what all pictures have in common cancels, and √F·‖x - E[x]‖ is about Σ_k |x_k - E[x_k]|, by
+ * which a logit moves when all weights step as they should. With Sgd, whose step is the gradient's, F has no part: FRACTION / ‖x - E[x]‖².
  *
  * Example: a layer whose channels have deviations 0.1 and 2, FRACTION 0.01: their biases move by 0.001 and by 0.02 a step.
  */
@@ -98,7 +101,11 @@ export function setRates(p: usize): void {
   const rows = passes * <f64>int(p, SetRatesArg.ROWS);
 
   let norm: f64 = 1;
-  if (rule == Rule.Product || rule == Rule.Logit) {
+  if (rule == Rule.Logit) {
+    const features = int(p, SetRatesArg.FEATURES);
+    norm = sqrt<f64>(takeVariance(input, sum, features, passes * <f64>int(p, SetRatesArg.INPUT_ROWS)) * (squared ? 1 : <f64>features));
+    if (norm == 0) norm = 1;
+  } else if (rule == Rule.Product) {
     norm = sqrt<f64>((<f64>float(p, SetRatesArg.SPREAD) * <f64>load<f32>(input)) / (passes * <f64>int(p, SetRatesArg.INPUT_ROWS)));
     if (norm == 0) norm = 1;
     store<f32>(input, 0);
@@ -118,6 +125,19 @@ export function setRates(p: usize): void {
     if (value > most) store<f32>(range, value, State.Rates + 4);
     if (measured) store<f32>(sum + at, 0);
   }
+}
+
+/** Σ of the variances of `n` channels, whose sums become zero. */
+function takeVariance(squares: usize, sum: usize, n: i32, rows: f64): f64 {
+  let all: f64 = 0;
+  for (let i = 0; i < n; i++) {
+    const at = <usize>i << 2;
+    const one = variance(squares + at, sum + at, rows);
+    all += one < 0 ? 0 : one;
+    store<f32>(squares + at, 0);
+    store<f32>(sum + at, 0);
+  }
+  return all;
 }
 
 @inline function variance(squares: usize, sum: usize, rows: f64): f64 {

@@ -23,7 +23,7 @@ export const rate: Record<string, OpDef> = {
     // It only looks in the few passes that are measured.
     cost: () => ({ macs: 0, bytes: 0 }),
   },
-  /** No inputs; updates scale[N], sum or absent, input or absent, state; attributes n, rows, inputRows, spread, rule, rate, power, group. */
+  /** No inputs; updates scale[N], sum or absent, input or absent, state; attributes n, rows, inputRows, spread, features, rule, rate, power, group. */
   SetRates: {
     opcode: Op.SetRates,
     infer: () => [],
@@ -37,6 +37,7 @@ export const rate: Record<string, OpDef> = {
         [SetRatesArg.ROWS]: n.attributes.rows!,
         [SetRatesArg.INPUT_ROWS]: n.attributes.inputRows!,
         [SetRatesArg.SPREAD]: float(n.attributes.spread!),
+        [SetRatesArg.FEATURES]: n.attributes.features!,
         [SetRatesArg.RULE]: n.attributes.rule!,
         [SetRatesArg.FRACTION]: float(n.attributes.rate!),
         [SetRatesArg.POWER]: n.attributes.power!,

@@ -23,19 +23,20 @@ export const enum Rule {
   Added = 1,
   /** Multiplied with the layer's input x; the product is added to something with channels. */
   Product = 2,
-  /** The same where the product is a logit, whose unit is 1. */
+  /** The same where the product is a logit, whose unit is 1; of x it is what differs between pictures that counts. */
   Logit = 3,
 }
 
 /**
  * SetRates: SCALE[N] from the sums that Observe left in SUM[N] and SCALE[N] (ROWS rows in a pass) and, of the layer's input, in INPUT[1]
- * (INPUT_ROWS rows in a pass, times SPREAD); both are zero afterwards. STATE.Measured is the number of passes. POWER 2 squares the rate but for FRACTION.
+ * (INPUT_ROWS rows in a pass, times SPREAD); all are zero afterwards. Logit: SUM and INPUT are of the input, [FEATURES] each. STATE.Measured is the number of passes. POWER 2 squares the rate but for FRACTION.
  * The least and the largest go to STATE.Rates of GROUP. A rate that is not finite ends the walk.
  */
-export const enum SetRatesArg { SCALE, SUM, INPUT, N, ROWS, INPUT_ROWS, SPREAD, RULE, FRACTION, POWER, GROUP, STATE }
+export const enum SetRatesArg { SCALE, SUM, INPUT, N, ROWS, INPUT_ROWS, SPREAD, FEATURES, RULE, FRACTION, POWER, GROUP, STATE }
 export function setRates(): void {
   const n = size(SetRatesArg.N);
   writes(SetRatesArg.SCALE, 4 * n);
+  const features = size(SetRatesArg.FEATURES);
   mayWrite(SetRatesArg.SUM, 4 * n);
   mayWrite(SetRatesArg.INPUT, 4);
   size(SetRatesArg.ROWS);
@@ -44,6 +45,10 @@ export function setRates(): void {
   between(SetRatesArg.POWER, 1, 2);
   between(SetRatesArg.GROUP, 0, Rates.Groups - 1);
   takesState(SetRatesArg.STATE);
-  if (rule >= Rule.Product) writes(SetRatesArg.INPUT, 4);
+  if (rule === Rule.Product) writes(SetRatesArg.INPUT, 4);
+  if (rule === Rule.Logit) {
+    writes(SetRatesArg.SUM, 4 * features);
+    writes(SetRatesArg.INPUT, 4 * features);
+  }
   if (rule === Rule.Added || rule === Rule.Product) writes(SetRatesArg.SUM, 4 * n);
 }

@@ -71,6 +71,8 @@ interface Measured {
   /** Σ x² over `inputRows` rows of each of two passes. */
   input?: number;
   spread?: number;
+  /** Of a logit's input: values by feature over the rows of both passes. */
+  features?: number[][];
   want: number[];
 }
 
@@ -78,22 +80,23 @@ const PASSES = 2;
 const INPUT_ROWS = 3;
 
 /** 0.5 of the unit that the rule measures. */
-function setRates({ name, rule, power = 1, channels = [[]], input = 0, spread = 1, want }: Measured): Direct {
-  const sums = Float32Array.from(channels, sumOf);
-  const squares = Float32Array.from(channels, (list) => sumOf(list.map((v) => v * v)));
+function setRates({ name, rule, power = 1, channels = [[]], input = 0, spread = 1, features, want }: Measured): Direct {
+  const measured = features ?? channels;
+  const sums = Float32Array.from(measured, sumOf);
+  const squares = Float32Array.from(measured, (list) => sumOf(list.map((v) => v * v)));
   return {
     op: 'SetRates',
     name: `SetRates: ${name}`,
     phase: 'rates',
     inputs: [],
     updates: [
-      plain(squares, [squares.length], 'moment'),
+      plain(features ? new Float32Array(1) : squares, [channels.length], 'moment'),
       plain(sums, [sums.length], 'grad'),
-      plain(Float32Array.of(input), [1], 'moment'),
+      plain(features ? squares : Float32Array.of(input), [features ? measured.length : 1], 'moment'),
       stateOf(PASSES),
     ],
     attributes: {
-      ...{ n: channels.length, rows: Math.max(1, channels[0]!.length / PASSES), inputRows: INPUT_ROWS },
+      ...{ n: channels.length, rows: Math.max(1, channels[0]!.length / PASSES), inputRows: INPUT_ROWS, features: measured.length },
       ...{ spread, rule, rate: 0.5, power, group: 4 },
     },
     check(_, [scale, sum, x, state]) {
@@ -101,9 +104,9 @@ function setRates({ name, rule, power = 1, channels = [[]], input = 0, spread = 
       const [least, most] = [Math.min(...floatsOf(scale)), Math.max(...floatsOf(scale))];
       assert.equal([...range], [0, 0, 0, 0, 0, 0, 0, 0, least, most, 0, 0]);
       close(floatsOf(scale), want, 1e-5, 'rates');
-      const measures = rule === Rule.Added || rule === Rule.Product;
-      assert.equal([...floatsOf(sum)], measures ? channels.map(() => 0) : [...sums]);
-      assert.is(floatsOf(x)[0], rule === Rule.Product || rule === Rule.Logit ? 0 : input);
+      const isTaken = rule !== Rule.Constant;
+      assert.equal([...floatsOf(sum)], isTaken ? measured.map(() => 0) : [...sums]);
+      assert.equal([...floatsOf(x)], rule === Rule.Product || features ? [...floatsOf(x)].map(() => 0) : [input]);
     },
   };
 }
@@ -112,6 +115,11 @@ function setRates({ name, rule, power = 1, channels = [[]], input = 0, spread = 
 const TWO = [
   [1, 3, 1, 3],
   [-4, 4, 4, -4],
+];
+
+const FEATURES = [
+  [1, 5, 1, 5, 1, 5],
+  [3, 3, 3, 3, 3, 3],
 ];
 
 export const rateCases: readonly Direct[] = [
@@ -125,6 +133,8 @@ export const rateCases: readonly Direct[] = [
   setRates({ name: 'a layer that puts out one number', rule: Rule.Added, channels: [[0, 0, 0, 0]], want: [0.5e-3] }),
   // ‖x‖² = 24 / (2·3) = 4 a row, times 9 taps.
   setRates({ name: 'a product', rule: Rule.Product, channels: TWO, input: 24, spread: 9, want: [0.5 / 6, 2 / 6] }),
-  setRates({ name: 'a logit', rule: Rule.Logit, input: 24, want: [0.25] }),
-  setRates({ name: 'a logit of features that are zero', rule: Rule.Logit, input: 0, want: [0.5] }),
+  // Six rows; variances 4 and 0: √(2·4).
+  setRates({ name: 'a logit', rule: Rule.Logit, features: FEATURES, want: [0.5 / Math.sqrt(8)] }),
+  setRates({ name: 'a logit, squared', rule: Rule.Logit, power: 2, features: FEATURES, want: [0.5 / 4] }),
+  setRates({ name: 'a logit of features that are one number', rule: Rule.Logit, features: [[7, 7, 7, 7, 7, 7]], want: [0.5] }),
 ];
