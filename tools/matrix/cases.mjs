@@ -42,6 +42,13 @@ const probe = (model) => ({
 /** A run that a rate destroys: after four epochs it goes back to its start, after four more once again. */
 const astray = { model: 'vit-hf', job: { ...RUN, method: 'bias', keep: 's2a', weights: 'f32', rate: 3, retries: 2 }, steps: 60 };
 
+/** Rates that are measured before the first step. */
+const relative = (model, method, more) => ({
+  name: `${model} ${method.replace(/:[^+]*/g, '')} s2a, relative rates${more.optimizer ? `, ${more.optimizer}` : ''}`,
+  model,
+  job: { ...RUN, method, keep: 's2a', weights: 'f32', rate: undefined, ...more },
+});
+
 /** Name, and the job without its folders. */
 export const CASES = [
   ...each,
@@ -49,4 +56,8 @@ export const CASES = [
   { name: 'vit-hf bias s2a f32, goes back', ...astray },
   probe('vit-hf'),
   probe('mobilenetv2-hf'),
+  relative('vit-hf', METHODS[1], { weights: 'int8' }),
+  relative('mobilenetv2-hf', 'full', {}),
+  relative('swin-hf', 'lora:all=1,rank=2', { rate: '0.5x' }),
+  relative('resnet-hf', 'bias', { optimizer: 'sgd' }),
 ];
