@@ -49,8 +49,8 @@ export function readRate(wish: RateWish | undefined, where = '--lr'): { rate: nu
   return { rate, rates: typeof wish === 'string' ? 'relative' : 'absolute' };
 }
 
-/** Beyond it nobody means a rate. */
-const MOST_RATE = 1e38;
+/** The largest f32. */
+const MOST_RATE = 3.4028234663852886e38;
 
 /**
  * What a product with a learnable factor is added to, by that factor: the modules say so, whose products are zero at the start. ABSENT: it is
@@ -140,6 +140,9 @@ export function addRates(
   graph.phases.eval = [...before, ...graph.phases.eval.flatMap((node) => [node, ...node.outputs.flatMap((id) => observers.get(id) ?? [])])];
 }
 
+/** The head's bias moves a logit by itself, its weights only together: a tenth of their step. */
+const HEAD_BIAS = 0.1;
+
 /** The side branch's part of the head steps by so many times the branch's fraction: of a logit, not of an output. */
 const SIDE_HEAD = 20;
 
@@ -153,7 +156,7 @@ function ruleOf(graph: Graph, node: Node, i: number, joins: Joins) {
   if (rule === undefined) throw new Error(`rates: ${node.op} does not say what its input ${i} changes`);
   if (rule.rule === 'constant') return constant(rule.size);
   if (rule.rule === 'added') {
-    if (join === ABSENT) return constant(1);
+    if (join === ABSENT) return constant(HEAD_BIAS);
     const [output] = node.outputs as [number];
     const count = shapeOf(graph, output).at(-1)!;
     return { rule: Rule.Added, count, inner: 1, size: 1, output, input: ABSENT, spread: 1 };

@@ -312,7 +312,7 @@ test('flags: unknown, wrong, missing', () => {
     '--timeline: unknown kind of picture, got memory.gif, expected a file named .html or .svg',
   );
   untrained(2, VIT, photos, ['--lr', 'fast'], '--lr', 'fast');
-  untrained(2, VIT, photos, ['--lr', '-1x'], '--lr', '-1x', '0.5x');
+  untrained(2, VIT, photos, ['--lr=-1x'], '--lr', '-1x', '0.5x');
   untrained(2, VIT, photos, ['--lr', '1e-3', '--lr', '0.5x'], '--lr', 'absolute and a relative', '1e-3 and 0.5x');
   untrained(2, VIT, photos, ['--augment', 'crop,flop'], '--augment', 'flop');
   untrained(2, VIT, photos, ['--epochs', '1e3'], '--epochs', '1e3');
