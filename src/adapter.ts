@@ -11,10 +11,13 @@ import { sameShape, shapeText } from './tensor.ts';
 /** In an adapter trained with relative rates: the smallest and largest peak rate of each group (src/rates.ts), for people; nothing reads it. */
 const RATES = 's2a.rates';
 
+/** Does an adapter have them? */
+export const tellsRates = ({ weights }: AdapterFile): boolean => weights.tensors.has(RATES);
+
 /** What an adapter of this program holds, without the numbers: its parameters, and behind them the rates where it has some. */
-export const adapterRecords = (program: Program): Omit<TensorData, 'data'>[] => [
+export const adapterRecords = (program: Program, tellsRates = hasRelativeRates(program)): Omit<TensorData, 'data'>[] => [
   ...program.parameters.map(({ name, shape }) => ({ name, shape, dtype: 'F32' as const })),
-  ...(hasRelativeRates(program) ? [{ name: RATES, shape: [Rates.Groups, 2], dtype: 'F32' as const }] : []),
+  ...(tellsRates ? [{ name: RATES, shape: [Rates.Groups, 2], dtype: 'F32' as const }] : []),
 ];
 
 /** The same as tensors to write, one at a time; keys are the checkpoint's names. */

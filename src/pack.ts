@@ -187,10 +187,12 @@ interface Facts {
   files: readonly string[];
   labels: readonly string[];
   info: ReturnType<typeof adapterInfo>;
+  /** Whether its adapters tell measured rates: where absent, if the program measures them. */
+  tellsRates?: boolean;
 }
 
 /** All that the run needs beside the program's core. */
-export function boardOf(program: Program, { options, head: start, pixelBytes, samples, files, labels, info }: Facts): Board {
+export function boardOf(program: Program, { options, head: start, pixelBytes, samples, files, labels, info, tellsRates }: Facts): Board {
   const broken = [...labels, ...files].find((name) => name.includes('\n'));
   if (broken !== undefined) throw new InputError({ where: JSON.stringify(broken), what: 'a name with a line break cannot be packed' });
   const { about } = program;
@@ -212,7 +214,7 @@ export function boardOf(program: Program, { options, head: start, pixelBytes, sa
   view.setFloat64(RunField.Warmup, options.warmup, true);
   writeState(new DataView(run.buffer, RunField.State, State.Bytes), options, samples);
   run.set(Buffer.from(info.base.digest, 'hex'), RunField.Base);
-  const { head, order, config } = layAdapter(info, adapterRecords(program));
+  const { head, order, config } = layAdapter(info, adapterRecords(program, tellsRates));
   return {
     run,
     settings: settingsText(settingsOf(program, { options, weights: info.base.digest, labels, head: unusualHead(start, info.method) })),

@@ -1,5 +1,7 @@
 /** The hand-over to a board that only predicts: a program without training, which needs neither what backward keeps nor the optimizer's state. */
 import { basename, join } from 'node:path';
+import { tellsRates } from './adapter.ts';
+import { readAdapter } from './adapterfile.ts';
 import { openBase, openWeights } from './base.ts';
 import type { Bytes } from './bytes.ts';
 import { openInference } from './classifier.ts';
@@ -38,6 +40,9 @@ export function packInference({ model, adapter: path, out, microBatch = 1, ...op
   const weights = openWeights(openBase(model, adapter.base.imageSize), { method: adapter.method });
   const files = weights.files.map((file) => basename(file.path));
   weights.close();
+  const file = readAdapter(path);
+  const tells = tellsRates(file);
+  file.weights.close();
   const run = settle({ model, data: '', out, epochs: 1, batchSize: microBatch });
   const board = boardOf(engine.program, {
     options: run,
@@ -47,6 +52,7 @@ export function packInference({ model, adapter: path, out, microBatch = 1, ...op
     files,
     labels: adapter.labels,
     info: adapter,
+    tellsRates: tells,
   });
   const program = encodeProgram({ ...engine.program, board });
   const command = commandBytes();

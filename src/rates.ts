@@ -115,29 +115,37 @@ export function addRates(
   };
   for (const [param, { scale, rule, rate, group, output, input, spread }] of found) {
     const { name } = valueAt(graph, param);
-    const grad = accumulators.get(param)!;
-    const moment = moments.get(param)!;
+    const isLogit = rule === Rule.Logit;
+    const features = isLogit ? shapeOf(graph, input).at(-1)! : 1;
+    const grad = part(graph, accumulators.get(param)!, isLogit ? features : scale.count);
+    const moment = part(graph, moments.get(param)!, features);
     if (output !== ABSENT) observe(output, `${name}.output`, grad, scale.value, 0);
     // The head's input channel by channel, any other's as one number.
-    if (input !== ABSENT) observe(input, `${name}.input`, rule === Rule.Logit ? grad : ABSENT, moment, rule === Rule.Logit ? 0 : 1);
+    if (input !== ABSENT) observe(input, `${name}.input`, isLogit ? grad : ABSENT, moment, isLogit ? 0 : 1);
     const attributes = {
       n: scale.count,
       rows: output === ABSENT ? 1 : rowsOf(graph, output),
       inputRows: input === ABSENT ? 1 : rowsOf(graph, input),
       spread,
-      features: rule === Rule.Logit ? shapeOf(graph, input).at(-1)! : 1,
+      features,
       rule,
       rate,
       power: optimizer === 'sgd' ? 2 : 1,
       group: RATE_GROUPS.indexOf(group),
     };
-    const updates = [scale.value, output === ABSENT && rule !== Rule.Logit ? ABSENT : grad, input === ABSENT ? ABSENT : moment, state];
+    const updates = [scale.value, output === ABSENT && !isLogit ? ABSENT : grad, input === ABSENT ? ABSENT : moment, state];
     emit(graph, 'SetRates', `${name}.rates`, [], attributes, { phase: 'rates', updates });
   }
   const isProduced = new Set(graph.phases.eval.flatMap(({ outputs }) => outputs));
   // A value that no node makes (a parameter that is an input) is looked at first.
   const before = [...observers].filter(([value]) => !isProduced.has(value)).flatMap(([, list]) => list);
   graph.phases.eval = [...before, ...graph.phases.eval.flatMap((node) => [node, ...node.outputs.flatMap((id) => observers.get(id) ?? [])])];
+}
+
+/** The first `n` numbers of a value, as one of its own. */
+function part(graph: Graph, of: number, n: number): number {
+  const { name, type, role } = valueAt(graph, of);
+  return numel(type.shape) === n ? of : addValue(graph, `${name}.part`, f32(n), role, { view: { of, offset: 0 } });
 }
 
 /** The head's bias moves a logit by itself, its weights only together: a tenth of their step. */

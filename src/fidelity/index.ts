@@ -5,6 +5,7 @@ import type { Engine } from '../engine.ts';
 import { fit } from '../fit.ts';
 import { defined, type TrainJob } from '../job.ts';
 import { type Measured, withPictures } from '../opened.ts';
+import { readRate } from '../rates.ts';
 import { type Fidelity, measureFidelity } from './measure.ts';
 
 export type FidelityJob = Pick<
@@ -29,7 +30,7 @@ export function fidelity({ steps, batches = 4, onStep, ...given }: FidelityJob):
       model: base.model,
       classes: labels.length,
       normalize: preprocess,
-      ...defined({ method: job.method, keep: job.keep, optimizer: job.optimizer }),
+      ...defined({ method: job.method, keep: job.keep, optimizer: job.optimizer, rates: readRate(job.rate).rates }),
     };
     const { microBatch } = fit({ ...common, batchSize: options.batchSize, ...defined({ microBatch: job.microBatch }) }).program.about;
     const source = openTables(job, start?.tables);

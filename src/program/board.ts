@@ -36,12 +36,13 @@ export interface Reader {
   lines(id: Section): string[];
 }
 
-/** Reads them back; `tensors`: how many its adapter has. */
-export function readBoard(read: Reader, tensors: number, fault: (what: string) => never): Board {
+/** Reads them back; `parameters`: how many the program has. */
+export function readBoard(read: Reader, parameters: number, fault: (what: string) => never): Board {
   const run = read.section(Section.Run);
   if (run.length !== RunField.Bytes) fault('has a run of the wrong size');
   const order = read.section(Section.AdapterOrder);
-  if (order.length !== 4 * tensors) fault('has an adapter of the wrong size');
+  const tensors = order.length / 4;
+  if (tensors !== parameters && tensors !== parameters + 1) fault('has an adapter of the wrong size');
   const adapterOrder = [...new Uint32Array(order.slice().buffer)];
   if (new Set(adapterOrder).size !== tensors || adapterOrder.some((i) => i >= tensors)) fault('has an adapter in no order');
   return {

@@ -83,17 +83,13 @@ export function decodeProgram(bytes: Uint8Array, where = 'program'): Program {
     symbols: linesOf(Section.Symbols),
     about: readAbout(parseJson(where, section(Section.About)), fault),
   };
-  if (sections.has(Section.Run))
-    program.board = readBoard({ section, text: textOf, lines: linesOf }, program.parameters.length + (hasRates(program) ? 1 : 0), fault);
+  if (sections.has(Section.Run)) program.board = readBoard({ section, text: textOf, lines: linesOf }, program.parameters.length, fault);
   checkProgram(program, fault);
   // One program, one file: what is left (order, padding, unused words, names) must be as encoding writes it.
   const same = encodeProgram(program);
   if (same.length !== file.length || same.some((byte, i) => byte !== file[i])) fault('is not as it would be written');
   return program;
 }
-
-/** Are rates measured before the first step? Then the adapter tells them. */
-const hasRates = ({ entries: { rates } }: Program): boolean => rates.end > rates.start;
 
 function readAbout(values: Record<string, unknown>, fault: (what: string) => never): About {
   const text = (key: keyof About): string => {

@@ -1,5 +1,4 @@
 /** The part of a program that `s2a pack` adds: it agrees with the rest, and the rest has the digest by which checkpoints know it. */
-import { isEmpty, RATES } from './arena';
 import { Checkpoint } from '../../assembly/abi/checkpoint';
 import { State } from '../../assembly/abi/head';
 import { Io, LayoutWord, Section } from '../../assembly/abi/program';
@@ -54,13 +53,19 @@ export function checkPacked(): void {
   if (countLines(Section.Labels) != classes) refuse('has the wrong number of labels');
   if (sectionBytes(Section.Settings) > <u32>Checkpoint.MostSettings) refuse('has settings of the wrong size');
   const n = countRecords(Section.Parameters);
-  const tensors = n + u32(!isEmpty(RATES));
-  if (sectionBytes(Section.AdapterOrder) != tensors << 2 || n == 0) refuse('has an adapter of the wrong size');
+  // Behind the parameters an adapter may tell its run's rates.
+  const tensors = sectionBytes(Section.AdapterOrder) >> 2;
+  if (sectionBytes(Section.AdapterOrder) != tensors << 2 || n == 0 || (tensors != n && tensors != n + 1)) refuse('has an adapter of the wrong size');
   const order = section(Section.AdapterOrder);
-  memory.fill(tensorTable, 0, <usize>tensors << 4);
+  memory.fill(tensorTable, 0, <usize>n << 4);
+  let rates = 0;
   for (let i: u32 = 0; i < tensors; i++) {
     const k = load<u32>(order + (i << 2));
-    if (k >= tensors || load<u32>(tensorTable + (k << 4)) != 0) refuse('has an adapter in no order');
+    if (k == n && tensors > n && rates == 0) {
+      rates++;
+      continue;
+    }
+    if (k >= n || load<u32>(tensorTable + (k << 4)) != 0) refuse('has an adapter in no order');
     store<u32>(tensorTable + (k << 4), 1);
   }
 }

@@ -192,5 +192,5 @@ function checkOwn(): void {
     isSame = memory.compare(stage(), head + <usize>at, n) == 0;
   }
   if (!isSame)
-    refuse(textOf(path), lengthOf(path), 'was learnt with other labels, another base or another preprocessing', 'pack the program for it');
+    refuse(textOf(path), lengthOf(path), 'was learnt with other labels, another base, another preprocessing, or with --lr where the other was not', 'pack the program for it');
 }

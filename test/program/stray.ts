@@ -30,6 +30,8 @@ export const NETWORKS: readonly [string, Partial<CompileOptions>][] = [
   ['mobilenetv2-hf', { method: 'full', keep: 's2a,input=4' }],
   ['mobilenetv3-timm', { method: 'full', microBatch: 3, tiles: { rows: 4, pictures: true } }],
   ['convnext-timm', { method: 'bias+lora:all=1', recompute: new Map([[0, 8]]) }],
+  ['mobilenetv2-hf', { method: 'full', rates: 'relative' }],
+  ['vit-hf', { method: 'bias+prompt+side', rates: 'relative', optimizer: 'sgd' }],
 ];
 
 /** The memory of a case: head, code, state block; then operands; scratch last, to the byte. */

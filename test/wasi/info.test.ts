@@ -70,7 +70,7 @@ const sectionWord = (words: Uint32Array, id: number, part: number): number => {
 };
 const at = (words: Uint32Array, id: number): number => words[sectionWord(words, id, 1)]! / 4;
 
-const small = fit({ model: readModel('test/golden/vit-hf'), classes: 7, batchSize: 4 });
+const small = fit({ model: readModel('test/golden/vit-hf'), classes: 7, batchSize: 4, rates: 'relative' });
 const file = encodeProgram(small.program);
 
 test('small, and asks for nothing but files, arguments and an end', () => {
