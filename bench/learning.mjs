@@ -37,7 +37,7 @@ const { values } = parseArgs({
 const { quick } = values;
 const processes = Number(values.processes);
 
-/** Methods, and where in the grid each begins to climb: the product's default rates. */
+/** Methods, and where in the grid each begins to climb. */
 const METHODS = { probe: 2e-2, bias: 2e-2, full: 3e-4 };
 const NAMES = Object.keys(METHODS);
 const SEEDS = quick ? [1] : [1, 2, 3];
@@ -98,7 +98,7 @@ for (const name of NAMES) {
   });
   grid.push(found);
   own.push(answers.get(found.best));
-  byDefault.push(answers.get(METHODS[name]));
+  byDefault.push(await runs(name, undefined, deals));
 }
 const exact = await run('bias', grid[1].best, deals[0], { keep: 'exact' });
 const identical = own[1][0].adapter === exact.adapter;
@@ -106,12 +106,12 @@ const identical = own[1][0].adapter === exact.adapter;
 const longer = [];
 for (const times of LONGER) {
   const lists = [];
-  for (const m of [1, 2]) lists.push(await runs(NAMES[m], METHODS[NAMES[m]], deals.slice(0, LONGER_DEALS), { epochs: times * EPOCHS }));
+  for (const m of [1, 2]) lists.push(await runs(NAMES[m], undefined, deals.slice(0, LONGER_DEALS), { epochs: times * EPOCHS }));
   longer.push({ times, lists });
 }
 /** By method, the answers of every deal with all blocks, at the product's default rates. */
 const whole = [];
-for (const name of quick ? [] : NAMES) whole.push(await runs(name, METHODS[name], deals, { depth: null }));
+for (const name of quick ? [] : NAMES) whole.push(await runs(name, undefined, deals, { depth: null }));
 /** By depth, every method at the product's default rate on the development classes. */
 const development = DEVELOPMENT.map((classes, i) => {
   const trial = { set: `development-${i}`, seed: 1, deal: 0 };
@@ -121,7 +121,7 @@ const development = DEVELOPMENT.map((classes, i) => {
 const byDepth = [];
 for (const depth of DEPTHS) {
   const lists = [];
-  for (const name of NAMES) lists.push(await runs(name, METHODS[name], development, { depth }));
+  for (const name of NAMES) lists.push(await runs(name, undefined, development, { depth }));
   byDepth.push(lists);
 }
 const others = [];
@@ -157,7 +157,7 @@ const forLonger = () => {
   const count = pictureRows(longer[0].lists).reduce((sum, row) => sum + row.count, 0);
   return `## For longer
 
-The first ${LONGER_DEALS} deals of the first seed, at the product's default rates (bias ${METHODS.bias}, full ${METHODS.full}); ${count} test predictions behind each figure.
+The first ${LONGER_DEALS} deals of the first seed, at the product's default rates, which are measured; ${count} test predictions behind each figure.
 
 | epochs | bias | full | bias / full |
 |---|---|---|---|
@@ -223,14 +223,14 @@ ${NAMES.map((method, m) => `| ${method} | ${grid[m].best} | **${percent(task.val
 
 - bias / full: **${percent(ratio.value)}** (${range(ratio.interval)}); wanted: 98 %
 - bias − probe: **${points(gain.value)} points** (${range(gain.interval, points)})
-- At the product's default rates (${NAMES.map((name) => METHODS[name]).join(', ')}) the three name ${defaults
+- At the product's default rates, which are measured before the first step, the three name ${defaults
   .slice(0, 3)
   .map(({ value }) => percent(value))
   .join(', ')}; bias / full ${percent(defaults[3].value)} (${range(defaults[3].interval)})
 - Adapters kept as codes (\`s2a\`) and as f32 (\`exact\`), same run: ${identical ? 'identical to the byte' : '**different**'}.
 
 Validation accuracy by rate (${deals.length > 1 ? `all ${deals.length} deals` : 'one deal'}, ${deals.length * 10 * n.val} drawings; equal ones are told apart by their loss). Each method climbs the grid from its
-default rate until both neighbours of its best are worse, so the best lies inside what was tried, or at an end of the grid:
+first guess until both neighbours of its best are worse, so the best lies inside what was tried, or at an end of the grid:
 
 | method | ${RATES.join(' | ')} |
 |---|${RATES.map(() => '---|').join('')}
