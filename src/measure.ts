@@ -1,7 +1,8 @@
 /** Relative rates of a run (src/rates.ts): outputs are measured on its first pictures before the first step. WASI's twin: targets/wasi/train.ts. */
-import { State } from '../assembly/abi/head.ts';
+import { Head, State } from '../assembly/abi/head.ts';
 import { Rates } from '../assembly/abi/rates.ts';
 import type { Engine } from './engine.ts';
+import { EngineError } from './error.ts';
 import type { Program } from './program/program.ts';
 import { RATE_GROUPS, type RateGroup } from './rates.ts';
 import { clearTally, fill, pause, type Samples } from './train.ts';
@@ -20,13 +21,23 @@ export async function measureRates(engine: Engine, samples: Samples, seed: numbe
   for (let pass = 0; pass < passes; pass++) {
     const at = (row: number): number => (pass * microBatch + row) % samples.count;
     fill(engine, microBatch, (row) => engine.sampleAt(at(row), samples.count, seed, 0), samples);
-    await engine.runAsync('eval');
+    await engine.runAsync('eval').catch((error) => {
+      throw error instanceof EngineError && error.isNotFinite ? notFinite(engine) : error;
+    });
     await pause();
   }
   await engine.runAsync('rates');
   engine.state.setInt32(State.Measured, 0, true);
   clearTally(engine.state);
 }
+
+/** No rate is too large before the first step. */
+const notFinite = ({ program, memory }: Engine): EngineError =>
+  new EngineError({
+    where: program.symbols[new DataView(memory.buffer).getInt32(Head.FailedNode, true)] ?? 'evaluation',
+    what: 'what the network puts out on the first pictures is not finite (NaN or infinite)',
+    hint: 'are these the weights that belong to the configuration?',
+  });
 
 /** Smallest and largest peak rate of what learns, as the run takes its steps. */
 export type MeasuredRates = Partial<Record<RateGroup, readonly [number, number]>>;

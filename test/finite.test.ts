@@ -52,6 +52,15 @@ for (const [i, tensor] of TENSORS.entries())
     assert.not.ok(readdirSync(out).some((name) => name.startsWith('adapter')));
   });
 
+test('a network that puts out what is no number is told before the first step', async () => {
+  const model = poisoned('blocks.0.mlp.fc2.bias', 3e38);
+  const out = newFolder();
+  const error = await thrown(trainJob({ ...common, model, out }));
+  assert.instance(error, EngineError);
+  assert.match(error.message, /what the network puts out on the first pictures is not finite .*; are these the weights that belong/);
+  assert.not.ok(readdirSync(out).some((name) => name.startsWith('adapter')));
+});
+
 test('a loss that is no number: the operator is named, the adapter of before is untouched', async () => {
   const out = newFolder();
   await trainJob({ ...common, out });

@@ -1,11 +1,13 @@
 /** Relative rates, twin of src/measure.ts: outputs are measured on the first pictures, rates set from them, and told. Nothing where rates are absolute. */
-import { State } from '../../assembly/abi/head';
+import { Head, State } from '../../assembly/abi/head';
+import { Section } from '../../assembly/abi/program';
 import { Rates } from '../../assembly/abi/rates';
 import { RunField } from '../../assembly/abi/run';
 import { sampleAt } from '../../assembly/random';
 import { clearTally, EVAL, isEmpty, RATES, run, state } from './arena';
 import { clearLabels, countOf, fillRow, LEARN } from './data';
-import { runWord } from './program';
+import { arena, lineAt, lineBytes, runWord } from './program';
+import { begin, ENGINE, finish } from './refuse';
 import { flush, json, line, real, STDERR, text, to } from './text';
 
 /** Before the first step: whole passes over the pictures in the first epoch's order. */
@@ -20,7 +22,11 @@ export function measureRates(): void {
   for (let pass: u32 = 0; pass < passes; pass++) {
     clearLabels();
     for (let row: u32 = 0; row < micro; row++) fillRow(LEARN, sampleAt((pass * micro + row) % n, n, seed, 0), row);
-    run(EVAL);
+    if (!run(EVAL, true)) {
+      const name = lineBytes(Section.Symbols, load<u32>(arena + Head.FailedNode));
+      begin(lineAt, name, 'what the network puts out on the first pictures is not finite (NaN or infinite)');
+      finish('are these the weights that belong to the configuration?', ENGINE);
+    }
   }
   run(RATES);
   store<u32>(s, 0, State.Measured);
