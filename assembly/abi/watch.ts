@@ -15,7 +15,7 @@ export const enum Astray {
 }
 
 /** How often a run goes back, unless it is told otherwise, and at most. */
-export const MOST_BACKS: i32 = 2;
+export const MOST_BACKS = 2;
 /** What the rate is multiplied by then. */
 export const SMALLER: number = 0.1;
 
