@@ -1,4 +1,4 @@
-/** Relative rates of a run (src/rates.ts): outputs are measured on its first pictures before the first step. WASI's twin: targets/wasi/train.ts. */
+/** Relative rates of a run (src/rates.ts): outputs are measured on its first pictures before the first step. WASI's twin: targets/wasi/rates.ts. */
 import { Head, State } from '../assembly/abi/head.ts';
 import { Rates } from '../assembly/abi/rates.ts';
 import type { Engine } from './engine.ts';
@@ -60,7 +60,7 @@ const WORDS: Readonly<Record<RateGroup, string>> = {
   ...{ bias: 'biases', prompt: 'prompts', side: 'side branch', lora: 'low-rank products', full: 'weights', head: 'head' },
 };
 
-/** `biases 4.1e-4 to 0.021, head 0.0014`. */
+/** `biases 0.00041 to 0.021, head 0.0014`. */
 export function ratesText(rates: MeasuredRates): string {
   const short = (x: number): string => String(Number(x.toPrecision(2)));
   const range = ([least, most]: readonly [number, number]): string => (least === most ? short(most) : `${short(least)} to ${short(most)}`);

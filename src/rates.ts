@@ -20,8 +20,8 @@ export type RateGroup = (typeof RATE_GROUPS)[number];
 /**
  * Fractions by which a step of 1× changes what it changes. Settled on development pictures (not those of docs/results/networks.md), 20 a class:
  * ImageNet's MobileNetV2 and a ViT-S/14 on CIFAR-10, MoveNet's MobileNetV2 whole and cut and sketch-vit on drawings. Biases: 0.004 to 0.008 is the best
- * of 0.002 … 0.032 on each of them; weights: from 0.0003 to 0.003 by network. SGD's step grows with the gradient, so its factors are none of
- * the fractions.
+ * of 0.002 … 0.032 on each of them; weights: from 0.0003 to 0.01 by network. Prompts, side branch and SGD's factors rest on three of them. SGD's
+ * step grows with the gradient, so its factors are no fractions.
  */
 export const RELATIVE_RATES: Readonly<Record<Optimizer, Readonly<Record<RateGroup, number>>>> = {
   adamw: { bias: 0.008, prompt: 0.002, side: 0.003, lora: 0.008, full: 0.0015, head: 0.6 },

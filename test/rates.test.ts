@@ -135,7 +135,6 @@ for (const [name, method] of [
       if (rule === Rule.Product) products++;
     }
     assert.ok(added > 3 || products > 3);
-    assert.ok(engine.region.subarray(176).some((byte) => byte !== 0));
     const zero = new Float32Array(engine.memory.buffer, engine.program.parameters[0]!.gradient, 1);
     assert.is(zero[0], 0, 'gradients begin at zero');
     const ranges = measuredRates(engine)!;
@@ -190,7 +189,7 @@ test('the parts of a default are fractions', () => {
   for (const rate of Object.values(RELATIVE_RATES.adamw)) assert.ok(rate > 0 && rate < 1);
 });
 
-test('a network whose numbers are no numbers is told before the first step; a run with one rate has none of its own', async () => {
+test('a run with one rate measures none; one without tells what it measured', async () => {
   const data = pictureFolder({ train: 3, val: 2 });
   const job = { model: modelFolder('vit-timm-gap'), data, epochs: 1, batchSize: 2 };
   const result = await trainJob({ ...job, out: newFolder(), rate: 1e-3 });

@@ -103,8 +103,11 @@ export function setRates(p: usize): void {
   let norm: f64 = 1;
   if (rule == Rule.Logit) {
     const features = int(p, SetRatesArg.FEATURES);
-    norm = sqrt<f64>(takeVariance(input, sum, features, passes * <f64>int(p, SetRatesArg.INPUT_ROWS)) * (squared ? 1 : <f64>features));
+    const differs = sumOfVariances(input, sum, features, passes * <f64>int(p, SetRatesArg.INPUT_ROWS));
+    norm = sqrt<f64>(differs * (squared ? 1 : <f64>features));
     if (norm == 0) norm = 1;
+    memory.fill(input, 0, <usize>features << 2);
+    memory.fill(sum, 0, <usize>features << 2);
   } else if (rule == Rule.Product) {
     norm = sqrt<f64>((<f64>float(p, SetRatesArg.SPREAD) * <f64>load<f32>(input)) / (passes * <f64>int(p, SetRatesArg.INPUT_ROWS)));
     if (norm == 0) norm = 1;
@@ -127,15 +130,13 @@ export function setRates(p: usize): void {
   }
 }
 
-/** Σ of the variances of `n` channels, whose sums become zero. */
-function takeVariance(squares: usize, sum: usize, n: i32, rows: f64): f64 {
+/** Σ of the variances of `n` channels. Rounding may take one that is zero below it; NaN where one is not finite. */
+function sumOfVariances(squares: usize, sum: usize, n: i32, rows: f64): f64 {
   let all: f64 = 0;
   for (let i = 0; i < n; i++) {
     const at = <usize>i << 2;
     const one = variance(squares + at, sum + at, rows);
     all += one < 0 ? 0 : one;
-    store<f32>(squares + at, 0);
-    store<f32>(sum + at, 0);
   }
   return all;
 }
@@ -145,13 +146,8 @@ function takeVariance(squares: usize, sum: usize, n: i32, rows: f64): f64 {
   return <f64>load<f32>(squares) / rows - mean * mean;
 }
 
-/** What no channel's variance falls below. NaN where one is not finite. */
+/** What no channel's variance falls below. */
 function leastVariance(squares: usize, sum: usize, N: i32, rows: f64): f64 {
-  let all: f64 = 0;
-  for (let n = 0; n < N; n++) {
-    const at = <usize>n << 2;
-    const one = variance(squares + at, sum + at, rows);
-    all += one < 0 ? 0 : one;
-  }
+  const all = sumOfVariances(squares, sum, N, rows);
   return all == 0 ? NO_OUTPUT * NO_OUTPUT : (LEAST_SHARE * all) / <f64>N;
 }

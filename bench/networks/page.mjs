@@ -180,8 +180,9 @@ function summary(sections) {
   ];
   const means = (which) =>
     byMethod.map(([method]) => {
-      const places = groups.map((group) => group.at(method, which));
-      const some = places.flatMap((place, g) => (place === undefined ? [] : [shares[g][place]]));
+      // Of the same pairs in every row: those where both were run.
+      const isWhole = (group) => ['defaults', 'best'].every((one) => group.at(method, one) !== undefined);
+      const some = groups.flatMap((group, g) => (isWhole(group) ? [shares[g][group.at(method, which)]] : []));
       return some.length > 0 ? percent(mean(some)) : '';
     });
   return `| | wanted | found | |

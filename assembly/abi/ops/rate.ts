@@ -29,8 +29,8 @@ export const enum Rule {
 
 /**
  * SetRates: SCALE[N] from the sums that Observe left in SUM[N] and SCALE[N] (ROWS rows in a pass) and, of the layer's input, in INPUT[1]
- * (INPUT_ROWS rows in a pass, times SPREAD); all are zero afterwards. Logit: SUM and INPUT are of the input, [FEATURES] each. STATE.Measured is the number of passes. POWER 2 squares the rate but for FRACTION.
- * The least and the largest go to STATE.Rates of GROUP. A rate that is not finite ends the walk.
+ * (INPUT_ROWS rows in a pass, times SPREAD); all are zero afterwards. Logit: SUM and INPUT are of the
+ * input, [FEATURES] each. STATE.Measured is the number of passes. POWER 2 squares the rate but for FRACTION. The least and the largest go to STATE.Rates of GROUP. A rate that is not finite ends the walk.
  */
 export const enum SetRatesArg { SCALE, SUM, INPUT, N, ROWS, INPUT_ROWS, SPREAD, FEATURES, RULE, FRACTION, POWER, GROUP, STATE }
 export function setRates(): void {
