@@ -33,6 +33,11 @@ export function resetPeak(): boolean {
   }
 }
 
+/** Frees what earlier work left behind, where the host lets a program ask for it (`globalThis.gc`: `node --expose-gc`, and s2a's command line). */
+export function collectGarbage(): void {
+  (globalThis as { gc?: () => void }).gc?.();
+}
+
 /** What training adds to the runtime as it stands, beside linear memory: compiled code, buffers, garbage before it is collected. */
 export const TRAINING_BYTES = 24 << 20;
 /** Each further thread of the engine, beside its scratch: a runtime of its own (measured: 8 to 9.5 MiB on Node, bench/threads.mjs). */

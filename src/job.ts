@@ -22,7 +22,7 @@ import { InputError, Interrupted } from './error.ts';
 import { type FeatureCache, featureLimit, openFeatures } from './featurecache.ts';
 import { bytesWritten, makeFolder } from './files.ts';
 import { type FitOptions, type Fitted, fit } from './fit.ts';
-import { resetPeak, resident } from './footprint.ts';
+import { collectGarbage, resetPeak, resident } from './footprint.ts';
 import { type HeadFound, type HeadStart, type NoHead, startHead, unusualHead, usualHead } from './headstart.ts';
 import { hasRelativeRates, type MeasuredRates, measuredRates, measureRates } from './measure.ts';
 import { chosenDrop, dropNotes } from './models/drop.ts';
@@ -321,6 +321,7 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
   let isFinished = false;
   let head: HeadFound | NoHead | undefined;
   try {
+    collectGarbage();
     const peakOfTrainingAlone = resetPeak();
     const trainingBegan = { ms: Date.now(), written: bytesWritten() };
     engine = createEngine(compiled.program, wasm, threads);
