@@ -5,163 +5,43 @@ import { State } from '../assembly/abi/head.ts';
 import { adapterTensors, headNames } from './adapter.ts';
 import { type AdapterInfo, writeAdapter } from './adapterfile.ts';
 import { type Base, identity, openBase, openWeights, preprocessOf, processorNote } from './base.ts';
-import { type Bytes, parseBytes } from './bytes.ts';
+import { parseBytes } from './bytes.ts';
 import { CALIBRATION, writeCalibration } from './calibrate/file.ts';
 import { installTables, openTables } from './calibrate/run.ts';
 import { hasCheckpoints } from './checkpointfile.ts';
-import type { Compiled, CompileOptions } from './compile.ts';
+import type { CompileOptions } from './compile.ts';
 import type { Cache } from './data/cache.ts';
 import { dataDigest } from './data/digest.ts';
-import type { ImageSize } from './data/fields.ts';
 import { keepList, listPictures, sayChanges } from './data/list.ts';
-import { type Prepared, type PrepareOptions, prepare } from './data/prepare.ts';
+import { prepare } from './data/prepare.ts';
 import type { Preprocess } from './data/preprocess.ts';
 import { digest } from './digest.ts';
 import { createEngine, type Engine, loadWeights } from './engine.ts';
 import { InputError, Interrupted } from './error.ts';
 import { type FeatureCache, featureLimit, openFeatures } from './featurecache.ts';
 import { bytesWritten, makeFolder } from './files.ts';
-import { type FitOptions, type Fitted, fit } from './fit.ts';
+import { type Fitted, fit } from './fit.ts';
 import { collectGarbage, resetPeak, resident } from './footprint.ts';
-import { type HeadFound, type HeadStart, type NoHead, startHead, unusualHead, usualHead } from './headstart.ts';
-import { hasRelativeRates, type MeasuredRates, measuredRates, measureRates } from './measure.ts';
+import { type HeadFound, type NoHead, startHead, unusualHead, usualHead } from './headstart.ts';
+import type { JobHooks, JobResult, TrainJob } from './jobtypes.ts';
+import { hasRelativeRates, measuredRates, measureRates } from './measure.ts';
 import { chosenDrop, dropNotes } from './models/drop.ts';
 import { methodOf } from './modules/method.ts';
-import { notesOn, type Outcome, outcomeOf, warningOf } from './outcome.ts';
+import { notesOn, outcomeOf, warningOf } from './outcome.ts';
 import { guardOutput } from './output.ts';
-import { type PlanReport, planReport } from './planreport.ts';
+import { planReport } from './planreport.ts';
 import type { Precision } from './precision.ts';
 import type { Program } from './program/program.ts';
-import { type RateWish, readRate } from './rates.ts';
+import { readRate } from './rates.ts';
 import { openRun, programDigest } from './run.ts';
 import { shareThreads } from './share.ts';
 import { guardAdapter, joinLabels, openStart, type Start } from './start.ts';
-import type { Threads } from './team.ts';
-import { type EpochResult, type Samples, startRun, TRAIN_DEFAULTS, type TrainHooks, type TrainOptions, train } from './train.ts';
-import type { Optimizer } from './update.ts';
+import { type Samples, startRun, TRAIN_DEFAULTS, type TrainOptions, train } from './train.ts';
 import { VERSION } from './version.ts';
 import { engineBytes } from './wasm.ts';
 import { checkWatch } from './watch.ts';
 
-export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
-  /** Folder with config.json and model.safetensors. */
-  model: string;
-  /** Folder of pictures: root/class/* or root/{train,val}/class/*. */
-  data: string;
-  /** Folder that the adapter is written to; `run/` inside it holds cache, checkpoints and metrics. */
-  out: string;
-  method?: string;
-  /** See src/keep.ts. */
-  keep?: string;
-  /** Precision of frozen weights; the adapter remembers it. */
-  weights?: Precision | 'auto';
-  optimizer?: Optimizer;
-  /** Peak learning rate for everything, or as `'0.5x'` a factor on the rates that are measured before the first step; `'1x'` where absent. */
-  rate?: RateWish;
-  microBatch?: number;
-  /** See src/fit.ts. */
-  recompute?: FitOptions['recompute'];
-  /** The most linear memory: bytes, or a text such as '48MiB'. Unlimited where absent. */
-  budget?: Bytes;
-  /** The most that the whole process may take: linear memory + the runtime's own + the picture decoder. */
-  processBudget?: Bytes;
-  /** How many threads share the work, `auto` where absent; no result depends on it. */
-  threads?: Threads;
-  /** Threads that the plan reserves scratch for, as many of them as the budget allows; 4 where absent. */
-  maxThreads?: number;
-  /**
-   * Relaxed SIMD: faster, on 64-bit ARM nearly twice, but its last bits are the machine's own, so the adapter is not the same everywhere and the
-   * run is resumed with it alone. Refused where the runtime has none.
-   */
-  fast?: boolean;
-  /** Of the pictures that the network sees: a square's side, or height and width; the model's own where absent. */
-  imageSize?: ImageSize;
-  /** Share of each class held out where there is no val folder. */
-  holdOut?: number;
-  /** Random shift in pixels and horizontal flip. */
-  augment?: { shift: number; flip: boolean };
-  /** See CompileOptions; what the model's configuration says where absent. */
-  dropout?: number;
-  dropPath?: number;
-  cacheFolder?: string;
-  /** Most bytes on disk for what the part that never changes makes of the pictures (src/featurecache.ts); 512 MiB where absent, 0: none. */
-  featureCache?: Bytes;
-  saveEvery?: number;
-  resume?: boolean;
-  /** An adapter of the same model to go on from: see src/start.ts. Its method is the run's; classes that it lacks are appended to its own. */
-  from?: string;
-  /** Fit every layer's derivative table to its inputs on so many of the training pictures (src/calibrate); the tables go with the adapter. */
-  calibrate?: number;
-  /** Use the tables of this calibration.json. */
-  tables?: string;
-  /** Where rows of the head begin that no adapter has learnt: `ridge` regression from the features or `zero`; by method where absent (src/headstart.ts). */
-  head?: HeadStart;
-}
-
-/** What a run tells while it goes. */
-export interface JobHooks extends Pick<TrainHooks, 'onStep' | 'onEpoch' | 'onBack' | 'stopping'> {
-  onPlan?(plan: PlanReport, compiled: Compiled): void;
-  onPrepare?: PrepareOptions['onProgress'];
-  onPrepared?(prepared: Prepared): void;
-  onStart?(info: {
-    train: number;
-    val: number;
-    totalSteps: number;
-    resumedAt: number | undefined;
-    epochsDone: number;
-    backs: number;
-    rates: MeasuredRates | undefined;
-  }): void;
-  /** What the head starts from, unless at zero or from an adapter alone. */
-  onHead?(head: HeadFound | NoHead): void;
-  /** Later epochs begin after `node`, from a file of so many bytes. */
-  onFeatures?(features: Pick<FeatureCache, 'node' | 'bytes'>): void;
-  warn?(sentence: string): void;
-  signal?: AbortSignal;
-}
-
-export interface JobResult {
-  adapter: string;
-  plan: PlanReport;
-  classes: string[];
-  /** What the head started from; null: from zero or from an adapter alone, or the run was resumed. */
-  head: HeadFound | NoHead | null;
-  epochs: EpochResult[];
-  /** The epoch that is kept: the best one, or the last where there was nothing to judge by. */
-  bestEpoch: number;
-  /** Of the judged pictures; null where there were none. */
-  accuracy: number | null;
-  /** Which pictures these were, and what else they say. */
-  judged: Outcome;
-  /** Why the result is worth nothing, in words; null where it is. */
-  warning: string | null;
-  /** How often the run went back and took a smaller step, and its peak rate in the end. */
-  wentBack: number;
-  finalRate: number;
-  skipped: Prepared['skipped'];
-  pictures: { train: number; val: number; cacheBytes: number; cacheBytesWritten: number; decoder: string };
-  memory: {
-    linearBytes: number;
-    plannedBytes: number;
-    residentPeakBytes: number;
-    /** The peak is of training alone; false where the system tells only that of the whole process. */
-    peakOfTrainingAlone: boolean;
-    residentPeakPreparingBytes: number;
-    /** Of the decoder's own process, which ends before training. */
-    decoderPeakBytes: number;
-    residentBeforeBytes: number;
-  };
-  /** How many shared the work. */
-  threads: number;
-  bytesWritten: number;
-  /** At the pace of training, so without the picture cache, which is written once: what wears an SD card. */
-  bytesWrittenPerHour: number;
-  seconds: number;
-  /** The peak rate, or where rates are measured the factor on them. */
-  rate: number;
-  /** The measured ones; absent where one holds for everything. */
-  rates?: MeasuredRates;
-}
+export type * from './jobtypes.ts';
 
 /** A list of cache indices as samples; `labels[i]` is the row of the head that the cache's class `i` belongs to. */
 export const samplesOf = (cache: Cache, indices: readonly number[], labels?: readonly number[]): Samples => ({
