@@ -5,7 +5,7 @@ import { processorTime } from './clock.mjs';
 
 const entry = `export { openRig } from './test/rig.ts'; export { numbers } from './test/close.ts'; export { tables } from './src/tables.ts';
 export { codebookBytes } from './src/codebook.ts'; export { Keep } from './assembly/abi/keep.ts';
-export { Op } from './assembly/abi/ops.ts'; export { Kind } from './assembly/abi/ops/elementwise.ts';`;
+export { Op } from './assembly/abi/ops.ts'; export { Kind } from './assembly/abi/kinds.ts';`;
 await build({
   stdin: { contents: entry, resolveDir: '.', loader: 'ts' },
   bundle: true,

@@ -5,6 +5,7 @@
  *
  * `name` is the canonical form: the base that needs fewer overrides, then those in the order below. Programs and adapters carry it.
  */
+import type { ActivationClass } from './activations.ts';
 import { InputError, nearest } from './error.ts';
 
 /** f32 as it is, bits an element, or computed again in backward. */
@@ -21,14 +22,18 @@ const code = (s2a: Choice, ...more: Choice[]): Class => ({ choices: ['f32', ...m
 
 /** The classes of operators; method.md of the S2A paper's table, line by line. */
 const CLASSES = {
-  /** ReLU, ReLU6, leaky ReLU, hard-sigmoid: one bit is exact. */
+  /** Functions of two slopes (ReLU, hard tanh and their like): one bit is exact. */
   relu: code('1'),
-  /** Derivative codes of the smooth functions; `gelu` is both of its forms. */
+  /** Derivative codes of the smooth functions; `gelu` is all of its forms. */
   gelu: code('4', '8'),
   silu: code('4', '8'),
   hswish: code('4', '8'),
   sigmoid: code('4', '8'),
   tanh: code('4', '8'),
+  elu: code('4', '8'),
+  selu: code('4'),
+  mish: code('4', '8'),
+  softplus: code('4', '8'),
   /** Layer norm's x̂. */
   ln: code('4', '8'),
   /** Group norm's x̂. */
@@ -43,7 +48,7 @@ const CLASSES = {
   input: code('8', '4'),
   /** Where each maximum of a pooling came from: exact. */
   pool: { choices: ['4'], exact: '4', s2a: '4' },
-} as const satisfies Record<string, Class>;
+} as const satisfies Record<string, Class> & Record<ActivationClass, Class>;
 
 export type KeepClass = keyof typeof CLASSES;
 export const KEEP_CLASSES = Object.keys(CLASSES) as KeepClass[];

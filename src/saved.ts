@@ -1,6 +1,6 @@
 /** Which values need a gradient, and what each operator keeps for it. */
 import type { Keep } from '../assembly/abi/keep.ts';
-import type { Kind } from '../assembly/abi/ops/elementwise.ts';
+import type { Kind } from '../assembly/abi/kinds.ts';
 import { codebookBytes } from './codebook.ts';
 import { ABSENT, addValue, type Graph, type Node, u8, valueAt } from './graph.ts';
 import type { KeepClass, KeepPlan } from './keep.ts';

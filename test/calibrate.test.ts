@@ -3,11 +3,11 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Kind } from '../assembly/abi/ops/elementwise.ts';
+import { Kind } from '../assembly/abi/kinds.ts';
 import { CALIBRATION, type Calibration, readCalibration, writeCalibration } from '../src/calibrate/file.ts';
 import { count, densityOf, newHistogram } from '../src/calibrate/histogram.ts';
 import { calibrateJob } from '../src/calibrate/job.ts';
-import { codeOf, derivatives, fitTable, slopeOf, tableError, weight } from '../src/codebook.ts';
+import { codeOf, fitTable, slopeOf, tableError, weight } from '../src/codebook.ts';
 import { InputError, Interrupted } from '../src/error.ts';
 import { fidelity } from '../src/fidelity/index.ts';
 import { type TrainJob, trainJob } from '../src/job.ts';
@@ -15,6 +15,7 @@ import { does, refuses } from './cli/command.ts';
 import { close } from './close.ts';
 import { drawings } from './drawings.ts';
 import { newFolder, refused } from './folder.ts';
+import { functions } from './oracle/activation.ts';
 import { spread } from './spread.ts';
 
 const DATA = drawings(['apple', 'cat', 'fish'], 8);
@@ -64,7 +65,7 @@ test('beyond what was seen: defined, sensible, and the limit at the end', () => 
       h,
       Float32Array.from({ length: 4000 }, (_, i) => 0.3 * Math.sin(i)),
     );
-    const df = derivatives[kind]!;
+    const df = functions[kind].df;
     const table = fitTable(df, { density: densityOf(h, weight), quick: true });
     const span = df(1) - df(-1) || df(0);
     for (let x = -0.3; x <= 0.3; x += 0.01) assert.ok(Math.abs(slopeOf(table, x) - df(x)) < 0.04 * Math.abs(span), `${kind} at ${x}`);
@@ -81,7 +82,7 @@ test('beyond what was seen: defined, sensible, and the limit at the end', () => 
 
 test('the quick search finds nearly as good a table', () => {
   for (const kind of [Kind.Gelu, Kind.HardSwish, Kind.Tanh]) {
-    const df = derivatives[kind]!;
+    const df = functions[kind].df;
     const [quick, whole] = [true, false].map((q) => tableError(fitTable(df, { quick: q }), df)) as [number, number];
     assert.ok(quick <= 1.04 * whole, `${kind}: ${quick} and ${whole}`);
   }

@@ -8,6 +8,7 @@ import * as assert from 'uvu/assert';
 // biome-ignore format: one a line, so that two changes do not meet
 const low: Readonly<Record<1 | 2 | 4, readonly string[]>> = {
   1: [
+    'activations',
     'bytes',
     'error',
     'files',

@@ -34,7 +34,7 @@ test('what cannot be read is one sentence', () => {
   const sentences: Record<string, RegExp> = {
     '': /--keep: unknown operator class, got nothing, expected s2a, exact, or relu/,
     s3a: /unknown operator class, got s3a.*did you mean s2a\?/,
-    'glu=4': /unknown operator class, got glu.*did you mean gelu\?/,
+    'gellu=4': /unknown operator class, got gellu.*did you mean gelu\?/,
     'softmx=4': /did you mean softmax\?/,
     gelu: /gelu has no choice, expected gelu=f32 or gelu=8 or gelu=4/,
     'gelu=': /wrong choice for gelu, got nothing, expected f32 or 8 or 4/,

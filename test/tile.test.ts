@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Keep } from '../assembly/abi/keep.ts';
-import { Kind } from '../assembly/abi/ops/elementwise.ts';
+import { Kind } from '../assembly/abi/kinds.ts';
 import { Io } from '../assembly/abi/program.ts';
 import { bit1Bytes } from '../assembly/abi/sizes.ts';
 import { checkGraph } from '../src/check.ts';

@@ -6,18 +6,25 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSy
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { argumentsSource, dispatchSource, extentsSource, signatureSource } from './dispatch.mjs';
+import { fitTables } from './fit-tables.mjs';
+import { activations, curvesSource, kindsSource } from './kinds.mjs';
 
 mkdirSync('build', { recursive: true });
 rmSync('dist', { recursive: true, force: true });
 mkdirSync('dist', { recursive: true });
 
+const rows = await activations();
 for (const [path, text] of [
+  ['assembly/abi/kinds.ts', kindsSource(rows)],
+  ['assembly/kernels/bykind.ts', curvesSource(rows)],
   ['assembly/dispatch.ts', dispatchSource()],
   ['assembly/abi/extents.ts', extentsSource()],
   ['assembly/abi/arguments.ts', argumentsSource()],
   ['targets/wasi/signature.ts', signatureSource()],
 ])
   if (!existsSync(path) || readFileSync(path, 'utf8') !== text) writeFileSync(path, text);
+
+for (const name of await fitTables()) console.log(`src/tables.ts: fitted the codes of ${name}`);
 
 const AS = 'node_modules/assemblyscript';
 const sourcesOf = (folder) => readdirSync(folder, { recursive: true }).map((name) => join(folder, String(name)));

@@ -6,9 +6,12 @@ import { Codebook } from '../abi/codebook';
 import { madd } from '../math';
 import { loadPart } from './groups';
 
-/** |x| → cell + the cell of `shift`, still as i32. The shift without sign sends every NaN to the last cell. */
-@inline function cell4(x: v128, scale: v128, shift: v128): v128 {
-  return i32x4.shr_u(madd(f32x4.abs(x), scale, shift), Codebook.CellBits);
+/**
+ * x → cell + the cell of `least`, still as i32. `size` clears the sign where cells divide |x|; there v is never below `least`, which is the
+ * shift. (pmax keeps a NaN that stands first, and the shift of bits without sign sends every NaN to the last cell.)
+ */
+@inline function cell4(x: v128, size: v128, scale: v128, shift: v128, least: v128): v128 {
+  return i32x4.shr_u(f32x4.pmax(madd(v128.and(x, size), scale, shift), least), Codebook.CellBits);
 }
 
 /** All ones where x < 0, as 16 bytes. */
@@ -23,12 +26,12 @@ import { loadPart } from './groups';
 /** The codes of 16 elements, a byte each. */
 @inline function code16(
   a: v128, b: v128, c: v128, d: v128,
-  scale: v128, shift: v128, origin: v128, cells0: v128, cells1: v128, flip: v128,
+  size: v128, scale: v128, shift: v128, least: v128, origin: v128, cells0: v128, cells1: v128, flip: v128,
 ): v128 {
   const cell = i8x16.min_u(
     i8x16.narrow_i16x8_u(
-      i16x8.sub(i16x8.narrow_i32x4_s(cell4(a, scale, shift), cell4(b, scale, shift)), origin),
-      i16x8.sub(i16x8.narrow_i32x4_s(cell4(c, scale, shift), cell4(d, scale, shift)), origin),
+      i16x8.sub(i16x8.narrow_i32x4_s(cell4(a, size, scale, shift, least), cell4(b, size, scale, shift, least)), origin),
+      i16x8.sub(i16x8.narrow_i32x4_s(cell4(c, size, scale, shift, least), cell4(d, size, scale, shift, least)), origin),
     ),
     i8x16.splat(<i8>(Codebook.CellCount - 1)),
   );
@@ -42,7 +45,10 @@ export function encode(x: usize, kept: usize, from: i32, to: i32, table: usize):
   const scale = v128.load32_splat(table + Codebook.Scale);
   const shift = v128.load32_splat(table + Codebook.Shift);
   const flip = v128.load8_splat(table + Codebook.Flip);
-  const origin = i16x8.splat(<i16>(load<i32>(table + Codebook.Shift) >> Codebook.CellBits));
+  const isSigned = load<f32>(table + Codebook.Origin) > 0;
+  const least = v128.load32_splat(table + (isSigned ? Codebook.Origin : Codebook.Shift));
+  const size = i32x4.splat(isSigned ? -1 : 0x7fffffff);
+  const origin = i16x8.splat(<i16>(i32x4.extract_lane(least, 0) >> Codebook.CellBits));
   const cells0 = v128.load(table, Codebook.Cells);
   const cells1 = v128.load(table, Codebook.Cells + 16);
   let i = from;
@@ -50,11 +56,11 @@ export function encode(x: usize, kept: usize, from: i32, to: i32, table: usize):
     const at = x + (<usize>i << 2);
     const low = code16(
       v128.load(at), v128.load(at, 16), v128.load(at, 32), v128.load(at, 48),
-      scale, shift, origin, cells0, cells1, flip,
+      size, scale, shift, least, origin, cells0, cells1, flip,
     );
     const high = code16(
       v128.load(at, 64), v128.load(at, 80), v128.load(at, 96), v128.load(at, 112),
-      scale, shift, origin, cells0, cells1, flip,
+      size, scale, shift, least, origin, cells0, cells1, flip,
     );
     v128.store(kept + (<usize>i >> 1), v128.or(low, i16x8.shl(high, 4)));
   }
@@ -64,11 +70,11 @@ export function encode(x: usize, kept: usize, from: i32, to: i32, table: usize):
   const n = to - i;
   const low = code16(
     loadPart(at, n), loadPart(at + 16, n - 4), loadPart(at + 32, n - 8), loadPart(at + 48, n - 12),
-    scale, shift, origin, cells0, cells1, flip,
+    size, scale, shift, least, origin, cells0, cells1, flip,
   );
   const high = code16(
     loadPart(at + 64, n - 16), loadPart(at + 80, n - 20), loadPart(at + 96, n - 24), loadPart(at + 112, n - 28),
-    scale, shift, origin, cells0, cells1, flip,
+    size, scale, shift, least, origin, cells0, cells1, flip,
   );
   v128.store(kept + (<usize>i >> 1), v128.or(low, i16x8.shl(high, 4)));
 }

@@ -64,7 +64,7 @@ const isSize = (value: unknown): boolean => typeof value === 'number' && Number.
 /** What the kernel may look up: whatever x is, a code below 16 and a finite level. */
 function checkTable(name: string, table: unknown, need: (ok: boolean, name: string, got: unknown, expected: string) => void): void {
   need(isRecord(table), `${name}: table`, table, 'an object');
-  const { levels, cells, scale, shift, flip } = table as Record<string, unknown>;
+  const { levels, cells, scale, shift, flip, origin } = table as Record<string, unknown>;
   const isLevel = (v: unknown): boolean => typeof v === 'number' && Math.abs(v) <= 1e3;
   need(Array.isArray(levels) && levels.length === 16 && levels.every(isLevel), `${name}: levels`, levels, '16 numbers of at most 1000');
   const isCode = (v: unknown): boolean => Number.isSafeInteger(v) && (v as number) >= 0 && (v as number) < 16;
@@ -75,7 +75,14 @@ function checkTable(name: string, table: unknown, need: (ok: boolean, name: stri
     `${Codebook.CellCount} codes from 0 to 15`,
   );
   const isPositive = (v: unknown): boolean => typeof v === 'number' && v >= 1e-6 && v <= 1e6;
-  need(isPositive(scale), `${name}: scale`, scale, 'a number above 0');
-  need(isPositive(shift), `${name}: shift`, shift, 'a number above 0');
+  if (origin === undefined) {
+    need(isPositive(scale), `${name}: scale`, scale, 'a number above 0');
+    need(isPositive(shift), `${name}: shift`, shift, 'a number above 0');
+  } else {
+    need(isPositive(origin), `${name}: origin`, origin, 'a number above 0');
+    need(typeof scale === 'number' && isPositive(Math.abs(scale)), `${name}: scale`, scale, 'a number other than 0');
+    need(typeof shift === 'number' && Math.abs(shift) <= 1e6, `${name}: shift`, shift, 'a number of at most 1000000');
+    need(flip === 0, `${name}: flip`, flip, '0 beside an origin');
+  }
   need(flip === 0 || flip === 15, `${name}: flip`, flip, '0 or 15');
 }

@@ -1,5 +1,5 @@
 /** What a layer's activation sees: how often each x came, in equal bins over the range where derivatives vary. */
-import type { Fn } from '../codebook.ts';
+import type { Fn } from '../activations.ts';
 
 /** Bins cover [-REACH, REACH); beyond it every f′ has reached its limit, and the tables' last cell is that limit. */
 export const REACH = 10;

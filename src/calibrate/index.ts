@@ -7,7 +7,8 @@
  */
 import { ActivationArg } from '../../assembly/abi/ops/elementwise.ts';
 import { Instruction } from '../../assembly/abi/ops.ts';
-import { codebookBytes, derivatives, fitTable, type Table, tableError, weight } from '../codebook.ts';
+import { activationAt } from '../activations.ts';
+import { codebookBytes, fitTable, type Table, tableError, weight } from '../codebook.ts';
 import type { Compiled } from '../compile.ts';
 import type { Engine } from '../engine.ts';
 import { InputError } from '../error.ts';
@@ -80,7 +81,7 @@ const WORTH = 0.9;
 
 /** The fitted table, or the shipped one where that is about as good over what was measured. */
 function fitted(name: string, kind: number, histogram: Histogram): CalibratedLayer {
-  const df = derivatives[kind as keyof typeof derivatives]!;
+  const df = activationAt(kind).df;
   const shipped = tables[kind as keyof typeof tables]!;
   const fit = { density: densityOf(histogram, weight), from: -REACH, to: REACH };
   const own = fitTable(df, { ...fit, quick: true });

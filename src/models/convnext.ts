@@ -1,5 +1,5 @@
 /** ConvNeXt v1 (arXiv 2201.03545): depthwise 7×7, layer norm over channels, two linear layers, layer scale; Hugging Face and timm. */
-import { Kind } from '../../assembly/abi/ops/elementwise.ts';
+import { Kind } from '../../assembly/abi/kinds.ts';
 import { InputError } from '../error.ts';
 import { lastDim } from '../graph.ts';
 import { depthOf } from '../modules/blocks.ts';

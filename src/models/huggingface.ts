@@ -1,8 +1,8 @@
 /** Hugging Face configurations and tensor names. */
+import { ACTIVATION_NAMES } from '../activations.ts';
 import { InputError } from '../error.ts';
 import { absent, type Config, flag, integer, integers, MOST_LAYERS, MOST_PIXELS, only, pair, real, text } from './config.ts';
 import { ignore } from './harmless.ts';
-import { ACTIVATIONS } from './layer.ts';
 import type { ConvBlock, ConvLayer, MobileNet } from './mobilenet.ts';
 import { backbonePrefix, hasTeacher, holds } from './published.ts';
 import type { Swin } from './swin.ts';
@@ -10,9 +10,9 @@ import type { Vit } from './vit.ts';
 
 export function activationOf(c: Config, preset: string): number {
   const name = text(c, 'hidden_act', preset);
-  const kind = Object.hasOwn(ACTIVATIONS, name) ? ACTIVATIONS[name] : undefined;
+  const kind = Object.hasOwn(ACTIVATION_NAMES, name) ? ACTIVATION_NAMES[name] : undefined;
   if (kind === undefined)
-    throw new InputError({ where: c.where, what: 'unsupported hidden_act', got: name, expected: Object.keys(ACTIVATIONS).join(', ') });
+    throw new InputError({ where: c.where, what: 'unsupported hidden_act', got: name, expected: Object.keys(ACTIVATION_NAMES).join(', ') });
   return kind;
 }
 

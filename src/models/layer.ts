@@ -2,7 +2,7 @@
  * Layers as a model file wants to write them: each appends its nodes and declares its weights under the checkpoint's own names.
  * The same model function is run once for the train phase and once for eval; weights are shared by name.
  */
-import { Kind } from '../../assembly/abi/ops/elementwise.ts';
+import type { Kind } from '../../assembly/abi/kinds.ts';
 import { ABSENT, lastDim, numel, shapeOf, type Kind as WeightKind } from '../graph.ts';
 import { emit } from '../ops/index.ts';
 import type { Windows } from '../ops/window.ts';
@@ -215,16 +215,3 @@ export function embed(b: Builder, x: number, cls: string | undefined, dist: stri
   }
   return append(b, 'Embed', 'embeddings', [x, token(cls), token(dist), pos]);
 }
-
-/** The activation functions that checkpoints name. */
-export const ACTIVATIONS: Readonly<Record<string, Kind>> = {
-  gelu: Kind.Gelu,
-  gelu_new: Kind.GeluTanh,
-  gelu_pytorch_tanh: Kind.GeluTanh,
-  relu: Kind.Relu,
-  relu6: Kind.Relu6,
-  silu: Kind.Silu,
-  swish: Kind.Silu,
-  hard_swish: Kind.HardSwish,
-  hardswish: Kind.HardSwish,
-};

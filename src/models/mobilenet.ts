@@ -1,5 +1,5 @@
 /** MobileNetV2 (arXiv 1801.04381) and V3 (arXiv 1905.02244): a chain of inverted residual blocks. */
-import { Kind } from '../../assembly/abi/ops/elementwise.ts';
+import { Kind } from '../../assembly/abi/kinds.ts';
 import { lastDim, shapeOf } from '../graph.ts';
 import { depthOf } from '../modules/blocks.ts';
 import { enterBlock, leaveBlocks } from '../modules/entry.ts';

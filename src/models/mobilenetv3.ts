@@ -1,5 +1,5 @@
 /** timm's MobileNetV3 configurations (`mobilenetv3_large_100`, `tf_mobilenetv3_small_minimal_100`, …) and tensor names. */
-import { Kind } from '../../assembly/abi/ops/elementwise.ts';
+import { Kind } from '../../assembly/abi/kinds.ts';
 import { absent, type Config, only, real, section } from './config.ts';
 import { divisible, roundHalfEven, threeChannels } from './huggingface.ts';
 import type { ConvBlock, ConvLayer, MobileNet, Squeeze } from './mobilenet.ts';

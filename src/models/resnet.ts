@@ -2,7 +2,7 @@
  * ResNet (arXiv 1512.03385) with basic and bottleneck blocks, v1 (the stride in a bottleneck's first 1×1) and v1.5 (in its 3×3), from
  * Hugging Face and timm configurations.
  */
-import { Kind } from '../../assembly/abi/ops/elementwise.ts';
+import { Kind } from '../../assembly/abi/kinds.ts';
 import { InputError } from '../error.ts';
 import { depthOf } from '../modules/blocks.ts';
 import { enterBlock, leaveBlocks } from '../modules/entry.ts';

@@ -1,5 +1,5 @@
 /** Swin Transformer v1 (arXiv 2103.14030), from Hugging Face and timm configurations. Between blocks a feature is a map [B,H,W,C]. */
-import type { Kind } from '../../assembly/abi/ops/elementwise.ts';
+import type { Kind } from '../../assembly/abi/kinds.ts';
 import { InputError } from '../error.ts';
 import { lastDim } from '../graph.ts';
 import { depthOf } from '../modules/blocks.ts';

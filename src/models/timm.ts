@@ -1,5 +1,5 @@
 /** timm configurations (`architecture`, `pretrained_cfg`, `model_args`) and tensor names. */
-import { Kind } from '../../assembly/abi/ops/elementwise.ts';
+import { Kind } from '../../assembly/abi/kinds.ts';
 import { InputError, shownValue } from '../error.ts';
 import { absent, type Config, flag, integer, integers, MOST_LAYERS, MOST_PIXELS, only, pair, real, section, text } from './config.ts';
 import { ignore } from './harmless.ts';

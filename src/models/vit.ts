@@ -1,5 +1,5 @@
 /** ViT and DeiT, from Hugging Face and timm configurations. Source: arXiv 2010.11929, 2012.12877; layers as the checkpoints name them. */
-import type { Kind } from '../../assembly/abi/ops/elementwise.ts';
+import type { Kind } from '../../assembly/abi/kinds.ts';
 import { depthOf } from '../modules/blocks.ts';
 import { enterBlock, leaveBlocks } from '../modules/entry.ts';
 import { type Builder, PROJECTIONS } from './builder.ts';

@@ -1,25 +1,11 @@
 /** Element-wise functions and sums. */
 import { Keep } from '../../assembly/abi/keep.ts';
-import { ActivationArg, ActivationBackwardArg, AddArg, Kind } from '../../assembly/abi/ops/elementwise.ts';
+import { ActivationArg, ActivationBackwardArg, AddArg } from '../../assembly/abi/ops/elementwise.ts';
 import { Op } from '../../assembly/abi/ops.ts';
 import { bit1Bytes, code4Bytes } from '../../assembly/abi/sizes.ts';
+import { activationAt } from '../activations.ts';
 import { type Graph, numel, shapeOf, u8 } from '../graph.ts';
-import type { KeepClass } from '../keep.ts';
 import { BLOCK_BYTES, blocksOf, float, moves, type OpDef, type Saved, same, shape, words } from './def.ts';
-
-/** Functions whose derivative has two values: a bit is exact. */
-const TWO_SLOPES: readonly number[] = [Kind.Relu, Kind.Relu6, Kind.LeakyRelu, Kind.HardSigmoid];
-/** The class of each smooth function. */
-const CLASS_OF: Partial<Record<number, KeepClass>> = {
-  [Kind.Sigmoid]: 'sigmoid',
-  [Kind.Tanh]: 'tanh',
-  [Kind.HardSwish]: 'hswish',
-  [Kind.Silu]: 'silu',
-  [Kind.Gelu]: 'gelu',
-  [Kind.GeluTanh]: 'gelu',
-};
-/** Functions whose PyTorch backward reads the output, so that autograd keeps that. */
-const KEEPS_OUTPUT: readonly number[] = [Kind.Relu, Kind.Sigmoid, Kind.Tanh];
 
 /** What is kept of a block. */
 const keptBlock = (keep: number | undefined): number =>
@@ -37,18 +23,15 @@ export const elementwise: Record<string, OpDef> = {
     saves(node, graph, needs) {
       if (!needs[0]) return [];
       const n = numel(shapeOf(graph, node.inputs[0]!));
-      const { kind } = node.attributes as { kind: Kind };
-      const name = TWO_SLOPES.includes(kind) ? 'relu' : CLASS_OF[kind]!;
-      const exact: Saved = { as: { [name]: 'f32' }, keep: Keep.Value, inputs: [0], extra: [] };
-      if (name === 'relu') return [exact, { as: { relu: '1' }, keep: Keep.Bit1, inputs: [], extra: [u8(bit1Bytes(n))] }];
-      return [
-        exact,
-        { as: { [name]: '8' }, keep: Keep.Code8, inputs: [], extra: [u8(n)] },
-        { as: { [name]: '4' }, keep: Keep.Code4, inputs: [], extra: [u8(code4Bytes(n))], codebook: kind },
-      ];
+      const { kind, keep, isPiecewise, isSteep } = activationAt(node.attributes.kind!);
+      const exact: Saved = { as: { [keep]: 'f32' }, keep: Keep.Value, inputs: [0], extra: [] };
+      if (isPiecewise) return [exact, { as: { [keep]: '1' }, keep: Keep.Bit1, inputs: [], extra: [u8(bit1Bytes(n))] }];
+      const code8: Saved = { as: { [keep]: '8' }, keep: Keep.Code8, inputs: [], extra: [u8(n)] };
+      const code4: Saved = { as: { [keep]: '4' }, keep: Keep.Code4, inputs: [], extra: [u8(code4Bytes(n))], codebook: kind };
+      return [exact, ...(isSteep ? [] : [code8]), code4];
     },
     autograd: (node, _graph, needs) => ({
-      values: needs[0] ? [KEEPS_OUTPUT.includes(node.attributes.kind!) ? node.outputs[0]! : node.inputs[0]!] : [],
+      values: needs[0] ? [activationAt(node.attributes.kind!).keepsOutput ? node.outputs[0]! : node.inputs[0]!] : [],
       bytes: 0,
     }),
     backward(node, g) {

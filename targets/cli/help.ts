@@ -157,9 +157,9 @@ are written, not the coded ones, so the logits differ by what the coding took aw
   s2a predict merged new/*.jpg`,
   calibrate: `s2a calibrate <model folder> <pictures> --out <file> [options]
 
-Fits the 16 levels by which each layer's GELU, SiLU, hard-swish, sigmoid or tanh keeps its
-derivative to the inputs that the layer has on some of the pictures. A table that is not 10 %
-better than the shipped one is left as shipped. The forward pass does not change.
+Fits the 16 levels by which each layer keeps its activation's derivative (GELU, SiLU and
+all others but the ReLU kind) to the inputs that it has on some of the pictures. A table that
+is not 10 % better than the shipped one is left as shipped. The forward pass does not change.
 
   --out FILE                 calibration.json, for train --tables
   --pictures N               how many to measure on (64)

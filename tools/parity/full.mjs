@@ -22,7 +22,8 @@ export { openValues } from './test/golden.ts';
 export { headPart } from './test/goldenengine.ts';
 export { State } from './assembly/abi/head.ts';
 export { Instruction, Op } from './assembly/abi/ops.ts';
-export { ActivationArg, Kind } from './assembly/abi/ops/elementwise.ts';
+export { Kind } from './assembly/abi/kinds.ts';
+export { ActivationArg } from './assembly/abi/ops/elementwise.ts';
 export { MaxPoolArg } from './assembly/abi/ops/spatial.ts';
 export { Io } from './assembly/abi/program.ts';`,
 );

@@ -1,18 +1,15 @@
 /** Functions of single elements. */
 import { Codebook } from '../codebook.ts';
 import { Keep } from '../keep.ts';
+import { hasCode8, isPiecewise, LAST_KIND } from '../kinds.ts';
 import { bit1Bytes, code4Bytes } from '../sizes.ts';
 import { between, demand, reads, size, whole, writes } from '../touch.ts';
 
-/** What an activation of that kind may keep of n elements, in bytes. Piecewise linear functions have a bit, smooth ones codes. */
+/** What an activation of that kind may keep of n elements, in bytes: a bit where f′ has two values, else codes. */
 function slopeBytes(kind: number, keep: number, n: number): number {
-  const isLinear = kind <= Kind.HardSigmoid;
-  demand(keep === Keep.Value || (isLinear ? keep === Keep.Bit1 : keep === Keep.Code4 || keep === Keep.Code8));
+  demand(keep === Keep.Value || (isPiecewise(kind) ? keep === Keep.Bit1 : keep === Keep.Code4 || (keep === Keep.Code8 && hasCode8(kind))));
   return keep === Keep.Bit1 ? bit1Bytes(n) : keep === Keep.Code4 ? code4Bytes(n) : keep === Keep.Code8 ? n : 4 * n;
 }
-
-/** The element-wise functions. Values appear in programs. */
-export const enum Kind { Relu = 1, Relu6, LeakyRelu, HardSigmoid, Sigmoid, Tanh, HardSwish, Silu, Gelu, GeluTanh }
 
 /**
  * Activation: y[N] = f(x[N]); Y may equal X unless KEEP = Value (then x itself is what stays).
@@ -24,7 +21,7 @@ export const enum Kind { Relu = 1, Relu6, LeakyRelu, HardSigmoid, Sigmoid, Tanh,
 export const enum ActivationArg { X, Y, KEPT, KIND, KEEP, N, TABLE }
 export function activation(): void {
   const n = size(ActivationArg.N);
-  const kind = between(ActivationArg.KIND, Kind.Relu, Kind.GeluTanh);
+  const kind = between(ActivationArg.KIND, 1, LAST_KIND);
   const keep = whole(ActivationArg.KEEP);
   reads(ActivationArg.X, 4 * n);
   writes(ActivationArg.Y, 4 * n);
@@ -40,7 +37,7 @@ export function activation(): void {
 export const enum ActivationBackwardArg { KEPT, DY, DX, KIND, KEEP, N, TABLE }
 export function activationBackward(): void {
   const n = size(ActivationBackwardArg.N);
-  const kind = between(ActivationBackwardArg.KIND, Kind.Relu, Kind.GeluTanh);
+  const kind = between(ActivationBackwardArg.KIND, 1, LAST_KIND);
   const keep = whole(ActivationBackwardArg.KEEP);
   reads(ActivationBackwardArg.KEPT, slopeBytes(kind, keep, n));
   reads(ActivationBackwardArg.DY, 4 * n);

@@ -1,6 +1,6 @@
 /** Every activation under every way to keep its derivative, and sums. */
 import * as assert from 'uvu/assert';
-import { Kind } from '../../../assembly/abi/ops/elementwise.ts';
+import type { Kind } from '../../../assembly/abi/kinds.ts';
 import { bit1Bytes, code4Bytes } from '../../../assembly/abi/sizes.ts';
 import { slopeOf } from '../../../src/codebook.ts';
 import { tables } from '../../../src/tables.ts';
@@ -9,27 +9,7 @@ import { functions } from '../../oracle/activation.ts';
 import { type Forward, frozen, type Numbers, type Operand, x } from '../table.ts';
 import { TAILS } from './tails.ts';
 
-const NAMES: Record<Kind, string> = {
-  [Kind.Relu]: 'ReLU',
-  [Kind.Relu6]: 'ReLU6',
-  [Kind.LeakyRelu]: 'leaky ReLU',
-  [Kind.HardSigmoid]: 'hard sigmoid',
-  [Kind.Sigmoid]: 'sigmoid',
-  [Kind.Tanh]: 'tanh',
-  [Kind.HardSwish]: 'hard swish',
-  [Kind.Silu]: 'SiLU',
-  [Kind.Gelu]: 'GELU',
-  [Kind.GeluTanh]: 'GELU (tanh)',
-};
-const CLASS_OF: Partial<Record<Kind, string>> = {
-  [Kind.Sigmoid]: 'sigmoid',
-  [Kind.Tanh]: 'tanh',
-  [Kind.HardSwish]: 'hswish',
-  [Kind.Silu]: 'silu',
-  [Kind.Gelu]: 'gelu',
-  [Kind.GeluTanh]: 'gelu',
-};
-const KINDS = Object.keys(NAMES).map(Number) as Kind[];
+const KINDS = Object.keys(functions).map(Number) as Kind[];
 
 /** Numbers that keep away from the breaks, so that differences are defined. */
 const between = (kind: Kind, n: number): Float32Array =>
@@ -39,12 +19,12 @@ const between = (kind: Kind, n: number): Float32Array =>
 const SPECIAL = [0, -0, 1e-40, -1e-40, 1.4e-45, 6, 5.9999995, 6.0000005, 3, -3, 2.9999998, -3.0000002, 20, -20, 100, -100, 1e4, -1e4];
 
 function activation(kind: Kind, shape: readonly number[], data: Float32Array, special: boolean): Forward {
-  const { f, df } = functions[kind];
+  const { f, df, title, keep, isSteep } = functions[kind];
   const table = tables[kind];
   const n = data.length;
   return {
     op: 'Activation',
-    name: `${NAMES[kind]} [${shape}]${special ? ', special values' : ''}`,
+    name: `${title} [${shape}]${special ? ', special values' : ''}`,
     inputs: [x(shape, data), null],
     attributes: { kind },
     shape,
@@ -60,22 +40,23 @@ function activation(kind: Kind, shape: readonly number[], data: Float32Array, sp
         ...(n >= 100 && { bound: 0.06 }),
       },
     }),
-    ...(table && {
-      plans: {
-        [`${CLASS_OF[kind]}=8`]: {
-          kept: n,
-          ...(n >= 100 && { bound: 0.02 }),
-          gradients: (kept: Uint8Array[], _: readonly Numbers[], dy: Numbers) => {
-            const codes = kept[0]!.subarray(0, n);
-            codes.forEach((code, i) => {
-              const slope = df(data[i]!);
-              assert.ok(Math.abs(code / 128 - 0.5 - slope) <= 0.5 / 128 + 1e-6 || slope > 1.49, `${NAMES[kind]}′(${data[i]}) as ${code}`);
-            });
-            return [Float64Array.from(codes, (code, i) => (code / 128 - 0.5) * dy[i]!)];
+    ...(table &&
+      !isSteep && {
+        plans: {
+          [`${keep}=8`]: {
+            kept: n,
+            ...(n >= 100 && { bound: 0.02 }),
+            gradients: (kept: Uint8Array[], _: readonly Numbers[], dy: Numbers) => {
+              const codes = kept[0]!.subarray(0, n);
+              codes.forEach((code, i) => {
+                const slope = df(data[i]!);
+                assert.ok(Math.abs(code / 128 - 0.5 - slope) <= 0.5 / 128 + 1e-6 || slope > 1.49, `${title}′(${data[i]}) as ${code}`);
+              });
+              return [Float64Array.from(codes, (code, i) => (code / 128 - 0.5) * dy[i]!)];
+            },
           },
         },
-      },
-    }),
+      }),
     ...(special && { tolerance: [2e-6, 2e-6] as const }),
   };
 }
