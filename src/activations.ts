@@ -1,8 +1,8 @@
 /**
  * The element-wise functions, one row each. Everything else that knows a function follows from its row: its number in programs and the engine's
  * switch (tools/kinds.mjs writes both; the kernel is the class of the row's name in assembly/kernels/curve.ts, without which nothing builds),
- * what may be kept of it for backward, the names by which checkpoints mean it, its fitted codes (tables.ts), the oracle of the tests, the list
- * in docs/keep.md. docs/recipes/activation.md adds one.
+ * what may be kept of it for backward and the class of that in a keep policy, the names by which checkpoints mean it, its fitted codes
+ * (tables.ts), the oracle of the tests, the list in docs/keep.md. docs/recipes/activation.md adds one.
  */
 
 export type Fn = (x: number) => number;

@@ -5,7 +5,7 @@
  *
  * `name` is the canonical form: the base that needs fewer overrides, then those in the order below. Programs and adapters carry it.
  */
-import type { ActivationClass } from './activations.ts';
+import { type ActivationClass, everyActivation } from './activations.ts';
 import { InputError, nearest } from './error.ts';
 
 /** f32 as it is, bits an element, or computed again in backward. */
@@ -20,20 +20,13 @@ interface Class {
 
 const code = (s2a: Choice, ...more: Choice[]): Class => ({ choices: ['f32', ...more, s2a], exact: 'f32', s2a });
 
-/** The classes of operators; method.md of the S2A paper's table, line by line. */
-const CLASSES = {
-  /** Functions of two slopes (ReLU, hard tanh and their like): one bit is exact. */
-  relu: code('1'),
-  /** Derivative codes of the smooth functions; `gelu` is all of its forms. */
-  gelu: code('4', '8'),
-  silu: code('4', '8'),
-  hswish: code('4', '8'),
-  sigmoid: code('4', '8'),
-  tanh: code('4', '8'),
-  elu: code('4', '8'),
-  selu: code('4'),
-  mish: code('4', '8'),
-  softplus: code('4', '8'),
+/** Of the activations: functions of two slopes have a bit, which is exact; the others codes of f′, in 8 bits where these hold it. */
+const activationClasses = Object.fromEntries(
+  everyActivation().map(({ keep, isPiecewise, isSteep }) => [keep, isPiecewise ? code('1') : isSteep ? code('4') : code('4', '8')]),
+) as Record<ActivationClass, Class>;
+
+/** Of the other operators; method.md of the S2A paper's table, line by line. */
+const OTHERS = {
   /** Layer norm's x̂. */
   ln: code('4', '8'),
   /** Group norm's x̂. */
@@ -48,11 +41,11 @@ const CLASSES = {
   input: code('8', '4'),
   /** Where each maximum of a pooling came from: exact. */
   pool: { choices: ['4'], exact: '4', s2a: '4' },
-} as const satisfies Record<string, Class> & Record<ActivationClass, Class>;
+} as const satisfies Record<string, Class>;
 
-export type KeepClass = keyof typeof CLASSES;
-export const KEEP_CLASSES = Object.keys(CLASSES) as KeepClass[];
-const classes: Readonly<Record<KeepClass, Class>> = CLASSES;
+export type KeepClass = ActivationClass | keyof typeof OTHERS;
+const classes: Readonly<Record<KeepClass, Class>> = { ...activationClasses, ...OTHERS };
+export const KEEP_CLASSES = Object.keys(classes) as KeepClass[];
 export const choicesOf = (name: KeepClass): readonly Choice[] => classes[name].choices;
 
 export interface KeepPlan {
@@ -80,7 +73,7 @@ export function keepOf(text: string, where = '--keep'): KeepPlan {
   const seen = new Set<string>();
   for (const item of base === undefined ? items : items.slice(1)) {
     const [name = '', choice] = item.split('=', 2) as [string, string?];
-    if (!Object.hasOwn(CLASSES, name) || choice === undefined) throw unknown(where, name, choice);
+    if (!Object.hasOwn(classes, name) || choice === undefined) throw unknown(where, name, choice);
     if (seen.has(name)) throw new InputError({ where, what: `${name} is there twice`, got: text });
     seen.add(name);
     const { choices } = classes[name as KeepClass];
@@ -92,7 +85,7 @@ export function keepOf(text: string, where = '--keep'): KeepPlan {
 }
 
 function unknown(where: string, name: string, choice: string | undefined): InputError {
-  if (Object.hasOwn(CLASSES, name))
+  if (Object.hasOwn(classes, name))
     return new InputError({
       where,
       what: `${name} has no choice`,

@@ -58,7 +58,7 @@ test('an 8-bit code holds f′ where the table says so', () => {
 test('docs/keep.md lists every function and every name', () => {
   const page = readFileSync('docs/keep.md', 'utf8');
   for (const { title, keep, names } of everyActivation()) {
-    assert.match(page, new RegExp(`^\\|.*\`${keep}\`.*\\|.*${title.replace(/[()]/g, '\\$&')}`, 'm'), title);
+    assert.ok(page.includes(`| ${title} | \`${keep}\` |`), title);
     for (const name of names) assert.ok(page.includes(`\`${name}\``), name);
   }
 });

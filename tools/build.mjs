@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import { argumentsSource, dispatchSource, extentsSource, signatureSource } from './dispatch.mjs';
 import { fitTables } from './fit-tables.mjs';
-import { activations, curvesSource, kindsSource } from './kinds.mjs';
+import { activations, curvesSource, kindsSource, withActivations } from './kinds.mjs';
 
 mkdirSync('build', { recursive: true });
 rmSync('dist', { recursive: true, force: true });
@@ -17,6 +17,7 @@ const rows = await activations();
 for (const [path, text] of [
   ['assembly/abi/kinds.ts', kindsSource(rows)],
   ['assembly/kernels/bykind.ts', curvesSource(rows)],
+  ['docs/keep.md', withActivations(readFileSync('docs/keep.md', 'utf8'), rows)],
   ['assembly/dispatch.ts', dispatchSource()],
   ['assembly/abi/extents.ts', extentsSource()],
   ['assembly/abi/arguments.ts', argumentsSource()],

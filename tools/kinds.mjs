@@ -67,3 +67,13 @@ ${cases('backward', 'kept, dy, dx, keep')}
 }
 `;
 }
+
+/** docs/keep.md with its list of activations. */
+export function withActivations(page, rows) {
+  const line = ({ title, keep, isPiecewise, isSteep, names }) =>
+    `| ${title} | \`${keep}\` | ${isPiecewise ? '`f32`, `1`' : isSteep ? '`f32`, `4`' : '`f32`, `8`, `4`'} | ${names.map((name) => `\`${name}\``).join(' ')} |`;
+  const list = ['| function | class | choices | names in config.json |', '|---|---|---|---|', ...rows.map(line)].join('\n');
+  const [start, end] = ['<!-- activations -->', '<!-- /activations -->'];
+  if (!page.includes(start) || !page.includes(end)) throw new Error(`docs/keep.md: lacks ${start} and ${end}`);
+  return `${page.slice(0, page.indexOf(start) + start.length)}\n${list}\n${page.slice(page.indexOf(end))}`;
+}

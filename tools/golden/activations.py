@@ -25,12 +25,16 @@ FUNCTIONS = {
 X = [0.0, 1e-3, 0.1, 0.5, 1.0, 1.5, 2.0, 2.9375, 3.0, 4.0, 5.5, 6.0, 7.25, 9.0, 14.0, 25.0, 60.0]
 X = sorted({s * x for x in X for s in (-1.0, 1.0)})
 
-out = {"torch": torch.__version__, "x": X, "functions": {}}
+def row(values):
+    return "[" + ",".join(f"{v:.10g}" for v in values) + "]"
+
+
+lines = []
 for name, f in FUNCTIONS.items():
     x = torch.tensor(X, dtype=torch.float64, requires_grad=True)
     y = f(x)
     y.sum().backward()
-    out["functions"][name] = {"f": y.tolist(), "df": x.grad.tolist()}
+    lines.append(f'"{name}":{{"f":{row(y.tolist())},"df":{row(x.grad.tolist())}}}')
 with open("test/golden/activations.json", "w") as file:
-    json.dump(out, file, separators=(",", ":"))
-    file.write("\n")
+    body = ",\n".join(lines)
+    file.write(f'{{"torch":{json.dumps(torch.__version__)},"x":{row(X)},"functions":{{\n{body}\n}}}}\n')
