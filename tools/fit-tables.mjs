@@ -1,6 +1,6 @@
 // Fits the derivative codebooks of the activations that have none in src/tables.ts, and writes them there; `--all` fits every one anew, which the
 // fitter or the record's layout may ask for.
-//     npm run build && node tools/fit-tables.mjs && npx biome check --write src/tables.ts
+//     node tools/fit-tables.mjs --all
 //
 // The build calls it for a new function. What it makes is checked in: Math.exp is not the same to the last bit on every runtime.
 import { writeFileSync } from 'node:fs';
@@ -26,6 +26,7 @@ export async function fitTables(all = false) {
   const entries = smooth.map(([name, { kind, df }]) => {
     const { levels, cells, scale, shift, flip, origin } = missing.includes(name) ? fitTable(df) : tables[kind];
     return `  [Kind.${name}]: {
+    // biome-ignore format: sixteen of them
     levels: [${levels.join(', ')}],
     // biome-ignore format: one cell after the other
     cells: [${cells.join(', ')}],
