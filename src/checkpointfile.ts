@@ -6,7 +6,7 @@
  * the newest, the one before it still stands.
  */
 import { createHash } from 'node:crypto';
-import { readdirSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { EpochRecord, Checkpoint as File, CheckpointHead as Head } from '../assembly/abi/checkpoint.ts';
 import { MOST_BACKS } from '../assembly/abi/watch.ts';
@@ -181,6 +181,13 @@ const plain = (key: string): string =>
 
 /** Whether there is a run to go on with, damaged or not. */
 export const hasCheckpoints = (folder: string): boolean => isFolder(folder) && stepsIn(folder).length > 0;
+
+/** Bytes of a run's checkpoints, its best parameters and its start. */
+export const checkpointBytes = (runFolder: string): number =>
+  [runFolder, join(runFolder, 'best'), join(runFolder, 'start')].reduce((sum, folder) => {
+    const steps = isFolder(folder) ? stepsIn(folder) : [];
+    return sum + steps.reduce((bytes, step) => bytes + (statSync(join(folder, fileName(step)), { throwIfNoEntry: false })?.size ?? 0), 0);
+  }, 0);
 
 /** Removes the checkpoints of an earlier run, which a run that starts anew must not find later. */
 export function clearCheckpoints(folder: string): void {

@@ -5,10 +5,11 @@ import { State } from '../assembly/abi/head.ts';
 import { adapterTensors, headNames } from './adapter.ts';
 import { type AdapterInfo, writeAdapter } from './adapterfile.ts';
 import { type Base, identity, openBase, openWeights, preprocessOf, processorNote } from './base.ts';
+import { needSpace, runBytes, tryRun } from './beforehand.ts';
 import { parseBytes } from './bytes.ts';
 import { CALIBRATION, writeCalibration } from './calibrate/file.ts';
 import { installTables, openTables } from './calibrate/run.ts';
-import { hasCheckpoints } from './checkpointfile.ts';
+import { checkpointBytes, hasCheckpoints } from './checkpointfile.ts';
 import type { CompileOptions } from './compile.ts';
 import type { Cache } from './data/cache.ts';
 import { dataDigest } from './data/digest.ts';
@@ -19,7 +20,7 @@ import { digest } from './digest.ts';
 import { createEngine, type Engine, loadWeights } from './engine.ts';
 import { InputError, Interrupted } from './error.ts';
 import { type FeatureCache, featureLimit, openFeatures } from './featurecache.ts';
-import { bytesWritten, makeFolder } from './files.ts';
+import { bytesWritten } from './files.ts';
 import { type Fitted, fit } from './fit.ts';
 import { collectGarbage, resetPeak, resident } from './footprint.ts';
 import { type HeadFound, type NoHead, startHead, unusualHead, usualHead } from './headstart.ts';
@@ -180,7 +181,9 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
   const who = identity(base, weights);
   start?.check(who, preprocess);
 
-  makeFolder(runFolder);
+  tryRun(job.out);
+  const need = runBytes(compiled.program, { saves: job.saveEvery !== undefined, goesBack: options.retries > 0 });
+  const space = needSpace(runFolder, need, checkpointBytes(runFolder));
   sayChanges(listed, job.data, warn);
   const prepared = await prepare({
     root: job.data,
@@ -189,6 +192,7 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
     cacheFolder: job.cacheFolder ?? runFolder,
     seed: options.seed,
     decoderBytes,
+    space,
     ...(job.holdOut === undefined ? {} : { holdOut: job.holdOut }),
     ...(hooks.onPrepare ? { onProgress: hooks.onPrepare } : {}),
     ...(hooks.signal ? { signal: hooks.signal } : {}),
@@ -270,9 +274,10 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
       },
       stopping: () => (hooks.stopping?.() ?? false) || (hooks.signal?.aborted ?? false),
     });
-    // Saved at the end too: a finished run that is resumed has nothing left to do.
-    run.save();
+    // Saved at the end too: a finished run that is resumed has nothing left to do. Where that fails there is still something to lose.
+    const failures = finished ? failed(run.save) : [];
     if (!finished) {
+      run.save();
       throw new Interrupted(`interrupted; the run is saved in ${runFolder}: --resume continues it`);
     }
     isFinished = true;
@@ -284,6 +289,7 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
     writeAdapter(job.out, adapterInfo(job, { who, program: engine.program, labels, preprocess }), adapterTensors(engine));
     return {
       adapter: job.out,
+      failures,
       plan,
       classes: labels,
       head: head ?? null,
@@ -323,5 +329,16 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
     await engine?.close();
     prepared.cache.close();
     weights.close();
+  }
+}
+
+/** Why something could not be written; nothing where it could. */
+function failed(action: () => void): string[] {
+  try {
+    action();
+    return [];
+  } catch (error) {
+    if (error instanceof InputError) return [error.message];
+    throw error;
   }
 }

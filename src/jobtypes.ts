@@ -94,6 +94,8 @@ export interface JobHooks extends Pick<TrainHooks, 'onStep' | 'onEpoch' | 'onBac
 
 export interface JobResult {
   adapter: string;
+  /** What could not be written although the adapter was: the last checkpoint, on a disk that is full. */
+  failures: string[];
   plan: PlanReport;
   classes: string[];
   /** What the head started from; null: from zero or from an adapter alone, or the run was resumed. */

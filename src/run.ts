@@ -113,10 +113,15 @@ export function openRun(folder: string, engine: Engine, { data, resume, warn, ..
   };
 }
 
-/** The parameters' own part of the checkpoint region: they lie one after the other. */
-function parameterBytes(engine: Engine): Uint8Array {
-  const { parameters } = engine.program;
+/** Where the parameters lie in the arena: one after the other. */
+export function parametersOf({ parameters }: Program): { offset: number; bytes: number } {
   const ends = parameters.map((p) => p.offset + 4 * numel(p.dims));
-  const from = Math.min(...parameters.map((p) => p.offset));
-  return new Uint8Array(engine.memory.buffer, from, Math.max(...ends) - from);
+  const offset = Math.min(...parameters.map((p) => p.offset));
+  return { offset, bytes: Math.max(...ends) - offset };
+}
+
+/** The parameters' own part of the checkpoint region. */
+function parameterBytes({ program, memory }: Engine): Uint8Array {
+  const { offset, bytes } = parametersOf(program);
+  return new Uint8Array(memory.buffer, offset, bytes);
 }

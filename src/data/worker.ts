@@ -72,6 +72,6 @@ if (parentPort) {
     process.send?.({ ...reply, peakBytes: resident().peak });
   });
   process.on('disconnect', () => process.exit());
-  // Ctrl-C reaches the whole group: the parent decides when the decoder ends.
-  process.on('SIGINT', () => {});
+  // Ctrl-C, a lost terminal and a service's stop reach the whole group: the parent decides when the decoder ends.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {});
 }

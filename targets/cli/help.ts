@@ -64,6 +64,8 @@ ${COMMON}
 <pictures> holds root/class/*.jpg or root/{train,val}/class/*.jpg (.jpeg, .png; any case).
 Without val, a seeded part of each class is held out. The best epoch is kept; the last, where there
 is nothing to judge by. A run that goes astray goes back and takes a tenth of the step.
+Ctrl-C, SIGTERM and a lost terminal save the run: --resume goes on. Exit code 2 after the
+adapter was written: something else was not, and is said.
 
   --out DIR                  where the adapter goes; DIR/run holds cache, checkpoints, metrics
   --epochs N                 (20)

@@ -66,4 +66,6 @@ async function main(args: string[]): Promise<number> {
   }
 }
 
-process.exitCode = await main(process.argv.slice(2));
+// Results that could not be written have left a code of their own.
+const code = await main(process.argv.slice(2));
+process.exitCode = code || process.exitCode || 0;

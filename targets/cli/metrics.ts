@@ -1,6 +1,42 @@
 /** DIR/run/metrics.jsonl: one JSON object a line. */
 import { readFileSync } from 'node:fs';
-import { fileExists, writeText } from '../../src/files.ts';
+import { InputError } from '../../src/error.ts';
+import { appendText, fileExists, writeText } from '../../src/files.ts';
+
+/** The log of a run. A disk that is full ends the log, not the run. */
+export interface Metrics {
+  /** Begins it anew, with these lines. */
+  begin(lines: readonly object[]): void;
+  /** Goes on where a checkpoint stands. */
+  goOn(place: Place): void;
+  add(line: object): void;
+  /** Why it ended early, where it did. */
+  readonly failure: InputError | undefined;
+}
+
+/** `warn` is told once why the log ends. */
+export function openMetrics(path: string, warn: (sentence: string) => void): Metrics {
+  let failure: InputError | undefined;
+  const attempt = (action: () => void): void => {
+    // A line that was torn would hide what stands behind it: nothing follows.
+    if (failure) return;
+    try {
+      action();
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      failure = error;
+      warn(`${error.message}; the run goes on without this log`);
+    }
+  };
+  return {
+    begin: (lines) => attempt(() => writeText(path, lines.map((line) => `${JSON.stringify(line)}\n`).join(''))),
+    goOn: (place) => attempt(() => cutMetrics(path, place)),
+    add: (line) => attempt(() => appendText(path, `${JSON.stringify(line)}\n`)),
+    get failure() {
+      return failure;
+    },
+  };
+}
 
 /** Where a run goes on: its step, the epochs that have ended, how often it has gone back. */
 interface Place {

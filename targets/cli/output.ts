@@ -1,4 +1,6 @@
-/** Where a command writes: results on standard output, progress on standard error. */
+/** Where a command writes: results on standard output, progress on standard error. Neither may end a command: whoever reads may leave, a disk may be full. */
+import { writeSync } from 'node:fs';
+import { meaningOf } from '../../src/files.ts';
 import { rewrite, type Style, style, wantsColour } from '../../src/report/terminal.ts';
 
 export interface Output {
@@ -12,7 +14,12 @@ export interface Output {
   live(text: string): void;
   terminal: boolean;
   columns: number;
+  /** Whether results no longer reach anybody: a command that does nothing else may stop. */
+  readonly isLost: boolean;
 }
+
+/** Exit code where a result could not be written. */
+const LOST = 2;
 
 /** A variable of the environment; unset where Deno does not let it be seen. */
 function variable(name: string): string | undefined {
@@ -23,40 +30,71 @@ function variable(name: string): string | undefined {
   }
 }
 
+type Stream = NodeJS.WriteStream & { fd: number };
+
+/** Writes to a stream whose failure is told once and ends nothing. Node tells it by an event where it can, by an exception where not. */
+function writerOf(stream: Stream, onFailure: (code: string) => void): (text: string) => void {
+  let isBroken = false;
+  const broke = (error: NodeJS.ErrnoException): void => {
+    if (isBroken) return;
+    isBroken = true;
+    onFailure(error.code ?? error.message);
+  };
+  stream.on('error', broke);
+  return (text) => {
+    try {
+      // A stream that has failed once keeps what it is given for ever; the disk may have room again.
+      if (isBroken) writeSync(stream.fd, text);
+      else stream.write(text);
+    } catch (error) {
+      broke(error as NodeJS.ErrnoException);
+    }
+  };
+}
+
 export function createOutput(): Output {
   const terminal = process.stderr.isTTY === true;
-  // `s2a predict … | head`: who reads has had enough, which is no fault.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit(0);
-  });
   let isLive = false;
+  let isLost = false;
+  // Progress that nobody sees is no loss: the results say what was done.
+  const progress = writerOf(process.stderr as Stream, () => {});
   const settle = (): void => {
-    if (isLive) process.stderr.write(rewrite(''));
+    if (isLive) progress(rewrite(''));
     isLive = false;
   };
+  const result = writerOf(process.stdout as Stream, (code) => {
+    isLost = true;
+    // `s2a predict … | head`: who reads has had enough, which is no fault. Of a terminal that is gone the signal tells.
+    if (code === 'EPIPE') return;
+    settle();
+    progress(`s2a: standard output: cannot be written: ${meaningOf(code)}\n`);
+    process.exitCode ||= LOST;
+  });
   return {
     style: style(wantsColour(terminal, { NO_COLOR: variable('NO_COLOR'), TERM: variable('TERM') })),
     line(text) {
       settle();
-      process.stdout.write(`${text}\n`);
+      result(`${text}\n`);
     },
     json(value) {
       settle();
-      process.stdout.write(`${JSON.stringify(value)}\n`);
+      result(`${JSON.stringify(value)}\n`);
     },
     note(text) {
       settle();
-      process.stderr.write(`${text}\n`);
+      progress(`${text}\n`);
     },
     live(text) {
       if (!terminal) return;
-      process.stderr.write(rewrite(text));
+      progress(rewrite(text));
       isLive = true;
     },
     terminal,
     get columns() {
       return process.stderr.columns ?? 80;
+    },
+    get isLost() {
+      return isLost;
     },
   };
 }

@@ -25,6 +25,7 @@ export async function predict(args: string[], out: Output): Promise<void> {
   if (adapter === undefined) sayAssumed(openBase(model), out);
   const skipped: { file: string; reason: string }[] = [];
   for (const file of files) {
+    if (out.isLost) return;
     let pixels: Uint8Array;
     try {
       pixels = await decodePicture(

@@ -2,10 +2,10 @@
 import { join } from 'node:path';
 import { MOST_BACKS } from '../../assembly/abi/watch.ts';
 import { openBase } from '../../src/base.ts';
+import { tryFile } from '../../src/beforehand.ts';
 import { InputError } from '../../src/error.ts';
 import { fidelity as measureFidelity } from '../../src/fidelity/index.ts';
 import type { Fidelity } from '../../src/fidelity/measure.ts';
-import { appendText, writeText } from '../../src/files.ts';
 import { HEAD_STARTS, type HeadFound, type NoHead } from '../../src/headstart.ts';
 import { type JobHooks, type JobResult, type TrainJob, trainJob } from '../../src/job.ts';
 import { ratesText } from '../../src/measure.ts';
@@ -14,7 +14,7 @@ import { figureLines } from '../../src/report/figures.ts';
 import { counted, epochLine, formatBytes, formatDuration, formatPercent, plainLine, progressLine } from '../../src/report/terminal.ts';
 import { timelineOf } from '../../src/timeline.ts';
 import { REASONS } from '../../src/watch.ts';
-import { cutMetrics } from './metrics.ts';
+import { type Metrics, openMetrics } from './metrics.ts';
 import {
   augment,
   bytes,
@@ -38,6 +38,7 @@ import {
 import type { Output } from './output.ts';
 import { writeReport } from './report.ts';
 import { pairs, planLines } from './show.ts';
+import { untilStopped } from './signals.ts';
 
 /** Options of a training run; `pack` takes most of them. */
 export const TRAIN_FLAGS: Flags = {
@@ -123,24 +124,26 @@ export async function train(args: string[], out: Output): Promise<void> {
   const job = jobOf(p);
   if (p.flag('fidelity') && p.text('report') === undefined)
     throw new InputError({ where: '--fidelity', what: 'goes into the page', expected: '--report FILE' });
-  const controller = new AbortController();
-  const stop = (): void => controller.abort();
-  process.once('SIGINT', stop);
-  process.once('SIGTERM', stop);
+  const page = p.text('report');
+  if (page !== undefined) tryFile(page, '--report');
+  const metrics = openMetrics(join(job.out, 'run', 'metrics.jsonl'), (sentence) => out.note(out.style.yellow(sentence)));
   const seen: Seen = { losses: [], timeline: undefined };
-  try {
-    const result = await trainJob(job, progress(job, out, controller.signal, seen));
-    if (p.text('report') !== undefined) {
+  const result = await untilStopped((signal) => trainJob(job, progress(job, out, signal, seen, metrics)));
+  // The adapter is written. Whatever fails from here on is said, and what does not fail is done.
+  const failures = [...result.failures, ...(metrics.failure ? [metrics.failure.message] : [])];
+  if (page !== undefined) {
+    try {
       const fidelity = p.flag('fidelity') ? await fidelityAfter(job, result) : undefined;
-      await writeReport(p.text('report')!, job, result, { ...seen, ...(fidelity ? { fidelity } : {}) }, `s2a train ${args.join(' ')}`);
+      await writeReport(page, job, result, { ...seen, ...(fidelity ? { fidelity } : {}) }, `s2a train ${args.join(' ')}`);
+    } catch (error) {
+      failures.push(`${page}: the report was not written: ${(error as Error).message}`);
     }
-    if (p.flag('json') && result.warning !== null) out.note(out.style.yellow(`warning: ${result.warning}`));
-    if (p.flag('json')) out.json(result);
-    else out.line(summary(result, job, p.text('report')));
-  } finally {
-    process.removeListener('SIGINT', stop);
-    process.removeListener('SIGTERM', stop);
   }
+  if (p.flag('json') && result.warning !== null) out.note(out.style.yellow(`warning: ${result.warning}`));
+  if (p.flag('json')) out.json(result);
+  else out.line(summary(result, job, failures.length > 0 ? undefined : page));
+  for (const failure of failures) out.note(`s2a: ${failure}`);
+  if (failures.length > 0) process.exitCode = 2;
 }
 
 /** What a run showed on its way: the page's charts are made of it. */
@@ -155,8 +158,7 @@ function fidelityAfter(job: TrainJob, { adapter, plan }: JobResult): Promise<Fid
 }
 
 /** What is shown and logged while the job runs. Metrics go to DIR/run/metrics.jsonl, one JSON object a line. */
-function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Seen): JobHooks {
-  const metrics = join(job.out, 'run', 'metrics.jsonl');
+function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Seen, metrics: Metrics): JobHooks {
   const epochs = job.epochs ?? 20;
   let epochBegan = Date.now();
   let began = 0;
@@ -186,8 +188,8 @@ function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Se
     onFeatures: ({ node, bytes }) =>
       out.note(`features: kept from the first epoch on, ${formatBytes(bytes)}; later ones begin after ${node}`),
     onStart({ resumedAt, totalSteps, epochsDone, backs, rates }) {
-      if (resumedAt === undefined) writeText(metrics, `${headMetrics(head)}${rates ? `${JSON.stringify({ rates })}\n` : ''}`);
-      else cutMetrics(metrics, { step: resumedAt, epochsDone, backs });
+      if (resumedAt === undefined) metrics.begin([...headMetrics(head), ...(rates ? [{ rates }] : [])]);
+      else metrics.goOn({ step: resumedAt, epochsDone, backs });
       if (rates) out.note(`rates: ${ratesText(rates)}`);
       if (resumedAt !== undefined) out.note(`going on from step ${resumedAt} of ${totalSteps}`);
       began = Date.now();
@@ -196,7 +198,7 @@ function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Se
     },
     onStep({ epoch, step, totalSteps, loss, rate, norm, tally }) {
       collected.losses.push({ step, loss });
-      appendText(metrics, `${JSON.stringify({ step, epoch, loss, rate, norm })}\n`);
+      metrics.add({ step, epoch, loss, rate, norm });
       const seconds = (Date.now() - began) / 1000;
       seen += job.batchSize ?? 16;
       const line = {
@@ -216,10 +218,7 @@ function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Se
       }
     },
     onEpoch({ epoch, train: t, val, best }) {
-      appendText(
-        metrics,
-        `${JSON.stringify({ epoch, trainLoss: t.loss / t.count, valLoss: val.loss / val.count, valAccuracy: val.correct / val.count, best })}\n`,
-      );
+      metrics.add({ epoch, trainLoss: t.loss / t.count, valLoss: val.loss / val.count, valAccuracy: val.correct / val.count, best });
       const seconds = (Date.now() - epochBegan) / 1000;
       epochBegan = Date.now();
       out.note(
@@ -235,7 +234,7 @@ function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Se
       );
     },
     onBack({ reason, epoch, to, step, backs, rate }) {
-      appendText(metrics, `${JSON.stringify({ back: backs, epoch, to, reason: REASONS[reason], rate })}\n`);
+      metrics.add({ back: backs, epoch, to, reason: REASONS[reason], rate });
       const where = to === 0 ? 'its start' : `the end of epoch ${to}`;
       const smaller = `a tenth of the rate: ${Number(rate.toPrecision(3))}`;
       out.note(out.style.yellow(`epoch ${epoch}: ${REASONS[reason]}; the run goes back to ${where} and goes on with ${smaller}`));
@@ -249,10 +248,10 @@ function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Se
 }
 
 /** The same for the metrics, as a board writes it (targets/wasi/headstart.ts). */
-function headMetrics(head: HeadFound | NoHead | undefined): string {
-  if (head === undefined || 'why' in head) return '';
+function headMetrics(head: HeadFound | NoHead | undefined): object[] {
+  if (head === undefined || 'why' in head) return [];
   const { pictures, lambda, factor } = head;
-  return `${JSON.stringify({ head: 'ridge', pictures, lambda, factor })}\n`;
+  return [{ head: 'ridge', pictures, lambda, factor }];
 }
 
 /** What the head starts from, as a line. */
