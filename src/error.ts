@@ -1,17 +1,34 @@
 /**
- * The three errors of this project, one shape: `where: what, got X, expected Y; hint`.
- * The command line maps each to an exit code; nothing else is thrown on purpose.
+ * The errors of this project, one shape: `where: what, got X, expected Y; hint`. The command line maps each to an exit code; nothing else is
+ * thrown on purpose. docs/errors.md lists the codes.
  */
+import { visible } from './visible.ts';
 
 /** What the parts of one error sentence are. */
 export interface Parts {
-  /** A file, flag or tensor name: the place a person has to look at. */
+  /** A file, option or tensor name: the place a person has to look at. */
   where: string;
   what: string;
   got?: string | number;
   expected?: string | number;
   hint?: string;
 }
+
+/** What went wrong, for a program to tell apart: these words stay. */
+export type ErrorCode =
+  /** An option is wrong, or does not go with another; `where` is its name. */
+  | 'S2A_OPTION'
+  /** A file or folder cannot be opened, read or written. */
+  | 'S2A_FILE'
+  /** A picture cannot be used. */
+  | 'S2A_PICTURE'
+  /** Anything else that was given: contents of files, shapes, what does not belong together. */
+  | 'S2A_INPUT'
+  | 'S2A_BUDGET'
+  | 'S2A_ENGINE'
+  /** A loss or a gradient is NaN or infinite. */
+  | 'S2A_NOT_FINITE'
+  | 'S2A_INTERRUPTED';
 
 /** Joins the parts into the one sentence that is shown. */
 export function sentence({ where, what, got, expected, hint }: Parts): string {
@@ -22,50 +39,92 @@ export function sentence({ where, what, got, expected, hint }: Parts): string {
   return text;
 }
 
-/** The user's input is at fault: a file, a flag, a shape. Exit code 2. */
-export class InputError extends Error {
+/** The parts as they may be shown: what they hold comes from files and options. */
+function shownParts({ where, what, got, expected, hint }: Parts): Parts {
+  const text = <T>(part: T): T => (typeof part === 'string' ? (visible(part) as T) : part);
+  return {
+    where: text(where),
+    what: text(what),
+    ...(got === undefined ? {} : { got: text(got) }),
+    ...(expected === undefined ? {} : { expected: text(expected) }),
+    ...(hint === undefined ? {} : { hint: text(hint) }),
+  };
+}
+
+/** What all of them have in common: a code, an exit code, and the sentence's parts. */
+export abstract class S2aError extends Error {
+  readonly code: ErrorCode;
+  readonly exitCode: number;
+  readonly where: string;
+  readonly what: string;
+  readonly got: string | number | undefined;
+  readonly expected: string | number | undefined;
+  readonly hint: string | undefined;
+  constructor(parts: Parts, { code, exitCode, message }: { code: ErrorCode; exitCode: number; message?: string }) {
+    const { where, what, got, expected, hint } = shownParts(parts);
+    super(message === undefined ? sentence(shownParts(parts)) : visible(message));
+    this.code = code;
+    this.exitCode = exitCode;
+    this.where = where;
+    this.what = what;
+    this.got = got;
+    this.expected = expected;
+    this.hint = hint;
+  }
+  /** The parts that are there. */
+  get parts(): Parts {
+    const { where, what, got, expected, hint } = this;
+    return {
+      where,
+      what,
+      ...(got === undefined ? {} : { got }),
+      ...(expected === undefined ? {} : { expected }),
+      ...(hint === undefined ? {} : { hint }),
+    };
+  }
+}
+
+/** What was given is at fault: a file, an option, a shape. Exit code 2. */
+export class InputError extends S2aError {
   override name = 'InputError';
-  exitCode = 2;
-  constructor(parts: Parts) {
-    super(sentence(parts));
+  constructor(parts: Parts, code: ErrorCode = parts.where.startsWith('--') ? 'S2A_OPTION' : 'S2A_INPUT') {
+    super(parts, { code, exitCode: 2 });
   }
 }
 
 /** The job does not fit the budget. Exit code 3. */
-export class BudgetError extends Error {
+export class BudgetError extends S2aError {
   override name = 'BudgetError';
-  exitCode = 3;
   /** The smallest budget, in bytes, with which the same job fits. */
-  smallestBytes: number;
+  readonly smallestBytes: number;
   constructor(parts: Parts, smallestBytes: number) {
-    super(sentence(parts));
+    super(parts, { code: 'S2A_BUDGET', exitCode: 3 });
     this.smallestBytes = smallestBytes;
   }
 }
 
 /** The engine stopped with a status: a fault of ours, or numbers that are no longer finite. Exit code 4. */
-export class EngineError extends Error {
+export class EngineError extends S2aError {
   override name = 'EngineError';
-  exitCode = 4;
   /** A loss or a gradient is NaN or infinite: a smaller rate may help. */
-  isNotFinite: boolean;
+  readonly isNotFinite: boolean;
   constructor(parts: Parts, isNotFinite = false) {
-    super(sentence(parts));
+    super(parts, { code: isNotFinite ? 'S2A_NOT_FINITE' : 'S2A_ENGINE', exitCode: 4 });
     this.isNotFinite = isNotFinite;
   }
 }
 
 /** The run was interrupted and its state is safe. Exit code 130. */
-export class Interrupted extends Error {
+export class Interrupted extends S2aError {
   override name = 'Interrupted';
-  exitCode = 130;
+  constructor(what: string) {
+    super({ where: 'run', what }, { code: 'S2A_INTERRUPTED', exitCode: 130, message: what });
+  }
 }
 
-/** Text from a file as it may stand in a sentence: on one line, no longer than a line, nothing that a terminal would obey. */
+/** Text from a file as it may stand in a sentence: escaped (visible.ts), and no longer than a line. */
 export function shown(text: string): string {
-  const plain = text
-    .slice(0, 101)
-    .replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, (c) => (c === '\n' ? '\\n' : `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`));
+  const plain = visible(text.slice(0, 101));
   return plain.length <= 100 ? plain : `${plain.slice(0, 97)}...`;
 }
 

@@ -71,7 +71,7 @@ export function guarded<T>(path: string, what: string, action: () => T): T {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException | null)?.code;
     if (error instanceof InputError || typeof code !== 'string' || !/^E[A-Z0-9]+$/.test(code)) throw error;
-    throw new InputError({ where: path, what: `${what}: ${meaningOf(code)}` });
+    throw new InputError({ where: path, what: `${what}: ${meaningOf(code)}` }, 'S2A_FILE');
   }
 }
 

@@ -16,7 +16,7 @@ export { type Compiled, type CompileOptions, compile } from './compile.ts';
 export { decodePicture } from './data/decode.ts';
 export type { ImageSize, Preprocess } from './data/preprocess.ts';
 export { createEngine, type Engine, loadWeights } from './engine.ts';
-export { BudgetError, EngineError, InputError, Interrupted } from './error.ts';
+export { BudgetError, EngineError, type ErrorCode, InputError, Interrupted, type Parts, S2aError } from './error.ts';
 export { type FidelityJob, fidelity } from './fidelity/index.ts';
 export type { Agreement, BlockFidelity, Fidelity, ModuleFidelity } from './fidelity/measure.ts';
 export { type FitOptions, fit } from './fit.ts';

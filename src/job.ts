@@ -36,7 +36,7 @@ import type { Program } from './program/program.ts';
 import { readRate } from './rates.ts';
 import { openRun, programDigest } from './run.ts';
 import { shareThreads } from './share.ts';
-import { guardAdapter, joinLabels, openStart, type Start } from './start.ts';
+import { guardAdapter, joinLabels, openStart, rowsOfLabels, type Start } from './start.ts';
 import { type Samples, startRun, TRAIN_DEFAULTS, type TrainOptions, train } from './train.ts';
 import { VERSION } from './version.ts';
 import { engineBytes } from './wasm.ts';
@@ -163,13 +163,15 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
   for (const note of dropNotes(base.model.drop, job)) warn(note);
   const assumed = processorNote(base);
   if (assumed !== undefined) warn(assumed);
-  const listed = listPictures(runFolder, job.data, (job.resume ?? false) && hasCheckpoints(runFolder));
+  const listed = listPictures(runFolder, job.data, (job.resume ?? false) && hasCheckpoints(runFolder), job);
+  for (const note of listed.folder.notes) warn(note);
   // The folder's class count is all that a plan needs of it: what does not fit is refused before any picture is decoded.
   const preprocess = preprocessOf(base);
   const { classes } = listed.folder;
   const labels = joinLabels(start?.labels ?? [], classes);
   guardAdapter(job.out, labels);
-  const missing = (start?.labels ?? []).filter((label) => !classes.includes(label));
+  const without = rowsOfLabels(classes, start?.labels ?? []);
+  const missing = (start?.labels ?? []).filter((_, i) => without[i]! < 0);
   if (missing.length > 0) warn(`no pictures of ${missing.join(', ')}: learning the others may cost what the adapter knows of them`);
   const tables = openTables(job, start?.tables);
   const compiled = compileJob(job, { base, options, preprocess, classes: labels.length, ownTables: tables !== undefined });
@@ -211,7 +213,7 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
     engine = createEngine(compiled.program, wasm, threads);
     loadWeights(engine, weights, options.seed);
     start?.fill(engine);
-    const rows = prepared.classes.map((c) => labels.indexOf(c));
+    const rows = rowsOfLabels(labels, prepared.classes);
     const data = { train: samplesOf(prepared.cache, prepared.train, rows), val: samplesOf(prepared.cache, prepared.val, rows) };
     const seen = { samples: data.train, seed: options.seed, runFolder, resume: job.resume ?? false };
     const calibration = tables && installTables(engine, compiled, tables, seen);

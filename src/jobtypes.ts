@@ -18,8 +18,10 @@ import type { Optimizer } from './update.ts';
 export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   /** Folder with config.json and model.safetensors. */
   model: string;
-  /** Folder of pictures: root/class/* or root/{train,val}/class/*. */
+  /** Folder of pictures: root/class/*, root/{train,val}/class/*, or with a table of labels (docs/data.md). */
   data: string;
+  /** A table of labels, `file,label`, for pictures below `data`; where absent, the folder's own labels.csv or metadata.csv, else its class folders. */
+  labels?: string;
   /** Folder that the adapter is written to; `run/` inside it holds cache, checkpoints and metrics. */
   out: string;
   method?: string;

@@ -7,13 +7,15 @@ import { prepare } from './data/prepare.ts';
 import type { Preprocess } from './data/preprocess.ts';
 import { type Engine, loadWeights } from './engine.ts';
 import { samplesOf, settle, type TrainJob } from './job.ts';
-import { joinLabels, openStart, type Start } from './start.ts';
+import { joinLabels, openStart, rowsOfLabels, type Start } from './start.ts';
 import type { Samples, TrainOptions } from './train.ts';
 
 export interface Measured extends Omit<TrainJob, 'out'> {
   /** Measure where this adapter stands; its method is then the one that is measured. */
   adapter?: string;
   onPrepare?(done: number, total: number): void;
+  /** What is to be known of the folder of pictures. */
+  warn?(sentence: string): void;
 }
 
 export interface Opened {
@@ -31,7 +33,10 @@ export interface Opened {
 }
 
 /** Opens all of it, refuses an adapter of another base, prepares the pictures, and closes whatever `use` does. Writes nothing that stays. */
-export async function withPictures<T>({ adapter, onPrepare, ...given }: Measured, use: (opened: Opened) => T | Promise<T>): Promise<T> {
+export async function withPictures<T>(
+  { adapter, onPrepare, warn, ...given }: Measured,
+  use: (opened: Opened) => T | Promise<T>,
+): Promise<T> {
   const scratch = given.cacheFolder ?? mkdtempSync(join(tmpdir(), 's2a-'));
   const toClose: (() => void)[] = given.cacheFolder === undefined ? [() => rmSync(scratch, { recursive: true, force: true })] : [];
   try {
@@ -52,6 +57,7 @@ export async function withPictures<T>({ adapter, onPrepare, ...given }: Measured
     start?.check(identity(base, weights), preprocess);
     const prepared = await prepare({
       root: job.data,
+      labels: job.labels,
       preprocess,
       cacheFolder: scratch,
       seed: options.seed,
@@ -59,7 +65,8 @@ export async function withPictures<T>({ adapter, onPrepare, ...given }: Measured
     });
     toClose.push(() => prepared.cache.close());
     const labels = joinLabels(start?.labels ?? [], prepared.classes);
-    const rows = prepared.classes.map((c) => labels.indexOf(c));
+    for (const note of prepared.notes) warn?.(note);
+    const rows = rowsOfLabels(labels, prepared.classes);
     return await use({
       job,
       base,

@@ -76,7 +76,7 @@ async function packBase(job: PackJob, base: Base, weights: SafetensorsFile, hook
   const assumed = processorNote(base);
   if (assumed !== undefined) hooks.warn?.(assumed);
   guardOutput(job.out, job);
-  const { classes } = scanFolder(job.data);
+  const { classes } = scanFolder(job.data, job);
   const tables = openTables(job);
   const compiled = compileJob(job, {
     base,
@@ -116,6 +116,7 @@ async function packPictures(
 ): Promise<Packed> {
   const prepared = await prepare({
     root: job.data,
+    labels: job.labels,
     preprocess,
     cacheFolder,
     seed: options.seed,
@@ -125,7 +126,7 @@ async function packPictures(
     ...(hooks.signal ? { signal: hooks.signal } : {}),
   });
   hooks.onPrepared?.(prepared);
-  for (const note of notesOn(prepared, job)) hooks.warn?.(note);
+  for (const note of [...prepared.notes, ...notesOn(prepared, job)]) hooks.warn?.(note);
   try {
     const { cache } = prepared;
     for (const part of ['train', 'val'] as const) {

@@ -13,6 +13,7 @@ import { dirname, join, resolve } from 'node:path';
 import { checkTensors } from './adapter.ts';
 import { type AdapterFile, type AdapterInfo, checkBase, readAdapter } from './adapterfile.ts';
 import { CALIBRATION } from './calibrate/file.ts';
+import { composed } from './data/entries.ts';
 import type { Preprocess } from './data/preprocess.ts';
 import { digest } from './digest.ts';
 import { type Engine, writeParameter } from './engine.ts';
@@ -94,10 +95,17 @@ function contents({ weights }: AdapterFile): string {
 }
 
 /** The earlier labels in their order, then the classes that are new. */
-export const joinLabels = (before: readonly string[], classes: readonly string[]): string[] => [
-  ...before,
-  ...classes.filter((c) => !before.includes(c)),
-];
+export function joinLabels(before: readonly string[], classes: readonly string[]): string[] {
+  const rows = rowsOfLabels(before, classes);
+  return [...before, ...classes.filter((_, i) => rows[i]! < 0)];
+}
+
+/** Where each of `classes` stands among `labels`, -1 where it does not. Accents may be composed in them or not. */
+export function rowsOfLabels(labels: readonly string[], classes: readonly string[]): number[] {
+  const rows = new Map<string, number>();
+  for (const [row, label] of labels.entries()) if (!rows.has(composed(label))) rows.set(composed(label), row);
+  return classes.map((name) => rows.get(composed(name)) ?? -1);
+}
 
 /** Refuses to write over an adapter of other classes: what it learnt of them would be gone. */
 export function guardAdapter(out: string, labels: readonly string[]): void {
@@ -112,7 +120,7 @@ export function guardAdapter(out: string, labels: readonly string[]): void {
     if (error instanceof InputError) return;
     throw error;
   }
-  if (found.length === labels.length && found.every((label) => labels.includes(label))) return;
+  if (found.length === labels.length && rowsOfLabels(labels, found).every((row) => row >= 0)) return;
   const text = (list: readonly string[]): string => (list.length > 6 ? `${list.length} classes` : list.join(', '));
   throw new InputError({
     where: out,

@@ -19,6 +19,7 @@ const low: Readonly<Record<1 | 2 | 4, readonly string[]>> = {
     'pretender',
     'tensor',
     'version',
+    'visible',
   ],
   2: [
     'check',

@@ -1,5 +1,6 @@
-// npm run fuzz [-- --files 100000 --programs 20000 --instructions 20000 --seed 1]: damaged and hostile files for the program decoder and for the WASI
-// program's readers (test/wasi/fuzz.ts), forged programs for its kernels (test/wasi/forge.ts), single forged instructions (test/program/stray.ts).
+// npm run fuzz [-- --files 100000 --programs 20000 --instructions 20000 --tables 100000 --seed 1]: damaged and hostile files for the program decoder and for the WASI
+// program's readers (test/wasi/fuzz.ts), forged programs for its kernels (test/wasi/forge.ts), single forged instructions (test/program/stray.ts),
+// tables of labels (test/data/csvfuzz.ts).
 // The work is done by a process of its own, so that an input on which something hangs is named and the run ends.
 import { fork } from 'node:child_process';
 import { parseArgs } from 'node:util';
@@ -8,14 +9,19 @@ import { build } from 'esbuild';
 /** No input takes longer, on a busy machine either; what they are made of may. */
 const HANG_MS = 60e3;
 const START_MS = 600e3;
-const KINDS = ['files', 'programs', 'instructions'];
+const KINDS = ['files', 'programs', 'instructions', 'tables'];
 
 if (process.send === undefined) {
   const text = (value) => ({ type: 'string', default: value });
-  const options = { files: text('100000'), programs: text('20000'), instructions: text('20000'), seed: text('1') };
+  const options = { files: text('100000'), programs: text('20000'), instructions: text('20000'), tables: text('100000'), seed: text('1') };
   const { values } = parseArgs({ options });
   await build({
-    entryPoints: { 'fuzz-files': 'test/wasi/fuzz.ts', 'fuzz-programs': 'test/wasi/forge.ts', 'fuzz-instructions': 'test/program/stray.ts' },
+    entryPoints: {
+      'fuzz-files': 'test/wasi/fuzz.ts',
+      'fuzz-programs': 'test/wasi/forge.ts',
+      'fuzz-instructions': 'test/program/stray.ts',
+      'fuzz-tables': 'test/data/csvfuzz.ts',
+    },
     outdir: 'build',
     ...{ bundle: true, platform: 'node', format: 'esm', target: 'node20', packages: 'external', logLevel: 'error' },
   });
@@ -54,8 +60,9 @@ if (process.send === undefined) {
   const { fuzz: files } = await import('../build/fuzz-files.js');
   const { forge: programs } = await import('../build/fuzz-programs.js');
   const { stray: instructions } = await import('../build/fuzz-instructions.js');
+  const { fuzzTables: tables } = await import('../build/fuzz-tables.js');
   const all = { readers: {}, failures: [] };
-  for (const [i, run] of [files, programs, instructions].entries()) {
+  for (const [i, run] of [files, programs, instructions, tables].entries()) {
     if (counts[i] === 0) continue;
     const { readers, failures } = await run({ count: counts[i], seed, onInput: (n) => n % 5 === 0 && process.send({ kind: KINDS[i], n }) });
     Object.assign(all.readers, readers);

@@ -9,9 +9,9 @@ import { calibrate, calibratedLayers } from './index.ts';
 
 export type CalibrateJob = Pick<
   TrainJob,
-  'model' | 'data' | 'method' | 'keep' | 'weights' | 'batchSize' | 'microBatch' | 'budget' | 'imageSize' | 'seed' | 'cacheFolder'
+  'model' | 'data' | 'labels' | 'method' | 'keep' | 'weights' | 'batchSize' | 'microBatch' | 'budget' | 'imageSize' | 'seed' | 'cacheFolder'
 > &
-  Pick<Measured, 'adapter' | 'onPrepare'> & {
+  Pick<Measured, 'adapter' | 'onPrepare' | 'warn'> & {
     /** The file that the tables are written to. */
     out: string;
     /** Pictures to measure on; 64. */

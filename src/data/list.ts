@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { InputError } from '../error.ts';
 import { fileExists, readJson, writeText } from '../files.ts';
-import { type Folder, type Sample, scanFolder, statSample } from './scan.ts';
+import { type Folder, type Sample, type ScanOptions, scanFolder, statSample } from './scan.ts';
 
 const fileName = 'pictures.json';
 /** A million pictures. */
@@ -20,7 +20,7 @@ export interface Listed {
 }
 
 /** Keeps the list of a run that begins. */
-export function keepList(runFolder: string, { root: _, ...list }: Folder): void {
+export function keepList(runFolder: string, { root: _, notes: _said, ...list }: Folder): void {
   writeText(join(runFolder, fileName), `${JSON.stringify(list)}\n`);
 }
 
@@ -28,9 +28,9 @@ export function keepList(runFolder: string, { root: _, ...list }: Folder): void 
  * The pictures of a run: those of its list where it goes on, else what the folder holds now. A picture whose size or time differs is another
  * picture: the run is refused.
  */
-export function listPictures(runFolder: string, root: string, resume: boolean): Listed {
+export function listPictures(runFolder: string, root: string, resume: boolean, options: ScanOptions = {}): Listed {
   const path = join(runFolder, fileName);
-  if (!resume || !fileExists(path)) return { folder: scanFolder(root), vanished: [], added: [] };
+  if (!resume || !fileExists(path)) return { folder: scanFolder(root, options), vanished: [], added: [] };
   const folder = readList(path, root);
   const listed = all(folder);
   const vanished: string[] = [];
@@ -45,7 +45,7 @@ export function listPictures(runFolder: string, root: string, resume: boolean): 
       });
   }
   const known = new Set(listed.map((sample) => sample.path));
-  return { folder, vanished, added: present(root).filter((picture) => !known.has(picture)) };
+  return { folder, vanished, added: present(root, options).filter((picture) => !known.has(picture)) };
 }
 
 function readList(path: string, root: string): Folder {
@@ -53,15 +53,16 @@ function readList(path: string, root: string): Folder {
   const isList = (value: unknown) => Array.isArray(value) && value.every((s) => typeof s?.path === 'string' && Number.isInteger(s.label));
   if (!Array.isArray(list.classes) || !Array.isArray(list.skipped) || ![list.train, list.val ?? [], list.test ?? []].every(isList))
     throw new InputError({ where: path, what: 'damaged list of pictures', hint: 'start anew without --resume' });
-  return { ...list, root };
+  // What was said when the run began need not be said again.
+  return { ...list, notes: [], root };
 }
 
 const all = ({ train, val, test }: Folder): Sample[] => [...train, ...(val ?? []), ...(test ?? [])];
 
 /** What is there now; nothing where the folder itself is gone or no longer one of classes. */
-function present(root: string): string[] {
+function present(root: string, options: ScanOptions): string[] {
   try {
-    return all(scanFolder(root)).map(({ path }) => path);
+    return all(scanFolder(root, options)).map(({ path }) => path);
   } catch (error) {
     if (error instanceof InputError) return [];
     throw error;

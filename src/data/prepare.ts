@@ -1,13 +1,14 @@
 /** Pictures in, cache out: the one function that training calls before it begins. */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { InputError, Interrupted } from '../error.ts';
 import { freeBytes, meaningOf } from '../files.ts';
 import { stableJson } from '../json.ts';
 import { type Cache, openCache, type Picture, writeCache } from './cache.ts';
 import { decoderName, defaultDecoderBytes } from './decode.ts';
 import { type Decoder, type DecoderFile, startDecoder } from './decoder.ts';
+import { unreadClass } from './kinds.ts';
 import { outputSize, type Preprocess } from './preprocess.ts';
 import { type Folder, type Skipped, scanFolder } from './scan.ts';
 import { splitSamples } from './split.ts';
@@ -17,6 +18,8 @@ export interface PrepareOptions {
   root: string;
   /** What it holds; listed here unless given. */
   folder?: Folder;
+  /** A table of labels, where it is listed here (labels.ts). */
+  labels?: string | undefined;
   /** Pictures of `folder` that are gone: only an earlier cache has them. */
   vanished?: readonly string[];
   preprocess: Preprocess;
@@ -47,6 +50,8 @@ export interface Prepared {
   /** True where val came from the folder, false where it was held out. */
   valGiven: boolean;
   skipped: Skipped[];
+  /** What else is to be known of the folder. */
+  notes: readonly string[];
   /** 0 when an earlier cache was reused. */
   bytesWritten: number;
   decoder: string;
@@ -56,7 +61,7 @@ export interface Prepared {
 }
 
 export async function prepare(options: PrepareOptions): Promise<Prepared> {
-  const folder = options.folder ?? scanFolder(options.root);
+  const folder = options.folder ?? scanFolder(options.root, options);
   const limit = options.decoderBytes ?? defaultDecoderBytes;
   const pictures: Picture[] = [];
   for (const part of ['train', 'val', 'test'] as const) for (const sample of folder[part] ?? []) pictures.push({ ...sample, part });
@@ -90,6 +95,7 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
     classes: folder.classes,
     ...parts(cache, options, folder.val !== null),
     skipped: cache.skipped,
+    notes: folder.notes,
     bytesWritten: written.bytes,
     decoderPeakBytes: written.decoderPeakBytes,
     decoder: cache.decoder,
@@ -120,6 +126,7 @@ async function decodeAll(
 ): Promise<{ bytes: number; decoderPeakBytes: number }> {
   const skipped = [...unlisted];
   const left = classes.map(() => 0);
+  const unread = classes.map((): Skipped[] => []);
   let decoderPeakBytes = 0;
   const size = outputSize(preprocess);
   const pictureBytes = size.height * size.width * 3;
@@ -145,29 +152,38 @@ async function decodeAll(
       if (signal?.aborted) throw new Interrupted('interrupted while preparing pictures');
       decoderPeakBytes = Math.max(decoderPeakBytes, reply.peakBytes ?? 0);
       if ('failed' in reply) throw new InputError({ where: path, what: `cannot be written: ${meaningOf(reply.failed)}` });
-      if ('reason' in reply) skipped.push({ path: picture.path, reason: reply.reason });
-      else {
+      if ('reason' in reply) {
+        skipped.push({ path: picture.path, reason: reply.reason });
+        if (picture.part === 'train') unread[picture.label]!.push(skipped.at(-1)!);
+      } else {
         writer.add(picture, reply.digest);
         if (picture.part === 'train') left[picture.label]!++;
       }
       onProgress?.({ done: i + 1, total: pictures.length, path: picture.path, skipped: skipped.length });
     }
     const empty = left.indexOf(0);
-    if (empty >= 0) {
-      const of = (s: Skipped) => s.path.split('/').at(-2) === classes[empty];
-      const { path: example, reason } = skipped.find(of)!;
-      throw new InputError({
-        where: join(root, classes[empty]!),
-        what: 'no readable picture in this class',
-        hint: `${example}: ${reason}`,
-      });
-    }
+    if (empty >= 0) throw unreadable(root, classes[empty]!, unread[empty]!);
     return { bytes: writer.finish({ digest, decoder: decoderName(), spec: preprocess, size, classes, skipped }), decoderPeakBytes };
   } finally {
     signal?.removeEventListener('abort', stop);
     writer.abandon();
     await decoder.close();
   }
+}
+
+/** The sentence for a class none of whose pictures to learn from can be read. */
+function unreadable(root: string, label: string, files: readonly Skipped[]): InputError {
+  const [first] = files;
+  const folder = join(root, dirname(first!.path));
+  const kind = unreadClass(
+    folder,
+    files.map(({ path, reason }) => ({ name: basename(path), reason })),
+  );
+  if (kind) return new InputError({ where: folder, ...kind }, 'S2A_PICTURE');
+  return new InputError(
+    { where: folder, what: `no readable picture in this class (${label})`, hint: `${first!.path}: ${first!.reason}` },
+    'S2A_PICTURE',
+  );
 }
 
 /** Which pictures of the cache learn and which judge. */

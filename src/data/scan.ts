@@ -1,129 +1,232 @@
-/** Which pictures a folder holds: `root/class/*` or `root/{train,val,test}/class/*`. */
-import { type Dirent, readdirSync, type Stats, statSync } from 'node:fs';
+/**
+ * Which pictures a folder holds: `root/class/*` or `root/{train,val,test}/class/*`, or those of a table (labels.ts). No picture is opened.
+ * docs/data.md says what a folder may look like, and what is said of one that looks otherwise.
+ */
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { InputError } from '../error.ts';
+import { InputError, nearest } from '../error.ts';
+import { classFolders } from './classes.ts';
+import { type Entries, entriesOf, realPath } from './entries.ts';
+import { type Folder, listed, type Named, type Sample, SHAPES, type Skipped } from './folder.ts';
+import { isPicture } from './kinds.ts';
+import { type LabelTable, labelled, readTable, TABLES } from './labels.ts';
+import { ownKind, PART_NAMES, type PartName, partOf } from './parts.ts';
 
-export interface Sample {
-  /** Below the root, with `/` between its parts. */
-  path: string;
-  /** Index into the classes. */
-  label: number;
-  bytes: number;
-  modifiedMs: number;
-}
+export type { Folder, Sample, Skipped } from './folder.ts';
 
-/** A file that is not used, and why. */
-export interface Skipped {
-  path: string;
-  reason: string;
-}
-
-export interface Folder {
-  root: string;
-  /** Sorted folder names; a label is an index into them. */
-  classes: string[];
-  train: Sample[];
-  /** Null where the folder has no such part. */
-  val: Sample[] | null;
-  test: Sample[] | null;
-  skipped: Skipped[];
-}
-
-const parts = ['train', 'val', 'test'];
-const wanted = /\.(jpe?g|png)$/i;
-/** Left by cameras, desktops and editors; not worth a line in the report. */
-const ignored = /^(thumbs\.db|desktop\.ini)$/i;
-
-/** Order of UTF-8 bytes: the same on every file system, locale and runtime. */
-const byBytes = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b));
-
-interface Listing {
-  folders: string[];
-  files: { name: string; stats: Stats }[];
-  broken: string[];
-}
-
-/** Visible entries in byte order; symbolic links count as what they lead to. */
-function list(folder: string, where: string): Listing {
-  let entries: Dirent[];
-  try {
-    entries = readdirSync(folder, { withFileTypes: true });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const what = code === 'ENOENT' ? 'no such folder' : code === 'ENOTDIR' ? 'not a folder' : `cannot be read (${code})`;
-    throw new InputError({ where, what });
-  }
-  const listing: Listing = { folders: [], files: [], broken: [] };
-  for (const { name } of entries.sort((a, b) => byBytes(a.name, b.name))) {
-    if (name.startsWith('.') || ignored.test(name)) continue;
-    const stats = statSync(join(folder, name), { throwIfNoEntry: false });
-    if (stats?.isDirectory()) listing.folders.push(name);
-    else if (stats?.isFile()) listing.files.push({ name, stats });
-    else listing.broken.push(name);
-  }
-  return listing;
+export interface ScanOptions {
+  /** A table of labels, instead of class folders or a table among them. */
+  labels?: string | undefined;
 }
 
 /** Size and time of a listed picture as they are now; undefined where it is gone. */
-export function statSample(root: string, { path }: Sample): Pick<Sample, 'bytes' | 'modifiedMs'> | undefined {
+export function statSample(root: string, { path }: Pick<Sample, 'path'>): Pick<Sample, 'bytes' | 'modifiedMs'> | undefined {
   const stats = statSync(join(root, path), { throwIfNoEntry: false });
   return stats?.isFile() ? { bytes: stats.size, modifiedMs: Math.trunc(stats.mtimeMs) } : undefined;
 }
 
-/** Lists a folder of pictures without opening one. */
-export function scanFolder(root: string): Folder {
-  const top = list(root, root);
-  const split =
-    top.folders.includes('train') && top.folders.every((f) => parts.includes(f)) && list(join(root, 'train'), root).folders.length > 0;
-  const base = split ? 'train/' : '';
-  const classes = split ? list(join(root, 'train'), root).folders : top.folders;
-  if (classes.length === 0) {
-    throw new InputError({
-      where: root,
-      what: 'no class folders',
-      expected: 'root/class/picture.jpg or root/{train,val}/class/picture.jpg',
-    });
-  }
-  if (classes.length === 1) {
-    const hint = classes[0] === 'val' || classes[0] === 'test' ? 'a train folder is needed beside it' : 'a classifier needs two or more';
-    throw new InputError({ where: root, what: 'only one class', got: classes[0]!, expected: 'a folder for each class', hint });
-  }
-  const skipped: Skipped[] = [];
-  const part = (name: string) => (split && top.folders.includes(name) ? pictures(root, `${name}/`, classes, skipped) : null);
-  const train = pictures(root, base, classes, skipped);
-  if (train.length === 0)
-    throw new InputError({ where: root, what: 'no pictures', expected: '.jpg, .jpeg or .png files in the class folders' });
-  const seen = new Set(train.map((s) => s.label));
-  for (let label = 0; label < classes.length; label++) {
-    if (!seen.has(label)) {
-      throw new InputError({
-        where: join(root, base, classes[label]!),
-        what: 'no pictures in this class folder',
-        expected: '.jpg, .jpeg or .png',
-      });
-    }
-  }
-  return { root, classes, train, val: part('val'), test: part('test'), skipped };
+/** What has been found so far. */
+interface Found {
+  root: string;
+  parts: Partial<Record<PartName, Named[]>>;
+  /** Class folders of train without a picture. */
+  empty: InputError[];
+  skipped: Skipped[];
+  notes: string[];
 }
 
-function pictures(root: string, base: string, classes: string[], skipped: Skipped[]): Sample[] {
-  if (base) {
-    const unknown = list(join(root, base), join(root, base)).folders.find((f) => !classes.includes(f));
-    if (unknown) throw new InputError({ where: join(root, base, unknown), what: 'a class that the train folder lacks' });
+/** Lists a folder of pictures without opening one. */
+export function scanFolder(root: string, { labels }: ScanOptions = {}): Folder {
+  const found: Found = { root, parts: {}, empty: [], skipped: [], notes: [] };
+  const top = entriesOf(root);
+  const given = labels === undefined ? tableIn(root, top, found) : readTable(labels);
+  if (given) readLabelled(found, '', given, foldersOfParts(root, top));
+  else {
+    const parts = partsOf(root, top, found);
+    if (parts === undefined) readPart(found, 'train', '', top);
+    else for (const [part, name] of parts) readPart(found, part, `${name}/`, entriesOf(join(root, name)));
   }
-  const samples: Sample[] = [];
-  for (const [label, name] of classes.entries()) {
-    const below = `${base}${name}`;
-    if (base && !statSync(join(root, below), { throwIfNoEntry: false })) continue;
-    const { folders, files, broken } = list(join(root, below), join(root, below));
-    for (const folder of folders) skipped.push({ path: `${below}/${folder}`, reason: 'a folder inside a class folder' });
-    for (const file of broken) skipped.push({ path: `${below}/${file}`, reason: 'a broken link or special file' });
-    for (const file of files) {
-      const path = `${below}/${file.name}`;
-      if (wanted.test(file.name)) samples.push({ path, label, bytes: file.stats.size, modifiedMs: Math.trunc(file.stats.mtimeMs) });
-      else
-        skipped.push({ path, reason: /\.(heic|heif)$/i.test(file.name) ? 'a HEIC picture, not a JPEG or PNG' : 'not .jpg, .jpeg or .png' });
+  return finish(found);
+}
+
+/** A table of labels among a folder's entries; one without the columns of one is said, where class folders stand beside it. */
+function tableIn(root: string, { files, folders }: Entries, found: Found): LabelTable | undefined {
+  const names = files.map(({ name }) => name).filter((name) => TABLES.includes(name.toLowerCase()));
+  if (names.length === 0) return undefined;
+  const tables = names.map((name) => readTable(join(root, name)));
+  const usable = tables.filter(({ columns }) => columns.file !== undefined && columns.label !== undefined);
+  if (usable.length > 1)
+    throw new InputError({
+      where: root,
+      what: 'two tables of labels',
+      got: names.join(' and '),
+      expected: 'one',
+      hint: '--labels names one',
+    });
+  if (usable.length === 1 || folders.length === 0) return usable[0] ?? tables[0];
+  for (const { where, header } of tables)
+    found.notes.push(`${where}: not used, it has no columns for file and label but ${listed(header)}; classes come from folders`);
+  return undefined;
+}
+
+/** The folders that are parts by their names. Two of one part are refused. */
+function foldersOfParts(root: string, { folders }: Entries): Map<PartName, string> {
+  const parts = new Map<PartName, string>();
+  for (const name of folders) {
+    const part = partOf(name);
+    if (part === undefined) continue;
+    const other = parts.get(part);
+    if (other !== undefined)
+      throw new InputError({ where: root, what: `two folders for ${part}`, got: `${other} and ${name}`, expected: 'one of them' });
+    parts.set(part, name);
+  }
+  return parts;
+}
+
+/**
+ * The folders of the parts where the root is divided into such, undefined where its folders are classes. `train` is a part where it holds
+ * folders, or a table; where it holds pictures as well, only if nothing but parts stands beside it.
+ */
+function partsOf(root: string, top: Entries, found: Found): Map<PartName, string> | undefined {
+  const train = top.folders.find((name) => partOf(name) === 'train');
+  const isOther = (name: string): boolean => partOf(name) === undefined;
+  if (train === undefined) {
+    const holdsFolders = (name: string): boolean => {
+      const inner = entriesOf(join(root, name));
+      return inner.folders.length > 0 && !inner.files.some((file) => isPicture(file.name));
+    };
+    if (top.folders.length > 0 && !top.folders.some(isOther) && top.folders.every(holdsFolders))
+      throw new InputError({
+        where: root,
+        what: 'has no train folder',
+        got: top.folders.join(', '),
+        expected: SHAPES,
+        hint: `to judge by one of them name it: ${join(root, top.folders[0]!)}`,
+      });
+    return undefined;
+  }
+  const inner = entriesOf(join(root, train));
+  const hasTable = inner.files.some(({ name }) => TABLES.includes(name.toLowerCase()));
+  if (inner.folders.length === 0 && !hasTable) return undefined;
+  if (top.folders.some(isOther) && !hasTable && inner.files.some(({ name }) => isPicture(name))) return undefined;
+  const parts = foldersOfParts(root, top);
+  const others = [...top.folders.filter(isOther), ...top.others.map(({ name }) => name)];
+  if (others.length > 0)
+    found.notes.push(`${root}: passed over, since ${train} stands beside ${others.length === 1 ? 'it' : 'them'}: ${listed(others)}`);
+  sayLoose(found, root, top);
+  return new Map(PART_NAMES.flatMap((part) => (parts.has(part) ? [[part, parts.get(part)!]] : [])));
+}
+
+/** The pictures of one part, from its table or its class folders. */
+function readPart(found: Found, part: PartName, base: string, entries: Entries): void {
+  const table = base === '' ? undefined : tableIn(join(found.root, base), entries, found);
+  if (table) {
+    readLabelled(found, base, table, new Map(), part);
+    return;
+  }
+  const { root } = found;
+  const where = join(root, base);
+  const isTop = base === '';
+  const classes: string[] = [];
+  for (const name of entries.folders) {
+    const own = isTop ? ownFolder(root, name) : undefined;
+    if (own) found.notes.push(`${join(where, name)}: passed over, ${own}`);
+    else classes.push(name);
+  }
+  for (const { name, reason, mayBeFolder } of entries.others) {
+    if (mayBeFolder && !isPicture(name))
+      throw new InputError({ where: join(where, name), what: `a class that cannot be read: ${reason}`, expected: 'a folder of pictures' });
+    found.notes.push(`${join(where, name)}: passed over, ${reason}`);
+  }
+  sayLoose(found, where, entries);
+  if (part === 'train') checkClasses(root, base, classes);
+  const { pictures, skipped, empty } = classFolders(root, base, classes);
+  found.parts[part] = pictures;
+  found.skipped.push(...skipped);
+  if (part === 'train') found.empty.push(...empty);
+}
+
+/** Two classes at least, each with a name of its own. */
+function checkClasses(root: string, base: string, classes: readonly string[]): void {
+  if (classes.length === 0) throw new InputError({ where: join(root, base), what: 'no class folders', expected: SHAPES });
+  if (classes.length === 1) {
+    const [only] = classes as [string];
+    const inner = join(root, base, only);
+    const { folders, files } = entriesOf(inner);
+    const isDeeper = folders.length > 0 && !files.some(({ name }) => isPicture(name));
+    throw new InputError({
+      where: join(root, base),
+      what: 'only one class',
+      got: only,
+      expected: 'a folder for each class',
+      hint: isDeeper ? `are the classes one folder deeper? then give ${inner}` : 'a classifier needs two or more',
+    });
+  }
+}
+
+/** What s2a has written into a folder that has no picture of its own. */
+function ownFolder(root: string, name: string): string | undefined {
+  // A link to the folder itself or above it holds no class.
+  const real = realPath(join(root, name));
+  const here = realPath(root);
+  if (here === real || here.startsWith(`${real}/`)) return 'a link that leads back to the folder itself';
+  const { files } = entriesOf(join(root, name));
+  const kind = files.some((file) => isPicture(file.name)) ? undefined : ownKind(files.map((file) => file.name));
+  return kind && `${kind} of s2a and no class`;
+}
+
+/** Pictures beside folders belong to no class. */
+function sayLoose(found: Found, where: string, { files }: Entries): void {
+  const loose = files.map(({ name }) => name).filter(isPicture);
+  if (loose.length === 1) found.notes.push(`${where}: a picture beside the class folders is not used: ${loose[0]}`);
+  if (loose.length > 1) found.notes.push(`${where}: ${loose.length} pictures beside the class folders are not used: ${listed(loose)}`);
+  const own = files.find(({ name }) => ownKind([name]) !== undefined);
+  if (own) found.notes.push(`${join(where, own.name)}: passed over, ${ownKind([own.name])} of s2a`);
+}
+
+/** The pictures of a table: all of one part, or of those that its rows or the folders that it names say. */
+function readLabelled(found: Found, base: string, table: LabelTable, folders: ReadonlyMap<PartName, string>, part?: PartName): void {
+  const { pictures, skipped, notes } = labelled(found.root, base, table);
+  const partBy = new Map([...folders].map(([name, folder]) => [folder, name]));
+  const inFolder = (path: string): PartName | undefined => partBy.get(path.split('/')[0]!);
+  const isDivided = part === undefined && pictures.every(({ path, part: said }) => said === undefined && inFolder(path) !== undefined);
+  for (const picture of pictures) {
+    const own = part ?? picture.part ?? (isDivided ? inFolder(picture.path)! : 'train');
+    const list = found.parts[own] ?? [];
+    found.parts[own] = list;
+    list.push(picture);
+  }
+  if (pictures.length > 0 && found.parts.train === undefined)
+    throw new InputError({ where: table.where, what: 'no row is of train', expected: 'pictures to learn from' });
+  found.skipped.push(...skipped);
+  found.notes.push(...notes);
+}
+
+/** Numbers the classes and refuses what cannot train. */
+function finish({ root, parts, empty, skipped, notes }: Found): Folder {
+  const { train = [] } = parts;
+  if (empty[0]) throw empty[0];
+  if (train.length === 0) throw new InputError({ where: root, what: 'no pictures to learn from', expected: SHAPES });
+  const classes = [...new Set(train.map(({ label }) => label))].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  if (classes.length === 1)
+    throw new InputError({ where: root, what: 'only one class', got: classes[0]!, hint: 'a classifier needs two or more' });
+  const index = new Map(classes.map((name, i) => [name, i]));
+  const samples = (part: PartName): Sample[] | null => {
+    const pictures = parts[part];
+    if (pictures === undefined) return null;
+    const unknown = pictures.find(({ label }) => !index.has(label));
+    if (unknown) {
+      const near = nearest(unknown.label, classes)[0];
+      throw new InputError({
+        where: join(root, unknown.path),
+        what: 'a class that the train folder lacks',
+        got: unknown.label,
+        ...(near ? { hint: `did you mean ${near}?` } : {}),
+      });
     }
-  }
-  return samples;
+    return pictures
+      .map(({ path, label, bytes, modifiedMs }) => ({ path, label: index.get(label)!, bytes, modifiedMs }))
+      .sort((a, b) => a.label - b.label);
+  };
+  return { root, classes, train: samples('train')!, val: samples('val'), test: samples('test'), skipped, notes };
 }

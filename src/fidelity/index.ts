@@ -10,9 +10,9 @@ import { type Fidelity, measureFidelity } from './measure.ts';
 
 export type FidelityJob = Pick<
   TrainJob,
-  'model' | 'data' | 'method' | 'keep' | 'optimizer' | 'rate' | 'batchSize' | 'microBatch' | 'imageSize' | 'seed' | 'cacheFolder'
+  'model' | 'data' | 'labels' | 'method' | 'keep' | 'optimizer' | 'rate' | 'batchSize' | 'microBatch' | 'imageSize' | 'seed' | 'cacheFolder'
 > &
-  Pick<Measured, 'adapter' | 'onPrepare'> & {
+  Pick<Measured, 'adapter' | 'onPrepare' | 'warn'> & {
     /** Steps trained under `exact` before; 20, or 0 with an adapter. */
     steps?: number;
     /** Fit the tables to so many of the pictures first, or use those of this calibration.json; else an adapter's own, if it has some. */

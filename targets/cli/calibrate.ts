@@ -7,7 +7,7 @@ import type { Output } from './output.ts';
 
 export async function calibrate(args: string[], out: Output): Promise<void> {
   const { optimizer: _no, ...plan } = PLAN_FLAGS;
-  const flags = { ...plan, out: 'text', adapter: 'text', pictures: 'text', seed: 'text', cache: 'text' } as const;
+  const flags = { ...plan, labels: 'text', out: 'text', adapter: 'text', pictures: 'text', seed: 'text', cache: 'text' } as const;
   const p = parse(args, flags, { least: 2, most: 2, usage: 's2a calibrate <model folder> <pictures> --out <file>' });
   const [model, data] = p.positionals as [string, string];
   const file = p.text('out');
@@ -17,10 +17,12 @@ export async function calibrate(args: string[], out: Output): Promise<void> {
     data,
     out: file,
     onPrepare: (done, total) => out.live(`preparing pictures ${done}/${total}`),
+    warn: (sentence) => out.note(out.style.yellow(sentence)),
     ...defined({
       method: method(p),
       keep: keep(p),
       adapter: p.text('adapter'),
+      labels: p.text('labels'),
       pictures: whole(p, 'pictures'),
       batchSize: whole(p, 'batch-size'),
       microBatch: whole(p, 'micro-batch'),

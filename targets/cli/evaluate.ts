@@ -12,6 +12,7 @@ const SPLITS: readonly string[] = ['all', 'train', 'val', 'test'];
 export async function evaluate(args: string[], out: Output): Promise<void> {
   const flags = {
     split: 'text',
+    labels: 'text',
     weights: 'text',
     'micro-batch': 'text',
     budget: 'text',
@@ -37,8 +38,10 @@ export async function evaluate(args: string[], out: Output): Promise<void> {
     model,
     data,
     onProgress: (done, total) => out.live(`preparing pictures ${done}/${total}`),
+    warn: (sentence) => out.note(out.style.yellow(sentence)),
     ...defined({
       adapter,
+      labels: p.text('labels'),
       split: split as Split | undefined,
       microBatch: whole(p, 'micro-batch'),
       budget: bytes(p, 'budget'),

@@ -12,6 +12,9 @@ export async function fidelity(args: string[], out: Output): Promise<void> {
   const { budget: _no, ...plan } = PLAN_FLAGS;
   const flags = {
     ...plan,
+    labels: 'text',
+    calibrate: 'text',
+    tables: 'text',
     adapter: 'text',
     steps: 'text',
     batches: 'text',
@@ -25,12 +28,14 @@ export async function fidelity(args: string[], out: Output): Promise<void> {
     model,
     data,
     onPrepare: (done, total) => out.live(`preparing pictures ${done}/${total}`),
+    warn: (sentence) => out.note(out.style.yellow(sentence)),
     onStep: (done, total) => out.live(`step ${done}/${total}`),
     ...defined({
       method: method(p),
       keep: keep(p),
       optimizer: optimizer(p),
       adapter: p.text('adapter'),
+      labels: p.text('labels'),
       calibrate: whole(p, 'calibrate'),
       tables: p.text('tables'),
       batchSize: whole(p, 'batch-size'),

@@ -61,13 +61,15 @@ ${COMMON}
   s2a plan --grid models/vit-tiny models/mobilenetv2 --batch-size 8 --budgets 16MiB,32MiB`,
   train: `s2a train <model folder> <pictures> --out <folder> [options]
 
-<pictures> holds root/class/*.jpg or root/{train,val}/class/*.jpg (.jpeg, .png; any case).
+<pictures> holds root/class/*.jpg or root/{train,val}/class/*.jpg (.jpeg, .png; any case), or
+labels.csv or metadata.csv with the columns file and label (docs/data.md).
 Without val, a seeded part of each class is held out. The best epoch is kept; the last, where there
 is nothing to judge by. A run that goes astray goes back and takes a tenth of the step.
 Ctrl-C, SIGTERM and a lost terminal save the run: --resume goes on. Exit code 2 after the
 adapter was written: something else was not, and is said.
 
   --out DIR                  where the adapter goes; DIR/run holds cache, checkpoints, metrics
+  --labels FILE              a table of labels, file,label, for the pictures below <pictures>
   --epochs N                 (20)
   --lr X, --lr 0.5x          peak learning rate; or a factor on rates that are
                              measured, layer by layer, before the first step (1x)
@@ -123,6 +125,7 @@ decoding and split of train: the adapter is the same, byte for byte. Options as 
 Without an adapter the model's own head is judged.
 
   --split all|train|val|test which part of <pictures> (test, else val, else all)
+  --labels FILE              a table of labels, file,label, for the pictures below <pictures>
   --weights f32|int8|int4    not the precision that the adapter was trained over
   --micro-batch N            pictures in one pass (8)
   --budget SIZE              most linear memory
@@ -164,6 +167,7 @@ all others but the ReLU kind) to the inputs that it has on some of the pictures.
 is not 10 % better than the shipped one is left as shipped. The forward pass does not change.
 
   --out FILE                 calibration.json, for train --tables
+  --labels FILE              a table of labels, file,label, for the pictures
   --pictures N               how many to measure on (64)
   --adapter ADAPTER          measure where this adapter stands
   --seed N                   (0)
@@ -178,6 +182,7 @@ Trains some steps with everything kept in f32, then compares the gradients of op
 cosine, relative error and bits kept, for every block and module. The head is left out.
 
   --adapter ADAPTER          measure where this adapter stands (then --steps is 0)
+  --labels FILE              a table of labels, file,label, for the pictures
   --steps N                  steps trained before (20)
   --batches N                optimizer steps compared (4)
   --calibrate N, --tables F  with tables fitted to N pictures, or those of a file

@@ -9,6 +9,7 @@ import { InputError, nearest } from '../../src/error.ts';
 import { guarded } from '../../src/files.ts';
 import { samplesOf } from '../../src/job.ts';
 import type { Precision } from '../../src/precision.ts';
+import { rowsOfLabels } from '../../src/start.ts';
 import type { Threads } from '../../src/team.ts';
 import { evaluate, type Tally } from '../../src/train.ts';
 
@@ -29,6 +30,8 @@ export interface JudgeOptions {
   /** Absent: the model's own head. */
   adapter?: string;
   data: string;
+  /** A table of labels for them. */
+  labels?: string;
   split?: Split;
   cacheFolder?: string;
   seed?: number;
@@ -38,6 +41,7 @@ export interface JudgeOptions {
   weights?: Precision;
   microBatch?: number;
   onProgress?(done: number, total: number): void;
+  warn?(sentence: string): void;
 }
 
 export interface Judgement {
@@ -67,6 +71,7 @@ export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judge
   try {
     const prepared = await prepare({
       root: options.data,
+      labels: options.labels,
       preprocess,
       cacheFolder: folder,
       seed: options.seed ?? 0,
@@ -74,7 +79,9 @@ export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judge
       onProgress: ({ done, total }) => options.onProgress?.(done, total),
     });
     try {
-      const unknown = prepared.classes.find((c) => !adapter.labels.includes(c));
+      for (const note of prepared.notes) options.warn?.(note);
+      const labelOf = rowsOfLabels(adapter.labels, prepared.classes);
+      const unknown = prepared.classes.find((_, i) => labelOf[i]! < 0);
       if (unknown !== undefined) {
         const sameButCase = adapter.labels.find((label) => label.toLowerCase() === unknown.toLowerCase());
         const near = sameButCase ?? nearest(unknown, adapter.labels)[0];
@@ -88,7 +95,6 @@ export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judge
       const split = options.split ?? (prepared.test.length > 0 ? 'test' : prepared.valGiven ? 'val' : 'all');
       const indices = { ...prepared, all: [...prepared.train, ...prepared.val, ...prepared.test] }[split];
       if (indices.length === 0) throw new InputError({ where: options.data, what: `no pictures in ${split}` });
-      const labelOf = prepared.classes.map((c) => adapter.labels.indexOf(c));
       const raw = samplesOf(prepared.cache, indices);
       const samples = { ...raw, label: (i: number): number => labelOf[raw.label(i)]! };
       const confusion = adapter.labels.map(() => adapter.labels.map(() => 0));

@@ -112,6 +112,7 @@ async function shownPictures(job: TrainJob, result: JobResult): Promise<Predicti
     data: job.data,
     cacheFolder: job.cacheFolder ?? `${job.out}/run`,
     split: 'val' as const,
+    ...(job.labels === undefined ? {} : { labels: job.labels }),
   };
   await judgeAdapter({ ...from, ...(seed === undefined ? {} : { seed }), ...(holdOut === undefined ? {} : { holdOut }) }, (picture) => {
     const n = shown.get(picture.truth) ?? 0;

@@ -43,6 +43,7 @@ import { untilStopped } from './signals.ts';
 /** Options of a training run; `pack` takes most of them. */
 export const TRAIN_FLAGS: Flags = {
   ...PLAN_FLAGS,
+  labels: 'text',
   out: 'text',
   epochs: 'text',
   warmup: 'text',
@@ -108,6 +109,7 @@ export function jobOf(p: Parsed): TrainJob {
       saveEvery: whole(p, 'save-every'),
       cacheFolder: p.text('cache'),
       featureCache: p.text('feature-cache'),
+      labels: p.text('labels'),
       from: p.text('from'),
       head: oneOf(p, 'head', HEAD_STARTS),
       calibrate: whole(p, 'calibrate'),
@@ -151,10 +153,10 @@ export type Seen = Pick<ReportData, 'losses'> & { timeline: ReportData['timeline
 
 /** How true the gradients of the kept codes are where the run ended. */
 function fidelityAfter(job: TrainJob, { adapter, plan }: JobResult): Promise<Fidelity> {
-  const { model, data, seed } = job;
+  const { model, data, labels, seed } = job;
   const cacheFolder = job.cacheFolder ?? join(job.out, 'run');
   const { keep, batchSize, microBatch } = plan;
-  return measureFidelity({ model, data, adapter, keep, batchSize, microBatch, cacheFolder, ...defined({ seed }) });
+  return measureFidelity({ model, data, adapter, keep, batchSize, microBatch, cacheFolder, ...defined({ seed, labels }) });
 }
 
 /** What is shown and logged while the job runs. Metrics go to DIR/run/metrics.jsonl, one JSON object a line. */

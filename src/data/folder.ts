@@ -1,0 +1,45 @@
+/** What a folder of pictures holds, once it has been looked through: scan.ts. */
+import type { PartName } from './parts.ts';
+
+export interface Sample {
+  /** Below the root, with `/` between its parts. */
+  path: string;
+  /** Index into the classes. */
+  label: number;
+  bytes: number;
+  modifiedMs: number;
+}
+
+/** A file that is not used, and why. */
+export interface Skipped {
+  path: string;
+  reason: string;
+}
+
+export interface Folder {
+  root: string;
+  /** Sorted names of classes, composed (NFC); a label is an index into them. */
+  classes: string[];
+  train: Sample[];
+  /** Null where the folder has no such part. */
+  val: Sample[] | null;
+  test: Sample[] | null;
+  skipped: Skipped[];
+  /** What else a person has to know: folders passed over, pictures that no class has. One sentence each. */
+  notes: string[];
+}
+
+/** A picture with the name of its class, before classes have numbers. */
+export interface Named extends Omit<Sample, 'label'> {
+  /** Composed (NFC). */
+  label: string;
+  /** Where a table says so. */
+  part?: PartName;
+}
+
+/** What classes a person may lay out. */
+export const SHAPES = 'root/class/picture.jpg or root/{train,val}/class/picture.jpg';
+
+/** Three of a list, and how many more there are. */
+export const listed = (names: readonly string[]): string =>
+  `${names.slice(0, 3).join(', ')}${names.length > 3 ? `, and ${names.length - 3} more` : ''}`;

@@ -1,0 +1,179 @@
+/**
+ * Labels from a table beside the pictures instead of from folders: `labels.csv`, `metadata.csv` (as Hugging Face's ImageFolder has it), or a file
+ * that --labels names.
+ *
+ *     file,label,split        file_name, file, filename, image or path · label, class or category · split or part, which may be absent
+ *     cats/1.jpg,cat,train    the file is named from the table's own folder, or for --labels from the folder of pictures
+ */
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { InputError, nearest, shown } from '../error.ts';
+import { guarded } from '../files.ts';
+import { parseCsv, type Table } from './csv.ts';
+import { byBytes, composed, entriesOf, realPath } from './entries.ts';
+import { listed, type Named, type Skipped } from './folder.ts';
+import { isPicture, whyNot } from './kinds.ts';
+import { type PartName, partOf } from './parts.ts';
+
+export interface Labelled {
+  pictures: Named[];
+  skipped: Skipped[];
+  /** What is to be known of the table, one sentence each. */
+  notes: string[];
+}
+
+/** Tables that are found by their names. */
+export const TABLES: readonly string[] = ['labels.csv', 'metadata.csv'];
+
+const MEGABYTES = 64;
+const COLUMNS = {
+  file: ['file_name', 'file', 'filename', 'image', 'path'],
+  label: ['label', 'class', 'category'],
+  part: ['split', 'part'],
+} as const;
+type Column = keyof typeof COLUMNS;
+
+export interface LabelTable extends Table {
+  where: string;
+  columns: Partial<Record<Column, number>>;
+}
+
+/** Reads a table; columns that it has not are absent. */
+export function readTable(where: string): LabelTable {
+  const stats = guarded(where, 'cannot be read', () => statSync(where));
+  if (!stats.isFile()) throw new InputError({ where, what: 'is not an ordinary file', expected: 'a table such as file,label' });
+  if (stats.size > MEGABYTES << 20)
+    throw new InputError({ where, what: 'is too large for a table of labels', expected: `at most ${MEGABYTES} MiB` });
+  const bytes = guarded(where, 'cannot be read', () => readFileSync(where));
+  const table = parseCsv(bytes, where);
+  const columns: LabelTable['columns'] = {};
+  for (const [i, name] of table.header.entries()) {
+    const column = columnOf(name);
+    if (column === undefined) continue;
+    const other = columns[column];
+    if (other !== undefined)
+      throw new InputError({
+        where,
+        what: `two columns for the ${column}`,
+        got: `${table.header[other]} and ${name}`,
+        expected: 'one of them',
+      });
+    columns[column] = i;
+  }
+  return { ...table, where, columns };
+}
+
+const columnOf = (name: string): Column | undefined =>
+  (Object.keys(COLUMNS) as Column[]).find((column) => (COLUMNS[column] as readonly string[]).includes(name.toLowerCase()));
+
+/** The pictures of a table; `base` is the folder below `root` that its files are named from, empty or with `/` at its end. */
+export function labelled(root: string, base: string, table: LabelTable): Labelled {
+  const { where, header, rows, columns } = table;
+  const { file, label } = columns;
+  if (file === undefined || label === undefined) {
+    const missing = file === undefined ? 'file' : 'label';
+    throw new InputError({
+      where,
+      what: `no column for the ${missing}`,
+      got: header.map((name) => name || '(no name)').join(', '),
+      expected: `a header such as file,label: ${COLUMNS[missing].join(', ')}`,
+    });
+  }
+  if (rows.length === 0) throw new InputError({ where, what: 'has a header and no rows' });
+  const there = walk(root, base, table);
+  const notes = [...there.notes];
+  const unknown = header.filter((name) => columnOf(name) === undefined);
+  if (unknown.length > 0) notes.push(`${where}: not used: column${unknown.length === 1 ? '' : 's'} ${listed(unknown)}`);
+
+  const found = new Map<string, { line: number; row: Named }>();
+  const missing: { line: number; name: string }[] = [];
+  for (const { line, fields } of rows) {
+    const name = fields[file]!;
+    const at = `${where} line ${line}`;
+    if (name === '') throw new InputError({ where: at, what: 'no file is named' });
+    if (fields[label] === '') throw new InputError({ where: at, what: `the label of ${name} is empty` });
+    const key = keyOf(name, there.files, at);
+    const entry = there.files.get(key);
+    if (entry === undefined) {
+      missing.push({ line, name });
+      continue;
+    }
+    const before = found.get(key);
+    const part = columns.part === undefined ? undefined : partIn(fields[columns.part]!, at, header[columns.part]!);
+    const row: Named = { ...entry, label: composed(fields[label]!), ...(part ? { part } : {}) };
+    if (before)
+      throw new InputError({
+        where: at,
+        what: `${name} stands twice`,
+        got: before.row.label === row.label ? `line ${before.line} too` : `${row.label}, and ${before.row.label} on line ${before.line}`,
+        expected: 'one line for each picture',
+      });
+    found.set(key, { line, row });
+  }
+  const [gone] = missing;
+  if (gone) {
+    const near = nearest(gone.name, there.files.keys())[0];
+    throw new InputError({
+      where: `${where} line ${gone.line}`,
+      what: `${gone.name} is not there${missing.length === 1 ? '' : `, nor ${missing.length === 2 ? 'is' : 'are'} ${missing.length - 1} more`}`,
+      expected: `files named from ${join(root, base)}`,
+      ...(near ? { hint: `did you mean ${near}?` } : {}),
+    });
+  }
+  const unnamed = [...there.files].filter(([key, { path }]) => !found.has(key) && isPicture(path)).map(([, { path }]) => path);
+  if (unnamed.length > 0)
+    notes.push(
+      `${where} does not name ${counted(unnamed.length, 'picture')}, which ${unnamed.length === 1 ? 'is' : 'are'} not used: ${listed(unnamed)}`,
+    );
+  const pictures = [...found.values()].map(({ row }) => row).sort((a, b) => byBytes(a.path, b.path));
+  const skipped = pictures.filter(({ path }) => !isPicture(path)).map(({ path }) => ({ path, reason: whyNot(path) }));
+  return { pictures: pictures.filter(({ path }) => isPicture(path)), skipped, notes };
+}
+
+function partIn(word: string, where: string, column: string): PartName {
+  const part = partOf(word);
+  if (part) return part;
+  throw new InputError({ where, what: `unknown ${shown(column)}`, got: shown(word) || 'nothing', expected: 'train, val or test' });
+}
+
+/** A file's name as the folders have it: without ./, with / for \, composed. */
+function keyOf(name: string, files: ReadonlyMap<string, unknown>, where: string): string {
+  const plain = composed(name.replace(/^(\.\/)+/, '').replace(/\/{2,}/g, '/'));
+  if (files.has(plain)) return plain;
+  const slashes = plain.replaceAll('\\', '/').replace(/^(\.\/)+/, '');
+  if (/^(\/|[a-z]:)/i.test(slashes) || slashes.split('/').includes('..'))
+    throw new InputError({ where, what: `${name} leads out of the folder of pictures`, expected: 'names below it, such as cats/1.jpg' });
+  return slashes;
+}
+
+/** Folders within folders that are looked into. */
+const DEEPEST = 16;
+
+/** Every file below a folder, by its composed name from there. A folder that was seen already, and so every loop of links, costs a line. */
+function walk(root: string, base: string, { where }: LabelTable): { files: Map<string, Omit<Named, 'label'>>; notes: string[] } {
+  const files = new Map<string, Omit<Named, 'label'>>();
+  const notes: string[] = [];
+  const seen = new Set<string>();
+  const into = (below: string, depth: number): void => {
+    const real = realPath(join(root, base, below));
+    if (seen.has(real) || depth > DEEPEST) {
+      notes.push(
+        `${base}${below} is not looked into: ${seen.has(real) ? 'it leads to a folder that was seen already' : `it lies ${DEEPEST} folders deep`}`,
+      );
+      return;
+    }
+    seen.add(real);
+    const { folders, files: here, others } = entriesOf(join(root, base, below));
+    for (const { name, reason } of others) notes.push(`${base}${below}${name} is not used: ${reason}`);
+    for (const { name, stats } of here) {
+      const path = `${base}${below}${name}`;
+      if (join(root, path) === where) continue;
+      files.set(composed(`${below}${name}`), { path, bytes: stats.size, modifiedMs: Math.trunc(stats.mtimeMs) });
+    }
+    for (const name of folders) into(`${below}${name}/`, depth + 1);
+  };
+  into('', 0);
+  return { files, notes };
+}
+
+const counted = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`;
