@@ -113,6 +113,7 @@ export function build(options: CompileOptions): Built {
     const loss = emit(graph, 'CrossEntropy', name, [logits, io.labels], attributes, {
       phase,
       isBackward: true,
+      isLoss: true,
       block: b.block.index,
       updates: [io.state],
     }).outputs;

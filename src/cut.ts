@@ -8,11 +8,11 @@
  * The line is as late as it can be with each value across it f32, the batch its first axis: so that a picture's part is a piece of memory.
  */
 
-import { Augment } from '../assembly/abi/ops/ends.ts';
 import { Instruction } from '../assembly/abi/ops.ts';
 import { Io } from '../assembly/abi/program.ts';
 import type { Compiled } from './compile.ts';
 import { ABSENT, type Graph, type Node, nodesOf, type Phase, rootOf } from './graph.ts';
+import { definition } from './ops/index.ts';
 import { nodeTime } from './predict.ts';
 
 /** A line through a phase, and what lies across it. */
@@ -54,12 +54,11 @@ export function cutOf({ graph, plan, program }: Compiled, phase: 'train' | 'eval
 
 /** How many nodes at the start of a phase make the same of a picture whenever they run. */
 function constantNodes(graph: Graph, nodes: readonly Node[]): number {
-  const isFixed = ({ op, attributes, inputs, updates, isBackward }: Node): boolean =>
-    !isBackward &&
-    updates.length === 0 &&
-    op !== 'Drop' &&
-    !(op === 'Pixels' && (attributes.augment! & (Augment.Crop | Augment.Flip)) !== 0) &&
-    inputs.every((id) => id === ABSENT || graph.values[id]!.role !== 'param');
+  const isFixed = (node: Node): boolean =>
+    !node.isBackward &&
+    node.updates.length === 0 &&
+    !definition(node.op).draws?.(node) &&
+    node.inputs.every((id) => id === ABSENT || graph.values[id]!.role !== 'param');
   const end = nodes.findIndex((node) => !isFixed(node));
   return end < 0 ? nodes.length : end;
 }

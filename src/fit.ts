@@ -2,8 +2,9 @@
 import { type Built, build, type Compiled, type CompileOptions, compile, inTiles, lay } from './compile.ts';
 import { BudgetError, InputError } from './error.ts';
 import type { Node } from './graph.ts';
-import { type KeepClass, keepOf } from './keep.ts';
+import { keepOf } from './keep.ts';
 import { fixed, ladder, named, type Rung } from './ladder.ts';
+import { definition } from './ops/index.ts';
 import { checkBudget, PAGE } from './plan/memory.ts';
 import { PRECISIONS, type Precision } from './precision.ts';
 import type { About } from './program/program.ts';
@@ -169,12 +170,9 @@ function fitAt({
 const slack = ({ plan: { linearBytes, scratch, maxThreads } }: Compiled): number =>
   linearBytes - (scratch.offset + scratch.bytes * maxThreads);
 
-/** Operators that keep eight bits and may keep four, and their class. */
-const EIGHT_BITS: Readonly<Record<string, KeepClass>> = { Attention: 'qkv', Gate: 'gate', Quantize: 'input' };
-
 /** Four bits come last: they cost the gradient more than they save. Empty where nothing keeps eight. */
 function fewerBits(nodes: readonly Node[]): string[] {
-  const there = new Set(nodes.flatMap(({ op }) => EIGHT_BITS[op] ?? []));
+  const there = new Set(nodes.flatMap(({ op }) => definition(op).eightBits ?? []));
   return there.size === 0 ? [] : [['s2a', ...[...there].map((name) => `${name}=4`)].join(',')];
 }
 

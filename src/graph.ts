@@ -45,7 +45,7 @@ export type Layout = Pick<Source, 'shape' | 'dims' | 'strides'>;
 export interface Value {
   id: number;
   name: string;
-  type: Type;
+  readonly type: Type;
   role: Role;
   bytes: number;
   source?: Source;
@@ -99,6 +99,8 @@ export interface Node {
   split?: Split;
   /** True from the loss on: what such a node reads of an earlier one was kept for backward. */
   isBackward: boolean;
+  /** It makes the first gradient: what it reads is no longer the forward pass, and was not kept for backward either. */
+  isLoss?: true;
 }
 
 export interface Graph {

@@ -118,8 +118,12 @@ function secondRun(graph: Graph, nodes: readonly Node[], bits: Bits, copies: Map
       const shape = shapeOf(graph, id);
       const c = shape.at(-1) as number;
       const attributes = { bits: coding, rows: numel(shape) / c, c };
-      const again = emit(graph, 'Dequantize', `${name}.decoded`, [copy as number], attributes, { phase: 'train', block, isBackward: true });
-      graph.values[again.outputs[0] as number]!.type = valueAt(graph, id).type;
+      const again = emit(graph, 'Dequantize', `${name}.decoded`, [copy as number], attributes, {
+        phase: 'train',
+        block,
+        isBackward: true,
+        like: id,
+      });
       origin.set(again.outputs[0] as number, id);
       now.set(id, again.outputs[0] as number);
     });

@@ -45,7 +45,7 @@ export function sketch(built: Built): Sketch {
       const id = input === ABSENT ? ABSENT : rootOf(graph, input);
       if (!kept.has(id)) continue;
       dies.set(id, time);
-      if (node.isBackward && node.op !== 'CrossEntropy') owner.set(id, Math.min(owner.get(id) ?? Number.POSITIVE_INFINITY, node.block));
+      if (node.isBackward && !node.isLoss) owner.set(id, Math.min(owner.get(id) ?? Number.POSITIVE_INFINITY, node.block));
     }
   });
   const stored = new Map<number, number>();

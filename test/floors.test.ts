@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { OPS } from '../src/ops/index.ts';
 
 /** Files of the top folder of src/ that stand low, by floor; every other one there is part of the seventh. One a line, in order. */
 // biome-ignore format: one a line, so that two changes do not meet
@@ -137,6 +138,16 @@ test('between the graph and the program nothing knows a runtime or a package (jo
     if (isPure) found.push(...names.filter((name) => !isPath(name) && name !== 'node:path').map((name) => `${file} -> ${name}`));
   }
   assert.equal(found, []);
+});
+
+test("the planner knows no operator's name", () => {
+  const planner = /^src\/(plan\/.*|budget|cut|fit|ladder|pieces|predict|runs|share|sketch|tile)\.ts$/;
+  const names = Object.keys(OPS);
+  assert.ok(names.includes('CrossEntropy'));
+  for (const file of files.filter((f) => planner.test(f))) {
+    const named = [...readFileSync(file, 'utf8').matchAll(/'([A-Z]\w+)'/g)].map(([, name]) => name!).filter((name) => names.includes(name));
+    assert.equal(named, [], file);
+  }
 });
 
 test.run();

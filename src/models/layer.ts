@@ -169,10 +169,10 @@ export function repartition(b: Builder, op: 'WindowPartition' | 'WindowReverse',
   return append(b, op, name, [x], windows);
 }
 
-/** Mean over `count` positions from `first`; one position is taken as it is. */
-export function pool(b: Builder, x: number, name: string, first = 0, count?: number): number {
+/** Mean over `count` positions from `first`; one position is taken as it is. [B,C], or with `map` [B,1,1,C]. */
+export function pool(b: Builder, x: number, name: string, first = 0, count?: number, map: 0 | 1 = 0): number {
   const positions = numel(shapeOf(b.graph, x).slice(1, -1));
-  return append(b, 'Pool', name, [x], { first, count: count ?? positions - first });
+  return append(b, 'Pool', name, [x], { first, count: count ?? positions - first, map });
 }
 
 export interface Positions {

@@ -68,20 +68,14 @@ export function mobileNet(b: Builder, x: number, spec: MobileNet, classes: numbe
     if (block.residual) h = residual(b, input, h, `${block.name}.add`, pathSteps);
   }
   leaveBlocks(b, blocks);
-  const pooled = pool(b, h, 'pool');
-  if (spec.features === undefined || !isWhole) return classifier(b, pooled, spec.head, classes);
+  if (spec.features === undefined || !isWhole) return classifier(b, pool(b, h, 'pool'), spec.head, classes);
   const { name, out, activation: kind } = spec.features;
-  const features = activation(b, pointwise(b, asMap(b, pooled), name, out), `${name}.act`, kind);
+  const features = activation(b, pointwise(b, pooledMap(b, h, 'pool'), name, out), `${name}.act`, kind);
   return classifier(b, pool(b, features, `${name}.flatten`), spec.head, classes);
 }
 
-/** [B,C] as a map of one position. */
-function asMap(b: Builder, x: number): number {
-  const value = b.graph.values[x]!;
-  const [batch, c] = value.type.shape as [number, number];
-  value.type = { dtype: 'f32', shape: [batch, 1, 1, c] };
-  return x;
-}
+/** The mean over all positions, as a map of one. */
+const pooledMap = (b: Builder, x: number, name: string): number => pool(b, x, name, 0, undefined, 1);
 
 /** A 1×1 convolution with a bias of its own. */
 const pointwise = (b: Builder, x: number, name: string, out: number): number =>
@@ -89,7 +83,7 @@ const pointwise = (b: Builder, x: number, name: string, out: number): number =>
 
 function squeezeExcite(b: Builder, x: number, { reduce, expand, width }: Squeeze): number {
   const name = reduce.replace(/\.[^.]+$/, '');
-  const squeezed = activation(b, pointwise(b, asMap(b, pool(b, x, `${name}.mean`)), reduce, width), `${reduce}.act`, Kind.Relu);
+  const squeezed = activation(b, pointwise(b, pooledMap(b, x, `${name}.mean`), reduce, width), `${reduce}.act`, Kind.Relu);
   const factors = activation(b, pointwise(b, squeezed, expand, lastDim(b.graph, x)), `${expand}.act`, Kind.HardSigmoid);
   return append(b, 'Gate', `${name}.gate`, [x, factors]);
 }

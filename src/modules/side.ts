@@ -42,13 +42,12 @@ function pooledChannels(c: number, ratio: number, i: number): number {
 export function enterSide(b: Builder, x: number, i: number, blocks: Blocks, side: Side): void {
   if (!learns(b)) return;
   const shape = shapeOf(b.graph, x);
-  const [batch, c] = [shape[0]!, lastDim(b.graph, x)];
+  const c = lastDim(b.graph, x);
   const channels = pooledChannels(c, side.ratio, i);
   const [h, w] = blocks.grid ?? (shape.slice(1, 3) as [number, number]);
   const count = numel(shape.slice(1, -1)) - blocks.extraTokens;
-  const attributes = { k: c / channels, first: blocks.extraTokens, count, detach: side.tap ? 0 : 1 };
+  const attributes = { k: c / channels, first: blocks.extraTokens, count, h, w, detach: side.tap ? 0 : 1 };
   const pooled = append(b, 'ChannelPool', `side.${i}.tap`, [x], attributes);
-  b.graph.values[pooled]!.type = { dtype: 'f32', shape: [batch, h, w, channels] };
   const before = b.side;
   const state =
     before === undefined ? pooled : append(b, 'Add', `side.${i}.sum`, [pooled, finish(b, before, side, channels, h, w)], { scale: 1 });

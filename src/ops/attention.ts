@@ -30,6 +30,7 @@ export const attention: Record<string, OpDef> = {
    */
   Attention: {
     opcode: Op.Attention,
+    eightBits: 'qkv',
     tile: 'queries',
     // Relative positions join scores, whose unit is 1.
     rates: () => ({ rule: 'constant', size: 1 }),
@@ -105,6 +106,7 @@ export const attention: Record<string, OpDef> = {
       const [b, t, c] = shapeOf(graph, n.inputs[0]!) as Three;
       return { macs: 2 * b * t * t * c * lowTiles(n.attributes), bytes: traffic(n, graph) };
     },
+    costRate: { mac: 0.07, byte: 0.3 },
   },
   /** inputs do, q, k, v (f32 or coded), table or absent, probabilities or absent; outputs dq, dk, dv; updates dtable where it learns. */
   AttentionBackward: {
@@ -144,5 +146,6 @@ export const attention: Record<string, OpDef> = {
       const [b, t, c] = typeOf(graph, n.inputs[0]!).shape as Three;
       return { macs: 5 * b * t * t * c * lowTiles(n.attributes), bytes: traffic(n, graph) };
     },
+    costRate: { mac: 0.06, byte: 0.3 },
   },
 };

@@ -52,8 +52,8 @@ export interface Gradients {
   add(value: number, gradient: number): void;
   /** The accumulator of a learnable value. */
   accumulator(param: number): number;
-  /** Appends a backward node and returns its outputs. */
-  emit(op: string, name: string, inputs: number[], attributes?: Attributes, updates?: number[]): number[];
+  /** Appends a backward node and returns its outputs, the first of them in the shape of `like`. */
+  emit(op: string, name: string, inputs: number[], attributes?: Attributes, updates?: number[], like?: number): number[];
 }
 
 /**
@@ -68,6 +68,20 @@ export interface Pieces {
   /** What is kept of a piece alone is not a piece of what is kept of all: its parts lie elsewhere. */
   apart?: boolean;
 }
+
+/**
+ * Nanoseconds that a kernel takes for a multiply-add and for a byte moved. Only ratios mean something: they were fitted once to measured
+ * steps (x86-64, one thread; docs/bench.md) and stand here so that the same job gives the same plan everywhere.
+ */
+export interface CostRate {
+  mac: number;
+  byte: number;
+}
+
+/** Matrix products: 21 thousand million multiply-adds a second, and what packing moves. */
+export const PRODUCT: CostRate = { mac: 0.048, byte: 0.15 };
+/** One pass over memory that does little. */
+export const MOVE: CostRate = { mac: 0, byte: 0.035 };
 
 /** Everything the host knows of one operator, as data. */
 export interface OpDef {
@@ -101,8 +115,13 @@ export interface OpDef {
   scratch?(inputs: readonly (Type | undefined)[], attributes: Attributes): number;
   /** The instruction's arguments. */
   lower(node: Node, at: Operands, graph: Graph): number[];
-  /** Multiply-adds and bytes moved, for the planner's predictions. */
+  /** Multiply-adds and bytes moved, for the planner's predictions; and what each of them takes. */
   cost(node: Node, graph: Graph): { macs: number; bytes: number };
+  costRate: CostRate;
+  /** It draws from a stream of random numbers: run again, it may make something else of the same inputs. */
+  draws?(node: Node): boolean;
+  /** The class of which it keeps eight bits an element where a plan says `s2a`, and may keep four. */
+  eightBits?: KeepClass;
 }
 
 const bits = new DataView(new ArrayBuffer(4));

@@ -2,7 +2,7 @@
 import { BiasBackwardArg, gemmScratch, LinearArg, LinearBackwardWArg, LinearBackwardXArg } from '../../assembly/abi/ops/dense.ts';
 import { Op } from '../../assembly/abi/ops.ts';
 import { encodingOf, lastDim, numel, rowsOf, shapeOf } from '../graph.ts';
-import { type OpDef, same, shape, traffic, words } from './def.ts';
+import { MOVE, type OpDef, PRODUCT, same, shape, traffic, words } from './def.ts';
 import { keptInput, savesInput } from './quantize.ts';
 
 const [X, W, B] = [0, 1, 2];
@@ -52,6 +52,7 @@ export const dense: Record<string, OpDef> = {
       macs: rowsOf(graph, n.inputs[X]!) * lastDim(graph, n.outputs[0]!) * lastDim(graph, n.inputs[X]!),
       bytes: traffic(n, graph),
     }),
+    costRate: PRODUCT,
   },
 
   /** inputs dy[…,N], w[N,K], acc[…,K] or absent; output dx[…,K]. */
@@ -80,6 +81,7 @@ export const dense: Record<string, OpDef> = {
       macs: rowsOf(graph, n.inputs[0]!) * lastDim(graph, n.inputs[0]!) * lastDim(graph, n.outputs[0]!),
       bytes: traffic(n, graph),
     }),
+    costRate: PRODUCT,
   },
 
   /** inputs dy[…,N], x[…,K]; updates dw[N,K]. */
@@ -101,6 +103,7 @@ export const dense: Record<string, OpDef> = {
       macs: rowsOf(graph, n.inputs[0]!) * lastDim(graph, n.inputs[0]!) * lastDim(graph, n.inputs[1]!),
       bytes: traffic(n, graph),
     }),
+    costRate: PRODUCT,
   },
 
   /** inputs dy[…,N]; updates db[N]. With attribute flat all of dy is one row: db += dy. */
@@ -116,5 +119,6 @@ export const dense: Record<string, OpDef> = {
         [BiasBackwardArg.N]: n.attributes.flat ? numel(shapeOf(graph, n.inputs[0]!)) : lastDim(graph, n.inputs[0]!),
       }),
     cost: (n, graph) => ({ macs: rowsOf(graph, n.inputs[0]!) * lastDim(graph, n.inputs[0]!), bytes: traffic(n, graph) }),
+    costRate: MOVE,
   },
 };

@@ -2,7 +2,7 @@
 import { DropArg } from '../../assembly/abi/ops/drop.ts';
 import { Op } from '../../assembly/abi/ops.ts';
 import { numel, shapeOf } from '../graph.ts';
-import { float, moves, type OpDef, same, shape, words } from './def.ts';
+import { float, MOVE, moves, type OpDef, same, shape, words } from './def.ts';
 
 const [X, SAMPLES, STATE] = [0, 1, 2];
 /** Masks are drawn from 16 bits. */
@@ -43,6 +43,8 @@ export const drop: Record<string, OpDef> = {
         [DropArg.PATH]: n.attributes.path!,
       });
     },
+    draws: () => true,
     cost: moves,
+    costRate: MOVE,
   },
 };

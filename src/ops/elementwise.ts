@@ -5,7 +5,7 @@ import { Op } from '../../assembly/abi/ops.ts';
 import { bit1Bytes, code4Bytes } from '../../assembly/abi/sizes.ts';
 import { activationAt } from '../activations.ts';
 import { type Graph, numel, shapeOf, u8 } from '../graph.ts';
-import { BLOCK_BYTES, blocksOf, float, moves, type OpDef, type Saved, same, shape, words } from './def.ts';
+import { BLOCK_BYTES, blocksOf, float, MOVE, moves, type OpDef, type Saved, same, shape, words } from './def.ts';
 
 /** What is kept of a block. */
 const keptBlock = (keep: number | undefined): number =>
@@ -58,6 +58,7 @@ export const elementwise: Record<string, OpDef> = {
         [ActivationArg.TABLE]: n.attributes.keep === Keep.Code4 ? at.input(1) : 0,
       }),
     cost: moves,
+    costRate: { mac: 0, byte: 0.1 },
   },
   /** inputs dy, kept (x or codes), table or absent; output dx. */
   ActivationBackward: {
@@ -81,6 +82,7 @@ export const elementwise: Record<string, OpDef> = {
         [ActivationBackwardArg.TABLE]: n.attributes.keep === Keep.Code4 ? at.input(2) : 0,
       }),
     cost: moves,
+    costRate: MOVE,
   },
   /** y = scale·(a + b). */
   Add: {
@@ -111,5 +113,6 @@ export const elementwise: Record<string, OpDef> = {
         [AddArg.SCALE]: float(n.attributes.scale!),
       }),
     cost: moves,
+    costRate: MOVE,
   },
 };

@@ -2,7 +2,7 @@
 import { Augment, CrossEntropyArg, PixelsArg } from '../../assembly/abi/ops/ends.ts';
 import { Op } from '../../assembly/abi/ops.ts';
 import { f32, i32, shapeOf, typeOf } from '../graph.ts';
-import { alone, moves, type OpDef, same, shape, words } from './def.ts';
+import { alone, MOVE, moves, type OpDef, same, shape, words } from './def.ts';
 
 type Four = [number, number, number, number];
 
@@ -29,7 +29,9 @@ export const ends: Record<string, OpDef> = {
         [PixelsArg.PAD]: n.attributes.pad!,
       });
     },
+    draws: ({ attributes }) => (attributes.augment! & (Augment.Crop | Augment.Flip)) !== 0,
     cost: moves,
+    costRate: MOVE,
   },
   /** inputs logits[B,N], labels i32[B]; outputs losses[B], choices i32[B] and, with attribute train, dlogits[B,N]; updates state. */
   CrossEntropy: {
@@ -59,5 +61,6 @@ export const ends: Record<string, OpDef> = {
       });
     },
     cost: moves,
+    costRate: MOVE,
   },
 };

@@ -4,7 +4,7 @@ import { GateArg, GateBackwardGArg, gateScratch } from '../../assembly/abi/ops/g
 import { Op } from '../../assembly/abi/ops.ts';
 import { group4RowBytes } from '../../assembly/abi/sizes.ts';
 import { type Graph, lastDim, type Node, numel, shapeOf, u8 } from '../graph.ts';
-import { moves, type OpDef, rowSplit, type Saved, same, shape, words } from './def.ts';
+import { MOVE, moves, type OpDef, rowSplit, type Saved, same, shape, words } from './def.ts';
 import { copyBytes, groupsOf } from './quantize.ts';
 
 const [X, G] = [0, 1];
@@ -17,6 +17,7 @@ export const gate: Record<string, OpDef> = {
   /** inputs x[B,…,C], g[B,…,C] with one position; output y[B,…,C]; kept: x (f32 or coded), g. */
   Gate: {
     opcode: Op.Gate,
+    eightBits: 'gate',
     pieces: (n) => ({ of: 'pictures', whole: [], apart: n.attributes.keep === Keep.Group8 }),
     infer(inputs) {
       const [x, g] = [shape(inputs, X), shape(inputs, G)];
@@ -45,8 +46,7 @@ export const gate: Record<string, OpDef> = {
       if (g.needs(factors)) {
         const kept = node.outputs[1] ?? x;
         const a = { keep: node.attributes.keep! };
-        const dg = g.emit('GateBackwardG', `${node.name}.dg`, [dy, kept], a)[0]!;
-        g.graph.values[dg]!.type = g.graph.values[factors]!.type;
+        const dg = g.emit('GateBackwardG', `${node.name}.dg`, [dy, kept], a, [], factors)[0]!;
         g.add(factors, dg);
       }
       if (g.needs(x)) g.add(x, g.emit('Gate', `${node.name}.dx`, [dy, factors])[0]!);
@@ -71,6 +71,7 @@ export const gate: Record<string, OpDef> = {
       });
     },
     cost: moves,
+    costRate: MOVE,
   },
   /** inputs dy[B,…,C], x as it was kept; output dg[B,C]. */
   GateBackwardG: {
@@ -92,5 +93,6 @@ export const gate: Record<string, OpDef> = {
       });
     },
     cost: moves,
+    costRate: MOVE,
   },
 };

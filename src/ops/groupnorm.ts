@@ -4,7 +4,7 @@ import { GroupNormArg, GroupNormBackwardArg, GroupStatsArg, GroupSumsArg, groupN
 import { Op } from '../../assembly/abi/ops.ts';
 import { group4RowBytes } from '../../assembly/abi/sizes.ts';
 import { f32, type Graph, lastDim, type Node, numel, shapeOf, u8 } from '../graph.ts';
-import { float, moves, type OpDef, rowSplit, type Saved, same, shape, words } from './def.ts';
+import { float, MOVE, moves, type OpDef, rowSplit, type Saved, same, shape, words } from './def.ts';
 import { copyBytes, groupsOf } from './quantize.ts';
 
 const [X, STATS, GAMMA, BETA] = [0, 1, 2, 3];
@@ -35,6 +35,7 @@ export const groupNorm: Record<string, OpDef> = {
         [GroupStatsArg.EPS]: float(n.attributes.eps!),
       }),
     cost: moves,
+    costRate: MOVE,
   },
   /** inputs x[B,…,C], its stats, gamma[C], beta[C]; output y; kept: x̂ (f32, or in groups of 8 or 4 bits), stats. */
   GroupNorm: {
@@ -100,6 +101,7 @@ export const groupNorm: Record<string, OpDef> = {
         [GroupNormArg.CODES]: groupsOf(lastDim(graph, n.inputs[X]!)),
       }),
     cost: moves,
+    costRate: MOVE,
   },
   /** inputs dy[B,…,C], x̂ as it was kept; outputs Σ dy and Σ dy·x̂ over positions, [B,C] each. */
   GroupSums: {
@@ -123,6 +125,7 @@ export const groupNorm: Record<string, OpDef> = {
         [GroupSumsArg.CODES]: groupsOf(lastDim(graph, n.inputs[0]!)),
       }),
     cost: moves,
+    costRate: MOVE,
   },
   /** inputs dy, x̂, stats, gamma, sums, products; output dx. */
   GroupNormBackward: {
@@ -152,6 +155,7 @@ export const groupNorm: Record<string, OpDef> = {
         [GroupNormBackwardArg.CODES]: groupsOf(lastDim(graph, n.inputs[0]!)),
       }),
     cost: moves,
+    costRate: MOVE,
   },
 };
 

@@ -1,5 +1,5 @@
 /** Every operator by name, and the one function that appends a node. */
-import { ABSENT, type Attributes, addValue, byteLength, type Graph, type Node, nodesOf, type Phase, typeOf } from '../graph.ts';
+import { ABSENT, type Attributes, addValue, byteLength, type Graph, type Node, nodesOf, numel, type Phase, typeOf } from '../graph.ts';
 import { attention } from './attention.ts';
 import type { OpDef } from './def.ts';
 import { dense } from './dense.ts';
@@ -48,6 +48,9 @@ export interface Emit {
   isBackward?: boolean;
   updates?: number[];
   block?: number;
+  isLoss?: boolean;
+  /** The value whose shape output 0 takes: a gradient's, or a copy's, whose own operands do not tell it. */
+  like?: number;
 }
 
 /** Appends a node, with values for its outputs; returns the node. Absent operands are ABSENT. */
@@ -57,7 +60,13 @@ export function emit(graph: Graph, op: string, name: string, inputs: number[], a
   types.forEach((type, i) => {
     if (type?.encoding && i !== def.coded) throw new RangeError(`${op}: operand ${i} of ${name} may not be coded`);
   });
-  const outputs = def.infer(types, attributes).map((type, i) => addValue(graph, i === 0 ? name : `${name}:${i}`, type, 'temp'));
+  const inferred = def.infer(types, attributes);
+  if (how.like !== undefined) {
+    const { shape } = typeOf(graph, how.like);
+    if (numel(shape) !== numel(inferred[0]!.shape)) throw new RangeError(`${op}: ${name} has [${inferred[0]!.shape}], not [${shape}]`);
+    inferred[0] = { ...inferred[0]!, shape };
+  }
+  const outputs = inferred.map((type, i) => addValue(graph, i === 0 ? name : `${name}:${i}`, type, 'temp'));
   const node: Node = {
     op,
     name,
@@ -70,6 +79,7 @@ export function emit(graph: Graph, op: string, name: string, inputs: number[], a
     inPlace: def.inPlace ?? [],
     scratchBytes: def.scratch?.(types, attributes) ?? 0,
     isBackward: how.isBackward ?? false,
+    ...(how.isLoss ? { isLoss: true as const } : {}),
   };
   graph.phases[how.phase].push(node);
   return node;

@@ -2,7 +2,7 @@
 import { FoldBatchNormArg, NormalArg, ResizePositionsArg, resizePositionsScratch } from '../../assembly/abi/ops/init.ts';
 import { Op } from '../../assembly/abi/ops.ts';
 import { encodingOf, numel, shapeOf } from '../graph.ts';
-import { float, moves, type OpDef, words } from './def.ts';
+import { float, MOVE, moves, type OpDef, words } from './def.ts';
 
 export const init: Record<string, OpDef> = {
   /** inputs gamma, beta, mean, var (gamma, beta, or mean and var may be absent); updates w, b; attributes eps, depthwise. */
@@ -26,6 +26,7 @@ export const init: Record<string, OpDef> = {
       });
     },
     cost: moves,
+    costRate: MOVE,
   },
   /** input x[prefix+h0·w0, C]; updates y[prefix+h·w, C]. */
   ResizePositions: {
@@ -45,6 +46,7 @@ export const init: Record<string, OpDef> = {
         [ResizePositionsArg.ANTIALIAS]: n.attributes.antialias!,
       }),
     cost: moves,
+    costRate: MOVE,
   },
   /** input state; updates y with normal numbers; attributes number (of the stream), scale. */
   Normal: {
@@ -59,5 +61,6 @@ export const init: Record<string, OpDef> = {
         [NormalArg.STATE]: at.input(0),
       }),
     cost: moves,
+    costRate: MOVE,
   },
 };

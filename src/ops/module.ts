@@ -9,7 +9,7 @@ import {
 } from '../../assembly/abi/ops/module.ts';
 import { Op } from '../../assembly/abi/ops.ts';
 import { f32, numel, shapeOf } from '../graph.ts';
-import { moves, type OpDef, same, shape, words } from './def.ts';
+import { MOVE, moves, type OpDef, same, shape, words } from './def.ts';
 
 type Four = [number, number, number, number];
 
@@ -27,8 +27,7 @@ export const module: Record<string, OpDef> = {
       const [x, p] = node.inputs as [number, number];
       const dy = g.of(node.outputs[0]!);
       if (g.needs(p)) {
-        const dp = g.emit('SumBatch', `${node.name}.dp`, [dy])[0]!;
-        g.graph.values[dp]!.type = g.graph.values[p]!.type;
+        const dp = g.emit('SumBatch', `${node.name}.dp`, [dy], {}, [], p)[0]!;
         g.add(p, dp);
       }
       if (g.needs(x)) g.add(x, dy);
@@ -45,6 +44,7 @@ export const module: Record<string, OpDef> = {
       });
     },
     cost: moves,
+    costRate: MOVE,
   },
   /** input x[B,…]; output […], its sum over the batch. */
   SumBatch: {
@@ -60,8 +60,9 @@ export const module: Record<string, OpDef> = {
       });
     },
     cost: moves,
+    costRate: MOVE,
   },
-  /** Channel average pooling: input x[B,…,C]; output [B,count,C/k] (or [B,H,W,C/k] where all positions of an image are taken). */
+  /** Channel average pooling: input x[B,…,C]; output [B,count,C/k], or as a map [B,h,w,C/k]. */
   ChannelPool: {
     opcode: Op.ChannelPool,
     pieces: () => ({ of: 'pictures', whole: [] }),
@@ -72,16 +73,16 @@ export const module: Record<string, OpDef> = {
       const positions = numel(x.slice(1, -1));
       if (a.first! < 0 || a.count! < 1 || a.first! + a.count! > positions)
         throw new RangeError(`channel pool: ${a.count} positions from ${a.first} on, of ${positions}`);
-      const all = a.count === positions;
-      return [f32(x[0]!, ...(all ? x.slice(1, -1) : [a.count!]), c / a.k!)];
+      const { h = a.count!, w = 1 } = a;
+      if (h * w !== a.count) throw new RangeError(`channel pool: ${a.count} positions are no map of ${h} × ${w}`);
+      return [a.h === undefined ? f32(x[0]!, h, c / a.k!) : f32(x[0]!, h, w, c / a.k!)];
     },
     backward(node, g) {
       const x = node.inputs[0]!;
       if (!g.needs(x)) return;
       const type = shapeOf(g.graph, x);
       const a = { ...node.attributes, positions: numel(type.slice(1, -1)), c: type.at(-1)! };
-      const dx = g.emit('ChannelPoolBackward', `${node.name}.dx`, [g.of(node.outputs[0]!), g.soFar(x)], a)[0]!;
-      g.graph.values[dx]!.type = g.graph.values[x]!.type;
+      const dx = g.emit('ChannelPoolBackward', `${node.name}.dx`, [g.of(node.outputs[0]!), g.soFar(x)], a, [], x)[0]!;
       g.set(x, dx);
     },
     lower: (n, at, graph) => {
@@ -98,6 +99,7 @@ export const module: Record<string, OpDef> = {
       });
     },
     cost: moves,
+    costRate: MOVE,
   },
   /** inputs dy, acc or absent; output dx[B,positions,c]. */
   ChannelPoolBackward: {
@@ -118,6 +120,7 @@ export const module: Record<string, OpDef> = {
         [ChannelPoolBackwardArg.COUNT]: n.attributes.count!,
       }),
     cost: moves,
+    costRate: MOVE,
   },
   /** Average pooling to oh × ow: input x[B,H,W,C]; output [B,oh,ow,C]. */
   AdaptivePool: {
@@ -143,6 +146,7 @@ export const module: Record<string, OpDef> = {
       });
     },
     cost: moves,
+    costRate: MOVE,
   },
   /** input dy[B,OH,OW,C]; output dx[B,h,w,C]. */
   AdaptivePoolBackward: {
@@ -163,5 +167,6 @@ export const module: Record<string, OpDef> = {
       });
     },
     cost: moves,
+    costRate: MOVE,
   },
 };

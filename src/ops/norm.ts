@@ -4,7 +4,7 @@ import { LayerNormArg, LayerNormBackwardArg, LayerNormBackwardWArg, layerNormScr
 import { Op } from '../../assembly/abi/ops.ts';
 import { group4RowBytes } from '../../assembly/abi/sizes.ts';
 import { f32, lastDim, rowsOf, shapeOf, u8 } from '../graph.ts';
-import { float, moves, type OpDef, rowSplit, same, shape, words } from './def.ts';
+import { float, MOVE, moves, type OpDef, rowSplit, same, shape, words } from './def.ts';
 import { copyBytes, groupsOf } from './quantize.ts';
 
 const [X, GAMMA, BETA] = [0, 1, 2];
@@ -71,6 +71,7 @@ export const norm: Record<string, OpDef> = {
         [LayerNormArg.GROUPS]: groupsOf(lastDim(graph, n.inputs[X]!)),
       }),
     cost: moves,
+    costRate: { mac: 0, byte: 0.09 },
   },
   /** inputs dy, x̂, rstd, gamma, acc or absent; output dx. */
   LayerNormBackward: {
@@ -100,6 +101,7 @@ export const norm: Record<string, OpDef> = {
         [LayerNormBackwardArg.GROUPS]: groupsOf(lastDim(graph, n.inputs[0]!)),
       }),
     cost: moves,
+    costRate: { mac: 0, byte: 0.08 },
   },
   /** inputs x̂, dy; updates dgamma. */
   LayerNormBackwardW: {
@@ -117,5 +119,6 @@ export const norm: Record<string, OpDef> = {
         [LayerNormBackwardWArg.GROUPS]: groupsOf(lastDim(graph, n.inputs[1]!)),
       }),
     cost: moves,
+    costRate: MOVE,
   },
 };

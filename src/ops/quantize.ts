@@ -24,6 +24,7 @@ export const quantize: Record<string, OpDef> = {
   /** input x[…,C]; output its copy, bytes; attribute bits: 8 (where absent) or 4. */
   Quantize: {
     opcode: Op.Quantize,
+    eightBits: 'input',
     infer: (inputs, a) => [u8(copyBytes(shape(inputs, 0), a.bits ?? 8))],
     pieces: (n) => ({ of: 'rows', whole: [], apart: n.attributes.bits !== 4 }),
     lower: (n, at, graph) =>
@@ -36,6 +37,7 @@ export const quantize: Record<string, OpDef> = {
         [QuantizeArg.BITS]: n.attributes.bits ?? 8,
       }),
     cost: moves,
+    costRate: { mac: 0, byte: 0.2 },
   },
   /** input a copy; output f32[rows, c]; attribute bits as of the copy. */
   Dequantize: {
@@ -52,6 +54,7 @@ export const quantize: Record<string, OpDef> = {
         [DequantizeArg.BITS]: n.attributes.bits ?? 8,
       }),
     cost: moves,
+    costRate: { mac: 0, byte: 0.15 },
   },
 };
 
@@ -85,7 +88,6 @@ export function keptInput(node: Node, g: Gradients, i: number): number {
   const { codes, bits } = node.attributes;
   if (codes === undefined) return x;
   const type = shapeOf(g.graph, x);
-  const again = g.emit('Dequantize', `${node.name}.x`, [codes], { rows: rows(type), c: type.at(-1)!, bits: bits! })[0]!;
-  g.graph.values[again]!.type = g.graph.values[x]!.type;
+  const again = g.emit('Dequantize', `${node.name}.x`, [codes], { rows: rows(type), c: type.at(-1)!, bits: bits! }, [], x)[0]!;
   return again;
 }

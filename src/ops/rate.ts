@@ -2,7 +2,7 @@
 import { ObserveArg, SetRatesArg } from '../../assembly/abi/ops/rate.ts';
 import { Op } from '../../assembly/abi/ops.ts';
 import { lastDim, rowsOf } from '../graph.ts';
-import { alone, float, moves, type OpDef, words } from './def.ts';
+import { alone, float, MOVE, moves, type OpDef, words } from './def.ts';
 
 export const rate: Record<string, OpDef> = {
   /** inputs x[…,N], state; updates sum[N] or absent, squares[N], with attribute total squares[1]. */
@@ -22,6 +22,7 @@ export const rate: Record<string, OpDef> = {
       }),
     // It only looks in the few passes that are measured.
     cost: () => ({ macs: 0, bytes: 0 }),
+    costRate: MOVE,
   },
   /** No inputs; updates scale[N], sum or absent, input or absent, state; attributes n, rows, inputRows, spread, features, rule, rate, power, group. */
   SetRates: {
@@ -45,5 +46,6 @@ export const rate: Record<string, OpDef> = {
         [SetRatesArg.STATE]: at.update(3),
       }),
     cost: moves,
+    costRate: MOVE,
   },
 };

@@ -18,7 +18,7 @@ import { Op } from '../../assembly/abi/ops.ts';
 import { code4RowsBytes } from '../../assembly/abi/sizes.ts';
 import { Patch } from '../../assembly/abi/tiles.ts';
 import { type Attributes, encodingOf, type Graph, type Node, numel, type Split, shapeOf, u8 } from '../graph.ts';
-import { moves, type OpDef, same, shape, traffic, words } from './def.ts';
+import { MOVE, moves, type OpDef, same, shape, traffic, words } from './def.ts';
 import { keptInput, savesInput } from './quantize.ts';
 
 const [X, W, B] = [0, 1, 2];
@@ -147,6 +147,7 @@ export const spatial: Record<string, OpDef> = {
         ],
       ),
     cost: (n, graph) => convMacs(n, graph, n.inputs[W]!, n.outputs[0]!),
+    costRate: { mac: 0.06, byte: 0.15 },
   },
   /** inputs dy, w; output dx[B,H,W,C]; attributes Window and h, w, c. */
   ConvBackwardX: {
@@ -164,6 +165,7 @@ export const spatial: Record<string, OpDef> = {
         [...geometry(image(n, graph), n.attributes, shapeOf(graph, n.inputs[1]!)[0]), encodingOf(graph, n.inputs[1]!), pixelsOf(n)],
       ),
     cost: (n, graph) => convMacs(n, graph, n.inputs[1]!, n.inputs[0]!),
+    costRate: { mac: 0.06, byte: 0.15 },
   },
   /** inputs dy, x; updates dw. */
   ConvBackwardW: {
@@ -179,6 +181,7 @@ export const spatial: Record<string, OpDef> = {
         [...geometry(image(n, graph), n.attributes, shapeOf(graph, n.inputs[0]!)[3]), pixelsOf(n)],
       ),
     cost: (n, graph) => convMacs(n, graph, n.updates[0]!, n.inputs[0]!),
+    costRate: { mac: 0.06, byte: 0.15 },
   },
   /** inputs x[B,H,W,C], w[R,S,C], b[C] or absent; output y[B,OH,OW,C]. */
   Depthwise: {
@@ -201,6 +204,7 @@ export const spatial: Record<string, OpDef> = {
         geometry(shapeOf(graph, n.inputs[X]!), n.attributes),
       ),
     cost: (n, graph) => ({ macs: numel(shapeOf(graph, n.outputs[0]!)) * n.attributes.r! * n.attributes.s!, bytes: traffic(n, graph) }),
+    costRate: { mac: 0.13, byte: 0.02 },
   },
   DepthwiseBackwardX: {
     opcode: Op.DepthwiseBackwardX,
@@ -210,6 +214,7 @@ export const spatial: Record<string, OpDef> = {
     lower: (n, at, graph) =>
       convArguments(DepthwiseBackwardXArg.BATCH, [at.input(0), at.input(1), at.output(0)], geometry(image(n, graph), n.attributes)),
     cost: (n, graph) => ({ macs: numel(shapeOf(graph, n.inputs[0]!)) * n.attributes.r! * n.attributes.s!, bytes: traffic(n, graph) }),
+    costRate: { mac: 0.13, byte: 0.02 },
   },
   DepthwiseBackwardW: {
     opcode: Op.DepthwiseBackwardW,
@@ -218,6 +223,7 @@ export const spatial: Record<string, OpDef> = {
     lower: (n, at, graph) =>
       convArguments(DepthwiseBackwardWArg.BATCH, [at.input(0), at.input(1), at.update(0)], geometry(image(n, graph), n.attributes)),
     cost: (n, graph) => ({ macs: numel(shapeOf(graph, n.inputs[0]!)) * n.attributes.r! * n.attributes.s!, bytes: traffic(n, graph) }),
+    costRate: { mac: 0.13, byte: 0.02 },
   },
 
   /** inputs x[B,H,W,C]; output y[B,OH,OW,C]; kept: the tap of each maximum, four bits, which is exact; attributes Window. */
@@ -251,6 +257,7 @@ export const spatial: Record<string, OpDef> = {
         geometry(shapeOf(graph, n.inputs[X]!), n.attributes),
       ),
     cost: moves,
+    costRate: { mac: 0, byte: 0.15 },
   },
   /** inputs dy, taps; output dx[B,H,W,C]; attributes Window and h, w, c. */
   MaxPoolBackward: {
@@ -261,23 +268,23 @@ export const spatial: Record<string, OpDef> = {
     lower: (n, at, graph) =>
       convArguments(MaxPoolBackwardArg.BATCH, [at.input(0), at.input(1), at.output(0)], geometry(image(n, graph), n.attributes)),
     cost: moves,
+    costRate: { mac: 0, byte: 0.2 },
   },
 
-  /** Mean over `count` positions from `first` of x[B,…,C] (the middle axes are positions); output y[B,C]. One position is taken as it is. */
+  /** Mean over `count` positions from `first` of x[B,…,C] (the middle axes are positions); output y[B,C]. One position is taken as it is. With `map` y is a map of one position, [B,1,1,C]. */
   Pool: {
     opcode: Op.Pool,
     pieces: () => ({ of: 'pictures', whole: [] }),
     infer(inputs, a) {
       const x = shape(inputs, 0);
       if (a.first! + a.count! > numel(x.slice(1, -1))) throw new RangeError('pool: window past the last position');
-      return [{ dtype: 'f32', shape: [x[0]!, x.at(-1)!] }];
+      return [{ dtype: 'f32', shape: a.map ? [x[0]!, 1, 1, x.at(-1)!] : [x[0]!, x.at(-1)!] }];
     },
     storage: (node) => (node.attributes.count === 1 ? 'view' : 'own'),
     backward(node, g) {
       const x = node.inputs[0]!;
       const positions = numel(shapeOf(g.graph, x).slice(1, -1));
-      const dx = g.emit('PoolBackward', `${node.name}.dx`, [g.of(node.outputs[0]!), g.soFar(x)], { ...node.attributes, positions });
-      g.graph.values[dx[0]!]!.type = g.graph.values[x]!.type;
+      const dx = g.emit('PoolBackward', `${node.name}.dx`, [g.of(node.outputs[0]!), g.soFar(x)], { ...node.attributes, positions }, [], x);
       g.set(x, dx[0]!);
     },
     lower: (n, at, graph) => {
@@ -293,6 +300,7 @@ export const spatial: Record<string, OpDef> = {
       });
     },
     cost: moves,
+    costRate: MOVE,
   },
   /** inputs dy[B,…,C], acc or absent; output dx[B,positions,C]. */
   PoolBackward: {
@@ -314,5 +322,6 @@ export const spatial: Record<string, OpDef> = {
       });
     },
     cost: moves,
+    costRate: MOVE,
   },
 };

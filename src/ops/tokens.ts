@@ -2,7 +2,7 @@
 import { EmbedArg, EmbedBackwardArg } from '../../assembly/abi/ops/tokens.ts';
 import { Op } from '../../assembly/abi/ops.ts';
 import { ABSENT, shapeOf } from '../graph.ts';
-import { moves, type OpDef, same, shape, words } from './def.ts';
+import { MOVE, moves, type OpDef, same, shape, words } from './def.ts';
 
 const [X, CLS, DIST, POS] = [0, 1, 2, 3];
 type Three = [number, number, number];
@@ -35,9 +35,8 @@ export const tokens: Record<string, OpDef> = {
         dist: has(dist),
         wanted: g.needs(x) ? 1 : 0,
       };
-      const dx = g.emit('EmbedBackward', `${node.name}.dx`, [g.of(node.outputs[0]!)], a, learned);
+      const dx = g.emit('EmbedBackward', `${node.name}.dx`, [g.of(node.outputs[0]!)], a, learned, g.needs(x) ? x : undefined);
       if (!g.needs(x)) return;
-      g.graph.values[dx[0]!]!.type = g.graph.values[x]!.type;
       g.add(x, dx[0]!);
     },
     lower: (n, at, graph) => {
@@ -56,6 +55,7 @@ export const tokens: Record<string, OpDef> = {
       });
     },
     cost: moves,
+    costRate: MOVE,
   },
   /** input dy; output dx (patch rows) where wanted; updates dcls, ddist, dpos (each may be absent). */
   EmbedBackward: {
@@ -76,5 +76,6 @@ export const tokens: Record<string, OpDef> = {
         [EmbedBackwardArg.HASDIST]: n.attributes.dist!,
       }),
     cost: moves,
+    costRate: MOVE,
   },
 };

@@ -2,7 +2,7 @@
 import { AdamWArg, ScheduleArg, SgdArg, SumSquaresArg } from '../../assembly/abi/ops/update.ts';
 import { Op } from '../../assembly/abi/ops.ts';
 import { type Graph, type Node, numel, type Split, shapeOf } from '../graph.ts';
-import { alone, moves, type OpDef, words } from './def.ts';
+import { alone, MOVE, moves, type OpDef, words } from './def.ts';
 
 /** Parameter, gradient and moments in blocks of 16 elements. */
 function blocks({ updates }: Node, graph: Graph): Split {
@@ -22,6 +22,7 @@ export const update: Record<string, OpDef> = {
         [SumSquaresArg.STATE]: at.update(0),
       }),
     cost: moves,
+    costRate: MOVE,
   },
   /** updates state. */
   Schedule: {
@@ -30,6 +31,7 @@ export const update: Record<string, OpDef> = {
     split: alone,
     lower: (_n, at) => words({ [ScheduleArg.STATE]: at.update(0) }),
     cost: moves,
+    costRate: MOVE,
   },
   /** inputs state, scale or absent; updates p, g, mean, variance; attributes decay, and with a scale count, inner (src/rates.ts). */
   AdamW: {
@@ -50,6 +52,7 @@ export const update: Record<string, OpDef> = {
         [AdamWArg.INNER]: n.attributes.inner ?? 1,
       }),
     cost: moves,
+    costRate: MOVE,
   },
   /** inputs state, scale or absent; updates p, g, momentum; attributes as AdamW's. */
   Sgd: {
@@ -69,5 +72,6 @@ export const update: Record<string, OpDef> = {
         [SgdArg.INNER]: n.attributes.inner ?? 1,
       }),
     cost: moves,
+    costRate: MOVE,
   },
 };

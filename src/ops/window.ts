@@ -2,7 +2,7 @@
 import { WindowPartitionArg, WindowReverseArg } from '../../assembly/abi/ops/window.ts';
 import { Op } from '../../assembly/abi/ops.ts';
 import { type Attributes, f32, numel, shapeOf } from '../graph.ts';
-import { moves, type OpDef, shape, words } from './def.ts';
+import { MOVE, moves, type OpDef, shape, words } from './def.ts';
 
 /**
  * Windows of wh × ww, rows × columns of them, on a map of h × w with c channels. `sy`, `sx`: how far it is rolled; `modh`, `modw`: the size
@@ -35,6 +35,7 @@ export const window: Record<string, OpDef> = {
         ...Object.fromEntries(sizes(n.attributes).map((word, i) => [WindowPartitionArg.H + i, word])),
       }),
     cost: moves,
+    costRate: MOVE,
   },
   /** input windows; output y[B,h,w,c]. */
   WindowReverse: {
@@ -55,5 +56,6 @@ export const window: Record<string, OpDef> = {
         ...Object.fromEntries(sizes(n.attributes).map((word, i) => [WindowReverseArg.H + i, word])),
       }),
     cost: moves,
+    costRate: MOVE,
   },
 };

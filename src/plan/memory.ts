@@ -72,7 +72,7 @@ export function keptValues(graph: Graph): Set<number> {
   for (const node of graph.phases.train) if (!node.isBackward) for (const id of node.outputs) forward.add(rootOf(graph, id));
   const kept = new Set<number>();
   for (const node of graph.phases.train) {
-    if (!node.isBackward || node.op === 'CrossEntropy') continue;
+    if (!node.isBackward || node.isLoss) continue;
     for (const id of node.inputs) if (id !== ABSENT && forward.has(rootOf(graph, id))) kept.add(rootOf(graph, id));
   }
   return kept;
