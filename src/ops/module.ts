@@ -62,7 +62,7 @@ export const module: Record<string, OpDef> = {
     cost: moves,
     costRate: MOVE,
   },
-  /** Channel average pooling: input x[B,…,C]; output [B,count,C/k], or as a map [B,h,w,C/k]. */
+  /** Channel average pooling: input x[B,…,C]; output [B,count,C/k], all positions of an image as [B,H,W,C/k], or with `h` and `w` as a map [B,h,w,C/k]. */
   ChannelPool: {
     opcode: Op.ChannelPool,
     pieces: () => ({ of: 'pictures', whole: [] }),
@@ -73,9 +73,9 @@ export const module: Record<string, OpDef> = {
       const positions = numel(x.slice(1, -1));
       if (a.first! < 0 || a.count! < 1 || a.first! + a.count! > positions)
         throw new RangeError(`channel pool: ${a.count} positions from ${a.first} on, of ${positions}`);
-      const { h = a.count!, w = 1 } = a;
-      if (h * w !== a.count) throw new RangeError(`channel pool: ${a.count} positions are no map of ${h} × ${w}`);
-      return [a.h === undefined ? f32(x[0]!, h, c / a.k!) : f32(x[0]!, h, w, c / a.k!)];
+      const map = a.h === undefined ? (a.count === positions ? x.slice(1, -1) : [a.count!]) : [a.h, a.w!];
+      if (numel(map) !== a.count) throw new RangeError(`channel pool: ${a.count} positions are no map of [${map}]`);
+      return [f32(x[0]!, ...map, c / a.k!)];
     },
     backward(node, g) {
       const x = node.inputs[0]!;
