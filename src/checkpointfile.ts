@@ -182,11 +182,14 @@ const plain = (key: string): string =>
 /** Whether there is a run to go on with, damaged or not. */
 export const hasCheckpoints = (folder: string): boolean => isFolder(folder) && stepsIn(folder).length > 0;
 
+/** Checkpoints of a folder, newest first; none where it does not exist. */
+export const pathsIn = (folder: string): string[] => (isFolder(folder) ? stepsIn(folder).map((step) => join(folder, fileName(step))) : []);
+
 /** Bytes of a run's checkpoints, its best parameters and its start. */
 export const checkpointBytes = (runFolder: string): number =>
   [runFolder, join(runFolder, 'best'), join(runFolder, 'start')].reduce((sum, folder) => {
-    const steps = isFolder(folder) ? stepsIn(folder) : [];
-    return sum + steps.reduce((bytes, step) => bytes + (statSync(join(folder, fileName(step)), { throwIfNoEntry: false })?.size ?? 0), 0);
+    const sizes = pathsIn(folder).map((path) => statSync(path, { throwIfNoEntry: false })?.size ?? 0);
+    return sizes.reduce((bytes, size) => bytes + size, sum);
   }, 0);
 
 /** Removes the checkpoints of an earlier run, which a run that starts anew must not find later. */

@@ -17,6 +17,7 @@ import { keepList, listPictures, sayChanges } from './data/list.ts';
 import { prepare } from './data/prepare.ts';
 import type { Preprocess } from './data/preprocess.ts';
 import { digest } from './digest.ts';
+import { guardEarlier } from './earlier.ts';
 import { createEngine, type Engine, loadWeights } from './engine.ts';
 import { InputError, Interrupted } from './error.ts';
 import { type FeatureCache, featureLimit, openFeatures } from './featurecache.ts';
@@ -25,6 +26,7 @@ import { type Fitted, fit } from './fit.ts';
 import { collectGarbage, resetPeak, resident } from './footprint.ts';
 import { type HeadFound, type NoHead, startHead, unusualHead, usualHead } from './headstart.ts';
 import type { JobHooks, JobResult, TrainJob } from './jobtypes.ts';
+import { holdFolder, type Lock } from './lock.ts';
 import { hasRelativeRates, measuredRates, measureRates } from './measure.ts';
 import { chosenDrop, dropNotes } from './models/drop.ts';
 import { methodOf } from './modules/method.ts';
@@ -148,6 +150,17 @@ export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<Job
 }
 
 async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks): Promise<JobResult> {
+  guardOutput(job.out, job);
+  const lock = holdFolder(join(job.out, 'run'));
+  try {
+    return await runAlone(job, start, hooks, lock);
+  } finally {
+    lock.release();
+  }
+}
+
+/** The run, in a folder that no other one writes to. */
+async function runAlone(job: TrainJob, start: Start | undefined, hooks: JobHooks, lock: Lock): Promise<JobResult> {
   const began = Date.now();
   const writtenBefore = bytesWritten();
   const residentBefore = process.memoryUsage.rss();
@@ -156,7 +169,7 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
   const base = openBase(job.model, job.imageSize);
   const options = settle(job);
   const weights = openWeights(base, { method: job.method });
-  guardOutput(job.out, job);
+  guardEarlier(job.out, job);
   const runFolder = join(job.out, 'run');
 
   const warn = hooks.warn ?? (() => {});
@@ -227,6 +240,7 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
       ...(start ? { from: start.digest } : {}),
       head: unusualHead(headStart, job.method),
       resume: job.resume ?? false,
+      check: lock.check,
       warn,
     });
     if (options.epochs > 1) {

@@ -62,6 +62,8 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   featureCache?: Bytes;
   saveEvery?: number;
   resume?: boolean;
+  /** Throw away what an interrupted run has left in `out`; a finished one is replaced without. */
+  overwrite?: boolean;
   /** An adapter of the same model to go on from: see src/start.ts. Its method is the run's; classes that it lacks are appended to its own. */
   from?: string;
   /** Fit every layer's derivative table to its inputs on so many of the training pictures (src/calibrate); the tables go with the adapter. */

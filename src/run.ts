@@ -34,6 +34,8 @@ export interface RunOptions {
   /** Where new rows of the head began, unless as is usual for the method. */
   head?: string | undefined;
   resume: boolean;
+  /** Throws where the folder is no longer this run's: asked before anything is written there. */
+  check(): void;
   warn(sentence: string): void;
 }
 
@@ -64,7 +66,7 @@ export function programDigest(program: Program): string {
 }
 
 /** Opens the folder. Without `resume`, or where nothing is there to go on from, earlier checkpoints are removed and the run is fresh. */
-export function openRun(folder: string, engine: Engine, { data, resume, warn, ...settings }: RunOptions): Run {
+export function openRun(folder: string, engine: Engine, { data, resume, check, warn, ...settings }: RunOptions): Run {
   const [bestFolder, startFolder] = [join(folder, 'best'), join(folder, 'start')];
   const belongs: Belongs = { program: programDigest(engine.program), data, settings: settingsOf(engine.program, settings) };
   const parameters = parameterBytes(engine);
@@ -88,14 +90,18 @@ export function openRun(folder: string, engine: Engine, { data, resume, warn, ..
     position: state.getUint32(State.Position, true),
     ...belongs,
   });
+  const write = (where: string, state: HostState, bytes: Uint8Array): void => {
+    check();
+    writeCheckpoint(where, { ...position(), host: state }, bytes);
+  };
   return {
     get host() {
       return host;
     },
     resumedAt,
-    save: () => void writeCheckpoint(folder, { ...position(), host }, engine.region),
-    keepBest: () => void writeCheckpoint(bestFolder, { ...position(), host: freshHostState() }, parameters),
-    keepStart: () => void writeCheckpoint(startFolder, { ...position(), host: freshHostState() }, parameters),
+    save: () => write(folder, host, engine.region),
+    keepBest: () => write(bestFolder, freshHostState(), parameters),
+    keepStart: () => write(startFolder, freshHostState(), parameters),
     restore(epoch) {
       const where = epoch === 0 ? startFolder : bestFolder;
       const kept = readLatest(where, belongs, warn, epoch);

@@ -87,6 +87,7 @@ adapter was written: something else was not, and is said.
   --seed N                   (0)
   --save-every N             checkpoint every N steps
   --resume                   go on from the last checkpoint in --out
+  --overwrite                throw away an interrupted run in --out (a finished one is replaced)
   --from ADAPTER             go on from an adapter of the same model and method: labels are
                              matched by name, classes that it lacks appended to its head
   --head ridge|zero          where rows of the head begin that no adapter has learnt: ridge

@@ -9,7 +9,7 @@ import { pairs, planLines } from './show.ts';
 import { jobOf, TRAIN_FLAGS } from './train.ts';
 
 /** Options of `train` that the board decides, or that have no meaning there. */
-const NOT_HERE = ['save-every', 'resume', 'process-budget', 'report', 'from', 'feature-cache'] as const;
+const NOT_HERE = ['save-every', 'resume', 'overwrite', 'process-budget', 'report', 'from', 'feature-cache'] as const;
 const FLAGS: Flags = {
   ...Object.fromEntries(Object.entries(TRAIN_FLAGS).filter(([name]) => !(NOT_HERE as readonly string[]).includes(name))),
   pixels: 'text',
@@ -46,7 +46,7 @@ export async function pack(args: string[], out: Output): Promise<void> {
     throw new InputError({
       where: `--${here}`,
       what: 'is not an option of pack',
-      ...(['from', 'feature-cache'].includes(here) ? {} : { hint: 'give it to s2a.wasm train' }),
+      ...(['from', 'feature-cache', 'overwrite'].includes(here) ? {} : { hint: 'give it to s2a.wasm train' }),
     });
   const p = parse(args, FLAGS, { least: 2, most: 2, usage: 's2a pack <model folder> <pictures> --out <folder>' });
   const job = { ...jobOf(p), ...defined({ pixels: oneOf(p, 'pixels', ['u8', 'f32'] as const) }) };

@@ -59,6 +59,7 @@ export const TRAIN_FLAGS: Flags = {
   seed: 'text',
   'save-every': 'text',
   resume: 'flag',
+  overwrite: 'flag',
   from: 'text',
   head: 'text',
   calibrate: 'text',
@@ -82,6 +83,7 @@ export function jobOf(p: Parsed): TrainJob {
     data,
     out,
     resume: p.flag('resume'),
+    overwrite: p.flag('overwrite'),
     ...defined({
       method: method(p),
       keep: keep(p),
