@@ -4,6 +4,7 @@ import { codedBytes } from '../../assembly/abi/sizes.ts';
 import { Encoding } from '../../assembly/abi/weights.ts';
 import { ABSENT, type Graph, nodesOf, PHASES } from '../graph.ts';
 import type { Plan } from '../plan/memory.ts';
+import { visible } from '../visible.ts';
 import { type Argument, SIGNATURES } from './arguments.ts';
 import type { Placed, Program } from './program.ts';
 
@@ -42,7 +43,9 @@ export function printProgram(p: Program, origin?: Origin): string {
     `parameters: ${p.parameters.length}`,
     ...p.parameters.map((w) => shown(w) + (w.gradient > 0 ? `, gradient at ${w.gradient}` : '')),
     ...code(p, origin),
-  ].join('\n');
+  ]
+    .map(visible)
+    .join('\n');
 }
 
 /** Every phase, one line for each instruction: its word in the program, operator, arguments, node. */

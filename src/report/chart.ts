@@ -1,5 +1,7 @@
 /** A line chart as SVG text: axes, labels, a legend; colours come from the page's style sheet (classes `line0`, `line1` …). */
 
+import { visible } from '../visible.ts';
+
 export interface Series {
   label: string;
   /** Points in order of x; a value that is not finite breaks the line. */
@@ -29,8 +31,9 @@ const RIGHT = 16;
 const TOP = 34;
 const BOTTOM = 46;
 
+/** Text as it may stand in a page: nothing in it is markup, and nothing is unseen. */
 export const escapeText = (text: string): string =>
-  text.replace(/[&<>"']/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' })[c]!);
+  visible(text).replace(/[&<>"']/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' })[c]!);
 
 /** About `count` round values that cover [low, high]: steps of 1, 2 or 5 times a power of ten. */
 export function ticks(low: number, high: number, count: number): number[] {

@@ -1,6 +1,7 @@
 /**
  * What the command line prints, as pure functions from data to text. ASCII alone: a board's serial console may know no more.
  */
+import { visible } from '../visible.ts';
 import { type MemoryParts, PARTS, type PlanColumn, paddingBytes } from './data.ts';
 
 const KIB = 1024;
@@ -41,6 +42,10 @@ export function counted(n: number, noun: string): string {
 export function formatPercent(fraction: number): string {
   return Number.isFinite(fraction) ? `${(100 * fraction).toFixed(1)} %` : '-';
 }
+
+/** The codes of `style`, apart. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+export const SGR = /(\x1b\[(?:1|2|22|31|32|33|39)m)/;
 
 export type Style = Record<'bold' | 'dim' | 'red' | 'green' | 'yellow', (text: string) => string>;
 
@@ -122,7 +127,8 @@ export function epochLine(e: EpochLine): string {
 }
 
 /** Columns in line: the first to the left, the others to the right; two spaces between, none at the end of a line. */
-export function table(rows: readonly (readonly string[])[]): string {
+export function table(cells: readonly (readonly string[])[]): string {
+  const rows = cells.map((row) => row.map(visible));
   const widths: number[] = [];
   for (const row of rows) for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
   const line = (row: readonly string[]) =>

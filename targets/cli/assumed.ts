@@ -4,5 +4,5 @@ import type { Output } from './output.ts';
 
 export function sayAssumed(base: Base, out: Output): void {
   const note = processorNote(base);
-  if (note !== undefined) out.note(out.style.yellow(note));
+  if (note !== undefined) out.warn(note);
 }

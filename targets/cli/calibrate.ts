@@ -2,6 +2,7 @@
 import { calibrateJob } from '../../src/calibrate/job.ts';
 import { InputError } from '../../src/error.ts';
 import { counted, table } from '../../src/report/terminal.ts';
+import { visible } from '../../src/visible.ts';
 import { bytes, defined, imageSize, keep, method, PLAN_FLAGS, parse, whole } from './options.ts';
 import type { Output } from './output.ts';
 
@@ -17,7 +18,7 @@ export async function calibrate(args: string[], out: Output): Promise<void> {
     data,
     out: file,
     onPrepare: (done, total) => out.live(`preparing pictures ${done}/${total}`),
-    warn: (sentence) => out.note(out.style.yellow(sentence)),
+    warn: (sentence) => out.warn(sentence),
     ...defined({
       method: method(p),
       keep: keep(p),
@@ -44,6 +45,6 @@ export async function calibrate(args: string[], out: Output): Promise<void> {
     error < shippedError ? `${((100 * error) / shippedError).toFixed(0)} %` : 'as shipped',
   ]);
   out.line(table([['mean square error of the derivative', 'largest |x|', 'shipped', 'fitted', ''], ...rows]));
-  out.line(`\n${file}: tables of ${counted(found.layers.length, 'layer')}, from ${counted(found.pictures, 'picture')}`);
-  out.line(`next: s2a train ${model} ${data} --tables ${file} --out <folder>`);
+  out.line(`\n${visible(file)}: tables of ${counted(found.layers.length, 'layer')}, from ${counted(found.pictures, 'picture')}`);
+  out.line(visible(`next: s2a train ${model} ${data} --tables ${file} --out <folder>`));
 }

@@ -3,11 +3,22 @@ import { openBase } from '../../src/base.ts';
 import { InputError } from '../../src/error.ts';
 import { counted, formatPercent, table } from '../../src/report/terminal.ts';
 import { sayAssumed } from './assumed.ts';
-import { judgeAdapter, type Split } from './judge.ts';
+import { type Judgement, judgeAdapter, type Split } from './judge.ts';
 import { bytes, defined, parse, threads, weights, whole } from './options.ts';
 import type { Output } from './output.ts';
 
 const SPLITS: readonly string[] = ['all', 'train', 'val', 'test'];
+
+/** Classes up to which JSON has the whole matrix: a million counts. */
+const MOST_IN_MATRIX = 1000;
+
+/** confusion[truth][predicted], counts; null where it would be larger than everything else: `mistakes` says the same. */
+function matrix(classes: Judgement['classes'], mistakes: Judgement['mistakes']): number[][] | null {
+  if (classes.length > MOST_IN_MATRIX) return null;
+  const rows = classes.map((_, i) => classes.map(({ correct }, j) => (i === j ? correct : 0)));
+  for (const [truth, predicted, times] of mistakes) rows[truth]![predicted] = times;
+  return rows;
+}
 
 export async function evaluate(args: string[], out: Output): Promise<void> {
   const flags = {
@@ -30,15 +41,15 @@ export async function evaluate(args: string[], out: Output): Promise<void> {
   if (adapter === undefined) sayAssumed(openBase(model), out);
   const {
     tally,
-    labels,
-    confusion,
+    classes,
+    mistakes,
     skipped,
     split: used,
   } = await judgeAdapter({
     model,
     data,
     onProgress: (done, total) => out.live(`preparing pictures ${done}/${total}`),
-    warn: (sentence) => out.note(out.style.yellow(sentence)),
+    warn: (sentence) => out.warn(sentence),
     ...defined({
       adapter,
       labels: p.text('labels'),
@@ -52,11 +63,6 @@ export async function evaluate(args: string[], out: Output): Promise<void> {
     }),
   });
   const accuracy = tally.correct / tally.count;
-  const classes = labels.map((label, i) => {
-    const row = confusion[i]!;
-    const count = row.reduce((a, b) => a + b, 0);
-    return { label, count, correct: row[i]! };
-  });
   if (p.flag('json')) {
     out.json({
       split: used,
@@ -65,7 +71,8 @@ export async function evaluate(args: string[], out: Output): Promise<void> {
       count: tally.count,
       loss: tally.loss / tally.count,
       classes,
-      confusion,
+      confusion: matrix(classes, mistakes),
+      mistakes,
       skipped,
     });
     return;
@@ -74,5 +81,5 @@ export async function evaluate(args: string[], out: Output): Promise<void> {
     `accuracy ${formatPercent(accuracy)}: ${tally.correct} of ${counted(tally.count, 'picture')} (${used}), loss ${(tally.loss / tally.count).toFixed(3)}\n`,
   );
   out.line(table(classes.map(({ label, count, correct }) => [label, `${correct}/${count}`, formatPercent(correct / count)])));
-  for (const { path, reason } of skipped) out.note(out.style.yellow(`skipped ${path}: ${reason}`));
+  for (const { path, reason } of skipped) out.warn(`skipped ${path}: ${reason}`);
 }

@@ -5,6 +5,7 @@ import { escapeText } from '../../src/report/chart.ts';
 import { FIDELITY_COLUMNS, fidelityRows, fidelitySection, fidelityText } from '../../src/report/fidelity.ts';
 import { FOOTER, page } from '../../src/report/html.ts';
 import { table } from '../../src/report/terminal.ts';
+import { visible } from '../../src/visible.ts';
 import { defined, imageSize, keep, method, optimizer, PLAN_FLAGS, parse, rate, whole } from './options.ts';
 import type { Output } from './output.ts';
 
@@ -28,7 +29,7 @@ export async function fidelity(args: string[], out: Output): Promise<void> {
     model,
     data,
     onPrepare: (done, total) => out.live(`preparing pictures ${done}/${total}`),
-    warn: (sentence) => out.note(out.style.yellow(sentence)),
+    warn: (sentence) => out.warn(sentence),
     onStep: (done, total) => out.live(`step ${done}/${total}`),
     ...defined({
       method: method(p),
@@ -55,5 +56,5 @@ export async function fidelity(args: string[], out: Output): Promise<void> {
     writeText(report, page(title, [`<header><h1>${escapeText(title)}</h1></header>`, fidelitySection(found), command, FOOTER]));
   }
   if (p.flag('json')) out.json(found);
-  else out.line(`${fidelityText(found)}\n\n${table([FIDELITY_COLUMNS, ...fidelityRows(found)])}`);
+  else out.line(`${visible(fidelityText(found))}\n\n${table([FIDELITY_COLUMNS, ...fidelityRows(found)])}`);
 }

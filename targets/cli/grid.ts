@@ -5,6 +5,7 @@ import { type FitOptions, fit } from '../../src/fit.ts';
 import { PAGE } from '../../src/plan/memory.ts';
 import { type PlanReport, planReport } from '../../src/planreport.ts';
 import { formatMebibytes, table } from '../../src/report/terminal.ts';
+import { visible } from '../../src/visible.ts';
 import { limited, type Parsed } from './options.ts';
 
 /** One combination: a plan, or the smallest budget that it would need. */
@@ -91,8 +92,8 @@ export function gridLines(rows: readonly GridRow[]): string {
           return [...start, memory, `${passes} x ${plan.microBatch}`, plan.keep, plan.weights, recompute, times(relativeTime)];
         });
       const reasons = rows.filter((row) => row.folder === folder).flatMap(({ reason }) => reason ?? []);
-      const text = [table([head, ...lines]), ...reasons].join('\n');
-      return folders.length > 1 ? `${folder}\n${text}` : text;
+      const text = [table([head, ...lines]), ...reasons.map(visible)].join('\n');
+      return folders.length > 1 ? `${visible(folder)}\n${text}` : text;
     })
     .join('\n\n');
 }

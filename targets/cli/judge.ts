@@ -6,6 +6,7 @@ import type { Bytes } from '../../src/bytes.ts';
 import { openInference, ranked } from '../../src/classifier.ts';
 import { type Prepared, prepare } from '../../src/data/prepare.ts';
 import { InputError, nearest } from '../../src/error.ts';
+import { byClass, count } from '../../src/figures.ts';
 import { guarded } from '../../src/files.ts';
 import { samplesOf } from '../../src/job.ts';
 import type { Precision } from '../../src/precision.ts';
@@ -48,8 +49,10 @@ export interface Judgement {
   tally: Tally;
   split: Split;
   labels: readonly string[];
-  /** confusion[truth][predicted], counts. */
-  confusion: number[][];
+  /** Pictures of each class, and how many of them were named rightly. */
+  classes: { label: string; count: number; correct: number }[];
+  /** What was taken for what: classes by number, and how often; the most frequent first. As long as what went wrong, not as classes squared. */
+  mistakes: [truth: number, predicted: number, count: number][];
   skipped: Prepared['skipped'];
 }
 
@@ -97,10 +100,14 @@ export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judge
       if (indices.length === 0) throw new InputError({ where: options.data, what: `no pictures in ${split}` });
       const raw = samplesOf(prepared.cache, indices);
       const samples = { ...raw, label: (i: number): number => labelOf[raw.label(i)]! };
-      const confusion = adapter.labels.map(() => adapter.labels.map(() => 0));
+      const choices = byClass(adapter.labels.length);
+      const wrong = new Map<number, number>();
       const pixels = new Uint8Array(prepared.cache.pictureBytes);
       const tally = await evaluate(engine, samples, (i, choice, logits) => {
-        confusion[samples.label(i)]![choice]!++;
+        const truth = samples.label(i);
+        count(choices, truth, choice);
+        const pair = truth * adapter.labels.length + choice;
+        if (truth !== choice) wrong.set(pair, (wrong.get(pair) ?? 0) + 1);
         if (!each) return;
         samples.readInto(i, pixels);
         each({
@@ -112,7 +119,17 @@ export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judge
           pixels: pixels.slice(),
         });
       });
-      return { tally, split, labels: adapter.labels, confusion, skipped: prepared.skipped };
+      const n = adapter.labels.length;
+      return {
+        tally,
+        split,
+        labels: adapter.labels,
+        classes: adapter.labels.map((label, i) => ({ label, count: choices.seen[i]!, correct: choices.correct[i]! })),
+        mistakes: [...wrong]
+          .sort(([a, x], [b, y]) => y - x || a - b)
+          .map(([pair, times]) => [Math.floor(pair / n), pair % n, times] as [number, number, number]),
+        skipped: prepared.skipped,
+      };
     } finally {
       prepared.cache.close();
     }

@@ -3,6 +3,7 @@ import { InputError } from '../../src/error.ts';
 import { mergeAdapter } from '../../src/merge/index.ts';
 import { exportPeft } from '../../src/merge/peft.ts';
 import { counted, formatBytes } from '../../src/report/terminal.ts';
+import { visible } from '../../src/visible.ts';
 import { parse } from './options.ts';
 import type { Output } from './output.ts';
 
@@ -23,7 +24,7 @@ export function merge(args: string[], out: Output): void {
         ...(result.layers > 0 ? [`${counted(result.layers, 'layer')} with a low-rank product`] : []),
         ...(result.biases > 0 ? [counted(result.biases, 'bias')] : []),
       ];
-      out.line(`${folder}: ${[...learnt, `a head of ${result.classes.length} classes`].join(', ')}`);
+      out.line(`${visible(folder)}: ${[...learnt, `a head of ${result.classes.length} classes`].join(', ')}`);
     }
     return;
   }
@@ -33,6 +34,8 @@ export function merge(args: string[], out: Output): void {
     return;
   }
   const { tensors, changed, added, bytes, classes } = result;
-  out.line(`${folder}: ${counted(tensors, 'tensor')}, ${formatBytes(bytes)}; ${changed} changed, ${added} new; ${classes.length} classes`);
-  out.line(`next: s2a predict ${folder} <picture>`);
+  out.line(
+    `${visible(folder)}: ${counted(tensors, 'tensor')}, ${formatBytes(bytes)}; ${changed} changed, ${added} new; ${classes.length} classes`,
+  );
+  out.line(visible(`next: s2a predict ${folder} <picture>`));
 }

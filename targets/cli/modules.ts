@@ -3,6 +3,7 @@ import { fit } from '../../src/fit.ts';
 import { numel } from '../../src/graph.ts';
 import { planReport } from '../../src/planreport.ts';
 import { table } from '../../src/report/terminal.ts';
+import { visible } from '../../src/visible.ts';
 import { PLAN_FLAGS, parse } from './options.ts';
 import type { Output } from './output.ts';
 import { planOptions } from './plan.ts';
@@ -22,6 +23,6 @@ export function modules(args: string[], out: Output): void {
   }
   out.line(table(tensors.map(({ name, shape, count }) => [name, `[${shape.join(', ')}]`, String(count)])));
   out.line(
-    `\n${compiled.program.about.method}: ${trainable.count} of ${total} numbers learn (${trainable.percent.toFixed(3)} %); ${blocks} ${blocks === 1 ? 'block' : 'blocks'}`,
+    `\n${visible(compiled.program.about.method)}: ${trainable.count} of ${total} numbers learn (${trainable.percent.toFixed(3)} %); ${blocks} ${blocks === 1 ? 'block' : 'blocks'}`,
   );
 }

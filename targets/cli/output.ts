@@ -1,7 +1,12 @@
-/** Where a command writes: results on standard output, progress on standard error. Neither may end a command: whoever reads may leave, a disk may be full. */
+/**
+ * Where a command writes: results on standard output, progress on standard error. Neither may end a command: whoever reads may leave, a disk may be full.
+ * Everything passes here, and nothing that a terminal would obey but what the program itself says in colour: what holds names from outside in one
+ * line has escaped line feeds too (visible.ts), by the functions that make such lines.
+ */
 import { writeSync } from 'node:fs';
 import { meaningOf } from '../../src/files.ts';
-import { rewrite, type Style, style, wantsColour } from '../../src/report/terminal.ts';
+import { rewrite, SGR, type Style, style, wantsColour } from '../../src/report/terminal.ts';
+import { visible, visibleJson, visibleLines } from '../../src/visible.ts';
 
 export interface Output {
   style: Style;
@@ -10,6 +15,8 @@ export interface Output {
   json(value: unknown): void;
   /** What is going on. */
   note(text: string): void;
+  /** One line that a person should see. */
+  warn(sentence: string): void;
   /** A line that the next one replaces; nothing where standard error is no terminal. */
   live(text: string): void;
   terminal: boolean;
@@ -54,6 +61,14 @@ function writerOf(stream: Stream, onFailure: (code: string) => void): (text: str
 
 export function createOutput(): Output {
   const terminal = process.stderr.isTTY === true;
+  const isColoured = wantsColour(terminal, { NO_COLOR: variable('NO_COLOR'), TERM: variable('TERM') });
+  const plain = (text: string): string =>
+    isColoured
+      ? text
+          .split(SGR)
+          .map((part, i) => (i % 2 === 0 ? visibleLines(part) : part))
+          .join('')
+      : visibleLines(text);
   let isLive = false;
   let isLost = false;
   // Progress that nobody sees is no loss: the results say what was done.
@@ -71,22 +86,25 @@ export function createOutput(): Output {
     process.exitCode ||= LOST;
   });
   return {
-    style: style(wantsColour(terminal, { NO_COLOR: variable('NO_COLOR'), TERM: variable('TERM') })),
+    style: style(isColoured),
     line(text) {
       settle();
-      result(`${text}\n`);
+      result(`${plain(text)}\n`);
     },
     json(value) {
       settle();
-      result(`${JSON.stringify(value)}\n`);
+      result(`${visibleJson(JSON.stringify(value))}\n`);
     },
     note(text) {
       settle();
-      progress(`${text}\n`);
+      progress(`${plain(text)}\n`);
+    },
+    warn(sentence) {
+      this.note(this.style.yellow(visible(sentence)));
     },
     live(text) {
       if (!terminal) return;
-      progress(rewrite(text));
+      progress(rewrite(plain(text)));
       isLive = true;
     },
     terminal,

@@ -51,12 +51,12 @@ export async function pack(args: string[], out: Output): Promise<void> {
   const p = parse(args, FLAGS, { least: 2, most: 2, usage: 's2a pack <model folder> <pictures> --out <folder>' });
   const job = { ...jobOf(p), ...defined({ pixels: oneOf(p, 'pixels', ['u8', 'f32'] as const) }) };
   const packed = await packJob(job, {
-    warn: (sentence) => out.note(out.style.yellow(sentence)),
+    warn: (sentence) => out.warn(sentence),
     onPlan: (plan) => out.note(`${planLines(plan)}\n`),
     onPrepare: ({ done, total, skipped }) => out.live(`preparing pictures ${done}/${total}${skipped ? `, ${skipped} skipped` : ''}`),
   });
   if (p.flag('json')) return out.json(packed);
-  for (const { path, reason } of packed.skipped) out.note(out.style.yellow(`skipped ${path}: ${reason}`));
+  for (const { path, reason } of packed.skipped) out.warn(`skipped ${path}: ${reason}`);
   const { planBytes, totalBytes } = packed.memory;
   out.line(
     pairs([

@@ -6,6 +6,7 @@ import { decodePicture } from '../../src/data/decode.ts';
 import { InputError } from '../../src/error.ts';
 import { guarded } from '../../src/files.ts';
 import { formatPercent } from '../../src/report/terminal.ts';
+import { visible } from '../../src/visible.ts';
 import { sayAssumed } from './assumed.ts';
 import { bytes, defined, parse, threads, weights, whole } from './options.ts';
 import type { Output } from './output.ts';
@@ -35,12 +36,12 @@ export async function predict(args: string[], out: Output): Promise<void> {
     } catch (error) {
       const reason = (error as Error).message.replace(`${file}: `, '');
       skipped.push({ file, reason });
-      if (files.length > 1) out.note(out.style.yellow(`skipped ${file}: ${reason}`));
+      if (files.length > 1) out.warn(`skipped ${file}: ${reason}`);
       continue;
     }
     const classes = classifier.predictPrepared(pixels).slice(0, top);
     if (p.flag('json')) out.json({ file, classes: classes.map(({ label, probability }) => ({ label, probability })) });
-    else out.line(`${file}  ${classes.map(({ label, probability }) => `${label} ${formatPercent(probability)}`).join('  ')}`);
+    else out.line(visible([file, ...classes.map(({ label, probability }) => `${label} ${formatPercent(probability)}`)].join('  ')));
   }
   if (skipped.length < files.length) return;
   const [first] = skipped;

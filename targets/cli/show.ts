@@ -1,6 +1,7 @@
 /** Plans and results as lines, none longer than 80 characters but for names. */
 import type { PlanReport } from '../../src/planreport.ts';
 import { formatBytes, planTable } from '../../src/report/terminal.ts';
+import { visible } from '../../src/visible.ts';
 
 /** Heading and table of one plan. */
 export function planLines(report: PlanReport): string {
@@ -10,7 +11,7 @@ export function planLines(report: PlanReport): string {
     `${model} ${imageSize.join('x')}, ${classes} classes; method ${method}, keep ${keep}, ${precision}${optimizer}`,
     `batch ${batchSize}, ${microBatch === batchSize ? 'in one pass' : `in passes of ${microBatch}`}`,
   ];
-  return `${head.join('\n')}\n\n${planTable([{ label: 'plan', parts: report.parts, linearBytes: report.linearBytes }], budgetBytes ?? undefined)}`;
+  return `${head.map(visible).join('\n')}\n\n${planTable([{ label: 'plan', parts: report.parts, linearBytes: report.linearBytes }], budgetBytes ?? undefined)}`;
 }
 
 /** What the table does not say. */
@@ -44,7 +45,7 @@ const tilesText = ({ rows, pictures, queries, pixels }: PlanReport['choices']['t
 /** Names in line, values beside them. */
 export function pairs(rows: readonly (readonly [name: string, value: string])[]): string {
   const width = Math.max(...rows.map(([name]) => name.length));
-  return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
+  return rows.map(([name, value]) => `${name.padEnd(width)}  ${visible(value)}`).join('\n');
 }
 
 /** 1234567 as 1,234,567, whatever the locale. */

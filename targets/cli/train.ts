@@ -13,6 +13,7 @@ import type { ReportData } from '../../src/report/data.ts';
 import { figureLines } from '../../src/report/figures.ts';
 import { counted, epochLine, formatBytes, formatDuration, formatPercent, plainLine, progressLine } from '../../src/report/terminal.ts';
 import { timelineOf } from '../../src/timeline.ts';
+import { visible } from '../../src/visible.ts';
 import { REASONS } from '../../src/watch.ts';
 import { type Metrics, openMetrics } from './metrics.ts';
 import {
@@ -130,7 +131,7 @@ export async function train(args: string[], out: Output): Promise<void> {
     throw new InputError({ where: '--fidelity', what: 'goes into the page', expected: '--report FILE' });
   const page = p.text('report');
   if (page !== undefined) tryFile(page, '--report');
-  const metrics = openMetrics(join(job.out, 'run', 'metrics.jsonl'), (sentence) => out.note(out.style.yellow(sentence)));
+  const metrics = openMetrics(join(job.out, 'run', 'metrics.jsonl'), (sentence) => out.warn(sentence));
   const seen: Seen = { losses: [], timeline: undefined };
   const result = await untilStopped((signal) => trainJob(job, progress(job, out, signal, seen, metrics)));
   // The adapter is written. Whatever fails from here on is said, and what does not fail is done.
@@ -143,10 +144,10 @@ export async function train(args: string[], out: Output): Promise<void> {
       failures.push(`${page}: the report was not written: ${(error as Error).message}`);
     }
   }
-  if (p.flag('json') && result.warning !== null) out.note(out.style.yellow(`warning: ${result.warning}`));
+  if (p.flag('json') && result.warning !== null) out.warn(`warning: ${result.warning}`);
   if (p.flag('json')) out.json(result);
   else out.line(summary(result, job, failures.length > 0 ? undefined : page));
-  for (const failure of failures) out.note(`s2a: ${failure}`);
+  for (const failure of failures) out.note(visible(`s2a: ${failure}`));
   if (failures.length > 0) process.exitCode = 2;
 }
 
@@ -172,7 +173,7 @@ function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Se
   let head: HeadFound | NoHead | undefined;
   return {
     signal,
-    warn: (sentence) => out.note(out.style.yellow(sentence)),
+    warn: (sentence) => out.warn(sentence),
     onPlan(plan, compiled) {
       collected.timeline = timelineOf(compiled, plan.budgetBytes ?? undefined);
       out.note(`${planLines(plan)}\n`);
@@ -182,15 +183,15 @@ function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Se
       const written = bytesWritten > 0 ? `${formatBytes(bytesWritten)} written` : 'reused';
       const bad = skipped.length === 0 ? '' : `, ${skipped.length} skipped`;
       out.note(`pictures: ${trained.length} to learn from, ${val.length} to judge by${bad}; cache ${formatBytes(cache.bytes)}, ${written}`);
-      for (const { path, reason } of skipped.slice(0, 10)) out.note(out.style.yellow(`  skipped ${path}: ${reason}`));
-      if (skipped.length > 10) out.note(out.style.yellow(`  and ${skipped.length - 10} more`));
+      for (const { path, reason } of skipped.slice(0, 10)) out.warn(`  skipped ${path}: ${reason}`);
+      if (skipped.length > 10) out.warn(`  and ${skipped.length - 10} more`);
     },
     onHead(found) {
       head = found;
       out.note(headLine(found));
     },
     onFeatures: ({ node, bytes }) =>
-      out.note(`features: kept from the first epoch on, ${formatBytes(bytes)}; later ones begin after ${node}`),
+      out.note(visible(`features: kept from the first epoch on, ${formatBytes(bytes)}; later ones begin after ${node}`)),
     onStart({ resumedAt, totalSteps, epochsDone, backs, rates }) {
       if (resumedAt === undefined) metrics.begin([...headMetrics(head), ...(rates ? [{ rates }] : [])]);
       else metrics.goOn({ step: resumedAt, epochsDone, backs });
@@ -241,7 +242,7 @@ function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Se
       metrics.add({ back: backs, epoch, to, reason: REASONS[reason], rate });
       const where = to === 0 ? 'its start' : `the end of epoch ${to}`;
       const smaller = `a tenth of the rate: ${Number(rate.toPrecision(3))}`;
-      out.note(out.style.yellow(`epoch ${epoch}: ${REASONS[reason]}; the run goes back to ${where} and goes on with ${smaller}`));
+      out.warn(`epoch ${epoch}: ${REASONS[reason]}; the run goes back to ${where} and goes on with ${smaller}`);
       collected.losses.splice(collected.losses.findIndex((l) => l.step > step) >>> 0);
       began = Date.now();
       epochBegan = began;
@@ -287,6 +288,6 @@ function summary(r: JobResult, { model }: TrainJob, report: string | undefined):
     ['adapter', r.adapter],
   ];
   if (report !== undefined) rows.push(['report', report]);
-  const warning = r.warning === null ? '' : `\n\nwarning: ${r.warning}`;
-  return `\n${pairs(rows)}\n\nnext: s2a predict ${model} ${r.adapter} <picture>${warning}`;
+  const warning = r.warning === null ? '' : `\n\nwarning: ${visible(r.warning)}`;
+  return `\n${pairs(rows)}\n\n${visible(`next: s2a predict ${model} ${r.adapter} <picture>`)}${warning}`;
 }

@@ -3,6 +3,7 @@
  * and leave in one write.
  */
 import { fd_write, iovec, proc_exit } from 'bindings/wasi_snapshot_preview1';
+import { isUnseen } from '../../assembly/abi/unseen';
 
 export const STDOUT: u32 = 1;
 export const STDERR: u32 = 2;
@@ -60,13 +61,46 @@ export function number(n: u64): void {
   for (; unit > 0; unit /= 10) put(0x30 + <u32>((n / unit) % 10));
 }
 
-/** Bytes from outside, as UTF-8; what a terminal would obey (C0, DEL, C1) is shown as a question mark. */
+/** Bytes from outside, as UTF-8; what a terminal would obey, or nobody sees, as src/visible.ts shows it; what is no UTF-8 as `\xe9`. */
 export function bytes(p: usize, n: usize): void {
-  for (let i: usize = 0; i < n; i++) {
-    const byte = <u32>load<u8>(p + i);
-    const isC1 = byte == 0xc2 && i + 1 < n && load<u8>(p + i, 1) >= 0x80 && load<u8>(p + i, 1) < 0xa0;
-    put(isC1 || byte < 0x20 || byte == 0x7f ? 0x3f : byte);
-    if (isC1) i++;
+  for (let i: usize = 0; i < n; ) {
+    const first = <u32>load<u8>(p + i);
+    const size = sizeOf(p + i, n - i);
+    if (size == 0) escaped('\\x', first, 2);
+    else {
+      let code = size == 1 ? first : first & (0xff >> (<u32>size + 1));
+      for (let k: usize = 1; k < size; k++) code = (code << 6) | (<u32>load<u8>(p + i + k) & 63);
+      if (!isUnseen(<f64>code)) for (let k: usize = 0; k < size; k++) put(load<u8>(p + i + k));
+      else if (code == 0x0a) text('\\n');
+      else if (code == 0x0d) text('\\r');
+      else if (code == 0x09) text('\\t');
+      else if (code > 0xffff) {
+        escaped('\\u{', code, 5);
+        text('}');
+      } else escaped('\\u', code, 4);
+    }
+    i += max(size, 1);
+  }
+}
+
+/** Bytes of the character at `p`, of which there are `n` at most; 0 where it is no UTF-8. */
+function sizeOf(p: usize, n: usize): usize {
+  const first = load<u8>(p);
+  const size: usize = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+  if (size > n) return 0;
+  for (let k: usize = 1; k < size; k++) if ((load<u8>(p + k) & 0xc0) != 0x80) return 0;
+  // Longer than need be, half of a pair, beyond the last.
+  const second = size > 1 ? load<u8>(p, 1) : 0;
+  if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f)) return 0;
+  if ((first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f)) return 0;
+  return size;
+}
+
+function escaped(begin: string, code: u32, digits: i32): void {
+  text(begin);
+  for (let k = digits - 1; k >= 0; k--) {
+    const digit = (code >> (<u32>k << 2)) & 15;
+    put(digit < 10 ? 0x30 + digit : 0x57 + digit);
   }
 }
 

@@ -98,7 +98,8 @@ test('without arguments, and with wrong ones', () => {
   writeFileSync(join(folder, 'plain.s2a'), file);
   refuses(run(['info', 'plain.s2a', 'b']), 'b: unknown option or one word too many');
   refuses(run(['info', 'plain.s2a', '--model', 'm']), 'holds no run; write it with s2a pack');
-  refuses(run(['in\u001b[31mfo\u009b']), '?[31m');
+  refuses(run(['in\u001b[31mfo\u009b']), 'in\\u001b[31mfo\\u009b');
+  refuses(run(['a\n\u202e\u{e0041}größe👩\u200d🚒']), 'a\\n\\u202e\\u{e0041}größe👩\u200d🚒');
 });
 
 test('says what the program holds', () => {
