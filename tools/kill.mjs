@@ -3,9 +3,11 @@
 //
 //     npm run test:kill                                  200 kills and more, over every runtime that is installed
 //     npm run test:kill -- --kills 20 --seed 7 --only node
+//     npm run test:kill -- --kills 0 --hangups 200 --pairs 100
 //
 // Half of the kills come by the clock, after the pictures are ready; half at a random call that changes a file, which is where checkpoints,
 // best parameters and adapters are written (tools/kill/bomb.mjs; under Node, which runs the WASI program too). Killed runs leave their temporary files: these tell where it hit.
+// Then terminals are lost (SIGHUP), and pairs of runs want one folder (tools/kill/life.mjs).
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -14,12 +16,19 @@ import { join, relative } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
+import { hangUp, pairUp } from './kill/life.mjs';
 import { makePictures } from './matrix/pictures.mjs';
 import { WASMTIME_RUN, wasmtimePython } from './runtimes/wasi.mjs';
 import { DENO, missing } from './runtimes.mjs';
 
 const { values } = parseArgs({
-  options: { kills: { type: 'string', default: '200' }, seed: { type: 'string', default: '1' }, only: { type: 'string' } },
+  options: {
+    kills: { type: 'string', default: '200' },
+    hangups: { type: 'string', default: '40' },
+    pairs: { type: 'string', default: '10' },
+    seed: { type: 'string', default: '1' },
+    only: { type: 'string' },
+  },
 });
 const folder = join(tmpdir(), `s2a-kill-${process.pid}`);
 const pictures = join(folder, 'pictures');
@@ -86,8 +95,8 @@ function random() {
   return (state >>> 0) / 2 ** 32;
 }
 
-/** Runs a command; `after` milliseconds from the moment that its pictures are ready it is killed, if that is given. */
-function run([file, ...args], { env = {}, after } = {}) {
+/** Runs a command; `after` milliseconds from the moment that its pictures are ready it gets the signal, if that is given. */
+function run([file, ...args], { env = {}, after, signal: sent = 'SIGKILL' } = {}) {
   return new Promise((resolve) => {
     const child = spawn(file, args, { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...env } });
     let said = '';
@@ -96,7 +105,7 @@ function run([file, ...args], { env = {}, after } = {}) {
       said += text;
       if (ready || !/going on|pictures/.test(said)) return;
       ready = Date.now();
-      if (after !== undefined) setTimeout(() => child.kill('SIGKILL'), after);
+      if (after !== undefined) setTimeout(() => child.kill(sent), after);
     });
     child.on('close', (code, signal) =>
       resolve({ killed: signal === 'SIGKILL' || code === 137, code, said, ms: ready ? Date.now() - ready : 0 }),
@@ -190,11 +199,21 @@ try {
     return false;
   });
   const shares = chosen.reduce((sum, { share }) => sum + share, 0);
-  for (const runtime of chosen) await torture(runtime, Math.ceil((Number(values.kills) * runtime.share) / shares));
+  const kills = Number(values.kills);
+  for (const runtime of kills > 0 ? chosen : []) await torture(runtime, Math.ceil((kills * runtime.share) / shares));
+  if (chosen.some(({ name }) => name === 'node')) {
+    const { command } = RUNTIMES[0];
+    const reference = join(folder, 'life-whole');
+    mkdirSync(reference);
+    const whole = await run(command(reference));
+    const about = { folder, command, run, random, whole, digestOf, wanted: digestOf(reference), fail };
+    if (Number(values.hangups) > 0) total.right += await hangUp({ ...about, count: Number(values.hangups) });
+    if (Number(values.pairs) > 0) total.right += await pairUp({ ...about, count: Number(values.pairs) });
+  }
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
 for (const failure of failures) console.log(`FAIL ${failure}`);
-console.log(`${total.kills} kills, ${total.right} runs that went on to the same end; digest ${wanted?.slice(0, 12)}`);
+console.log(`${total.kills} kills, ${total.right} runs that went on to the same end; digest ${wanted?.slice(0, 12) ?? 'none'}`);
 console.log(`${total.right} passed, ${failures.length} failed, ${skipped} skipped`);
 process.exit(failures.length > 0 || total.right === 0 ? 1 : 0);

@@ -14,6 +14,7 @@ export async function untilStopped<T>(action: (signal: AbortSignal) => Promise<T
   try {
     return await action(controller.signal);
   } finally {
-    for (const signal of SIGNALS) process.removeListener(signal, stop);
+    // One that was heard stays heard to the end of the process: its second must not change the exit code.
+    if (!controller.signal.aborted) for (const signal of SIGNALS) process.removeListener(signal, stop);
   }
 }
