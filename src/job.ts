@@ -259,7 +259,7 @@ async function runAlone(job: TrainJob, start: Start | undefined, hooks: JobHooks
       }
     }
     if (run.resumedAt === undefined) {
-      keepList(runFolder, listed.folder);
+      keepList(runFolder, listed.folder, prepared.cache);
       startRun(engine, options, data.train.count);
       if (headStart === 'ridge' && labels.length > (start?.labels.length ?? 0)) {
         const first = start?.labels.length ?? 0;

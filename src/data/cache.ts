@@ -9,6 +9,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { InputError } from '../error.ts';
 import { createFile, makeFolder, removeLeftovers } from '../files.ts';
+import type { Known } from './content.ts';
 import type { Preprocess, Size } from './preprocess.ts';
 import type { Sample, Skipped } from './scan.ts';
 
@@ -23,7 +24,7 @@ export interface Picture extends Sample {
 }
 
 export interface Description {
-  /** Of everything the pixels depend on: specification, decoder, list of files with sizes and times. */
+  /** Of everything the pixels depend on beside the files' contents: specification, decoder, list of files with sizes. */
   digest: string;
   /** SHA-256 of each picture's pixels, 64 hex digits: what the data's digest is made of (digest.ts). */
   digests: string[];
@@ -32,6 +33,8 @@ export interface Description {
   size: Size;
   classes: string[];
   pictures: Picture[];
+  /** Pictures that could not be used, as they were. */
+  unused: Known[];
   skipped: Skipped[];
 }
 
@@ -101,11 +104,12 @@ function describe(file: number, bytes: number, path: string): Description {
   } catch {
     throw damaged();
   }
-  const { size, pictures, digests } = description;
+  const { size, pictures, digests, unused } = description;
   if (!(size?.height > 0 && size.width > 0)) throw damaged();
   if (!Array.isArray(pictures) || pictures.length * size.height * size.width * 3 !== bytes - footerBytes - jsonBytes) throw damaged();
   const isDigest = (text: unknown): boolean => typeof text === 'string' && /^[0-9a-f]{64}$/.test(text);
   if (!Array.isArray(digests) || digests.length !== pictures.length || !digests.every(isDigest)) throw damaged();
+  if (!Array.isArray(unused)) throw damaged();
   return description;
 }
 

@@ -8,6 +8,8 @@ export interface Sample {
   label: number;
   bytes: number;
   modifiedMs: number;
+  /** SHA-256 of its bytes, once it has been read. */
+  content?: string | undefined;
 }
 
 /** A file that is not used, and why. */

@@ -5,11 +5,13 @@
 import { join } from 'node:path';
 import { InputError } from '../error.ts';
 import { fileExists, readJson, writeText } from '../files.ts';
+import type { Cache } from './cache.ts';
+import { isSame, type Known } from './content.ts';
 import { type Folder, type Sample, type ScanOptions, scanFolder, statSample } from './scan.ts';
 
 const fileName = 'pictures.json';
 /** A million pictures. */
-const limitBytes = 128 << 20;
+const limitBytes = 256 << 20;
 
 export interface Listed {
   folder: Folder;
@@ -19,14 +21,22 @@ export interface Listed {
   added: string[];
 }
 
-/** Keeps the list of a run that begins. */
-export function keepList(runFolder: string, { root: _, notes: _said, ...list }: Folder): void {
+/** Keeps the list of a run that begins, with what its pictures were when they were prepared. */
+export function keepList(
+  runFolder: string,
+  { root: _, notes: _said, ...folder }: Folder,
+  prepared: Pick<Cache, 'pictures' | 'unused'>,
+): void {
+  const known = new Map<string, Known>([...prepared.pictures, ...prepared.unused].map((picture) => [picture.path, picture]));
+  const withContents = (samples: Sample[]): Sample[] => samples.map((sample) => ({ ...sample, content: known.get(sample.path)?.content }));
+  const { train, val, test } = folder;
+  const list = { ...folder, train: withContents(train), val: val && withContents(val), test: test && withContents(test) };
   writeText(join(runFolder, fileName), `${JSON.stringify(list)}\n`);
 }
 
 /**
- * The pictures of a run: those of its list where it goes on, else what the folder holds now. A picture whose size or time differs is another
- * picture: the run is refused.
+ * The pictures of a run: those of its list where it goes on, else what the folder holds now. A picture with other bytes is another picture: the
+ * run is refused.
  */
 export function listPictures(runFolder: string, root: string, resume: boolean, options: ScanOptions = {}): Listed {
   const path = join(runFolder, fileName);
@@ -37,7 +47,7 @@ export function listPictures(runFolder: string, root: string, resume: boolean, o
   for (const sample of listed) {
     const now = statSample(root, sample);
     if (now === undefined) vanished.push(sample.path);
-    else if (now.bytes !== sample.bytes || now.modifiedMs !== sample.modifiedMs)
+    else if (now.bytes !== sample.bytes || !isSame(root, { ...sample, ...now }, sample))
       throw new InputError({
         where: join(root, sample.path),
         what: 'other pictures than the run began with: this one was changed',

@@ -6,6 +6,7 @@ import { InputError, Interrupted } from '../error.ts';
 import { freeBytes, meaningOf } from '../files.ts';
 import { stableJson } from '../json.ts';
 import { type Cache, openCache, type Picture, writeCache } from './cache.ts';
+import { isSame, type Known } from './content.ts';
 import { decoderName, defaultDecoderBytes } from './decode.ts';
 import { type Decoder, type DecoderFile, startDecoder } from './decoder.ts';
 import { unreadClass } from './kinds.ts';
@@ -66,19 +67,20 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
   const pictures: Picture[] = [];
   for (const part of ['train', 'val', 'test'] as const) for (const sample of folder[part] ?? []) pictures.push({ ...sample, part });
   const identity = {
-    format: 2,
+    format: 3,
     spec: options.preprocess,
     decoder: decoderName(),
     limit,
     classes: folder.classes,
-    pictures,
+    // Of their contents the cache knows more than their times.
+    pictures: pictures.map(({ path, label, bytes, part }) => ({ path, label, bytes, part })),
     skipped: folder.skipped,
   };
   const digest = createHash('sha256').update(stableJson(identity)).digest('hex');
   const path = join(options.cacheFolder, `${digest.slice(0, 16)}.pictures`);
 
   let written = { bytes: 0, decoderPeakBytes: 0 };
-  let cache = reusable(path, digest);
+  let cache = reusable(path, digest, options.root, pictures);
   if (!cache) {
     const [gone] = options.vanished ?? [];
     if (gone !== undefined)
@@ -105,12 +107,14 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
 
 const mebibytes = (bytes: number): string => `${(bytes / 1048576).toFixed(1)} MiB`;
 
-/** An earlier cache of the same digest; a damaged one is made again. */
-function reusable(path: string, digest: string): Cache | undefined {
+/** An earlier cache of the same digest and the same pictures; a damaged one is made again. */
+function reusable(path: string, digest: string, root: string, pictures: readonly Picture[]): Cache | undefined {
   if (!existsSync(path)) return undefined;
   try {
     const cache = openCache(path);
-    if (cache.digest === digest) return cache;
+    const known = new Map([...cache.pictures, ...cache.unused].map((picture) => [picture.path, picture]));
+    const isKnown = (picture: Picture): boolean => known.has(picture.path) && isSame(root, picture, known.get(picture.path)!);
+    if (cache.digest === digest && pictures.every(isKnown)) return cache;
     cache.close();
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
@@ -125,6 +129,7 @@ async function decodeAll(
   { path, digest, limit }: { path: string; digest: string; limit: number },
 ): Promise<{ bytes: number; decoderPeakBytes: number }> {
   const skipped = [...unlisted];
+  const unused: Known[] = [];
   const left = classes.map(() => 0);
   const unread = classes.map((): Skipped[] => []);
   let decoderPeakBytes = 0;
@@ -154,16 +159,17 @@ async function decodeAll(
       if ('failed' in reply) throw new InputError({ where: path, what: `cannot be written: ${meaningOf(reply.failed)}` });
       if ('reason' in reply) {
         skipped.push({ path: picture.path, reason: reply.reason });
+        unused.push({ ...picture, content: reply.content });
         if (picture.part === 'train') unread[picture.label]!.push(skipped.at(-1)!);
       } else {
-        writer.add(picture, reply.digest);
+        writer.add({ ...picture, content: reply.content }, reply.digest);
         if (picture.part === 'train') left[picture.label]!++;
       }
       onProgress?.({ done: i + 1, total: pictures.length, path: picture.path, skipped: skipped.length });
     }
     const empty = left.indexOf(0);
     if (empty >= 0) throw unreadable(root, classes[empty]!, unread[empty]!);
-    return { bytes: writer.finish({ digest, decoder: decoderName(), spec: preprocess, size, classes, skipped }), decoderPeakBytes };
+    return { bytes: writer.finish({ digest, decoder: decoderName(), spec: preprocess, size, classes, unused, skipped }), decoderPeakBytes };
   } finally {
     signal?.removeEventListener('abort', stop);
     writer.abandon();

@@ -18,6 +18,8 @@ export interface Request {
 
 /** `digest`: SHA-256 of the pixels written. `reason`: the picture cannot be used. `failed`: the file cannot be written. */
 export type Reply = ({ digest: string } | { reason: string } | { failed: string }) & {
+  /** SHA-256 of the picture's file, where it could be read. */
+  content?: string;
   /** The most this process has had resident; absent from a thread. */
   peakBytes?: number;
 };
@@ -44,20 +46,25 @@ function readFile(path: string, limit: number): Uint8Array {
 
 async function answer({ path, spec, limit, offset }: Request, fd: number): Promise<Reply> {
   let pixels: Uint8Array;
+  let content: { content?: string } = {};
   try {
-    pixels = await decodePicture(readFile(path, limit), spec, limit);
+    const file = readFile(path, limit);
+    content = { content: sha256(file) };
+    pixels = await decodePicture(file, spec, limit);
   } catch (error) {
-    if (error instanceof Unreadable) return { reason: error.message };
+    if (error instanceof Unreadable) return { reason: error.message, ...content };
     const { code, message } = error as NodeJS.ErrnoException;
-    return { reason: code ? `cannot be read (${code})` : `the decoder stopped: ${message}` };
+    return { reason: code ? `cannot be read (${code})` : `the decoder stopped: ${message}`, ...content };
   }
   try {
     for (let done = 0; done < pixels.length; ) done += writeSync(fd, pixels, done, pixels.length - done, offset + done);
   } catch (error) {
     return { failed: (error as NodeJS.ErrnoException).code ?? String(error) };
   }
-  return { digest: createHash('sha256').update(pixels).digest('hex') };
+  return { digest: sha256(pixels), ...content };
 }
+
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 // A thread answers its port, a process its parent; a parent that is gone ends it.
 if (parentPort) {

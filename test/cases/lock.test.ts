@@ -1,7 +1,7 @@
 /** Two runs and one folder: at once, and one after the other. */
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { copyFileSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -85,6 +85,25 @@ test('a run that was interrupted is thrown away only on request; a finished one 
   const { epochs } = asks<{ epochs: unknown[] }>(...train(out, 2, '--overwrite'));
   assert.is(epochs.length, 2);
   does(...train(out, 1));
+});
+
+test('the same pictures, copied again, are the same: nothing is decoded anew, and an interrupted run goes on', async () => {
+  const [out, copy] = [newFolder(), newFolder()];
+  const args = (data: string, ...more: string[]) => train(out, 40, ...more).map((word) => (word === DATA ? data : word));
+  await watched(args(DATA), (stderr, kill) => void (/^epoch +2\/40/m.test(stderr) && kill('SIGTERM')));
+  for (const path of files(DATA)) {
+    const to = join(copy, path.slice(DATA.length));
+    mkdirSync(dirname(to), { recursive: true });
+    copyFileSync(path, to);
+    utimesSync(to, 1e9, 1e9);
+  }
+  const { stderr } = does(...args(copy, '--resume'));
+  assert.match(stderr, /cache .*, reused/);
+  assert.match(stderr, /going on from step/);
+  assert.match(does(...args(copy)).stderr, /cache .*, reused/);
+  const picture = join(copy, 'red', '0.png');
+  writeFileSync(picture, readFileSync(join(copy, 'red', '1.png')));
+  assert.match(does(...args(copy)).stderr, /cache .*, [\d.]+ KiB written/);
 });
 
 test('an interrupted run whose checkpoints are damaged is not thrown away either', async () => {

@@ -1,4 +1,5 @@
 /** A run learns from the pictures that it began with. */
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -10,22 +11,29 @@ import { type TrainJob, trainJob } from '../../src/job.ts';
 import { newFolder, refused } from '../folder.ts';
 import { pictureFolder } from '../pictures.ts';
 
+const first = 'train/class-0/0.png';
+
 /** A folder of pictures and a run that has listed it. */
 function begun() {
   const [run, root] = [newFolder(), pictureFolder({ train: 3, val: 2 })];
-  keepList(run, scanFolder(root));
+  const folder = scanFolder(root);
+  const content = createHash('sha256')
+    .update(readFileSync(join(root, first)))
+    .digest('hex');
+  keepList(run, folder, { pictures: [{ ...folder.train[0]!, part: 'train', content }], unused: [] });
   return { run, root };
 }
 
-const first = 'train/class-0/0.png';
-
 test('new pictures are not used, vanished ones are named', () => {
   const { run, root } = begun();
-  const before = scanFolder(root);
+  const before = scanFolder(root).train.map(({ path }) => path);
   writeFileSync(join(root, 'val/class-1/new.png'), 'x');
   rmSync(join(root, first));
   const { folder, vanished, added } = listPictures(run, root, true);
-  assert.equal(folder, before);
+  assert.equal(
+    folder.train.map(({ path }) => path),
+    before,
+  );
   assert.equal(vanished, [first]);
   assert.equal(added, ['val/class-1/new.png']);
   const fresh = listPictures(run, root, false);
@@ -42,7 +50,11 @@ test('a folder that is gone altogether', () => {
 
 test('a changed picture and a damaged list are refused', () => {
   const { run, root } = begun();
+  const bytes = readFileSync(join(root, first));
   utimesSync(join(root, first), 1e9, 1e9);
+  assert.equal(listPictures(run, root, true).vanished, [], 'the same bytes at another time');
+  bytes[bytes.length - 1]! ^= 1;
+  writeFileSync(join(root, first), bytes);
   refused(() => listPictures(run, root, true), first, 'changed', '--resume');
   writeFileSync(join(run, 'pictures.json'), '{"classes":["a","b"],"train":[{}],"val":null,"test":null,"skipped":[]}');
   refused(() => listPictures(run, root, true), 'pictures.json', 'damaged list');

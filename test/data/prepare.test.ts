@@ -110,10 +110,17 @@ test('the cache is found again, and made again when a picture or the specificati
   assert.is(second.digest, first.digest);
   assert.equal(second.skipped, first.skipped);
   assert.is((await prepare(options(root, { preprocess: { ...spec, resample: 'bilinear' } }))).bytesWritten > 0, true);
-  utimesSync(join(root, 'a/1.jpg'), 1, 1);
+  for (const name of ['a/1.jpg', 'b/bad.jpg']) utimesSync(join(root, name), 1, 1);
+  const copied = await prepare(options(root));
+  assert.is(copied.bytesWritten, 0, 'the same bytes, copied again, are the same pictures');
+  const other = Uint8Array.from(small);
+  other[other.length - 1] = 0xd8;
+  writeFileSync(join(root, 'a/1.jpg'), other);
   const third = await prepare(options(root));
   assert.ok(third.bytesWritten > 0);
-  assert.equal(third.cache.digests, first.cache.digests, 'the same pixels have the same digest');
+  writeFileSync(join(root, 'b/bad.jpg'), small.subarray(0, 1));
+  const fourth = await prepare(options(root));
+  assert.ok(fourth.bytesWritten > 0, 'what could not be used may be another file now');
   // A damaged cache is not trusted.
   truncateSync(third.cache.path, third.cache.bytes - 5);
   assert.ok((await prepare(options(root))).bytesWritten > 0);
