@@ -1,7 +1,8 @@
 /** From a picture file's bytes to the prepared pixels, inside a limit on the decoder's memory. */
-import { decodeBytes, readHeader, Unreadable } from './header.ts';
+import { decodeBytes, type Header, readHeader, Unreadable } from './header.ts';
 import { decodeInks } from './inks.ts';
 import { decodeJpeg, jpegName, openJpeg } from './jpeg.ts';
+import { withEnd } from './jpegend.ts';
 import { decodePng, pngName } from './png.ts';
 import { type Preprocess, preparePixels } from './preprocess.ts';
 
@@ -32,7 +33,17 @@ export async function decodePicture(bytes: Uint8Array, spec: Preprocess, limit =
     throw new Unreadable(`too large: a ${kind} of ${width}×${height} takes ${mib(needed)} to decode, the limit is ${mib(limit)}`);
   }
   if (header.format === 'png') return preparePixels(decodePng(bytes, header), header.orientation, spec);
-  if (header.components === 4) return preparePixels(decodeInks(bytes), header.orientation, spec);
+  const ended = withEnd(bytes);
+  try {
+    return await jpeg(ended ?? bytes, header, spec);
+  } catch (error) {
+    if (ended && error instanceof Unreadable) throw new Unreadable('a truncated JPEG: it ends before the picture does');
+    throw error;
+  }
+}
+
+async function jpeg(bytes: Uint8Array, { components, orientation }: Header, spec: Preprocess): Promise<Uint8Array> {
+  if (components === 4) return preparePixels(decodeInks(bytes), orientation, spec);
   await openJpeg();
-  return decodeJpeg(bytes, (pixels) => preparePixels(pixels, header.orientation, spec));
+  return decodeJpeg(bytes, (pixels) => preparePixels(pixels, orientation, spec));
 }

@@ -3,6 +3,8 @@
  * decoding it will take. Nothing here trusts a length it has not checked.
  */
 
+import { readOrientation } from './exif.ts';
+
 /** A picture that cannot be used; its message is the reason shown beside the file's name. */
 export class Unreadable extends Error {
   override name = 'Unreadable';
@@ -27,10 +29,10 @@ export interface Header {
 /** The bytes that decoding takes beside the resized picture, from the header alone. */
 export function decodeBytes({ format, width, height, components, samples, progressive, depth }: Header, fileBytes: number): number {
   const pixels = width * height;
-  // Interlaced, the rows are held inflated in pieces, joined, and unfiltered; else a piece, two rows and their RGB are.
+  // A piece, two rows and their RGB; interlaced, the samples too.
   if (format === 'png') {
     const row = Math.ceil((width * samples * depth) / 8);
-    return fileBytes + (progressive ? 3 * row * height : 4 * row + Math.min(8 << 20, 3 * row * height));
+    return fileBytes + 4 * row + Math.min(8 << 20, 3 * row * height) + (progressive ? pixels * (samples < 3 ? 1 : 3) : 0);
   }
   // Four inks: 16-bit coefficients of each, whatever the scans. Else RGBA, and the coefficients of a progressive one;
   // the file's bytes are held here and copied into the decoder's memory.
@@ -68,7 +70,7 @@ function foreign(bytes: Uint8Array): string {
 
 /** Walks the JPEG's segments up to the first scan. */
 function readJpeg(view: DataView): Header {
-  let orientation = 1;
+  let orientation: number | undefined;
   let header: Header | undefined;
   let at = 2;
   while (at + 4 <= view.byteLength) {
@@ -86,10 +88,10 @@ function readJpeg(view: DataView): Header {
     if (marker === 0xda) {
       if (!header) throw new Unreadable('a damaged JPEG: no frame header');
       const parted = length >= 3 && view.getUint8(body) < header.components;
-      return { ...header, orientation, progressive: header.progressive || parted };
+      return { ...header, orientation: orientation ?? 1, progressive: header.progressive || parted };
     }
     if (marker === 0xe1 && length >= 16 && view.getUint32(body) === 0x45786966) {
-      orientation = readOrientation(new DataView(view.buffer, view.byteOffset + body + 6, end - body - 6)) ?? orientation;
+      orientation ??= readOrientation(new DataView(view.buffer, view.byteOffset + body + 6, end - body - 6));
     }
     // Start of frame: C0 to CF without DHT (C4), JPG (C8) and DAC (CC).
     if (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc) {
@@ -108,7 +110,7 @@ function readJpeg(view: DataView): Header {
         samples: samplesPerPixel(view, body, components),
         progressive: marker === 0xc2,
         depth,
-        orientation,
+        orientation: 1,
       };
       if (header.width === 0 || header.height === 0) throw new Unreadable('a JPEG without its size in the frame header');
     }
@@ -134,7 +136,7 @@ function samplesPerPixel(view: DataView, frame: number, components: number): num
   return sum / (across * down);
 }
 
-/** Walks the PNG's chunks up to the first data. */
+/** Walks the PNG's chunks; EXIF may stand behind the data too. */
 function readPng(view: DataView): Header {
   if (view.byteLength < 33 || view.getUint32(12) !== 0x49484452) throw new Unreadable('a truncated PNG: it ends before the picture begins');
   const width = view.getUint32(16);
@@ -153,31 +155,15 @@ function readPng(view: DataView): Header {
     throw new Unreadable('a damaged PNG: wrong header');
   }
   if (width > 65535 || height > 65535) throw new Unreadable(`too large: a PNG of ${width}×${height}, the limit is 65535 a side`);
-  let orientation = 1;
+  let orientation: number | undefined;
   let at = 33;
   while (at + 12 <= view.byteLength) {
     const length = view.getUint32(at);
     const type = view.getUint32(at + 4);
-    if (type === 0x49444154 || at + 12 + length > view.byteLength) break;
-    if (type === 0x65584966) orientation = readOrientation(new DataView(view.buffer, view.byteOffset + at + 8, length)) ?? 1;
+    if (at + 12 + length > view.byteLength) break;
+    if (type === 0x65584966) orientation ??= readOrientation(new DataView(view.buffer, view.byteOffset + at + 8, length));
     at += 12 + length;
   }
-  return { format: 'png', width, height, components, samples: components, progressive: view.getUint8(28) !== 0, depth, orientation };
-}
-
-/** Tag 274 of the first directory of a TIFF block; undefined where there is none or it makes no sense. */
-function readOrientation(tiff: DataView): number | undefined {
-  if (tiff.byteLength < 14) return undefined;
-  const little = tiff.getUint16(0) === 0x4949;
-  const directory = tiff.getUint32(4, little);
-  if (directory + 2 > tiff.byteLength) return undefined;
-  const count = tiff.getUint16(directory, little);
-  for (let i = 0; i < count; i++) {
-    const entry = directory + 2 + 12 * i;
-    if (entry + 12 > tiff.byteLength) return undefined;
-    if (tiff.getUint16(entry, little) !== 0x0112) continue;
-    const value = tiff.getUint16(entry + 8, little);
-    return value >= 1 && value <= 8 ? value : undefined;
-  }
-  return undefined;
+  const progressive = view.getUint8(28) !== 0;
+  return { format: 'png', width, height, components, samples: components, progressive, depth, orientation: orientation ?? 1 };
 }

@@ -1,46 +1,66 @@
 /**
- * PNG of any depth and colour type; alpha is dropped and 16 bits lose their low byte, as Pillow's convert('RGB') does.
- * Rows are inflated and unfiltered as they are asked for, so a large screenshot takes little more than its file; an interlaced
- * picture, which has no rows until its end, goes through fast-png whole.
+ * PNG of any depth and colour type; alpha and a transparent colour are dropped as Pillow's convert('RGB') does, and 16 bits lose
+ * their low byte (also in grey, where Pillow would cut off at 255 and leave a white picture).
+ * Rows are inflated and unfiltered as they are asked for, so a large screenshot takes little more than its file. An interlaced
+ * picture has no rows until its end: its samples are held, a byte each. Chunks that say nothing about the pixels are passed over.
  */
-import { type DecodedPng, decode } from 'fast-png';
 import { Unzlib } from 'fflate';
 import { type Header, Unreadable } from './header.ts';
 import type { Pixels } from './resample.ts';
 import { packageName } from './version.ts';
 
-export const pngName = (): string => `${packageName('fast-png')}, ${packageName('fflate')}`;
+/** The number is of this file: raised where the same PNG gives other pixels, or one more kind is read. */
+export const pngName = (): string => `png 2, ${packageName('fflate')}`;
 
 /** Inflated in pieces: deflate grows at most about a thousandfold, so a piece stays below 8 MiB. */
 const pieceBytes = 8 << 10;
 
-/** Samples as they are stored: rows of whole bytes, big-endian where they have 16 bits. */
-interface Stored {
-  width: number;
-  height: number;
-  channels: number;
-  depth: number;
+/** A picture's stored bytes, inflated in order. */
+interface Inflated {
   palette: ArrayLike<ArrayLike<number>> | undefined;
-  /** Row y, valid until the next call; rows are asked for in order. */
-  row(y: number): ArrayLike<number>;
+  fill(target: Uint8Array): void;
 }
+
+/** The interlaced picture's seven parts (PNG, section 8.2): first column and row, steps between columns and rows. */
+const PARTS = [
+  [0, 0, 8, 8],
+  [4, 0, 8, 8],
+  [0, 4, 4, 8],
+  [2, 0, 4, 4],
+  [0, 2, 2, 4],
+  [1, 0, 2, 2],
+  [0, 1, 1, 2],
+] as const;
+
+/** Bytes held of each pixel of an interlaced picture: its index, its grey, or its three colours. */
+export const heldBytes = (channels: number): number => (channels < 3 ? 1 : 3);
 
 export function decodePng(bytes: Uint8Array, header: Header): Pixels {
-  return rgbRows(header.progressive ? whole(bytes) : streamed(bytes, header));
-}
-
-function whole(bytes: Uint8Array): Stored {
-  let png: DecodedPng;
-  try {
-    png = decode(bytes, { checkCrc: true });
-  } catch (error) {
-    throw new Unreadable(`a damaged or truncated PNG: ${(error as Error).message}`);
+  const { width, height, components: channels } = header;
+  const source = inflated(bytes);
+  const held = heldBytes(channels);
+  const take = taker(header, source.palette !== undefined, held);
+  const show = (samples: Uint8Array, from: number, row: Uint8Array) => expand(samples, from, held, source.palette, row, width);
+  if (!header.progressive) {
+    const next = rows(source, header, width);
+    const samples = new Uint8Array(width * held);
+    return {
+      width,
+      height,
+      readRow(_, row) {
+        take(next(), width, samples, 0, held);
+        show(samples, 0, row);
+      },
+    };
   }
-  const { width, height, channels, depth, data } = png;
-  const stride = depth < 8 ? Math.ceil((width * channels * depth) / 8) : width * channels;
-  if (data.length !== stride * height) throw new Unreadable('a damaged PNG: wrong amount of data');
-  const row = (y: number) => data.subarray(y * stride, (y + 1) * stride);
-  return { width, height, channels, depth, palette: channels === 1 ? png.palette : undefined, row };
+  const samples = new Uint8Array(width * height * held);
+  for (const [left, top, dx, dy] of PARTS) {
+    const across = Math.ceil((width - left) / dx);
+    if (across <= 0) continue;
+    const next = rows(source, header, across);
+    for (let y = top; y < height; y += dy) take(next(), across, samples, (y * width + left) * held, dx * held);
+  }
+  return { width, height, readRow: (y, row) => show(samples, y * width * held, row) };
 }
 
 const crcTable = Uint32Array.from({ length: 256 }, (_, n) => {
@@ -73,9 +93,12 @@ function* pieces(bytes: Uint8Array, onPalette: (colours: Uint8Array) => void): G
   }
 }
 
-function streamed(bytes: Uint8Array, { width, height, components: channels, depth }: Header): Stored {
+function inflated(bytes: Uint8Array): Inflated {
   let colours: number[][] | undefined;
+  const indexed = bytes[25] === 3;
   const source = pieces(bytes, (plte) => {
+    if (!indexed) return;
+    if (plte.length > 768) throw new Unreadable('a damaged PNG: a palette of more than 256 colours');
     colours = Array.from({ length: Math.floor(plte.length / 3) }, (_, i) => [...plte.subarray(3 * i, 3 * i + 3)]);
   });
   const ready: Uint8Array[] = [];
@@ -107,31 +130,25 @@ function streamed(bytes: Uint8Array, { width, height, components: channels, dept
       else ready[0] = piece.subarray(n);
     }
   };
-  const stride = Math.ceil((width * channels * depth) / 8);
-  const step = Math.max(1, (channels * depth) >> 3);
+  // The palette is known once the first data are.
+  more();
+  if (indexed && !colours) throw new Unreadable('a damaged PNG: no palette');
+  return { palette: colours, fill };
+}
+
+/** The next row of `across` pixels, valid until the one after; the first has nothing above it. */
+function rows({ fill }: Inflated, { components, depth }: Header, across: number): () => Uint8Array {
+  const stride = Math.ceil((across * components * depth) / 8);
+  const step = Math.max(1, (components * depth) >> 3);
   const filter = new Uint8Array(1);
   let above = new Uint8Array(stride);
   let line = new Uint8Array(stride);
-  const wide = depth === 16 ? new Uint16Array(stride >> 1) : undefined;
-  // The palette is known once the first data are.
-  more();
-  const palette = bytes[25] === 3 ? colours : undefined;
-  if (bytes[25] === 3 && !palette) throw new Unreadable('a damaged PNG: no palette');
-  return {
-    width,
-    height,
-    channels,
-    depth,
-    palette,
-    row() {
-      [above, line] = [line, above];
-      fill(filter);
-      fill(line);
-      unfilter(filter[0]!, line, above, step);
-      if (!wide) return line;
-      for (let i = 0; i < wide.length; i++) wide[i] = (line[2 * i]! << 8) | line[2 * i + 1]!;
-      return wide;
-    },
+  return () => {
+    [above, line] = [line, above];
+    fill(filter);
+    fill(line);
+    unfilter(filter[0]!, line, above, step);
+    return line;
   };
 }
 
@@ -154,35 +171,41 @@ function unfilter(type: number, line: Uint8Array, above: Uint8Array, step: numbe
   } else if (type !== 0) throw new Unreadable('a damaged PNG: an unknown filter');
 }
 
-function rgbRows({ width, height, channels, depth, palette, row: stored }: Stored): Pixels {
-  const shift = depth === 16 ? 8 : 0;
-  // Grey below 8 bits spans 0 to 255; a palette's index stays as it is.
-  const stretch = depth < 8 && !palette ? 255 / ((1 << depth) - 1) : 1;
-  const sample = (data: ArrayLike<number>, i: number): number => {
-    if (depth >= 8) return data[i]! >> shift;
-    const bit = i * depth;
-    return ((data[bit >> 3]! >> (8 - depth - (bit & 7))) & ((1 << depth) - 1)) * stretch;
-  };
-  return {
-    width,
-    height,
-    readRow(y, row) {
-      const data = stored(y);
-      for (let x = 0, to = 0; x < width; x++, to += 3) {
-        if (palette) {
-          const colour = palette[sample(data, x)];
-          if (!colour) throw new Unreadable('a damaged PNG: a colour outside its palette');
-          row[to] = colour[0]!;
-          row[to + 1] = colour[1]!;
-          row[to + 2] = colour[2]!;
-        } else {
-          const grey = channels < 3;
-          const i = x * channels;
-          row[to] = sample(data, i);
-          row[to + 1] = sample(data, grey ? i : i + 1);
-          row[to + 2] = sample(data, grey ? i : i + 2);
-        }
+type Take = (line: Uint8Array, across: number, out: Uint8Array, at: number, step: number) => void;
+
+/** Takes what is held of `across` stored pixels, one byte a sample, and puts each `step` bytes behind the one before. */
+function taker({ components: channels, depth }: Header, indexed: boolean, held: number): Take {
+  if (depth < 8) {
+    const mask = (1 << depth) - 1;
+    // Grey below 8 bits spans 0 to 255; a palette's index stays as it is.
+    const stretch = indexed ? 1 : 255 / mask;
+    return (line, across, out, at, step) => {
+      for (let x = 0, bit = 0; x < across; x++, bit += depth, at += step) {
+        out[at] = ((line[bit >> 3]! >> (8 - depth - (bit & 7))) & mask) * stretch;
       }
-    },
+    };
+  }
+  // The high byte comes first.
+  const bytes = depth >> 3;
+  return (line, across, out, at, step) => {
+    for (let x = 0, from = 0; x < across; x++, from += channels * bytes, at += step) {
+      for (let c = 0; c < held; c++) out[at + c] = line[from + c * bytes]!;
+    }
   };
+}
+
+/** Held samples to RGB. */
+function expand(samples: Uint8Array, at: number, held: number, palette: Inflated['palette'], row: Uint8Array, width: number): void {
+  if (held === 3) {
+    row.set(samples.subarray(at, at + 3 * width));
+    return;
+  }
+  for (let x = 0, to = 0; x < width; x++, to += 3) {
+    const value = samples[at + x]!;
+    const colour = palette?.[value];
+    if (palette && !colour) throw new Unreadable('a damaged PNG: a colour outside its palette');
+    row[to] = colour ? colour[0]! : value;
+    row[to + 1] = colour ? colour[1]! : value;
+    row[to + 2] = colour ? colour[2]! : value;
+  }
 }

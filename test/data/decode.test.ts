@@ -79,6 +79,34 @@ test('all eight EXIF orientations are turned upright', async () => {
   assert.ok(square.length === turned.length && apart(square, turned) > 0);
 });
 
+test('a JPEG without its last marker, padded or not, is read where all of it is there', async () => {
+  for (const [name, { width, height }] of Object.entries(golden)) {
+    if (!name.endsWith('.jpg')) continue;
+    const whole = read(name);
+    const spec = asIs(width, height);
+    const want = await decodePicture(whole, spec);
+    const open = whole.subarray(0, whole.length - 2);
+    const padded = (bytes: Uint8Array, n: number, by = 0) => Buffer.concat([bytes, new Uint8Array(n).fill(by)]);
+    const files = [open, padded(whole, 64), padded(open, 64), padded(open, 1 << 16), padded(open, 64, 0xff), padded(open, 3, 0xff)];
+    for (const [i, bytes] of files.entries()) assert.is(apart(await decodePicture(bytes, spec), want), 0, `${name}, way ${i}`);
+    // What lies behind the marker is no part of the picture.
+    assert.is(apart(await decodePicture(Buffer.concat([whole, Buffer.from('trailer')]), spec), want), 0, name);
+    // Data are missing: refused, whatever stands in their place.
+    for (const lost of [4, 12, 40]) {
+      const cut = whole.subarray(0, whole.length - lost);
+      assert.match(await reason(cut), /truncated/, `${name} less ${lost}`);
+      assert.match(await reason(padded(cut, 500)), /truncated/, `${name} less ${lost}, padded`);
+    }
+  }
+});
+
+test('a progressive JPEG without its last scan is refused', async () => {
+  for (const name of ['progressive.jpg', 'cmyk-progressive.jpg']) {
+    const whole = Buffer.from(read(name));
+    assert.match(await reason(whole.subarray(0, whole.lastIndexOf(Buffer.from([0xff, 0xda])))), /truncated/, name);
+  }
+});
+
 test('a bad picture is refused with its reason', async () => {
   const jpeg = read('rgb.jpg');
   assert.match(await reason(new Uint8Array(0)), /the file is empty/);

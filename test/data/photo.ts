@@ -18,20 +18,25 @@ export async function photo(width: number, height: number, shade = 0): Promise<U
   return new Uint8Array(await encode({ data, width, height, colorSpace: 'srgb' } as ImageData, quick));
 }
 
+/** A TIFF block with one orientation, a SHORT (3) unless another type is given. */
+export function exifBlock(orientation: number, little = true, type = 3): Uint8Array {
+  const tiff = new DataView(new ArrayBuffer(26));
+  tiff.setUint16(0, little ? 0x4949 : 0x4d4d);
+  tiff.setUint16(2, 42, little);
+  tiff.setUint32(4, 8, little);
+  tiff.setUint16(8, 1, little);
+  tiff.setUint16(10, 0x0112, little);
+  tiff.setUint16(12, type, little);
+  tiff.setUint32(14, 1, little);
+  if (type === 4 || type === 9) tiff.setUint32(18, orientation, little);
+  else tiff.setUint16(18, orientation, little);
+  return new Uint8Array(tiff.buffer);
+}
+
 /** Puts an EXIF block with an orientation, in either byte order, behind the first marker of a JPEG. */
-export function oriented(jpeg: Uint8Array, orientation: number, little = true): Uint8Array {
-  const exif = new DataView(new ArrayBuffer(36));
-  exif.setUint32(0, 0xffe10022);
-  exif.setUint32(4, 0x45786966); // "Exif", two zeros
-  exif.setUint16(10, little ? 0x4949 : 0x4d4d);
-  exif.setUint16(12, 42, little);
-  exif.setUint32(14, 8, little);
-  exif.setUint16(18, 1, little);
-  exif.setUint16(20, 0x0112, little);
-  exif.setUint16(22, 3, little);
-  exif.setUint32(24, 1, little);
-  exif.setUint16(28, orientation, little);
-  return Buffer.concat([jpeg.subarray(0, 2), new Uint8Array(exif.buffer), jpeg.subarray(2)]);
+export function oriented(jpeg: Uint8Array, orientation: number, little = true, type = 3): Uint8Array {
+  const head = Buffer.from([0xff, 0xe1, 0, 34, 0x45, 0x78, 0x69, 0x66, 0, 0]);
+  return Buffer.concat([jpeg.subarray(0, 2), head, exifBlock(orientation, little, type), jpeg.subarray(2)]);
 }
 
 /** The same JPEG with another size in its frame header. */

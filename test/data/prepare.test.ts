@@ -97,7 +97,7 @@ test('12-megapixel photos in all eight orientations among bad pictures', async (
   }
   assert.is(prepared.bytesWritten, cache.bytes);
   assert.equal(prepared.classes, ['other', 'photo']);
-  assert.match(prepared.decoder, /@jsquash\/jpeg \d.*fast-png \d/);
+  assert.match(prepared.decoder, /@jsquash\/jpeg \d.*fflate \d/);
   cache.close();
 });
 
