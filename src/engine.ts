@@ -7,6 +7,7 @@ import { Status } from '../assembly/abi/status.ts';
 import { Encoding } from '../assembly/abi/weights.ts';
 import { EngineError, InputError, shown } from './error.ts';
 import type { Phase } from './graph.ts';
+import { createPace, turn } from './pace.ts';
 import type { ParameterRecord, Placed, Program, WeightRecord } from './program/program.ts';
 import type { SafetensorsFile, Tensor } from './safetensors.ts';
 import { ALONE, type StartThread, startTeam, startThread } from './team.ts';
@@ -74,7 +75,10 @@ export interface Engine {
   run(phase: Phase): void;
   /** Runs the instructions between two addresses: a part of a phase, to look at what is in the arena there. */
   walk(start: number, end: number): void;
-  /** A phase, or the instructions between two addresses, giving the host a turn while this thread waits for others: so it learns at once of one that has died. */
+  /**
+   * A phase, or the instructions between two addresses, giving the host a turn while this thread waits for others, so that it learns at once of one
+   * that has died, and every few milliseconds (src/pace.ts).
+   */
   runAsync(part: Phase | { start: number; end: number }): Promise<void>;
   /** Ends the other threads; the memory stays readable. */
   close(): Promise<void>;
@@ -179,22 +183,23 @@ export function createEngine(program: Program, wasm: BufferSource, threads = 1, 
     }
     leave(status);
   };
+  const paced = createPace(memory, async (piece) => {
+    let status = enter(piece);
+    while (status === Status.Waiting) {
+      await turn();
+      status = go(() => engine.resume!());
+    }
+    // The memory says that a thread has died before the event says how.
+    if (status === Status.WorkerLost) await turn();
+    leave(status);
+  });
   return {
     program,
     memory,
     threads,
     run: (phase) => walk(program.entries[phase]),
     walk: (start, end) => walk({ start, end }),
-    async runAsync(part) {
-      let status = enter(typeof part === 'string' ? program.entries[part] : part);
-      while (status === Status.Waiting) {
-        await turn();
-        status = go(() => engine.resume!());
-      }
-      // The memory says that a thread has died before the event says how.
-      if (status === Status.WorkerLost) await turn();
-      leave(status);
-    },
+    runAsync: (part) => paced(typeof part === 'string' ? program.entries[part] : part),
     close: () => team.close(),
     bytes: (id) => new Uint8Array(memory.buffer, port(id).offset, port(id).bytes),
     floats: (id) => new Float32Array(memory.buffer, port(id).offset, port(id).bytes / 4),
@@ -234,9 +239,6 @@ export function createEngine(program: Program, wasm: BufferSource, threads = 1, 
     },
   };
 }
-
-/** Lets the host handle what has come in. */
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Codes of the element types that weights may have; the engine converts each to f32. */
 const DTYPES: Readonly<Record<string, { code: number; bytes: number }>> = {

@@ -13,6 +13,7 @@ import type { Engine } from './engine.ts';
 import { EngineError } from './error.ts';
 import { openStore } from './files.ts';
 import { methodOf } from './modules/method.ts';
+import { turnIfDue } from './pace.ts';
 import type { ParameterRecord, Program } from './program/program.ts';
 import { pass, type Samples } from './train.ts';
 
@@ -68,11 +69,13 @@ export async function startHead(engine: Engine, samples: Samples, { path, first 
       const indices = chosen.slice(from, from + microBatch);
       await pass(engine, { phase: 'eval', until: at }, indices, samples);
       store.writeAt(4 * features * from, new Uint8Array(memory.buffer, x, 4 * features * indices.length));
+      await turnIfDue();
     }
     ridge.ridgeBegin(room.offset, chosen.length, features, classes, weight.offset, bias.offset, weight.gradient, first, room.bytes);
     const row = new Uint8Array(memory.buffer, ridge.ridgeRow(), 4 * features);
     let wanted = ridge.ridgeNext(0);
     while (wanted >= 0) {
+      await turnIfDue();
       store.readAt(4 * features * wanted, row);
       wanted = ridge.ridgeNext(labels[chosen[wanted]!]!);
     }

@@ -229,7 +229,7 @@ async function runAlone(job: TrainJob, start: Start | undefined, hooks: JobHooks
     const rows = rowsOfLabels(labels, prepared.classes);
     const data = { train: samplesOf(prepared.cache, prepared.train, rows), val: samplesOf(prepared.cache, prepared.val, rows) };
     const seen = { samples: data.train, seed: options.seed, runFolder, resume: job.resume ?? false };
-    const calibration = tables && installTables(engine, compiled, tables, seen);
+    const calibration = tables && (await installTables(engine, compiled, tables, seen));
     const headStart = job.head ?? usualHead(job.method);
     const pictures = dataDigest(prepared.cache, prepared.train, prepared.val);
     const run = openRun(runFolder, engine, {

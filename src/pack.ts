@@ -147,7 +147,7 @@ async function packPictures(
       const engine = createEngine(compiled.program, engineBytes());
       loadWeights(engine, weights, options.seed);
       const seen = { samples: samplesOf(cache, prepared.train), seed: options.seed, resume: false };
-      writeCalibration(join(job.out, CALIBRATION), installTables(engine, compiled, tables, seen));
+      writeCalibration(join(job.out, CALIBRATION), await installTables(engine, compiled, tables, seen));
     } else rmSync(join(job.out, CALIBRATION), { force: true });
     const who = identity(base, weights);
     const files = weights.files.map(({ path }) => basename(path));

@@ -12,6 +12,7 @@ import { codebookBytes, fitTable, type Table, tableError, weight } from '../code
 import type { Compiled } from '../compile.ts';
 import type { Engine } from '../engine.ts';
 import { InputError } from '../error.ts';
+import { turnIfDue } from '../pace.ts';
 import { codebookName, layerOf } from '../saved.ts';
 import { tables } from '../tables.ts';
 import { fill, type Samples } from '../train.ts';
@@ -29,7 +30,13 @@ export function calibratedLayers({ graph }: Pick<Compiled, 'graph'>): Map<string
 }
 
 /** Fits every layer's table to what comes from `pictures` pictures, in the order in which a run of the engine's seed sees them. */
-export function calibrate(engine: Engine, compiled: Compiled, samples: Samples, pictures: number, seed: number): Calibration {
+export async function calibrate(
+  engine: Engine,
+  compiled: Compiled,
+  samples: Samples,
+  pictures: number,
+  seed: number,
+): Promise<Calibration> {
   const layers = calibratedLayers(compiled);
   const histograms = new Map<string, Histogram>([...layers.keys()].map((name) => [name, newHistogram()]));
   const { microBatch, model } = engine.program.about;
@@ -37,21 +44,26 @@ export function calibrate(engine: Engine, compiled: Compiled, samples: Samples, 
   for (let from = 0; from < n; from += microBatch) {
     const rows = Math.min(microBatch, n - from);
     fill(engine, rows, (row) => engine.sampleAt(from + row, samples.count, seed, 0), samples);
-    walkActivations(engine, layers, rows / microBatch, (name, x) => count(histograms.get(name)!, x));
+    await walkActivations(engine, layers, rows / microBatch, (name, x) => count(histograms.get(name)!, x));
   }
-  return { model, pictures: n, layers: [...layers].map(([name, kind]) => fitted(name, kind, histograms.get(name)!)) };
+  const found: CalibratedLayer[] = [];
+  for (const [name, kind] of layers) {
+    found.push(fitted(name, kind, histograms.get(name)!));
+    await turnIfDue();
+  }
+  return { model, pictures: n, layers: found };
 }
 
 /**
  * Runs the evaluation phase, and calls `seen` with the input of each of these activations just before it: with the given share of it, from the
  * first picture on. An activation in tiles comes tile by tile.
  */
-function walkActivations(
+async function walkActivations(
   engine: Engine,
   layers: ReadonlyMap<string, number>,
   share: number,
   seen: (name: string, x: Float32Array) => void,
-): void {
+): Promise<void> {
   const { program, memory } = engine;
   const words = new Int32Array(memory.buffer);
   const { start, end } = program.entries.eval;
@@ -67,14 +79,20 @@ function walkActivations(
   }
   let from = start;
   for (const { at, name, x, n } of activations) {
-    engine.walk(from, at);
+    await engine.runAsync({ start: from, end: at });
     from = at;
     const here = Math.min(n, left.get(name)!);
     left.set(name, left.get(name)! - here);
-    seen(name, new Float32Array(memory.buffer, x, here));
+    for (let i = 0; i < here; i += SLICE) {
+      seen(name, new Float32Array(memory.buffer, x + 4 * i, Math.min(SLICE, here - i)));
+      await turnIfDue();
+    }
   }
-  engine.walk(from, end);
+  await engine.runAsync({ start: from, end });
 }
+
+/** Numbers counted between two looks at the clock. */
+const SLICE = 1 << 18;
 
 /** A table that is not this much better than the shipped one is not worth being another: a part of it is the pictures' own accident. */
 const WORTH = 0.9;

@@ -20,7 +20,7 @@ export type CalibrateJob = Pick<
 
 /** Measures and writes. Throws InputError where no layer keeps a derivative code. */
 export function calibrateJob({ out, pictures = 64, ...given }: CalibrateJob): Promise<Calibration> {
-  return withPictures(given, ({ job, base, options, preprocess, labels, samples, load }) => {
+  return withPictures(given, async ({ job, base, options, preprocess, labels, samples, load }) => {
     const compiled = compileJob(job, { base, options, preprocess, classes: labels.length, ownTables: true });
     if (calibratedLayers(compiled).size === 0)
       throw new InputError({
@@ -30,7 +30,7 @@ export function calibrateJob({ out, pictures = 64, ...given }: CalibrateJob): Pr
       });
     const engine = createEngine(compiled.program, engineBytes());
     load(engine);
-    const found = calibrate(engine, compiled, samples, pictures, options.seed);
+    const found = await calibrate(engine, compiled, samples, pictures, options.seed);
     writeCalibration(out, found);
     return found;
   });

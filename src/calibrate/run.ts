@@ -32,21 +32,21 @@ interface Seen {
  * Puts the run's tables in place. Measured ones are written to the run's folder first: a resumed run reads them there, so that it does not
  * depend on another runtime's arithmetic giving the same; that they are the same, the program's digest in the checkpoint says.
  */
-export function installTables(
+export async function installTables(
   engine: Engine,
   compiled: Compiled,
   source: TableSource,
   { samples, seed, runFolder, resume }: Seen,
-): Calibration {
+): Promise<Calibration> {
   const path = runFolder === undefined ? undefined : join(runFolder, CALIBRATION);
-  const found = tablesOf();
+  const found = await tablesOf();
   useTables(engine, compiled, found, 'given' in source ? source.where : '--calibrate');
   return found;
 
-  function tablesOf(): Calibration {
+  async function tablesOf(): Promise<Calibration> {
     if ('given' in source) return source.given;
     if (resume && path !== undefined && fileExists(path)) return readCalibration(path);
-    const made = calibrate(engine, compiled, samples, source.measure, seed);
+    const made = await calibrate(engine, compiled, samples, source.measure, seed);
     if (path !== undefined) writeCalibration(path, made);
     return made;
   }

@@ -42,7 +42,9 @@ export function fidelity({ steps, batches = 4, onStep, ...given }: FidelityJob):
       batches,
       samples,
       prepare: load,
-      ...(source ? { tables: (engine: Engine, compiled: Compiled) => void installTables(engine, compiled, source, seen) } : {}),
+      ...(source
+        ? { tables: async (engine: Engine, compiled: Compiled) => void (await installTables(engine, compiled, source, seen)) }
+        : {}),
       ...(onStep ? { onStep } : {}),
     });
   });

@@ -70,7 +70,7 @@ export interface FidelityOptions {
   /** Makes a fresh engine ready: weights, and an adapter where there is one. */
   prepare(engine: Engine): void;
   /** Replaces the policy's derivative tables, in an engine that stands where `prepare` left it. */
-  tables?(engine: Engine, compiled: Compiled): void;
+  tables?(engine: Engine, compiled: Compiled): Promise<void>;
   onStep?(done: number, total: number): void;
 }
 
@@ -91,7 +91,7 @@ export async function measureFidelity(options: FidelityOptions): Promise<Fidelit
 
   const second = createEngine(policy.program, engineBytes());
   options.prepare(second);
-  options.tables?.(second, policy);
+  await options.tables?.(second, policy);
   for (const record of second.program.parameters) writeParameter(second, record, learnt.get(record.name)!);
   const got = gradientsOf(second, options, (i) => options.onStep?.(steps + batches + i, total));
   const pictures = Math.min(samples.count, batches * options.train.batchSize);
