@@ -122,6 +122,10 @@ export class Interrupted extends S2aError {
   }
 }
 
+/** What an error says where its place is already said. */
+export const withoutPlace = ({ where, message }: S2aError): string =>
+  message.startsWith(`${where}: `) ? message.slice(where.length + 2) : message;
+
 /** Text from a file as it may stand in a sentence: escaped (visible.ts), and no longer than a line. */
 export function shown(text: string): string {
   const plain = visible(text.slice(0, 101));

@@ -13,7 +13,6 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
-  readFileSync,
   readSync,
   renameSync,
   rmSync,
@@ -25,6 +24,9 @@ import { basename, dirname, join } from 'node:path';
 import { InputError } from './error.ts';
 import { parseJson } from './json.ts';
 import { refusePretender } from './pretender.ts';
+import { guarded, openOrdinary, readLimited, refuseSpecialAt } from './reading.ts';
+
+export { guarded, meaningOf } from './reading.ts';
 
 /** Something that is read by ranges. `readAt` fills the whole target or throws. */
 export interface ByteSource {
@@ -45,49 +47,10 @@ export function bytesWritten(): number {
   return written;
 }
 
-/** What an operating system's error code means to the person who reads it. */
-const meanings: Record<string, string> = {
-  ENOENT: 'no such file or folder',
-  EACCES: 'permission denied',
-  EPERM: 'operation not permitted',
-  EROFS: 'the file system is read-only',
-  ENOSPC: 'no space left on the device',
-  EDQUOT: 'the disk quota is used up',
-  EISDIR: 'is a folder, not a file',
-  ENOTDIR: 'a part of the path is a file, not a folder',
-  EEXIST: 'a file of that name is in the way',
-  EMFILE: 'too many open files',
-  ENAMETOOLONG: 'the name is too long',
-  EIO: 'the device reports a fault',
-};
-
-/** The same for a code that came from elsewhere. */
-export const meaningOf = (code: string): string => meanings[code] ?? code;
-
-/** Runs `action` on `path`; an operating system's error becomes one sentence, everything else passes through. */
-export function guarded<T>(path: string, what: string, action: () => T): T {
-  try {
-    return action();
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException | null)?.code;
-    if (error instanceof InputError || typeof code !== 'string' || !/^E[A-Z0-9]+$/.test(code)) throw error;
-    throw new InputError({ where: path, what: `${what}: ${meaningOf(code)}` }, 'S2A_FILE');
-  }
-}
-
 /** Opens a file for reading by ranges. */
 export function openFile(path: string): ByteSource {
-  const fd = guarded(path, 'cannot be opened', () => openSync(path, 'r'));
-  let size = 0;
-  try {
-    const stat = fstatSync(fd);
-    if (!stat.isFile()) throw new InputError({ where: path, what: 'is not an ordinary file' });
-    size = stat.size;
-  } catch (error) {
-    closeSync(fd);
-    throw error;
-  }
-  return sourceOf(fd, path, size);
+  const fd = openOrdinary(path);
+  return sourceOf(fd, path, fstatSync(fd).size);
 }
 
 function sourceOf(fd: number, path: string, size: number): ByteSource {
@@ -114,7 +77,8 @@ export interface Store extends ByteSource {
 
 /** Opens a store; with `bytes` makes it anew, so large, and zero. */
 export function openStore(path: string, bytes?: number): Store {
-  const fd = guarded(path, 'cannot be opened', () => openSync(path, bytes === undefined ? 'r+' : 'w+'));
+  if (bytes !== undefined) refuseSpecialAt(path);
+  const fd = bytes === undefined ? openOrdinary(path, 'r+') : guarded(path, 'cannot be opened', () => openSync(path, 'w+'));
   if (bytes !== undefined) guarded(path, 'cannot be written', () => ftruncateSync(fd, bytes));
   const { size } = fstatSync(fd);
   return {
@@ -321,10 +285,7 @@ export function isFolder(path: string): boolean {
 
 /** Reads a JSON object from a file of at most `limit` bytes. */
 export function readJson(path: string, limit = 16 << 20): Record<string, unknown> {
-  const size = guarded(path, 'cannot be read', () => statSync(path).size);
-  if (size > limit)
-    throw new InputError({ where: path, what: 'is too large for a JSON file', got: `${size} bytes`, expected: `at most ${limit}` });
-  const bytes = guarded(path, 'cannot be read', () => readFileSync(path));
+  const bytes = readLimited(path, limit, 'a JSON file');
   refusePretender(path, bytes, bytes.length, false);
   return parseJson(path, bytes);
 }

@@ -1,6 +1,7 @@
 /** What the process holds beside linear memory: measured, and assumed before a run. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { BudgetError } from './error.ts';
+import { readLimitedText } from './reading.ts';
 
 /** Resident bytes of this process, and the most it has had. */
 export interface Resident {
@@ -16,7 +17,7 @@ export function resident(): Resident {
 /** The kernel's own peak (VmHWM), which can be reset between phases; undefined outside Linux. */
 function linuxPeak(): number | undefined {
   try {
-    const line = /VmHWM:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'latin1'));
+    const line = /VmHWM:\s+(\d+) kB/.exec(readLimitedText('/proc/self/status', 1 << 16, 'a status'));
     return line ? Number(line[1]) * 1024 : undefined;
   } catch {
     return undefined;

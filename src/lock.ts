@@ -10,11 +10,12 @@
  * holds the lock, unless the machine has been started since; where even that cannot be asked, nobody does. Another machine or container is not
  * seen. A holder looks again before each checkpoint, and stops where the folder has come to another.
  */
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmdirSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, rmdirSync, rmSync, writeSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { dirname, join } from 'node:path';
 import { InputError } from './error.ts';
 import { guarded, makeFolder } from './files.ts';
+import { readLimitedText } from './reading.ts';
 
 export interface Lock {
   /** Throws where the folder has come to another run. */
@@ -66,7 +67,7 @@ export function holdFolder(folder: string): Lock {
   }
   const isMine = (): boolean => {
     try {
-      return readFileSync(path, 'utf8') === text;
+      return textAt(path) === text;
     } catch {
       return false;
     }
@@ -147,7 +148,7 @@ function readHolder(path: string): Holder | undefined {
   const end = Date.now() + MAKING_MS;
   for (;;) {
     try {
-      const { pid, began, boot, run } = JSON.parse(readFileSync(path, 'utf8')) as Holder;
+      const { pid, began, boot, run } = JSON.parse(textAt(path)) as Holder;
       return Number.isInteger(pid) && pid > 0 ? { pid, began, boot, run } : undefined;
     } catch (error) {
       if (!(error instanceof SyntaxError) || Date.now() > end) return undefined;
@@ -190,9 +191,12 @@ function bootOf(): string | number | null {
   }
 }
 
+/** A lock's text, or that of one of the kernel's files: a line or two. */
+const textAt = (path: string): string => readLimitedText(path, 1 << 16, 'a lock');
+
 function textOf(path: string): string | undefined {
   try {
-    return readFileSync(path, 'latin1');
+    return textAt(path);
   } catch {
     return undefined;
   }

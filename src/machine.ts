@@ -1,8 +1,9 @@
 /** What this machine has, as far as a training run cares: read from Linux's own files, and from the runtime. Nothing of it enters a plan. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { availableParallelism, machine as kernelMachine } from 'node:os';
 import { join } from 'node:path';
 import { TRAINING_BYTES } from './footprint.ts';
+import { readLimitedText } from './reading.ts';
 
 export interface Machine {
   /** Bytes of memory in all, and what programs can have without swapping; undefined where the system does not say. */
@@ -23,7 +24,7 @@ export interface Machine {
 /** Text of a file below `root`, or undefined. */
 function text(root: string, path: string): string | undefined {
   try {
-    return readFileSync(join(root, path), 'latin1');
+    return readLimitedText(join(root, path), 1 << 22, 'a table of the kernel');
   } catch {
     return undefined;
   }

@@ -146,7 +146,7 @@ test('reading by ranges', () => {
   truncateSync(path, 2);
   refused(() => source.readAt(0, target), 'ends early, got 2 bytes');
   source.close();
-  refused(() => openFile(folder), folder, 'not an ordinary file');
+  refused(() => openFile(folder), folder, 'is a folder, not a file');
   refused(() => openFile(join(folder, 'none')), 'none', 'cannot be opened: no such file');
   symlinkSync(join(folder, 'none'), join(folder, 'dangling'));
   refused(() => openFile(join(folder, 'dangling')), 'dangling', 'no such file');

@@ -18,6 +18,7 @@ const low: Readonly<Record<1 | 2 | 4, readonly string[]>> = {
     'machine',
     'mix',
     'pretender',
+    'reading',
     'tensor',
     'version',
     'visible',

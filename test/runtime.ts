@@ -1,4 +1,6 @@
 /** Which runtime the tests are on: the suite runs under Node and, by `npm run test:deno`, under Deno. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import process from 'node:process';
 import { test } from 'uvu';
 
@@ -10,3 +12,9 @@ export const nodeTest: (name: string, run: () => void | Promise<void>) => void =
 /** The exit code of a child that was asked to stop: Deno tells the signal that was sent, whatever the child made of it. What it said tells the rest. */
 export const exitCode = (code: number | null, signal: NodeJS.Signals | null): number | null =>
   isDeno && (signal === 'SIGINT' || signal === 'SIGTERM') ? 130 : code;
+
+/** Makes a pipe in a folder and returns its path; nothing where the system has none. */
+export function makePipe(folder: string, name = 'pipe'): string | undefined {
+  const path = join(folder, name);
+  return spawnSync('mkfifo', [path]).status === 0 ? path : undefined;
+}

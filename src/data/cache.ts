@@ -5,10 +5,11 @@
  *
  * The description comes last, since which pictures are readable is known last; with it in the same file one rename is atomic.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, readSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { InputError } from '../error.ts';
 import { createFile, makeFolder, removeLeftovers } from '../files.ts';
+import { openOrdinary } from '../reading.ts';
 import type { Known } from './content.ts';
 import type { Preprocess, Size } from './preprocess.ts';
 import type { Sample, Skipped } from './scan.ts';
@@ -51,12 +52,7 @@ export interface Cache extends Description {
 
 /** Opens a cache file; every length in it is checked before it is used. */
 export function openCache(path: string): Cache {
-  let file: number;
-  try {
-    file = openSync(path, 'r');
-  } catch (error) {
-    throw new InputError({ where: path, what: `the picture cache cannot be read (${(error as NodeJS.ErrnoException).code})` });
-  }
+  const file = openOrdinary(path);
   try {
     const bytes = fstatSync(file).size;
     const description = describe(file, bytes, path);

@@ -5,10 +5,9 @@
  *     file,label,split        file_name, file, filename, image or path · label, class or category · split or part, which may be absent
  *     cats/1.jpg,cat,train    the file is named from the table's own folder, or for --labels from the folder of pictures
  */
-import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError, nearest, shown } from '../error.ts';
-import { guarded } from '../files.ts';
+import { readLimited } from '../reading.ts';
 import { parseCsv, type Table } from './csv.ts';
 import { byBytes, composed, entriesOf, realPath } from './entries.ts';
 import { listed, type Named, type Skipped } from './folder.ts';
@@ -40,12 +39,7 @@ export interface LabelTable extends Table {
 
 /** Reads a table; columns that it has not are absent. */
 export function readTable(where: string): LabelTable {
-  const stats = guarded(where, 'cannot be read', () => statSync(where));
-  if (!stats.isFile()) throw new InputError({ where, what: 'is not an ordinary file', expected: 'a table such as file,label' });
-  if (stats.size > MEGABYTES << 20)
-    throw new InputError({ where, what: 'is too large for a table of labels', expected: `at most ${MEGABYTES} MiB` });
-  const bytes = guarded(where, 'cannot be read', () => readFileSync(where));
-  const table = parseCsv(bytes, where);
+  const table = parseCsv(readLimited(where, MEGABYTES << 20, 'a table of labels'), where);
   const columns: LabelTable['columns'] = {};
   for (const [i, name] of table.header.entries()) {
     const column = columnOf(name);

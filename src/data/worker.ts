@@ -1,8 +1,10 @@
 /** The decoder: one picture at a time in; its pixels go straight into the cache file, a digest or a reason comes back. It ends before training, and its memory with it. */
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { openSync, writeSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
+import { InputError, withoutPlace } from '../error.ts';
 import { resident } from '../footprint.ts';
+import { readLimited } from '../reading.ts';
 import { decodePicture } from './decode.ts';
 import { Unreadable } from './header.ts';
 import type { Preprocess } from './preprocess.ts';
@@ -30,29 +32,21 @@ const CHILD_FD = 4;
 /** Grows to the largest file and is read into again: a new buffer each would wait for the collector, megabytes at a time. */
 let buffer = new Uint8Array(1 << 20);
 
-function readFile(path: string, limit: number): Uint8Array {
-  const file = openSync(path, 'r');
-  try {
-    const { size } = fstatSync(file);
-    if (size > limit) throw new Unreadable(`too large: ${(size / 2 ** 20).toFixed(0)} MiB of file`);
-    if (size > buffer.length) buffer = new Uint8Array(size);
-    let done = 0;
-    for (let n = 1; n > 0 && done < size; done += n) n = readSync(file, buffer, done, size - done, done);
-    return buffer.subarray(0, done);
-  } finally {
-    closeSync(file);
-  }
+function room(bytes: number): Uint8Array {
+  if (bytes > buffer.length) buffer = new Uint8Array(bytes);
+  return buffer;
 }
 
 async function answer({ path, spec, limit, offset }: Request, fd: number): Promise<Reply> {
   let pixels: Uint8Array;
   let content: { content?: string } = {};
   try {
-    const file = readFile(path, limit);
+    const file = readLimited(path, limit, 'a picture', room);
     content = { content: sha256(file) };
     pixels = await decodePicture(file, spec, limit);
   } catch (error) {
     if (error instanceof Unreadable) return { reason: error.message, ...content };
+    if (error instanceof InputError) return { reason: withoutPlace(error) };
     const { code, message } = error as NodeJS.ErrnoException;
     return { reason: code ? `cannot be read (${code})` : `the decoder stopped: ${message}`, ...content };
   }

@@ -1,7 +1,6 @@
 /** DIR/run/metrics.jsonl: one JSON object a line. */
-import { readFileSync } from 'node:fs';
 import { InputError } from '../../src/error.ts';
-import { appendText, fileExists, writeText } from '../../src/files.ts';
+import { appendText, type ByteSource, fileExists, openFile, writeAtomic, writeText } from '../../src/files.ts';
 
 /** The log of a run. A disk that is full ends the log, not the run. */
 export interface Metrics {
@@ -45,18 +44,56 @@ interface Place {
   backs: number;
 }
 
-/** Drops what a killed run logged beyond the checkpoint that it goes on from, and what a power cut tore. */
+const CHUNK_BYTES = 1 << 16;
+/** Longer than any line that is written. */
+const LINE_BYTES = 1 << 20;
+const NEWLINE = 10;
+
+/**
+ * Drops what a killed run logged beyond the checkpoint that it goes on from, and what a power cut tore. The log of a long run is large: it is
+ * read, and copied, by pieces.
+ */
 export function cutMetrics(path: string, place: Place): void {
-  const lines = fileExists(path) ? readFileSync(path, 'utf8').split('\n') : [];
-  const isBeyond = beyond(place);
-  const end = lines.findIndex(isBeyond);
-  writeText(
-    path,
-    lines
-      .slice(0, end)
-      .map((line) => `${line}\n`)
-      .join(''),
-  );
+  if (!fileExists(path)) {
+    writeText(path, '');
+    return;
+  }
+  const source = openFile(path);
+  try {
+    const end = endOf(source, beyond(place));
+    writeAtomic(path, (write) => {
+      for (const piece of pieces(source, end)) write(piece);
+    });
+  } finally {
+    source.close();
+  }
+}
+
+/** Bytes before the first line that is beyond; one that is longer than any, or has no end, is torn. */
+function endOf(source: ByteSource, isBeyond: (line: string) => boolean): number {
+  let end = 0;
+  let line: number[] = [];
+  for (const piece of pieces(source, source.size)) {
+    for (const byte of piece) {
+      if (byte !== NEWLINE) {
+        if (line.push(byte) > LINE_BYTES) return end;
+        continue;
+      }
+      if (isBeyond(new TextDecoder().decode(Uint8Array.from(line)))) return end;
+      end += line.length + 1;
+      line = [];
+    }
+  }
+  return end;
+}
+
+function* pieces(source: ByteSource, end: number): Generator<Uint8Array> {
+  const buffer = new Uint8Array(CHUNK_BYTES);
+  for (let at = 0; at < end; at += CHUNK_BYTES) {
+    const piece = buffer.subarray(0, Math.min(CHUNK_BYTES, end - at));
+    source.readAt(at, piece);
+    yield piece;
+  }
 }
 
 /**

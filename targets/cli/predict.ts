@@ -1,10 +1,9 @@
 /** `s2a predict`: what is on these pictures. A picture that cannot be read costs its line, not the run. */
-import { readFileSync } from 'node:fs';
 import { openBase } from '../../src/base.ts';
 import { loadClassifier } from '../../src/classifier.ts';
-import { decodePicture } from '../../src/data/decode.ts';
-import { InputError } from '../../src/error.ts';
-import { guarded } from '../../src/files.ts';
+import { decodePicture, defaultDecoderBytes } from '../../src/data/decode.ts';
+import { InputError, S2aError, withoutPlace } from '../../src/error.ts';
+import { readLimited } from '../../src/reading.ts';
 import { formatPercent } from '../../src/report/terminal.ts';
 import { visible } from '../../src/visible.ts';
 import { sayAssumed } from './assumed.ts';
@@ -29,12 +28,9 @@ export async function predict(args: string[], out: Output): Promise<void> {
     if (out.isLost) return;
     let pixels: Uint8Array;
     try {
-      pixels = await decodePicture(
-        guarded(file, 'cannot be read', () => readFileSync(file)),
-        classifier.preprocess,
-      );
+      pixels = await decodePicture(readLimited(file, defaultDecoderBytes, 'a picture'), classifier.preprocess);
     } catch (error) {
-      const reason = (error as Error).message.replace(`${file}: `, '');
+      const reason = error instanceof S2aError ? withoutPlace(error) : (error as Error).message;
       skipped.push({ file, reason });
       if (files.length > 1) out.warn(`skipped ${file}: ${reason}`);
       continue;

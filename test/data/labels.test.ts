@@ -105,7 +105,7 @@ test('a table that cannot be meant', () => {
   refused(() => of('file,label\n1.jpg,a\n2.jpg,a\n'), 'only one class, got a');
   const both = make({ ...files, 'labels.csv': 'file,label\n1.jpg,a\n', 'metadata.csv': 'file_name,label\n1.jpg,a\n' });
   refused(() => scanFolder(both), 'two tables of labels', '--labels');
-  refused(() => scanFolder(make(files), { labels: '/no/such.csv' }), '/no/such.csv: cannot be read');
+  refused(() => scanFolder(make(files), { labels: '/no/such.csv' }), '/no/such.csv: cannot be opened');
   refused(() => scanFolder(make(files), { labels: '/dev/null' }), 'is not an ordinary file');
 });
 

@@ -1,0 +1,81 @@
+/** A pipe, a device or a folder where a file should be, and files without an end: a sentence at once, never a hang or all of the memory. */
+import { mkdirSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { colourPng, does, modelCopy, pictureFolder, refuses, SHORT, s2a, VIT } from '../cli/command.ts';
+import { newFolder } from '../folder.ts';
+import { makePipe, nodeTest } from '../runtime.ts';
+
+const data = pictureFolder(3);
+const adapter = newFolder();
+
+nodeTest('a model folder whose files are no files', () => {
+  does('train', VIT, data, '--out', adapter, '--epochs', '1', '--batch-size', '4', '--save-every', '1');
+  for (const name of ['config.json', 'preprocessor_config.json', 'model.safetensors']) {
+    const model = modelCopy('vit-hf');
+    const path = join(model, name);
+    const train = ['train', model, data, '--out', newFolder(), ...SHORT];
+    rmSync(path);
+    symlinkSync('/dev/zero', path);
+    refuses(2, train, path, 'is not an ordinary file');
+    rmSync(path);
+    if (makePipe(model, name)) refuses(2, train, path, 'is not an ordinary file');
+    rmSync(path, { force: true });
+    mkdirSync(path);
+    refuses(2, train, path, 'is a folder, not a file');
+    if (name === 'model.safetensors') continue;
+    // A file that names 64 GiB and has not one.
+    rmSync(path, { recursive: true });
+    writeFileSync(path, '{}');
+    truncateSync(path, 2 ** 36);
+    refuses(2, train, path, 'is too large for a JSON file', 'expected at most 16777216');
+  }
+});
+
+nodeTest('labels, pictures and adapters that are no files', () => {
+  const folder = newFolder();
+  const pipe = makePipe(folder, 'pipe.png') ?? '/dev/zero';
+  for (const path of [pipe, '/dev/zero']) {
+    refuses(2, ['train', VIT, data, '--labels', path, '--out', newFolder()], path, 'is not an ordinary file');
+    refuses(2, ['predict', VIT, adapter, path], path, 'is not an ordinary file');
+    refuses(2, ['train', VIT, data, '--tables', path, '--out', newFolder(), ...SHORT], path, 'is not an ordinary file');
+  }
+  const huge = join(folder, 'huge.png');
+  writeFileSync(huge, colourPng(0, 0));
+  truncateSync(huge, 2 ** 36);
+  const good = join(data, 'red/0.png');
+  const ran = does('predict', VIT, adapter, huge, pipe, good);
+  assert.match(ran.stderr, /huge\.png: is too large for a picture, got 68719476736 bytes, expected at most 134217728/);
+  assert.match(ran.stderr, /skipped .*: is not an ordinary file/);
+  assert.match(ran.stdout, /red\/0\.png {2}\w/);
+  const pictures = pictureFolder(3);
+  renameSync(huge, join(pictures, 'red/huge.png'));
+  symlinkSync('/dev/zero', join(pictures, 'red/zero.png'));
+  makePipe(join(pictures, 'red'), 'pipe.png');
+  const trained = does('train', VIT, pictures, '--out', newFolder(), ...SHORT);
+  assert.match(trained.stderr, /skipped red\/huge\.png: is too large for a picture/);
+  assert.match(trained.stderr, /zero\.png.*a special file/);
+});
+
+nodeTest("a run's own files that are no files any more", () => {
+  const run = join(adapter, 'run');
+  const resume = ['train', VIT, data, '--out', adapter, '--epochs', '1', '--batch-size', '4', '--save-every', '1', '--resume'];
+  const metrics = join(run, 'metrics.jsonl');
+  rmSync(metrics);
+  if (makePipe(run, 'metrics.jsonl')) {
+    const ran = s2a(...resume);
+    assert.is(ran.code, 2);
+    assert.match(ran.stderr, /metrics\.jsonl: is not an ordinary file; the run goes on without this log/);
+    assert.match(ran.stdout, /adapter/);
+    rmSync(metrics);
+  }
+  makePipe(run, 'lock-7');
+  does(...resume);
+  const list = join(run, 'pictures.json');
+  rmSync(list);
+  symlinkSync('/dev/zero', list);
+  refuses(2, resume, list, 'is not an ordinary file');
+});
+
+test.run();
