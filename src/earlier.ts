@@ -4,18 +4,25 @@ import { type CheckpointHead, openCheckpoint, pathsIn } from './checkpointfile.t
 import { InputError } from './error.ts';
 import { fileExists } from './files.ts';
 
-/** Refuses to throw away what an interrupted run has learnt, unless `overwrite` says so. */
-export function guardEarlier(out: string, { resume = false, overwrite = false }: { resume?: boolean; overwrite?: boolean }): void {
+/**
+ * Refuses to throw away what an interrupted run has learnt, unless `overwrite` says so. Returns what is to be told of a finished one, which the new
+ * run replaces.
+ */
+export function guardEarlier(
+  out: string,
+  { resume = false, overwrite = false }: { resume?: boolean; overwrite?: boolean },
+): string | undefined {
   if (resume && overwrite)
     throw new InputError({ where: '--overwrite', what: 'throws away what --resume goes on from', expected: 'one of the two' });
-  if (resume || overwrite) return;
+  if (resume || overwrite) return undefined;
   const folder = join(out, 'run');
   const paths = pathsIn(folder);
-  if (paths.length === 0) return;
+  if (paths.length === 0) return undefined;
   const found = newest(paths);
   // One that went astray has been put back to its start.
-  if (found?.step === 0) return;
-  if (found && isFinished(found) && fileExists(join(out, 'adapter_model.safetensors'))) return;
+  if (found?.step === 0) return undefined;
+  if (found && isFinished(found) && fileExists(join(out, 'adapter_model.safetensors')))
+    return `${out} holds an earlier run that is finished: this one replaces it, and its adapter at the end`;
   throw new InputError({
     where: folder,
     what: 'holds a run that was interrupted',

@@ -84,7 +84,7 @@ test('a run that was interrupted is thrown away only on request; a finished one 
   assert.equal(contents(out), before);
   const { epochs } = asks<{ epochs: unknown[] }>(...train(out, 2, '--overwrite'));
   assert.is(epochs.length, 2);
-  does(...train(out, 1));
+  assert.match(does(...train(out, 1)).stderr, /holds an earlier run that is finished: this one replaces it/);
 });
 
 test('the same pictures, copied again, are the same: nothing is decoded anew, and an interrupted run goes on', async () => {
