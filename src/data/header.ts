@@ -4,21 +4,20 @@
  */
 
 import { readOrientation } from './exif.ts';
+import { Unreadable } from './unreadable.ts';
+import { readWebp } from './webpheader.ts';
 
-/** A picture that cannot be used; its message is the reason shown beside the file's name. */
-export class Unreadable extends Error {
-  override name = 'Unreadable';
-}
+export { Unreadable };
 
 export interface Header {
-  format: 'jpeg' | 'png';
+  format: 'jpeg' | 'png' | 'webp';
   width: number;
   height: number;
   /** Colour components. */
   components: number;
   /** Samples per pixel on average: a JPEG of 4:2:0 has 1.5. */
   samples: number;
-  /** A progressive JPEG, or one of several scans: all its coefficients are held until the last scan. An interlaced PNG. */
+  /** A progressive JPEG, or one of several scans: all its coefficients are held until the last scan. An interlaced PNG. A lossless WebP. */
   progressive: boolean;
   /** Bits per sample. */
   depth: number;
@@ -34,6 +33,8 @@ export function decodeBytes({ format, width, height, components, samples, progre
     const row = Math.ceil((width * samples * depth) / 8);
     return fileBytes + 4 * row + Math.min(8 << 20, 3 * row * height) + (progressive ? pixels * (samples < 3 ? 1 : 3) : 0);
   }
+  // RGBA, lossless a second time, and the file's bytes here and there.
+  if (format === 'webp') return 2 * fileBytes + pixels * (progressive ? 8 : 4);
   // Four inks: 16-bit coefficients of each, whatever the scans. Else RGBA, and the coefficients of a progressive one;
   // the file's bytes are held here and copied into the decoder's memory.
   if (components === 4) return fileBytes + Math.ceil(pixels * 2 * samples);
@@ -45,7 +46,11 @@ export function readHeader(bytes: Uint8Array): Header {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff) return readJpeg(view);
   if (starts(bytes, 0, '\x89PNG\r\n\x1a\n')) return readPng(view);
-  throw new Unreadable(`${foreign(bytes)}, not a JPEG or PNG`);
+  if (bytes.length >= 20 && starts(bytes, 0, 'RIFF') && starts(bytes, 8, 'WEBP')) {
+    const { width, height, lossless, orientation } = readWebp(bytes);
+    return { format: 'webp', width, height, components: 3, samples: 3, progressive: lossless, depth: 8, orientation };
+  }
+  throw new Unreadable(`${foreign(bytes)}, not a JPEG, PNG or WebP`);
 }
 
 function starts(bytes: Uint8Array, at: number, text: string): boolean {
@@ -61,7 +66,6 @@ function foreign(bytes: Uint8Array): string {
       ? 'a HEIC picture'
       : 'a video or HEIC file';
   }
-  if (starts(bytes, 0, 'RIFF') && starts(bytes, 8, 'WEBP')) return 'a WebP picture';
   if (starts(bytes, 0, 'GIF8')) return 'a GIF picture';
   if (starts(bytes, 0, 'BM')) return 'a BMP picture';
   if (starts(bytes, 0, 'II*\0') || starts(bytes, 0, 'MM\0*')) return 'a TIFF or raw picture';

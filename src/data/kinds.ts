@@ -1,8 +1,8 @@
 /** Kinds of files by their names: what is read, and for what is not its name and the command that converts it. */
 
 /** What is read. */
-const READ = /\.(jpe?g|jfif|jpe|png)$/i;
-export const READ_KINDS = '.jpg, .jpeg or .png';
+const READ = /\.(jpe?g|jfif|jpe|png|webp)$/i;
+export const READ_KINDS = '.jpg, .jpeg, .png or .webp';
 export const isPicture = (name: string): boolean => READ.test(name);
 
 interface Kind {
@@ -16,7 +16,6 @@ interface Kind {
 const KINDS: readonly Kind[] = [
   { name: 'HEIC', endings: ['heic', 'heif'] },
   { name: 'AVIF', endings: ['avif'] },
-  { name: 'WebP', endings: ['webp'] },
   { name: 'GIF', endings: ['gif'], to: 'png' },
   { name: 'BMP', endings: ['bmp', 'dib'], to: 'png' },
   { name: 'TIFF', endings: ['tif', 'tiff'], to: 'png' },

@@ -61,7 +61,7 @@ ${COMMON}
   s2a plan --grid models/vit-tiny models/mobilenetv2 --batch-size 8 --budgets 16MiB,32MiB`,
   train: `s2a train <model folder> <pictures> --out <folder> [options]
 
-<pictures> holds root/class/*.jpg or root/{train,val}/class/*.jpg (.jpeg, .png; any case), or
+<pictures> holds root/class/*.jpg or root/{train,val}/class/*.jpg (.jpeg, .png, .webp; any case), or
 labels.csv or metadata.csv with the columns file and label (docs/data.md).
 Without val, a seeded part of each class is held out. The best epoch is kept; the last, where there
 is nothing to judge by. A run that goes astray goes back and takes a tenth of the step.

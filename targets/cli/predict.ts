@@ -2,6 +2,7 @@
 import { openBase } from '../../src/base.ts';
 import { loadClassifier } from '../../src/classifier.ts';
 import { decodePicture, defaultDecoderBytes } from '../../src/data/decode.ts';
+import { isPicture } from '../../src/data/kinds.ts';
 import { InputError, S2aError, withoutPlace } from '../../src/error.ts';
 import { readLimited } from '../../src/reading.ts';
 import { formatPercent } from '../../src/report/terminal.ts';
@@ -14,9 +15,9 @@ export async function predict(args: string[], out: Output): Promise<void> {
   const flags = { top: 'text', weights: 'text', budget: 'text', threads: 'text', json: 'flag' } as const;
   const p = parse(args, flags, { least: 2, most: Number.POSITIVE_INFINITY, usage: 's2a predict <model folder> [adapter] <picture…>' });
   const [model, second, ...rest] = p.positionals as [string, string, ...string[]];
-  const isPicture = rest.length === 0 || /\.(jpe?g|png)$/i.test(second);
-  const adapter = isPicture ? undefined : second;
-  const files = isPicture ? [second, ...rest] : rest;
+  const noAdapter = rest.length === 0 || isPicture(second);
+  const adapter = noAdapter ? undefined : second;
+  const files = noAdapter ? [second, ...rest] : rest;
   const top = whole(p, 'top') ?? 1;
   const classifier = loadClassifier(adapter, {
     model,

@@ -28,7 +28,7 @@ for (const [name, { width, height, rgb }] of Object.entries(golden)) {
   test(`${name} is decoded as Pillow does`, async () => {
     const got = await decodePicture(read(name), asIs(width, height));
     const d = apart(got, Buffer.from(rgb, 'base64'));
-    assert.ok(d <= (name.endsWith('.png') ? 0 : 2), `${d} levels apart`);
+    assert.ok(d <= (name.endsWith('.jpg') ? 2 : 0), `${d} levels apart`);
   });
 }
 
@@ -110,9 +110,8 @@ test('a progressive JPEG without its last scan is refused', async () => {
 test('a bad picture is refused with its reason', async () => {
   const jpeg = read('rgb.jpg');
   assert.match(await reason(new Uint8Array(0)), /the file is empty/);
-  assert.match(await reason(Buffer.from('just words\n')), /a text file, not a JPEG or PNG/);
+  assert.match(await reason(Buffer.from('just words\n')), /a text file, not a JPEG, PNG or WebP/);
   assert.match(await reason(Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic', 'latin1')), /a HEIC picture/);
-  assert.match(await reason(Buffer.from('RIFF\0\0\0\0WEBPVP8 ', 'latin1')), /WebP/);
   assert.match(await reason(jpeg.subarray(0, 300)), /truncated/);
   assert.match(await reason(jpeg.subarray(0, jpeg.length - 40)), /truncated/);
   assert.match(await reason(read('progressive.jpg').subarray(0, 500)), /truncated/);
@@ -125,9 +124,9 @@ test('a bad picture is refused with its reason', async () => {
   assert.match(await reason(jpeg, 1000), /too large: a JPEG of 26×17 takes \d+ MiB to decode, the limit is 0 MiB/);
 });
 
-test('a JPEG of any single wrong byte is decoded or refused, and the next one is decoded', async () => {
+test('a picture of any single wrong byte is decoded or refused, and the next one is decoded', async () => {
   const { width, height, rgb } = golden['rgb.jpg']!;
-  for (const name of ['rgb.jpg', 'cmyk.jpg', 'cmyk-progressive.jpg', 'rgb.png', 'palette.png']) {
+  for (const name of ['rgb.jpg', 'cmyk.jpg', 'cmyk-progressive.jpg', 'rgb.png', 'palette.png', 'lossy.webp', 'lossless.webp']) {
     const good = read(name);
     for (let at = 0; at < good.length; at += 5) {
       const bad = good.slice();

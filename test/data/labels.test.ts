@@ -74,7 +74,7 @@ test('what a table leaves open is said', () => {
   const { notes, skipped } = scanFolder(root);
   assert.match(notes[0]!, /labels.csv: not used: columns width,/);
   assert.match(notes[1]!, /labels.csv does not name 1 picture, which is not used: 3.jpg/);
-  assert.equal(skipped, [{ path: 'x.heic', reason: 'a HEIC picture, not .jpg, .jpeg or .png' }]);
+  assert.equal(skipped, [{ path: 'x.heic', reason: 'a HEIC picture, not .jpg, .jpeg, .png or .webp' }]);
   const other = make({ ...pictures('a/1.jpg', 'b/1.jpg'), 'metadata.csv': 'file_name,text\na/1.jpg,a cat\n' });
   const folders = seen(other);
   assert.is(folders.train, 'a/1.jpg=a b/1.jpg=b');

@@ -1,0 +1,35 @@
+/** WebP by @jsquash/webp (libwebp as WebAssembly), lossy and lossless. */
+import createCodec from '@jsquash/webp/codec/dec/webp_dec.js';
+import { Codec, rgbaPixels } from './codec.ts';
+import type { Pixels } from './resample.ts';
+import { Unreadable } from './unreadable.ts';
+import { packageName } from './version.ts';
+import { readWebp } from './webpheader.ts';
+
+export const webpName = (): string => packageName('@jsquash/webp');
+
+const codec = new Codec(createCodec, '@jsquash/webp/codec/dec/webp_dec.wasm');
+
+export const openWebp = (limit: number): Promise<void> => codec.open(limit);
+
+/** Calls `use` with the pixels, which live only during the call. */
+export function decodeWebp<T>(bytes: Uint8Array, use: (pixels: Pixels) => T): T {
+  const { chunk, width, height } = readWebp(bytes);
+  // The caller's errors are its own; the codec's say nothing of use.
+  let own: unknown;
+  try {
+    const outcome = codec.run(chunk, (rgba, w, h) => {
+      try {
+        if (w !== width || h !== height) throw new Unreadable('a damaged WebP: two sizes');
+        return use(rgbaPixels(rgba, w, h));
+      } catch (error) {
+        own = error;
+        throw error;
+      }
+    });
+    if (outcome) return outcome.result;
+  } catch (error) {
+    if (error === own) throw error;
+  }
+  throw new Unreadable('a damaged or truncated WebP');
+}
