@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { InputError, Interrupted } from '../error.ts';
 import { freeBytes, meaningOf } from '../files.ts';
 import { stableJson } from '../json.ts';
-import { type Cache, openCache, type Picture, writeCache } from './cache.ts';
+import { type Cache, type CacheWriter, openCache, type Picture, writeCache } from './cache.ts';
 import { isSame, type Known } from './content.ts';
 import { decoderName, defaultDecoderBytes } from './decode.ts';
 import { type Decoder, type DecoderFile, startDecoder } from './decoder.ts';
@@ -122,6 +122,16 @@ function reusable(path: string, digest: string, root: string, pictures: readonly
   return undefined;
 }
 
+/** Begins a cache; where it cannot be written, the sentence says what names another place. */
+function newCache(path: string, pictureBytes: number): CacheWriter {
+  try {
+    return writeCache(path, pictureBytes);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    throw new InputError({ ...error.parts, hint: '--cache names another folder for the prepared pictures' }, error.code);
+  }
+}
+
 async function decodeAll(
   { root, preprocess, onProgress, signal, start = startDecoder, space = freeBytes }: PrepareOptions,
   { classes, skipped: unlisted }: Folder,
@@ -135,7 +145,7 @@ async function decodeAll(
   let decoderPeakBytes = 0;
   const size = outputSize(preprocess);
   const pictureBytes = size.height * size.width * 3;
-  const writer = writeCache(path, pictureBytes);
+  const writer = newCache(path, pictureBytes);
   const [free, wanted] = [space(path), pictures.length * pictureBytes];
   if (free !== undefined && free < wanted) {
     writer.abandon();

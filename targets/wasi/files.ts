@@ -13,6 +13,7 @@ import {
   filetype,
   iovec,
   lookupflags,
+  path_filestat_get,
   path_open,
   prestat,
   prestat_dir,
@@ -72,6 +73,11 @@ export function openFile(p: usize, n: usize): u32 {
 
 /** Opens what `locate` found. */
 export function openLocated(wanted: rights, create: u16, append: u16): u32 {
+  // A pipe would be waited for, and a device does what it likes: nothing but a file or a folder is opened.
+  const stat = changetype<filestat>(state);
+  if (path_filestat_get(folder, lookupflags.SYMLINK_FOLLOW, rest, restBytes, stat) == errno.SUCCESS) {
+    if (stat.filetype != filetype.REGULAR_FILE && stat.filetype != filetype.DIRECTORY) return errno.NOTSUP;
+  }
   const failed = path_open(folder, lookupflags.SYMLINK_FOLLOW, rest, restBytes, create, wanted, 0, append, word);
   opened = load<u32>(word);
   return failed;

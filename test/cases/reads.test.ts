@@ -1,6 +1,7 @@
 /** A pipe, a device or a folder where a file should be, and files without an end: a sentence at once, never a hang or all of the memory. */
-import { mkdirSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import process from 'node:process';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { colourPng, does, modelCopy, pictureFolder, refuses, SHORT, s2a, VIT } from '../cli/command.ts';
@@ -56,6 +57,29 @@ nodeTest('labels, pictures and adapters that are no files', () => {
   const trained = does('train', VIT, pictures, '--out', newFolder(), ...SHORT);
   assert.match(trained.stderr, /skipped red\/huge\.png: is too large for a picture/);
   assert.match(trained.stderr, /zero\.png.*a special file/);
+});
+
+nodeTest('where prepared pictures cannot be kept is said before the first picture', () => {
+  const file = join(newFolder(), 'file');
+  writeFileSync(file, 'mine');
+  const train = ['train', VIT, data, '--out', newFolder(), ...SHORT, '--cache'];
+  const hint = '--cache names another folder';
+  for (const place of [file, join(file, 'below')]) refuses(2, [...train, place], file, hint);
+  if (process.platform === 'linux') {
+    refuses(2, [...train, '/proc/s2a'], '/proc/s2a: cannot be made', hint);
+    refuses(2, ['eval', VIT, adapter, data, '--cache', '/proc'], '/proc/', 'cannot be written', hint);
+  }
+  assert.is(readFileSync(file, 'utf8'), 'mine');
+});
+
+nodeTest('a cache that is there serves from a folder that cannot be written (root may write everywhere)', () => {
+  const cache = join(newFolder(), 'cache');
+  const evaluate = ['eval', VIT, adapter, data, '--cache', cache];
+  does(...evaluate);
+  chmodSync(cache, 0o500);
+  does(...evaluate);
+  if (process.getuid?.() !== 0) refuses(2, ['eval', VIT, adapter, pictureFolder(2), '--cache', cache], cache, 'permission denied');
+  chmodSync(cache, 0o700);
 });
 
 nodeTest("a run's own files that are no files any more", () => {

@@ -1,5 +1,5 @@
 /** Checkpoints and adapters whose lengths are made to deceive, their digest right: a sentence each, soon, and nothing else. */
-import { cpSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -7,6 +7,7 @@ import { CheckpointHead } from '../../assembly/abi/checkpoint.ts';
 import { digest } from '../../src/digest.ts';
 import { newFolder } from '../folder.ts';
 import { pictureFolder } from '../pictures.ts';
+import { makePipe, nodeTest } from '../runtime.ts';
 import { type Board, pack } from './board.ts';
 
 const MODEL = 'test/golden/vit-timm-gap';
@@ -105,6 +106,21 @@ test('an adapter whose ranges lie outside, overlap or wrap', () => {
     b!.data_offsets = [...a!.data_offsets];
   });
   assert.is(overlap.code, 2);
+});
+
+nodeTest('a pipe where a file should be is not waited for (mkfifo is a program)', () => {
+  const folder = newFolder();
+  if (makePipe(folder, 'adapter_model.safetensors') === undefined) return;
+  const seen = board.run('eval', ['--adapter', '/out', '--data', '/board'], { out: folder, writable: false });
+  assert.is(seen.code, 2);
+  assert.match(seen.err, /adapter_model\.safetensors: [^\n]*is not an ordinary file/);
+  const out = newFolder();
+  cpSync(run, out, { recursive: true });
+  rmSync(join(out, 'run', 'checkpoint-1.s2ac'));
+  makePipe(join(out, 'run'), 'checkpoint-1.s2ac');
+  const { code, err } = board.train(out, '--resume');
+  assert.is(code, 2);
+  assert.match(err, /damaged checkpoint: it cannot be read/);
 });
 
 test.run();
