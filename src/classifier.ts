@@ -44,12 +44,13 @@ export interface Classifier {
   readonly linearBytes: number;
   /**
    * Every class of one picture, the most probable first.
-   * `rgb`: width · height · 3 bytes, rows from the top, upright; any size: it is resized and cropped as in training.
+   * `pixels`: width · height · 3 bytes RGB, or · 4 RGBA as a canvas gives it (what is transparent is not seen so: alpha is left out), rows from the top,
+   * upright; any size: it is resized and cropped as in training.
    * Throws InputError for a wrong number of bytes, EngineError for logits that are not finite, or once one of its threads has died.
    */
-  predict(rgb: Uint8Array, width: number, height: number): Prediction[];
+  predict(pixels: Uint8Array | Uint8ClampedArray, width: number, height: number): Prediction[];
   /** The same for a picture that `preprocess` has been done to already, as `decodePicture` returns it: H · W · 3 bytes. */
-  predictPrepared(pixels: Uint8Array): Prediction[];
+  predictPrepared(pixels: Uint8Array | Uint8ClampedArray): Prediction[];
   /**
    * Changes to another adapter of the same base, precision, method, preprocessing and number of classes. The new one is read and checked whole
    * before the first number is written, so one that is refused (InputError) leaves the classifier as it was.
@@ -164,7 +165,8 @@ export function loadClassifier(adapter: string | undefined, options: ClassifierO
   const labelPort = engine.ints(Io.Labels);
   const logits = engine.floats(Io.Logits);
 
-  const predictPrepared = (pixels: Uint8Array): Prediction[] => {
+  const predictPrepared = (pixels: Uint8Array | Uint8ClampedArray): Prediction[] => {
+    bytesOf(pixels, 'predictPrepared');
     if (pixels.length !== pictures.length)
       throw new InputError({ where: 'predictPrepared', what: 'wrong number of bytes', got: pixels.length, expected: pictures.length });
     pictures.set(pixels);
@@ -178,7 +180,7 @@ export function loadClassifier(adapter: string | undefined, options: ClassifierO
     },
     preprocess,
     linearBytes: engine.memory.buffer.byteLength,
-    predict: (rgb, width, height) => predictPrepared(resizeRgb(rgb, width, height, preprocess)),
+    predict: (pixels, width, height) => predictPrepared(resizeRgb(rgbOf(pixels, width, height), width, height, preprocess)),
     predictPrepared,
     close: engine.close,
     changeAdapter(path) {
@@ -197,6 +199,34 @@ export function loadClassifier(adapter: string | undefined, options: ClassifierO
       }
     },
   };
+}
+
+/** Bytes as they are; numbers of another kind would be taken for them, 0.5 for black. */
+function bytesOf(pixels: unknown, where: string): Uint8Array {
+  if (pixels instanceof Uint8Array) return pixels;
+  if (pixels instanceof Uint8ClampedArray) return new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.length);
+  throw new InputError(
+    {
+      where,
+      what: 'wants pixels as bytes, 0 to 255',
+      got: ArrayBuffer.isView(pixels) ? pixels.constructor.name : typeof pixels,
+      expected: 'a Uint8Array or Uint8ClampedArray',
+    },
+    'S2A_OPTION',
+  );
+}
+
+/** RGB of RGB, or of RGBA, by how many bytes there are. */
+function rgbOf(pixels: unknown, width: number, height: number): Uint8Array {
+  const bytes = bytesOf(pixels, 'predict');
+  if (!(Number.isInteger(width) && Number.isInteger(height)) || bytes.length !== width * height * 4) return bytes;
+  const rgb = new Uint8Array(width * height * 3);
+  for (let i = 0, j = 0; i < rgb.length; i += 3, j += 4) {
+    rgb[i] = bytes[j]!;
+    rgb[i + 1] = bytes[j + 1]!;
+    rgb[i + 2] = bytes[j + 2]!;
+  }
+  return rgb;
 }
 
 /** What the program was compiled for must stay the same. */

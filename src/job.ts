@@ -59,15 +59,14 @@ export const samplesOf = (cache: Cache, indices: readonly number[], labels?: rea
 /** Options with every default in place; part of what a checkpoint belongs to. */
 export function settle(job: TrainJob): TrainOptions {
   const given = Object.fromEntries(Object.entries(job).filter(([, v]) => v !== undefined)) as Partial<TrainOptions>;
-  const { epochs = 20, batchSize = 16 } = given;
   // A head that begins somewhere is worth having as it is.
   if (job.rate === 0 && job.from === undefined && (job.head ?? usualHead(job.method)) === 'zero')
     throw new InputError({ where: '--lr', what: 'with a rate of 0 nothing is learnt', expected: 'a number above 0' });
   checkWatch({ ...TRAIN_DEFAULTS, ...given });
   const pick = <K extends keyof typeof TRAIN_DEFAULTS>(key: K): number => given[key] ?? TRAIN_DEFAULTS[key];
   return {
-    epochs,
-    batchSize,
+    epochs: pick('epochs'),
+    batchSize: pick('batchSize'),
     rate: readRate(job.rate).rate,
     seed: pick('seed'),
     weightDecay: pick('weightDecay'),

@@ -74,20 +74,26 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   head?: HeadStart;
 }
 
+/** The pictures are prepared, and the first step is next. */
+export interface StartEvent {
+  train: number;
+  val: number;
+  totalSteps: number;
+  resumedAt: number | undefined;
+  epochsDone: number;
+  backs: number;
+  rates: MeasuredRates | undefined;
+}
+
+/** One more picture was looked at. */
+export type PrepareEvent = Parameters<NonNullable<PrepareOptions['onProgress']>>[0];
+
 /** What a run tells while it goes. */
 export interface JobHooks extends Pick<TrainHooks, 'onStep' | 'onEpoch' | 'onBack' | 'stopping'> {
   onPlan?(plan: PlanReport, compiled: Compiled): void;
-  onPrepare?: PrepareOptions['onProgress'];
+  onPrepare?(event: PrepareEvent): void;
   onPrepared?(prepared: Prepared): void;
-  onStart?(info: {
-    train: number;
-    val: number;
-    totalSteps: number;
-    resumedAt: number | undefined;
-    epochsDone: number;
-    backs: number;
-    rates: MeasuredRates | undefined;
-  }): void;
+  onStart?(event: StartEvent): void;
   /** What the head starts from, unless at zero or from an adapter alone. */
   onHead?(head: HeadFound | NoHead): void;
   /** Later epochs begin after `node`, from a file of so many bytes. */

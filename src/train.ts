@@ -58,7 +58,10 @@ export interface TrainOptions {
   retries: number;
 }
 
-export const TRAIN_DEFAULTS: Omit<TrainOptions, 'epochs' | 'batchSize' | 'rate'> = {
+/** What holds where nothing is said; the rate's is in rates.ts. */
+export const TRAIN_DEFAULTS: Omit<TrainOptions, 'rate'> = {
+  epochs: 20,
+  batchSize: 16,
   seed: 0,
   weightDecay: 0.01,
   warmup: 0.1,
@@ -90,20 +93,32 @@ export const freshHostState = (): HostState => ({
   firstLoss: 0,
 });
 
+/** A step was taken. */
+export interface StepEvent {
+  epoch: number;
+  step: number;
+  totalSteps: number;
+  loss: number;
+  rate: number;
+  norm: number;
+  tally: Tally;
+  position: number;
+}
+
+/** The run has gone back to the end of epoch `to` (0: to its start), after step `step`; `rate` is the peak rate from now on. */
+export interface BackEvent {
+  reason: Astray;
+  epoch: number;
+  to: number;
+  step: number;
+  backs: number;
+  rate: number;
+}
+
 export interface TrainHooks {
-  onStep?(info: {
-    epoch: number;
-    step: number;
-    totalSteps: number;
-    loss: number;
-    rate: number;
-    norm: number;
-    tally: Tally;
-    position: number;
-  }): void;
+  onStep?(event: StepEvent): void;
   onEpoch?(result: EpochResult): void;
-  /** The run has gone back to the end of epoch `to` (0: to its start), after step `step`; `rate` is the peak rate from now on. */
-  onBack?(info: { reason: Astray; epoch: number; to: number; step: number; backs: number; rate: number }): void;
+  onBack?(event: BackEvent): void;
   /** The parameters are the best so far: keep a copy. Called before the epoch's checkpoint. */
   keepBest?(): void;
   /** What the watch needs; without it nothing is watched. */

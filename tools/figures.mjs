@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 
-const { BudgetError, compile, fit, parseModel } = await import(pathToFileURL('dist/index.js').href);
+const { BudgetError, compile, parseModel, planForBudget: fit } = await import(pathToFileURL('dist/index.js').href);
 
 const vit = (hidden_size, num_attention_heads, num_hidden_layers = 12) => ({
   model_type: 'vit',

@@ -88,9 +88,9 @@ export function resizeRgb(rgb: Uint8Array, width: number, height: number, spec: 
   if (!(Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0) || rgb.length !== width * height * 3) {
     throw new InputError({
       where: 'picture',
-      what: `wrong number of bytes for ${width}×${height} RGB`,
+      what: `wrong number of bytes for ${width}×${height} RGB or RGBA`,
       got: rgb.length,
-      expected: width * height * 3,
+      expected: `${width * height * 3} or ${width * height * 4}`,
     });
   }
   const readRow = (y: number, row: Uint8Array) => row.set(rgb.subarray(y * width * 3, (y + 1) * width * 3));

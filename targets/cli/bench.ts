@@ -9,7 +9,7 @@ import { formatMebibytes } from '../../src/report/terminal.ts';
 import { type StepSummary, summarise, timeSteps } from '../../src/steps.ts';
 import { threadsOf } from '../../src/team.ts';
 import { engineBytes } from '../../src/wasm.ts';
-import { imageSize, PLAN_FLAGS, parse, real, threads, whole } from './options.ts';
+import { PLAN_FLAGS, parse, read, real } from './options.ts';
 import type { Output } from './output.ts';
 import { planOptions } from './plan.ts';
 import { pairs } from './show.ts';
@@ -20,9 +20,9 @@ const SLOWED = 1.1;
 export async function bench(args: string[], out: Output): Promise<void> {
   const flags = { ...PLAN_FLAGS, classes: 'text', seconds: 'text', threads: 'text', fast: 'flag' } as const;
   const p = parse(args, flags, { least: 1, most: 1, usage: 's2a bench <model folder>' });
-  const options = { ...planOptions(p), batchSize: whole(p, 'batch-size') ?? 8 };
+  const options = { ...planOptions(p), batchSize: read(p, 'batchSize') ?? 8 };
   const seconds = real(p, 'seconds', 1, 86400) ?? 20;
-  const base = openBase(p.positionals[0]!, imageSize(p));
+  const base = openBase(p.positionals[0]!, read(p, 'imageSize'));
   const compiled = fit({ ...options, normalize: preprocessOf(base), fast: p.flag('fast') });
   const plan = planReport(compiled, options.batchSize, options.budgetBytes);
   const { runtime } = readMachine();
@@ -30,7 +30,7 @@ export async function bench(args: string[], out: Output): Promise<void> {
   let engine: Engine | undefined;
   try {
     resetPeak();
-    const shared = threadsOf(threads(p) ?? 'auto', compiled.plan);
+    const shared = threadsOf(read(p, 'threads') ?? 'auto', compiled.plan);
     engine = createEngine(compiled.program, engineBytes(shared, compiled.program.about), shared);
     loadWeights(engine, weights);
     let done = 0;

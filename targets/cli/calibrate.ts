@@ -3,7 +3,7 @@ import { calibrateJob } from '../../src/calibrate/job.ts';
 import { InputError } from '../../src/error.ts';
 import { counted, table } from '../../src/report/terminal.ts';
 import { visible } from '../../src/visible.ts';
-import { bytes, defined, imageSize, keep, method, PLAN_FLAGS, parse, whole } from './options.ts';
+import { defined, method, PLAN_FLAGS, parse, read } from './options.ts';
 import type { Output } from './output.ts';
 
 export async function calibrate(args: string[], out: Output): Promise<void> {
@@ -21,16 +21,17 @@ export async function calibrate(args: string[], out: Output): Promise<void> {
     warn: (sentence) => out.warn(sentence),
     ...defined({
       method: method(p),
-      keep: keep(p),
+      keep: read(p, 'keep'),
+      weights: read(p, 'weightsOrAuto'),
       adapter: p.text('adapter'),
-      labels: p.text('labels'),
-      pictures: whole(p, 'pictures'),
-      batchSize: whole(p, 'batch-size'),
-      microBatch: whole(p, 'micro-batch'),
-      budget: bytes(p, 'budget'),
-      imageSize: imageSize(p),
-      seed: whole(p, 'seed', 0),
-      cacheFolder: p.text('cache'),
+      labels: read(p, 'labels'),
+      pictures: read(p, 'pictures'),
+      batchSize: read(p, 'batchSize'),
+      microBatch: read(p, 'microBatch'),
+      budget: read(p, 'budget'),
+      imageSize: read(p, 'imageSize'),
+      seed: read(p, 'seed'),
+      cacheFolder: read(p, 'cacheFolder'),
     }),
   });
   if (p.flag('json')) {

@@ -4,7 +4,7 @@ import { InputError } from '../../src/error.ts';
 import { counted, formatPercent, table } from '../../src/report/terminal.ts';
 import { sayAssumed } from './assumed.ts';
 import { type Judgement, judgeAdapter, type Split } from './judge.ts';
-import { bytes, defined, parse, threads, weights, whole } from './options.ts';
+import { defined, parse, read } from './options.ts';
 import type { Output } from './output.ts';
 
 const SPLITS: readonly string[] = ['all', 'train', 'val', 'test'];
@@ -52,14 +52,14 @@ export async function evaluate(args: string[], out: Output): Promise<void> {
     warn: (sentence) => out.warn(sentence),
     ...defined({
       adapter,
-      labels: p.text('labels'),
+      labels: read(p, 'labels'),
       split: split as Split | undefined,
-      microBatch: whole(p, 'micro-batch'),
-      budget: bytes(p, 'budget'),
-      threads: threads(p) ?? 'auto',
-      weights: weights(p),
-      cacheFolder: p.text('cache'),
-      seed: whole(p, 'seed', 0),
+      microBatch: read(p, 'microBatch'),
+      budget: read(p, 'budget'),
+      threads: read(p, 'threads') ?? 'auto',
+      weights: read(p, 'weights'),
+      cacheFolder: read(p, 'cacheFolder'),
+      seed: read(p, 'seed'),
     }),
   });
   const accuracy = tally.correct / tally.count;

@@ -6,7 +6,7 @@ import { FIDELITY_COLUMNS, fidelityRows, fidelitySection, fidelityText } from '.
 import { FOOTER, page } from '../../src/report/html.ts';
 import { table } from '../../src/report/terminal.ts';
 import { visible } from '../../src/visible.ts';
-import { defined, imageSize, keep, method, optimizer, PLAN_FLAGS, parse, rate, whole } from './options.ts';
+import { defined, method, PLAN_FLAGS, parse, read } from './options.ts';
 import type { Output } from './output.ts';
 
 export async function fidelity(args: string[], out: Output): Promise<void> {
@@ -33,20 +33,20 @@ export async function fidelity(args: string[], out: Output): Promise<void> {
     onStep: (done, total) => out.live(`step ${done}/${total}`),
     ...defined({
       method: method(p),
-      keep: keep(p),
-      optimizer: optimizer(p),
+      keep: read(p, 'keep'),
+      optimizer: read(p, 'optimizer'),
       adapter: p.text('adapter'),
-      labels: p.text('labels'),
-      calibrate: whole(p, 'calibrate'),
-      tables: p.text('tables'),
-      batchSize: whole(p, 'batch-size'),
-      microBatch: whole(p, 'micro-batch'),
-      imageSize: imageSize(p),
-      steps: whole(p, 'steps', 0),
-      batches: whole(p, 'batches'),
-      rate: rate(p),
-      seed: whole(p, 'seed', 0),
-      cacheFolder: p.text('cache'),
+      labels: read(p, 'labels'),
+      calibrate: read(p, 'calibrate'),
+      tables: read(p, 'tables'),
+      batchSize: read(p, 'batchSize'),
+      microBatch: read(p, 'microBatch'),
+      imageSize: read(p, 'imageSize'),
+      steps: read(p, 'steps'),
+      batches: read(p, 'batches'),
+      rate: read(p, 'rate'),
+      seed: read(p, 'seed'),
+      cacheFolder: read(p, 'cacheFolder'),
     }),
   });
   const report = p.text('report');

@@ -1,24 +1,24 @@
 /** Flags: their types, and one sentence for each that is wrong. */
 import { parseArgs } from 'node:util';
-import { parseBytes } from '../../src/bytes.ts';
-import { type ImageSize, imageSizeOf } from '../../src/data/fields.ts';
 import { InputError, nearest } from '../../src/error.ts';
-import { keepOf } from '../../src/keep.ts';
 import { MOST_BLOCKS, methodOf, withBlocks } from '../../src/modules/method.ts';
-import { PRECISIONS, type Precision } from '../../src/precision.ts';
-import { type RateWish, readRate } from '../../src/rates.ts';
-import { type RecomputeChoice, recomputeOf } from '../../src/recompute.ts';
-import type { Threads } from '../../src/team.ts';
-import { OPTIMIZERS, type Optimizer } from '../../src/update.ts';
+import {
+  flagOf,
+  type Kind as KindOf,
+  real as realKind,
+  SETTINGS,
+  type SettingName,
+  type ValueOf,
+  whole as wholeKind,
+} from '../../src/settings.ts';
 
 type Kind = 'text' | 'flag';
 export type Flags = Readonly<Record<string, Kind>>;
 
 export interface Parsed {
   positionals: string[];
+  /** Of an option that is given several times the last value counts, whichever it is. */
   text(name: string): string | undefined;
-  /** Every value that was given for it: the last one counts. */
-  all(name: string): string[];
   flag(name: string): boolean;
 }
 
@@ -42,7 +42,7 @@ export function parse(args: string[], flags: Flags, positionals: { least: number
   }
   let parsed: ReturnType<typeof parseArgs>;
   try {
-    parsed = parseArgs({ args, options, allowPositionals: true, strict: true, tokens: true });
+    parsed = parseArgs({ args, options, allowPositionals: true, strict: true });
   } catch (error) {
     throw wrongArguments(args, options, (error as Error).message);
   }
@@ -52,7 +52,6 @@ export function parse(args: string[], flags: Flags, positionals: { least: number
   return {
     positionals: parsed.positionals,
     text: (name) => parsed.values[name] as string | undefined,
-    all: (name) => (parsed.tokens ?? []).flatMap((t) => (t.kind === 'option' && t.name === name && t.value !== undefined ? [t.value] : [])),
     flag: (name) => parsed.values[name] === true,
   };
 }
@@ -75,42 +74,25 @@ function wrongArguments(args: string[], options: Readonly<Record<string, { type:
   });
 }
 
-/** A size: see parseBytes. */
-export function bytes(p: Parsed, name: string): number | undefined {
-  const value = p.text(name);
-  return value === undefined ? undefined : parseBytes(value, `--${name}`);
-}
-
-export function whole(p: Parsed, name: string, least = 1, most = 0x7fffffff): number | undefined {
-  const value = p.text(name);
-  if (value === undefined) return undefined;
-  if (!/^\d+$/.test(value) || Number(value) < least || Number(value) > most) {
-    const expected = Number(value) > most ? `a whole number from ${least} to ${most}` : `a whole number of at least ${least}`;
-    throw new InputError({ where: `--${name}`, what: 'wrong value', got: value, expected });
-  }
-  return Number(value);
+/** A setting by the library's table (src/settings.ts); undefined where it was not given. */
+export function read<N extends SettingName>(p: Parsed, name: N): ValueOf<N> | undefined {
+  const flag = flagOf(name);
+  if (SETTINGS[name] === SETTINGS.fast) return (p.flag(flag) || undefined) as ValueOf<N> | undefined;
+  const text = p.text(flag);
+  return text === undefined ? undefined : readText(name, text, `--${flag}`);
 }
 
 export function real(p: Parsed, name: string, least: number, most: number): number | undefined {
   const value = p.text(name);
-  if (value === undefined) return undefined;
-  const n = Number(value);
-  if (value.trim() === '' || !(n >= least && n <= most))
-    throw new InputError({ where: `--${name}`, what: 'wrong value', got: value, expected: `a number from ${least} to ${most}` });
-  return n;
+  return value === undefined ? undefined : realKind(least, most).read(value, `--${name}`);
 }
 
-export function oneOf<T extends string>(p: Parsed, name: string, choices: readonly T[]): T | undefined {
+const readText = <N extends SettingName>(name: N, text: string, where: string): ValueOf<N> =>
+  (SETTINGS[name] as unknown as KindOf<ValueOf<N>>).read(text, where);
+
+export function whole(p: Parsed, name: string, least = 1, most = 0x7fffffff): number | undefined {
   const value = p.text(name);
-  if (value === undefined || choices.includes(value as T)) return value as T | undefined;
-  const near = nearest(value, choices)[0];
-  throw new InputError({
-    where: `--${name}`,
-    what: 'unknown value',
-    got: value,
-    expected: choices.join(', '),
-    ...(near ? { hint: `did you mean ${near}?` } : {}),
-  });
+  return value === undefined ? undefined : wholeKind(least, most).read(value, `--${name}`);
 }
 
 /** The method's canonical name; `--last` and `--depth` are parts of it. */
@@ -125,30 +107,6 @@ export function limited(p: Parsed, text: string): string {
   const limits = (['last', 'depth'] as const).map((limit) => [limit, whole(p, limit, 1, MOST_BLOCKS)] as const);
   return methodOf(limits.reduce((all, [limit, n]) => (n === undefined ? all : withBlocks(all, limit, n)), text)).name;
 }
-export const keep = (p: Parsed): string | undefined => {
-  const text = p.text('keep');
-  return text === undefined ? undefined : keepOf(text).name;
-};
-export const weights = (p: Parsed): Precision | undefined => oneOf(p, 'weights', PRECISIONS);
-/** As `weights`, where a plan may choose it. */
-export const weightsOrAuto = (p: Parsed): Precision | 'auto' | undefined => oneOf(p, 'weights', [...PRECISIONS, 'auto']);
-export const recompute = (p: Parsed): RecomputeChoice | undefined => {
-  const text = p.text('recompute');
-  return text === undefined ? undefined : recomputeOf(text);
-};
-export const optimizer = (p: Parsed): Optimizer | undefined => oneOf(p, 'optimizer', OPTIMIZERS);
-
-/** One number for a square, or HEIGHTxWIDTH as plans print it. */
-export function imageSize(p: Parsed): ImageSize | undefined {
-  const value = p.text('image-size');
-  if (value === undefined) return undefined;
-  const sides = /^(\d{1,5})(?:[x×](\d{1,5}))?$/i.exec(value);
-  if (!sides) throw new InputError({ where: '--image-size', what: 'wrong value', got: value, expected: '224, or HEIGHTxWIDTH: 160x224' });
-  const [height, width] = [Number(sides[1]), Number(sides[2] ?? sides[1])];
-  const { height: h, width: w } = imageSizeOf([height, width], '--image-size');
-  return h === w ? h : [h, w];
-}
-
 /** `crop`, `flip`, `crop,flip` or `none`; a crop shifts by up to an eighth of the picture's shorter side. */
 export function augment(p: Parsed, [height, width]: readonly [number, number]): { shift: number; flip: boolean } | undefined {
   const value = p.text('augment');
@@ -158,28 +116,6 @@ export function augment(p: Parsed, [height, width]: readonly [number, number]): 
   if (wrong !== undefined)
     throw new InputError({ where: '--augment', what: 'unknown value', got: wrong, expected: 'crop, flip, crop,flip or none' });
   return { shift: parts.includes('crop') ? Math.max(1, Math.floor(Math.min(height, width) / 8)) : 0, flip: parts.includes('flip') };
-}
-
-/** `auto` or a number. */
-export function threads(p: Parsed): Threads | undefined {
-  return p.text('threads') === 'auto' ? 'auto' : whole(p, 'threads');
-}
-
-/** `--lr`: one rate for everything, or a factor on the measured ones. */
-export function rate(p: Parsed): RateWish | undefined {
-  const text = p.text('lr');
-  if (text === undefined) return undefined;
-  const all = p.all('lr');
-  if (new Set(all.map((one) => /x$/i.test(one))).size > 1)
-    throw new InputError({
-      where: '--lr',
-      what: 'is an absolute and a relative rate at once',
-      got: all.join(' and '),
-      expected: 'one of the two',
-    });
-  const wish = (/x$/i.test(text) || text.trim() === '' ? text : Number(text)) as RateWish;
-  readRate(Number.isNaN(wish) ? (text as RateWish) : wish);
-  return wish;
 }
 
 /** The flags of everything that plans. */

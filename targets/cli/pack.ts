@@ -3,7 +3,7 @@ import { InputError } from '../../src/error.ts';
 import { packJob } from '../../src/pack.ts';
 import { packInference } from '../../src/packinfer.ts';
 import { formatBytes } from '../../src/report/terminal.ts';
-import { bytes, defined, type Flags, oneOf, parse, weights, whole } from './options.ts';
+import { defined, type Flags, parse, read } from './options.ts';
 import type { Output } from './output.ts';
 import { pairs, planLines } from './show.ts';
 import { jobOf, TRAIN_FLAGS } from './train.ts';
@@ -22,7 +22,7 @@ function packAdapter(args: string[], out: Output): void {
   const p = parse(args, INFERENCE, { least: 1, most: 1, usage: 's2a pack <model folder> --adapter <adapter> --out <folder>' });
   const [folder, model] = [p.text('out'), p.positionals[0]!];
   if (folder === undefined) throw new InputError({ where: '--out', what: 'is missing', expected: 'a folder for the board' });
-  const sizes = defined({ microBatch: whole(p, 'micro-batch'), budget: bytes(p, 'budget'), weights: weights(p) });
+  const sizes = defined({ microBatch: read(p, 'microBatch'), budget: read(p, 'budget'), weights: read(p, 'weights') });
   const packed = packInference({ model, adapter: p.text('adapter')!, out: folder, ...sizes });
   if (p.flag('json')) {
     out.json(packed);
@@ -49,7 +49,7 @@ export async function pack(args: string[], out: Output): Promise<void> {
       ...(['from', 'feature-cache', 'overwrite'].includes(here) ? {} : { hint: 'give it to s2a.wasm train' }),
     });
   const p = parse(args, FLAGS, { least: 2, most: 2, usage: 's2a pack <model folder> <pictures> --out <folder>' });
-  const job = { ...jobOf(p), ...defined({ pixels: oneOf(p, 'pixels', ['u8', 'f32'] as const) }) };
+  const job = { ...jobOf(p), ...defined({ pixels: read(p, 'pixels') }) };
   const packed = await packJob(job, {
     warn: (sentence) => out.warn(sentence),
     onPlan: (plan) => out.note(`${planLines(plan)}\n`),

@@ -9,27 +9,14 @@ import { encodeProgram } from '../../src/program/program.ts';
 import { readRate } from '../../src/rates.ts';
 import { timelineFile, timelinePage } from '../../src/report/timeline.ts';
 import { timelineOf } from '../../src/timeline.ts';
+import { TRAIN_DEFAULTS } from '../../src/train.ts';
 import { budgetsOf, grid, gridLines, methodsOf } from './grid.ts';
-import {
-  bytes,
-  defined,
-  imageSize,
-  keep,
-  method,
-  optimizer,
-  type Parsed,
-  PLAN_FLAGS,
-  parse,
-  rate,
-  recompute,
-  weightsOrAuto,
-  whole,
-} from './options.ts';
+import { defined, method, type Parsed, PLAN_FLAGS, parse, read } from './options.ts';
 import type { Output } from './output.ts';
 import { planLines, planNotes } from './show.ts';
 
 export function planOptions(p: Parsed, folder = p.positionals[0]!, isRow = false): FitOptions {
-  const base = openBase(folder, imageSize(p));
+  const base = openBase(folder, read(p, 'imageSize'));
   const { model } = base;
   // A depth that this network of a table does not have makes a row that says so.
   checkBaseWeights(base, isRow ? {} : { method: method(p) });
@@ -37,20 +24,20 @@ export function planOptions(p: Parsed, folder = p.positionals[0]!, isRow = false
   preprocessOf(base);
   return {
     model,
-    classes: whole(p, 'classes', 2) ?? 10,
-    batchSize: whole(p, 'batch-size') ?? 16,
+    classes: read(p, 'classes') ?? 10,
+    batchSize: read(p, 'batchSize') ?? TRAIN_DEFAULTS.batchSize,
     // As a run has them that says nothing of its own.
     ...chosenDrop(model.drop, {}),
     ...defined({
       method: method(p),
-      keep: keep(p),
-      weights: weightsOrAuto(p),
-      optimizer: optimizer(p),
-      microBatch: whole(p, 'micro-batch'),
-      recompute: recompute(p),
-      rates: readRate(rate(p)).rates,
-      budgetBytes: bytes(p, 'budget'),
-      maxThreads: whole(p, 'max-threads'),
+      keep: read(p, 'keep'),
+      weights: read(p, 'weightsOrAuto'),
+      optimizer: read(p, 'optimizer'),
+      microBatch: read(p, 'microBatch'),
+      recompute: read(p, 'recompute'),
+      rates: readRate(read(p, 'rate')).rates,
+      budgetBytes: read(p, 'budget'),
+      maxThreads: read(p, 'maxThreads'),
     }),
   };
 }

@@ -8,7 +8,7 @@ import { readLimited } from '../../src/reading.ts';
 import { formatPercent } from '../../src/report/terminal.ts';
 import { visible } from '../../src/visible.ts';
 import { sayAssumed } from './assumed.ts';
-import { bytes, defined, parse, threads, weights, whole } from './options.ts';
+import { defined, parse, read, whole } from './options.ts';
 import type { Output } from './output.ts';
 
 export async function predict(args: string[], out: Output): Promise<void> {
@@ -21,7 +21,7 @@ export async function predict(args: string[], out: Output): Promise<void> {
   const top = whole(p, 'top') ?? 1;
   const classifier = loadClassifier(adapter, {
     model,
-    ...defined({ budget: bytes(p, 'budget'), weights: weights(p), threads: threads(p) }),
+    ...defined({ budget: read(p, 'budget'), weights: read(p, 'weights'), threads: read(p, 'threads') }),
   });
   if (adapter === undefined) sayAssumed(openBase(model), out);
   const skipped: { file: string; reason: string }[] = [];

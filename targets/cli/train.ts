@@ -1,41 +1,22 @@
 /** `s2a train`: progress while it goes, planned against measured at the end. */
 import { join } from 'node:path';
-import { MOST_BACKS } from '../../assembly/abi/watch.ts';
 import { openBase } from '../../src/base.ts';
 import { tryFile } from '../../src/beforehand.ts';
 import { InputError } from '../../src/error.ts';
 import { fidelity as measureFidelity } from '../../src/fidelity/index.ts';
 import type { Fidelity } from '../../src/fidelity/measure.ts';
-import { HEAD_STARTS, type HeadFound, type NoHead } from '../../src/headstart.ts';
+import type { HeadFound, NoHead } from '../../src/headstart.ts';
 import { type JobHooks, type JobResult, type TrainJob, trainJob } from '../../src/job.ts';
 import { ratesText } from '../../src/measure.ts';
 import type { ReportData } from '../../src/report/data.ts';
 import { figureLines } from '../../src/report/figures.ts';
 import { counted, epochLine, formatBytes, formatDuration, formatPercent, plainLine, progressLine } from '../../src/report/terminal.ts';
 import { timelineOf } from '../../src/timeline.ts';
+import { TRAIN_DEFAULTS } from '../../src/train.ts';
 import { visible } from '../../src/visible.ts';
 import { REASONS } from '../../src/watch.ts';
 import { type Metrics, openMetrics } from './metrics.ts';
-import {
-  augment,
-  bytes,
-  defined,
-  type Flags,
-  imageSize,
-  keep,
-  method,
-  oneOf,
-  optimizer,
-  type Parsed,
-  PLAN_FLAGS,
-  parse,
-  rate,
-  real,
-  recompute,
-  threads,
-  weightsOrAuto,
-  whole,
-} from './options.ts';
+import { augment, defined, type Flags, method, type Parsed, PLAN_FLAGS, parse, read } from './options.ts';
 import type { Output } from './output.ts';
 import { writeReport } from './report.ts';
 import { pairs, planLines } from './show.ts';
@@ -78,7 +59,7 @@ export function jobOf(p: Parsed): TrainJob {
   const [model, data] = p.positionals as [string, string];
   const out = p.text('out');
   if (out === undefined) throw new InputError({ where: '--out', what: 'is missing', expected: 'a folder for the adapter' });
-  const size = imageSize(p);
+  const size = read(p, 'imageSize');
   return {
     model,
     data,
@@ -87,38 +68,38 @@ export function jobOf(p: Parsed): TrainJob {
     overwrite: p.flag('overwrite'),
     ...defined({
       method: method(p),
-      keep: keep(p),
-      weights: weightsOrAuto(p),
-      optimizer: optimizer(p),
-      batchSize: whole(p, 'batch-size'),
-      microBatch: whole(p, 'micro-batch'),
-      recompute: recompute(p),
-      budget: bytes(p, 'budget'),
-      processBudget: bytes(p, 'process-budget'),
-      threads: threads(p),
-      fast: p.flag('fast') || undefined,
-      maxThreads: whole(p, 'max-threads'),
+      keep: read(p, 'keep'),
+      weights: read(p, 'weightsOrAuto'),
+      optimizer: read(p, 'optimizer'),
+      batchSize: read(p, 'batchSize'),
+      microBatch: read(p, 'microBatch'),
+      recompute: read(p, 'recompute'),
+      budget: read(p, 'budget'),
+      processBudget: read(p, 'processBudget'),
+      threads: read(p, 'threads'),
+      fast: read(p, 'fast'),
+      maxThreads: read(p, 'maxThreads'),
       imageSize: size,
-      epochs: whole(p, 'epochs'),
-      rate: rate(p),
-      warmup: real(p, 'warmup', 0, 1),
-      weightDecay: real(p, 'weight-decay', 0, 1e3),
-      clipNorm: real(p, 'clip', 0, 1e9),
-      smoothing: real(p, 'label-smoothing', 0, 0.999),
-      holdOut: real(p, 'hold-out', 0, 0.9),
-      patience: whole(p, 'patience'),
-      retries: whole(p, 'retries', 0, MOST_BACKS),
-      seed: whole(p, 'seed', 0),
-      saveEvery: whole(p, 'save-every'),
-      cacheFolder: p.text('cache'),
-      featureCache: p.text('feature-cache'),
-      labels: p.text('labels'),
-      from: p.text('from'),
-      head: oneOf(p, 'head', HEAD_STARTS),
-      calibrate: whole(p, 'calibrate'),
-      tables: p.text('tables'),
-      dropout: real(p, 'dropout', 0, 0.9),
-      dropPath: real(p, 'drop-path', 0, 0.9),
+      epochs: read(p, 'epochs'),
+      rate: read(p, 'rate'),
+      warmup: read(p, 'warmup'),
+      weightDecay: read(p, 'weightDecay'),
+      clipNorm: read(p, 'clipNorm'),
+      smoothing: read(p, 'smoothing'),
+      holdOut: read(p, 'holdOut'),
+      patience: read(p, 'patience'),
+      retries: read(p, 'retries'),
+      seed: read(p, 'seed'),
+      saveEvery: read(p, 'saveEvery'),
+      cacheFolder: read(p, 'cacheFolder'),
+      featureCache: read(p, 'featureCache'),
+      labels: read(p, 'labels'),
+      from: read(p, 'from'),
+      head: read(p, 'head'),
+      calibrate: read(p, 'calibrate'),
+      tables: read(p, 'tables'),
+      dropout: read(p, 'dropout'),
+      dropPath: read(p, 'dropPath'),
       augment: p.text('augment') === undefined ? undefined : augment(p, openBase(model, size).model.image),
     }),
   };
@@ -164,7 +145,7 @@ function fidelityAfter(job: TrainJob, { adapter, plan }: JobResult): Promise<Fid
 
 /** What is shown and logged while the job runs. Metrics go to DIR/run/metrics.jsonl, one JSON object a line. */
 function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Seen, metrics: Metrics): JobHooks {
-  const epochs = job.epochs ?? 20;
+  const epochs = job.epochs ?? TRAIN_DEFAULTS.epochs;
   let epochBegan = Date.now();
   let began = 0;
   let firstStep = 0;
@@ -205,7 +186,7 @@ function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Se
       collected.losses.push({ step, loss });
       metrics.add({ step, epoch, loss, rate, norm });
       const seconds = (Date.now() - began) / 1000;
-      seen += job.batchSize ?? 16;
+      seen += job.batchSize ?? TRAIN_DEFAULTS.batchSize;
       const line = {
         epoch,
         epochs,
