@@ -47,9 +47,10 @@ rmSync(out, { recursive: true });
 const { linearBytes, parts, keptBytesPerImage, trainable } = result.plan;
 process.stdout.write(
   JSON.stringify({
-    val: best.val,
+    // Sums, so that runs can be added up.
+    val: { ...best.val, loss: best.val.loss * best.val.count },
     bestEpoch: result.bestEpoch,
-    trainLoss: best.train.loss / best.train.count,
+    trainLoss: best.train.loss,
     linearBytes,
     frozenBytes: parts.frozen,
     keptBytesPerImage,

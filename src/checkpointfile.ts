@@ -14,7 +14,7 @@ import { hashRange } from './digest.ts';
 import { InputError, shown } from './error.ts';
 import { type ByteSource, guarded, isFolder, makeFolder, openFile, writeAtomic } from './files.ts';
 import { parseJson, stableJson } from './json.ts';
-import type { EpochResult, HostState, Judged, Tally } from './train.ts';
+import type { CountedEpoch, HostState, Judged, Tally } from './train.ts';
 
 export type Settings = Record<string, string | number>;
 
@@ -97,8 +97,8 @@ function encodeHead({ step, epoch, position, program, data, settings, host }: Ch
     [Head.Epoch, epoch],
     [Head.Position, position],
   ];
-  const tally = (at: number, { loss, correct, count }: Tally): void => {
-    view.setFloat64(at, loss, true);
+  const tally = (at: number, { lossSum, correct, count }: Tally): void => {
+    view.setFloat64(at, lossSum, true);
     view.setUint32(at + 8, correct, true);
     view.setUint32(at + 12, count, true);
   };
@@ -247,11 +247,11 @@ function check(path: string, source: ByteSource): Checkpoint {
   source.readAt(Head.Bytes, rest);
   const records = new DataView(rest.buffer);
   const tally = (view: DataView, at: number): Tally => ({
-    loss: view.getFloat64(at, true),
+    lossSum: view.getFloat64(at, true),
     correct: view.getUint32(at + 8, true),
     count: view.getUint32(at + 12, true),
   });
-  const epochs: EpochResult[] = Array.from({ length: n }, (_, i) => {
+  const epochs: CountedEpoch[] = Array.from({ length: n }, (_, i) => {
     const at = i * EpochRecord.Bytes;
     const flags = records.getUint32(at + EpochRecord.Flags, true);
     const [train, val] = [tally(records, at + EpochRecord.TrainLoss), tally(records, at + EpochRecord.ValLoss)];

@@ -2,10 +2,19 @@
 
 /** Sums over pictures since they were last cleared. */
 export interface Tally {
+  lossSum: number;
+  correct: number;
+  count: number;
+}
+
+/** The same as it is given out: the loss is the mean, NaN where there were no pictures. */
+export interface Figures {
   loss: number;
   correct: number;
   count: number;
 }
+
+export const figuresOf = ({ lossSum, correct, count }: Tally): Figures => ({ loss: lossSum / count, correct, count });
 
 /** What the choices by class say of judged pictures; all zero where there were none. */
 export interface Judged {
@@ -19,7 +28,7 @@ export interface Judged {
   worstCount: number;
 }
 
-export interface EpochResult {
+export interface CountedEpoch {
   /** 1 is the first. */
   epoch: number;
   train: Tally;
@@ -29,6 +38,14 @@ export interface EpochResult {
   learnt: boolean;
   best: boolean;
 }
+
+/** An epoch as it is given out. */
+export interface EpochResult extends Omit<CountedEpoch, 'train' | 'val'> {
+  train: Figures;
+  val: Figures;
+}
+
+export const resultOf = (record: CountedEpoch): EpochResult => ({ ...record, train: figuresOf(record.train), val: figuresOf(record.val) });
 
 /** Pictures by class. */
 export interface ByClass {

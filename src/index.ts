@@ -46,5 +46,5 @@ export type { Precision } from './precision.ts';
 export { decodeProgram } from './program/decode.ts';
 export { printProgram } from './program/print.ts';
 export { encodeProgram, type Program } from './program/program.ts';
-export type { BackEvent, EpochResult, StepEvent } from './train.ts';
+export type { BackEvent, EpochResult, Figures, Judged, StepEvent } from './train.ts';
 export { VERSION } from './version.ts';

@@ -21,6 +21,7 @@ import { guardEarlier } from './earlier.ts';
 import { createEngine, type Engine, loadWeights } from './engine.ts';
 import { InputError, Interrupted } from './error.ts';
 import { type FeatureCache, featureLimit, openFeatures } from './featurecache.ts';
+import { resultOf } from './figures.ts';
 import { bytesWritten } from './files.ts';
 import { type Fitted, fit } from './fit.ts';
 import { collectGarbage, resetPeak, resident } from './footprint.ts';
@@ -309,7 +310,7 @@ async function runAlone(job: TrainJob, start: Start | undefined, hooks: JobHooks
       plan,
       classes: labels,
       head: head ?? null,
-      epochs,
+      epochs: epochs.map(resultOf),
       bestEpoch,
       accuracy: outcome.accuracy,
       judged: outcome,

@@ -57,7 +57,7 @@ export function warningOf({ accuracy, chance, mostFrequent: most, answers }: Out
   const { backs, epochs, firstLoss } = host;
   const last = epochs.at(-1)!.train;
   // A loss that is still falling has not been destroyed by the step.
-  const rate = last.loss < firstLoss * last.count ? 'more --epochs, another --lr' : 'a smaller --lr';
+  const rate = last.lossSum < firstLoss * last.count ? 'more --epochs, another --lr' : 'a smaller --lr';
   const tries = `try ${rate}, more pictures, another checkpoint${method.includes('depth') ? '' : ', or --depth'}`;
   const smaller = backs === 0 ? '' : ` even with ${backs === 1 ? 'a tenth' : 'a hundredth'} of the rate`;
   if (accuracy === null || chance === null) {

@@ -217,7 +217,8 @@ export const SETTINGS = {
   clipNorm: as(real(0, 1e9), 'clip'),
   smoothing: as(real(0, 0.999), 'label-smoothing'),
   momentum: real(0, 0.999999),
-  patience: whole(0),
+  // In JavaScript 0 says never; a command line does so by leaving it out.
+  patience: { ...whole(0), read: whole(1).read },
   retries: whole(0, MOST_BACKS),
   classes: whole(2),
   pixels: oneOf('u8', 'f32'),

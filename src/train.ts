@@ -4,10 +4,10 @@ import { Io } from '../assembly/abi/program.ts';
 import { Astray, MOST_BACKS } from '../assembly/abi/watch.ts';
 import type { Engine } from './engine.ts';
 import { EngineError, InputError } from './error.ts';
-import { byClass, count, type EpochResult, judgedOf, type Tally } from './figures.ts';
+import { byClass, type CountedEpoch, count, type EpochResult, type Figures, figuresOf, judgedOf, resultOf, type Tally } from './figures.ts';
 import { createWatch, type Epoch, hasFiniteParameters, rewind, type Watch } from './watch.ts';
 
-export type { EpochResult, Judged, Tally } from './figures.ts';
+export type { CountedEpoch, EpochResult, Figures, Judged, Tally } from './figures.ts';
 
 /** Labelled pictures, read one at a time into the arena. */
 export interface Samples {
@@ -76,7 +76,7 @@ export const TRAIN_DEFAULTS: Omit<TrainOptions, 'rate'> = {
 /** What the host has to remember beside the engine's region: plain JSON, saved with every checkpoint. */
 export interface HostState {
   epochTally: Tally;
-  epochs: EpochResult[];
+  epochs: CountedEpoch[];
   /** The best epoch so far; the last one where there is nothing to judge by. */
   bestEpoch: number;
   /** How often the run has gone back. */
@@ -86,7 +86,7 @@ export interface HostState {
 }
 
 export const freshHostState = (): HostState => ({
-  epochTally: { loss: 0, correct: 0, count: 0 },
+  epochTally: { lossSum: 0, correct: 0, count: 0 },
   epochs: [],
   bestEpoch: 0,
   backs: 0,
@@ -101,7 +101,8 @@ export interface StepEvent {
   loss: number;
   rate: number;
   norm: number;
-  tally: Tally;
+  /** Of the epoch so far. */
+  tally: Figures;
   position: number;
 }
 
@@ -211,7 +212,7 @@ export async function train(
       const wasLearnt = host.epochs.at(-1)?.learnt ?? false;
       if (mayGoBack) reason = watch.look(result, { epochs: options.epochs, steps, before: host.firstLoss, wasLearnt });
       if (reason === Astray.No) endEpoch(run, result, watch);
-      else hooks.onEpoch?.({ ...result, learnt: false, best: false });
+      else hooks.onEpoch?.(resultOf({ ...result, learnt: false, best: false }));
     } catch (error) {
       if (!mayGoBack || !(error instanceof EngineError && error.isNotFinite)) throw error;
       reason = Astray.NotFinite;
@@ -242,17 +243,17 @@ async function learnEpoch({ engine, data, options, host, hooks }: Run, epoch: nu
     }
     await engine.runAsync('update');
     const tally = takeTally(engine);
-    for (const key of ['loss', 'correct', 'count'] as const) host.epochTally[key] += tally[key];
+    for (const key of ['lossSum', 'correct', 'count'] as const) host.epochTally[key] += tally[key];
     const step = state.getInt32(State.Step, true);
-    if (step === 1) host.firstLoss = Math.fround(tally.loss / tally.count);
+    if (step === 1) host.firstLoss = Math.fround(tally.lossSum / tally.count);
     hooks.onStep?.({
       epoch: epoch + 1,
       step,
       totalSteps: totalSteps(options, n),
-      loss: tally.loss / tally.count,
+      loss: tally.lossSum / tally.count,
       rate: state.getFloat32(State.Rate, true),
       norm: state.getFloat32(State.Norm, true),
-      tally: host.epochTally,
+      tally: figuresOf(host.epochTally),
       position,
     });
     if (position < n) hooks.onBoundary?.(step, host);
@@ -276,15 +277,15 @@ async function judgeEpoch({ engine, data, host, hooks }: Run, epoch: number): Pr
 /** An epoch that stands. */
 function endEpoch({ engine: { state }, host, hooks }: Run, epoch: Epoch, watch: Watch | undefined): void {
   const best = epoch.val.count === 0 || isBetter(epoch.val, host.epochs[host.bestEpoch - 1]?.val);
-  const result: EpochResult = { ...epoch, learnt: watch?.learnt(epoch) ?? false, best };
+  const result: CountedEpoch = { ...epoch, learnt: watch?.learnt(epoch) ?? false, best };
   host.epochs.push(result);
-  host.epochTally = { loss: 0, correct: 0, count: 0 };
+  host.epochTally = { lossSum: 0, correct: 0, count: 0 };
   if (best) host.bestEpoch = epoch.epoch;
   state.setUint32(State.Epoch, epoch.epoch, true);
   state.setUint32(State.Position, 0, true);
   // Without judged pictures the last epoch is kept: it lies in the arena.
   if (best && epoch.val.count > 0) hooks.keepBest?.();
-  hooks.onEpoch?.(result);
+  hooks.onEpoch?.(resultOf(result));
   hooks.onBoundary?.(state.getInt32(State.Step, true), host);
 }
 
@@ -295,7 +296,7 @@ function goBack({ engine, data, options, host, hooks }: Run, epoch: number, reas
   const step = totalSteps({ ...options, epochs: to }, data.train.count);
   hooks.watch!.restore(to);
   rewind(engine, to, step);
-  Object.assign(host, { epochTally: { loss: 0, correct: 0, count: 0 }, bestEpoch: to, backs: host.backs + 1 });
+  Object.assign(host, { epochTally: { lossSum: 0, correct: 0, count: 0 }, bestEpoch: to, backs: host.backs + 1 });
   host.epochs.length = to;
   hooks.watch!.save();
   hooks.onBack?.({ reason, epoch: epoch + 1, to, step, backs: host.backs, rate: engine.state.getFloat32(State.BaseRate, true) });
@@ -305,7 +306,7 @@ function goBack({ engine, data, options, host, hooks }: Run, epoch: number, reas
 const isBetter = (a: Tally, b: Tally | undefined): boolean =>
   b === undefined ||
   a.correct * b.count > b.correct * a.count ||
-  (a.correct * b.count === b.correct * a.count && a.loss * b.count < b.loss * a.count);
+  (a.correct * b.count === b.correct * a.count && a.lossSum * b.count < b.lossSum * a.count);
 
 /** Learns from one micro-batch; rows past `count` are padding (label -1). */
 function trainPass(engine: Engine, samples: Samples, epoch: number, position: number, count: number): Promise<void> {
@@ -382,7 +383,7 @@ export function clearTally(state: DataView): void {
 function takeTally(engine: Engine): Tally {
   const { state } = engine;
   const tally = {
-    loss: state.getFloat64(State.LossSum, true),
+    lossSum: state.getFloat64(State.LossSum, true),
     correct: state.getInt32(State.Correct, true),
     count: state.getInt32(State.Count, true),
   };

@@ -8,7 +8,7 @@ import { Instruction, Op } from '../assembly/abi/ops.ts';
 import { Astray, astray, constantTerm, isTime, MOST_BACKS, SMALLER, showsLearning } from '../assembly/abi/watch.ts';
 import type { Engine } from './engine.ts';
 import { InputError } from './error.ts';
-import { countLabels, type EpochResult, mostFrequent } from './figures.ts';
+import { type CountedEpoch, countLabels, mostFrequent } from './figures.ts';
 import { numel } from './graph.ts';
 
 /** What an answer that does not look at the picture reaches on some pictures. */
@@ -32,7 +32,7 @@ function blind(samples: Labelled, classes: number, smoothing: number): Blind {
 }
 
 /** The numbers of an epoch as they were counted, before it is known whether it stands. */
-export type Epoch = Omit<EpochResult, 'learnt' | 'best'>;
+export type Epoch = Omit<CountedEpoch, 'learnt' | 'best'>;
 
 export interface Watch {
   /** Whether an epoch shows that something was learnt. */
@@ -46,13 +46,13 @@ export function createWatch(data: { train: Labelled; val: Labelled }, classes: n
   const val = blind(data.val, classes, smoothing);
   const uniform = blind({ count: classes, label: (i) => i }, classes, smoothing).loss;
   const learnt = (e: Epoch): boolean =>
-    showsLearning(e.train.loss, e.train.correct, e.train.count, train.most, train.loss) ||
-    showsLearning(e.val.loss, e.val.correct, e.val.count, val.most, val.loss);
+    showsLearning(e.train.lossSum, e.train.correct, e.train.count, train.most, train.loss) ||
+    showsLearning(e.val.lossSum, e.val.correct, e.val.count, val.most, val.loss);
   return {
     learnt,
     look(e, { epochs, steps, before, wasLearnt }) {
       if (!isTime(e.epoch, epochs, steps, e.val.count, wasLearnt) || learnt(e)) return Astray.No;
-      return astray(e.train.loss / e.train.count, before, train.loss, uniform, val.classes > 1 && e.judged.answers === 1);
+      return astray(e.train.lossSum / e.train.count, before, train.loss, uniform, val.classes > 1 && e.judged.answers === 1);
     },
   };
 }

@@ -12,10 +12,10 @@ import { newFolder, refused } from './folder.ts';
 
 const expected = { program: digest('program'), data: digest('data'), settings: { rate: 0.1 } };
 const host: HostState = {
-  epochTally: { loss: 1.25, correct: 3, count: 5 },
+  epochTally: { lossSum: 1.25, correct: 3, count: 5 },
   epochs: [
     {
-      ...{ epoch: 1, train: { loss: 9.5, correct: 1, count: 7 }, val: { loss: 0.1, correct: 2, count: 4 } },
+      ...{ epoch: 1, train: { lossSum: 9.5, correct: 1, count: 7 }, val: { lossSum: 0.1, correct: 2, count: 4 } },
       ...{ judged: { answers: 3, balanced: 0.375, worst: 1, worstCorrect: 2, worstCount: 5 }, learnt: true, best: true },
     },
   ],

@@ -17,7 +17,7 @@ import { adapterDigest, pack } from './wasi/board.ts';
 const belongs = { program: digest('program'), data: digest('data'), settings: { rate: 0.1 } };
 const head = (step: number): CheckpointHead => ({
   ...{ step, epoch: 0, position: step, ...belongs },
-  host: { epochTally: { loss: step, correct: 1, count: 2 }, epochs: [], bestEpoch: 0, backs: 0, firstLoss: 0 },
+  host: { epochTally: { lossSum: step, correct: 1, count: 2 }, epochs: [], bestEpoch: 0, backs: 0, firstLoss: 0 },
 });
 const region = (step: number) => new Uint8Array(5000).map((_, i) => (i * step) % 251);
 

@@ -63,7 +63,7 @@ const result = await trainJob(
     onStep({ step, totalSteps, tally }) {
       if (step % 50 !== 0) return;
       const accuracy = (100 * tally.correct) / tally.count;
-      process.stdout.write(`${step}/${totalSteps}: loss ${(tally.loss / tally.count).toFixed(3)}, ${accuracy.toFixed(1)} %\n`);
+      process.stdout.write(`${step}/${totalSteps}: loss ${tally.loss.toFixed(3)}, ${accuracy.toFixed(1)} %\n`);
     },
     onEpoch: ({ epoch, val }) => process.stdout.write(`epoch ${epoch}: validation ${((100 * val.correct) / val.count).toFixed(1)} %\n`),
   },

@@ -69,7 +69,7 @@ export async function evaluate(args: string[], out: Output): Promise<void> {
       accuracy,
       correct: tally.correct,
       count: tally.count,
-      loss: tally.loss / tally.count,
+      loss: tally.lossSum / tally.count,
       classes,
       confusion: matrix(classes, mistakes),
       mistakes,
@@ -78,7 +78,7 @@ export async function evaluate(args: string[], out: Output): Promise<void> {
     return;
   }
   out.line(
-    `accuracy ${formatPercent(accuracy)}: ${tally.correct} of ${counted(tally.count, 'picture')} (${used}), loss ${(tally.loss / tally.count).toFixed(3)}\n`,
+    `accuracy ${formatPercent(accuracy)}: ${tally.correct} of ${counted(tally.count, 'picture')} (${used}), loss ${(tally.lossSum / tally.count).toFixed(3)}\n`,
   );
   out.line(table(classes.map(({ label, count, correct }) => [label, `${correct}/${count}`, formatPercent(correct / count)])));
   for (const { path, reason } of skipped) out.warn(`skipped ${path}: ${reason}`);

@@ -36,9 +36,9 @@ export async function writeReport(
     losses,
     epochs: result.epochs.map((e) => ({
       epoch: e.epoch,
-      trainLoss: e.train.loss / e.train.count,
+      trainLoss: e.train.loss,
       trainAccuracy: e.train.correct / e.train.count,
-      valLoss: e.val.loss / e.val.count,
+      valLoss: e.val.loss,
       valAccuracy: e.val.correct / e.val.count,
     })),
     bestEpoch: result.bestEpoch,

@@ -204,15 +204,15 @@ function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Se
       }
     },
     onEpoch({ epoch, train: t, val, best }) {
-      metrics.add({ epoch, trainLoss: t.loss / t.count, valLoss: val.loss / val.count, valAccuracy: val.correct / val.count, best });
+      metrics.add({ epoch, trainLoss: t.loss, valLoss: val.loss, valAccuracy: val.correct / val.count, best });
       const seconds = (Date.now() - epochBegan) / 1000;
       epochBegan = Date.now();
       out.note(
         epochLine({
           epoch,
           epochs,
-          trainLoss: t.loss / t.count,
-          valLoss: val.loss / val.count,
+          trainLoss: t.loss,
+          valLoss: val.loss,
           valAccuracy: val.correct / val.count,
           seconds,
           best: best && val.count > 0,
