@@ -38,12 +38,15 @@ export function needSpace(runFolder: string, bytes: number, there: number): (pat
   const wanted = Math.max(0, bytes - there);
   const free = freeBytes(join(runFolder, 'any'));
   if (free !== undefined && free < wanted)
-    throw new InputError({
-      where: runFolder,
-      what: 'too little space for checkpoints and the adapter',
-      got: `${mebibytes(free)} free`,
-      expected: mebibytes(wanted),
-    });
+    throw new InputError(
+      {
+        where: runFolder,
+        what: 'too little space for checkpoints and the adapter',
+        got: `${mebibytes(free)} free`,
+        expected: mebibytes(wanted),
+      },
+      'S2A_DISK',
+    );
   const device = (path: string): number => guarded(path, 'cannot be read', () => statSync(path).dev);
   return (path) => {
     const left = freeBytes(path);

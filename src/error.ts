@@ -20,6 +20,8 @@ export type ErrorCode =
   | 'S2A_OPTION'
   /** A file or folder cannot be opened, read or written. */
   | 'S2A_FILE'
+  /** The disk is full, read-only or failing: the same command may succeed another time. */
+  | 'S2A_DISK'
   /** A picture cannot be used. */
   | 'S2A_PICTURE'
   /** Anything else that was given: contents of files, shapes, what does not belong together. */
@@ -84,11 +86,11 @@ export abstract class S2aError extends Error {
   }
 }
 
-/** What was given is at fault: a file, an option, a shape. Exit code 2. */
+/** What was given is at fault: a file, an option, a shape. Exit code 2; 5 where it is the disk, which another try may find otherwise. */
 export class InputError extends S2aError {
   override name = 'InputError';
   constructor(parts: Parts, code: ErrorCode = parts.where.startsWith('--') ? 'S2A_OPTION' : 'S2A_INPUT') {
-    super(parts, { code, exitCode: 2 });
+    super(parts, { code, exitCode: code === 'S2A_DISK' ? 5 : 2 });
   }
 }
 

@@ -39,36 +39,54 @@ export function collectGarbage(): void {
   (globalThis as { gc?: () => void }).gc?.();
 }
 
-/** What training adds to the runtime as it stands, beside linear memory: compiled code, buffers, garbage before it is collected. */
-export const TRAINING_BYTES = 24 << 20;
+/**
+ * What the host adds on each runtime, at most: fixed, so that what fits and what is skipped follow from the options alone and never from a moment's
+ * memory. Measured with 12-megapixel photos (bench/decode-memory.mjs, docs/memory.md); the program that calls the library is not in it.
+ */
+export interface Reserve {
+  /** While training, beside linear memory: the runtime, compiled code, buffers, garbage before it is collected. */
+  training: number;
+  /** While preparing pictures, beside what decoding one takes: this process's own pages, and the decoder's runtime, code and buffers. */
+  preparing: number;
+  /** Of that the decoder's process alone; absent where the decoder is a thread. */
+  decoder?: number;
+}
+
+const RESERVES: Readonly<Record<'node' | 'deno', Reserve>> = {
+  node: { training: 80 << 20, preparing: 100 << 20, decoder: 76 << 20 },
+  // One process for both; of the decoder's garbage more is kept.
+  deno: { training: 100 << 20, preparing: 220 << 20 },
+};
+
+export const reserve: Reserve = RESERVES[process.versions.deno === undefined ? 'node' : 'deno'];
+
 /** Each further thread of the engine, beside its scratch: a runtime of its own (measured: 8 to 9.5 MiB on Node, bench/threads.mjs). */
 export const THREAD_BYTES = 10 << 20;
 /** Decoding with less than this would skip ordinary pictures. */
-const LEAST_DECODER_BYTES = 16 << 20;
+export const LEAST_DECODER_BYTES = 16 << 20;
 
 const mib = (bytes: number): string => `${(bytes / 1048576).toFixed(1)} MiB`;
 
+/** The most that decoding one picture may take under a whole-process budget: what is left beside the runtime; never more than is wanted. */
+export const decoderShare = (budgetBytes: number, wantedBytes: number): number =>
+  Math.max(0, Math.min(wantedBytes, budgetBytes - reserve.preparing));
+
 /**
- * The most that decoding one picture may take under a whole-process budget; BudgetError where there is too little, before any work is done.
- * The decoder ends before the arena is made, so the budget has to hold the runtime with the decoder, and then the runtime with linear
- * memory, and never all three. `overheadBytes`: what a decoder takes beside the picture.
+ * BudgetError where a whole-process budget is too small, before any work is done. The decoder ends before the arena is made, so the budget has to
+ * hold the runtime with the decoder, and then the runtime with linear memory, and never all three.
  */
-export function shareProcess(
-  budgetBytes: number,
-  linearBytes: number,
-  threads: number,
-  decoder: { wantedBytes: number; overheadBytes: number },
-): number {
-  const idle = process.memoryUsage.rss();
-  const training = idle + TRAINING_BYTES + linearBytes + (threads - 1) * THREAD_BYTES;
-  const preparing = idle + decoder.overheadBytes + LEAST_DECODER_BYTES;
+export function checkProcess(budgetBytes: number, linearBytes: number, threads: number): void {
+  const host = reserve.training + (threads - 1) * THREAD_BYTES;
+  const training = host + linearBytes;
+  const preparing = reserve.preparing + LEAST_DECODER_BYTES;
   const least = Math.max(training, preparing);
-  if (budgetBytes < least) {
-    const what =
-      training >= preparing
-        ? `training needs linear memory ${mib(linearBytes)} + runtime ${mib(idle + TRAINING_BYTES)}`
-        : `preparing pictures needs runtime ${mib(idle)} + decoder ${mib(decoder.overheadBytes + LEAST_DECODER_BYTES)}`;
-    throw new BudgetError({ where: '--process-budget', what, got: mib(budgetBytes), expected: `at least ${mib(least)}` }, least);
-  }
-  return Math.min(decoder.wantedBytes, budgetBytes - idle - decoder.overheadBytes);
+  if (budgetBytes >= least) return;
+  const what =
+    training >= preparing
+      ? `training needs linear memory ${mib(linearBytes)} + runtime ${mib(host)}`
+      : `preparing pictures needs runtime ${mib(reserve.preparing)} + decoder ${mib(LEAST_DECODER_BYTES)}`;
+  throw new BudgetError(
+    { where: '--process-budget', what, got: mib(budgetBytes), expected: `at least ${mib(Math.ceil(least / 104857.6) * 104857.6)}` },
+    least,
+  );
 }

@@ -11,7 +11,7 @@ import { CALIBRATION, writeCalibration } from './calibrate/file.ts';
 import { installTables, openTables } from './calibrate/run.ts';
 import { checkpointBytes, hasCheckpoints } from './checkpointfile.ts';
 import type { CompileOptions } from './compile.ts';
-import type { Cache } from './data/cache.ts';
+import { type Cache, removeOtherCaches } from './data/cache.ts';
 import { dataDigest } from './data/digest.ts';
 import { keepList, listPictures, sayChanges } from './data/list.ts';
 import { prepare } from './data/prepare.ts';
@@ -38,7 +38,7 @@ import type { Precision } from './precision.ts';
 import type { Program } from './program/program.ts';
 import { readRate } from './rates.ts';
 import { openRun, programDigest } from './run.ts';
-import { shareThreads } from './share.ts';
+import { decoderBytesOf, shareThreads } from './share.ts';
 import { guardAdapter, joinLabels, openStart, rowsOfLabels, type Start } from './start.ts';
 import { type Samples, startRun, TRAIN_DEFAULTS, type TrainOptions, train } from './train.ts';
 import { VERSION } from './version.ts';
@@ -169,11 +169,10 @@ async function runAlone(job: TrainJob, start: Start | undefined, hooks: JobHooks
   const base = openBase(job.model, job.imageSize);
   const options = settle(job);
   const weights = openWeights(base, { method: job.method });
-  const replaced = guardEarlier(job.out, job);
+  guardEarlier(job.out, job);
   const runFolder = join(job.out, 'run');
 
   const warn = hooks.warn ?? (() => {});
-  if (replaced !== undefined) warn(replaced);
   for (const note of dropNotes(base.model.drop, job)) warn(note);
   const assumed = processorNote(base);
   if (assumed !== undefined) warn(assumed);
@@ -189,7 +188,7 @@ async function runAlone(job: TrainJob, start: Start | undefined, hooks: JobHooks
   if (missing.length > 0) warn(`no pictures of ${missing.join(', ')}: learning the others may cost what the adapter knows of them`);
   const tables = openTables(job, start?.tables);
   const compiled = compileJob(job, { base, options, preprocess, classes: labels.length, ownTables: tables !== undefined });
-  const { threads, decoderBytes } = shareThreads(job, compiled);
+  const threads = shareThreads(job, compiled);
   // Read now: a runtime that has not what was asked for is told before pictures are decoded.
   const wasm = engineBytes(threads, compiled.program.about);
   const plan = planReport(compiled, options.batchSize, budgetBytes);
@@ -207,7 +206,7 @@ async function runAlone(job: TrainJob, start: Start | undefined, hooks: JobHooks
     preprocess,
     cacheFolder: job.cacheFolder ?? runFolder,
     seed: options.seed,
-    decoderBytes,
+    decoderBytes: decoderBytesOf(job),
     space,
     ...(job.holdOut === undefined ? {} : { holdOut: job.holdOut }),
     ...(hooks.onPrepare ? { onProgress: hooks.onPrepare } : {}),
@@ -244,6 +243,8 @@ async function runAlone(job: TrainJob, start: Start | undefined, hooks: JobHooks
       check: lock.check,
       warn,
     });
+    // Now no checkpoint needs the copies of other pictures or of another size. A folder that --cache names may be others' too.
+    if (job.cacheFolder === undefined) removeOtherCaches(runFolder, prepared.cache.path);
     if (options.epochs > 1) {
       features = openFeatures(compiled, {
         path: join(runFolder, 'features.s2af'),

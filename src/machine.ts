@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { availableParallelism, machine as kernelMachine } from 'node:os';
 import { join } from 'node:path';
-import { TRAINING_BYTES } from './footprint.ts';
+import { reserve } from './footprint.ts';
 import { readLimitedText } from './reading.ts';
 
 export interface Machine {
@@ -143,7 +143,7 @@ export function safeBudgets({ memory, group, limits, system, runtime }: Machine)
   const reserveBytes = Math.max(32 * 2 ** 20, Math.round((available ?? 0) / 10));
   if (available === undefined) return { processBytes: undefined, linearBytes: undefined, reserveBytes };
   const processBytes = Math.max(0, available - reserveBytes);
-  const linear = Math.min(processBytes - runtime.residentBytes - TRAINING_BYTES, LINEAR_MOST[system.bits]);
+  const linear = Math.min(processBytes - reserve.training, LINEAR_MOST[system.bits]);
   return { processBytes, linearBytes: Math.max(0, Math.floor(linear / 65536) * 65536), reserveBytes };
 }
 

@@ -7,6 +7,7 @@ import { prepare } from './data/prepare.ts';
 import type { Preprocess } from './data/preprocess.ts';
 import { type Engine, loadWeights } from './engine.ts';
 import { samplesOf, settle, type TrainJob } from './job.ts';
+import { decoderBytesOf } from './share.ts';
 import { joinLabels, openStart, rowsOfLabels, type Start } from './start.ts';
 import type { Samples, TrainOptions } from './train.ts';
 
@@ -60,6 +61,7 @@ export async function withPictures<T>(
       labels: job.labels,
       preprocess,
       cacheFolder: scratch,
+      decoderBytes: decoderBytesOf(job),
       seed: options.seed,
       onProgress: ({ done, total }) => onPrepare?.(done, total),
     });

@@ -23,6 +23,12 @@ const meanings: Record<string, string> = {
   EIO: 'the device reports a fault',
 };
 
+/** What a disk may have got over by the next try. */
+const OF_THE_DISK = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']);
+
+/** What an error of the system is to a program, by the system's own code. */
+export const codeOf = (code: string): 'S2A_DISK' | 'S2A_FILE' => (OF_THE_DISK.has(code) ? 'S2A_DISK' : 'S2A_FILE');
+
 /** The same for a code that came from elsewhere. */
 export const meaningOf = (code: string): string => meanings[code] ?? code;
 
@@ -33,7 +39,7 @@ export function guarded<T>(path: string, what: string, action: () => T): T {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException | null)?.code;
     if (error instanceof InputError || typeof code !== 'string' || !/^E[A-Z0-9]+$/.test(code)) throw error;
-    throw new InputError({ where: path, what: `${what}: ${meaningOf(code)}` }, 'S2A_FILE');
+    throw new InputError({ where: path, what: `${what}: ${meaningOf(code)}` }, codeOf(code));
   }
 }
 

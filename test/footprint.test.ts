@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { BudgetError } from '../src/error.ts';
-import { shareProcess } from '../src/footprint.ts';
+import { checkProcess, decoderShare, reserve } from '../src/footprint.ts';
 import type { JobResult } from '../src/job.ts';
 import { asks } from './cli/command.ts';
 import { photo } from './data/photo.ts';
@@ -16,12 +16,7 @@ const MIB = 1 << 20;
 
 // In Deno the decoder is a thread, and the system's peak covers the whole run.
 nodeTest('12-megapixel photos: under 160 MiB while preparing, under 80 MiB beyond linear memory while training', async () => {
-  const data = newFolder();
-  for (const [label, name] of ['a', 'b'].entries()) {
-    mkdirSync(join(data, name));
-    const jpeg = await photo(4032, 3024, 60 + 20 * label);
-    for (let i = 0; i < 4; i++) writeFileSync(join(data, name, `${i}.jpg`), jpeg);
-  }
+  const data = await photos(4);
   const { memory, skipped } = asks<JobResult>('train', modelFolder('mobilenetv2-hf'), data, '--out', newFolder(), '--epochs', '2');
   assert.equal(skipped, []);
   assert.is(memory.linearBytes, memory.plannedBytes);
@@ -31,22 +26,47 @@ nodeTest('12-megapixel photos: under 160 MiB while preparing, under 80 MiB beyon
   assert.ok(memory.decoderPeakBytes > 40 * MIB && memory.decoderPeakBytes < 160 * MIB, `decoder ${memory.decoderPeakBytes / MIB} MiB`);
 });
 
-test('a whole-process budget is shared between the phases, or refused', () => {
-  const decoder = { wantedBytes: 128 * MIB, overheadBytes: 44 * MIB };
-  assert.is(shareProcess(1 << 30, 16 * MIB, 1, decoder), decoder.wantedBytes);
-  const idle = process.memoryUsage.rss();
-  const tight = shareProcess(idle + 100 * MIB, 16 * MIB, 1, decoder);
-  assert.ok(tight >= 16 * MIB && tight <= 57 * MIB, `${tight / MIB} MiB for the decoder`);
-  const refused = (budget: number, linear: number, what: RegExp): void => {
+const photos = async (count: number): Promise<string> => {
+  const data = newFolder();
+  for (const [label, name] of ['a', 'b'].entries()) {
+    mkdirSync(join(data, name));
+    const jpeg = await photo(4032, 3024, 60 + 20 * label);
+    for (let i = 0; i < count; i++) writeFileSync(join(data, name, `${i}.jpg`), jpeg);
+  }
+  return data;
+};
+
+nodeTest('a whole-process budget holds the decoder to its share, picture after picture', async () => {
+  const budget = 158 * MIB;
+  const args = ['--out', newFolder(), '--epochs', '1', '--process-budget', String(budget)];
+  const { memory, skipped } = asks<JobResult>('train', modelFolder('mobilenetv2-hf'), await photos(2), ...args);
+  assert.equal(skipped, []);
+  const most = reserve.decoder! + decoderShare(budget, 1 << 30);
+  assert.ok(memory.decoderPeakBytes < most, `decoder ${memory.decoderPeakBytes / MIB} MiB of ${most / MIB}`);
+  assert.ok(memory.residentPeakBytes < budget);
+});
+
+test('a whole-process budget is shared between the phases by fixed figures, or refused with the smallest that serves', () => {
+  assert.is(decoderShare(1 << 30, 128 * MIB), 128 * MIB);
+  assert.is(decoderShare(reserve.preparing + 40 * MIB, 128 * MIB), 40 * MIB);
+  assert.is(decoderShare(reserve.preparing - 1, 128 * MIB), 0);
+  const refused = (budget: number, linear: number, threads: number, what: RegExp): void => {
+    let smallest = 0;
     assert.throws(
-      () => shareProcess(budget, linear, 1, decoder),
-      (e: unknown) => e instanceof BudgetError && what.test(e.message) && e.smallestBytes > budget,
+      () => checkProcess(budget, linear, threads),
+      (e: unknown) => {
+        smallest = e instanceof BudgetError ? e.smallestBytes : 0;
+        return what.test((e as Error).message) && smallest > budget;
+      },
     );
+    checkProcess(smallest, linear, threads);
+    assert.throws(() => checkProcess(smallest - 1, linear, threads));
   };
-  refused(idle + 30 * MIB, 4 * MIB, /preparing pictures needs/);
-  refused(idle + 90 * MIB, 90 * MIB, /training needs linear memory/);
+  refused(reserve.preparing, 4 * MIB, 1, /preparing pictures needs/);
+  refused(reserve.training + 89 * MIB, 90 * MIB, 1, /training needs linear memory/);
   // Each thread has a runtime of its own.
-  assert.throws(() => shareProcess(idle + 70 * MIB, 16 * MIB, 5, decoder), /training needs/);
+  checkProcess(reserve.training + 90 * MIB, 90 * MIB, 1);
+  refused(reserve.training + 90 * MIB, 90 * MIB, 3, /training needs/);
 });
 
 test.run();

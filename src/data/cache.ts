@@ -5,10 +5,10 @@
  *
  * The description comes last, since which pictures are readable is known last; with it in the same file one rename is atomic.
  */
-import { closeSync, fstatSync, readSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync, fstatSync, readdirSync, readSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { InputError } from '../error.ts';
-import { createFile, makeFolder, removeLeftovers } from '../files.ts';
+import { createFile, guarded, makeFolder, removeLeftovers } from '../files.ts';
 import { openOrdinary } from '../reading.ts';
 import type { Known } from './content.ts';
 import type { Preprocess, Size } from './preprocess.ts';
@@ -152,4 +152,10 @@ export function writeCache(path: string, pictureBytes: number): CacheWriter {
     },
     abandon: file.discard,
   };
+}
+
+/** Removes the caches of a folder but this one. */
+export function removeOtherCaches(folder: string, keep: string): void {
+  for (const name of guarded(folder, 'cannot be read', () => readdirSync(folder)))
+    if (/^[0-9a-f]{16}\.pictures$/.test(name) && name !== basename(keep)) rmSync(join(folder, name), { force: true });
 }

@@ -13,12 +13,6 @@ export const decoderName = (): string => `${jpegName()}, ${pngName()}, ${webpNam
 /** The decoder's memory unless another limit is given: any JPEG of 12 megapixels, or one of 30 that is not progressive. */
 export const defaultDecoderBytes = 128 * 2 ** 20;
 
-/**
- * What the decoder's thread, the codec's code and its compilation take beside that, as bench/decode-memory.mjs measures it:
- * while preparing, the process stays under its idle size + this + the limit.
- */
-export const decoderOverheadBytes = 44 * 2 ** 20;
-
 const names = { jpeg: 'JPEG', png: 'PNG', webp: 'WebP' };
 /** What the kinds that are held whole are called. */
 const held = { jpeg: 'progressive ', png: 'interlaced ', webp: 'lossless ' };

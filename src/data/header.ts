@@ -28,10 +28,10 @@ export interface Header {
 /** The bytes that decoding takes beside the resized picture, from the header alone. */
 export function decodeBytes({ format, width, height, components, samples, progressive, depth }: Header, fileBytes: number): number {
   const pixels = width * height;
-  // A piece, two rows and their RGB; interlaced, the samples too.
+  // A piece, what inflating leaves until it is collected, two rows and their RGB; interlaced, the samples too.
   if (format === 'png') {
     const row = Math.ceil((width * samples * depth) / 8);
-    return fileBytes + 4 * row + Math.min(8 << 20, 3 * row * height) + (progressive ? pixels * (samples < 3 ? 1 : 3) : 0);
+    return fileBytes + 4 * row + Math.min(24 << 20, 3 * row * height) + (progressive ? pixels * (samples < 3 ? 1 : 3) : 0);
   }
   // RGBA, lossless a second time, and the file's bytes here and there.
   if (format === 'webp') return 2 * fileBytes + pixels * (progressive ? 8 : 4);

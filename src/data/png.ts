@@ -5,6 +5,7 @@
  * picture has no rows until its end: its samples are held, a byte each. Chunks that say nothing about the pixels are passed over.
  */
 import { Unzlib } from 'fflate';
+import { collectGarbage } from '../footprint.ts';
 import { type Header, Unreadable } from './header.ts';
 import type { Pixels } from './resample.ts';
 import { packageName } from './version.ts';
@@ -14,6 +15,9 @@ export const pngName = (): string => `png 2, ${packageName('fflate')}`;
 
 /** Inflated in pieces: deflate grows at most about a thousandfold, so a piece stays below 8 MiB. */
 const pieceBytes = 8 << 10;
+
+/** Pieces between two collections, where the host lets a program ask for one. */
+const COLLECT_PIECES = 128;
 
 /** A picture's stored bytes, inflated in order. */
 interface Inflated {
@@ -106,7 +110,10 @@ function inflated(bytes: Uint8Array): Inflated {
     if (piece.length > 0) ready.push(piece);
   });
   let ended = false;
+  let pushed = 0;
   const more = () => {
+    // The inflator leaves some ten times its input behind, which V8 alone would let grow to 64 MiB.
+    if (++pushed % COLLECT_PIECES === 0) collectGarbage();
     if (ended) throw new Unreadable('a truncated PNG: it ends before the picture does');
     const { value, done } = source.next();
     ended = done === true;

@@ -6,6 +6,7 @@ import { InputError, Interrupted } from '../error.ts';
 import { freeBytes, meaningOf } from '../files.ts';
 import { stableJson } from '../json.ts';
 import { type Cache, type CacheWriter, openCache, type Picture, writeCache } from './cache.ts';
+import { codeOf } from '../reading.ts';
 import { isSame, type Known } from './content.ts';
 import { decoderName, defaultDecoderBytes } from './decode.ts';
 import { type Decoder, type DecoderFile, startDecoder } from './decoder.ts';
@@ -149,13 +150,16 @@ async function decodeAll(
   const [free, wanted] = [space(path), pictures.length * pictureBytes];
   if (free !== undefined && free < wanted) {
     writer.abandon();
-    throw new InputError({
-      where: dirname(path),
-      what: `too little space for ${pictures.length} prepared pictures of ${size.height}x${size.width}`,
-      got: `${mebibytes(free)} free`,
-      expected: mebibytes(wanted),
-      hint: '--cache names a folder on another disk',
-    });
+    throw new InputError(
+      {
+        where: dirname(path),
+        what: `too little space for ${pictures.length} prepared pictures of ${size.height}x${size.width}`,
+        got: `${mebibytes(free)} free`,
+        expected: mebibytes(wanted),
+        hint: '--cache names a folder on another disk',
+      },
+      'S2A_DISK',
+    );
   }
   const decoder = start(writer.file);
   const stop = () => void decoder.close();
@@ -166,7 +170,8 @@ async function decodeAll(
       const reply = await decoder.decode({ path: join(root, picture.path), spec: preprocess, limit, ...writer.next() });
       if (signal?.aborted) throw new Interrupted('interrupted while preparing pictures');
       decoderPeakBytes = Math.max(decoderPeakBytes, reply.peakBytes ?? 0);
-      if ('failed' in reply) throw new InputError({ where: path, what: `cannot be written: ${meaningOf(reply.failed)}` });
+      if ('failed' in reply)
+        throw new InputError({ where: path, what: `cannot be written: ${meaningOf(reply.failed)}` }, codeOf(reply.failed));
       if ('reason' in reply) {
         skipped.push({ path: picture.path, reason: reply.reason });
         unused.push({ ...picture, content: reply.content });

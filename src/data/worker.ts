@@ -5,10 +5,10 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { parentPort, workerData } from 'node:worker_threads';
 import { InputError, withoutPlace } from '../error.ts';
-import { resident } from '../footprint.ts';
+import { collectGarbage, reserve, resident } from '../footprint.ts';
 import { readLimited } from '../reading.ts';
 import { decodePicture } from './decode.ts';
-import { Unreadable } from './header.ts';
+import { decodeBytes, readHeader, Unreadable } from './header.ts';
 import type { Preprocess } from './preprocess.ts';
 
 export interface Request {
@@ -20,8 +20,11 @@ export interface Request {
   offset: number;
 }
 
-/** `digest`: SHA-256 of the pixels written. `reason`: the picture cannot be used. `failed`: the file cannot be written. */
-export type Reply = ({ digest: string } | { reason: string } | { failed: string }) & {
+/**
+ * `digest`: SHA-256 of the pixels written. `reason`: the picture cannot be used. `failed`: the file cannot be written. `full`: earlier pictures
+ * have left so much that this one would go past the limit, or have not for certain left room for it; a new process has.
+ */
+export type Reply = ({ digest: string } | { reason: string } | { failed: string } | { full: true }) & {
   /** SHA-256 of the picture's file, where it could be read. */
   content?: string;
   /** The most this process has had resident; absent from a thread. */
@@ -39,12 +42,27 @@ function room(bytes: number): Uint8Array {
   return buffer;
 }
 
+/** Whether this process has read a picture. */
+let isUsed = false;
+
+/** Whether what this process holds and this picture together go past its share of the budget. Only who may be replaced asks. */
+function isFull(file: Uint8Array, limit: number): boolean {
+  if (parentPort || reserve.decoder === undefined || !isUsed) return false;
+  const most = reserve.decoder + limit;
+  const needed = Math.min(limit, decodeBytes(readHeader(file), file.length));
+  if (resident().now + needed <= most) return false;
+  collectGarbage();
+  return resident().now + needed > most;
+}
+
 async function answer({ path, spec, limit, offset }: Request, fd: number): Promise<Reply> {
   let pixels: Uint8Array;
   let content: { content?: string } = {};
   try {
     const file = readLimited(path, limit, 'a picture', room);
     content = { content: sha256(file) };
+    if (isFull(file, limit)) return { full: true };
+    isUsed = true;
     pixels = await decodePicture(file, spec, limit);
   } catch (error) {
     if (error instanceof Unreadable) return { reason: error.message, ...content };

@@ -45,7 +45,8 @@ ViT, DeiT, Swin, ResNet, MobileNetV2 and V3, ConvNeXt. s2a <command> --help says
 
 An option that is given twice counts as it was given last.
 
-Exit codes: 0 done, 2 wrong input, 3 does not fit the budget, 4 engine, 130 interrupted.`,
+Exit codes: 0 done, 2 wrong input, 3 does not fit the budget, 4 engine, 5 disk full or failing,
+130 interrupted.`,
   plan: `s2a plan <model folder> [options]: the itemised memory plan, from config.json alone
 
   --classes N                classes of the new head (10)

@@ -137,10 +137,10 @@ export type Seen = Pick<ReportData, 'losses'> & { timeline: ReportData['timeline
 
 /** How true the gradients of the kept codes are where the run ended. */
 function fidelityAfter(job: TrainJob, { adapter, plan }: JobResult): Promise<Fidelity> {
-  const { model, data, labels, seed } = job;
+  const { model, data, labels, seed, processBudget } = job;
   const cacheFolder = job.cacheFolder ?? join(job.out, 'run');
   const { keep, batchSize, microBatch } = plan;
-  return measureFidelity({ model, data, adapter, keep, batchSize, microBatch, cacheFolder, ...defined({ seed, labels }) });
+  return measureFidelity({ model, data, adapter, keep, batchSize, microBatch, cacheFolder, ...defined({ seed, labels, processBudget }) });
 }
 
 /** What is shown and logged while the job runs. Metrics go to DIR/run/metrics.jsonl, one JSON object a line. */
