@@ -21,24 +21,32 @@ export interface Huffman {
   /** First symbol of length n, less the first code of that length. */
   shift: Int32Array;
   values: Uint8Array;
+  /** By the next FAST bits: 256 · length + symbol of a code that is no longer; 0 elsewhere. */
+  fast: Uint16Array;
 }
+
+const FAST = 9;
 
 export function huffman(counts: Uint8Array, values: Uint8Array): Huffman {
   const end = new Int32Array(17);
   const shift = new Int32Array(17);
+  const fast = new Uint16Array(1 << FAST);
   for (let n = 1, code = 0, symbol = 0; n <= 16; n++, code <<= 1) {
     shift[n] = symbol - code;
-    code += counts[n - 1]!;
-    symbol += counts[n - 1]!;
+    for (let i = 0; i < counts[n - 1]!; i++, code++, symbol++) {
+      if (n <= FAST) fast.fill((n << 8) | values[symbol]!, code << (FAST - n), (code + 1) << (FAST - n));
+    }
     end[n] = code;
   }
-  return { end, shift, values };
+  return { end, shift, values, fast };
 }
 
 /** The entropy-coded bits of one scan. */
 export class Bits {
-  at: number;
   private bytes: Uint8Array;
+  /** The next byte to hold; never behind a marker. */
+  private at: number;
+  /** The last `count` bits of `held` are to be read. */
   private held = 0;
   private count = 0;
 
@@ -47,24 +55,32 @@ export class Bits {
     this.at = at;
   }
 
-  bit(): number {
-    if (this.count === 0) {
-      if (this.at >= this.bytes.length) throw new Unreadable('a truncated JPEG: it ends before the picture does');
-      this.held = this.bytes[this.at++]!;
-      this.count = 8;
-      if (this.held === 0xff) {
-        // A zero byte is stuffed behind a data byte FF; anything else is a marker, and the data ended too early.
-        if (this.at >= this.bytes.length) throw new Unreadable('a truncated JPEG: it ends before the picture does');
-        if (this.bytes[this.at++] !== 0) throw damaged('a marker inside the picture');
-      }
+  private fill(): void {
+    while (this.count <= 24 && this.at < this.bytes.length) {
+      const byte = this.bytes[this.at]!;
+      // A zero byte is stuffed behind a data byte FF; anything else is a marker.
+      if (byte === 0xff && this.bytes[this.at + 1] !== 0) return;
+      this.at += byte === 0xff ? 2 : 1;
+      this.held = (this.held << 8) | byte;
+      this.count += 8;
     }
-    return (this.held >> --this.count) & 1;
   }
 
+  bit(): number {
+    return this.bits(1);
+  }
+
+  /** The next n bits, at most 16. */
   bits(n: number): number {
-    let value = 0;
-    for (let i = 0; i < n; i++) value = (value << 1) | this.bit();
-    return value;
+    if (this.count < n) {
+      this.fill();
+      if (this.count < n) {
+        if (this.at + 1 >= this.bytes.length) throw new Unreadable('a truncated JPEG: it ends before the picture does');
+        throw damaged('a marker inside the picture');
+      }
+    }
+    this.count -= n;
+    return (this.held >>> this.count) & ((1 << n) - 1);
   }
 
   /** A number of n bits whose leading zero means negative. */
@@ -73,9 +89,17 @@ export class Bits {
     return n > 0 && value < 1 << (n - 1) ? value - (1 << n) + 1 : value;
   }
 
-  symbol({ end, shift, values }: Huffman): number {
+  symbol({ end, shift, values, fast }: Huffman): number {
+    if (this.count < 16) this.fill();
+    if (this.count >= FAST) {
+      const found = fast[(this.held >>> (this.count - FAST)) & ((1 << FAST) - 1)]!;
+      if (found !== 0) {
+        this.count -= found >> 8;
+        return found & 255;
+      }
+    }
     for (let n = 1, code = 0; n <= 16; n++) {
-      code = (code << 1) | this.bit();
+      code = (code << 1) | this.bits(1);
       if (code < end[n]!) return values[code + shift[n]!]!;
     }
     throw damaged('a code that no table has');
@@ -111,7 +135,16 @@ export interface Differences {
   last: number;
 }
 
-type Decode = (bits: Bits, c: Differences, block: Int16Array, dc: Huffman | undefined, ac: Huffman | undefined, run: Run) => void;
+/** Reads the block whose 64 coefficients begin at `at`. */
+export type Decode = (
+  bits: Bits,
+  c: Differences,
+  block: Int16Array,
+  at: number,
+  dc: Huffman | undefined,
+  ac: Huffman | undefined,
+  run: Run,
+) => void;
 
 function need(table: Huffman | undefined): Huffman {
   if (!table) throw damaged('a missing Huffman table');
@@ -125,7 +158,7 @@ export function blockDecoder({ from, to, high, low, progressive }: Scan): Decode
     c.last += bits.signed(size);
     return c.last;
   };
-  const ones = (bits: Bits, block: Int16Array, ac: Huffman, first: number, last: number, scale: number, run: Run) => {
+  const ones = (bits: Bits, block: Int16Array, at: number, ac: Huffman, first: number, last: number, scale: number, run: Run) => {
     if (run.blocks > 0) {
       run.blocks--;
       return;
@@ -144,33 +177,33 @@ export function blockDecoder({ from, to, high, low, progressive }: Scan): Decode
       }
       k += zeros;
       if (k > last) throw damaged('a coefficient outside its block');
-      block[zigzag[k++]!] = bits.signed(size) * scale;
+      block[at + zigzag[k++]!] = bits.signed(size) * scale;
     }
   };
   if (!progressive) {
-    return (bits, c, block, dc, ac, run) => {
-      block[0] = difference(bits, c, dc);
+    return (bits, c, block, at, dc, ac, run) => {
+      block[at] = difference(bits, c, dc);
       run.blocks = 0;
-      ones(bits, block, need(ac), 1, 63, 1, run);
+      ones(bits, block, at, need(ac), 1, 63, 1, run);
     };
   }
   const one = 1 << low;
   if (from === 0) {
     if (high === 0) {
-      return (bits, c, block, dc) => {
-        block[0] = difference(bits, c, dc) * one;
+      return (bits, c, block, at, dc) => {
+        block[at] = difference(bits, c, dc) * one;
       };
     }
-    return (bits, _, block) => {
-      if (bits.bit()) block[0]! |= one;
+    return (bits, _, block, at) => {
+      if (bits.bit()) block[at]! |= one;
     };
   }
-  if (high === 0) return (bits, _, block, __, ac, run) => ones(bits, block, need(ac), from, to, one, run);
-  return (bits, _, block, __, ac, run) => refine(bits, block, need(ac), from, to, one, run);
+  if (high === 0) return (bits, _, block, at, __, ac, run) => ones(bits, block, at, need(ac), from, to, one, run);
+  return (bits, _, block, at, __, ac, run) => refine(bits, block, at, need(ac), from, to, one, run);
 }
 
 /** One more bit for coefficients that are known, and new ones of size 1 between them (T.81, G.1.2.3). */
-function refine(bits: Bits, block: Int16Array, ac: Huffman, from: number, to: number, one: number, run: Run): void {
+function refine(bits: Bits, block: Int16Array, base: number, ac: Huffman, from: number, to: number, one: number, run: Run): void {
   const correct = (at: number) => {
     const value = block[at]!;
     if (bits.bit() && (value & one) === 0) block[at] = value + (value > 0 ? one : -one);
@@ -186,7 +219,7 @@ function refine(bits: Bits, block: Int16Array, ac: Huffman, from: number, to: nu
       break;
     }
     for (; k <= to; k++) {
-      const at = zigzag[k]!;
+      const at = base + zigzag[k]!;
       if (block[at] !== 0) correct(at);
       else if (zeros-- === 0) {
         block[at] = value;
@@ -195,7 +228,7 @@ function refine(bits: Bits, block: Int16Array, ac: Huffman, from: number, to: nu
     }
   }
   if (run.blocks > 0) {
-    for (; k <= to; k++) if (block[zigzag[k]!] !== 0) correct(zigzag[k]!);
+    for (; k <= to; k++) if (block[base + zigzag[k]!] !== 0) correct(base + zigzag[k]!);
     run.blocks--;
   }
 }

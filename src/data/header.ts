@@ -25,8 +25,15 @@ export interface Header {
   orientation: number;
 }
 
-/** The bytes that decoding takes beside the resized picture, from the header alone. */
-export function decodeBytes({ format, width, height, components, samples, progressive, depth }: Header, fileBytes: number): number {
+/** A file of a few kilobytes may claim more, and take minutes. */
+export const LARGEST_PIXELS = 512 * 2 ** 20;
+
+/** The bytes that a JPEG decoded in rows takes: its file, 16-bit coefficients and two rows of samples for a row of units, and a few lines. */
+export const rowsBytes = ({ width, samples }: Header, fileBytes: number): number =>
+  fileBytes + Math.ceil((width + 32) * (samples * 4 * 32 + 32));
+
+/** The bytes that decoding a PNG, or a JPEG by the codec, takes beside the resized picture, from the header alone. */
+export function decodeBytes({ format, width, height, samples, progressive, depth }: Header, fileBytes: number): number {
   const pixels = width * height;
   // A piece, what inflating leaves until it is collected, two rows and their RGB; interlaced, the samples too.
   if (format === 'png') {
@@ -35,9 +42,7 @@ export function decodeBytes({ format, width, height, components, samples, progre
   }
   // RGBA, lossless a second time, and the file's bytes here and there.
   if (format === 'webp') return 2 * fileBytes + pixels * (progressive ? 8 : 4);
-  // Four inks: 16-bit coefficients of each, whatever the scans. Else RGBA, and the coefficients of a progressive one;
-  // the file's bytes are held here and copied into the decoder's memory.
-  if (components === 4) return fileBytes + Math.ceil(pixels * 2 * samples);
+  // RGBA, and the coefficients of a progressive one; the file's bytes are held here and copied into the decoder's memory.
   return 2 * fileBytes + Math.ceil(pixels * (progressive ? 4 + 2 * samples : 4));
 }
 

@@ -112,22 +112,26 @@ export function resample(pixels: Pixels, width: number, height: number, window: 
   const across = weights(pixels.width, width, window.left, window.width, by);
   const down = weights(pixels.height, height, window.top, window.height, by);
   const stride = window.width * 3;
-  const firstRow = down.from[0]!;
-  const last = window.height - 1;
-  const rows = down.from[last]! + down.taps[last]! - firstRow;
-
-  // Clamped arrays: a negative lobe may carry a sum below 0 or above 255.
-  const middle = new Uint8ClampedArray(rows * stride);
+  // Clamped arrays: a negative lobe may carry a sum below 0 or above 255. No more rows are held than one output row covers.
+  const held = new Uint8ClampedArray(down.most * stride);
   const row = new Uint8Array(pixels.width * 3);
-  // A decoder that streams has to pass the rows above the window too.
-  for (let y = 0; y < firstRow; y++) pixels.readRow(y, row);
-  for (let y = 0; y < rows; y++) {
-    pixels.readRow(firstRow + y, row);
-    resampleRow(row, across, middle, y * stride);
-  }
+  const sums = new Int32Array(stride);
   const out = new Uint8ClampedArray(window.height * stride);
-  for (let y = 0; y < window.height; y++) {
-    resampleColumns(middle, (down.from[y]! - firstRow) * stride, stride, down, y, out);
+  for (let y = 0, next = 0; y < window.height; y++) {
+    const first = down.from[y]!;
+    const taps = down.taps[y]!;
+    // A decoder that streams has to pass the rows above the window too.
+    for (; next < first + taps; next++) {
+      pixels.readRow(next, row);
+      if (next >= down.from[0]!) resampleRow(row, across, held, (next % down.most) * stride);
+    }
+    sums.fill(HALF);
+    for (let k = 0; k < taps; k++) {
+      const weight = down.values[y * down.most + k]!;
+      const at = ((first + k) % down.most) * stride;
+      for (let x = 0; x < stride; x++) sums[x] = sums[x]! + held[at + x]! * weight;
+    }
+    for (let x = 0; x < stride; x++) out[y * stride + x] = sums[x]! >> FRACTION;
   }
   return new Uint8Array(out.buffer);
 }
@@ -149,16 +153,5 @@ function resampleRow(row: Uint8Array, { from, taps, values, most }: Weights, out
     out[at + 3 * i] = r >> FRACTION;
     out[at + 3 * i + 1] = g >> FRACTION;
     out[at + 3 * i + 2] = b >> FRACTION;
-  }
-}
-
-function resampleColumns(rows: Uint8ClampedArray, start: number, stride: number, down: Weights, y: number, out: Uint8ClampedArray): void {
-  const begin = y * down.most;
-  const taps = down.taps[y]!;
-  for (let x = 0; x < stride; x++) {
-    let sum = HALF;
-    let p = start + x;
-    for (let k = 0; k < taps; k++, p += stride) sum = (sum + rows[p]! * down.values[begin + k]!) | 0;
-    out[y * stride + x] = sum >> FRACTION;
   }
 }
