@@ -18,6 +18,7 @@ import { installTables, openTables, type TableSource } from './calibrate/run.ts'
 import { settingsText } from './checkpointfile.ts';
 import type { Compiled } from './compile.ts';
 import { defaultDecoderBytes } from './data/decode.ts';
+import { ffmpegLine } from './data/ffmpeg.ts';
 import { writeLabels, writePictures } from './data/npy.ts';
 import { type Prepared, prepare } from './data/prepare.ts';
 import type { Preprocess } from './data/preprocess.ts';
@@ -54,6 +55,8 @@ export interface Packed {
   weights: string[];
   /** The arena, and the most memory that s2a.wasm takes: arena, program file, its own pages. */
   memory: { planBytes: number; totalBytes: number };
+  /** The line by which ffmpeg prepares frames as these pictures were. */
+  frames: string;
   bytesWritten: number;
 }
 
@@ -173,6 +176,7 @@ async function packPictures(
       skipped: prepared.skipped,
       weights: files,
       memory: { planBytes: plan.linearBytes, totalBytes: pages * 65536 },
+      frames: ffmpegLine(preprocess),
       bytesWritten: bytesWritten(),
     };
   } finally {

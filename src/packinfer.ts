@@ -5,6 +5,8 @@ import { readAdapter } from './adapterfile.ts';
 import { openBase, openWeights } from './base.ts';
 import type { Bytes } from './bytes.ts';
 import { openInference } from './classifier.ts';
+import { ffmpegLine } from './data/ffmpeg.ts';
+import type { Preprocess } from './data/preprocess.ts';
 import { makeFolder, writeAtomic } from './files.ts';
 import { settle } from './job.ts';
 import { boardOf } from './pack.ts';
@@ -32,6 +34,8 @@ export interface PackedInference {
   weights: string[];
   /** The arena, and the most memory that s2a.wasm takes. */
   memory: { planBytes: number; totalBytes: number };
+  /** The line by which ffmpeg prepares frames as training did. */
+  frames: string;
 }
 
 /** Writes program.s2a and s2a.wasm. Throws what `loadClassifier` throws for files that are broken or do not belong together. */
@@ -65,5 +69,6 @@ export function packInference({ model, adapter: path, out, microBatch = 1, ...op
     classes: adapter.labels,
     weights: files,
     memory: { planBytes: engine.program.linearBytes, totalBytes: pages * 65536 },
+    frames: ffmpegLine(adapter.preprocessing as unknown as Preprocess),
   };
 }

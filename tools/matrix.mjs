@@ -32,7 +32,8 @@ const RUNTIMES = [
   { name: 'deno 2t', command: [DENO, ...denoRun, ...program, '--cache', 'cache-deno', '--threads', '2'], missing: missing.deno },
   { name: 'wasi node', command: [process.execPath, ...wasi] },
   { name: 'wasi deno', command: [DENO, ...denoRun, ...wasi], missing: missing.deno },
-  { name: 'wasmtime', command: [process.execPath, ...wasi, '--wasmtime'], missing: missing.wasmtime },
+  { name: 'wasmtime', command: [process.execPath, ...wasi, '--runtime', 'wasmtime'], missing: missing.wasmtime },
+  { name: 'wazero', command: [process.execPath, ...wasi, '--runtime', 'wazero'], missing: missing.wazero },
   { name: 'aarch64', command: [...arm, ...program], missing: missing.arm64, split: true },
   { name: 'aarch64 2t', command: [...arm, ...program, '--threads', '2'], missing: missing.arm64, split: true },
 ];
@@ -93,7 +94,7 @@ makePictures(`${folder}/pictures`);
 const results = [];
 for (const runtime of RUNTIMES.filter(({ name }) => name === 'node' || wanted.includes(name))) {
   results.push(run(runtime));
-  if (runtime.name === 'node' && wanted.some((name) => name.startsWith('wasi') || name === 'wasmtime')) await pack();
+  if (runtime.name === 'node' && wanted.some((name) => /^wa/.test(name))) await pack();
 }
 
 if (values.write) {

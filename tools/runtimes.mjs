@@ -2,7 +2,7 @@
 //
 //     npm run runtimes             all of them; says plainly what could not be had, and leaves it at that: its tests are then skipped, visibly
 //
-// Deno and Node for aarch64 come from npm (tools/runtimes/package.json), the emulator and aarch64's C library from Debian, wasmtime from PyPI.
+// Deno and Node for aarch64 come from npm (tools/runtimes/package.json), the emulator and aarch64's C library from Debian, wasmtime from PyPI, wazero from its Go module.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import process from 'node:process';
@@ -24,6 +24,7 @@ const works = (command, ...args) => spawnSync(command, args, { stdio: 'ignore', 
 export const missing = {
   deno: () => (works(DENO, '--version') ? undefined : 'Deno is not installed (npm run runtimes)'),
   wasmtime: () => (wasiRuntimes().some(({ name }) => name === 'wasmtime') ? undefined : 'wasmtime is not installed (npm run runtimes)'),
+  wazero: () => (wasiRuntimes().some(({ name }) => name === 'wazero') ? undefined : 'wazero is not installed (npm run runtimes, with Go)'),
   arm64() {
     if (process.arch === 'arm64') return undefined;
     if (!existsSync(NODE_ARM64)) return 'Node for aarch64 is not installed (npm run runtimes)';
@@ -60,11 +61,25 @@ function installWasmtime() {
   execFileSync(`${folder}/python/bin/pip`, ['install', '--quiet', '--disable-pip-version-check', 'wasmtime==50.0.1'], options);
 }
 
+/** Built by Go, where there is one; no binary of it is fetched. */
+function installWazero() {
+  if (missing.wazero() === undefined) return;
+  const go = ['go', '/usr/local/go/bin/go'].find((command) => works(command, 'version'));
+  if (go === undefined) throw new Error('there is no Go to build it with');
+  const env = { ...process.env, GOBIN: `${folder}/wazero`, GOFLAGS: '-modcacherw' };
+  execFileSync(go, ['install', 'github.com/tetratelabs/wazero/cmd/wazero@v1.9.0'], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env,
+    timeout: 300e3,
+  });
+}
+
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   for (const [what, install] of Object.entries({
     'Deno, Node for aarch64': installPackages,
     'the emulator of aarch64': installEmulator,
     wasmtime: installWasmtime,
+    wazero: installWazero,
   }))
     try {
       install();

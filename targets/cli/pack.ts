@@ -36,7 +36,7 @@ function packAdapter(args: string[], out: Output): void {
       ['memory', `${totalBytes} bytes in all: linear memory ${formatBytes(planBytes)}, its own ${formatBytes(totalBytes - planBytes)}`],
     ]),
   );
-  out.line('\nnext, on the board: s2a.wasm predict program.s2a --model M --adapter A < raw.rgb');
+  out.line(`\nnext, on the board: ${packed.frames.replace('FILE', 'new.jpg')} | s2a.wasm predict program.s2a --model M --adapter A`);
 }
 
 export async function pack(args: string[], out: Output): Promise<void> {
@@ -67,5 +67,7 @@ export async function pack(args: string[], out: Output): Promise<void> {
       ['written', formatBytes(packed.bytesWritten)],
     ]),
   );
-  out.line(`\nnext, on the board: s2a.wasm train program.s2a --model M --data . --out my-adapter`);
+  out.line(
+    `\nframes to predict on: ${packed.frames.replace('FILE', 'new.jpg')} | s2a.wasm predict …\nnext, on the board: s2a.wasm train program.s2a --model M --data . --out my-adapter`,
+  );
 }

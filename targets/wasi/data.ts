@@ -115,12 +115,18 @@ export function labelOf(part: u32, index: u32): i32 {
   if (load<u32>(record, 32) == INT)
     value = bytes == 1 ? <i64>load<i8>(raw) : bytes == 2 ? <i64>load<i16>(raw) : bytes == 4 ? <i64>load<i32>(raw) : load<i64>(raw);
   else value = bytes == 1 ? <i64>load<u8>(raw) : bytes == 2 ? <i64>load<u16>(raw) : bytes == 4 ? <i64>load<u32>(raw) : load<i64>(raw);
-  if (value < 0 || value >= <i64>runWord(RunField.Classes)) {
+  const classes = runWord(RunField.Classes);
+  if (value < 0 || value >= <i64>classes) {
     begin(textOf(path), lengthOf(path), 'label ');
+    if (value < 0) text('-');
+    number(value < 0 ? <u64>-value : <u64>value);
+    text(' of picture ');
     number(index);
-    text(' is no class, expected 0 to ');
-    number(runWord(RunField.Classes) - 1);
-    finish();
+    text(' is a class that the program lacks: it was packed for ');
+    number(classes);
+    text(', 0 to ');
+    number(classes - 1);
+    finish('s2a.wasm info names them; pack with pictures of every class');
   }
   return <i32>value;
 }

@@ -147,8 +147,10 @@ export function need(failed: u32, where: usize, n: usize, what: string = 'cannot
 /** What an errno means to the person who reads it. */
 function meaning(code: u32): string {
   if (code == errno.NOENT) return 'no such file';
-  if (code == errno.ACCES || code == errno.PERM) return 'permission denied';
-  if (code == errno.NOTCAPABLE) return 'outside the folders opened to this program';
+  if (code == errno.ACCES) return 'permission denied';
+  // For what lies outside, some runtimes say the one and some the other.
+  if (code == errno.PERM) return 'not permitted, or outside the folders opened to this program (--dir FOLDER, before s2a.wasm)';
+  if (code == errno.NOTCAPABLE) return 'outside the folders opened to this program (--dir FOLDER, before s2a.wasm)';
   if (code == errno.ISDIR) return 'is a folder, not a file';
   if (code == errno.NOTDIR) return 'a part of the path is a file, not a folder';
   if (code == errno.NOTSUP) return 'is not an ordinary file';

@@ -1,6 +1,7 @@
 /** The WASI command: trains, judges and predicts from a packed program, under any preview1 runtime with SIMD and no JavaScript. */
 import { LayoutWord, Section } from '../../assembly/abi/program';
 import { RunField } from '../../assembly/abi/run';
+import { tellLabels, tellPrepared } from './about';
 import { openArena, state, TRAIN, tallyCorrect, tallyCount, tallyLoss } from './arena';
 import { arg, argCount, bytesOf, flag, isArg, noMore, option, pathOption, positional, readArguments, wholeOption } from './args';
 import { dataDigest, programDigest, readLatest } from './checkpoint';
@@ -129,6 +130,8 @@ function info(): void {
     text(' in passes of ');
     number(runWord(RunField.MicroBatch));
     line();
+    tellLabels();
+    tellPrepared();
   }
   label('about');
   bytes(section(Section.About), sectionBytes(Section.About));
@@ -206,8 +209,15 @@ function predictCommand(): void {
   else predictRaw(top);
 }
 
+/** Whether help is asked for, of whatever command. */
+function wantsHelp(): bool {
+  if (argCount < 2 || isArg(1, 'help')) return true;
+  for (let i: u32 = 1; i < argCount; i++) if (isArg(i, '--help') || isArg(i, '-h')) return true;
+  return false;
+}
+
 readArguments();
-if (argCount < 2 || isArg(1, '--help') || isArg(1, '-h') || isArg(1, 'help')) usage();
+if (wantsHelp()) usage();
 else if (isArg(1, 'info')) info();
 else if (isArg(1, 'train')) trainCommand();
 else if (isArg(1, 'eval')) evalCommand();

@@ -1,7 +1,7 @@
 // Trains packed cases with s2a.wasm and prints a line for each: digest, name. Under our own preview1 host, on whatever JavaScript runtime this
-// is, or under wasmtime.
+// is, or under wasmtime or wazero.
 //
-//     node tools/matrix/wasi.mjs <folder> [--wasmtime] [--filter F]      after tools/matrix/pack.mjs, and build/wasi-host.js of targets/wasi/host.ts
+//     node tools/matrix/wasi.mjs <folder> [--runtime wasmtime|wazero] [--filter F]      after tools/matrix/pack.mjs, and build/wasi-host.js of targets/wasi/host.ts
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { CASES } from './cases.mjs';
 
 const { values, positionals } = parseArgs({
   args: process.argv.slice(2),
-  options: { wasmtime: { type: 'boolean', default: false }, filter: { type: 'string', default: '' } },
+  options: { runtime: { type: 'string' }, filter: { type: 'string', default: '' } },
   allowPositionals: true,
 });
 const [folder] = positionals;
@@ -19,9 +19,9 @@ const wasm = 'dist/s2a.wasm';
 
 /** Runs s2a.wasm with the folder opened as `.`; returns its exit code and what it said. */
 async function openRuntime() {
-  if (values.wasmtime) {
+  if (values.runtime) {
     const { wasiRuntimes } = await import('../runtimes/wasi.mjs');
-    const runtime = wasiRuntimes().find(({ name }) => name === 'wasmtime');
+    const runtime = wasiRuntimes().find(({ name }) => name === values.runtime);
     return (words) => {
       const { code, err } = runtime.run(wasm, words, { folder, compiled: join(folder, 's2a.compiled') });
       return { code, said: err };

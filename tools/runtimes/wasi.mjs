@@ -2,12 +2,14 @@
 //
 //     python3 -m venv tools/runtimes/python && tools/runtimes/python/bin/pip install wasmtime==50.0.1
 //     cargo install wasmi_cli --version 2.0.0 --root tools/runtimes/wasmi
+//     GOBIN=$PWD/tools/runtimes/wazero go install github.com/tetratelabs/wazero/cmd/wazero@v1.9.0
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 
 const PYTHON = 'tools/runtimes/python/bin/python';
 const WASMI = 'tools/runtimes/wasmi/bin/wasmi';
+const WAZERO = 'tools/runtimes/wazero/wazero';
 
 export const WASMTIME_RUN = 'tools/runtimes/wasmtime-run.py';
 
@@ -49,6 +51,14 @@ export function wasiRuntimes() {
       // It knows a folder by the path that it was given: the one it stands in.
       run: (wasm, words, { folder, ...options }) =>
         start(wasmi.includes('/') ? resolve(wasmi) : wasmi, ['run', '--dir', '.', resolve(wasm), ...words], { ...options, cwd: folder }),
+    });
+  const wazero = first([WAZERO, 'wazero'], ['version']);
+  if (wazero !== undefined)
+    found.push({
+      name: 'wazero',
+      limitsMemory: false,
+      // A folder is mounted under a name: here it is the root.
+      run: (wasm, words, { folder, ...options }) => start(wazero, ['run', `-mount=${resolve(folder)}:/`, resolve(wasm), ...words], options),
     });
   return found;
 }
