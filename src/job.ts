@@ -169,10 +169,11 @@ async function runAlone(job: TrainJob, start: Start | undefined, hooks: JobHooks
   const base = openBase(job.model, job.imageSize);
   const options = settle(job);
   const weights = openWeights(base, { method: job.method });
-  guardEarlier(job.out, job);
+  const replaced = guardEarlier(job.out, job);
   const runFolder = join(job.out, 'run');
 
   const warn = hooks.warn ?? (() => {});
+  if (replaced !== undefined) warn(replaced);
   for (const note of dropNotes(base.model.drop, job)) warn(note);
   const assumed = processorNote(base);
   if (assumed !== undefined) warn(assumed);
