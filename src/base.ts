@@ -7,6 +7,7 @@ import { outputSize, type Preprocess, readPreprocess } from './data/preprocess.t
 import { baseDigest } from './digest.ts';
 import { InputError } from './error.ts';
 import { fileExists, isFolder, readJson } from './files.ts';
+import { refuseHubName } from './hub.ts';
 import { configPath, type Model, readModel } from './models/index.ts';
 import { hasWeights, openSafetensors, type SafetensorsFile } from './safetensors.ts';
 
@@ -17,12 +18,14 @@ export interface Base {
 
 /** Reads the configuration, no weights. `imageSize` overrides its height and width. */
 export function openBase(folder: string, imageSize?: ImageSize): Base {
-  if (!isFolder(folder))
+  if (!isFolder(folder)) {
+    if (!fileExists(folder)) refuseHubName(folder);
     throw new InputError({
       where: folder,
       what: fileExists(folder) ? 'is a file, not a model folder' : 'no such model folder',
-      hint: 'give a folder with config.json and model.safetensors',
+      hint: 'give a folder with config.json and model.safetensors; docs/checkpoints.md has lines that fetch some',
     });
+  }
   const asked = imageSize === undefined ? undefined : imageSizeOf(imageSize, '--image-size');
   const size = asked ?? processorSize(folder);
   return { folder, model: readModel(folder, size && [size.height, size.width]) };

@@ -48,3 +48,4 @@ export { printProgram } from './program/print.ts';
 export { encodeProgram, type Program } from './program/program.ts';
 export type { BackEvent, EpochResult, Figures, Judged, StepEvent } from './train.ts';
 export { VERSION } from './version.ts';
+export { type EngineFile, type EngineSource, useEngine } from './wasm.ts';

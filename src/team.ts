@@ -2,17 +2,19 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { Head } from '../assembly/abi/head.ts';
-import { EngineError, InputError } from './error.ts';
-import { firstFile } from './files.ts';
+import { InputError } from './error.ts';
 import { disband, type Orders } from './orders.ts';
+import { ownFile } from './ownfile.ts';
 import type { Program } from './program/program.ts';
+import { hasThreads } from './wasm.ts';
 
 /** How many threads walk a program; `auto`: as many as the machine has cores and the plan has scratch. Results do not depend on it. */
 export type Threads = number | 'auto';
 
 export function threadsOf(asked: Threads | undefined, { maxThreads }: Pick<Program, 'maxThreads'>): number {
   if (asked === undefined) return 1;
-  if (asked === 'auto') return Math.min(availableParallelism(), maxThreads);
+  // A bundle that took the engine along and not its threads works with one.
+  if (asked === 'auto') return hasThreads() ? Math.min(availableParallelism(), maxThreads) : 1;
   if (!Number.isSafeInteger(asked) || asked < 1)
     throw new InputError({ where: '--threads', what: 'wrong value', got: asked, expected: 'auto, or a whole number of at least 1' });
   if (asked > maxThreads)
@@ -43,19 +45,12 @@ export const ALONE: Team = { lost: () => undefined, progress: () => 0, abandon()
 /** How long a thread that was sent home may take before it is ended. */
 const PATIENCE_MS = 2000;
 
-function threadFile(): URL {
-  const places = ['./thread.js', './dist/thread.js', '../dist/thread.js', '../../dist/thread.js', '../../../dist/thread.js'];
-  const url = firstFile(places, import.meta.url);
-  if (url) return url;
-  throw new EngineError({ where: 'thread.js', what: 'is missing', hint: 'run npm run build' });
-}
-
 /** Starts one thread with its orders. */
 export type StartThread = (orders: Orders) => Worker;
 
 /** A heap of its own is all that a thread needs beside the shared memory, and it needs little of one. */
 const LIMITS = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 16 };
-export const startThread: StartThread = (orders) => new Worker(threadFile(), { workerData: orders, resourceLimits: LIMITS });
+export const startThread: StartThread = (orders) => new Worker(ownFile('thread.js'), { workerData: orders, resourceLimits: LIMITS });
 
 /** Starts threads 1 … `threads`-1. They find their memory and module ready, and need nothing of this thread's event loop. */
 export function startTeam(

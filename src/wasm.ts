@@ -1,22 +1,86 @@
-/** The two programs that are not JavaScript: beside the bundle in dist/, or in the checkout's build/. */
+/** The programs that are not JavaScript: found beside our own code (ownfile.ts), or given by a program that has them elsewhere. */
 import { readFileSync } from 'node:fs';
 import { EngineError, InputError } from './error.ts';
-import { firstFile } from './files.ts';
+import { findOwn, ownFile } from './ownfile.ts';
 import type { About, Program } from './program/program.ts';
 
-function bytesOf(name: string): Uint8Array<ArrayBuffer> {
-  const places = ['./', '../build/', '../', '../../'].map((place) => place + name);
-  const url = firstFile(places, import.meta.url);
-  if (url) return new Uint8Array(readFileSync(url));
-  throw new EngineError({ where: name, what: 'is missing', hint: 'run npm run build' });
+/** Written out one by one, so that bundlers which copy files along by this form (webpack) see them. */
+const BESIDE = {
+  'engine.wasm': () => new URL('./engine.wasm', import.meta.url),
+  'engine.mt.wasm': () => new URL('./engine.mt.wasm', import.meta.url),
+  'engine.fast.wasm': () => new URL('./engine.fast.wasm', import.meta.url),
+  'engine.fast.mt.wasm': () => new URL('./engine.fast.mt.wasm', import.meta.url),
+  's2a.wasm': () => new URL('./s2a.wasm', import.meta.url),
+};
+
+/** Names of the engine's builds: for one thread, for several, and both with relaxed SIMD; `s2a.wasm` is what `packJob` packs. */
+export type EngineFile = keyof typeof BESIDE;
+/** A build itself, or where it can be had. */
+export type EngineSource = Uint8Array | ArrayBuffer | URL | string;
+
+const given = new Map<EngineFile, Uint8Array<ArrayBuffer>>();
+
+/**
+ * Gives builds of the engine as bytes or by address (a `file:` or `http:` URL, or a path), for programs in which they do not lie beside the code:
+ * `await useEngine({ 'engine.wasm': bytes })`. One source alone is `engine.wasm`, which is all that one thread needs.
+ */
+export async function useEngine(sources: EngineSource | Partial<Record<EngineFile, EngineSource>>): Promise<void> {
+  const isOne = typeof sources === 'string' || sources instanceof Uint8Array || sources instanceof ArrayBuffer || sources instanceof URL;
+  const named: [string, EngineSource][] = isOne ? [['engine.wasm', sources]] : Object.entries(sources);
+  const read: [EngineFile, Uint8Array<ArrayBuffer>][] = [];
+  for (const [name, source] of named) {
+    if (!Object.hasOwn(BESIDE, name))
+      throw new InputError({ where: 'useEngine', what: 'no such file', got: name, expected: Object.keys(BESIDE).join(', ') });
+    const bytes = await bytesFrom(name, source);
+    if (bytes.length < 8 || new DataView(bytes.buffer).getUint32(0, true) !== 0x6d736100)
+      throw new InputError({ where: `useEngine: ${name}`, what: 'is no WebAssembly', got: `${bytes.length} bytes` });
+    read.push([name as EngineFile, bytes]);
+  }
+  for (const [name, bytes] of read) given.set(name, bytes);
 }
+
+async function bytesFrom(name: string, source: EngineSource): Promise<Uint8Array<ArrayBuffer>> {
+  if (source instanceof Uint8Array || source instanceof ArrayBuffer) return new Uint8Array(source);
+  const refuse = (what: string): never => {
+    throw new InputError({ where: `useEngine: ${name}`, what, got: String(source) });
+  };
+  const text = String(source);
+  if (/^https?:/.test(text)) {
+    const answer = await fetch(text).catch((error: Error) => refuse(`cannot be fetched: ${error.message}`));
+    return answer.ok ? new Uint8Array(await answer.arrayBuffer()) : refuse(`cannot be fetched: status ${answer.status}`);
+  }
+  try {
+    return new Uint8Array(readFileSync(/^file:/.test(text) ? new URL(text) : text));
+  } catch (error) {
+    return refuse(`cannot be read (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`);
+  }
+}
+
+function bytesOf(name: EngineFile): Uint8Array<ArrayBuffer> {
+  const bytes = given.get(name);
+  if (bytes) return bytes;
+  return new Uint8Array(readFileSync(ownFile(name, beside(name))));
+}
+
+/** In a bundle of CommonJS there is no address to begin with. */
+function beside(name: EngineFile): URL | undefined {
+  try {
+    return BESIDE[name]();
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether there is what several threads need. */
+export const hasThreads = (): boolean =>
+  (given.has('engine.mt.wasm') || findOwn('engine.mt.wasm', beside('engine.mt.wasm')) !== undefined) && findOwn('thread.js') !== undefined;
 
 /**
  * The build of the engine for a program and a number of threads. A program for relaxed SIMD is refused where the runtime has none: the plain
  * build would give other bits than it was asked for.
  */
 export function engineBytes(threads = 1, { arithmetic }: Pick<About, 'arithmetic'> = {}): Uint8Array<ArrayBuffer> {
-  const bytes = bytesOf(`engine${arithmetic ? '.fast' : ''}${threads > 1 ? '.mt' : ''}.wasm`);
+  const bytes = bytesOf(`engine${arithmetic ? '.fast' : ''}${threads > 1 ? '.mt' : ''}.wasm` as EngineFile);
   if (arithmetic && !WebAssembly.validate(bytes))
     throw new InputError({
       where: '--fast',

@@ -6,21 +6,13 @@ import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { InputError } from '../error.ts';
-import { firstFile } from '../files.ts';
+import { ownFile } from '../ownfile.ts';
 import type { Reply, Request } from './worker.ts';
 
 export interface Decoder {
   decode(request: Request): Promise<Decoded>;
   /** Ends the decoder; its memory is returned before this resolves. */
   close(): Promise<void>;
-}
-
-/** The bundled worker, beside this code in dist/ or, for code run elsewhere in a checkout, in the nearest dist/ above. */
-function workerFile(): URL {
-  const places = ['./decoder.js', './dist/decoder.js', '../dist/decoder.js', '../../dist/decoder.js', '../../../dist/decoder.js'];
-  const url = firstFile(places, import.meta.url);
-  if (url) return url;
-  throw new Error('decoder.js is missing: run npm run build');
 }
 
 /** One running decoder. */
@@ -77,7 +69,7 @@ export interface DecoderFile {
  * again; one that dies of a picture costs that picture.
  */
 export function startDecoder(target: DecoderFile, kind: 'process' | 'thread' = ordinaryKind): Decoder {
-  const file = workerFile();
+  const file = ownFile('decoder.js');
   let running: Running | undefined;
   let waiting: ((reply: Reply | { ended: string }) => void) | undefined;
 

@@ -2,8 +2,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { HERE } from '../ownfile.ts';
 
-export const require = createRequire(import.meta.url);
+export const require = createRequire(HERE);
 
 /** `name version`, from the package.json above the package's entry (its exports may hide that file). */
 export function packageName(name: string): string {

@@ -69,11 +69,8 @@ nodeTest('train | true: who reads nothing is no fault', () => {
 
 const OTHERS: [string, string[]][] = [
   ['predict', ['predict', VIT, reference, ...files(DATA)]],
-  ['eval', ['eval', VIT, reference, DATA]],
   ['plan', ['plan', VIT]],
-  ['plan --json', ['plan', VIT, '--json']],
   ['print', ['print', VIT]],
-  ['--help', ['train', '--help']],
 ];
 for (const [name, args] of OTHERS) {
   nodeTest(`${name} | head -c 1: no stack, exit code 0`, () => {
