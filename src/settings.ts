@@ -26,6 +26,9 @@ export interface Kind<T> {
 
 const wrong = (where: string, value: unknown, expected: string): InputError =>
   new InputError({ where, what: 'wrong value', got: got(value), expected }, 'S2A_OPTION');
+/** The same of a command line's word. */
+const wrongText = (where: string, text: string, expected: string): InputError =>
+  new InputError({ where, what: 'wrong value', got: text, expected }, 'S2A_OPTION');
 /** A value as a sentence shows it; NaN is no JSON. */
 const got = (value: unknown): string =>
   typeof value === 'number' || typeof value === 'bigint'
@@ -39,14 +42,13 @@ const got = (value: unknown): string =>
 const MOST = 0x7fffffff;
 export const whole = (least = 1, most = MOST): Kind<number> => {
   const isFine = (n: number): boolean => Number.isInteger(n) && n >= least && n <= most;
-  const expected = (n: number): string =>
-    n > most || most < MOST ? `a whole number from ${least} to ${most}` : `a whole number of at least ${least}`;
+  const expected = (n: number): string => (n > most ? `a whole number from ${least} to ${most}` : `a whole number of at least ${least}`);
   return {
     check(value, where) {
       if (typeof value !== 'number' || !isFine(value)) throw wrong(where, value, expected(Number(value)));
     },
     read(text, where) {
-      if (!/^\d+$/.test(text) || !isFine(Number(text))) throw wrong(where, `${text}`, expected(Number(text)));
+      if (!/^\d+$/.test(text) || !isFine(Number(text))) throw wrongText(where, text, expected(Number(text)));
       return Number(text);
     },
   };
@@ -59,7 +61,7 @@ export const real = (least: number, most: number): Kind<number> => {
     },
     read(text, where) {
       const n = Number(text);
-      if (text.trim() === '' || !(n >= least && n <= most)) throw wrong(where, text, expected);
+      if (text.trim() === '' || !(n >= least && n <= most)) throw wrongText(where, text, expected);
       return n;
     },
   };
@@ -153,7 +155,7 @@ const imageSize: Kind<ImageSize> = {
   },
   read(text, where) {
     const sides = /^(\d{1,5})(?:[x×](\d{1,5}))?$/i.exec(text);
-    if (!sides) throw wrong(where, text, '224, or HEIGHTxWIDTH: 160x224');
+    if (!sides) throw wrongText(where, text, '224, or HEIGHTxWIDTH: 160x224');
     const [height, width] = [Number(sides[1]), Number(sides[2] ?? sides[1])];
     const { height: h, width: w } = imageSizeOf([height, width], where);
     return h === w ? h : [h, w];
@@ -168,7 +170,7 @@ const augment: Kind<{ shift: number; flip: boolean }> = {
     toggle.check(value.flip, `${where}.flip`);
   },
   read(text, where) {
-    throw wrong(where, text, 'crop, flip, crop,flip or none');
+    throw wrongText(where, text, 'crop, flip, crop,flip or none');
   },
 };
 
@@ -190,7 +192,7 @@ export const SETTINGS = {
   weightsOrAuto: as(oneOf(...PRECISIONS, 'auto' as const), 'weights'),
   optimizer: oneOf(...OPTIMIZERS),
   rate: as(rate, 'lr'),
-  epochs: whole(1, 1_000_000),
+  epochs: whole(),
   batchSize: whole(),
   microBatch: whole(),
   recompute,

@@ -28,7 +28,7 @@ async function errorOf(action: () => unknown): Promise<s2a.S2aError> {
 
 test('trainJob: unknown names, NaN, fractions, wrong words, wrong types', async () => {
   const wrong: [object, string][] = [
-    [{ epochs: Number.NaN }, 'epochs: wrong value, got NaN, expected a whole number from 1'],
+    [{ epochs: Number.NaN }, 'epochs: wrong value, got NaN, expected a whole number of at least 1'],
     [{ epochs: 1.5 }, 'epochs: wrong value, got 1.5'],
     [{ epochs: '3' }, 'epochs: wrong value, got "3"'],
     [{ batchSize: 0 }, 'batchSize: wrong value, got 0, expected a whole number of at least 1'],

@@ -43,7 +43,7 @@ ViT, DeiT, Swin, ResNet, MobileNetV2 and V3, ConvNeXt. s2a <command> --help says
   s2a train models/vit-tiny photos --budget 30MiB --out my-adapter
   s2a predict models/vit-tiny my-adapter new/*.jpg
 
-An option that is given twice counts as it was given last.
+An option that is given twice counts as it was given last; --lr in both of its kinds is refused.
 
 Exit codes: 0 done, 2 wrong input, 3 does not fit the budget, 4 engine, 5 disk full or failing,
 130 interrupted.`,

@@ -17,8 +17,10 @@ export type Flags = Readonly<Record<string, Kind>>;
 
 export interface Parsed {
   positionals: string[];
-  /** Of an option that is given several times the last value counts, whichever it is. */
+  /** Of an option that is given several times the last value counts. */
   text(name: string): string | undefined;
+  /** Every value that was given for it. */
+  all(name: string): string[];
   flag(name: string): boolean;
 }
 
@@ -42,7 +44,7 @@ export function parse(args: string[], flags: Flags, positionals: { least: number
   }
   let parsed: ReturnType<typeof parseArgs>;
   try {
-    parsed = parseArgs({ args, options, allowPositionals: true, strict: true });
+    parsed = parseArgs({ args, options, allowPositionals: true, strict: true, tokens: true });
   } catch (error) {
     throw wrongArguments(args, options, (error as Error).message);
   }
@@ -52,6 +54,7 @@ export function parse(args: string[], flags: Flags, positionals: { least: number
   return {
     positionals: parsed.positionals,
     text: (name) => parsed.values[name] as string | undefined,
+    all: (name) => (parsed.tokens ?? []).flatMap((t) => (t.kind === 'option' && t.name === name && t.value !== undefined ? [t.value] : [])),
     flag: (name) => parsed.values[name] === true,
   };
 }
@@ -79,6 +82,14 @@ export function read<N extends SettingName>(p: Parsed, name: N): ValueOf<N> | un
   const flag = flagOf(name);
   if (SETTINGS[name] === SETTINGS.fast) return (p.flag(flag) || undefined) as ValueOf<N> | undefined;
   const text = p.text(flag);
+  const all = name === 'rate' ? p.all(flag) : [];
+  if (new Set(all.map((one) => /x$/i.test(one))).size > 1)
+    throw new InputError({
+      where: `--${flag}`,
+      what: 'is an absolute and a relative rate at once',
+      got: all.join(' and '),
+      expected: 'one of the two',
+    });
   return text === undefined ? undefined : readText(name, text, `--${flag}`);
 }
 
