@@ -86,7 +86,8 @@ test('damage is said, and a palette holds 256 colours at the most', async () => 
 test('an interlaced picture takes a byte a sample beside its file', () => {
   const header = readHeader(png({ type: 6, depth: 16, width: 33, height: 29 }, true));
   const large = { ...header, width: 4000, height: 3000 };
-  assert.ok(decodeBytes(large, 0) <= 3 * 12e6 + 10 * 2 ** 20);
+  // Beside it 24 MiB that inflating leaves until it is collected, and a few rows.
+  assert.ok(decodeBytes(large, 0) <= 3 * 12e6 + 26 * 2 ** 20);
 });
 
 test.run();
