@@ -63,10 +63,12 @@ test('a whole-process budget is shared between the phases by fixed figures, or r
     assert.throws(() => checkProcess(smallest - 1, linear, threads));
   };
   refused(reserve.preparing, 4 * MIB, 1, /preparing pictures needs/);
-  refused(reserve.training + 89 * MIB, 90 * MIB, 1, /training needs linear memory/);
+  // On Deno preparing takes more beside than training: so much linear memory that training needs the most anywhere.
+  const linear = reserve.preparing;
+  refused(reserve.training + linear - MIB, linear, 1, /training needs linear memory/);
   // Each thread has a runtime of its own.
-  checkProcess(reserve.training + 90 * MIB, 90 * MIB, 1);
-  refused(reserve.training + 90 * MIB, 90 * MIB, 3, /training needs/);
+  checkProcess(reserve.training + linear, linear, 1);
+  refused(reserve.training + linear, linear, 3, /training needs/);
 });
 
 test.run();
