@@ -1,8 +1,10 @@
 /** The programs that are not JavaScript: found beside our own code (ownfile.ts), or given by a program that has them elsewhere. */
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { EngineError, InputError } from './error.ts';
 import { findOwn, ownFile } from './ownfile.ts';
 import type { About, Program } from './program/program.ts';
+import { readLimited } from './reading.ts';
 
 /** Written out one by one, so that bundlers which copy files along by this form (webpack) see them. */
 const BESIDE = {
@@ -39,6 +41,9 @@ export async function useEngine(sources: EngineSource | Partial<Record<EngineFil
   for (const [name, bytes] of read) given.set(name, bytes);
 }
 
+/** An engine has some 80 KB. */
+const MOST_ENGINE_BYTES = 16 << 20;
+
 async function bytesFrom(name: string, source: EngineSource): Promise<Uint8Array<ArrayBuffer>> {
   if (source instanceof Uint8Array || source instanceof ArrayBuffer) return new Uint8Array(source);
   const refuse = (what: string): never => {
@@ -50,9 +55,9 @@ async function bytesFrom(name: string, source: EngineSource): Promise<Uint8Array
     return answer.ok ? new Uint8Array(await answer.arrayBuffer()) : refuse(`cannot be fetched: status ${answer.status}`);
   }
   try {
-    return new Uint8Array(readFileSync(/^file:/.test(text) ? new URL(text) : text));
+    return new Uint8Array(readLimited(/^file:/.test(text) ? fileURLToPath(text) : text, MOST_ENGINE_BYTES, 'an engine'));
   } catch (error) {
-    return refuse(`cannot be read (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`);
+    return refuse(`cannot be read (${(error as Error).message})`);
   }
 }
 

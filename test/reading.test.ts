@@ -99,7 +99,7 @@ const OTHERS: Readonly<Record<string, RegExp>> = {
   'src/lock.ts': /openSync\(path, 'wx'\)/,
   'src/data/worker.ts': /openSync\(workerData as string, 'r\+'\)/,
   // The program's own parts.
-  'src/wasm.ts': /readFileSync\(url\)/,
+  'src/wasm.ts': /readFileSync\(ownFile\(name, beside\(name\)\)\)/,
   'src/data/version.ts': /readFileSync\(join\(folder, 'package.json'\), 'utf8'\)/,
   // The sandbox has looked at what is there.
   'targets/wasi/host.ts': /openSync\((path, how|found\.path, 'r')\)/,
