@@ -209,6 +209,7 @@ async function runAlone(job: TrainJob, start: Start | undefined, hooks: JobHooks
     seed: options.seed,
     decoderBytes: decoderBytesOf(job),
     space,
+    warn,
     ...(job.holdOut === undefined ? {} : { holdOut: job.holdOut }),
     ...(hooks.onPrepare ? { onProgress: hooks.onPrepare } : {}),
     ...(hooks.signal ? { signal: hooks.signal } : {}),

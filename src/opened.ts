@@ -63,6 +63,7 @@ export async function withPictures<T>(
       cacheFolder: scratch,
       decoderBytes: decoderBytesOf(job),
       seed: options.seed,
+      ...(warn ? { warn } : {}),
       onProgress: ({ done, total }) => onPrepare?.(done, total),
     });
     toClose.push(() => prepared.cache.close());

@@ -124,6 +124,7 @@ async function packPictures(
     cacheFolder,
     seed: options.seed,
     decoderBytes: defaultDecoderBytes,
+    ...(hooks.warn ? { warn: hooks.warn } : {}),
     ...(job.holdOut === undefined ? {} : { holdOut: job.holdOut }),
     ...(hooks.onPrepare ? { onProgress: hooks.onPrepare } : {}),
     ...(hooks.signal ? { signal: hooks.signal } : {}),

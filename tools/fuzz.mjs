@@ -1,6 +1,6 @@
-// npm run fuzz [-- --files 100000 --programs 20000 --instructions 20000 --tables 100000 --pictures 100000 --seed 1]: damaged and hostile files for the program decoder and for the WASI
+// npm run fuzz [-- --files 100000 --programs 20000 --instructions 20000 --tables 100000 --pictures 100000 --caches 100000 --seed 1]: damaged and hostile files for the program decoder and for the WASI
 // program's readers (test/wasi/fuzz.ts), forged programs for its kernels (test/wasi/forge.ts), single forged instructions (test/program/stray.ts),
-// tables of labels (test/data/csvfuzz.ts), pictures (test/data/picturefuzz.ts).
+// tables of labels (test/data/csvfuzz.ts), pictures (test/data/picturefuzz.ts), files of prepared ones (test/data/cachefuzz.ts).
 // The work is done by a process of its own, so that an input on which something hangs is named and the run ends.
 import { fork } from 'node:child_process';
 import { parseArgs } from 'node:util';
@@ -9,12 +9,12 @@ import { build } from 'esbuild';
 /** No input takes longer, on a busy machine either; what they are made of may. */
 const HANG_MS = 60e3;
 const START_MS = 600e3;
-const KINDS = ['files', 'programs', 'instructions', 'tables', 'pictures'];
+const KINDS = ['files', 'programs', 'instructions', 'tables', 'pictures', 'caches'];
 
 if (process.send === undefined) {
   const text = (value) => ({ type: 'string', default: value });
   const many = { files: text('100000'), programs: text('20000'), instructions: text('20000') };
-  const options = { ...many, tables: text('100000'), pictures: text('100000'), seed: text('1') };
+  const options = { ...many, tables: text('100000'), pictures: text('100000'), caches: text('100000'), seed: text('1') };
   const { values } = parseArgs({ options });
   await build({
     entryPoints: {
@@ -23,6 +23,7 @@ if (process.send === undefined) {
       'fuzz-instructions': 'test/program/stray.ts',
       'fuzz-tables': 'test/data/csvfuzz.ts',
       'fuzz-pictures': 'test/data/picturefuzz.ts',
+      'fuzz-caches': 'test/data/cachefuzz.ts',
     },
     outdir: 'build',
     ...{ bundle: true, platform: 'node', format: 'esm', target: 'node20', packages: 'external', logLevel: 'error' },
@@ -64,8 +65,9 @@ if (process.send === undefined) {
   const { stray: instructions } = await import('../build/fuzz-instructions.js');
   const { fuzzTables: tables } = await import('../build/fuzz-tables.js');
   const { fuzzPictures: pictures } = await import('../build/fuzz-pictures.js');
+  const { fuzzCaches: caches } = await import('../build/fuzz-caches.js');
   const all = { readers: {}, failures: [] };
-  for (const [i, run] of [files, programs, instructions, tables, pictures].entries()) {
+  for (const [i, run] of [files, programs, instructions, tables, pictures, caches].entries()) {
     if (counts[i] === 0) continue;
     const { readers, failures } = await run({ count: counts[i], seed, onInput: (n) => n % 5 === 0 && process.send({ kind: KINDS[i], n }) });
     Object.assign(all.readers, readers);

@@ -6,12 +6,13 @@ import { InputError, Interrupted } from '../error.ts';
 import { freeBytes, meaningOf } from '../files.ts';
 import { stableJson } from '../json.ts';
 import { codeOf } from '../reading.ts';
-import { type Cache, type CacheWriter, openCache, type Picture, writeCache } from './cache.ts';
-import { isSame, type Known } from './content.ts';
+import { type Cache, type CacheWriter, type Listing, type Outcome, openCache, type Picture, writeCache } from './cache.ts';
+import { isSame } from './content.ts';
 import { decoderName, defaultDecoderBytes } from './decode.ts';
 import { type Decoder, type DecoderFile, startDecoder } from './decoder.ts';
 import { unreadClass } from './kinds.ts';
 import { outputSize, type Preprocess } from './preprocess.ts';
+import { repair } from './repair.ts';
 import { type Folder, type Skipped, scanFolder } from './scan.ts';
 import { splitSamples } from './split.ts';
 
@@ -33,6 +34,8 @@ export interface PrepareOptions {
   holdOut?: number;
   /** The most bytes that decoding one picture may take; larger pictures are skipped. */
   decoderBytes?: number;
+  /** What became of an earlier cache, where it was damaged. */
+  warn?(sentence: string): void;
   onProgress?(progress: { done: number; total: number; path: string; skipped: number }): void;
   /** Stops between two pictures; nothing half-written stays. */
   signal?: AbortSignal;
@@ -68,7 +71,7 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
   const pictures: Picture[] = [];
   for (const part of ['train', 'val', 'test'] as const) for (const sample of folder[part] ?? []) pictures.push({ ...sample, part });
   const identity = {
-    format: 3,
+    format: 4,
     spec: options.preprocess,
     decoder: decoderName(),
     limit,
@@ -80,8 +83,16 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
   const digest = createHash('sha256').update(stableJson(identity)).digest('hex');
   const path = join(options.cacheFolder, `${digest.slice(0, 16)}.pictures`);
 
+  const listing: Listing = { digest, size: outputSize(options.preprocess), pictures, skipped: folder.skipped };
   let written = { bytes: 0, decoderPeakBytes: 0 };
-  let cache = reusable(path, digest, options.root, pictures);
+  let cache = reusable(path, listing, options);
+  if (cache) {
+    const repaired = await repair(cache, listing, { ...options, limit });
+    if (repaired === undefined) {
+      cache.close();
+      cache = undefined;
+    } else written = repaired;
+  }
   if (!cache) {
     const [gone] = options.vanished ?? [];
     if (gone !== undefined)
@@ -90,8 +101,8 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
         what: 'gone since the run began, and its prepared copy with it',
         hint: 'put it back, or start anew without --resume',
       });
-    written = await decodeAll(options, folder, pictures, { path, digest, limit });
-    cache = openCache(path);
+    written = await decodeAll(options, listing, { path, limit, classes: folder.classes });
+    cache = openCache(path, listing);
   }
   return {
     cache,
@@ -101,24 +112,24 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
     notes: folder.notes,
     bytesWritten: written.bytes,
     decoderPeakBytes: written.decoderPeakBytes,
-    decoder: cache.decoder,
+    decoder: decoderName(),
     digest,
   };
 }
 
 const mebibytes = (bytes: number): string => `${(bytes / 1048576).toFixed(1)} MiB`;
 
-/** An earlier cache of the same digest and the same pictures; a damaged one is made again. */
-function reusable(path: string, digest: string, root: string, pictures: readonly Picture[]): Cache | undefined {
+/** An earlier cache of the same pictures; a damaged one is said and made again. */
+function reusable(path: string, listing: Listing, { root, warn }: PrepareOptions): Cache | undefined {
   if (!existsSync(path)) return undefined;
   try {
-    const cache = openCache(path);
-    const known = new Map([...cache.pictures, ...cache.unused].map((picture) => [picture.path, picture]));
-    const isKnown = (picture: Picture): boolean => known.has(picture.path) && isSame(root, picture, known.get(picture.path)!);
-    if (cache.digest === digest && pictures.every(isKnown)) return cache;
+    const cache = openCache(path, listing);
+    const isKnown = (picture: Picture, i: number): boolean => isSame(root, picture, { ...cache.outcomes[i]!, path: picture.path });
+    if (listing.pictures.every(isKnown)) return cache;
     cache.close();
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
+    warn?.(`${error.message}; pictures are prepared anew`);
   }
   return undefined;
 }
@@ -135,16 +146,11 @@ function newCache(path: string, pictureBytes: number): CacheWriter {
 
 async function decodeAll(
   { root, preprocess, onProgress, signal, start = startDecoder, space = freeBytes }: PrepareOptions,
-  { classes, skipped: unlisted }: Folder,
-  pictures: Picture[],
-  { path, digest, limit }: { path: string; digest: string; limit: number },
+  { digest, size, pictures, skipped: before }: Listing,
+  { path, limit, classes }: { path: string; limit: number; classes: readonly string[] },
 ): Promise<{ bytes: number; decoderPeakBytes: number }> {
-  const skipped = [...unlisted];
-  const unused: Known[] = [];
-  const left = classes.map(() => 0);
-  const unread = classes.map((): Skipped[] => []);
   let decoderPeakBytes = 0;
-  const size = outputSize(preprocess);
+  let skipped = before.length;
   const pictureBytes = size.height * size.width * 3;
   const writer = newCache(path, pictureBytes);
   const [free, wanted] = [space(path), pictures.length * pictureBytes];
@@ -164,6 +170,7 @@ async function decodeAll(
   const decoder = start(writer.file);
   const stop = () => void decoder.close();
   signal?.addEventListener('abort', stop);
+  const outcomes: Outcome[] = [];
   try {
     for (const [i, picture] of pictures.entries()) {
       if (signal?.aborted) throw new Interrupted('interrupted while preparing pictures');
@@ -172,24 +179,31 @@ async function decodeAll(
       decoderPeakBytes = Math.max(decoderPeakBytes, reply.peakBytes ?? 0);
       if ('failed' in reply)
         throw new InputError({ where: path, what: `cannot be written: ${meaningOf(reply.failed)}` }, codeOf(reply.failed));
-      if ('reason' in reply) {
-        skipped.push({ path: picture.path, reason: reply.reason });
-        unused.push({ ...picture, content: reply.content });
-        if (picture.part === 'train') unread[picture.label]!.push(skipped.at(-1)!);
-      } else {
-        writer.add({ ...picture, content: reply.content }, reply.digest);
-        if (picture.part === 'train') left[picture.label]!++;
-      }
-      onProgress?.({ done: i + 1, total: pictures.length, path: picture.path, skipped: skipped.length });
+      const was = { modifiedMs: picture.modifiedMs, content: reply.content };
+      if ('reason' in reply) skipped++;
+      outcomes.push('reason' in reply ? { ...was, reason: reply.reason } : { ...was, digest: reply.digest });
+      writer.add(outcomes.at(-1)!);
+      onProgress?.({ done: i + 1, total: pictures.length, path: picture.path, skipped });
     }
-    const empty = left.indexOf(0);
-    if (empty >= 0) throw unreadable(root, classes[empty]!, unread[empty]!);
-    return { bytes: writer.finish({ digest, decoder: decoderName(), spec: preprocess, size, classes, unused, skipped }), decoderPeakBytes };
+    refuseEmpty(root, classes, pictures, outcomes);
+    return { bytes: writer.finish(digest), decoderPeakBytes };
   } finally {
     signal?.removeEventListener('abort', stop);
     writer.abandon();
     await decoder.close();
   }
+}
+
+/** InputError where a class has not one readable picture to learn from. */
+function refuseEmpty(root: string, classes: readonly string[], pictures: readonly Picture[], outcomes: readonly Outcome[]): void {
+  const isRead = (label: number) => pictures.some((p, i) => p.part === 'train' && p.label === label && 'digest' in outcomes[i]!);
+  const empty = classes.findIndex((_, label) => !isRead(label));
+  if (empty < 0) return;
+  const files = pictures.flatMap(({ part, label, path }, i): Skipped[] => {
+    const outcome = outcomes[i]!;
+    return part === 'train' && label === empty && 'reason' in outcome ? [{ path, reason: outcome.reason }] : [];
+  });
+  throw unreadable(root, classes[empty]!, files);
 }
 
 /** The sentence for a class none of whose pictures to learn from can be read. */

@@ -78,6 +78,7 @@ export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judge
       preprocess,
       cacheFolder: folder,
       seed: options.seed ?? 0,
+      ...(options.warn ? { warn: options.warn } : {}),
       ...(options.holdOut === undefined ? {} : { holdOut: options.holdOut }),
       onProgress: ({ done, total }) => options.onProgress?.(done, total),
     });

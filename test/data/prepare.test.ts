@@ -2,7 +2,6 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, utimesS
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { openCache } from '../../src/data/cache.ts';
 import { type PrepareOptions, prepare } from '../../src/data/prepare.ts';
 import type { Preprocess } from '../../src/data/preprocess.ts';
 import { InputError, Interrupted } from '../../src/error.ts';
@@ -158,26 +157,6 @@ test('a temporary file of a process that is gone is removed', async () => {
   const root = folderOf({ 'a/1.jpg': small, 'b/1.jpg': small, '.cache/.0123.pictures.999999999-0123abcd.tmp': 'left' });
   await prepare(options(root));
   assert.not.ok(existsSync(join(root, '.cache/.0123.pictures.999999999-0123abcd.tmp')));
-});
-
-test('a cache file is checked before it is believed', async () => {
-  const root = folderOf({ 'a/1.jpg': small, 'b/1.jpg': small });
-  const { cache } = await prepare(options(root));
-  assert.throws(() => cache.readInto(2, new Uint8Array(192)), RangeError);
-  assert.throws(() => cache.readInto(0, new Uint8Array(191)), RangeError);
-  const bytes = readFileSync(cache.path);
-  const open = (content: Uint8Array) => {
-    const path = join(root, 'x.pictures');
-    writeFileSync(path, content);
-    return () => openCache(path);
-  };
-  assert.throws(open(bytes.subarray(1)), /not a picture cache/);
-  assert.throws(open(new Uint8Array(3)), /not a picture cache/);
-  assert.throws(open(bytes.subarray(0, bytes.length - 1)), /not a picture cache/);
-  const long = Buffer.from(bytes);
-  long.writeUInt32LE(0xffffffff, long.length - 12);
-  assert.throws(open(long), /not a picture cache/);
-  assert.throws(() => openCache(join(root, 'none')), /cannot be opened: no such file/);
 });
 
 test.run();
