@@ -4,10 +4,12 @@
 //     npm run test:kill                                  200 kills and more, over every runtime that is installed
 //     npm run test:kill -- --kills 20 --seed 7 --only node
 //     npm run test:kill -- --kills 0 --hangups 200 --pairs 100
+//     npm run test:kill -- --kills 0 --hangups 0 --pairs 0 --budget-kills 200
 //
 // Half of the kills come by the clock, after the pictures are ready; half at a random call that changes a file, which is where checkpoints,
 // best parameters and adapters are written (tools/kill/bomb.mjs; under Node, which runs the WASI program too). Killed runs leave their temporary files: these tell where it hit.
-// Then terminals are lost (SIGHUP), and pairs of runs want one folder (tools/kill/life.mjs).
+// Then come kills under --process-budget, over pictures of mixed size (tools/kill/budget.mjs), lost terminals (SIGHUP), and pairs of runs that want one
+// folder (tools/kill/life.mjs).
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -16,6 +18,7 @@ import { join, relative } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
+import { budgetRounds } from './kill/budget.mjs';
 import { hangUp, pairUp } from './kill/life.mjs';
 import { makePictures } from './matrix/pictures.mjs';
 import { WASMTIME_RUN, wasmtimePython } from './runtimes/wasi.mjs';
@@ -24,6 +27,7 @@ import { DENO, missing } from './runtimes.mjs';
 const { values } = parseArgs({
   options: {
     kills: { type: 'string', default: '200' },
+    'budget-kills': { type: 'string', default: '20' },
     hangups: { type: 'string', default: '40' },
     pairs: { type: 'string', default: '10' },
     seed: { type: 'string', default: '1' },
@@ -95,15 +99,15 @@ function random() {
   return (state >>> 0) / 2 ** 32;
 }
 
-/** Runs a command; `after` milliseconds from the moment that its pictures are ready it gets the signal, if that is given. */
-function run([file, ...args], { env = {}, after, signal: sent = 'SIGKILL' } = {}) {
+/** Runs a command; `after` milliseconds from the moment that its pictures are ready (or what `begins` says) it gets the signal, if that is given. */
+function run([file, ...args], { env = {}, after, signal: sent = 'SIGKILL', begins = /going on|pictures/ } = {}) {
   return new Promise((resolve) => {
     const child = spawn(file, args, { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...env } });
     let said = '';
     let ready = 0;
     child.stderr.setEncoding('utf8').on('data', (text) => {
       said += text;
-      if (ready || !/going on|pictures/.test(said)) return;
+      if (ready || !begins.test(said)) return;
       ready = Date.now();
       if (after !== undefined) setTimeout(() => child.kill(sent), after);
     });
@@ -130,17 +134,21 @@ function writing(out) {
 
 const failures = [];
 const fail = (what, said) => failures.push(`${what}\n${said.trim().split('\n').slice(-3).join('\n')}`);
-let wanted;
 const total = { kills: 0, right: 0 };
 
-async function torture({ name, command, bomb }, kills) {
+/** Kills a runtime's runs so often; returns the digest of a whole one, which must be `wanted` where that is known. */
+async function torture({ name, command, bomb, begins, check = () => {} }, kills, wanted) {
   const where = new Map();
   const reference = join(folder, `${name}-whole`);
   mkdirSync(reference);
-  const whole = await run(command(reference, bomb));
-  if (whole.code !== 0) return fail(`${name}: the run that is not killed ended with ${whole.code}`, whole.said);
-  wanted ??= digestOf(reference);
-  if (digestOf(reference) !== wanted) fail(`${name}: the run that is not killed has another digest`, '');
+  const whole = await run(command(reference, bomb), { begins });
+  if (whole.code !== 0) {
+    fail(`${name}: the run that is not killed ended with ${whole.code}`, whole.said);
+    return wanted;
+  }
+  check(reference, whole.said);
+  const digest = digestOf(reference);
+  if (digest !== (wanted ?? digest)) fail(`${name}: the run that is not killed has another digest`, '');
   const [, ...counts] = /calls that change files: (\d+) (\d+) (\d+)/.exec(whole.said) ?? [];
   let done = 0;
   for (let attempt = 0; done < kills; attempt++) {
@@ -157,7 +165,7 @@ async function torture({ name, command, bomb }, kills) {
         ? { env: { S2A_BOMB: String(at), S2A_BOMB_SHARE: String(share), S2A_BOMB_IN: ['', 'checkpoint-', 'adapter_'][kind] } }
         : { after: Math.floor(random() * whole.ms * 1.1) };
       const last = done >= kills;
-      const ended = await run(command(out, armed && !last), last ? {} : how);
+      const ended = await run(command(out, armed && !last), last ? {} : { ...how, begins });
       if (ended.killed) {
         done++;
         const what = writing(out);
@@ -165,8 +173,9 @@ async function torture({ name, command, bomb }, kills) {
         continue;
       }
       if (ended.code !== 0) fail(`${name}, folder ${attempt}: a resumed run ended with ${ended.code}`, ended.said);
-      else if (digestOf(out) !== wanted) fail(`${name}, folder ${attempt}: the adapter differs`, ended.said);
+      else if (digestOf(out) !== digest) fail(`${name}, folder ${attempt}: the adapter differs`, ended.said);
       else total.right++;
+      if (ended.code === 0) check(out, ended.said);
       break;
     }
     rmSync(out, { recursive: true, force: true });
@@ -174,10 +183,12 @@ async function torture({ name, command, bomb }, kills) {
   }
   total.kills += done;
   console.log(`${name}: ${done} kills while writing ${[...where].map(([what, n]) => `${what} ${n}`).join(', ')}`);
+  return digest;
 }
 
 mkdirSync(folder, { recursive: true });
 let skipped = 0;
+let wanted;
 try {
   makePictures(pictures);
   execFileSync(process.execPath, ['dist/s2a.js', 'pack', MODEL, pictures, '--out', join(folder, 'board'), ...OPTIONS], { stdio: 'ignore' });
@@ -200,8 +211,10 @@ try {
   });
   const shares = chosen.reduce((sum, { share }) => sum + share, 0);
   const kills = Number(values.kills);
-  for (const runtime of kills > 0 ? chosen : []) await torture(runtime, Math.ceil((kills * runtime.share) / shares));
+  for (const runtime of kills > 0 ? chosen : []) wanted = await torture(runtime, Math.ceil((kills * runtime.share) / shares), wanted);
   if (chosen.some(({ name }) => name === 'node')) {
+    const budgetKills = Number(values['budget-kills']);
+    if (budgetKills > 0) await torture(budgetRounds({ folder, model: MODEL, random, fail }), budgetKills);
     const { command } = RUNTIMES[0];
     const reference = join(folder, 'life-whole');
     mkdirSync(reference);
