@@ -179,6 +179,15 @@ function stepBelow(folder: usize, bound: i64): i64 {
   return best;
 }
 
+/** Opens the newest checkpoint of a folder, of whatever run and unchecked; its step, or -1 where there is none. */
+export function openNewest(folder: usize): i64 {
+  const step = stepBelow(folder, 0x100000000);
+  if (step < 0) return step;
+  nameOf(folder, <u32>step);
+  need(openFile(textOf(path), lengthOf(path)), textOf(path), lengthOf(path));
+  return step;
+}
+
 /** Removes every checkpoint but those of two steps. */
 export function clearCheckpoints(folder: usize, keep: i64 = -1, alsoKeep: i64 = -1): void {
   let bound: i64 = 0x100000000;

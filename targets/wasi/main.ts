@@ -43,7 +43,7 @@ function usage(): void {
   text('s2a.wasm: S2A under WASI: what s2a pack prepared is trained, judged and used here\n\n');
   text('  s2a.wasm info    <program.s2a> [--model M] [--data D] [--adapter A] [--out O]\n');
   text('                   what it holds; checks it, and whatever else is named\n');
-  text('  s2a.wasm train   <program.s2a> --model M --data D --out O [--save-every N] [--resume] [--steps N]\n');
+  text('  s2a.wasm train   <program.s2a> --model M --data D --out O [--save-every N] [--resume | --overwrite] [--steps N]\n');
   text('  s2a.wasm eval    <program.s2a> --model M --adapter A --data D [--split train|val]\n');
   text('  s2a.wasm predict <program.s2a> --model M --adapter A [images.npy] [--top N]\n');
   text('                   without images: raw RGB on standard input, one picture after the other\n\n');
@@ -155,6 +155,8 @@ function trainCommand(): void {
   const every = wholeOption('--save-every', 0);
   const steps = wholeOption('--steps', 0);
   const resume = flag('--resume');
+  const overwrite = flag('--overwrite');
+  if (resume && overwrite) refuseArgument('--overwrite', 'throws away what --resume goes on from, expected one of the two');
   open(true);
   noMore('s2a.wasm train <program.s2a> --model M --data D --out O');
   if (instructionsOf(TRAIN) == 0) refuseProgram('was packed for predicting alone', 'pack pictures instead of --adapter');
@@ -162,7 +164,7 @@ function trainCommand(): void {
   openBase(model);
   loadBase(model);
   digestCore(programDigest);
-  train(out, resume, every, steps);
+  train(out, resume, overwrite, every, steps);
 }
 
 function evalCommand(): void {

@@ -25,6 +25,7 @@ import {
   writeCheckpoint,
 } from './checkpoint';
 import { clearLabels, countOf, digestData, fillRow, JUDGE, LEARN, setCounter } from './data';
+import { guardEarlier } from './earlier';
 import { clearChoices, sumChoices, takeChoices } from './figures';
 import { need, opened } from './files';
 import { headMetrics, startHead } from './headstart';
@@ -49,7 +50,7 @@ let firstParameter: usize = 0;
 let parameterBytes: usize = 0;
 
 /** Trains to the end, or for `steps` steps (0: no limit), and writes the adapter to `out`. The data's parts are open, the base is loaded. */
-export function train(out: usize, resume: bool, every: u32, steps: u32): void {
+export function train(out: usize, resume: bool, overwrite: bool, every: u32, steps: u32): void {
   saveEvery = every;
   mostSteps = steps;
   makeFolder(out);
@@ -62,6 +63,7 @@ export function train(out: usize, resume: bool, every: u32, steps: u32): void {
   copyPath(metricsPath, runFolder);
   enter(metricsPath, 'metrics.jsonl');
   makeFolder(runFolder);
+  if (!resume && !overwrite) guardEarlier(out, runFolder);
   removeLeftovers(out);
   removeLeftovers(runFolder);
   removeLeftovers(bestFolder);

@@ -40,6 +40,19 @@ test('a label of a class that the program lacks: the label is named, its picture
   }
 });
 
+test('a run that was interrupted is thrown away only on request; a finished one is replaced', () => {
+  const out = newFolder();
+  assert.is(board.train(out, '--steps', '1').code, 5);
+  const { code, err } = board.train(out);
+  assert.is(code, 2, err);
+  assert.match(
+    err,
+    /run: holds a run that was interrupted, got step 1, 0 epochs done; --resume goes on with it, --overwrite throws it away/,
+  );
+  assert.is(board.train(out, '--resume', '--overwrite').code, 2);
+  for (const words of [['--overwrite'], [], ['--resume']]) assert.is(board.train(out, ...words).code, 0, words.join());
+});
+
 test('info names the classes, and how pictures were prepared', () => {
   const { code, out, err } = board.run('info', []);
   assert.is(code, 0, err);

@@ -1,0 +1,68 @@
+/** What an earlier run left in the folder of one that begins anew, as src/earlier.ts has it: a finished one is replaced, an interrupted one only on request. */
+import { Checkpoint, CheckpointHead, EpochRecord } from '../../assembly/abi/checkpoint';
+import { stage, stageBytes } from './arena';
+import { openNewest } from './checkpoint';
+import { closeFile, opened, openFile, readAt } from './files';
+import { copyPath, enter, lengthOf, textOf } from './path';
+import { begin, finish } from './refuse';
+import { number, text } from './text';
+
+const head = memory.data(128);
+const path = memory.data(1024);
+
+/** Ends the program where `out` holds a run that would be thrown away. */
+export function guardEarlier(out: usize, runFolder: usize): void {
+  const step = openNewest(runFolder);
+  // One that went astray has been put back to its start.
+  if (step <= 0) return;
+  if (isDone() && hasAdapter(out)) return;
+  begin(textOf(runFolder), lengthOf(runFolder), 'holds a run that was interrupted, got step ');
+  number(step);
+  text(', ');
+  number(load<u32>(head, CheckpointHead.Epoch));
+  text(' epochs done');
+  finish('--resume goes on with it, --overwrite throws it away and starts anew');
+}
+
+/** Whether nothing is left to learn for the run of the checkpoint that is open: all epochs are done, or patience has ended. */
+function isDone(): bool {
+  const file = opened;
+  memory.fill(head, 0, CheckpointHead.Bytes);
+  const failed = readAt(file, 0, head, CheckpointHead.Bytes);
+  const bytes = load<u32>(head, CheckpointHead.SettingsBytes);
+  const at = <u64>CheckpointHead.Bytes + <u64>load<u32>(head, CheckpointHead.Epochs) * EpochRecord.Bytes;
+  const isRead = failed == 0 && bytes <= <u32>Checkpoint.MostSettings && <usize>bytes <= stageBytes() && readAt(file, at, stage(), bytes) == 0;
+  closeFile(file);
+  if (!isRead) return false;
+  const epoch = load<u32>(head, CheckpointHead.Epoch);
+  const epochs = setting('"epochs":', bytes);
+  const patience = setting('"patience":', bytes);
+  if (epochs > 0 && epoch >= epochs) return true;
+  return patience > 0 && epoch - min(epoch, load<u32>(head, CheckpointHead.BestEpoch)) >= patience;
+}
+
+/** A whole number of the settings' text; 0 where it has none of that name. */
+function setting(key: string, n: usize): u32 {
+  const length = <usize>key.length;
+  for (let i: usize = 0; i + length < n; i++) {
+    let k: usize = 0;
+    while (k < length && <u16>load<u8>(stage() + i + k) == load<u16>(changetype<usize>(key) + (k << 1))) k++;
+    if (k < length) continue;
+    let value: u32 = 0;
+    for (let p = i + length; p < n && value < 100000000; p++) {
+      const digit = <u32>load<u8>(stage() + p) - 0x30;
+      if (digit > 9) break;
+      value = value * 10 + digit;
+    }
+    return value;
+  }
+  return 0;
+}
+
+function hasAdapter(out: usize): bool {
+  copyPath(path, out);
+  enter(path, 'adapter_model.safetensors');
+  if (openFile(textOf(path), lengthOf(path)) != 0) return false;
+  closeFile(opened);
+  return true;
+}
