@@ -123,8 +123,11 @@ export class Codec {
     };
   }
 
-  /** Decodes one picture and calls `use` with its RGBA, which lives only during the call; undefined where the codec has none. */
-  run<T>(bytes: Uint8Array, use: (rgba: Uint8Array, width: number, height: number) => T): { result: T } | undefined {
+  /**
+   * Decodes one picture and calls `use` with its RGBA, which lives only during the call. What `use` throws is thrown; where the codec fails or
+   * has no picture, `fault` is what it said, if anything.
+   */
+  run<T>(bytes: Uint8Array, use: (rgba: Uint8Array, width: number, height: number) => T): { result: T } | { fault: string | undefined } {
     const { instance } = this;
     if (!instance) throw new Error('open comes first');
     let outcome: { result: T } | { error: unknown } | undefined;
@@ -146,13 +149,13 @@ export class Codec {
     } catch (error) {
       // A fatal error exits the codec, which can then not be used again.
       this.close();
-      throw error;
+      return { fault: (this.warnings.at(-1) ?? (error as Error).message).trim() };
     } finally {
       restore();
       take = () => {};
     }
     if (outcome && 'error' in outcome) throw outcome.error;
-    return outcome;
+    return outcome ?? { fault: undefined };
   }
 }
 

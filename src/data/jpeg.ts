@@ -14,25 +14,14 @@ export const openJpeg = (limit: number): Promise<void> => codec.open(limit);
 
 /** Decodes one or three components and calls `use` with the pixels, which live only during the call. */
 export function decodeJpeg<T>(bytes: Uint8Array, use: (pixels: Pixels) => T): T {
-  // The caller's errors are its own; the codec's are told by its warnings.
-  let own: unknown;
-  try {
-    const outcome = codec.run(bytes, (rgba, width, height) => {
-      try {
-        refuseHoles();
-        return use(rgbaPixels(rgba, width, height));
-      } catch (error) {
-        own = error;
-        throw error;
-      }
-    });
-    if (outcome) return outcome.result;
-  } catch (error) {
-    if (error === own) throw error;
+  const outcome = codec.run(bytes, (rgba, width, height) => {
     refuseHoles();
-    throw new Unreadable(`a damaged JPEG: ${(codec.warnings.at(-1) ?? (error as Error).message).trim()}`);
-  }
-  throw new Unreadable('a damaged JPEG');
+    return use(rgbaPixels(rgba, width, height));
+  });
+  if ('result' in outcome) return outcome.result;
+  if (outcome.fault === undefined) throw new Unreadable('a damaged JPEG');
+  refuseHoles();
+  throw new Unreadable(`a damaged JPEG: ${outcome.fault}`);
 }
 
 /**

@@ -15,21 +15,11 @@ export const openWebp = (limit: number): Promise<void> => codec.open(limit);
 /** Calls `use` with the pixels, which live only during the call. */
 export function decodeWebp<T>(bytes: Uint8Array, use: (pixels: Pixels) => T): T {
   const { chunk, width, height } = readWebp(bytes);
-  // The caller's errors are its own; the codec's say nothing of use.
-  let own: unknown;
-  try {
-    const outcome = codec.run(chunk, (rgba, w, h) => {
-      try {
-        if (w !== width || h !== height) throw new Unreadable('a damaged WebP: two sizes');
-        return use(rgbaPixels(rgba, w, h));
-      } catch (error) {
-        own = error;
-        throw error;
-      }
-    });
-    if (outcome) return outcome.result;
-  } catch (error) {
-    if (error === own) throw error;
-  }
+  const outcome = codec.run(chunk, (rgba, w, h) => {
+    if (w !== width || h !== height) throw new Unreadable('a damaged WebP: two sizes');
+    return use(rgbaPixels(rgba, w, h));
+  });
+  if ('result' in outcome) return outcome.result;
+  // What libwebp says of a file is of no use.
   throw new Unreadable('a damaged or truncated WebP');
 }
