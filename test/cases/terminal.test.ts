@@ -76,13 +76,16 @@ nodeTest('eval of 5,000 classes stays under 120 MiB resident', () => {
     mkdirSync(join(data, `c${i}`));
     linkSync(join(data, '.one.png'), join(data, `c${i}`, 'a.png'));
   }
-  const tells = `import{writeSync}from"node:fs";process.on("exit",()=>writeSync(2,"PEAK "+process.resourceUsage().maxRSS+"\\n"))`;
+  // The kernel's own peak of the process: maxRSS begins at that of whoever started it, the tests' own.
+  const tells = `import{readFileSync,writeSync}from"node:fs";
+    const peak=()=>{try{return /VmHWM:\\s+(\\d+)/.exec(readFileSync("/proc/self/status","latin1"))[1]}catch{return process.resourceUsage().maxRSS}};
+    process.on("exit",()=>writeSync(2,"PEAK "+peak()+"\\n"))`;
   for (const more of [[], ['--json']]) {
-    const args = ['--import', `data:text/javascript,${tells}`, CLI, 'eval', model, data, '--threads', '1', ...more];
+    const args = ['--import', `data:text/javascript,${encodeURIComponent(tells)}`, CLI, 'eval', model, data, '--threads', '1', ...more];
     const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', maxBuffer: 1 << 26, timeout: 120e3 });
     assert.is(status, 0, stderr);
     const peak = Number(/PEAK (\d+)/.exec(stderr)![1]) / 1024;
-    assert.ok(peak < 120, `${peak} MiB`);
+    assert.ok(peak > 40 && peak < 120, `${peak} MiB`);
     if (more.length === 0) assert.is(stdout.trimEnd().split('\n').length, n + 2);
     else {
       const found = JSON.parse(stdout) as { confusion: null; mistakes: number[][]; correct: number };
