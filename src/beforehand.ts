@@ -1,6 +1,7 @@
 /** What a run will write, tried before its first picture: hours of learning must not end at a folder that was never there. */
 import { statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { mebibytes } from './bytes.ts';
 import { InputError } from './error.ts';
 import { createFile, freeBytes, guarded, isFolder, makeFolder } from './files.ts';
 import type { Program } from './program/program.ts';
@@ -27,8 +28,6 @@ export function runBytes(program: Program, { saves, goesBack }: { saves: boolean
   // Two of each kind stand while the next is written; the adapter is as large as the parameters.
   return program.region.bytes * (saves ? 3 : 1) + parameters * (3 + (goesBack ? 1 : 0) + 1);
 }
-
-const mebibytes = (bytes: number): string => `${(bytes / 1048576).toFixed(1)} MiB`;
 
 /**
  * InputError where the disk of `runFolder` has less than `bytes`; those of an earlier run there count, since they are replaced.

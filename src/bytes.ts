@@ -3,6 +3,9 @@ import { InputError } from './error.ts';
 
 const UNITS: Readonly<Record<string, number>> = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, kB: 1e3, KB: 1e3, MB: 1e6, GB: 1e9 };
 
+/** `18.4 MiB` whatever the size. */
+export const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+
 /** A number of bytes, or a text such as `48MiB`, `512KiB`, `1.5GiB`, `64MB` (a million bytes each), `31457280`. */
 export type Bytes = number | string;
 

@@ -202,9 +202,6 @@ interface Candidate {
   error: number;
 }
 
-/** The better of two, undefined as none. */
-const better = (a: Candidate | undefined, b: Candidate): Candidate => (a === undefined || b.error < a.error ? b : a);
-
 /**
  * The best table that the kernel can look up. Cells, code by cell and levels are fitted together: for each way to divide |x| (or x, where f′ is
  * not symmetric) the codes are exact k-means of the cells' means. The outermost levels are pinned to the limits of f′ (or near them, see
@@ -258,7 +255,8 @@ function fitSymmetric(df: Fn, { bits, density, from, to, quick }: Required<Fit>,
 
   let best = tableAt(1, 1);
   const consider = (scale: number, shift: number) => {
-    best = better(best, tableAt(Math.fround(scale), Math.fround(shift)));
+    const found = tableAt(Math.fround(scale), Math.fround(shift));
+    if (found.error < best.error) best = found;
   };
   const scales = quick ? 16 : 48;
   for (const shift of STARTS) for (let i = 0; i < scales; i++) consider(0.25 * 32 ** (i / scales), shift);

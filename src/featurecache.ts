@@ -8,7 +8,7 @@
  * a power cut takes is computed again. A disk that fills up ends the cache, not the run.
  */
 import { rmSync } from 'node:fs';
-import { type Bytes, parseBytes } from './bytes.ts';
+import { type Bytes, mebibytes, parseBytes } from './bytes.ts';
 import type { Compiled } from './compile.ts';
 import { type Cut, cutOf } from './cut.ts';
 import { digest } from './digest.ts';
@@ -112,8 +112,6 @@ export function openFeatures(compiled: Compiled, options: FeatureOptions): Featu
     },
   };
 }
-
-const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
 function headOf(belongs: string): Uint8Array {
   const head = new Uint8Array(HEAD_BYTES);

@@ -1,5 +1,6 @@
 /** What the process holds beside linear memory: measured, and assumed before a run. */
 import { writeFileSync } from 'node:fs';
+import { mebibytes } from './bytes.ts';
 import { BudgetError } from './error.ts';
 import { readLimitedText } from './reading.ts';
 
@@ -65,8 +66,6 @@ export const THREAD_BYTES = 10 << 20;
 /** Decoding with less than this would skip ordinary pictures. */
 export const LEAST_DECODER_BYTES = 16 << 20;
 
-const mib = (bytes: number): string => `${(bytes / 1048576).toFixed(1)} MiB`;
-
 /** The most that decoding one picture may take under a whole-process budget: what is left beside the runtime; never more than is wanted. */
 export const decoderShare = (budgetBytes: number, wantedBytes: number): number =>
   Math.max(0, Math.min(wantedBytes, budgetBytes - reserve.preparing));
@@ -83,10 +82,15 @@ export function checkProcess(budgetBytes: number, linearBytes: number, threads: 
   if (budgetBytes >= least) return;
   const what =
     training >= preparing
-      ? `training needs linear memory ${mib(linearBytes)} + runtime ${mib(host)}`
-      : `preparing pictures needs runtime ${mib(reserve.preparing)} + decoder ${mib(LEAST_DECODER_BYTES)}`;
+      ? `training needs linear memory ${mebibytes(linearBytes)} + runtime ${mebibytes(host)}`
+      : `preparing pictures needs runtime ${mebibytes(reserve.preparing)} + decoder ${mebibytes(LEAST_DECODER_BYTES)}`;
   throw new BudgetError(
-    { where: '--process-budget', what, got: mib(budgetBytes), expected: `at least ${mib(Math.ceil(least / 104857.6) * 104857.6)}` },
+    {
+      where: '--process-budget',
+      what,
+      got: mebibytes(budgetBytes),
+      expected: `at least ${mebibytes(Math.ceil(least / 104857.6) * 104857.6)}`,
+    },
     least,
   );
 }

@@ -19,7 +19,7 @@ import { type MergeOptions, type MergeResult, mergeAdapter as mergeInner } from 
 import { type PeftOptions, type PeftResult, exportPeft as peftInner } from './merge/peft.ts';
 import { type Packed, type PackHooks, type PackJob, packJob as packInner } from './pack.ts';
 import { type PackedInference, type PackInferenceJob, packInference as packInferenceInner } from './packinfer.ts';
-import { flagOf, type Kind, SETTINGS, type SettingName } from './settings.ts';
+import { flagOf, type Kind, SETTINGS, type SettingName, toggle } from './settings.ts';
 
 /** What the options of a function may be, each of them. */
 type Spec<T> = { readonly [K in keyof T]-?: Check };
@@ -103,7 +103,7 @@ const PLAN: Spec<FitOptions> = {
   ...{ model: needed(object('what readModel or parseModel returns')), classes: needed(s.classes), batchSize: needed(s.batchSize) },
   ...{ method: s.method, keep: s.keep, weights: s.weightsOrAuto, recompute: s.recompute, optimizer: s.optimizer, microBatch: s.microBatch },
   ...{ budgetBytes: s.budget, augment: s.augment, dropPath: s.dropPath, maxThreads: s.maxThreads, fast: s.fast, pixels: s.pixels },
-  ...{ ownTables: s.resume, tiles: object('an object'), normalize: object('a preprocessing') },
+  ...{ ownTables: toggle, tiles: object('an object'), normalize: object('a preprocessing') },
   rates: { check: (value, where) => oneOfWords(value, where, ['relative', 'absolute']) },
   head: { check: (value, where) => oneOfWords(value, where, ['new', 'file']) },
   purpose: { check: (value, where) => oneOfWords(value, where, ['train', 'infer']) },

@@ -11,6 +11,7 @@ const low: Readonly<Record<1 | 2 | 4, readonly string[]>> = {
   1: [
     'activations',
     'bytes',
+    'counted',
     'error',
     'files',
     'footprint',

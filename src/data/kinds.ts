@@ -1,4 +1,5 @@
 /** Kinds of files by their names: what is read, and for what is not its name and the command that converts it. */
+import { counted } from '../counted.ts';
 
 /** What is read. */
 const READ = /\.(jpe?g|jfif|jpe|png|webp)$/i;
@@ -73,5 +74,3 @@ export function unreadClass(
     hint: `ImageMagick converts ${files.length === 1 ? 'it' : 'them'}: ${mogrify}`,
   };
 }
-
-const counted = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`;

@@ -6,6 +6,7 @@
  *     cats/1.jpg,cat,train    the file is named from the table's own folder, or for --labels from the folder of pictures
  */
 import { join } from 'node:path';
+import { counted } from '../counted.ts';
 import { InputError, nearest, shown } from '../error.ts';
 import { readLimited } from '../reading.ts';
 import { parseCsv, type Table } from './csv.ts';
@@ -169,5 +170,3 @@ function walk(root: string, base: string, { where }: LabelTable): { files: Map<s
   into('', 0);
   return { files, notes };
 }
-
-const counted = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`;

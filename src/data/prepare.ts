@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { mebibytes } from '../bytes.ts';
 import { InputError, Interrupted } from '../error.ts';
 import { freeBytes, meaningOf } from '../files.ts';
 import { stableJson } from '../json.ts';
@@ -116,8 +117,6 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
     digest,
   };
 }
-
-const mebibytes = (bytes: number): string => `${(bytes / 1048576).toFixed(1)} MiB`;
 
 /** An earlier cache of the same pictures; a damaged one is said and made again. */
 function reusable(path: string, listing: Listing, { root, warn }: PrepareOptions): Cache | undefined {

@@ -1,7 +1,8 @@
 /** Fidelity as a table for people: rows that the terminal and the page share, and the page's section. */
+
+import { counted } from '../counted.ts';
 import type { Agreement, BlockFidelity, Fidelity } from '../fidelity/measure.ts';
 import { escapeText } from './chart.ts';
-import { counted } from './terminal.ts';
 
 export const blockName = (block: number, { blocksCount }: Pick<Fidelity, 'blocksCount'>): string =>
   block < 0 ? 'before the blocks' : block >= blocksCount ? 'after the blocks' : `block ${block}`;

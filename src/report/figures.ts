@@ -1,6 +1,8 @@
 /** The figures of a run in words, for the terminal and the page alike. */
+
+import { counted } from '../counted.ts';
 import type { Outcome } from '../outcome.ts';
-import { counted, formatPercent } from './terminal.ts';
+import { formatPercent } from './terminal.ts';
 
 /** `100 pictures of val`: which pictures the figures come from. */
 export const judgedBy = ({ part, pictures }: Outcome): string =>

@@ -2,12 +2,15 @@
  * The report of a run as one HTML file: style, charts and pictures are inside it, nothing is fetched and no script runs, so it can
  * be copied off a board and opened anywhere.
  */
+
+import { mebibytes } from '../bytes.ts';
+import { counted } from '../counted.ts';
 import { escapeText, lineChart } from './chart.ts';
 import { PARTS, type PlanColumn, type Prediction, paddingBytes, type ReportData } from './data.ts';
 import { fidelitySection } from './fidelity.ts';
 import { NOTHING_JUDGED } from './figures.ts';
 import { STYLESHEET } from './stylesheet.ts';
-import { counted, formatDuration, formatMebibytes, formatPercent } from './terminal.ts';
+import { formatDuration, formatPercent } from './terminal.ts';
 import { timelineChart } from './timeline.ts';
 
 export const FOOTER = '<footer>Made by S2A. This file is complete: it loads nothing and runs nothing.</footer>';
@@ -141,27 +144,27 @@ function memorySection({ plan, others, budgetBytes, measured }: ReportData): str
   const budget = budgetBytes === undefined ? '' : `<i class="budget" style="left:${share(budgetBytes)}"></i>`;
   const bars = plans.map((p) => {
     const spans = areas.map(({ key, label, bytes }) => {
-      const title = `${label}: ${formatMebibytes(bytes(p))}`;
+      const title = `${label}: ${mebibytes(bytes(p))}`;
       return `<span style="width:${share(bytes(p))};background:var(--${key})" title="${title}"></span>`;
     });
-    const total = `${formatMebibytes(p.linearBytes)}${over(p) ? ' &middot; over the budget' : ''}`;
+    const total = `${mebibytes(p.linearBytes)}${over(p) ? ' &middot; over the budget' : ''}`;
     return `<div><div class="head"><span>${escapeText(p.label)}</span><b>${total}</b></div><div class="track">${spans.join('')}${budget}</div></div>`;
   });
   const legend = areas.map(({ key, label }) => `<li><i style="background:var(--${key})"></i>${label}</li>`);
-  if (budgetBytes !== undefined) legend.push(`<li><i class="dash"></i>budget ${formatMebibytes(budgetBytes)}</li>`);
+  if (budgetBytes !== undefined) legend.push(`<li><i class="dash"></i>budget ${mebibytes(budgetBytes)}</li>`);
 
-  const cells = (value: (p: PlanColumn) => number) => plans.map((p) => `<td>${formatMebibytes(value(p))}</td>`).join('');
+  const cells = (value: (p: PlanColumn) => number) => plans.map((p) => `<td>${mebibytes(value(p))}</td>`).join('');
   const rows = areas.map(({ label, bytes }) => `<tr><th>${label}</th>${cells(bytes)}</tr>`);
   rows.push(`<tr class="total"><th>linear memory</th>${cells((p) => p.linearBytes)}</tr>`);
 
   const exact = measured.linearBytes === plan.linearBytes;
   const sentences = [
-    `Planned ${formatMebibytes(plan.linearBytes)} of linear memory, measured ${formatMebibytes(measured.linearBytes)}: ${
+    `Planned ${mebibytes(plan.linearBytes)} of linear memory, measured ${mebibytes(measured.linearBytes)}: ${
       exact ? 'equal to the byte.' : `a difference of ${measured.linearBytes - plan.linearBytes} bytes.`
     }`,
   ];
   if (measured.residentBytes !== undefined)
-    sentences.push(`The process as a whole, runtime included, peaked at ${formatMebibytes(measured.residentBytes)} resident.`);
+    sentences.push(`The process as a whole, runtime included, peaked at ${mebibytes(measured.residentBytes)} resident.`);
   return `<section class="memory"><h2>Memory</h2><p class="quiet">${sentences.join(' ')}</p>
 <div class="bars">${bars.join('\n')}</div><ul class="legend">${legend.join('')}</ul>
 <div class="scroll"><table class="number"><thead><tr><th></th>${plans.map((p) => `<th>${escapeText(p.label)}</th>`).join('')}</tr></thead>

@@ -1,6 +1,7 @@
 /**
  * What the command line prints, as pure functions from data to text. ASCII alone: a board's serial console may know no more.
  */
+import { mebibytes } from '../bytes.ts';
 import { visible } from '../visible.ts';
 import { type MemoryParts, PARTS, type PlanColumn, paddingBytes } from './data.ts';
 
@@ -16,11 +17,6 @@ export function formatBytes(bytes: number): string {
   return `${(bytes / MIB).toFixed(1)} MiB`;
 }
 
-/** `18.4 MiB` whatever the size: for columns. */
-export function formatMebibytes(bytes: number): string {
-  return `${(bytes / MIB).toFixed(1)} MiB`;
-}
-
 /** `0.8 s`, `42 s`, `3 min 05 s`, `2 h 07 min`. */
 export function formatDuration(seconds: number): string {
   if (!Number.isFinite(seconds) || seconds < 0) return '-';
@@ -31,11 +27,6 @@ export function formatDuration(seconds: number): string {
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${two(whole % 60)} s`;
   const minutes = Math.round(seconds / 60);
   return `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`;
-}
-
-/** `1 layer`, `12 layers`, `2 classes`. */
-export function counted(n: number, noun: string): string {
-  return `${n} ${noun}${n === 1 ? '' : noun.endsWith('s') ? 'es' : 's'}`;
 }
 
 /** `75.3 %` */
@@ -141,7 +132,7 @@ export function table(cells: readonly (readonly string[])[]): string {
 
 /** Plans side by side, part by part, with what they need in all and the budget under it. */
 export function planTable(plans: readonly PlanColumn[], budgetBytes?: number): string {
-  const row = (label: string, value: (plan: PlanColumn) => number) => [label, ...plans.map((plan) => formatMebibytes(value(plan)))];
+  const row = (label: string, value: (plan: PlanColumn) => number) => [label, ...plans.map((plan) => mebibytes(value(plan)))];
   const part = ({ key, label }: { key: keyof MemoryParts; label: string }) => row(label, (plan) => plan.parts[key]);
   const rows = [['', ...plans.map((plan) => plan.label)], ...PARTS.map(part), row('padding', paddingBytes)];
   rows.push(row('linear memory', (plan) => plan.linearBytes));

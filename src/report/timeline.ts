@@ -2,10 +2,12 @@
  * Memory over one step as SVG text: what stays, then what is kept for backward, then what is in passing, node by node; the peak marked, the
  * budget as a line. Each node is a column as wide as the others: the picture shows order, not time.
  */
+
+import { mebibytes } from '../bytes.ts';
 import { escapeText, ticks } from './chart.ts';
 import type { Moment, Stretch, Timeline } from './data.ts';
 import { STYLESHEET } from './stylesheet.ts';
-import { formatBytes, formatMebibytes } from './terminal.ts';
+import { formatBytes } from './terminal.ts';
 
 const [WIDTH, HEIGHT] = [1040, 430];
 const [LEFT, RIGHT, TOP, BOTTOM] = [84, 18, 58, 34];
@@ -65,10 +67,10 @@ export function timelineChart(t: Timeline): string {
   out.push(area(list, x, y, 'temporaries', (i) => [floor + t.moments[i]!.kept, floor + t.moments[i]!.live]));
   for (const stretch of t.stretches) out.push(...stretchMarks(stretch, x));
   const limit = t.budgetBytes;
-  if (limit !== undefined) out.push(rule(y(limit), `budget ${formatMebibytes(limit)}`, 'limit', limit >= t.linearBytes ? -5 : 14));
+  if (limit !== undefined) out.push(rule(y(limit), `budget ${mebibytes(limit)}`, 'limit', limit >= t.linearBytes ? -5 : 14));
   // Where the budget lies just above, the words go below the line.
   const crowded = limit !== undefined && limit >= t.linearBytes && y(t.linearBytes) - y(limit) < 36;
-  out.push(rule(y(t.linearBytes), `linear memory ${formatMebibytes(t.linearBytes)}`, 'rule', crowded ? 14 : -5));
+  out.push(rule(y(t.linearBytes), `linear memory ${mebibytes(t.linearBytes)}`, 'rule', crowded ? 14 : -5));
   out.push(...peakMark(t, floor, x, y, crowded ? 22 : -9));
   out.push(...hover(t, list, x));
   out.push(`<line class="axis" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${HEIGHT - BOTTOM}" y2="${HEIGHT - BOTTOM}"/>`);
@@ -113,7 +115,7 @@ function peakMark(t: Timeline, floor: number, x: Scale, y: Scale, down: number):
   const [anchor, shift] = px > WIDTH / 2 ? ['end', -10] : ['start', 10];
   return [
     `<circle class="peak" cx="${number(px)}" cy="${number(py)}" r="5"/>`,
-    `<text class="note name" x="${number(px + shift)}" y="${number(py + down)}" text-anchor="${anchor}">peak: ${formatMebibytes(floor + moment.live)} at ${escapeText(moment.node)}</text>`,
+    `<text class="note name" x="${number(px + shift)}" y="${number(py + down)}" text-anchor="${anchor}">peak: ${mebibytes(floor + moment.live)} at ${escapeText(moment.node)}</text>`,
   ];
 }
 

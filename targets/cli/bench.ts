@@ -1,11 +1,11 @@
 /** `s2a bench`: what a training step costs on this machine, and whether it slows down as it warms up. */
 import { openBase, openWeights, preprocessOf } from '../../src/base.ts';
+import { mebibytes } from '../../src/bytes.ts';
 import { createEngine, type Engine, loadWeights } from '../../src/engine.ts';
 import { fit } from '../../src/fit.ts';
 import { resetPeak, resident } from '../../src/footprint.ts';
 import { type Clocks, readMachine } from '../../src/machine.ts';
 import { planReport } from '../../src/planreport.ts';
-import { formatMebibytes } from '../../src/report/terminal.ts';
 import { type StepSummary, summarise, timeSteps } from '../../src/steps.ts';
 import { threadsOf } from '../../src/team.ts';
 import { engineBytes } from '../../src/wasm.ts';
@@ -64,8 +64,8 @@ function lines(
   const rows: [string, string][] = [
     ['a step', `${ms(s.medianMs)} (median of ${s.steps}; nine of ten under ${ms(s.ninthMs)})`],
     ['pictures', `${s.imagesPerSecond.toFixed(1)} a second`],
-    ['linear memory', `${formatMebibytes(memory.linearBytes)}, planned ${formatMebibytes(memory.plannedBytes)}`],
-    ['resident peak', formatMebibytes(memory.residentPeakBytes)],
+    ['linear memory', `${mebibytes(memory.linearBytes)}, planned ${mebibytes(memory.plannedBytes)}`],
+    ['resident peak', mebibytes(memory.residentPeakBytes)],
     ['over the run', `the last quarter took ${s.slowdown.toFixed(2)} times the first's time`],
     [
       'clock',

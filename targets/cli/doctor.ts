@@ -1,13 +1,14 @@
 /** `s2a doctor`: what this machine has, and the largest budgets that are safe here. */
+
+import { mebibytes } from '../../src/bytes.ts';
 import { EngineError, InputError } from '../../src/error.ts';
 import { type Machine, readMachine, type SafeBudgets, safeBudgets } from '../../src/machine.ts';
-import { formatMebibytes } from '../../src/report/terminal.ts';
 import { engineBytes } from '../../src/wasm.ts';
 import { parse } from './options.ts';
 import type { Output } from './output.ts';
 import { pairs } from './show.ts';
 
-const size = (bytes: number | undefined): string => (bytes === undefined ? 'unknown' : formatMebibytes(bytes));
+const size = (bytes: number | undefined): string => (bytes === undefined ? 'unknown' : mebibytes(bytes));
 const yes = (is: boolean): string => (is ? 'yes' : 'no');
 
 /** Facts, one a line. */
@@ -53,7 +54,7 @@ export function doctor(args: string[], out: Output): void {
       processBytes === undefined || linearBytes === undefined
         ? 'Safe budgets cannot be told here.'
         : `safe here    --budget ${asFlag(linearBytes)} (linear memory), or --process-budget ${asFlag(processBytes)} (the whole process)\n` +
-          `             ${formatMebibytes(safe.reserveBytes)} are left to the rest of the system`;
+          `             ${mebibytes(safe.reserveBytes)} are left to the rest of the system`;
     out.line([machineLines(machine), '', budgets, ...advice(machine, safe).flatMap((line) => ['', line])].join('\n'));
   }
   if (!machine.wasm.simd)

@@ -1,7 +1,8 @@
 /** `s2a eval`: accuracy of an adapter on labelled pictures. */
 import { openBase } from '../../src/base.ts';
+import { counted } from '../../src/counted.ts';
 import { InputError } from '../../src/error.ts';
-import { counted, formatPercent, table } from '../../src/report/terminal.ts';
+import { formatPercent, table } from '../../src/report/terminal.ts';
 import { sayAssumed } from './assumed.ts';
 import { type Judgement, judgeAdapter, type Split } from './judge.ts';
 import { defined, parse, read } from './options.ts';

@@ -1,10 +1,10 @@
 /** `s2a plan --grid`: which models, methods and budgets go together. */
-import { parseBytes } from '../../src/bytes.ts';
+import { mebibytes, parseBytes } from '../../src/bytes.ts';
 import { BudgetError, InputError } from '../../src/error.ts';
 import { type FitOptions, fit } from '../../src/fit.ts';
 import { PAGE } from '../../src/plan/memory.ts';
 import { type PlanReport, planReport } from '../../src/planreport.ts';
-import { formatMebibytes, table } from '../../src/report/terminal.ts';
+import { table } from '../../src/report/terminal.ts';
 import { visible } from '../../src/visible.ts';
 import { limited, type Parsed } from './options.ts';
 
@@ -83,12 +83,12 @@ export function gridLines(rows: readonly GridRow[]): string {
       const lines = rows
         .filter((row) => row.folder === folder)
         .map(({ method, budgetBytes, plan, smallestBytes, reason }) => {
-          const start = [method === above ? '' : method, budgetBytes === null ? 'any' : formatMebibytes(budgetBytes)];
+          const start = [method === above ? '' : method, budgetBytes === null ? 'any' : mebibytes(budgetBytes)];
           above = method;
           if (reason !== undefined) return [method, '', 'not for this network', '', '', '', '', ''];
-          if (plan === undefined) return [...start, `needs ${formatMebibytes(smallestBytes!)}`, '', '', '', '', ''];
+          if (plan === undefined) return [...start, `needs ${mebibytes(smallestBytes!)}`, '', '', '', '', ''];
           const { passes, recompute, relativeTime } = plan.choices;
-          const memory = formatMebibytes(plan.linearBytes);
+          const memory = mebibytes(plan.linearBytes);
           return [...start, memory, `${passes} x ${plan.microBatch}`, plan.keep, plan.weights, recompute, times(relativeTime)];
         });
       const reasons = rows.filter((row) => row.folder === folder).flatMap(({ reason }) => reason ?? []);

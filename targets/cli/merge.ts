@@ -1,8 +1,10 @@
 /** `s2a merge`: base + adapter as one model folder, or the adapter as PEFT loads it. */
+
+import { counted } from '../../src/counted.ts';
 import { InputError } from '../../src/error.ts';
 import { mergeAdapter } from '../../src/merge/index.ts';
 import { exportPeft } from '../../src/merge/peft.ts';
-import { counted, formatBytes } from '../../src/report/terminal.ts';
+import { formatBytes } from '../../src/report/terminal.ts';
 import { visible } from '../../src/visible.ts';
 import { parse } from './options.ts';
 import type { Output } from './output.ts';

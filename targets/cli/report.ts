@@ -1,6 +1,7 @@
 /** The HTML page of a run: the result with some of the pictures it was judged by. */
 import { encode } from 'fast-png';
 import { openBase } from '../../src/base.ts';
+import { counted } from '../../src/counted.ts';
 import { writeText } from '../../src/files.ts';
 import { fit } from '../../src/fit.ts';
 import type { JobResult, TrainJob } from '../../src/job.ts';
@@ -10,7 +11,6 @@ import { planReport } from '../../src/planreport.ts';
 import type { PlanColumn, Prediction, ReportData } from '../../src/report/data.ts';
 import { balancedLine, judgedBy, NOTHING_JUDGED } from '../../src/report/figures.ts';
 import { reportPage } from '../../src/report/html.ts';
-import { counted } from '../../src/report/terminal.ts';
 import { judgeAdapter } from './judge.ts';
 
 /** Pictures shown, as many of each class. */

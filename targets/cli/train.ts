@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { openBase } from '../../src/base.ts';
 import { tryFile } from '../../src/beforehand.ts';
+import { counted } from '../../src/counted.ts';
 import { InputError } from '../../src/error.ts';
 import { fidelity as measureFidelity } from '../../src/fidelity/index.ts';
 import type { Fidelity } from '../../src/fidelity/measure.ts';
@@ -10,7 +11,7 @@ import { type JobHooks, type JobResult, type TrainJob, trainJob } from '../../sr
 import { ratesText } from '../../src/measure.ts';
 import type { ReportData } from '../../src/report/data.ts';
 import { figureLines } from '../../src/report/figures.ts';
-import { counted, epochLine, formatBytes, formatDuration, formatPercent, plainLine, progressLine } from '../../src/report/terminal.ts';
+import { epochLine, formatBytes, formatDuration, formatPercent, plainLine, progressLine } from '../../src/report/terminal.ts';
 import { timelineOf } from '../../src/timeline.ts';
 import { TRAIN_DEFAULTS } from '../../src/train.ts';
 import { visible } from '../../src/visible.ts';
