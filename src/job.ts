@@ -173,7 +173,6 @@ async function runAlone(job: TrainJob, start: Start | undefined, hooks: JobHooks
   const runFolder = join(job.out, 'run');
 
   const warn = hooks.warn ?? (() => {});
-  if (replaced !== undefined) warn(replaced);
   for (const note of dropNotes(base.model.drop, job)) warn(note);
   const assumed = processorNote(base);
   if (assumed !== undefined) warn(assumed);
@@ -200,6 +199,8 @@ async function runAlone(job: TrainJob, start: Start | undefined, hooks: JobHooks
   tryRun(job.out);
   const need = runBytes(compiled.program, { saves: job.saveEvery !== undefined, goesBack: options.retries > 0 });
   const space = needSpace(runFolder, need, checkpointBytes(runFolder));
+  // Told once nothing refuses the new run any more.
+  if (replaced !== undefined) warn(replaced);
   sayChanges(listed, job.data, warn);
   const prepared = await prepare({
     root: job.data,
