@@ -102,9 +102,12 @@ function random() {
 /** Runs a command; `after` milliseconds from the moment that its pictures are ready (or what `begins` says) it gets the signal, if that is given. */
 function run([file, ...args], { env = {}, after, signal: sent = 'SIGKILL', begins = /going on|pictures/ } = {}) {
   return new Promise((resolve) => {
-    const child = spawn(file, args, { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...env } });
-    let said = '';
+    const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+    let [said, printed] = ['', ''];
     let ready = 0;
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      printed += text;
+    });
     child.stderr.setEncoding('utf8').on('data', (text) => {
       said += text;
       if (ready || !begins.test(said)) return;
@@ -112,7 +115,7 @@ function run([file, ...args], { env = {}, after, signal: sent = 'SIGKILL', begin
       if (after !== undefined) setTimeout(() => child.kill(sent), after);
     });
     child.on('close', (code, signal) =>
-      resolve({ killed: signal === 'SIGKILL' || code === 137, code, said, ms: ready ? Date.now() - ready : 0 }),
+      resolve({ killed: signal === 'SIGKILL' || code === 137, signal, code, said, printed, ms: ready ? Date.now() - ready : 0 }),
     );
   });
 }

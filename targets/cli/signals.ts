@@ -14,7 +14,8 @@ export async function untilStopped<T>(action: (signal: AbortSignal) => Promise<T
   try {
     return await action(controller.signal);
   } finally {
-    // One that was heard stays heard to the end of the process: its second must not change the exit code.
-    if (!controller.signal.aborted) for (const signal of SIGNALS) process.removeListener(signal, stop);
+    // One that was heard stays heard to the end of the process: its second must not change the exit code. So does a lost terminal: what is left
+    // to write (a report, the summary) is then written all the same.
+    if (!controller.signal.aborted) for (const signal of SIGNALS) if (signal !== 'SIGHUP') process.removeListener(signal, stop);
   }
 }

@@ -17,7 +17,9 @@ export async function hangUp({ folder, command, run, random, whole, digestOf, wa
     for (;;) {
       const last = done >= count;
       const ended = await run(command(out), last ? {} : { signal: 'SIGHUP', after: Math.floor(random() * whole.ms * 1.1) });
-      if (ended.code === 0) {
+      // Node lets go of its signals before it has quite ended: one that comes then ends a run that has written and said everything.
+      const isOver = ended.signal === 'SIGHUP' && ended.printed.includes('next: s2a predict');
+      if (ended.code === 0 || isOver) {
         if (digestOf(out) !== wanted) fail(`hang-up, folder ${attempt}: the adapter differs`, ended.said);
         else right++;
         break;
