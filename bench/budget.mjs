@@ -12,6 +12,8 @@ import { CLASSES, NETWORKS, openNetwork, sources } from './network.mjs';
 import { findPython } from './steps.mjs';
 
 const MIB = 1 << 20;
+/** @typedef {[name: string, weights: string, budgetMib: number]} Line */
+/** @type {Line[]} */
 const TABLE = [
   ['vit-tiny', 'int8', 12],
   ['vit-small', 'int8', 36],
@@ -39,7 +41,7 @@ const mib = (bytes) => (bytes / MIB).toFixed(1);
 /** Peak of this process's resident memory in bytes; 0 where the system does not say. */
 function peakResident() {
   try {
-    return Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]) * 1024;
+    return Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) * 1024;
   } catch {
     return 0;
   }
@@ -64,7 +66,7 @@ function torchStep(python, more) {
   const script = new URL('torch-budget.py', import.meta.url).pathname;
   try {
     const out = execFileSync(python, [script, ...more], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: 1_200_000 });
-    return JSON.parse(out.trim().split('\n').at(-1));
+    return JSON.parse(out.trim().split('\n').at(-1) ?? '');
   } catch (error) {
     return {
       failed: String(error.stderr ?? error)
@@ -86,6 +88,7 @@ function smallestOf(source, options) {
   }
 }
 
+/** @param {any} source @param {Line} line @param {string} [python] */
 async function row(source, [name, weights, budgetMib], python) {
   const job = { name, weights, method: 'bias' };
   const smallest = smallestOf(source, job);

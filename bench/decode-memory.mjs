@@ -58,7 +58,9 @@ async function make(folder, photos) {
   }
   for (const kind of ['baseline', 'progressive']) {
     const progressive = kind === 'progressive';
-    const jpeg = new Uint8Array(await encode({ data, width, height }, { quality: 85, baseline: !progressive, progressive }));
+    const jpeg = new Uint8Array(
+      await encode({ data, width, height, colorSpace: 'srgb' }, { quality: 85, baseline: !progressive, progressive }),
+    );
     for (let i = 0; i < photos; i++) {
       const place = join(folder, kind, i % 2 ? 'odd' : 'even');
       mkdirSync(place, { recursive: true });

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { processorTime } from './clock.mjs';
+import { openKernels } from './kernels.mjs';
 
 // [H = W, C, stride] and how often MobileNetV2 1.0 has it; assembly/abi/ops.ts numbers the operators.
 const shapes = [
@@ -27,8 +28,7 @@ const fastest = (values) => Math.min(...values);
  */
 export function benchDepthwise({ rounds = 25, ops = opNumbers() } = {}) {
   const memory = new WebAssembly.Memory({ initial: 640, maximum: 65536 });
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(readFileSync('build/kernels.wasm')), { env: { memory } });
-  exports.setup(0, 4096, 4096, 0, 1);
+  const kernels = openKernels(memory, { offset: 4096, bytes: 4096 });
   return shapes.map(([h, c, stride]) => {
     const oh = Math.ceil(h / stride);
     const outputs = oh * oh * c;
@@ -48,15 +48,15 @@ export function benchDepthwise({ rounds = 25, ops = opNumbers() } = {}) {
     const run = (op, args) => {
       const words = [op, 4 + args.length, 0, 0, ...args];
       new Int32Array(memory.buffer, code, words.length).set(words);
-      return () => exports.walk(code, code + words.length * 4);
+      return () => kernels.walk(code, code + words.length * 4);
     };
     const variants = {
       forward: () => run(ops.Depthwise, [x, w, b, y, ...shape, 0]),
-      im2col: () => () => exports.im2colDepthwise(x, w, other, h, c, oh, stride, patches),
+      im2col: () => () => kernels.im2colDepthwise(x, w, other, h, c, oh, stride, patches),
       backwardX: () => run(ops.DepthwiseBackwardX, [y, w, dx, ...shape, 0]),
       backwardW: () => run(ops.DepthwiseBackwardW, [y, x, dw, ...shape]),
     };
-    const times = Object.fromEntries(Object.keys(variants).map((name) => [name, []]));
+    const times = { forward: [], im2col: [], backwardX: [], backwardW: [] };
     const repeats = Math.max(1, Math.round(5e5 / outputs));
     for (let round = -3; round < rounds; round++)
       for (const [name, prepare] of Object.entries(variants)) {
@@ -65,14 +65,14 @@ export function benchDepthwise({ rounds = 25, ops = opNumbers() } = {}) {
         for (let i = 0; i < repeats; i++) once();
         if (round >= 0) times[name].push(((processorTime() - began) * 1e6) / repeats / outputs);
       }
-    const ns = Object.fromEntries(Object.entries(times).map(([name, all]) => [name, fastest(all)]));
-    return { shape: `${h}×${h}×${c}/${stride}`, ...ns, ratio: ns.im2col / ns.forward };
+    const [forward, im2col, backwardX, backwardW] = [times.forward, times.im2col, times.backwardX, times.backwardW].map(fastest);
+    return { shape: `${h}×${h}×${c}/${stride}`, forward, im2col, backwardX, backwardW, ratio: im2col / forward };
   });
 }
 
 /** The operators' numbers, read from the contract itself. */
 function opNumbers() {
-  const body = /enum Op \{([^}]*)\}/.exec(readFileSync('assembly/abi/ops.ts', 'utf8'))[1].replace(/\/\/.*/g, '');
+  const body = (/enum Op \{([^}]*)\}/.exec(readFileSync('assembly/abi/ops.ts', 'utf8'))?.[1] ?? '').replace(/\/\/.*/g, '');
   let next = 0;
   const entries = body.split(',').map((entry) => entry.trim());
   return Object.fromEntries(

@@ -1,5 +1,6 @@
 // ns per element of the activation kernels, plain and coded side by side: node bench/elementwise.mjs [--repeats 60]
 // 64 Ki elements (they stay in the cache: arithmetic is what is compared), every variant once a round, medians over the rounds.
+import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { processorTime } from './clock.mjs';
 
@@ -14,7 +15,7 @@ await build({
   packages: 'external',
   outfile: 'build/bench/elementwise.js',
 });
-const { openRig, numbers, tables, codebookBytes, Keep, Kind, Op } = await import('../build/bench/elementwise.js');
+const { openRig, numbers, tables, codebookBytes, Keep, Kind, Op } = await import(pathToFileURL('build/bench/elementwise.js').href);
 
 const at = process.argv.indexOf('--repeats');
 const rounds = at > 0 ? Number(process.argv[at + 1]) : 60;

@@ -8,7 +8,11 @@ const kilobytes = (bytes) => (bytes / 1e3).toFixed(1);
 const count = (n) => n.toLocaleString('en');
 const mean = (list) => list.reduce((a, b) => a + b, 0) / list.length;
 
-/** Everything a section's rows are set beside: accuracy under each policy and ratio to full, with intervals. */
+/**
+ * Everything a section's rows are set beside: accuracy under each policy and ratio to full, with intervals.
+ *
+ * @returns {{ predictions: number, at(list: any): { accuracy: any, ofFull: any }, s2a?: any, all?: any }}
+ */
 function figures({ rows }) {
   const contestants = rows.flatMap((row) => [{ row, list: row.s2a }, ...(row.same || !row.exact ? [] : [{ row, list: row.exact }])]);
   const table = pictureRows(contestants.map(({ list }) => list));
@@ -18,10 +22,10 @@ function figures({ rows }) {
   const pairs = rows
     .filter(({ same, exact }) => !same && exact)
     .map((row) => [contestants.findIndex((c) => c.list === row.s2a), contestants.findIndex((c) => c.list === row.exact)]);
-  const differences = [
-    ...(pairs.length === 0 ? [] : [['s2a', (a) => mean(pairs.map(([s, e]) => a[s] - a[e]))]]),
-    ...(of('bias+prompt+side') < 0 || of('bias') < 0 ? [] : [['all', (a) => a[of('bias+prompt+side')] - a[of('bias')]]]),
-  ];
+  /** @type {[string, (accuracies: number[]) => number][]} */
+  const differences = [];
+  if (pairs.length > 0) differences.push(['s2a', (a) => mean(pairs.map(([s, e]) => a[s] - a[e]))]);
+  if (of('bias+prompt+side') >= 0 && of('bias') >= 0) differences.push(['all', (a) => a[of('bias+prompt+side')] - a[of('bias')]]);
   const values = withIntervals(
     table,
     (a) => [...a, ...a.map((v) => (full < 0 ? Number.NaN : v / a[full])), ...differences.map(([, f]) => f(a))],

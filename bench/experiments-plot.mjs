@@ -10,7 +10,7 @@ const escaped = (text) => text.replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '
 function ticks(low, high) {
   const rough = (high - low) / 5;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * [1, 2, 5, 10].find((m) => m * power >= rough);
+  const step = power * ([1, 2, 5].find((m) => m * power >= rough) ?? 10);
   const list = [];
   for (let k = Math.ceil(low / step); k * step <= high * (1 + 1e-9); k++) list.push(Number((k * step).toPrecision(6)));
   return list;

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { processorTime } from './clock.mjs';
+import { openKernels } from './kernels.mjs';
 
 const LINEAR = { tiny: [192, 768], small: [384, 1536], base: [768, 3072] };
 
@@ -47,20 +48,23 @@ export function shapes() {
   return list;
 }
 
-/** The engine as a contestant (see peers.mjs); `op` overrides the shape's own. B is packed at every call. */
+/**
+ * The engine as a contestant (see peers.mjs); `op` overrides the shape's own. B is packed at every call.
+ *
+ * @param {{ op?: string, file?: string }} [options]
+ */
 export function engine({ op: forced, file = 'build/kernels.wasm' } = {}) {
   const pages = 1024;
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(file)), { env: { memory } });
-  exports.setup(0, 4096, 1 << 20, 0, 1);
+  const kernels = openKernels(memory, { offset: 4096, bytes: 1 << 20 }, readFileSync(file));
   const product = ({ op, m, n, k }) => {
     const panel = 4096;
     const a = 4096 + (1 << 20);
     const b = a + m * k * 4;
     const c = b + n * k * 4;
-    if (op === 'NT') return () => exports.gemmNT(m, n, k, a, k * 4, b, k * 4, c, n * 4, 0, 0, panel);
-    if (op === 'NN') return () => exports.gemmNN(m, n, k, a, k * 4, b, n * 4, c, n * 4, 0, panel);
-    return () => exports.gemmTN(m, n, k, a, m * 4, b, n * 4, c, n * 4, 0, panel);
+    if (op === 'NT') return () => kernels.gemmNT(m, n, k, a, k * 4, b, k * 4, c, n * 4, 0, 0, panel);
+    if (op === 'NN') return () => kernels.gemmNN(m, n, k, a, k * 4, b, n * 4, c, n * 4, 0, panel);
+    return () => kernels.gemmTN(m, n, k, a, m * 4, b, n * 4, c, n * 4, 0, panel);
   };
   return {
     name: `S2A ${forced ?? ''}`.trim(),

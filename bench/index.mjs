@@ -22,7 +22,15 @@ const say = (text = '') => {
 const rows = [];
 const versions = { node: process.version, s2a: 'base SIMD (128-bit, mul + add)' };
 
-/** A line of the result. `target`: at least that much (or at most, where `atMost`); without it the line only informs. */
+/**
+ * A line of the result. `target`: at least that much (or at most, where `atMost`); without it the line only informs.
+ *
+ * @param {string} part
+ * @param {string} what
+ * @param {number} value
+ * @param {string} unit
+ * @param {{ target?: number, atMost?: boolean, note?: string }} [goal]
+ */
 function row(part, what, value, unit, { target, atMost = false, note = '' } = {}) {
   const pass = target === undefined ? undefined : atMost ? value <= target : value >= target;
   rows.push({ part, what, value, unit, ...(target === undefined ? {} : { target, atMost, pass }), ...(note ? { note } : {}) });

@@ -17,7 +17,7 @@ export const digestOf = (...parts) => {
 /** The product as built: a run belongs to these very bytes. */
 const productDigest = () =>
   digestOf(
-    ...readdirSync('dist', { recursive: true })
+    ...readdirSync('dist', { recursive: true, encoding: 'utf8' })
       .filter((file) => /\.(js|wasm)$/.test(file))
       .sort()
       .map((file) => readFileSync(join('dist', file))),
@@ -36,6 +36,10 @@ export class Missing extends Error {}
 /**
  * `done(run)`: the answer to `{ model, pictures, job }`, from the folder or by running `program` (null: a run that is not there is
  * Missing); `processes` of them at a time.
+ *
+ * @param {string} folder
+ * @param {number} processes
+ * @param {URL | null} [program]
  */
 export function openStore(folder, processes, program = RUN) {
   mkdirSync(folder, { recursive: true });

@@ -68,6 +68,7 @@ const trials = EVALUATION.slice(0, quick || values.own ? 1 : 3).flatMap((classes
 
 const done = openStore(`${folder}/runs`, processes);
 const all = [];
+/** @param {string} name @param {number | undefined} rate @param {any} trial @param {{ depth?: number, [option: string]: any }} [options] */
 const run = async (name, rate, trial, { depth = DEPTH, ...more } = {}) => {
   const pictures = picturesOf(trial.set, trial.seed, trial.deal);
   const job = { method: inDepth(name, depth), rate, seed: trial.seed, ...recipe, cacheFolder: `${pictures}-cache`, ...more };

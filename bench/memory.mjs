@@ -5,11 +5,11 @@
 // fine-tuning: measured here where a Python has torch and transformers (PYTHON=…), by bench/torch-memory.py; else, or with --stored, the
 // figures below. Ends with 1 where a target is missed.
 import { execFileSync } from 'node:child_process';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { findPython } from './steps.mjs';
 
-const { compile, parseModel } = await import(pathToFileURL('dist/index.js').href);
+const { compile, parseModel } = await import('../dist/index.js');
 const { values: flags } = parseArgs({ options: { stored: { type: 'boolean' }, json: { type: 'boolean' } } });
 
 const BATCH = 8;
@@ -47,7 +47,7 @@ function measure(python, name) {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
     });
-    return JSON.parse(text.trim().split('\n').at(-1));
+    return JSON.parse(text.trim().split('\n').at(-1) ?? '');
   };
   const [bias, full] = [run('bias'), run('full')];
   return {

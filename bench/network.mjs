@@ -1,6 +1,7 @@
 // The networks that benchmarks train, with random weights: what a step costs does not depend on what they have learnt.
 import { mkdirSync } from 'node:fs';
 import { build } from 'esbuild';
+import { openKernels } from './kernels.mjs';
 
 const ENTRY = {
   './src/compile.ts': 'compile',
@@ -89,6 +90,10 @@ export function randomWeights() {
 /**
  * A network ready to train, its batch laid out: `engine.run('train')` as often as `passes` says, then `engine.run('update')`, is a step;
  * `walk(start, end)` runs instructions alone. `options` are those of fit: a method, a budget, weights, a micro-batch.
+ *
+ * @param {any} source
+ * @param {string} name
+ * @param {{ batch?: number, imageSize?: number, threads?: number, wasm?: BufferSource, [option: string]: any }} [options]
  */
 export function openNetwork(
   source,
@@ -110,11 +115,10 @@ export function openNetwork(
   });
   engine.state.setFloat32(State.LossScale, 1 / batch, true);
   const passes = batch / program.about.microBatch;
-  if (threads > 1) return { name, engine, program, plan, passes };
+  if (threads > 1) return { name, engine, program, plan, graph, chosen, passes, walk: undefined };
   // A second instance in the same memory: the library's engine runs whole phases only.
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(wasm), { env: { memory: engine.memory } });
-  exports.setup(0, program.scratch.offset, program.scratch.bytes, 0, 1);
-  return { name, engine, program, plan, graph, chosen, passes, walk: exports.walk };
+  const { walk } = openKernels(engine.memory, program.scratch, wasm);
+  return { name, engine, program, plan, graph, chosen, passes, walk };
 }
 
 /** The instructions of a phase: { op, node, start, end, args } with arena offsets. */

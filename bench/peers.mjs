@@ -12,7 +12,7 @@ import { dirname, join } from 'node:path';
 import { processorTime } from './clock.mjs';
 import { modelOfProducts } from './onnx.mjs';
 
-const require = createRequire(new URL('package.json', import.meta.url));
+const load = createRequire(new URL('package.json', import.meta.url));
 
 const random = (n) => Float32Array.from({ length: n }, () => Math.random() - 0.5);
 const work = ({ m, n, k }) => 2 * m * n * k;
@@ -31,9 +31,9 @@ async function rate(run, flops, ms) {
 
 /** tfjs-backend-wasm, whose matrix product is XNNPACK's. */
 export async function tfjs({ packOnce = false } = {}) {
-  const tf = require('@tensorflow/tfjs-core');
-  const wasm = require('@tensorflow/tfjs-backend-wasm');
-  wasm.setWasmPaths(`${dirname(require.resolve('@tensorflow/tfjs-backend-wasm'))}/`);
+  const tf = load('@tensorflow/tfjs-core');
+  const wasm = load('@tensorflow/tfjs-backend-wasm');
+  wasm.setWasmPaths(`${dirname(load.resolve('@tensorflow/tfjs-backend-wasm'))}/`);
   // Compiled in a worker otherwise, with threads.
   tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
   await tf.setBackend('wasm');
@@ -69,7 +69,7 @@ export async function tfjs({ packOnce = false } = {}) {
 
 /** onnxruntime-web, whose matrix product is MLAS's. A model has several products of the same constants, which share the cost of a call. */
 export async function ort() {
-  const { env, InferenceSession } = require('onnxruntime-web');
+  const { env, InferenceSession } = load('onnxruntime-web');
   env.wasm.numThreads = 1;
   return {
     name: 'MLAS (ORT-web)',

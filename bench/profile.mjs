@@ -29,16 +29,24 @@ function flops({ op, args }) {
   }
 }
 
-/** Runs whole steps, instruction by instruction: every instruction with its fastest time in ms a step. */
+/**
+ * Runs whole steps, instruction by instruction: every instruction with its fastest time in ms a step.
+ *
+ * @param {any} source
+ * @param {string} name
+ * @param {{ rounds?: number, [option: string]: any }} [options]
+ */
 export function profile(source, name, { rounds = 3, ...options } = {}) {
   const network = openNetwork(source, name, options);
   const { about } = network.program;
+  const { walk } = network;
+  if (walk === undefined) throw new Error('a profile is one thread’s');
   const list = ['train', 'update'].flatMap((phase) => instructions(network, phase, source));
   for (const i of list) i.ms = Infinity;
   for (let round = 0; round < rounds + 1; round++)
     for (const i of list) {
       const began = processorTime();
-      const status = network.walk(i.start, i.end);
+      const status = walk(i.start, i.end);
       const ms = (processorTime() - began) * (i.phase === 'train' ? network.passes : 1);
       if (status !== 0) throw new Error(`${i.node}: status ${status}`);
       if (round > 0) i.ms = Math.min(i.ms, ms);

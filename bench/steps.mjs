@@ -53,5 +53,5 @@ export function torchStep(python, model, hold, steps) {
       timeout: 300_000,
     },
   );
-  return JSON.parse(out.trim().split('\n').at(-1));
+  return JSON.parse(out.trim().split('\n').at(-1) ?? '');
 }

@@ -18,6 +18,7 @@ const cores = availableParallelism();
 const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1];
 let missed = false;
 
+/** @param {string} what @param {number} value @param {string} unit @param {{ target?: number, atMost?: boolean, note?: string }} [goal] */
 function row(what, value, unit, { target, atMost = false, note = '' } = {}) {
   const pass = target === undefined ? undefined : atMost ? value <= target : value >= target;
   missed ||= pass === false;
@@ -92,8 +93,8 @@ async function measure(name) {
   const counts = [...new Set([1, 2, Math.min(4, cores), over])].filter((n) => n <= cores || n === over);
   const runs = counts.map((threads) => ({
     threads,
-    wall: [],
-    busiest: [],
+    wall: /** @type {number[]} */ ([]),
+    busiest: /** @type {number[]} */ ([]),
     network: openNetwork(source, name, { threads, maxThreads: over }),
   }));
   for (let round = -2; round < Number(flags.rounds); round++)

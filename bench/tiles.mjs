@@ -18,7 +18,11 @@ const quantile = (times, q) => times.toSorted((a, b) => a - b)[Math.floor(q * (t
 for (const job of positionals.length > 0 ? positionals : JOBS) {
   const [name, pictures, method = 'bias', size = '224'] = job.split(':');
   const options = { batch: Number(pictures), microBatch: Number(pictures), method, imageSize: Number(size), recompute: 'none' };
-  const runs = Object.entries(KINDS).map(([kind, tiles]) => ({ kind, times: [], ...openNetwork(source, name, { ...options, tiles }) }));
+  const runs = Object.entries(KINDS).map(([kind, tiles]) => ({
+    kind,
+    times: /** @type {number[]} */ ([]),
+    ...openNetwork(source, name, { ...options, tiles }),
+  }));
   for (let round = -1; round < rounds; round++)
     for (const { engine, times } of round % 2 === 0 ? runs : runs.toReversed()) {
       const began = processorTime();

@@ -81,7 +81,7 @@ try {
   const compiled = (name) => resolve(folder, `${name}.cwasm`);
   const hello = () => runtime.run(join(folder, 'hello.wasm'), [], { folder, compiled: compiled('hello') });
   hello();
-  const idle = hello().peak;
+  const idle = hello().peak ?? 0;
   console.log(`wasmtime, precompiled modules; hello-world resident ${mib(idle)}\n`);
   for (const name of ['vit-tiny', 'mobilenetv2']) {
     const [model, board] = [join(folder, name), join(folder, `${name}-board`)];
@@ -111,10 +111,10 @@ try {
     let peak = 0;
     for (let round = 0; round < ROUNDS; round++) {
       best.node = Math.min(best.node, step(), step());
-      best.few = Math.min(best.few, train(FEW).ms);
+      best.few = Math.min(best.few, train(FEW).ms ?? Infinity);
       const many = train(MANY);
-      best.many = Math.min(best.many, many.ms);
-      peak = Math.max(peak, many.peak);
+      best.many = Math.min(best.many, many.ms ?? Infinity);
+      peak = Math.max(peak, many.peak ?? 0);
     }
     const there = (best.many - best.few) / (MANY - FEW);
     console.log(`${name}, batch ${BATCH} in passes of ${plan.microBatch}`);

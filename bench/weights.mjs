@@ -1,9 +1,9 @@
 // Linear layers and 1×1 convolutions over coded weights beside the same over f32, by the engine's own instructions, one thread:
 // node bench/weights.mjs [rows of a linear layer], after npm run build.
-import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { processorTime } from './clock.mjs';
 import { measure } from './gemm.mjs';
+import { openKernels } from './kernels.mjs';
 
 /** Number of the encoding in assembly/abi/weights.ts, and bytes of a weight [n,k]. */
 const up16 = (bytes) => (bytes + 15) & ~15;
@@ -19,11 +19,11 @@ const [LINEAR, LINEAR_BACKWARD_X] = [1, 2];
 /** Forward (NT) and gradient (NN) of the linear layers of ViT-Tiny, Small and Base: y[m,n] = x[m,k]·w[n,k]ᵀ, dx[m,k] = dy[m,n]·w. */
 export function shapes(rows) {
   const list = [];
-  for (const [model, c] of [
+  for (const [model, c] of /** @type {[string, number][]} */ ([
     ['ViT-tiny', 192],
     ['ViT-small', 384],
     ['ViT-base', 768],
-  ])
+  ]))
     for (const m of rows)
       for (const [n, k] of [
         [c, c],
@@ -49,9 +49,8 @@ export const CONVOLUTIONS = [
 export function coded(name) {
   const { number, bytes } = ENCODINGS[name];
   const memory = new WebAssembly.Memory({ initial: 1024, maximum: 1024 });
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(readFileSync('build/kernels.wasm')), { env: { memory } });
   const [scratch, scratchBytes] = [8192, 1 << 20];
-  exports.setup(0, scratch, scratchBytes, 0, 1);
+  const kernels = openKernels(memory, { offset: scratch, bytes: scratchBytes });
   return {
     name,
     prepare({ op, m, n, k }) {
@@ -72,7 +71,7 @@ export function coded(name) {
         // Row by row from scratch, as weights are loaded.
         for (let row = 0; row < n; row++) {
           random(scratch, k);
-          exports.placeCoded(scratch, 0, row, 1, w, number, n, 1, k, k, 1, scratch + up16(4 * k));
+          kernels.placeCoded(scratch, 0, row, 1, w, number, n, 1, k, k, 1, scratch + up16(4 * k));
         }
       }
       // Without a bias, and without a gradient to add to, the two instructions have the same words.
@@ -83,7 +82,7 @@ export function coded(name) {
           const began = processorTime();
           let times = 0;
           do {
-            exports.walk(4096, 4096 + 4 * words.length);
+            kernels.walk(4096, 4096 + 4 * words.length);
             times++;
           } while (processorTime() - began < ms);
           return (2 * m * n * k * times) / (processorTime() - began) / 1e6;

@@ -1,10 +1,12 @@
-// Builds everything: AssemblyScript -> build/*.wasm, esbuild -> dist/. `--types` adds the declarations for npm.
+// Builds everything: AssemblyScript -> build/*.wasm, esbuild -> dist/. `--types` adds the declarations for npm; `--check` checks types meanwhile,
+// of tools and benchmarks too.
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
+import { writeBuiltTypes } from './built-types.mjs';
 import { argumentsSource, dispatchSource, extentsSource, signatureSource } from './dispatch.mjs';
 import { fitTables } from './fit-tables.mjs';
 import { activations, curvesSource, kindsSource, withActivations } from './kinds.mjs';
@@ -26,6 +28,18 @@ for (const [path, text] of [
   if (!existsSync(path) || readFileSync(path, 'utf8') !== text) writeFileSync(path, text);
 
 for (const name of await fitTables()) console.log(`src/tables.ts: fitted the codes of ${name}`);
+
+const isPublished = process.argv.includes('--types');
+// With real declarations beside it, dist/ has no need of those that name our sources.
+if (!isPublished) writeBuiltTypes();
+
+/** The type checker over one configuration; ends well or throws. */
+async function checkTypes(configuration) {
+  const [code] = await once(spawn('node', [TSC, '-p', configuration, '--noEmit'], { stdio: 'inherit' }), 'exit');
+  if (code !== 0) throw new Error(`${configuration}: types are wrong`);
+}
+const TSC = 'node_modules/typescript/bin/tsc';
+const CHECKS = process.argv.includes('--check') ? ['tsconfig.json', 'tsconfig.tools.json'] : [];
 
 const AS = 'node_modules/assemblyscript';
 const sourcesOf = (folder) => readdirSync(folder, { recursive: true }).map((name) => join(folder, String(name)));
@@ -52,6 +66,7 @@ async function asc(out, args, sources) {
 
 const engine = (out, entry, target) => asc(out, [entry, '--target', target, '--config', 'asconfig.json'], ENGINE);
 await Promise.all([
+  ...CHECKS.map(checkTypes),
   engine('engine.wasm', 'assembly/index.ts', 'engine'),
   engine('engine.mt.wasm', 'assembly/index.mt.ts', 'mt'),
   engine('engine.fast.wasm', 'assembly/index.ts', 'fast'),
@@ -76,5 +91,4 @@ await build({
   logLevel: 'error',
 });
 chmodSync('dist/s2a.js', 0o755);
-if (process.argv.includes('--types'))
-  execFileSync('node', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.types.json'], { stdio: 'inherit' });
+if (isPublished) execFileSync('node', [TSC, '-p', 'tsconfig.types.json'], { stdio: 'inherit' });

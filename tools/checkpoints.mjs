@@ -6,15 +6,15 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { encode } from 'fast-png';
 
-const { BudgetError, fit, openBase } = await import(pathToFileURL('dist/index.js').href);
+const { BudgetError, openBase, planForBudget } = await import('../dist/index.js');
 const { values } = parseArgs({ options: { python: { type: 'string', default: 'python3' } } });
 
 const timm = (name) => ({ hub: `timm/${name}` });
 /** Family, and the checkpoint; of those of transformers the licence as their pages say it, since the library has no table of them. */
+/** @type {[string, { hub: string, class?: string, config?: object }, string?][]} */
 const LIST = [
   ['ViT', timm('vit_tiny_patch16_224.augreg_in21k_ft_in1k')],
   ['ViT', timm('vit_small_patch16_224.augreg_in21k_ft_in1k')],
@@ -47,7 +47,7 @@ for (const [label, name] of ['dark', 'light'].entries()) {
 
 function smallest(model, weights) {
   try {
-    fit({ model, classes: 10, batchSize: 8, weights, rates: 'relative', budgetBytes: 65536 });
+    planForBudget({ model, classes: 10, batchSize: 8, weights, rates: 'relative', budgetBytes: 65536 });
   } catch (error) {
     if (error instanceof BudgetError) return error.smallestBytes;
     throw error;

@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 export function opNames() {
   const text = readFileSync('assembly/abi/ops.ts', 'utf8');
-  const body = /const enum Op \{([\s\S]*?)\n\}/.exec(text)[1].replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '');
+  const body = (/const enum Op \{([\s\S]*?)\n\}/.exec(text)?.[1] ?? '').replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '');
   return [...body.matchAll(/(\w+)\s*(?:=\s*\d+)?\s*,/g)].map((m) => m[1]);
 }
 
@@ -39,7 +39,7 @@ ${importLines(kernels, (file) => `./kernels/${file}`)}
 import { fail } from './status';
 
 /** The highest opcode. */
-export const LAST_OP: i32 = Op.${kernels.at(-1).op};
+export const LAST_OP: i32 = Op.${kernels[kernels.length - 1].op};
 
 /** Runs one instruction; \`p\` is the address of its first argument. */
 export function dispatch(op: i32, p: usize): void {

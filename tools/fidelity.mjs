@@ -20,8 +20,10 @@ export { modelFolder } from './test/golden.ts';`,
 const OURS = 'models/sketch-vit';
 const ALL = 'bias+prompt:rank=8+side:ratio=8';
 const SMALL = 'bias+prompt:rank=2+side:ratio=2';
+/** @typedef {[name: string, imageSize: number | undefined, method: string]} Case */
+/** @type {Case[]} */
 const CASES = [
-  ...['bias', 'bias+prompt:rank=8', ALL, 'lora', 'full'].map((method) => ['sketch-vit', undefined, method]),
+  ...['bias', 'bias+prompt:rank=8', ALL, 'lora', 'full'].map((method) => /** @type {Case} */ (['sketch-vit', undefined, method])),
   ['mobilenetv3-timm', 48, 'bias'],
   ['mobilenetv3-timm', 48, SMALL],
   ['mobilenetv3-timm-tf', 48, 'bias'],

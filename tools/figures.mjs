@@ -1,9 +1,8 @@
 // The README's table of memory, from the plans themselves:  npm run figures  prints it,  npm run figures -- --write  puts it into README.md.
 // Full-size models from their configurations alone, 224×224, 100 classes, AdamW; nothing is loaded, nothing is run.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { pathToFileURL } from 'node:url';
 
-const { BudgetError, compile, parseModel, planForBudget: fit } = await import(pathToFileURL('dist/index.js').href);
+const { BudgetError, compile, parseModel, planForBudget: fit } = await import('../dist/index.js');
 
 const vit = (hidden_size, num_attention_heads, num_hidden_layers = 12) => ({
   model_type: 'vit',

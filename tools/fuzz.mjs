@@ -12,7 +12,8 @@ const START_MS = 600e3;
 const KINDS = ['files', 'programs', 'instructions', 'tables', 'pictures', 'caches'];
 
 if (process.send === undefined) {
-  const text = (value) => ({ type: 'string', default: value });
+  /** @param {string} value */
+  const text = (value) => ({ type: /** @type {const} */ ('string'), default: value });
   const many = { files: text('100000'), programs: text('20000'), instructions: text('20000') };
   const options = { ...many, tables: text('100000'), pictures: text('100000'), caches: text('100000'), seed: text('1') };
   const { values } = parseArgs({ options });
@@ -28,7 +29,7 @@ if (process.send === undefined) {
     outdir: 'build',
     ...{ bundle: true, platform: 'node', format: 'esm', target: 'node20', packages: 'external', logLevel: 'error' },
   });
-  const worker = fork(new URL(import.meta.url), [values.seed, ...KINDS.map((kind) => values[kind])]);
+  const worker = fork(new URL(import.meta.url), [String(values.seed), ...KINDS.map((kind) => String(values[kind]))]);
   const count = KINDS.reduce((sum, kind) => sum + Number(values[kind]), 0);
   let last = 'nothing yet';
   let told = Date.now() + START_MS;
@@ -41,7 +42,7 @@ if (process.send === undefined) {
   setInterval(() => Date.now() - told > HANG_MS && end(1, `${last}: one of the next hangs (seed ${values.seed})`), 1000);
   worker.on('error', (error) => end(1, `${last}: ${error.stack}`));
   worker.on('exit', (code) => end(1, `${last}: exit code ${code}`));
-  worker.on('message', (message) => {
+  worker.on('message', (/** @type {any} */ message) => {
     told = Date.now();
     if (message.kind !== undefined) {
       const { kind, n } = message;
@@ -59,6 +60,7 @@ if (process.send === undefined) {
     );
   });
 } else {
+  const tell = process.send.bind(process);
   const [seed, ...counts] = process.argv.slice(2).map(Number);
   const { fuzz: files } = await import('../build/fuzz-files.js');
   const { forge: programs } = await import('../build/fuzz-programs.js');
@@ -66,12 +68,12 @@ if (process.send === undefined) {
   const { fuzzTables: tables } = await import('../build/fuzz-tables.js');
   const { fuzzPictures: pictures } = await import('../build/fuzz-pictures.js');
   const { fuzzCaches: caches } = await import('../build/fuzz-caches.js');
-  const all = { readers: {}, failures: [] };
+  const all = { readers: {}, failures: /** @type {string[]} */ ([]) };
   for (const [i, run] of [files, programs, instructions, tables, pictures, caches].entries()) {
     if (counts[i] === 0) continue;
-    const { readers, failures } = await run({ count: counts[i], seed, onInput: (n) => n % 5 === 0 && process.send({ kind: KINDS[i], n }) });
+    const { readers, failures } = await run({ count: counts[i], seed, onInput: (n) => n % 5 === 0 && tell({ kind: KINDS[i], n }) });
     Object.assign(all.readers, readers);
     all.failures.push(...failures);
   }
-  process.send(all);
+  tell(all);
 }

@@ -57,7 +57,12 @@ const wasiArgs = (out) => [
 ];
 const preload = (armed) => (armed ? ['--import', './tools/kill/bomb.mjs'] : []);
 
+/**
+ * @typedef {{ name: string, command(out: string, armed?: boolean): string[], share?: number, bomb: boolean, begins?: RegExp,
+ *   missing?(): string | undefined, check?(out: string, said: string): void }} Kind
+ */
 /** How a run is started on each runtime, whether a bomb can be preloaded, and its share of the kills. */
+/** @type {Kind[]} */
 const RUNTIMES = [
   {
     name: 'node',
@@ -77,7 +82,7 @@ const RUNTIMES = [
     bomb: false,
     missing: missing.wasmtime,
     command: (out) => [
-      wasmtimePython(),
+      wasmtimePython() ?? 'python3',
       WASMTIME_RUN,
       '--compiled',
       join(folder, 's2a.compiled'),
@@ -99,7 +104,13 @@ function random() {
   return (state >>> 0) / 2 ** 32;
 }
 
-/** Runs a command; `after` milliseconds from the moment that its pictures are ready (or what `begins` says) it gets the signal, if that is given. */
+/**
+ * Runs a command; `after` milliseconds from the moment that its pictures are ready (or what `begins` says) it gets the signal, if that is given.
+ *
+ * @param {string[]} command
+ * @param {{ env?: Record<string, string>, after?: number, signal?: NodeJS.Signals, begins?: RegExp }} [how]
+ * @returns {Promise<{ killed: boolean, signal: string | null, code: number | null, said: string, printed: string, ms: number }>}
+ */
 function run([file, ...args], { env = {}, after, signal: sent = 'SIGKILL', begins = /going on|pictures/ } = {}) {
   return new Promise((resolve) => {
     const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
@@ -139,7 +150,13 @@ const failures = [];
 const fail = (what, said) => failures.push(`${what}\n${said.trim().split('\n').slice(-3).join('\n')}`);
 const total = { kills: 0, right: 0 };
 
-/** Kills a runtime's runs so often; returns the digest of a whole one, which must be `wanted` where that is known. */
+/**
+ * Kills a runtime's runs so often; returns the digest of a whole one, which must be `wanted` where that is known.
+ *
+ * @param {Kind} kind
+ * @param {number} kills
+ * @param {string} [wanted]
+ */
 async function torture({ name, command, bomb, begins, check = () => {} }, kills, wanted) {
   const where = new Map();
   const reference = join(folder, `${name}-whole`);
@@ -212,9 +229,10 @@ try {
     skipped++;
     return false;
   });
-  const shares = chosen.reduce((sum, { share }) => sum + share, 0);
+  const shares = chosen.reduce((sum, { share = 0 }) => sum + share, 0);
   const kills = Number(values.kills);
-  for (const runtime of kills > 0 ? chosen : []) wanted = await torture(runtime, Math.ceil((kills * runtime.share) / shares), wanted);
+  for (const runtime of kills > 0 ? chosen : [])
+    wanted = await torture(runtime, Math.ceil((kills * (runtime.share ?? 0)) / shares), wanted);
   if (chosen.some(({ name }) => name === 'node')) {
     const budgetKills = Number(values['budget-kills']);
     if (budgetKills > 0) await torture(budgetRounds({ folder, model: MODEL, random, fail }), budgetKills);

@@ -25,6 +25,8 @@ const arm = process.arch === 'arm64' ? [process.execPath] : [QEMU, NODE_ARM64];
  * emulator gives nothing back.
  */
 const wasi = ['tools/matrix/wasi.mjs', folder];
+/** @typedef {{ name: string, command: string[], missing?: () => string | undefined, split?: boolean }} Kind */
+/** @type {Kind[]} */
 const RUNTIMES = [
   { name: 'node', command: [process.execPath, ...program] },
   { name: 'node 2t', command: [process.execPath, ...program, '--threads', '2'] },
@@ -54,6 +56,7 @@ const parse = (text) =>
       .map((line) => [line.slice(65), line.slice(0, 64)]),
   );
 
+/** @param {Kind} kind */
 function run({ name, command: [file, ...args], missing: why, split = false }) {
   const reason = why?.();
   if (reason !== undefined) {

@@ -15,6 +15,7 @@ const { mergeAdapter, movedAdapter, published, publishedFolder, foldedFolder } =
 );
 const LORA = 'lora:rank=4,alpha=8,all=1';
 /** Model, picture size where it is not the model's own, methods. */
+/** @type {[string, number | [number, number] | undefined, string[]][]} */
 const CASES = [
   ['vit-hf', undefined, ['bias', LORA, `bias+${LORA}`, 'probe', 'full']],
   ['vit-hf', 48, ['bias']],

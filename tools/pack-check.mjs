@@ -45,10 +45,8 @@ async function main() {
 main().catch((error) => { console.log(error.message); process.exitCode = 1; });
 `,
     );
-    for (const [format, name] of [
-      ['esm', 'bundle.mjs'],
-      ['cjs', 'bundle.cjs'],
-    ]) {
+    for (const format of /** @type {const} */ (['esm', 'cjs'])) {
+      const name = format === 'esm' ? 'bundle.mjs' : 'bundle.cjs';
       const entryPoints = [join(folder, 'bundled.mjs')];
       await build({
         entryPoints,

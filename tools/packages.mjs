@@ -10,6 +10,7 @@ import { unzipSync } from 'fflate';
 /** Where everything that is fetched or made by an experiment lies. */
 export const RUNS = resolve(process.env.S2A_RUNS ?? fileURLToPath(new URL('../runs', import.meta.url)));
 
+/** @type {import('node:child_process').ExecFileSyncOptions} */
 const quiet = { stdio: ['ignore', 'ignore', 'inherit'] };
 const python = process.env.PYTHON ?? 'python3';
 

@@ -17,6 +17,7 @@ const { exportPeft, movedAdapter } = await source(
 );
 const ALL = 'lora:rank=4,alpha=8,all=1';
 /** Model, methods. */
+/** @type {[string, string[]][]} */
 const CASES = [
   ['vit-hf', ['bias', 'lora', ALL, `bias+${ALL}`, 'probe', 'lora+last:blocks=1', 'lora:targets=value/dense']],
   ['vit-hf-f16', ['lora']],

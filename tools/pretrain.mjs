@@ -6,7 +6,6 @@
 // written as half floats. Three quarters of an hour of one core; `models/sketch-vit` is what it made.
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { toHalf } from './halffloat.mjs';
 import { vitConfig, vitProcessor, writeNewVit } from './models/newvit.mjs';
@@ -54,7 +53,7 @@ if (!existsSync(join(pictures, 'complete'))) {
 const parameters = writeNewVit(initial, SHAPE, SEED);
 process.stdout.write(`${initial}: ${parameters.toLocaleString('en')} parameters\n`);
 
-const { trainJob } = await import(pathToFileURL('dist/index.js').href);
+const { trainJob } = await import('../dist/index.js');
 const result = await trainJob(
   { ...JOB, model: initial, data: pictures, out, epochs: Number(values.epochs), seed: SEED, saveEvery: 200, resume: true },
   {
@@ -123,6 +122,7 @@ It has seen no drawing of the Quick, Draw! classes that tools/pictures/sets.mjs 
 );
 writeSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt', source: 'S2A, tools/pretrain.mjs; see NOTICE' });
 const bytes = readdirSync(folder).reduce((sum, file) => sum + statSync(join(folder, file)).size, 0);
+if (result.accuracy === null) throw new Error('nothing to judge by');
 const validation = (100 * result.accuracy).toFixed(1);
 process.stdout.write(
   `${folder}: ${(bytes / 1e6).toFixed(2)} MB; validation ${validation} %, ${Math.round(result.seconds)} s in this call\n`,

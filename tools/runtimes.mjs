@@ -46,6 +46,7 @@ function installPackages() {
 
 function installEmulator() {
   if (missing.arm64() === undefined) return;
+  /** @type {import('node:child_process').ExecFileSyncOptions} */
   const options = { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }, timeout: 300e3 };
   const patience = ['-o', 'Acquire::Retries=3', '-o', 'Acquire::http::Timeout=30'];
   execFileSync('dpkg', ['--add-architecture', 'arm64'], options);
@@ -56,6 +57,7 @@ function installEmulator() {
 
 function installWasmtime() {
   if (missing.wasmtime() === undefined) return;
+  /** @type {import('node:child_process').ExecFileSyncOptions} */
   const options = { stdio: ['ignore', 'ignore', 'inherit'], timeout: 300e3 };
   execFileSync('python3', ['-m', 'venv', `${folder}/python`], options);
   execFileSync(`${folder}/python/bin/pip`, ['install', '--quiet', '--disable-pip-version-check', 'wasmtime==50.0.1'], options);

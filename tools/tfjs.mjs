@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 const BYTES = { float32: 4, float16: 2, int32: 4, uint8: 1, uint16: 2, bool: 1 };
 
 /**
- * @typedef {{name: string, op: string, inputs: string[], attr: object}} Node
+ * @typedef {{name: string, op: string, inputs: string[], attr: Record<string, any>}} Node
  * @typedef {{shape: number[], dtype: string, bytes: Buffer}} Tensor  `dtype` is the stored one: float16 for a half weight.
  * @returns {{nodes: Map<string, Node>, tensor: (name: string) => Tensor}}
  */

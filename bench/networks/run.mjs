@@ -36,7 +36,7 @@ for (const [i, name] of names.entries()) {
   const list = classifier.predictPrepared(pixels.subarray(i * size, (i + 1) * size));
   right[name.slice(0, name.lastIndexOf('.'))] = Number(list[0].label === truth);
   answers[list[0].label] = (answers[list[0].label] ?? 0) + 1;
-  loss -= Math.log(Math.max(1e-30, list.find(({ label }) => label === truth).probability));
+  loss -= Math.log(Math.max(1e-30, list.find(({ label }) => label === truth)?.probability ?? 0));
 }
 
 /** Every test picture as the model sees it, one after the other; kept beside the cache, since all runs on these pictures judge the same. */

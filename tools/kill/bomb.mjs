@@ -26,7 +26,7 @@ for (const name of ['writeSync', 'fsyncSync', 'renameSync', 'rmSync', 'mkdirSync
   const real = fs[name];
   fs[name] = (...args) => {
     const path = typeof args[0] === 'number' ? (paths.get(args[0]) ?? '') : String(args[0]);
-    for (const kind of KINDS) if (path.includes(kind)) calls.set(kind, calls.get(kind) + 1);
+    for (const kind of KINDS) if (path.includes(kind)) calls.set(kind, (calls.get(kind) ?? 0) + 1);
     if (!path.includes(among) || calls.get(among) !== at) return real(...args);
     if (name === 'writeSync' && share > 0) real(args[0], args[1], args[2], Math.floor(args[3] * share), args[4]);
     else if (share >= 0.5) real(...args);

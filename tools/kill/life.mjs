@@ -56,6 +56,7 @@ export async function pairUp({ folder, command, random, count, fail }) {
     const winner = both.find((one) => one !== loser.one);
     const isRefused = loser.code === 2 && REFUSED.test(loser.said) && !loser.said.includes('pictures:');
     if (!isRefused) fail(`pair ${pair}: the first to end was not refused, exit code ${loser.code}`, loser.said);
+    if (winner === undefined) throw new Error('both runs are the one that ended');
     winner.stop();
     const { code, said } = await winner.ended;
     if (REFUSED.test(said) || code !== 130) fail(`pair ${pair}: the other one, exit code ${code}`, said);

@@ -9,10 +9,7 @@ const SIDE = 40;
 
 export function makePictures(root) {
   if (existsSync(root)) return;
-  for (const [part, count] of [
-    ['train', 5],
-    ['val', 2],
-  ])
+  for (const [part, count] of Object.entries({ train: 5, val: 2 }))
     for (const [label, name] of ['left', 'right'].entries()) {
       mkdirSync(join(root, part, name), { recursive: true });
       for (let i = 0; i < count; i++) writeFileSync(join(root, part, name, `${i}.png`), picture(label, i + (part === 'val' ? 100 : 0)));

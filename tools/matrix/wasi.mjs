@@ -22,6 +22,7 @@ async function openRuntime() {
   if (values.runtime) {
     const { wasiRuntimes } = await import('../runtimes/wasi.mjs');
     const runtime = wasiRuntimes().find(({ name }) => name === values.runtime);
+    if (runtime === undefined) throw new Error(`${values.runtime} is not installed`);
     return (words) => {
       const { code, err } = runtime.run(wasm, words, { folder, compiled: join(folder, 's2a.compiled') });
       return { code, said: err };

@@ -162,7 +162,13 @@ feature pyramid and pose heads left behind; weights were reordered from HWIO to 
 MobileNetV2; the half-float values are unchanged. Batch normalisation was folded into them before, by the exporter.
 `;
 
-/** Writes the model folder; `source` is the graph's file, for tests. */
+/**
+ * Writes the model folder; `source` is the graph's file, for tests.
+ *
+ * @param {string} folder
+ * @param {number} [imageSize]
+ * @param {string} [source]
+ */
 export function convert(folder, imageSize = 96, source = undefined) {
   const { models, version } = human();
   const graph = openGraphModel(source ?? join(models, 'movenet-lightning.json'));

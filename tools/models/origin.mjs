@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { human } from './movenet.mjs';
 
 const SIDE = 128;
-const require = createRequire(new URL('../../bench/package.json', import.meta.url));
-const tf = require('@tensorflow/tfjs-core');
-require('@tensorflow/tfjs-backend-cpu');
-const { loadGraphModel } = require('@tensorflow/tfjs-converter');
+const load = createRequire(new URL('../../bench/package.json', import.meta.url));
+const tf = load('@tensorflow/tfjs-core');
+load('@tensorflow/tfjs-backend-cpu');
+const { loadGraphModel } = load('@tensorflow/tfjs-converter');
 
 const [picture, output] = process.argv.slice(2);
 const { models } = human();

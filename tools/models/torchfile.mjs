@@ -154,6 +154,7 @@ function readPickles(file, storages, storage) {
 function readZip(file, storages, storage) {
   const entries = unzipSync(file);
   const main = Object.keys(entries).find((name) => name.endsWith('/data.pkl'));
+  if (main === undefined) throw new Error('the archive has no data.pkl');
   const buffer = (name) => Buffer.from(entries[name].buffer, entries[name].byteOffset, entries[name].length);
   const { value } = unpickle(buffer(main), 0, storage);
   for (const [key, stored] of storages) stored.bytes = buffer(main.replace(/data\.pkl$/, `data/${key}`));

@@ -52,6 +52,9 @@ export function distance(got, want) {
 /**
  * Compares the logits of a folder, by the model's own head; with `adapter` ours are those of base `model` and that adapter. Returns a row
  * for each set of pictures: {name, largest, norm, classes}. With `peft` PyTorch puts that folder of PEFT's on the one it loads.
+ *
+ * @param {string} folder
+ * @param {{ interpreter?: string, pictures?: string, model?: string, adapter?: string, peft?: string }} [options]
  */
 export async function compareLogits(folder, { interpreter = 'python3', pictures, model = folder, adapter, peft } = {}) {
   const { engine, preprocess } = s2a.openInference(adapter, { model, microBatch: COUNT });

@@ -23,7 +23,7 @@ export function readBatch(batch) {
   if (width !== SIDE * SIDE || height !== IN_A_FILE || channels !== 3)
     throw new Error(`${path}: got ${width} x ${height} x ${channels}, expected ${SIDE * SIDE} x ${IN_A_FILE} x 3`);
   const first = isTest ? 0 : (batch - 1) * IN_A_FILE;
-  const classes = THINGS.map(() => []);
+  const classes = THINGS.map(() => /** @type {{ number: number, data: ArrayLike<number> }[]} */ ([]));
   const size = SIDE * SIDE * 3;
   for (let i = 0; i < IN_A_FILE; i++) classes[labels[first + i]].push({ number: first + i, data: data.subarray(i * size, (i + 1) * size) });
   return { side: SIDE, classes };

@@ -41,7 +41,7 @@ export const KINDS = {
 export function listKind(folder) {
   const root = join(openPackage(PACKAGE), 'usr/share/openclipart/png', folder);
   return (
-    readdirSync(root, { recursive: true })
+    readdirSync(root, { recursive: true, encoding: 'utf8' })
       // A link is a picture that another folder has.
       .filter((file) => file.endsWith('.png') && lstatSync(join(root, file)).isFile())
       .sort()

@@ -18,3 +18,6 @@ export interface Runtime {
   ): Ran;
 }
 export function wasiRuntimes(): Runtime[];
+/** A host around Python's wasmtime, and a Python that has it; undefined where there is none. */
+export const WASMTIME_RUN: string;
+export function wasmtimePython(): string | undefined;

@@ -1,0 +1,34 @@
+// Types of what is built: dist/index.js, which tools and benchmarks import as anyone would, and the bundles that tools make for themselves.
+// Each gets a declaration beside it that names its source, so the type checker reads sources and never bundles. Those of dist/ are not for npm:
+// `build.mjs --types` writes real ones.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, relative } from 'node:path';
+
+/** Sources of each built file. */
+const BUILT = {
+  'dist/index': ['src/index.ts'],
+  'build/wasi-host': ['targets/wasi/host.ts'],
+  'build/fuzz-files': ['test/wasi/fuzz.ts'],
+  'build/fuzz-programs': ['test/wasi/forge.ts'],
+  'build/fuzz-instructions': ['test/program/stray.ts'],
+  'build/fuzz-tables': ['test/data/csvfuzz.ts'],
+  'build/fuzz-pictures': ['test/data/picturefuzz.ts'],
+  'build/fuzz-caches': ['test/data/cachefuzz.ts'],
+  'build/bench/elementwise': [
+    'test/rig.ts',
+    'test/close.ts',
+    'src/tables.ts',
+    'src/codebook.ts',
+    'assembly/abi/keep.ts',
+    'assembly/abi/ops.ts',
+    'assembly/abi/kinds.ts',
+  ],
+};
+
+/** Writes the declarations. */
+export function writeBuiltTypes() {
+  for (const [built, sources] of Object.entries(BUILT)) {
+    mkdirSync(dirname(built), { recursive: true });
+    writeFileSync(`${built}.d.ts`, sources.map((source) => `export * from '${relative(dirname(built), source)}';\n`).join(''));
+  }
+}
