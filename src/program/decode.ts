@@ -19,7 +19,8 @@ export function decodeProgram(bytes: Uint8Array, where = 'program'): Program {
   };
   const words = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const word = (i: number): number => words.getUint32(4 * i, true);
-  if (file.length < 4 * ProgramFile.HeaderWords || word(0) !== ProgramFile.Magic) fault('is not a program file');
+  if (file.length < 4 * ProgramFile.HeaderWords || word(0) !== ProgramFile.Magic)
+    fault('is not a program file', 's2a pack and s2a plan --program write one');
   if (word(1) !== ProgramFile.Version) fault(`was compiled for version ${word(1)} of the engine, this is ${ProgramFile.Version}`);
   if (word(2) !== file.length) fault(`is truncated: ${file.length} bytes of ${word(2)}`);
   if (word(3) !== crc32(file.subarray(4 * ProgramFile.UncheckedWords))) fault('is damaged: its checksum does not match');

@@ -6,6 +6,7 @@ import { ABSENT, type Graph, nodesOf, PHASES } from '../graph.ts';
 import type { Plan } from '../plan/memory.ts';
 import { visible } from '../visible.ts';
 import { type Argument, SIGNATURES } from './arguments.ts';
+import type { Board } from './board.ts';
 import type { Placed, Program } from './program.ts';
 
 /** The names of the ports, by number from 1. */
@@ -42,10 +43,35 @@ export function printProgram(p: Program, origin?: Origin): string {
     '',
     `parameters: ${p.parameters.length}`,
     ...p.parameters.map((w) => shown(w) + (w.gradient > 0 ? `, gradient at ${w.gradient}` : '')),
+    ...(p.board ? boardLines(p.board) : []),
     ...code(p, origin),
   ]
     .map(visible)
     .join('\n');
+}
+
+/** What a packed program carries besides: how the run goes, the names of the classes, and the files of weights that it goes with. */
+function boardLines({ settings, labels, files }: Board): string[] {
+  return [
+    '',
+    'run:',
+    ...settingLines(settings),
+    '',
+    `labels: ${labels.length}`,
+    ...labels.map((label) => `  ${label}`),
+    '',
+    `weights' files: ${files.length}`,
+    ...files.map((file) => `  ${file}`),
+  ];
+}
+
+/** One setting a line; what is not a JSON object, as it stands. */
+function settingLines(settings: string): string[] {
+  try {
+    return Object.entries(JSON.parse(settings) as object).map(([name, value]) => `  ${name} ${JSON.stringify(value)}`);
+  } catch {
+    return [`  ${settings}`];
+  }
 }
 
 /** Every phase, one line for each instruction: its word in the program, operator, arguments, node. */

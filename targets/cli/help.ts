@@ -32,7 +32,7 @@ export const HELP: Readonly<Record<string, string>> = {
   s2a fidelity <model> <pictures>           how true the gradients from kept codes are
   s2a calibrate <model> <pictures>          derivative tables fitted to what each layer sees
   s2a modules <model>                       what a method would let learn, tensor by tensor
-  s2a print   <model>                       the compiled program as text
+  s2a print   <model or program file>       the compiled program as text
   s2a doctor                                what this machine has, and which budgets are safe
   s2a bench   <model>                       what a training step costs on this machine
 
@@ -204,9 +204,17 @@ ${COMMON}
 
   s2a modules models/vit-tiny --method bias+prompt:rank=8+side`,
   print: `s2a print <model folder> [options]: the compiled program as text
+s2a print <program file>: the same of a file that s2a pack or s2a plan --program wrote
+
+Layout, weights, parameters, every instruction with its operands' addresses; of a model folder also
+the names of the values there, of a packed program the run's settings and labels. A file that is
+damaged, or was compiled for another version, is refused. Options are a model folder's alone.
 
   --classes N                classes of the new head (10)
-${COMMON}`,
+${COMMON.replace(/\n.*--json.*$/, '')}
+
+  s2a print models/vit-tiny --method bias+prompt --micro-batch 1
+  s2a print my-board/program.s2a`,
   doctor: `s2a doctor [--json]: what this machine has, and the largest budgets that are safe here
 
 Reads memory, limits, swap and cores; looks for SIMD, relaxed SIMD and shared memory. Changes nothing.

@@ -25,7 +25,7 @@ const BOARDS: readonly [string, Partial<PackJob>][] = [
   ['vit-timm-gap', { method: 'bias', dropout: 0.1, augment: { shift: 2, flip: true } }],
   ['deit3-timm', { method: 'bias+prompt+side', keep: 's2a,gelu=8,softmax=4', weights: 'int8' }],
   ['swin-timm', { method: 'full', keep: 's2a,ln=8', optimizer: 'sgd' }],
-  ['convnext-timm', { method: 'lora', weights: 'int8' }],
+  ['convnext-timm', { method: 'lora:all=1', weights: 'int8' }],
   ['mobilenetv3-timm', { method: 'bias+side', keep: 's2a,gate=8', weights: 'int4' }],
   ['resnet50gn-timm', { method: 'full', keep: 's2a,gn=8' }],
 ];
