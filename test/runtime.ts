@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { test } from 'uvu';
 
-const isDeno = process.versions.deno !== undefined;
+export const isDeno = process.versions.deno !== undefined;
 
 /** A test of something that only Node has. Under Deno it counts as skipped. */
 export const nodeTest: (name: string, run: () => void | Promise<void>) => void = isDeno ? (name, run) => test.skip(name, run) : test;

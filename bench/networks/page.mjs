@@ -125,22 +125,9 @@ ${left.length > 0 ? `\nNot whole: ${left.join(', ')}.\n` : ''}`;
 
 const verdict = (isMet) => (isMet ? 'met' : '**missed**');
 
-/** The targets, and what was found. */
-function summary(sections) {
-  const kept = sections.filter(contest);
-  const groups = kept.map(contest);
-  const cells = METHODS.flatMap((method) => both(groups, [method, 'defaults'], [method, 'best']));
-  if (cells.length === 0) return 'Nothing to compare yet.\n';
-  const name = ({ group, method }) => `${kept[group].network}/${kept[group].task}/${method}`;
-  const shares = groups.map(({ rows }) => accuracies(rows));
-  const pairs = {
-    'bias / full': both(groups, ['bias', 'best'], ['full', 'best']),
-    'bias+prompt+side / full': both(groups, [KEPT, 'best'], ['full', 'best']),
-    'bias+prompt+side − bias': both(groups, [KEPT, 'best'], ['bias', 'best']),
-    's2a − exact': both(groups, [KEPT, 'best'], [KEPT, 'exact']),
-  };
-  const byMethod = METHODS.map((method) => [method, cells.filter((cell) => cell.method === method)]).filter(([, list]) => list.length > 0);
-  const figures = [
+/** What is asked of the groups: a name, and how it follows from every group's accuracies. */
+function questions(groups, cells, pairs, byMethod) {
+  return [
     ['defaults − best', difference(cells)],
     ...byMethod.map(([method, list]) => [`defaults − best, ${method}`, difference(list)]),
     ...Object.entries(pairs)
@@ -151,16 +138,11 @@ function summary(sections) {
       .filter(([, list]) => list.length > 0)
       .map(([key, list]) => [`${key}, defaults`, ratio(list)]),
   ];
-  const found = judge(groups, figures);
-  const show = (key, text) => (found[key] ? `${text(found[key].value)} (${range(found[key].interval, text)})` : 'not run');
-  const gap = ({ group, a, b }) => shares[group][a] - shares[group][b];
-  const worst = cells.toSorted((x, y) => gap(x) - gap(y))[0];
-  const below = cells.filter((cell) => gap(cell) < -0.05);
-  const atChance = cells.filter(({ group, a }) => shares[group][a] < CHANCE / groups[group].classes);
-  const under = (key) => pairs[key].filter(({ group, a, b }) => shares[group][a] / shares[group][b] < 0.95);
-  const list = (some, text) => (some.length === 0 ? 'none' : some.map((cell) => `${name(cell)} ${text(cell)}`).join('; '));
-  const inRatio = ({ group, a, b }) => percent(shares[group][a] / shares[group][b]);
-  const lines = [
+}
+
+/** The targets, each as what it is, what was wanted, what was found, and whether that is enough. */
+function targets({ found, show, cells, worst, name, gap, atChance }) {
+  return [
     ['defaults − best of the grid, mean', '≥ −2 points', show('defaults − best', points), found['defaults − best'].value >= -0.02],
     ['defaults − best, the worst cell', '≥ −5 points', `${points(gap(worst))} (${name(worst)})`, gap(worst) >= -0.05],
     ['cells whose defaults end at chance', 'none', `${atChance.length} of ${cells.length}`, atChance.length === 0],
@@ -178,6 +160,33 @@ function summary(sections) {
     ],
     ['s2a − exact, bias+prompt+side', 'within 0.5', show('s2a − exact', points), Math.abs(found['s2a − exact']?.value) <= 0.005],
   ];
+}
+
+/** The targets, and what was found. */
+function summary(sections) {
+  const kept = sections.filter(contest);
+  const groups = kept.map(contest);
+  const cells = METHODS.flatMap((method) => both(groups, [method, 'defaults'], [method, 'best']));
+  if (cells.length === 0) return 'Nothing to compare yet.\n';
+  const name = ({ group, method }) => `${kept[group].network}/${kept[group].task}/${method}`;
+  const shares = groups.map(({ rows }) => accuracies(rows));
+  const pairs = {
+    'bias / full': both(groups, ['bias', 'best'], ['full', 'best']),
+    'bias+prompt+side / full': both(groups, [KEPT, 'best'], ['full', 'best']),
+    'bias+prompt+side − bias': both(groups, [KEPT, 'best'], ['bias', 'best']),
+    's2a − exact': both(groups, [KEPT, 'best'], [KEPT, 'exact']),
+  };
+  const byMethod = METHODS.map((method) => [method, cells.filter((cell) => cell.method === method)]).filter(([, list]) => list.length > 0);
+  const found = judge(groups, questions(groups, cells, pairs, byMethod));
+  const show = (key, text) => (found[key] ? `${text(found[key].value)} (${range(found[key].interval, text)})` : 'not run');
+  const gap = ({ group, a, b }) => shares[group][a] - shares[group][b];
+  const worst = cells.toSorted((x, y) => gap(x) - gap(y))[0];
+  const below = cells.filter((cell) => gap(cell) < -0.05);
+  const atChance = cells.filter(({ group, a }) => shares[group][a] < CHANCE / groups[group].classes);
+  const under = (key) => pairs[key].filter(({ group, a, b }) => shares[group][a] / shares[group][b] < 0.95);
+  const list = (some, text) => (some.length === 0 ? 'none' : some.map((cell) => `${name(cell)} ${text(cell)}`).join('; '));
+  const inRatio = ({ group, a, b }) => percent(shares[group][a] / shares[group][b]);
+  const lines = targets({ found, show, cells, worst, name, gap, atChance });
   const means = (which) =>
     byMethod.map(([method]) => {
       // Of the same pairs in every row: those where both were run.

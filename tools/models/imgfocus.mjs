@@ -26,6 +26,34 @@ function transposed({ name, shape: [rows, columns], bytes }) {
   return { shape: [columns, rows], bytes: Buffer.from(out.buffer) };
 }
 
+/** The tensors of one layer, by what `convert` makes them with. */
+function layer(i, { add, vector, joined, matrix, weight }) {
+  const [from, to] = [`backbone.encoder.layer.${i}`, `blocks.${i}`];
+  const projections = ['query', 'key', 'value'].map((part) => `${from}.attention.attention.${part}`);
+  for (const n of [1, 2]) {
+    vector(`${to}.norm${n}.weight`, `${from}.norm${n}.weight`);
+    vector(`${to}.norm${n}.bias`, `${from}.norm${n}.bias`);
+    vector(`${to}.ls${n}.gamma`, `${from}.layer_scale${n}.lambda1`);
+  }
+  joined(
+    `${to}.attn.qkv.weight`,
+    [3 * WIDTH, WIDTH],
+    projections.map((p) => matrix(p).bytes),
+  );
+  joined(
+    `${to}.attn.qkv.bias`,
+    [3 * WIDTH],
+    projections.map((p) => weight(`${p}.bias`).bytes),
+  );
+  const linear = (name, layer, outputs, inputs) => {
+    add(`${to}.${name}.weight`, [outputs, inputs], matrix(`${from}.${layer}`).bytes);
+    vector(`${to}.${name}.bias`, `${from}.${layer}.bias`, outputs);
+  };
+  linear('attn.proj', 'attention.output.dense', WIDTH, WIDTH);
+  linear('mlp.fc1', 'mlp.fc1', 4 * WIDTH, WIDTH);
+  linear('mlp.fc2', 'mlp.fc2', WIDTH, 4 * WIDTH);
+}
+
 export function convert(folder, path = imgfocusFile()) {
   const { nodes, weights } = readOnnx(path);
   /** The matrix of the layer whose product has this name. */
@@ -54,32 +82,7 @@ export function convert(folder, path = imgfocusFile()) {
   const patches = 'backbone.embeddings.patch_embeddings.projection';
   add('patch_embed.proj.weight', [WIDTH, 3, 14, 14], weight(`${patches}.weight`).bytes);
   vector('patch_embed.proj.bias', `${patches}.bias`);
-  for (let i = 0; i < LAYERS; i++) {
-    const [from, to] = [`backbone.encoder.layer.${i}`, `blocks.${i}`];
-    const projections = ['query', 'key', 'value'].map((part) => `${from}.attention.attention.${part}`);
-    for (const n of [1, 2]) {
-      vector(`${to}.norm${n}.weight`, `${from}.norm${n}.weight`);
-      vector(`${to}.norm${n}.bias`, `${from}.norm${n}.bias`);
-      vector(`${to}.ls${n}.gamma`, `${from}.layer_scale${n}.lambda1`);
-    }
-    joined(
-      `${to}.attn.qkv.weight`,
-      [3 * WIDTH, WIDTH],
-      projections.map((p) => matrix(p).bytes),
-    );
-    joined(
-      `${to}.attn.qkv.bias`,
-      [3 * WIDTH],
-      projections.map((p) => weight(`${p}.bias`).bytes),
-    );
-    const linear = (name, layer, outputs, inputs) => {
-      add(`${to}.${name}.weight`, [outputs, inputs], matrix(`${from}.${layer}`).bytes);
-      vector(`${to}.${name}.bias`, `${from}.${layer}.bias`, outputs);
-    };
-    linear('attn.proj', 'attention.output.dense', WIDTH, WIDTH);
-    linear('mlp.fc1', 'mlp.fc1', 4 * WIDTH, WIDTH);
-    linear('mlp.fc2', 'mlp.fc2', WIDTH, 4 * WIDTH);
-  }
+  for (let i = 0; i < LAYERS; i++) layer(i, { add, vector, joined, matrix, weight });
   vector('norm.weight', 'backbone.layernorm.weight');
   vector('norm.bias', 'backbone.layernorm.bias');
   const left = [...weights.keys()].find((name) => !used.has(name) && !name.startsWith('decoder.'));

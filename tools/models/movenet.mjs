@@ -47,7 +47,8 @@ const BLOCKS = [
  */
 export function backbone() {
   const list = [];
-  const convolution = (name, node, weights, input, size, inputs, outputs, stride, relu) => {
+  /** `input` is convolved from so many channels to so many, by a kernel of size × size; the result is called `node`. */
+  const convolution = (name, [node, weights], input, { size = 1, stride = 1, relu = true }, [inputs, outputs]) => {
     list.push({
       name,
       op: '_FusedConv2D',
@@ -69,7 +70,7 @@ export function backbone() {
     return at;
   };
 
-  let at = convolution('mobilenet_v2.conv_stem.first_conv', 'Conv1_relu/Relu6', 'Conv1/Conv2D', INPUT, 3, 3, 32, 2, true);
+  let at = convolution('mobilenet_v2.conv_stem.first_conv', ['Conv1_relu/Relu6', 'Conv1/Conv2D'], INPUT, { size: 3, stride: 2 }, [3, 32]);
   let width = 32;
   for (const [i, [outputs, stride]] of BLOCKS.entries()) {
     const folder = i === 0 ? 'mobilenet_v2.conv_stem' : `mobilenet_v2.layer.${i - 1}`;
@@ -78,18 +79,18 @@ export function backbone() {
     let hidden = width;
     if (i > 0) {
       hidden = 6 * width;
-      at = convolution(`${folder}.expand_1x1`, `${block}_expand_relu/Relu6`, `${block}_expand/Conv2D`, at, 1, width, hidden, 1, true);
+      at = convolution(`${folder}.expand_1x1`, [`${block}_expand_relu/Relu6`, `${block}_expand/Conv2D`], at, {}, [width, hidden]);
     }
     at = depthwise(`${folder}.conv_3x3`, `${block}_depthwise`, at, hidden, stride);
     const project = `${block}_project_BN/FusedBatchNormV3`;
-    at = convolution(`${folder}.reduce_1x1`, project, `${block}_project/Conv2D`, at, 1, hidden, outputs, 1, false);
+    at = convolution(`${folder}.reduce_1x1`, [project, `${block}_project/Conv2D`], at, { relu: false }, [hidden, outputs]);
     if (stride === 1 && outputs === width) {
       list.push({ op: 'AddV2', node: `${ROOT}/${block}_add/add`, operands: [operand, at] });
       at = `${ROOT}/${block}_add/add`;
     }
     width = outputs;
   }
-  convolution('mobilenet_v2.conv_1x1', 'out_relu/Relu6', 'Conv_1/Conv2D', at, 1, width, 1280, 1, true);
+  convolution('mobilenet_v2.conv_1x1', ['out_relu/Relu6', 'Conv_1/Conv2D'], at, {}, [width, 1280]);
   return list;
 }
 

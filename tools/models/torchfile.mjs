@@ -14,48 +14,54 @@ const STORAGES = {
 };
 const MARK = Symbol('mark');
 
-/** One pickle of `bytes` from `start`; returns the value and where it ends. `storage(id)` makes what a persistent id stands for. */
-function unpickle(bytes, start, storage) {
+/** Reads what stands behind a pickle's instructions, from `start` on. */
+function operandsOf(bytes, start) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const stack = [];
-  const memo = [];
   let at = start;
-  const line = () => {
-    const end = bytes.indexOf(10, at);
-    const text = bytes.toString('latin1', at, end);
-    at = end + 1;
-    return text;
-  };
-  const text = (length) => {
-    const piece = bytes.toString('utf8', at, at + length);
-    at += length;
-    return piece;
+  const skip = (size) => {
+    at += size;
+    return at - size;
   };
   const uint = (size) => {
-    const value = size === 1 ? view.getUint8(at) : size === 2 ? view.getUint16(at, true) : view.getUint32(at, true);
-    at += size;
-    return value;
+    const from = skip(size);
+    return size === 1 ? view.getUint8(from) : size === 2 ? view.getUint16(from, true) : view.getUint32(from, true);
   };
-  const sinceMark = () => {
-    const from = stack.lastIndexOf(MARK);
-    const items = stack.splice(from).slice(1);
-    return items;
+  return {
+    skip,
+    uint,
+    float: () => view.getFloat64(skip(8)),
+    line() {
+      const from = skip(bytes.indexOf(10, at) + 1 - at);
+      return bytes.toString('latin1', from, at - 1);
+    },
+    text(length) {
+      const from = skip(length);
+      return bytes.toString('utf8', from, at);
+    },
+    long() {
+      const size = uint(1);
+      const from = skip(size);
+      let value = 0n;
+      for (let i = size - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[from + i]);
+      return Number(BigInt.asIntN(8 * Math.max(1, size), value));
+    },
   };
+}
+
+/** One pickle of `bytes` from `start`; returns the value and where it ends. `storage(id)` makes what a persistent id stands for. */
+function unpickle(bytes, start, storage) {
+  const { skip, uint, float, line, text, long } = operandsOf(bytes, start);
+  const stack = [];
+  const memo = [];
+  const sinceMark = () => stack.splice(stack.lastIndexOf(MARK)).slice(1);
   const put = (pairs) => {
     const target = stack.at(-1);
     for (let i = 0; i < pairs.length; i += 2) target.set(pairs[i], pairs[i + 1]);
   };
-  const long = () => {
-    const size = uint(1);
-    let value = 0n;
-    for (let i = size - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[at + i]);
-    at += size;
-    return Number(BigInt.asIntN(8 * Math.max(1, size), value));
-  };
   for (;;) {
-    const code = String.fromCharCode(bytes[at++]);
-    if (code === '.') return { value: stack.pop(), end: at };
-    else if (code === '\x80') at++;
+    const code = String.fromCharCode(bytes[skip(1)]);
+    if (code === '.') return { value: stack.pop(), end: skip(0) };
+    else if (code === '\x80') skip(1);
     else if (code === '(') stack.push(MARK);
     else if (code === '}') stack.push(new Map());
     else if (code === ']') stack.push([]);
@@ -66,10 +72,8 @@ function unpickle(bytes, start, storage) {
     else if (code === 'M') stack.push(uint(2));
     else if (code === 'J') stack.push(uint(4) | 0);
     else if (code === '\x8a') stack.push(long());
-    else if (code === 'G') {
-      stack.push(view.getFloat64(at));
-      at += 8;
-    } else if (code === 'X') stack.push(text(uint(4)));
+    else if (code === 'G') stack.push(float());
+    else if (code === 'X') stack.push(text(uint(4)));
     else if (code === 'q') memo[uint(1)] = stack.at(-1);
     else if (code === 'r') memo[uint(4)] = stack.at(-1);
     else if (code === 'h') stack.push(memo[uint(1)]);
@@ -90,7 +94,7 @@ function unpickle(bytes, start, storage) {
     else if (code === 'R') {
       const [{ global }, values] = stack.splice(-2);
       stack.push(made(global, values));
-    } else throw new Error(`instruction ${JSON.stringify(code)} at byte ${at - 1} of a pickle: not one that tensors need`);
+    } else throw new Error(`instruction ${JSON.stringify(code)} at byte ${skip(0) - 1} of a pickle: not one that tensors need`);
   }
 }
 

@@ -11,11 +11,21 @@ const PYTHON = 'tools/runtimes/python/bin/python';
 const WASMI = 'tools/runtimes/wasmi/bin/wasmi';
 const WAZERO = 'tools/runtimes/wazero/wazero';
 
+/**
+ * How a program ended: exit code or signal, and what it printed. `peak`: the process's resident peak in bytes, 0 where it is not known; `ms`:
+ * processor time in milliseconds, likewise.
+ * @typedef {{ code: number | null, signal: string | null, out: string, err: string, peak?: number, ms?: number }} Ran
+ *
+ * @typedef {{ folder: string, memory?: number, compiled?: string, stdin?: Uint8Array, timeout?: number }} Options
+ * @typedef {{ name: string, limitsMemory: boolean, run(wasm: string, words: string[], options: Options): Ran }} Runtime
+ */
+
 export const WASMTIME_RUN = 'tools/runtimes/wasmtime-run.py';
 
 const runs = (command, words) => spawnSync(command, words, { stdio: 'ignore' }).status === 0;
 const first = (candidates, words) => candidates.find((command) => (!command.includes('/') || existsSync(command)) && runs(command, words));
 
+/** @param {string} command @param {string[]} words @param {{ stdin?: Uint8Array, cwd?: string, timeout?: number }} options */
 function start(command, words, { stdin, cwd, timeout = 300e3 }) {
   const { status, stdout, stderr, signal } = spawnSync(command, words, { input: stdin, cwd, timeout, maxBuffer: 1 << 26 });
   return { code: status, signal, out: stdout?.toString() ?? '', err: stderr?.toString() ?? '' };
@@ -30,6 +40,7 @@ export const wasmtimePython = () => first([PYTHON, 'python3'], ['-c', 'import wa
  * then `peak` is the process's resident peak in bytes, `ms` the processor time that the program took.
  */
 export function wasiRuntimes() {
+  /** @type {Runtime[]} */
   const found = [];
   const python = wasmtimePython();
   if (python !== undefined)
