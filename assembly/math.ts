@@ -289,6 +289,12 @@ export function log64(x: f64): f64 {
   return n * 0.6931471803691238 + (2.0 * s + (2.0 * s * z * p + n * 1.9082149292705878e-10));
 }
 
+/** log(1 + x) for x ≥ 0, as exact for small x as for large. */
+export function log1p64(x: f64): f64 {
+  // Below, 1 + x would lose x's last digits; the next term of the series is x⁴/4.
+  return x < 0.00001 ? x * (1.0 - x * (0.5 - x / 3.0)) : log64(1.0 + x);
+}
+
 /** e^x; 0 below -708, +∞ above 709.78. */
 export function exp64(x: f64): f64 {
   if (x != x) return x;

@@ -11,6 +11,7 @@ import { endsCases } from './ops/cases/ends.ts';
 import { gateCases } from './ops/cases/gate.ts';
 import { groupNormCases, groupStatsCases } from './ops/cases/groupnorm.ts';
 import { initCases } from './ops/cases/init.ts';
+import { lossesCases } from './ops/cases/losses.ts';
 import { moduleCases } from './ops/cases/module.ts';
 import { normCases } from './ops/cases/norm.ts';
 import { quantizeCases } from './ops/cases/quantize.ts';
@@ -35,7 +36,7 @@ const forward = [
   ...groupNormCases,
 ];
 for (const c of forward) test(c.name, () => checkForward(c));
-for (const c of [...endsCases, ...updateCases, ...rateCases, ...initCases, ...quantizeCases, ...groupStatsCases])
+for (const c of [...endsCases, ...lossesCases, ...updateCases, ...rateCases, ...initCases, ...quantizeCases, ...groupStatsCases])
   test(c.name, () => checkDirect(c));
 
 test('every operator has a case', () => {

@@ -80,6 +80,9 @@ export const enum Op {
   // relative learning rates
   Observe,
   SetRates,
+  // losses of other tasks
+  BinaryCrossEntropy,
+  Huber,
 }
 
 export const enum Instruction {

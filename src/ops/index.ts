@@ -9,6 +9,7 @@ import { ends } from './ends.ts';
 import { gate } from './gate.ts';
 import { groupNorm } from './groupnorm.ts';
 import { init } from './init.ts';
+import { losses } from './losses.ts';
 import { module } from './module.ts';
 import { norm } from './norm.ts';
 import { quantize } from './quantize.ts';
@@ -35,6 +36,7 @@ export const OPS: Readonly<Record<string, OpDef>> = {
   ...drop,
   ...groupNorm,
   ...rate,
+  ...losses,
 };
 
 export function definition(op: string): OpDef {

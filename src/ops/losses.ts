@@ -1,0 +1,78 @@
+/** What the tasks other than classification are taught by: yes or no for each label, and numbers. */
+import { BinaryCrossEntropyArg } from '../../assembly/abi/ops/binarycrossentropy.ts';
+import { HuberArg } from '../../assembly/abi/ops/huber.ts';
+import { Op } from '../../assembly/abi/ops.ts';
+import { f32, type Graph, i32, type Node, shapeOf } from '../graph.ts';
+import { alone, float, MOVE, moves, type OpDef, same, shape, words } from './def.ts';
+
+/** The logits [B,N]; nothing is kept by PyTorch beside them and the targets, f32 both. */
+function autograd(node: Node, graph: Graph): { values: number[]; bytes: number } {
+  const [b, n] = shapeOf(graph, node.inputs[0]!) as [number, number];
+  return { values: [], bytes: 8 * b * n };
+}
+
+export const losses: Record<string, OpDef> = {
+  /**
+   * inputs logits[B,N], targets f32[B,N] (0 to 1), thresholds f32[N]; outputs losses[B], choices i32[B,N] (1: answered) and, with attribute train,
+   * dlogits[B,N]; updates state.
+   */
+  BinaryCrossEntropy: {
+    opcode: Op.BinaryCrossEntropy,
+    infer(inputs, a) {
+      const [b, n] = shape(inputs, 0) as [number, number];
+      same('binary cross entropy: targets', shape(inputs, 1), [b, n]);
+      same('binary cross entropy: thresholds', shape(inputs, 2), [n]);
+      return [f32(b), i32(b, n), ...(a.train ? [f32(b, n)] : [])];
+    },
+    split: alone,
+    autograd,
+    lower: (node, at, graph) => {
+      const [b, n] = shapeOf(graph, node.inputs[0]!) as [number, number];
+      return words({
+        [BinaryCrossEntropyArg.X]: at.input(0),
+        [BinaryCrossEntropyArg.TARGETS]: at.input(1),
+        [BinaryCrossEntropyArg.THRESHOLDS]: at.input(2),
+        [BinaryCrossEntropyArg.DLOGITS]: node.attributes.train ? at.output(2) : 0,
+        [BinaryCrossEntropyArg.LOSSES]: at.output(0),
+        [BinaryCrossEntropyArg.CHOICES]: at.output(1),
+        [BinaryCrossEntropyArg.STATE]: at.update(0),
+        [BinaryCrossEntropyArg.BATCH]: b,
+        [BinaryCrossEntropyArg.N]: n,
+      });
+    },
+    cost: moves,
+    costRate: MOVE,
+  },
+  /**
+   * inputs logits[B,N], targets f32[B,N] in their units, scale f32[2,N] (means, standard deviations); outputs losses[B], answers f32[B,N] in the
+   * targets' units and, with attribute train, dlogits[B,N]; updates state; attribute delta: where squares become lines, 0: nowhere.
+   */
+  Huber: {
+    opcode: Op.Huber,
+    infer(inputs, a) {
+      const [b, n] = shape(inputs, 0) as [number, number];
+      same('huber: targets', shape(inputs, 1), [b, n]);
+      same('huber: scale', shape(inputs, 2), [2, n]);
+      return [f32(b), f32(b, n), ...(a.train ? [f32(b, n)] : [])];
+    },
+    split: alone,
+    autograd,
+    lower: (node, at, graph) => {
+      const [b, n] = shapeOf(graph, node.inputs[0]!) as [number, number];
+      return words({
+        [HuberArg.X]: at.input(0),
+        [HuberArg.TARGETS]: at.input(1),
+        [HuberArg.SCALE]: at.input(2),
+        [HuberArg.DLOGITS]: node.attributes.train ? at.output(2) : 0,
+        [HuberArg.LOSSES]: at.output(0),
+        [HuberArg.ANSWERS]: at.output(1),
+        [HuberArg.STATE]: at.update(0),
+        [HuberArg.BATCH]: b,
+        [HuberArg.N]: n,
+        [HuberArg.DELTA]: float(node.attributes.delta!),
+      });
+    },
+    cost: moves,
+    costRate: MOVE,
+  },
+};
