@@ -7,7 +7,7 @@ import { Io } from '../assembly/abi/program.ts';
 import { Patch, Scores } from '../assembly/abi/tiles.ts';
 import { addBackward } from './backward.ts';
 import { checkGraph } from './check.ts';
-import { createGraph, type Graph, type Node, nodesOf, type Phase, valueAt } from './graph.ts';
+import { ABSENT, createGraph, type Graph, type Node, nodesOf, valueAt } from './graph.ts';
 import { inputs, pixels } from './inputs.ts';
 import { keepOf } from './keep.ts';
 import { createBuilder, startPhase } from './models/builder.ts';
@@ -16,7 +16,7 @@ import { buildModel } from './models/index.ts';
 import { checkMethod } from './modules/check.ts';
 import { withSide } from './modules/entry.ts';
 import { methodOf } from './modules/method.ts';
-import { emit, shareOut } from './ops/index.ts';
+import { shareOut } from './ops/index.ts';
 import type { CompileOptions } from './options.ts';
 import { lifetimes, liveBytes } from './plan/lifetime.ts';
 import { PAGE, type Plan, planMemory } from './plan/memory.ts';
@@ -27,6 +27,7 @@ import type { About, Program } from './program/program.ts';
 import { addRates, planRates } from './rates.ts';
 import { addRepeats, recomputeName } from './recompute.ts';
 import { autogradBytes, chooseSaved, gradientNeeds } from './saved.ts';
+import { CLASSIFY, taskOf } from './task/index.ts';
 import { limited, TILE_ROWS, type Tiles, tiled } from './tile.ts';
 import { addUpdate } from './update.ts';
 
@@ -96,7 +97,9 @@ export function build(options: CompileOptions): Built {
     head = 'new',
     purpose = 'train',
     weights = 'f32',
+    task: settings = CLASSIFY,
   } = options;
+  const task = taskOf(settings.name);
   const graph = createGraph();
   const io = inputs(graph, options);
   const b = createBuilder(graph, methodOf(method), head, io.state, weights);
@@ -104,19 +107,13 @@ export function build(options: CompileOptions): Built {
   const rates = typeof dropout === 'number' ? everywhere(dropout) : dropout;
   if (dropPath > 0 || Object.values(rates).some((rate) => rate > 0)) b.drop = { rates, path: dropPath, samples: io.samples };
   /** pictures → logits → loss, in one phase. */
-  const forward = (phase: Phase): { logits: number; loss: number[] } => {
+  const forward = (phase: 'train' | 'eval'): { logits: number; loss: number[] } => {
     startPhase(b, phase);
     const logits = withSide(b, buildModel(b, pixels(graph, io, phase, options), model.spec, classes), classes);
     checkMethod(b);
     const name = phase === 'eval' ? 'eval.loss' : 'loss';
-    const attributes = { train: phase === 'train' ? 1 : 0 };
-    const loss = emit(graph, 'CrossEntropy', name, [logits, io.labels], attributes, {
-      phase,
-      isBackward: true,
-      isLoss: true,
-      block: b.block.index,
-      updates: [io.state],
-    }).outputs;
+    const inputs = { logits, targets: io.labels, constants: io.constants, state: io.state };
+    const loss = task.loss(graph, name, inputs, settings, { phase, block: b.block.index });
     for (const id of loss.slice(0, 2)) valueAt(graph, id).role = 'batch';
     return { logits, loss };
   };
@@ -126,6 +123,7 @@ export function build(options: CompileOptions): Built {
     [Io.Labels, io.labels],
     [Io.Samples, io.samples],
     [Io.State, io.state],
+    ...(io.constants === ABSENT ? [] : [[Io.Constants, io.constants] as const]),
   ]);
   let accumulators = new Map<number, number>();
   let autograd = 0;
@@ -160,6 +158,7 @@ export function build(options: CompileOptions): Built {
     microBatch,
     purpose,
     recompute: recomputeName(options.recompute),
+    ...(settings.name === CLASSIFY.name ? {} : { task: settings.name, ...(settings.loss ? { loss: settings.loss } : {}) }),
     ...(options.fast ? { arithmetic: 'relaxed' as const } : {}),
     ...(purpose === 'train' && options.rates === 'relative' ? { rates: 'relative' as const } : {}),
   };

@@ -103,7 +103,7 @@ const PLAN: Spec<FitOptions> = {
   ...{ model: needed(object('what readModel or parseModel returns')), classes: needed(s.classes), batchSize: needed(s.batchSize) },
   ...{ method: s.method, keep: s.keep, weights: s.weightsOrAuto, recompute: s.recompute, optimizer: s.optimizer, microBatch: s.microBatch },
   ...{ budgetBytes: s.budget, augment: s.augment, dropPath: s.dropPath, maxThreads: s.maxThreads, fast: s.fast, pixels: s.pixels },
-  ...{ ownTables: toggle, tiles: object('an object'), normalize: object('a preprocessing') },
+  ...{ ownTables: toggle, tiles: object('an object'), normalize: object('a preprocessing'), task: object('a task and its settings') },
   rates: { check: (value, where) => oneOfWords(value, where, ['relative', 'absolute']) },
   head: { check: (value, where) => oneOfWords(value, where, ['new', 'file']) },
   purpose: { check: (value, where) => oneOfWords(value, where, ['train', 'infer']) },

@@ -3,6 +3,7 @@ import type { DropoutRates } from './models/drop.ts';
 import type { Model } from './models/index.ts';
 import type { Precision } from './precision.ts';
 import type { Recompute } from './recompute.ts';
+import type { TaskSettings } from './task/index.ts';
 import type { Tiles } from './tile.ts';
 import type { Optimizer } from './update.ts';
 
@@ -24,6 +25,8 @@ export interface CompileOptions {
   optimizer?: Optimizer;
   /** Rates as fractions of what they change, measured before the first step (src/rates.ts), or one for everything (where absent). */
   rates?: 'relative' | 'absolute';
+  /** What the network is asked (src/task); classification where absent. */
+  task?: TaskSettings | undefined;
   /** The classifier: new and zero (fine-tuning), or the checkpoint's own. */
   head?: 'new' | 'file';
   /** `infer` compiles evaluation alone: nothing is kept, nothing learns. */

@@ -105,4 +105,6 @@ export const enum Io {
   EvalChoices,
   Logits,
   State,
+  /** What the loss reads of each output (src/task): it lies in the image, and only where the task has such. */
+  Constants,
 }

@@ -63,9 +63,10 @@ export function checkProgram(p: Program, fault: Fault): void {
     if (w.gradient !== 0) data(`${w.name}, gradient`, { offset: w.gradient, bytes }, p.region);
   }
   for (const [id, range] of p.io) {
-    if (id < Io.Pictures || id > Io.State) fault(`has an unknown port ${id}`);
+    if (id < Io.Pictures || id > Io.Constants) fault(`has an unknown port ${id}`);
     if (id !== Io.Pictures && range.bytes % 4 !== 0) fault(`port ${id} is not made of words`);
-    data(`port ${id}`, range, arena);
+    if (id !== Io.Constants) data(`port ${id}`, range, arena);
+    else if (range.offset % 16 !== 0 || !inside(range, image)) fault('the constants of the task lie outside the program');
   }
 }
 

@@ -112,9 +112,16 @@ function readAbout(values: Record<string, unknown>, fault: (what: string) => nev
     microBatch: count(values.microBatch, 'microBatch'),
     purpose: purpose === 'train' || purpose === 'infer' ? purpose : fault('does not say its purpose'),
     recompute: text('recompute'),
+    ...taskIn(values, fault),
     ...arithmeticOf(values.arithmetic, fault),
     ...ratesOf(values.rates, fault),
   };
+}
+
+/** The task and its loss, by names that a reader need not know: what they do stands in the instructions. */
+function taskIn({ task, loss }: Record<string, unknown>, fault: (what: string) => never): Pick<About, 'task' | 'loss'> {
+  if ([task, loss].some((name) => name !== undefined && (typeof name !== 'string' || name === ''))) fault('has an unknown task');
+  return { ...(task === undefined ? {} : { task: task as string }), ...(loss === undefined ? {} : { loss: loss as string }) };
 }
 
 function ratesOf(value: unknown, fault: (what: string) => never): Pick<About, 'rates'> {

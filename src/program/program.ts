@@ -42,6 +42,9 @@ export interface About {
   recompute: string;
   /** Sums of products by relaxed SIMD, whose last bits are the machine's own; absent: the same bits everywhere. */
   arithmetic?: 'relaxed';
+  /** What it is asked, where that is not one class of several, and by which loss where the task has several (src/task). */
+  task?: string;
+  loss?: string;
   /** Rates as fractions of what they change, measured before the first step; absent: one for everything. */
   rates?: 'relative';
 }

@@ -171,6 +171,12 @@ function isData(offset: u32, length: u64): bool {
   return (offset & 15) == 0 && offset >= first && offset + length <= layoutWord(LayoutWord.ScratchOffset);
 }
 
+/** Aligned, in the program's own bytes. */
+function isInImage(offset: u32, length: u64): bool {
+  const first = layoutWord(LayoutWord.ProgramOffset);
+  return (offset & 15) == 0 && offset >= first && offset + length <= <u64>first + sectionBytes(Section.Image);
+}
+
 /** Aligned, in the checkpoint region behind the state block. */
 function isLearnt(offset: u32, length: u64): bool {
   const region = layoutWord(LayoutWord.RegionOffset);
@@ -214,7 +220,10 @@ function checkIo(): void {
   if (n % 12 != 0) refuse('has a broken list of ports');
   for (let at: u32 = 0; at < n; at += 12) {
     const port = load<u32>(list + at);
-    if (port < <u32>Io.Pictures || port > <u32>Io.State || !isData(load<u32>(list + at, 4), load<u32>(list + at, 8)))
+    const offset = load<u32>(list + at, 4);
+    const bytes = load<u32>(list + at, 8);
+    const isGood = port == <u32>Io.Constants ? isInImage(offset, bytes) : isData(offset, bytes);
+    if (port < <u32>Io.Pictures || port > <u32>Io.Constants || !isGood)
       refuse('has a port outside the linear memory');
   }
 }

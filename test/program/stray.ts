@@ -32,6 +32,8 @@ export const NETWORKS: readonly [string, Partial<CompileOptions>][] = [
   ['convnext-timm', { method: 'bias+lora:all=1', recompute: new Map([[0, 8]]) }],
   ['mobilenetv2-hf', { method: 'full', rates: 'relative' }],
   ['vit-hf', { method: 'bias+prompt+side', rates: 'relative', optimizer: 'sgd' }],
+  ['vit-hf', { method: 'probe', microBatch: 3, task: { name: 'multilabel', constants: { threshold: new Array(5).fill(0.5) } } }],
+  ['vit-hf', { method: 'probe', task: { name: 'regress', constants: { mean: new Array(5).fill(3), std: new Array(5).fill(2) } } }],
 ];
 
 /** The memory of a case: head, code, state block; then operands; scratch last, to the byte. */

@@ -1,0 +1,53 @@
+/** One class of several: softmax cross-entropy. */
+import { Answer, Better } from '../../assembly/abi/task.ts';
+import { EngineError } from '../error.ts';
+import { emit } from '../ops/index.ts';
+import type { Prediction, Said, Task } from './task.ts';
+
+/** Softmax of logits, most probable first. */
+export function ranked(logits: Float32Array, labels: readonly string[]): Prediction[] {
+  const top = logits.reduce((m, x) => Math.max(m, x), Number.NEGATIVE_INFINITY);
+  const powers = Array.from(logits, (x) => Math.exp(x - top));
+  const sum = powers.reduce((a, b) => a + b, 0);
+  if (!Number.isFinite(sum)) throw new EngineError({ where: 'logits', what: 'they are not finite (NaN or infinite)' });
+  return powers
+    .map((p, index) => ({ label: labels[index]!, index, probability: p / sum }))
+    .sort((a, b) => b.probability - a.probability || a.index - b.index);
+}
+
+function measure({ count, outputs, targets, answers }: Said, labels: readonly string[]): ReturnType<Task['measure']> {
+  const [seen, right] = [new Uint32Array(outputs), new Uint32Array(outputs)];
+  let correct = 0;
+  for (let i = 0; i < count; i++) {
+    seen[targets[i]!]!++;
+    if (targets[i] !== answers[i]) continue;
+    right[targets[i]!]!++;
+    correct++;
+  }
+  const share = (value: number) => [{ name: 'accuracy', value, isShare: true }];
+  return { all: share(correct / count), outputs: labels.map((label, c) => ({ label, metrics: share(right[c]! / seen[c]!) })) };
+}
+
+export const classify: Task = {
+  name: 'classify',
+  problemType: 'single_label_classification',
+  noun: { one: 'class', many: 'classes' },
+  answer: Answer.Class,
+  better: Better.Correct,
+  score: { name: 'accuracy', isShare: true },
+  lossName: () => 'cross-entropy',
+  constants: [],
+  losses: [],
+  delta: () => 0,
+  loss: (graph, name, { logits, targets, state }, _, { phase, block }) =>
+    emit(
+      graph,
+      'CrossEntropy',
+      name,
+      [logits, targets],
+      { train: phase === 'train' ? 1 : 0 },
+      { phase, isBackward: true, isLoss: true, block, updates: [state] },
+    ).outputs,
+  measure,
+  decode: (logits, _, labels) => ranked(logits, labels),
+};

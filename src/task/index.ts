@@ -1,0 +1,44 @@
+/** Every task by name. */
+import { Answer } from '../../assembly/abi/task.ts';
+import { InputError } from '../error.ts';
+import { f32, i32, type Type } from '../graph.ts';
+import { classify } from './classify.ts';
+import { multilabel } from './multilabel.ts';
+import { regress } from './regress.ts';
+import type { Task, TaskSettings } from './task.ts';
+
+export { ranked } from './classify.ts';
+export { standardise } from './regress.ts';
+export type * from './task.ts';
+
+const TASKS: readonly Task[] = [classify, multilabel, regress];
+export const TASK_NAMES = ['classify', 'multilabel', 'regress'] as const;
+export type TaskName = (typeof TASK_NAMES)[number];
+
+export const CLASSIFY: TaskSettings = { name: 'classify' };
+
+/** A task by its name; `where` names what says it. */
+export function taskOf(name: string, where = '--task'): Task {
+  const task = TASKS.find((t) => t.name === name);
+  if (task) return task;
+  throw new InputError({ where, what: 'unknown task', got: name, expected: TASKS.map((t) => t.name).join(', ') });
+}
+/** The task that a configuration's problem_type names. */
+export const taskOfProblem = (type: unknown): Task | undefined => TASKS.find((t) => t.problemType === type);
+
+/** Targets of a batch, in the arena. */
+export const targetType = ({ answer }: Task, batch: number, outputs: number): Type =>
+  answer === Answer.Class ? i32(batch) : f32(batch, outputs);
+
+/** A task's constants as its loss reads them, [names, outputs]. Throws where one is missing or not a number for every output. */
+export function constantsOf(settings: TaskSettings, outputs: number, where = 'task'): Float32Array {
+  const rows = taskOf(settings.name, where).constants.map((name) => {
+    const values = settings.constants?.[name];
+    if (!Array.isArray(values) || values.length !== outputs || !values.every((v) => Number.isFinite(Math.fround(v))))
+      throw new InputError({ where, what: `bad ${name}`, got: JSON.stringify(values) ?? 'nothing', expected: `${outputs} finite numbers` });
+    if (name === 'std' && values.some((v) => Math.fround(v) <= 0))
+      throw new InputError({ where, what: 'bad std', got: JSON.stringify(values), expected: 'numbers above 0' });
+    return values as number[];
+  });
+  return Float32Array.from(rows.flat());
+}
