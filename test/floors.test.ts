@@ -55,6 +55,7 @@ const floors: RegExp[] = [
   top(1),
   top(2),
   /^src\/ops\//,
+  /^src\/task\//,
   new RegExp(`^src/(models|modules)/|${top(4).source}`),
   /^src\/plan\//,
   /^src\/program\//,
