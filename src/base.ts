@@ -1,15 +1,16 @@
 /** A model folder, opened: what it is, how it wants its pictures, and its weights by ranges. */
+
 import { join } from 'node:path';
 import { checkWeights, type WeightsUse } from './checkweights.ts';
 import { type ImageSize, imageSizeOf } from './data/fields.ts';
 import { assumedProcessor } from './data/huggingface.ts';
 import { outputSize, type Preprocess, readPreprocess } from './data/preprocess.ts';
-import { baseDigest } from './digest.ts';
 import { InputError } from './error.ts';
 import { fileExists, isFolder, readJson } from './files.ts';
 import { refuseHubName } from './hub.ts';
 import { configPath, type Model, readModel } from './models/index.ts';
 import { hasWeights, openSafetensors, type SafetensorsFile } from './safetensors.ts';
+import { baseDigest } from './weightsfile.ts';
 
 export interface Base {
   folder: string;

@@ -2,13 +2,14 @@
  * Are a folder's weights those of the network that its configuration means? Every tensor that this network reads must be there in its shape,
  * and every other one must be known to change nothing: a block that nothing reads, or a norm, is a sign of another network.
  */
+
 import { build } from './compile.ts';
-import { weightOf } from './engine.ts';
 import { InputError, shown } from './error.ts';
 import type { Source } from './graph.ts';
 import type { Model, Spec } from './models/index.ts';
 import { type Method, methodOf } from './modules/method.ts';
 import type { SafetensorsFile } from './safetensors.ts';
+import { weightOf } from './weightsfile.ts';
 
 /** What is about to be done with the weights; absent: a new head on the whole network. */
 export interface WeightsUse {

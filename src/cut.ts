@@ -84,3 +84,21 @@ export function addressOf({ graph, program }: Pick<Compiled, 'graph' | 'program'
   }
   throw new RangeError(`${node.name} has no instruction in ${phase}`);
 }
+
+/** Nanoseconds that reading a byte back may take: 100 MB/s. What is computed faster is not cached. */
+const READ_NS = 10;
+
+/** Lines through a program's passes, of learning and of judging. */
+export interface Cuts {
+  train: Cut;
+  eval: Cut;
+}
+
+/** The lines of a program where reading pays; undefined where it does not, or where a picture's numbers depend on its neighbours (`--fast`). */
+export function cutsOf(compiled: Compiled): Cuts | undefined {
+  if (compiled.program.about.arithmetic !== undefined) return undefined;
+  const [train, judged] = [cutOf(compiled, 'train'), cutOf(compiled, 'eval')];
+  if (train === undefined || judged === undefined) return undefined;
+  const pays = ({ bytes, nanoseconds }: Cut): boolean => nanoseconds > READ_NS * bytes;
+  return pays(train) && pays(judged) ? { train, eval: judged } : undefined;
+}

@@ -1,7 +1,6 @@
 /** SHA-256 digests, by which programs, data sets, checkpoints and adapters recognise what they belong to. */
 import { createHash, type Hash } from 'node:crypto';
 import type { ByteSource } from './files.ts';
-import type { SafetensorsFile } from './safetensors.ts';
 
 const chunkBytes = 1 << 20;
 
@@ -26,15 +25,5 @@ export function hashRange(hash: Hash, source: ByteSource, from: number, to: numb
 export function fileDigest(source: ByteSource): string {
   const hash = createHash('sha256');
   hashRange(hash, source, 0, source.size);
-  return hash.digest('hex');
-}
-
-/**
- * By what an adapter knows its base: every byte of the weights, header included, in the order of the shards. For a single file it is
- * what `sha256sum model.safetensors` prints. One pass of reading, which a run needs anyway to load the weights.
- */
-export function baseDigest(weights: SafetensorsFile): string {
-  const hash = createHash('sha256');
-  for (const { source } of weights.files) hashRange(hash, source, 0, source.size);
   return hash.digest('hex');
 }

@@ -5,13 +5,13 @@ import type { Io } from '../assembly/abi/program.ts';
 import type { Found } from '../assembly/abi/ridge.ts';
 import { Status } from '../assembly/abi/status.ts';
 import { Encoding } from '../assembly/abi/weights.ts';
-import { EngineError, InputError, shown } from './error.ts';
+import { EngineError, InputError } from './error.ts';
 import type { Phase } from './graph.ts';
 import { createPace, turn } from './pace.ts';
 import type { ParameterRecord, Placed, Program, WeightRecord } from './program/program.ts';
-import type { SafetensorsFile, Tensor } from './safetensors.ts';
+import type { SafetensorsFile } from './safetensors.ts';
 import { ALONE, type StartThread, startTeam, startThread } from './team.ts';
-import { type Shape, sameShape, shapeText } from './tensor.ts';
+import { weightOf } from './weightsfile.ts';
 
 interface Exports {
   setup(arena: number, scratchOffset: number, scratchBytes: number, thread: number, threads: number): void;
@@ -238,30 +238,6 @@ export function createEngine(program: Program, wasm: BufferSource, threads = 1, 
       return engine.placeCoded(offset, dtype, row, rows, record.offset, record.encoding, o, n1, n2, s1, s2, staging);
     },
   };
-}
-
-/** Codes of the element types that weights may have; the engine converts each to f32. */
-const DTYPES: Readonly<Record<string, { code: number; bytes: number }>> = {
-  F32: { code: 0, bytes: 4 },
-  F16: { code: 1, bytes: 2 },
-  BF16: { code: 2, bytes: 2 },
-};
-
-/** A tensor of the checkpoint that is read in this shape, and its element type. Throws InputError where it is not there so. */
-export function weightOf(
-  file: SafetensorsFile,
-  name: string,
-  shape: Shape,
-): { tensor: Tensor; where: string; dtype: { code: number; bytes: number } } {
-  const tensor = file.tensor(name);
-  const where = `${file.path}: ${shown(name)}`;
-  // A leading axis of 1 (position embeddings, class tokens) may be absent.
-  if (!sameShape(tensor.shape, shape))
-    throw new InputError({ where, what: 'wrong shape', got: shapeText(tensor.shape), expected: shapeText(shape) });
-  const dtype = DTYPES[tensor.dtype];
-  if (dtype === undefined)
-    throw new InputError({ where, what: 'unsupported element type', got: tensor.dtype, expected: 'F32, F16 or BF16' });
-  return { tensor, where, dtype };
 }
 
 /**

@@ -10,7 +10,7 @@
 import { rmSync } from 'node:fs';
 import { type Bytes, mebibytes, parseBytes } from './bytes.ts';
 import type { Compiled } from './compile.ts';
-import { type Cut, cutOf } from './cut.ts';
+import { type Cut, type Cuts, cutsOf } from './cut.ts';
 import { digest } from './digest.ts';
 import type { Engine } from './engine.ts';
 import { InputError } from './error.ts';
@@ -21,28 +21,11 @@ import { type Features, rangeOf } from './train.ts';
 /** Most bytes that the cache may take on disk: 512 MiB where nothing is said, 0: there is none. */
 export const featureLimit = (said: Bytes = 512 << 20): number => (Number(said) === 0 ? 0 : parseBytes(said, '--feature-cache'));
 
-/** Nanoseconds that reading a byte back may take: 100 MB/s. What is computed faster is not cached. */
-const READ_NS = 10;
 /** What the disk keeps free beside the cache. */
 const SPARE_BYTES = 16 << 20;
 const MAGIC = 'S2AFEAT1';
 const HEAD_BYTES = 64;
 const TAIL_BYTES = 8;
-
-/** Lines through a program's passes, of learning and of judging. */
-export interface Cuts {
-  train: Cut;
-  eval: Cut;
-}
-
-/** The lines of a program where reading pays; undefined where it does not, or where a picture's numbers depend on its neighbours (`--fast`). */
-export function cutsOf(compiled: Compiled): Cuts | undefined {
-  if (compiled.program.about.arithmetic !== undefined) return undefined;
-  const [train, judged] = [cutOf(compiled, 'train'), cutOf(compiled, 'eval')];
-  if (train === undefined || judged === undefined) return undefined;
-  const pays = ({ bytes, nanoseconds }: Cut): boolean => nanoseconds > READ_NS * bytes;
-  return pays(train) && pays(judged) ? { train, eval: judged } : undefined;
-}
 
 export interface FeatureOptions {
   path: string;

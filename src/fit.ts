@@ -1,17 +1,18 @@
 /** From a budget to a compiled program: micro-batch, recompute and, at last, kept bits are chosen here; a job that cannot fit is refused here. */
+
 import { type Built, build, type Compiled, type CompileOptions, compile, inTiles, lay } from './compile.ts';
 import { BudgetError, InputError } from './error.ts';
 import type { Node } from './graph.ts';
 import { keepOf } from './keep.ts';
 import { fixed, ladder, named, type Rung } from './ladder.ts';
 import { definition } from './ops/index.ts';
+import { checkBatch } from './options.ts';
 import { checkBudget, PAGE } from './plan/memory.ts';
 import { PRECISIONS, type Precision } from './precision.ts';
 import type { About } from './program/program.ts';
 import type { Bits, Recompute, RecomputeChoice } from './recompute.ts';
 import { type Sketch, type Sketches, sketch } from './sketch.ts';
 import type { Tiles } from './tile.ts';
-import { checkBatch } from './train.ts';
 
 export interface FitOptions extends Omit<CompileOptions, 'microBatch' | 'recompute' | 'weights' | 'maxThreads'> {
   /** Pictures in one optimizer step. */

@@ -1,6 +1,6 @@
 /** Where a program begins: what the host writes, and how its bytes become numbers. */
 import { State } from '../assembly/abi/head.ts';
-import { Augment } from '../assembly/abi/ops/ends.ts';
+import { Augment } from '../assembly/abi/ops/pixels.ts';
 import { ABSENT, addValue, f32, type Graph, type Phase, u8 } from './graph.ts';
 import { emit } from './ops/index.ts';
 import type { CompileOptions } from './options.ts';

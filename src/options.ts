@@ -1,4 +1,5 @@
 /** What a program is compiled from. */
+import { InputError } from './error.ts';
 import type { DropoutRates } from './models/drop.ts';
 import type { Model } from './models/index.ts';
 import type { Precision } from './precision.ts';
@@ -46,4 +47,15 @@ export interface CompileOptions {
   pixels?: 'u8' | 'f32';
   /** Every layer gets a derivative table of its own, which src/calibrate may fit to what the layer sees. */
   ownTables?: boolean | undefined;
+}
+
+/** Refuses a batch that micro-batches do not divide. */
+export function checkBatch(batchSize: number, microBatch: number): void {
+  if (batchSize % microBatch !== 0)
+    throw new InputError({
+      where: '--micro-batch',
+      what: 'does not divide the batch size',
+      got: microBatch,
+      expected: `a divisor of ${batchSize}`,
+    });
 }

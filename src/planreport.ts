@@ -1,6 +1,7 @@
 /** A plan as plain data: what `s2a plan --json` prints and what reports show. */
+
 import type { Compiled } from './compile.ts';
-import { cutsOf } from './featurecache.ts';
+import { cutsOf } from './cut.ts';
 import type { Chosen } from './fit.ts';
 import { numel } from './graph.ts';
 import type { Parts } from './plan/memory.ts';

@@ -1,11 +1,13 @@
 /** Which values need a gradient, and what each operator keeps for it. */
+
 import type { Keep } from '../assembly/abi/keep.ts';
 import type { Kind } from '../assembly/abi/kinds.ts';
 import { codebookBytes } from './codebook.ts';
 import { ABSENT, addValue, type Graph, type Node, u8, valueAt } from './graph.ts';
-import type { KeepClass, KeepPlan } from './keep.ts';
+import type { KeepPlan } from './keep.ts';
 import type { Saved } from './ops/def.ts';
 import { definition, emit, keepOutputs, scratchOf } from './ops/index.ts';
+import type { KeepClass } from './ops/keepclasses.ts';
 import { noRepeats, type Repeats } from './recompute.ts';
 import { tables } from './tables.ts';
 

@@ -3,8 +3,9 @@ import { State } from '../assembly/abi/head.ts';
 import { Io } from '../assembly/abi/program.ts';
 import { Astray, MOST_BACKS } from '../assembly/abi/watch.ts';
 import type { Engine } from './engine.ts';
-import { EngineError, InputError } from './error.ts';
+import { EngineError } from './error.ts';
 import { byClass, type CountedEpoch, count, type EpochResult, type Figures, figuresOf, judgedOf, resultOf, type Tally } from './figures.ts';
+import { checkBatch } from './options.ts';
 import { createWatch, type Epoch, hasFiniteParameters, rewind, type Watch } from './watch.ts';
 
 export type { CountedEpoch, EpochResult, Figures, Judged, Tally } from './figures.ts';
@@ -166,17 +167,6 @@ export function writeState(state: DataView, options: TrainOptions, samples: numb
 }
 
 export const totalSteps = ({ epochs, batchSize }: TrainOptions, samples: number): number => epochs * Math.ceil(samples / batchSize);
-
-/** Refuses a batch that micro-batches do not divide. */
-export function checkBatch(batchSize: number, microBatch: number): void {
-  if (batchSize % microBatch !== 0)
-    throw new InputError({
-      where: '--micro-batch',
-      what: 'does not divide the batch size',
-      got: microBatch,
-      expected: `a divisor of ${batchSize}`,
-    });
-}
 
 interface Run {
   engine: Engine;

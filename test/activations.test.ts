@@ -1,10 +1,11 @@
 /** The table of activations against PyTorch, and what follows from it. */
+
 import { readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { hasCode8, isPiecewise, LAST_KIND } from '../assembly/abi/kinds.ts';
 import { ACTIVATION_NAMES, ACTIVATIONS, type Activation, activationAt, everyActivation } from '../src/activations.ts';
-import { choicesOf, type KeepClass } from '../src/keep.ts';
+import { choicesOf, type KeepClass } from '../src/ops/keepclasses.ts';
 import { tables } from '../src/tables.ts';
 
 interface Golden {

@@ -1,4 +1,5 @@
 /** Features kept from the first epoch on: the bytes that they save computing, whatever happens to the file. */
+
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
@@ -6,10 +7,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openBase } from '../src/base.ts';
 import { type Compiled, compile } from '../src/compile.ts';
-import { cutOf } from '../src/cut.ts';
+import { cutOf, cutsOf } from '../src/cut.ts';
 import { digest } from '../src/digest.ts';
 import { Interrupted } from '../src/error.ts';
-import { cutsOf } from '../src/featurecache.ts';
 import { type JobHooks, type TrainJob, trainJob } from '../src/job.ts';
 import { newFolder } from './folder.ts';
 import { pictureFolder } from './pictures.ts';

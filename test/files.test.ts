@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSyn
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { baseDigest, digest, fileDigest } from '../src/digest.ts';
+import { digest, fileDigest } from '../src/digest.ts';
 import {
   bytesWritten,
   createFile,
@@ -15,6 +15,7 @@ import {
   writeText,
 } from '../src/files.ts';
 import { openSafetensors } from '../src/safetensors.ts';
+import { baseDigest } from '../src/weightsfile.ts';
 import { newFolder, refused } from './folder.ts';
 
 const folder = newFolder();

@@ -1,10 +1,12 @@
 /** Keep plans: every text that may be written, its canonical form, and every sentence for one that may not. */
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Keep } from '../assembly/abi/keep.ts';
 import { compile } from '../src/compile.ts';
-import { choicesOf, KEEP_CLASSES, keepOf, keepPlan } from '../src/keep.ts';
+import { keepOf, keepPlan } from '../src/keep.ts';
 import { readModel } from '../src/models/index.ts';
+import { choicesOf, KEEP_CLASSES } from '../src/ops/keepclasses.ts';
 import { modelFolder } from './golden.ts';
 
 test('a plan has one name, whatever it was written as', () => {

@@ -1,5 +1,5 @@
 import { State } from '../abi/head';
-import { CrossEntropyArg } from '../abi/ops/ends';
+import { CrossEntropyArg } from '../abi/ops/loss';
 import { Status } from '../abi/status';
 import { address, int } from '../argument';
 import { exp64, log64 } from '../math';

@@ -1,4 +1,4 @@
-import { Augment, PixelsArg } from '../abi/ops/ends';
+import { Augment, PixelsArg } from '../abi/ops/pixels';
 import { State } from '../abi/head';
 import { Stream } from '../abi/random';
 import { address, int } from '../argument';

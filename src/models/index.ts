@@ -1,4 +1,5 @@
 /** From a model folder's config.json to a model that can be built. */
+
 import { join } from 'node:path';
 import { InputError } from '../error.ts';
 import { fileExists, isFolder, readJson } from '../files.ts';
@@ -7,7 +8,8 @@ import { tensorShapes } from '../safetensors.ts';
 import type { Builder } from './builder.ts';
 import { type ConfigSource, openConfig, refuseUnread, section } from './config.ts';
 import { type ConvNext, convNext, hfConvNext, isTimmConvNext, timmConvNext } from './convnext.ts';
-import { type DropRates, hfDrop, timmDrop } from './drop.ts';
+import type { DropRates } from './drop.ts';
+import { hfDrop, timmDrop } from './droprates.ts';
 import { ignore, PRETRAINED, TIMM, TIMM_ARGS, TIMM_WRAPPER, TRANSFORMERS } from './harmless.ts';
 import { hfMobileNet, hfSwin, hfVit } from './huggingface.ts';
 import { type MobileNet, mobileNet } from './mobilenet.ts';

@@ -1,7 +1,7 @@
 import type { Keep } from '../../assembly/abi/keep.ts';
 import type { Op } from '../../assembly/abi/ops.ts';
 import { type Attributes, type Graph, type Node, numel, rowsOf, type Split, shapeOf, type Type } from '../graph.ts';
-import type { Choice, KeepClass } from '../keep.ts';
+import type { Choice, KeepClass } from './keepclasses.ts';
 
 /** One legal way for an operator to keep what its backward needs. */
 export interface Saved {

@@ -5,13 +5,14 @@ import type { OpDef } from './def.ts';
 import { dense } from './dense.ts';
 import { drop } from './drop.ts';
 import { elementwise } from './elementwise.ts';
-import { ends } from './ends.ts';
 import { gate } from './gate.ts';
 import { groupNorm } from './groupnorm.ts';
 import { init } from './init.ts';
+import { loss } from './loss.ts';
 import { losses } from './losses.ts';
 import { module } from './module.ts';
 import { norm } from './norm.ts';
+import { pixels } from './pixels.ts';
 import { quantize } from './quantize.ts';
 import { rate } from './rate.ts';
 import { spatial } from './spatial.ts';
@@ -26,7 +27,8 @@ export const OPS: Readonly<Record<string, OpDef>> = {
   ...norm,
   ...attention,
   ...tokens,
-  ...ends,
+  ...pixels,
+  ...loss,
   ...update,
   ...init,
   ...module,

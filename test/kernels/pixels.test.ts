@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { State } from '../../assembly/abi/head.ts';
-import { Augment } from '../../assembly/abi/ops/ends.ts';
+import { Augment } from '../../assembly/abi/ops/pixels.ts';
 import { Op } from '../../assembly/abi/ops.ts';
 import { Stream } from '../../assembly/abi/random.ts';
 import { close } from '../close.ts';

@@ -1,7 +1,7 @@
 /** Pictures in, loss out. */
 import * as assert from 'uvu/assert';
 import { State } from '../../../assembly/abi/head.ts';
-import { Augment } from '../../../assembly/abi/ops/ends.ts';
+import { Augment } from '../../../assembly/abi/ops/pixels.ts';
 import { Stream } from '../../../assembly/abi/random.ts';
 import { f32, i32 } from '../../../src/graph.ts';
 import { close, numbers } from '../../close.ts';

@@ -1,5 +1,5 @@
-/** Both ends of the network. */
-import { between, mayWrite, MOST_STEP, reads, size, takesState, writes } from '../touch.ts';
+/** Where the network begins. */
+import { between, MOST_STEP, reads, size, takesState, writes } from '../touch.ts';
 
 /**
  * Pixels: y[B,H,W,3] f32 = x[B,SH,SW,3]·scale[c] + shift[c]; TABLE is f32 scale[3] then shift[3]. x is u8, or f32 with AUGMENT.Float.
@@ -19,20 +19,3 @@ export function pixels(): void {
 }
 
 export const enum Augment { None = 0, Crop = 1, Flip = 2, Float = 4 }
-
-/**
- * CrossEntropy with label smoothing: adds loss, correct and count to STATE; dlogits[B,N] = LossScale·(softmax - target), or DLOGITS = 0.
- * labels i32[B]; -1 marks a padding row: no loss, zero gradient (its logits must be finite all the same).
- * LOSSES f32[B], CHOICES i32[B] (the arg max) are always written.
- */
-export const enum CrossEntropyArg { X, LABELS, DLOGITS, LOSSES, CHOICES, STATE, BATCH, N }
-export function crossEntropy(): void {
-  const b = size(CrossEntropyArg.BATCH);
-  const n = size(CrossEntropyArg.N);
-  reads(CrossEntropyArg.X, 4 * b * n);
-  reads(CrossEntropyArg.LABELS, 4 * b);
-  mayWrite(CrossEntropyArg.DLOGITS, 4 * b * n);
-  writes(CrossEntropyArg.LOSSES, 4 * b);
-  writes(CrossEntropyArg.CHOICES, 4 * b);
-  takesState(CrossEntropyArg.STATE);
-}
