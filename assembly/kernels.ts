@@ -1,11 +1,11 @@
 /** The test and benchmark build: single kernels without a program around them. */
-import { cdf4, constants, erf4, exp4, sigmoid4, tanh4 } from './math';
+import { cdf4, constants, erf4, exp4, sigmoid4, tanh4 } from './engine/math';
 
 export { gemmNN, gemmNT, gemmTN } from './kernels/gemm';
 export { im2colDepthwise } from './bench/im2col';
 export * from './index';
-export { cosPi, exp64, log64 } from './math';
-export { normalAt, random } from './random';
+export { cosPi, exp64, log64 } from './engine/math';
+export { normalAt, random } from './engine/random';
 
 /** y[n] = f(x[n]) of one vector function (0 exp, 1 cdf, 2 erf, 3 tanh, 4 sigmoid), n a multiple of 4. */
 export function vector(f: i32, x: usize, y: usize, n: i32): void {

@@ -4,9 +4,9 @@ import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { processorTime } from './clock.mjs';
 
-const entry = `export { openRig } from './test/rig.ts'; export { numbers } from './test/close.ts'; export { tables } from './src/tables.ts';
-export { codebookBytes } from './src/codebook.ts'; export { Keep } from './assembly/abi/keep.ts';
-export { Op } from './assembly/abi/ops.ts'; export { Kind } from './assembly/abi/kinds.ts';`;
+const entry = `export { openRig } from './test/support/rig.ts'; export { numbers } from './test/support/close.ts'; export { tables } from './src/passes/codebooktables.ts';
+export { codebookBytes } from './src/passes/codebook.ts'; export { Keep } from './assembly/abi/keep.ts';
+export { Op } from './assembly/abi/ops.ts'; export { Kind } from './assembly/generated/kinds.ts';`;
 await build({
   stdin: { contents: entry, resolveDir: '.', loader: 'ts' },
   bundle: true,

@@ -12,22 +12,23 @@ import { fitTables } from './fit-tables.mjs';
 import { activations, curvesSource, kindsSource, withActivations } from './kinds.mjs';
 
 mkdirSync('build', { recursive: true });
+mkdirSync('assembly/generated', { recursive: true });
 rmSync('dist', { recursive: true, force: true });
 mkdirSync('dist', { recursive: true });
 
 const rows = await activations();
 for (const [path, text] of [
-  ['assembly/abi/kinds.ts', kindsSource(rows)],
-  ['assembly/kernels/bykind.ts', curvesSource(rows)],
+  ['assembly/generated/kinds.ts', kindsSource(rows)],
+  ['assembly/generated/bykind.ts', curvesSource(rows)],
   ['docs/keep.md', withActivations(readFileSync('docs/keep.md', 'utf8'), rows)],
-  ['assembly/dispatch.ts', dispatchSource()],
-  ['assembly/abi/extents.ts', extentsSource()],
-  ['assembly/abi/arguments.ts', argumentsSource()],
-  ['targets/wasi/signature.ts', signatureSource()],
+  ['assembly/generated/dispatch.ts', dispatchSource()],
+  ['assembly/generated/extents.ts', extentsSource()],
+  ['assembly/generated/arguments.ts', argumentsSource()],
+  ['assembly/generated/signature.ts', signatureSource()],
 ])
   if (!existsSync(path) || readFileSync(path, 'utf8') !== text) writeFileSync(path, text);
 
-for (const name of await fitTables()) console.log(`src/tables.ts: fitted the codes of ${name}`);
+for (const name of await fitTables()) console.log(`src/passes/codebooktables.ts: fitted the codes of ${name}`);
 
 const isPublished = process.argv.includes('--types');
 // With real declarations beside it, dist/ has no need of those that name our sources.
@@ -79,7 +80,7 @@ for (const name of ['engine.wasm', 'engine.mt.wasm', 'engine.fast.wasm', 'engine
 
 /** The library, the command, and the picture decoder and the engine's other threads, which are entries of their own. */
 await build({
-  entryPoints: { index: 'src/index.ts', s2a: 'targets/cli/main.ts', decoder: 'src/data/worker.ts', thread: 'src/thread.ts' },
+  entryPoints: { index: 'src/index.ts', s2a: 'targets/cli/main.ts', decoder: 'src/input/worker.ts', thread: 'src/engine/worker.ts' },
   outdir: 'dist',
   bundle: true,
   splitting: true,

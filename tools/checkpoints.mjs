@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { encode } from 'fast-png';
 
-const { BudgetError, openBase, planForBudget } = await import('../dist/index.js');
+const { BudgetError, openModelFolder, planForBudget } = await import('../dist/index.js');
 const { values } = parseArgs({ options: { python: { type: 'string', default: 'python3' } } });
 
 const timm = (name) => ({ hub: `timm/${name}` });
@@ -64,7 +64,7 @@ try {
     const { folder: model, licence } = JSON.parse(
       execFileSync(values.python, words, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }),
     );
-    const [f32, int8] = ['f32', 'int8'].map((weights) => smallest(openBase(model).model, weights));
+    const [f32, int8] = ['f32', 'int8'].map((weights) => smallest(openModelFolder(model).model, weights));
     const options = [
       '--batch-size',
       '8',

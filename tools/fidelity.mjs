@@ -13,9 +13,9 @@ import { EVALUATION } from './pictures/sets.mjs';
 
 const { fidelity, blockName, modelFolder } = await source(
   'fidelity',
-  `export { fidelity } from './src/fidelity/index.ts';
+  `export { fidelity } from './src/use/fidelity/fidelity.ts';
 export { blockName } from './src/report/fidelity.ts';
-export { modelFolder } from './test/golden.ts';`,
+export { modelFolder } from './test/support/golden.ts';`,
 );
 const OURS = 'models/sketch-vit';
 const ALL = 'bias+prompt:rank=8+side:ratio=8';

@@ -1,4 +1,4 @@
-// Fits the approximations of assembly/math.ts and prints their coefficients: near-minimax polynomials and rationals by Lawson's
+// Fits the approximations of assembly/engine/math.ts and prints their coefficients: near-minimax polynomials and rationals by Lawson's
 // iteration (least squares, reweighted by the error itself), in Chebyshev bases so that f64 is enough. Run by hand: node tools/fit-math.mjs
 
 /** erf to f64 accuracy for 0 <= x <= 6: a series of positive terms. */

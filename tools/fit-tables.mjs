@@ -1,4 +1,4 @@
-// Fits the derivative codebooks of the activations that have none in src/tables.ts, and writes them there; `--all` fits every one anew, which the
+// Fits the derivative codebooks of the activations that have none in src/passes/codebooktables.ts, and writes them there; `--all` fits every one anew, which the
 // fitter or the record's layout may ask for.
 //     node tools/fit-tables.mjs --all
 //
@@ -7,7 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
-const entry = `export { fitTable } from './src/codebook.ts'; export { ACTIVATIONS } from './src/activations.ts'; export { tables } from './src/tables.ts';`;
+const entry = `export { fitTable } from './src/passes/codebook.ts'; export { ACTIVATIONS } from './src/ops/activations.ts'; export { tables } from './src/passes/codebooktables.ts';`;
 
 /** Names of functions without a table that should have one. */
 export async function fitTables(all = false) {
@@ -36,9 +36,9 @@ export async function fitTables(all = false) {
   },`;
   });
   writeFileSync(
-    'src/tables.ts',
+    'src/passes/codebooktables.ts',
     `/** The shipped derivative codebooks, fitted under \`weight\` of codebook.ts. Written by tools/fit-tables.mjs; do not edit. */
-import { Kind } from '../assembly/abi/kinds.ts';
+import { Kind } from '../../assembly/generated/kinds.ts';
 import type { Table } from './codebook.ts';
 
 export const tables: Partial<Record<Kind, Table>> = {

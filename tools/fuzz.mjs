@@ -1,6 +1,6 @@
 // npm run fuzz [-- --files 100000 --programs 20000 --instructions 20000 --tables 100000 --pictures 100000 --caches 100000 --seed 1]: damaged and hostile files for the program decoder and for the WASI
-// program's readers (test/wasi/fuzz.ts), forged programs for its kernels (test/wasi/forge.ts), single forged instructions (test/program/stray.ts),
-// tables of labels (test/data/csvfuzz.ts), pictures (test/data/picturefuzz.ts), files of prepared ones (test/data/cachefuzz.ts).
+// program's readers (test/wasi/fuzz.ts), forged programs for its kernels (test/wasi/forge.ts), single forged instructions (test/support/stray.ts),
+// tables of labels (test/support/csvfuzz.ts), pictures (test/support/picturefuzz.ts), files of prepared ones (test/support/cachefuzz.ts).
 // The work is done by a process of its own, so that an input on which something hangs is named and the run ends.
 import { fork } from 'node:child_process';
 import { parseArgs } from 'node:util';
@@ -21,10 +21,10 @@ if (process.send === undefined) {
     entryPoints: {
       'fuzz-files': 'test/wasi/fuzz.ts',
       'fuzz-programs': 'test/wasi/forge.ts',
-      'fuzz-instructions': 'test/program/stray.ts',
-      'fuzz-tables': 'test/data/csvfuzz.ts',
-      'fuzz-pictures': 'test/data/picturefuzz.ts',
-      'fuzz-caches': 'test/data/cachefuzz.ts',
+      'fuzz-instructions': 'test/support/stray.ts',
+      'fuzz-tables': 'test/support/csvfuzz.ts',
+      'fuzz-pictures': 'test/support/picturefuzz.ts',
+      'fuzz-caches': 'test/support/cachefuzz.ts',
     },
     outdir: 'build',
     ...{ bundle: true, platform: 'node', format: 'esm', target: 'node20', packages: 'external', logLevel: 'error' },

@@ -10,8 +10,8 @@ import { source } from './parity/source.mjs';
 const { values } = parseArgs({ options: { python: { type: 'string', default: 'python3' } } });
 const { mergeAdapter, movedAdapter, published, publishedFolder, foldedFolder } = await source(
   'merge-check',
-  `export { mergeAdapter } from './src/merge/index.ts'; export { movedAdapter } from './test/mergecase.ts';
-  export { published, publishedFolder, foldedFolder } from './test/publishedcase.ts';`,
+  `export { mergeAdapter } from './src/use/merge/merge.ts'; export { movedAdapter } from './test/support/mergecase.ts';
+  export { published, publishedFolder, foldedFolder } from './test/support/publishedcase.ts';`,
 );
 const LORA = 'lora:rank=4,alpha=8,all=1';
 /** Model, picture size where it is not the model's own, methods. */

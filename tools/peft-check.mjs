@@ -13,7 +13,7 @@ const { values } = parseArgs({
 });
 const { exportPeft, movedAdapter } = await source(
   'peft-check',
-  `export { exportPeft } from './src/merge/peft.ts'; export { movedAdapter } from './test/mergecase.ts';`,
+  `export { exportPeft } from './src/use/merge/peft.ts'; export { movedAdapter } from './test/support/mergecase.ts';`,
 );
 const ALL = 'lora:rank=4,alpha=8,all=1';
 /** Model, methods. */

@@ -63,7 +63,7 @@ function installWasmtime() {
   execFileSync(`${folder}/python/bin/pip`, ['install', '--quiet', '--disable-pip-version-check', 'wasmtime==50.0.1'], options);
 }
 
-/** Built by Go, where there is one; no binary of it is fetched. */
+/** UnplacedGraph by Go, where there is one; no binary of it is fetched. */
 function installWazero() {
   if (missing.wazero() === undefined) return;
   const go = ['go', '/usr/local/go/bin/go'].find((command) => works(command, 'version'));

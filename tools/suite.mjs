@@ -1,7 +1,7 @@
 // Runs built test files on whatever JavaScript runtime this is and closes with `N passed, N failed, N skipped`.
 // uvu has no reporter hook, so the suites are read from its queue; a file that forgets test.run() fails the run.
 //
-//     node tools/suite.mjs test/abi.test.ts …      after tools/test.mjs has built them
+//     node tools/suite.mjs test/assembly/abi.test.ts …      after tools/test.mjs has built them
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { pathToFileURL } from 'node:url';

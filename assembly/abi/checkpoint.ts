@@ -30,7 +30,7 @@ export const enum CheckpointHead {
   /** u32: how often the run has gone back (watch.ts); f32: mean loss of its first step. */
   Backs = 56,
   FirstLoss = 60,
-  /** Two SHA-256: of the program and of the data (src/run.ts, src/data/digest.ts). */
+  /** Two SHA-256: of the program and of the data (src/training/runfolder.ts, src/data/digest.ts). */
   Program = 64,
   Data = 96,
   Bytes = 128,

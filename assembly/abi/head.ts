@@ -9,7 +9,7 @@
 export const enum Head {
   /** i32: node id of the instruction that failed. */
   FailedNode = 64,
-  /** i32: the Status of the thread that failed first, of several that walk together (assembly/barrier.ts); what they share follows. */
+  /** i32: the Status of the thread that failed first, of several that walk together (assembly/engine/barrier.ts); what they share follows. */
   Status = 68,
   /** i32: threads that have come to the barrier. */
   Arrived = 128,
@@ -82,7 +82,7 @@ export const enum State {
   Position = 108,
   /** i32: passes over pictures whose outputs are measured (Observe, SetRates); 0: nothing is. */
   Measured = 112,
-  /** f32 × 2 × 6: smallest and largest relative rate of each group (src/rates.ts) as SetRates found them, before BaseRate; 0 where none learns. */
+  /** f32 × 2 × 6: smallest and largest relative rate of each group (src/passes/rates.ts) as SetRates found them, before BaseRate; 0 where none learns. */
   Rates = 128,
   Bytes = 176,
 }

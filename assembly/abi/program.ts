@@ -59,7 +59,7 @@ export const enum LayoutWord {
   Count = 16,
 }
 
-/** A tensor of the weights file → the arena: the words of `Source` in src/graph.ts. */
+/** A tensor of the weights file → the arena: the words of `Source` in src/graph/graph.ts. */
 export const enum WeightWord {
   Name = 0,
   Offset,

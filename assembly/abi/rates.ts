@@ -1,4 +1,4 @@
-/** Relative learning rates (src/rates.ts). */
+/** Relative learning rates (src/passes/rates.ts). */
 export const enum Rates {
   /** Pictures that outputs are measured on before the first step: in whole passes, at least so many. */
   MeasuredPictures = 32,

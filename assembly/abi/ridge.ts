@@ -1,4 +1,4 @@
-/** What passes between a host and the head's start in closed form (assembly/ridge.ts). */
+/** What passes between a host and the head's start in closed form (assembly/ridge/ridge.ts). */
 
 /** What `ridgeNext` wants: a row from 0 on, or one of these. */
 export const enum Want {

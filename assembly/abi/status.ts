@@ -1,4 +1,4 @@
-/** What `walk` returns. 0 is success; every other number is turned into a sentence by the host (`src/engine.ts`). */
+/** What `walk` returns. 0 is success; every other number is turned into a sentence by the host (`src/engine/engine.ts`). */
 export const enum Status {
   Ok = 0,
   /** The instruction's opcode is not one of ours. */

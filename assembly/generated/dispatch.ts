@@ -24,10 +24,12 @@ import { gate, gateBackwardG } from '../kernels/gate';
 import { drop } from '../kernels/drop';
 import { groupStats, groupNorm, groupSums, groupNormBackward } from '../kernels/groupnorm';
 import { observe, setRates } from '../kernels/rate';
+import { binaryCrossEntropy } from '../kernels/binarycrossentropy';
+import { huber } from '../kernels/huber';
 import { fail } from '../engine/status';
 
 /** The highest opcode. */
-export const LAST_OP: i32 = Op.SetRates;
+export const LAST_OP: i32 = Op.Huber;
 
 /** Runs one instruction; `p` is the address of its first argument. */
 export function dispatch(op: i32, p: usize): void {
@@ -84,6 +86,8 @@ export function dispatch(op: i32, p: usize): void {
     case Op.GroupNormBackward: { groupNormBackward(p); break; }
     case Op.Observe: { observe(p); break; }
     case Op.SetRates: { setRates(p); break; }
+    case Op.BinaryCrossEntropy: { binaryCrossEntropy(p); break; }
+    case Op.Huber: { huber(p); break; }
     default: fail(Status.UnknownOp);
   }
 }

@@ -17,6 +17,8 @@ import { gate, gateBackwardG } from '../abi/ops/gate.ts';
 import { drop } from '../abi/ops/drop.ts';
 import { groupStats, groupNorm, groupSums, groupNormBackward } from '../abi/ops/groupnorm.ts';
 import { observe, setRates } from '../abi/ops/rate.ts';
+import { binaryCrossEntropy } from '../abi/ops/binarycrossentropy.ts';
+import { huber } from '../abi/ops/huber.ts';
 import { begin, isGood } from '../abi/bounds.ts';
 
 /** Whether an instruction keeps to what `allow` said; where not, `fault` is the argument. Operators that nobody knows do not. */
@@ -75,6 +77,8 @@ export function keepsWithin(op: Op, argument: (i: i32) => number): boolean {
     case Op.GroupNormBackward: { groupNormBackward(); break; }
     case Op.Observe: { observe(); break; }
     case Op.SetRates: { setRates(); break; }
+    case Op.BinaryCrossEntropy: { binaryCrossEntropy(); break; }
+    case Op.Huber: { huber(); break; }
     default: return false;
   }
   return isGood;

@@ -53,6 +53,8 @@ const table = memory.data<u8>([
   13, // GroupNormBackward
   7, // Observe
   13, // SetRates
+  9, // BinaryCrossEntropy
+  10, // Huber
 ]);
 
 /** How many arguments an operator has. */

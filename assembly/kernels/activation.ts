@@ -9,9 +9,9 @@
  * The functions are in curve.ts, the loops over them in activationloops.ts, the codes in derivative.ts; bykind.ts picks the function.
  */
 import { ActivationArg, ActivationBackwardArg } from '../abi/ops/elementwise';
-import { address, int } from '../argument';
-import { first, last } from '../team';
-import { backwardOf, forwardOf } from './bykind';
+import { address, int } from '../engine/argument';
+import { first, last } from '../engine/team';
+import { backwardOf, forwardOf } from '../generated/bykind';
 
 export function activation(p: usize): void {
   const x = address(p, ActivationArg.X);

@@ -3,12 +3,12 @@
  * was. Each element goes through the same instructions wherever it stands.
  */
 import { Keep } from '../abi/keep';
-import { Kind } from '../abi/kinds';
+import { Kind } from '../generated/kinds';
 import { Status } from '../abi/status';
-import { Constant, constants, k4, madd } from '../math';
-import { fail } from '../status';
+import { Constant, constants, k4, madd } from '../engine/math';
+import { fail } from '../engine/status';
 import { backwardCode4, backwardCode8, code8, encode } from './derivative';
-import { loadPart } from './groups';
+import { loadPart } from './quantised';
 
 /**
  * Sixteen values of Gelu, the same operations as Gelu.value, four chains abreast: each is long, and a processor that runs its instructions

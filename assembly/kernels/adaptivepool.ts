@@ -1,6 +1,6 @@
 import { AdaptivePoolArg, AdaptivePoolBackwardArg } from '../abi/ops/module';
-import { address, int } from '../argument';
-import { first, last } from '../team';
+import { address, int } from '../engine/argument';
+import { first, last } from '../engine/team';
 
 /** First row (column) of window `i` where `out` windows cover `size` rows: ⌊i·size/out⌋. */
 @inline function start(i: i32, size: i32, out: i32): i32 {

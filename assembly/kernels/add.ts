@@ -1,6 +1,6 @@
 import { AddArg } from '../abi/ops/elementwise';
-import { address, float, int } from '../argument';
-import { firstBy, lastBy } from '../team';
+import { address, float, int } from '../engine/argument';
+import { firstBy, lastBy } from '../engine/team';
 
 /**
  * Add: y[N] = SCALE·(a[N] + b[N]).

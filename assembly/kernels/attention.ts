@@ -24,13 +24,13 @@
 import { Keep } from '../abi/keep';
 import { AttentionArg as F, AttentionBackwardArg as B } from '../abi/ops/attention';
 import { Status } from '../abi/status';
-import { address, float, int } from '../argument';
-import { constants, exp4, madd, sum4 } from '../math';
-import { fail } from '../status';
-import { first, last, scratch } from '../team';
+import { address, float, int } from '../engine/argument';
+import { constants, exp4, madd, sum4 } from '../engine/math';
+import { fail } from '../engine/status';
+import { first, last, scratch } from '../engine/team';
 import { GEMM_SCRATCH, gemmNN, gemmNT, gemmTN } from './gemm';
-import { decode8, decodeSigned4, encode8, encodeSigned4, group8CodeBytes, signed4CodeBytes } from './groups';
-import { decodeRows, encodeRow, packCodes, packedBytes } from './probabilities';
+import { decode8, decodeSigned4, encode8, encodeSigned4, group8CodeBytes, signed4CodeBytes } from './quantised';
+import { decodeRows, encodeRow, packCodes, packedBytes } from './softmax4';
 import { addBias, addScores, expandBias, foldBias, maskRegions } from './window';
 
 /** Rows of a tile: T in as few tiles of at most `most` as possible, all about as high, a multiple of four. */

@@ -1,10 +1,10 @@
 import { State } from '../abi/head';
 import { BinaryCrossEntropyArg } from '../abi/ops/binarycrossentropy';
 import { Status } from '../abi/status';
-import { address, int } from '../argument';
-import { exp64, log1p64 } from '../math';
-import { fail } from '../status';
-import { thread } from '../team';
+import { address, int } from '../engine/argument';
+import { exp64, log1p64 } from '../engine/math';
+import { fail } from '../engine/status';
+import { thread } from '../engine/team';
 
 /**
  * BinaryCrossEntropy, as PyTorch's BCEWithLogitsLoss: a picture's loss is the mean over its N labels of

@@ -1,6 +1,6 @@
 import { BroadcastAddArg, SumBatchArg } from '../abi/ops/module';
-import { address, int } from '../argument';
-import { firstBy, lastBy } from '../team';
+import { address, int } from '../engine/argument';
+import { firstBy, lastBy } from '../engine/team';
 
 /**
  * BroadcastAdd: y[B,N] = x[B,N] + p[N]: a low-rank prompt on every picture of the batch.

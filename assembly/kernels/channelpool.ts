@@ -1,6 +1,6 @@
 import { ChannelPoolArg, ChannelPoolBackwardArg } from '../abi/ops/module';
-import { address, int } from '../argument';
-import { first, last } from '../team';
+import { address, int } from '../engine/argument';
+import { first, last } from '../engine/team';
 
 /**
  * ChannelPool: y[B,COUNT,C/K], each the mean of K neighbouring channels of x[B,P,C], for positions FIRST … FIRST+COUNT-1.

@@ -1,9 +1,9 @@
 import { ConvArg, ConvBackwardWArg, ConvBackwardXArg } from '../abi/ops/spatial';
 import { Patch } from '../abi/tiles';
 import { Encoding } from '../abi/weights';
-import { address, int } from '../argument';
-import { first, last, scratch, threads } from '../team';
-import { gemmNNCoded, gemmNTCoded, openWeight } from './coded';
+import { address, int } from '../engine/argument';
+import { first, last, scratch, threads } from '../engine/team';
+import { gemmNNCoded, gemmNTCoded, openWeight } from './codedgemm';
 import { copyFloats, GEMM_SCRATCH, gemmNN, gemmNT, gemmTN } from './gemm';
 import { addTN, firstColumn, lastColumn, multiplyNN, multiplyNT, splitsRows } from './linear';
 

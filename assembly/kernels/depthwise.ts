@@ -7,9 +7,9 @@
  * interior.
  */
 import { DepthwiseArg, DepthwiseBackwardWArg, DepthwiseBackwardXArg } from '../abi/ops/spatial';
-import { address, int } from '../argument';
-import { madd } from '../math';
-import { first, firstBy, last, lastBy } from '../team';
+import { address, int } from '../engine/argument';
+import { madd } from '../engine/math';
+import { first, firstBy, last, lastBy } from '../engine/team';
 
 /**
  * Depthwise: y = b + Σ_rs w[r,s]·x[iy,ix], iy = oy·STRIDE - TOP + r, ix = ox·STRIDE - LEFT + s. B [C] may be 0; Y overlaps nothing.

@@ -3,8 +3,8 @@
  * made of x in forward, and what backward multiplies dy by; the function itself is not known here.
  */
 import { Codebook } from '../abi/codebook';
-import { madd } from '../math';
-import { loadPart } from './groups';
+import { madd } from '../engine/math';
+import { loadPart } from './quantised';
 
 /**
  * x → cell + the cell of `least`, still as i32. `size` clears the sign where cells divide |x|; there v is never below `least`, which is the

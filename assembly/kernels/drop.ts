@@ -12,9 +12,9 @@
 import { State } from '../abi/head';
 import { DropArg } from '../abi/ops/drop';
 import { Stream } from '../abi/random';
-import { address, float, int } from '../argument';
-import { MULTIPLIER, random, WEYL } from '../random';
-import { first, last } from '../team';
+import { address, float, int } from '../engine/argument';
+import { MULTIPLIER, random, WEYL } from '../engine/random';
+import { first, last } from '../engine/team';
 
 export function drop(p: usize): void {
   const x = address(p, DropArg.X);

@@ -1,6 +1,6 @@
 import { EmbedArg, EmbedBackwardArg } from '../abi/ops/tokens';
-import { address, int } from '../argument';
-import { first, last } from '../team';
+import { address, int } from '../engine/argument';
+import { first, last } from '../engine/team';
 
 /**
  * Embed: y[B,T,C] = the class token, the distillation token, the patches x[B,P,C], each where present, + pos.

@@ -3,7 +3,7 @@
  * host calls it while it loads.
  */
 import { Coded, Encoding } from '../abi/weights';
-import { codeRowBytes, scaleRowBytes, scalesBytes } from './coded';
+import { codeRowBytes, scaleRowBytes, scalesBytes } from './codedgemm';
 import { place } from './load';
 
 /** Below it a channel or group counts as zero: its scale's reciprocal would not be finite. */

@@ -2,11 +2,11 @@ import { Keep } from '../abi/keep';
 import { GateArg, GateBackwardGArg } from '../abi/ops/gate';
 import { Group } from '../abi/groups';
 import { Status } from '../abi/status';
-import { address, int } from '../argument';
-import { madd } from '../math';
-import { fail } from '../status';
-import { first, last, scratch } from '../team';
-import { decode4, decodeRow8, encode4, encodeRow8, group4RowBytes } from './groups';
+import { address, int } from '../engine/argument';
+import { madd } from '../engine/math';
+import { fail } from '../engine/status';
+import { first, last, scratch } from '../engine/team';
+import { decode4, decodeRow8, encode4, encodeRow8, group4RowBytes } from './quantised';
 
 /**
  * Gate: y[B,P,C] = x[B,P,C] · g[B,C], a factor for each channel of a picture (squeeze-excite, arXiv 1709.01507). Of x its codes are kept as it

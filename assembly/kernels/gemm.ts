@@ -1,5 +1,5 @@
 import { Gemm } from '../abi/tiles';
-import { madd } from '../math';
+import { madd } from '../engine/math';
 
 /**
  * SGEMM over row-major operands, any M, N, K; lda, ldb, ldc in bytes; every pointer 4-byte aligned or better.

@@ -13,11 +13,11 @@ import { Group } from '../abi/groups';
 import { Keep } from '../abi/keep';
 import { GroupNormArg as F, GroupNormBackwardArg as B, GroupStatsArg as T, GroupSumsArg as S } from '../abi/ops/groupnorm';
 import { Status } from '../abi/status';
-import { address, float, int } from '../argument';
-import { madd, sum4 } from '../math';
-import { fail } from '../status';
-import { first, last, scratch } from '../team';
-import { decode4, decodeRow8, encode4, encodeRow8, group4RowBytes } from './groups';
+import { address, float, int } from '../engine/argument';
+import { madd, sum4 } from '../engine/math';
+import { fail } from '../engine/status';
+import { first, last, scratch } from '../engine/team';
+import { decode4, decodeRow8, encode4, encodeRow8, group4RowBytes } from './quantised';
 
 @inline function isKept(keep: i32): bool {
   return keep == Keep.Value || keep == Keep.Group4 || keep == Keep.Group8;

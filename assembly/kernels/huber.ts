@@ -1,9 +1,9 @@
 import { State } from '../abi/head';
 import { HuberArg } from '../abi/ops/huber';
 import { Status } from '../abi/status';
-import { address, float, int } from '../argument';
-import { fail } from '../status';
-import { thread } from '../team';
+import { address, float, int } from '../engine/argument';
+import { fail } from '../engine/status';
+import { thread } from '../engine/team';
 
 /**
  * Huber, as PyTorch's HuberLoss, and with δ = DELTA = 0 as its MSELoss: a picture's loss is the mean over its N numbers, d = x - (target - mean)/std, of

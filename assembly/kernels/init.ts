@@ -3,10 +3,10 @@ import { State } from '../abi/head';
 import { FoldBatchNormArg, NormalArg, ResizePositionsArg } from '../abi/ops/init';
 import { Stream } from '../abi/random';
 import { Encoding } from '../abi/weights';
-import { address, float, int } from '../argument';
-import { normalAt } from '../random';
-import { first, last, scratch } from '../team';
-import { scaleRowBytes } from './coded';
+import { address, float, int } from '../engine/argument';
+import { normalAt } from '../engine/random';
+import { first, last, scratch } from '../engine/team';
+import { scaleRowBytes } from './codedgemm';
 
 /**
  * FoldBatchNorm, in place: f = gamma/√(var+EPS); w ·= f, b = beta + (b - mean)·f, in f64, rounded once.

@@ -13,12 +13,12 @@ import { Group } from '../abi/groups';
 import { Keep } from '../abi/keep';
 import { LayerNormArg as F, LayerNormBackwardArg as B, LayerNormBackwardWArg as W } from '../abi/ops/norm';
 import { Status } from '../abi/status';
-import { address, float, int } from '../argument';
-import { madd, sum4 } from '../math';
-import { fail } from '../status';
-import { first, last, scratch } from '../team';
-import { block4, code4, codes4, decode4, decodeRow8, encodeRow8, group4HeadBytes, group4RowBytes } from './groups';
-import { inverse4, mask4, minimum4, offset4, writeHeaders4 } from './groups';
+import { address, float, int } from '../engine/argument';
+import { madd, sum4 } from '../engine/math';
+import { fail } from '../engine/status';
+import { first, last, scratch } from '../engine/team';
+import { block4, code4, codes4, decode4, decodeRow8, encodeRow8, group4HeadBytes, group4RowBytes } from './quantised';
+import { inverse4, mask4, minimum4, offset4, writeHeaders4 } from './quantised';
 
 export function layerNorm(p: usize): void {
   const c = int(p, F.C);

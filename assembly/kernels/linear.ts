@@ -1,8 +1,8 @@
 import { BiasBackwardArg, LinearArg, LinearBackwardWArg, LinearBackwardXArg } from '../abi/ops/dense';
 import { Encoding } from '../abi/weights';
-import { address, int } from '../argument';
-import { first, last, scratch, threads } from '../team';
-import { gemmNNCoded, gemmNTCoded, openWeight } from './coded';
+import { address, int } from '../engine/argument';
+import { first, last, scratch, threads } from '../engine/team';
+import { gemmNNCoded, gemmNTCoded, openWeight } from './codedgemm';
 import { gemmNN, gemmNT, gemmTN } from './gemm';
 
 /**

@@ -1,10 +1,10 @@
 import { State } from '../abi/head';
 import { CrossEntropyArg } from '../abi/ops/loss';
 import { Status } from '../abi/status';
-import { address, int } from '../argument';
-import { exp64, log64 } from '../math';
-import { fail } from '../status';
-import { thread } from '../team';
+import { address, int } from '../engine/argument';
+import { exp64, log64 } from '../engine/math';
+import { fail } from '../engine/status';
+import { thread } from '../engine/team';
 
 /**
  * CrossEntropy with label smoothing ε = STATE.Smoothing, as PyTorch's: the target is 1-ε at the label plus ε/N everywhere,

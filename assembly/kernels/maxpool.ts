@@ -1,6 +1,6 @@
 import { MaxPoolArg, MaxPoolBackwardArg } from '../abi/ops/spatial';
-import { address, int } from '../argument';
-import { first, last } from '../team';
+import { address, int } from '../engine/argument';
+import { first, last } from '../engine/team';
 
 /** Bytes of the codes of one output position: 16 for every 32 channels. */
 @inline function codeBytes(c: i32): usize {

@@ -5,10 +5,10 @@
 import { State } from '../abi/head';
 import { AdamWArg, ScheduleArg, SgdArg, SumSquaresArg } from '../abi/ops/update';
 import { Status } from '../abi/status';
-import { address, int } from '../argument';
-import { cosPi } from '../math';
-import { fail } from '../status';
-import { firstBy, lastBy, thread } from '../team';
+import { address, int } from '../engine/argument';
+import { cosPi } from '../engine/math';
+import { fail } from '../engine/status';
+import { firstBy, lastBy, thread } from '../engine/team';
 
 /** Elements that SumSquares sums by themselves. */
 const BLOCK: i32 = 4096;

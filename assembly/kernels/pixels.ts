@@ -1,9 +1,9 @@
 import { Augment, PixelsArg } from '../abi/ops/pixels';
 import { State } from '../abi/head';
 import { Stream } from '../abi/random';
-import { address, int } from '../argument';
-import { below, random } from '../random';
-import { first, last } from '../team';
+import { address, int } from '../engine/argument';
+import { below, random } from '../engine/random';
+import { first, last } from '../engine/team';
 
 /**
  * Pixels: y[B,H,W,3] f32 = x[B,SH,SW,3]·scale[c] + shift[c] (x u8, or f32 with AUGMENT.Float), seen through a window of H×W; TABLE is scale[3], shift[3].

@@ -1,6 +1,6 @@
 import { PoolArg, PoolBackwardArg } from '../abi/ops/spatial';
-import { address, int } from '../argument';
-import { first, last } from '../team';
+import { address, int } from '../engine/argument';
+import { first, last } from '../engine/team';
 
 /** Channels that one thread takes at a time: a cache line. */
 const BLOCK: i32 = 16;

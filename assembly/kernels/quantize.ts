@@ -1,8 +1,8 @@
 import { Group } from '../abi/groups';
 import { DequantizeArg, QuantizeArg } from '../abi/ops/quantize';
-import { address, int } from '../argument';
-import { first, last } from '../team';
-import { decode4, decode8, encode4, encode8, group4HeadBytes, group4RowBytes, group8CodeBytes, value4 } from './groups';
+import { address, int } from '../engine/argument';
+import { first, last } from '../engine/team';
+import { decode4, decode8, encode4, encode8, group4HeadBytes, group4RowBytes, group8CodeBytes, value4 } from './quantised';
 
 /**
  * Quantize: copies of x[ROWS,C] (abi/groups.ts): int8, each row in GROUPS groups with a scale of its own (BITS = 8), or 4 bits in groups of

@@ -19,9 +19,9 @@
 import { State } from '../abi/head';
 import { ObserveArg, Rule, SetRatesArg } from '../abi/ops/rate';
 import { Status } from '../abi/status';
-import { address, float, int } from '../argument';
-import { fail } from '../status';
-import { firstBy, lastBy, thread } from '../team';
+import { address, float, int } from '../engine/argument';
+import { fail } from '../engine/status';
+import { firstBy, lastBy, thread } from '../engine/team';
 
 /** Least variance of a channel, as a share of the layer's mean variance. */
 const LEAST_SHARE: f64 = 1e-6;

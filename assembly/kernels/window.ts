@@ -1,8 +1,8 @@
 /** Windows of a feature map: cutting it up and putting it together again, and what windows add to attention's scores. */
 import { WindowPartitionArg as P, WindowReverseArg as R } from '../abi/ops/window';
-import { address, int } from '../argument';
-import { madd } from '../math';
-import { first, last } from '../team';
+import { address, int } from '../engine/argument';
+import { madd } from '../engine/math';
+import { first, last } from '../engine/team';
 
 /**
  * WindowPartition: y[B·ROWS·COLUMNS, WH·WW, C] from x[B,H,W,C]; position (py, px) of the ROWS·WH × COLUMNS·WW map that the windows cover

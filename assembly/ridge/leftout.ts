@@ -1,6 +1,6 @@
 /** The head's regression (../ridge.ts): what it says of pictures that are left out, and from that λ and the factor on the logits. */
-import { exp64, log64 } from '../math';
-import { dot, solve } from '../tridiagonal';
+import { exp64, log64 } from '../engine/math';
+import { dot, solve } from './tridiagonal';
 import {
   classes, counts, dotF32, FACTORS, gradient, isDual, labels, LAMBDAS, lineOf, m, matrix, n, predicted, share, sums, targets, u,
 } from './room';

@@ -1,6 +1,6 @@
 /** The head's regression (../ridge.ts): its sizes, and where each thing lies in the memory between two passes. */
-import { base } from '../team';
-import { addScaled } from '../tridiagonal';
+import { base } from '../engine/team';
+import { addScaled } from './tridiagonal';
 
 /** The largest side of the matrix, and the most pictures. */
 const MOST_SIDE: i32 = 1024;

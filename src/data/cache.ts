@@ -10,11 +10,11 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, readdirSync, readSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { InputError } from '../error.ts';
-import { createFile, guarded, makeFolder, removeLeftovers } from '../files.ts';
-import { openOrdinary } from '../reading.ts';
+import { InputError } from '../base/error.ts';
+import { createFile, guarded, makeFolder, removeLeftovers } from '../base/files.ts';
+import { openOrdinary } from '../base/reading.ts';
+import type { Size } from '../input/preprocess.ts';
 import type { Known } from './content.ts';
-import type { Size } from './preprocess.ts';
 import type { Sample, Skipped } from './scan.ts';
 
 const magic = 'S2APICT2';

@@ -1,7 +1,7 @@
 /** Class folders: one for each class, pictures directly in them. */
 import { join } from 'node:path';
-import { InputError } from '../error.ts';
-import { spelled } from '../visible.ts';
+import { InputError } from '../base/error.ts';
+import { spelled } from '../base/visible.ts';
 import { composed, entriesOf } from './entries.ts';
 import { listed, type Named, type Skipped } from './folder.ts';
 import { isPicture, READ_KINDS, unreadClass, whyNot } from './kinds.ts';

@@ -1,8 +1,8 @@
 /** Whether a picture is the one that was there: by its time where that is the same, else by its bytes. A copy has other times and is the same picture. */
 import { join } from 'node:path';
-import { fileDigest } from '../digest.ts';
-import { InputError } from '../error.ts';
-import { openFile } from '../files.ts';
+import { fileDigest } from '../base/digest.ts';
+import { InputError } from '../base/error.ts';
+import { openFile } from '../base/files.ts';
 import type { Sample } from './folder.ts';
 
 /** What a file was when it was decoded. */

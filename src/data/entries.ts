@@ -1,9 +1,9 @@
 /** What stands in a folder: entries in an order that no file system, locale or runtime changes, and what is wrong with the others. */
 import { type Dirent, readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { InputError } from '../error.ts';
-import { meaningOf } from '../files.ts';
-import { visibleBytes } from '../visible.ts';
+import { InputError } from '../base/error.ts';
+import { meaningOf } from '../base/files.ts';
+import { visibleBytes } from '../base/visible.ts';
 import { isSystems } from './parts.ts';
 
 export interface Entries {

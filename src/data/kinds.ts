@@ -1,5 +1,5 @@
 /** Kinds of files by their names: what is read, and for what is not its name and the command that converts it. */
-import { counted } from '../counted.ts';
+import { counted } from '../base/counted.ts';
 
 /** What is read. */
 const READ = /\.(jpe?g|jfif|jpe|png|webp)$/i;

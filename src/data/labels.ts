@@ -6,10 +6,10 @@
  *     cats/1.jpg,cat,train    the file is named from the table's own folder, or for --labels from the folder of pictures
  */
 import { join } from 'node:path';
-import { counted } from '../counted.ts';
-import { InputError, nearest, shown } from '../error.ts';
-import { readLimited } from '../reading.ts';
-import { parseCsv, type Table } from './csv.ts';
+import { counted } from '../base/counted.ts';
+import { InputError, nearest, shown } from '../base/error.ts';
+import { readLimited } from '../base/reading.ts';
+import { parseCsv, type Table } from '../formats/csv.ts';
 import { byBytes, composed, entriesOf, realPath } from './entries.ts';
 import { listed, type Named, type Skipped } from './folder.ts';
 import { isPicture, whyNot } from './kinds.ts';

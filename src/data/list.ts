@@ -3,8 +3,8 @@
  * Pictures that are gone are named; their prepared copies serve.
  */
 import { join } from 'node:path';
-import { InputError } from '../error.ts';
-import { fileExists, readJson, writeText } from '../files.ts';
+import { InputError } from '../base/error.ts';
+import { fileExists, readJson, writeText } from '../base/files.ts';
 import type { Cache } from './cache.ts';
 import { isSame, type Known } from './content.ts';
 import { type Folder, type Sample, type ScanOptions, scanFolder, statSample } from './scan.ts';

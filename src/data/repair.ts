@@ -1,12 +1,12 @@
 /** A cache that is used again is read once before the run: what the disk has spoilt is decoded anew, into its place. */
 import { closeSync, fsyncSync } from 'node:fs';
 import { join } from 'node:path';
-import { InputError, Interrupted } from '../error.ts';
-import { codeOf, meaningOf, openOrdinary } from '../reading.ts';
+import { InputError, Interrupted } from '../base/error.ts';
+import { codeOf, meaningOf, openOrdinary } from '../base/reading.ts';
+import { type Decoder, type DecoderFile, startDecoder } from '../input/decoder.ts';
+import type { Preprocess } from '../input/preprocess.ts';
 import type { Cache, Listing } from './cache.ts';
-import { type Decoder, type DecoderFile, startDecoder } from './decoder.ts';
 import { listed } from './folder.ts';
-import type { Preprocess } from './preprocess.ts';
 
 /** Milliseconds of reading after which others get a turn: a signal among them. */
 const TURN_MS = 20;

@@ -4,7 +4,7 @@
  */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { InputError, nearest } from '../error.ts';
+import { InputError, nearest } from '../base/error.ts';
 import { classFolders } from './classes.ts';
 import { type Entries, entriesOf, realPath } from './entries.ts';
 import { type Folder, listed, type Named, type Sample, SHAPES, type Skipped } from './folder.ts';

@@ -1,6 +1,6 @@
 /** A seeded part held out of each class, from integers alone, so that every runtime holds out the same pictures. */
 
-import { mix } from '../mix.ts';
+import { mix } from '../base/hostrandom.ts';
 
 export interface Split {
   train: number[];

@@ -4,7 +4,7 @@ import { AttentionArg, AttentionBackwardArg, attentionBackwardScratch, attention
 import { Op } from '../../assembly/abi/ops.ts';
 import { group8Bytes, signed4Bytes, softmax4Bytes } from '../../assembly/abi/sizes.ts';
 import { Scores } from '../../assembly/abi/tiles.ts';
-import { ABSENT, type Attributes, shapeOf, type Type, typeOf, u8 } from '../graph.ts';
+import { ABSENT, type Attributes, shapeOf, type Type, typeOf, u8 } from '../graph/graph.ts';
 import { float, type OpDef, type Saved, same, shape, traffic, words } from './def.ts';
 
 type Three = [number, number, number];

@@ -1,6 +1,6 @@
 import type { Keep } from '../../assembly/abi/keep.ts';
 import type { Op } from '../../assembly/abi/ops.ts';
-import { type Attributes, type Graph, type Node, numel, rowsOf, type Split, shapeOf, type Type } from '../graph.ts';
+import { type Attributes, type Graph, type Node, numel, rowsOf, type Split, shapeOf, type Type } from '../graph/graph.ts';
 import type { Choice, KeepClass } from './keepclasses.ts';
 
 /** One legal way for an operator to keep what its backward needs. */
@@ -21,7 +21,7 @@ export interface Saved {
 }
 
 /**
- * What a learnable input is to the operator, and so by what its rate is measured (src/rates.ts): added to output 0 channel by channel; the
+ * What a learnable input is to the operator, and so by what its rate is measured (src/passes/rates.ts): added to output 0 channel by channel; the
  * factor of a product with `input`, element i belonging to output channel i / inner, `spread` being the products of an output over the
  * channels of the input; or beside numbers of a known size.
  */
@@ -66,7 +66,7 @@ export interface Pieces {
   /** Inputs (positions) of which every piece needs all. */
   whole: readonly number[];
   /** What is kept of a piece alone is not a piece of what is kept of all: its parts lie elsewhere. */
-  apart?: boolean;
+  separatelyStored?: boolean;
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Linear layers (1×1 convolutions too: every leading axis is a row) and the sum that gives a bias its gradient. */
 import { BiasBackwardArg, gemmScratch, LinearArg, LinearBackwardWArg, LinearBackwardXArg } from '../../assembly/abi/ops/dense.ts';
 import { Op } from '../../assembly/abi/ops.ts';
-import { encodingOf, lastDim, numel, rowsOf, shapeOf } from '../graph.ts';
+import { encodingOf, lastDim, numel, rowsOf, shapeOf } from '../graph/graph.ts';
 import { MOVE, type OpDef, PRODUCT, same, shape, traffic, words } from './def.ts';
 import { keptInput, savesInput } from './quantize.ts';
 

@@ -1,7 +1,7 @@
 /** Dropout and drop-path: masks that are functions of counters, so that nothing is kept. */
 import { DropArg } from '../../assembly/abi/ops/drop.ts';
 import { Op } from '../../assembly/abi/ops.ts';
-import { numel, shapeOf } from '../graph.ts';
+import { numel, shapeOf } from '../graph/graph.ts';
 import { float, MOVE, moves, type OpDef, same, shape, words } from './def.ts';
 
 const [X, SAMPLES, STATE] = [0, 1, 2];

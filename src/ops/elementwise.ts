@@ -3,8 +3,8 @@ import { Keep } from '../../assembly/abi/keep.ts';
 import { ActivationArg, ActivationBackwardArg, AddArg } from '../../assembly/abi/ops/elementwise.ts';
 import { Op } from '../../assembly/abi/ops.ts';
 import { bit1Bytes, code4Bytes } from '../../assembly/abi/sizes.ts';
-import { activationAt } from '../activations.ts';
-import { type Graph, numel, shapeOf, u8 } from '../graph.ts';
+import { type Graph, numel, shapeOf, u8 } from '../graph/graph.ts';
+import { activationAt } from './activations.ts';
 import { BLOCK_BYTES, blocksOf, float, MOVE, moves, type OpDef, type Saved, same, shape, words } from './def.ts';
 
 /** What is kept of a block. */
@@ -41,7 +41,7 @@ export const elementwise: Record<string, OpDef> = {
       g.add(x, dx[0]!);
     },
     inPlace: [[0, 0]],
-    pieces: (n, graph) => ({ of: 'rows', whole: [1], apart: isPadded(graph, n.inputs[0]!, n.outputs[1]) }),
+    pieces: (n, graph) => ({ of: 'rows', whole: [1], separatelyStored: isPadded(graph, n.inputs[0]!, n.outputs[1]) }),
     split: (n, graph) => ({
       units: blocksOf(graph, n.inputs[0]!),
       inputs: [BLOCK_BYTES],

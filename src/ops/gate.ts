@@ -3,7 +3,7 @@ import { Keep } from '../../assembly/abi/keep.ts';
 import { GateArg, GateBackwardGArg, gateScratch } from '../../assembly/abi/ops/gate.ts';
 import { Op } from '../../assembly/abi/ops.ts';
 import { group4RowBytes } from '../../assembly/abi/sizes.ts';
-import { type Graph, lastDim, type Node, numel, shapeOf, u8 } from '../graph.ts';
+import { type Graph, lastDim, type Node, numel, shapeOf, u8 } from '../graph/graph.ts';
 import { MOVE, moves, type OpDef, rowSplit, type Saved, same, shape, words } from './def.ts';
 import { copyBytes, groupsOf } from './quantize.ts';
 
@@ -18,7 +18,7 @@ export const gate: Record<string, OpDef> = {
   Gate: {
     opcode: Op.Gate,
     eightBits: 'gate',
-    pieces: (n) => ({ of: 'pictures', whole: [], apart: n.attributes.keep === Keep.Group8 }),
+    pieces: (n) => ({ of: 'pictures', whole: [], separatelyStored: n.attributes.keep === Keep.Group8 }),
     infer(inputs) {
       const [x, g] = [shape(inputs, X), shape(inputs, G)];
       same('gate: factors', outer(g), outer(x));

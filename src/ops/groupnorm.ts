@@ -3,7 +3,7 @@ import { Keep } from '../../assembly/abi/keep.ts';
 import { GroupNormArg, GroupNormBackwardArg, GroupStatsArg, GroupSumsArg, groupNormScratch } from '../../assembly/abi/ops/groupnorm.ts';
 import { Op } from '../../assembly/abi/ops.ts';
 import { group4RowBytes } from '../../assembly/abi/sizes.ts';
-import { f32, type Graph, lastDim, type Node, numel, shapeOf, u8 } from '../graph.ts';
+import { f32, type Graph, lastDim, type Node, numel, shapeOf, u8 } from '../graph/graph.ts';
 import { float, MOVE, moves, type OpDef, rowSplit, type Saved, same, shape, words } from './def.ts';
 import { copyBytes, groupsOf } from './quantize.ts';
 
@@ -40,7 +40,7 @@ export const groupNorm: Record<string, OpDef> = {
   /** inputs x[B,…,C], its stats, gamma[C], beta[C]; output y; kept: x̂ (f32, or in groups of 8 or 4 bits), stats. */
   GroupNorm: {
     opcode: Op.GroupNorm,
-    pieces: (n) => ({ of: 'pictures', whole: [GAMMA, BETA], apart: n.attributes.keep === Keep.Group8 }),
+    pieces: (n) => ({ of: 'pictures', whole: [GAMMA, BETA], separatelyStored: n.attributes.keep === Keep.Group8 }),
     rates: () => ({ rule: 'added' }),
     infer(inputs) {
       const x = shape(inputs, X);

@@ -1,5 +1,16 @@
 /** Every operator by name, and the one function that appends a node. */
-import { ABSENT, type Attributes, addValue, byteLength, type Graph, type Node, nodesOf, numel, type Phase, typeOf } from '../graph.ts';
+import {
+  ABSENT,
+  type Attributes,
+  addValue,
+  byteLength,
+  type Graph,
+  type Node,
+  nodesOf,
+  numel,
+  type Phase,
+  typeOf,
+} from '../graph/graph.ts';
 import { attention } from './attention.ts';
 import type { OpDef } from './def.ts';
 import { dense } from './dense.ts';

@@ -1,7 +1,7 @@
 /** What runs once, after the weights are in place. */
 import { FoldBatchNormArg, NormalArg, ResizePositionsArg, resizePositionsScratch } from '../../assembly/abi/ops/init.ts';
 import { Op } from '../../assembly/abi/ops.ts';
-import { encodingOf, numel, shapeOf } from '../graph.ts';
+import { encodingOf, numel, shapeOf } from '../graph/graph.ts';
 import { float, MOVE, moves, type OpDef, words } from './def.ts';
 
 export const init: Record<string, OpDef> = {

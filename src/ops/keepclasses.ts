@@ -1,5 +1,5 @@
 /** Classes of operators, as a plan names them, and what each may keep for its backward. */
-import { type ActivationClass, everyActivation } from '../activations.ts';
+import { type ActivationClass, everyActivation } from './activations.ts';
 
 /** f32 as it is, bits an element, or computed again in backward. */
 export type Choice = 'f32' | '8' | '4' | '1' | 'recompute';

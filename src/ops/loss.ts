@@ -1,7 +1,7 @@
 /** Where the network ends: the loss, and what it answers. */
 import { CrossEntropyArg } from '../../assembly/abi/ops/loss.ts';
 import { Op } from '../../assembly/abi/ops.ts';
-import { f32, i32, shapeOf } from '../graph.ts';
+import { f32, i32, shapeOf } from '../graph/graph.ts';
 import { alone, MOVE, moves, type OpDef, same, shape, words } from './def.ts';
 
 export const loss: Record<string, OpDef> = {

@@ -2,7 +2,7 @@
 import { BinaryCrossEntropyArg } from '../../assembly/abi/ops/binarycrossentropy.ts';
 import { HuberArg } from '../../assembly/abi/ops/huber.ts';
 import { Op } from '../../assembly/abi/ops.ts';
-import { f32, type Graph, i32, type Node, shapeOf } from '../graph.ts';
+import { f32, type Graph, i32, type Node, shapeOf } from '../graph/graph.ts';
 import { alone, float, MOVE, moves, type OpDef, same, shape, words } from './def.ts';
 
 /** The logits [B,N]; nothing is kept by PyTorch beside them and the targets, f32 both. */

@@ -8,7 +8,7 @@ import {
   SumBatchArg,
 } from '../../assembly/abi/ops/module.ts';
 import { Op } from '../../assembly/abi/ops.ts';
-import { f32, numel, shapeOf } from '../graph.ts';
+import { f32, numel, shapeOf } from '../graph/graph.ts';
 import { MOVE, moves, type OpDef, same, shape, words } from './def.ts';
 
 type Four = [number, number, number, number];

@@ -3,7 +3,7 @@ import { Keep } from '../../assembly/abi/keep.ts';
 import { LayerNormArg, LayerNormBackwardArg, LayerNormBackwardWArg, layerNormScratch } from '../../assembly/abi/ops/norm.ts';
 import { Op } from '../../assembly/abi/ops.ts';
 import { group4RowBytes } from '../../assembly/abi/sizes.ts';
-import { f32, lastDim, rowsOf, shapeOf, u8 } from '../graph.ts';
+import { f32, lastDim, rowsOf, shapeOf, u8 } from '../graph/graph.ts';
 import { float, MOVE, moves, type OpDef, rowSplit, same, shape, words } from './def.ts';
 import { copyBytes, groupsOf } from './quantize.ts';
 
@@ -50,7 +50,7 @@ export const norm: Record<string, OpDef> = {
     // The normalised input has a size of 1: what multiplies it counts as what is added.
     rates: () => ({ rule: 'added' }),
     inPlace: [[0, 0]],
-    pieces: (n) => ({ of: 'rows', whole: [GAMMA, BETA], apart: n.attributes.keep === Keep.Group8 }),
+    pieces: (n) => ({ of: 'rows', whole: [GAMMA, BETA], separatelyStored: n.attributes.keep === Keep.Group8 }),
     scratch: (inputs, a) => (a.keep === Keep.Group8 ? layerNormScratch(shape(inputs, X).at(-1)!) : 0),
     split(n, graph) {
       const { units, row } = rowSplit(graph, n.inputs[X]!);

@@ -1,7 +1,7 @@
 /** Where the network begins: pictures in. */
 import { Augment, PixelsArg } from '../../assembly/abi/ops/pixels.ts';
 import { Op } from '../../assembly/abi/ops.ts';
-import { f32, shapeOf, typeOf } from '../graph.ts';
+import { f32, shapeOf, typeOf } from '../graph/graph.ts';
 import { MOVE, moves, type OpDef, shape, words } from './def.ts';
 
 type Four = [number, number, number, number];

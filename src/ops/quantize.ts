@@ -3,7 +3,7 @@ import { Keep } from '../../assembly/abi/keep.ts';
 import { DequantizeArg, QuantizeArg } from '../../assembly/abi/ops/quantize.ts';
 import { Op } from '../../assembly/abi/ops.ts';
 import { group4RowBytes, group8Bytes } from '../../assembly/abi/sizes.ts';
-import { f32, type Graph, lastDim, type Node, rowsOf, shapeOf, u8, valueAt } from '../graph.ts';
+import { f32, type Graph, lastDim, type Node, rowsOf, shapeOf, u8, valueAt } from '../graph/graph.ts';
 import { type Gradients, moves, type OpDef, type Saved, shape, words } from './def.ts';
 
 /** Groups of a row of `c` channels: as few as keep a group within 64, all of one size. */
@@ -26,7 +26,7 @@ export const quantize: Record<string, OpDef> = {
     opcode: Op.Quantize,
     eightBits: 'input',
     infer: (inputs, a) => [u8(copyBytes(shape(inputs, 0), a.bits ?? 8))],
-    pieces: (n) => ({ of: 'rows', whole: [], apart: n.attributes.bits !== 4 }),
+    pieces: (n) => ({ of: 'rows', whole: [], separatelyStored: n.attributes.bits !== 4 }),
     lower: (n, at, graph) =>
       words({
         [QuantizeArg.X]: at.input(0),

@@ -1,7 +1,7 @@
-/** Relative learning rates: outputs are observed in the evaluation phase, rates set once from what was seen (src/rates.ts). */
+/** Relative learning rates: outputs are observed in the evaluation phase, rates set once from what was seen (src/passes/rates.ts). */
 import { ObserveArg, SetRatesArg } from '../../assembly/abi/ops/rate.ts';
 import { Op } from '../../assembly/abi/ops.ts';
-import { lastDim, rowsOf } from '../graph.ts';
+import { lastDim, rowsOf } from '../graph/graph.ts';
 import { alone, float, MOVE, moves, type OpDef, words } from './def.ts';
 
 export const rate: Record<string, OpDef> = {

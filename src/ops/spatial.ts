@@ -17,7 +17,7 @@ import {
 import { Op } from '../../assembly/abi/ops.ts';
 import { code4RowsBytes } from '../../assembly/abi/sizes.ts';
 import { Patch } from '../../assembly/abi/tiles.ts';
-import { type Attributes, encodingOf, type Graph, type Node, numel, type Split, shapeOf, u8 } from '../graph.ts';
+import { type Attributes, encodingOf, type Graph, type Node, numel, type Split, shapeOf, u8 } from '../graph/graph.ts';
 import { MOVE, moves, type OpDef, same, shape, traffic, words } from './def.ts';
 import { keptInput, savesInput } from './quantize.ts';
 

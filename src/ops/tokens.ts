@@ -1,7 +1,7 @@
 /** Class and distillation tokens, position embeddings. */
 import { EmbedArg, EmbedBackwardArg } from '../../assembly/abi/ops/tokens.ts';
 import { Op } from '../../assembly/abi/ops.ts';
-import { ABSENT, shapeOf } from '../graph.ts';
+import { ABSENT, shapeOf } from '../graph/graph.ts';
 import { MOVE, moves, type OpDef, same, shape, words } from './def.ts';
 
 const [X, CLS, DIST, POS] = [0, 1, 2, 3];

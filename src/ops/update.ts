@@ -1,7 +1,7 @@
 /** The optimizer step. Gradients are accumulators: an update leaves them zero. */
 import { AdamWArg, ScheduleArg, SgdArg, SumSquaresArg } from '../../assembly/abi/ops/update.ts';
 import { Op } from '../../assembly/abi/ops.ts';
-import { type Graph, type Node, numel, type Split, shapeOf } from '../graph.ts';
+import { type Graph, type Node, numel, type Split, shapeOf } from '../graph/graph.ts';
 import { alone, MOVE, moves, type OpDef, words } from './def.ts';
 
 /** Parameter, gradient and moments in blocks of 16 elements. */
@@ -33,7 +33,7 @@ export const update: Record<string, OpDef> = {
     cost: moves,
     costRate: MOVE,
   },
-  /** inputs state, scale or absent; updates p, g, mean, variance; attributes decay, and with a scale count, inner (src/rates.ts). */
+  /** inputs state, scale or absent; updates p, g, mean, variance; attributes decay, and with a scale count, inner (src/passes/rates.ts). */
   AdamW: {
     opcode: Op.AdamW,
     infer: () => [],

@@ -1,7 +1,7 @@
 /** Windows of a feature map: shifted, padded with zeros; each operator is the other's derivative. */
 import { WindowPartitionArg, WindowReverseArg } from '../../assembly/abi/ops/window.ts';
 import { Op } from '../../assembly/abi/ops.ts';
-import { type Attributes, f32, numel, shapeOf } from '../graph.ts';
+import { type Attributes, f32, numel, shapeOf } from '../graph/graph.ts';
 import { MOVE, moves, type OpDef, shape, words } from './def.ts';
 
 /**

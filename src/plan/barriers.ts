@@ -4,9 +4,9 @@
  * another read or wrote, storage that changed hands included. No barrier stands where each thread only meets its own share again.
  * Knows addresses and shares, no operator.
  */
-import { ABSENT, type Graph, type Node, PHASES } from '../graph.ts';
+import { ABSENT, type Graph, type Node, PHASES } from '../graph/graph.ts';
 
-/** Bytes that a node touches; `unit` 0: any thread any of them, else thread by thread as src/graph.ts says of Split. */
+/** Bytes that a node touches; `unit` 0: any thread any of them, else thread by thread as src/graph/graph.ts says of Split. */
 interface Touch {
   from: number;
   to: number;

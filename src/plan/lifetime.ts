@@ -1,5 +1,5 @@
 /** Lifetimes of temporaries, with the values that share memory in place joined into one. Knows values and times, knows no operator. */
-import { ABSENT, type Graph, type Node, nodesOf, rangeOf, rootOf } from '../graph.ts';
+import { ABSENT, type Graph, type Node, nodesOf, rangeOf, rootOf } from '../graph/graph.ts';
 
 /** Memory that one or more values use one after the other, alive from node `first` to node `last` (both included). */
 export interface Block {

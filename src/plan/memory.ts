@@ -1,7 +1,7 @@
 /** The static plan: an address for every value, and the itemised size of the arena. */
 import { Head } from '../../assembly/abi/head.ts';
-import { BudgetError } from '../error.ts';
-import { ABSENT, type Graph, type Node, nodesOf, type Role, rootOf } from '../graph.ts';
+import { BudgetError } from '../base/error.ts';
+import { ABSENT, type Graph, type Node, nodesOf, type Role, rootOf } from '../graph/graph.ts';
 import { placeBarriers } from './barriers.ts';
 import { align, type Block, lifetimes, liveBytes } from './lifetime.ts';
 import { place } from './place.ts';

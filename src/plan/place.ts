@@ -1,5 +1,5 @@
 /** Offsets for blocks whose lifetimes overlap in time but must not overlap in memory. */
-import { chance } from '../mix.ts';
+import { chance } from '../base/hostrandom.ts';
 import type { Block } from './lifetime.ts';
 
 export interface Placement {

@@ -1,5 +1,5 @@
 /** A plan as text: regions, parts, the peak, and every value with its place and life. Changes to it are meant to be read. */
-import { ABSENT, type Graph, nodesOf, PHASES, rootOf } from '../graph.ts';
+import { ABSENT, type Graph, nodesOf, PHASES, rootOf } from '../graph/graph.ts';
 import { keptValues, largestAlive, type Plan, type Range } from './memory.ts';
 
 const column = (n: number | string, width = 10): string => String(n).padStart(width);

@@ -3,7 +3,7 @@
  * whether the bytes there are still the value's own. Written independently of lifetimes and placement; knows values and times, no operator.
  */
 import { Head } from '../../assembly/abi/head.ts';
-import { ABSENT, type Graph, type Node, nodesOf, type Role } from '../graph.ts';
+import { ABSENT, type Graph, type Node, nodesOf, type Role } from '../graph/graph.ts';
 import { PAGE, type Plan, type Range } from './memory.ts';
 
 /** The bytes [from, to) of the arena and what lies there. */

@@ -1,5 +1,5 @@
 /** Names and kinds of an instruction's words, read off the ABI: what a program can be printed and checked by. */
-import { ARGUMENTS } from '../../assembly/abi/arguments.ts';
+import { ARGUMENTS } from '../../assembly/generated/arguments.ts';
 import { OPS } from '../ops/index.ts';
 
 export interface Argument {

@@ -1,12 +1,13 @@
 /** What a decoded program must satisfy before an engine may run it: everything lies in the arena, and where it should. */
-import { keepsWithin } from '../../assembly/abi/extents.ts';
+
+import { allow, fault as faulty } from '../../assembly/abi/bounds.ts';
 import { Head, State } from '../../assembly/abi/head.ts';
 import { Instruction } from '../../assembly/abi/ops.ts';
 import { Io } from '../../assembly/abi/program.ts';
 import { codedBytes } from '../../assembly/abi/sizes.ts';
-import { allow, fault as faulty } from '../../assembly/abi/touch.ts';
 import { Encoding } from '../../assembly/abi/weights.ts';
-import { PHASES } from '../graph.ts';
+import { keepsWithin } from '../../assembly/generated/extents.ts';
+import { PHASES } from '../graph/graph.ts';
 import { PAGE, type Range } from '../plan/memory.ts';
 import { SIGNATURES } from './arguments.ts';
 import type { Placed, Program, WeightRecord } from './program.ts';
@@ -37,7 +38,7 @@ export function checkProgram(p: Program, fault: Fault): void {
     if (!inside(range, arena)) fault(`the ${name} lies outside the memory`);
     for (const [other, second] of own) if (range !== second && overlap(range, second)) fault(`${name} and ${other} overlap`);
   }
-  // The order in which the extents of instructions are bounded (assembly/abi/touch.ts).
+  // The order in which the extents of instructions are bounded (assembly/abi/bounds.ts).
   const end = (r: Range): number => r.offset + r.bytes;
   if (end(image) > p.region.offset || end(p.region) > scratch.offset) fault('program, checkpoint region and scratch are out of order');
   // The host stages weights in scratch.

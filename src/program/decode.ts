@@ -1,10 +1,10 @@
 /** A program file, read without trusting it. */
 import { type Io, LayoutWord, ParameterWord, ProgramFile, Section, WeightWord } from '../../assembly/abi/program.ts';
-import { InputError } from '../error.ts';
-import { parseJson } from '../json.ts';
+import { crc32 } from '../base/crc.ts';
+import { InputError } from '../base/error.ts';
+import { parseJson } from '../base/json.ts';
 import { readBoard } from './board.ts';
 import { checkProgram } from './check.ts';
-import { crc32 } from './crc.ts';
 import { type About, encodeProgram, type Placed, type Program } from './program.ts';
 
 /** A program has at most fifteen sections; a bound keeps a hostile count small. */

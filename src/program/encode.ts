@@ -1,6 +1,6 @@
 /** Lowers a planned graph: every node becomes one instruction with addresses in it. */
 import { Instruction } from '../../assembly/abi/ops.ts';
-import { ABSENT, type Graph, type Node, PHASES, type Phase } from '../graph.ts';
+import { ABSENT, type Graph, type Node, PHASES, type Phase } from '../graph/graph.ts';
 import { definition } from '../ops/index.ts';
 
 /** The instruction of a node; `offsets` are the plan's, by value id. */

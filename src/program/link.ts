@@ -1,7 +1,7 @@
 /** Puts code, tables and records together into a program. */
 import type { Io } from '../../assembly/abi/program.ts';
 import { Encoding } from '../../assembly/abi/weights.ts';
-import { type Graph, type Layout, nodesOf, numel, PHASES, type Phase, type Value } from '../graph.ts';
+import { type Graph, type Layout, nodesOf, numel, PHASES, type Phase, type Value } from '../graph/graph.ts';
 import type { Plan, Range } from '../plan/memory.ts';
 import { lower } from './encode.ts';
 import type { About, Placed, Program } from './program.ts';

@@ -2,9 +2,9 @@
 import { Instruction } from '../../assembly/abi/ops.ts';
 import { codedBytes } from '../../assembly/abi/sizes.ts';
 import { Encoding } from '../../assembly/abi/weights.ts';
-import { ABSENT, type Graph, nodesOf, PHASES } from '../graph.ts';
+import { visible } from '../base/visible.ts';
+import { ABSENT, type Graph, nodesOf, PHASES } from '../graph/graph.ts';
 import type { Plan } from '../plan/memory.ts';
-import { visible } from '../visible.ts';
 import { type Argument, SIGNATURES } from './arguments.ts';
 import type { Board } from './board.ts';
 import type { Placed, Program } from './program.ts';

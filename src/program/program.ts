@@ -1,10 +1,10 @@
 /** A compiled program in memory, and its binary form. */
 import { type Io, ProgramFile, Section } from '../../assembly/abi/program.ts';
 import type { Encoding } from '../../assembly/abi/weights.ts';
-import { PHASES, type Phase } from '../graph.ts';
+import { crc32 } from '../base/crc.ts';
+import { PHASES, type Phase } from '../graph/graph.ts';
 import type { Range } from '../plan/memory.ts';
 import { type Board, boardSections } from './board.ts';
-import { crc32 } from './crc.ts';
 
 /** How a tensor's elements lie: element (i0,i1,i2) of the file's row-major dims goes to Σ i·strides of the value. */
 export interface Placed {

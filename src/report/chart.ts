@@ -1,6 +1,6 @@
 /** A line chart as SVG text: axes, labels, a legend; colours come from the page's style sheet (classes `line0`, `line1` …). */
 
-import { visible } from '../visible.ts';
+import { visible } from '../base/visible.ts';
 
 export interface Series {
   label: string;

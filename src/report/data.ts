@@ -1,6 +1,6 @@
 /** What a report shows. Plain data: a run's JSON has the same fields, so a page can be made again from it. */
 
-import type { Fidelity } from '../fidelity/measure.ts';
+import type { Fidelity } from '../use/fidelity/measure.ts';
 
 /** Bytes of linear memory by part, in the order they are shown; the same names as in the plan's JSON. */
 export interface MemoryParts {

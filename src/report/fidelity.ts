@@ -1,7 +1,7 @@
 /** Fidelity as a table for people: rows that the terminal and the page share, and the page's section. */
 
-import { counted } from '../counted.ts';
-import type { Agreement, BlockFidelity, Fidelity } from '../fidelity/measure.ts';
+import { counted } from '../base/counted.ts';
+import type { Agreement, BlockFidelity, Fidelity } from '../use/fidelity/measure.ts';
 import { escapeText } from './chart.ts';
 
 export const blockName = (block: number, { blocksCount }: Pick<Fidelity, 'blocksCount'>): string =>

@@ -1,7 +1,7 @@
 /** The figures of a run in words, for the terminal and the page alike. */
 
-import { counted } from '../counted.ts';
-import type { Outcome } from '../outcome.ts';
+import { counted } from '../base/counted.ts';
+import type { Outcome } from '../training/outcome.ts';
 import { formatPercent } from './terminal.ts';
 
 /** `100 pictures of val`: which pictures the figures come from. */

@@ -3,8 +3,8 @@
  * be copied off a board and opened anywhere.
  */
 
-import { mebibytes } from '../bytes.ts';
-import { counted } from '../counted.ts';
+import { mebibytes } from '../base/bytes.ts';
+import { counted } from '../base/counted.ts';
 import { escapeText, lineChart } from './chart.ts';
 import { PARTS, type PlanColumn, type Prediction, paddingBytes, type ReportData } from './data.ts';
 import { fidelitySection } from './fidelity.ts';

@@ -1,8 +1,8 @@
 /**
  * What the command line prints, as pure functions from data to text. ASCII alone: a board's serial console may know no more.
  */
-import { mebibytes } from '../bytes.ts';
-import { visible } from '../visible.ts';
+import { mebibytes } from '../base/bytes.ts';
+import { visible } from '../base/visible.ts';
 import { type MemoryParts, PARTS, type PlanColumn, paddingBytes } from './data.ts';
 
 const KIB = 1024;

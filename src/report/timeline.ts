@@ -3,7 +3,7 @@
  * budget as a line. Each node is a column as wide as the others: the picture shows order, not time.
  */
 
-import { mebibytes } from '../bytes.ts';
+import { mebibytes } from '../base/bytes.ts';
 import { escapeText, ticks } from './chart.ts';
 import type { Moment, Stretch, Timeline } from './data.ts';
 import { STYLESHEET } from './stylesheet.ts';

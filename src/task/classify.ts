@@ -1,6 +1,6 @@
 /** One class of several: softmax cross-entropy. */
 import { Answer, Better } from '../../assembly/abi/task.ts';
-import { EngineError } from '../error.ts';
+import { EngineError } from '../base/error.ts';
 import { emit } from '../ops/index.ts';
 import type { Prediction, Said, Task } from './task.ts';
 

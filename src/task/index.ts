@@ -1,7 +1,7 @@
 /** Every task by name. */
 import { Answer } from '../../assembly/abi/task.ts';
-import { InputError } from '../error.ts';
-import { f32, i32, type Type } from '../graph.ts';
+import { InputError } from '../base/error.ts';
+import { f32, i32, type Type } from '../graph/graph.ts';
 import { classify } from './classify.ts';
 import { multilabel } from './multilabel.ts';
 import { regress } from './regress.ts';

@@ -1,6 +1,6 @@
 /** Any number of labels for a picture, each yes or no: binary cross-entropy with logits, a threshold for each label. */
 import { Answer, Better, f1 } from '../../assembly/abi/task.ts';
-import { EngineError } from '../error.ts';
+import { EngineError } from '../base/error.ts';
 import { emit } from '../ops/index.ts';
 import type { Measured, Metric, Said, Task } from './task.ts';
 

@@ -1,6 +1,6 @@
 /** Numbers, one or several for a picture: Huber's loss or squares, of targets standardised by the means and deviations of those to learn from. */
 import { Answer, Better } from '../../assembly/abi/task.ts';
-import { EngineError } from '../error.ts';
+import { EngineError } from '../base/error.ts';
 import { emit } from '../ops/index.ts';
 import type { Measured, Metric, Said, Task, TaskSettings } from './task.ts';
 

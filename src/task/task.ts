@@ -4,7 +4,7 @@
  * file beside these (docs/recipes/task.md).
  */
 import type { Answer, Better } from '../../assembly/abi/task.ts';
-import type { Graph, Type } from '../graph.ts';
+import type { Graph, Type } from '../graph/graph.ts';
 
 /** A task as it was chosen for a run: plain JSON, in every adapter of a task other than classification. */
 export interface TaskSettings {

@@ -1,14 +1,15 @@
 /** `s2a bench`: what a training step costs on this machine, and whether it slows down as it warms up. */
-import { openBase, openWeights, preprocessOf } from '../../src/base.ts';
-import { mebibytes } from '../../src/bytes.ts';
-import { createEngine, type Engine, loadWeights } from '../../src/engine.ts';
-import { fit } from '../../src/fit.ts';
-import { resetPeak, resident } from '../../src/footprint.ts';
-import { type Clocks, readMachine } from '../../src/machine.ts';
-import { planReport } from '../../src/planreport.ts';
-import { type StepSummary, summarise, timeSteps } from '../../src/steps.ts';
-import { threadsOf } from '../../src/team.ts';
-import { engineBytes } from '../../src/wasm.ts';
+
+import { mebibytes } from '../../src/base/bytes.ts';
+import { type Clocks, readMachine } from '../../src/base/machine.ts';
+import { resetPeak, resident } from '../../src/base/processmemory.ts';
+import { planReport } from '../../src/budget/report.ts';
+import { planForBudget } from '../../src/budget/search.ts';
+import { createEngine, type Engine, loadWeights } from '../../src/engine/engine.ts';
+import { threadsOf } from '../../src/engine/threads.ts';
+import { engineBytes } from '../../src/engine/wasm.ts';
+import { openModelFolder, openWeights, preprocessOf } from '../../src/import/modelfolder.ts';
+import { type StepSummary, summarise, timeSteps } from '../../src/training/steptiming.ts';
 import { PLAN_FLAGS, parse, read, real } from './options.ts';
 import type { Output } from './output.ts';
 import { planOptions } from './plan.ts';
@@ -22,8 +23,8 @@ export async function bench(args: string[], out: Output): Promise<void> {
   const p = parse(args, flags, { least: 1, most: 1, usage: 's2a bench <model folder>' });
   const options = { ...planOptions(p), batchSize: read(p, 'batchSize') ?? 8 };
   const seconds = real(p, 'seconds', 1, 86400) ?? 20;
-  const base = openBase(p.positionals[0]!, read(p, 'imageSize'));
-  const compiled = fit({ ...options, normalize: preprocessOf(base), fast: p.flag('fast') });
+  const base = openModelFolder(p.positionals[0]!, read(p, 'imageSize'));
+  const compiled = planForBudget({ ...options, normalize: preprocessOf(base), fast: p.flag('fast') });
   const plan = planReport(compiled, options.batchSize, options.budgetBytes);
   const { runtime } = readMachine();
   const weights = openWeights(base, { method: options.method });

@@ -1,9 +1,10 @@
 /** `s2a calibrate`: derivative tables fitted to what each layer sees. */
-import { calibrateJob } from '../../src/calibrate/job.ts';
-import { counted } from '../../src/counted.ts';
-import { InputError } from '../../src/error.ts';
+
+import { counted } from '../../src/base/counted.ts';
+import { InputError } from '../../src/base/error.ts';
+import { visible } from '../../src/base/visible.ts';
 import { table } from '../../src/report/terminal.ts';
-import { visible } from '../../src/visible.ts';
+import { calibrateJob } from '../../src/training/calibrate/job.ts';
 import { defined, method, PLAN_FLAGS, parse, read } from './options.ts';
 import type { Output } from './output.ts';
 

@@ -1,9 +1,9 @@
 /** `s2a doctor`: what this machine has, and the largest budgets that are safe here. */
 
-import { mebibytes } from '../../src/bytes.ts';
-import { EngineError, InputError } from '../../src/error.ts';
-import { type Machine, readMachine, type SafeBudgets, safeBudgets } from '../../src/machine.ts';
-import { engineBytes } from '../../src/wasm.ts';
+import { mebibytes } from '../../src/base/bytes.ts';
+import { EngineError, InputError } from '../../src/base/error.ts';
+import { type Machine, readMachine, type SafeBudgets, safeBudgets } from '../../src/base/machine.ts';
+import { engineBytes } from '../../src/engine/wasm.ts';
 import { parse } from './options.ts';
 import type { Output } from './output.ts';
 import { pairs } from './show.ts';

@@ -1,7 +1,8 @@
 /** `s2a eval`: accuracy of an adapter on labelled pictures. */
-import { openBase } from '../../src/base.ts';
-import { counted } from '../../src/counted.ts';
-import { InputError } from '../../src/error.ts';
+
+import { counted } from '../../src/base/counted.ts';
+import { InputError } from '../../src/base/error.ts';
+import { openModelFolder } from '../../src/import/modelfolder.ts';
 import { formatPercent, table } from '../../src/report/terminal.ts';
 import { sayAssumed } from './assumed.ts';
 import { type Judgement, judgeAdapter, type Split } from './judge.ts';
@@ -39,7 +40,7 @@ export async function evaluate(args: string[], out: Output): Promise<void> {
   const split = p.text('split');
   if (split !== undefined && !SPLITS.includes(split))
     throw new InputError({ where: '--split', what: 'unknown value', got: split, expected: SPLITS.join(', ') });
-  if (adapter === undefined) sayAssumed(openBase(model), out);
+  if (adapter === undefined) sayAssumed(openModelFolder(model), out);
   const {
     tally,
     classes,

@@ -1,11 +1,12 @@
 /** `s2a fidelity`: a policy's gradients against f32, block by block. */
-import { fidelity as measure } from '../../src/fidelity/index.ts';
-import { writeText } from '../../src/files.ts';
+
+import { writeText } from '../../src/base/files.ts';
+import { visible } from '../../src/base/visible.ts';
 import { escapeText } from '../../src/report/chart.ts';
 import { FIDELITY_COLUMNS, fidelityRows, fidelitySection, fidelityText } from '../../src/report/fidelity.ts';
 import { FOOTER, page } from '../../src/report/html.ts';
 import { table } from '../../src/report/terminal.ts';
-import { visible } from '../../src/visible.ts';
+import { fidelity as measure } from '../../src/use/fidelity/fidelity.ts';
 import { defined, method, PLAN_FLAGS, parse, read } from './options.ts';
 import type { Output } from './output.ts';
 

@@ -1,11 +1,11 @@
 /** `s2a plan --grid`: which models, methods and budgets go together. */
-import { mebibytes, parseBytes } from '../../src/bytes.ts';
-import { BudgetError, InputError } from '../../src/error.ts';
-import { type FitOptions, fit } from '../../src/fit.ts';
+import { mebibytes, parseBytes } from '../../src/base/bytes.ts';
+import { BudgetError, InputError } from '../../src/base/error.ts';
+import { visible } from '../../src/base/visible.ts';
+import { type PlanReport, planReport } from '../../src/budget/report.ts';
+import { type PlanOptions, planForBudget } from '../../src/budget/search.ts';
 import { PAGE } from '../../src/plan/memory.ts';
-import { type PlanReport, planReport } from '../../src/planreport.ts';
 import { table } from '../../src/report/terminal.ts';
-import { visible } from '../../src/visible.ts';
 import { limited, type Parsed } from './options.ts';
 
 /** One combination: a plan, or the smallest budget that it would need. */
@@ -30,7 +30,7 @@ export const methodsOf = (p: Parsed): string[] => (p.text('methods')?.split(',')
 
 /** Everything tried, in the order of the table. Throws InputError where --last or --depth fits none of the networks. */
 export function grid(
-  jobs: readonly { folder: string; options: FitOptions }[],
+  jobs: readonly { folder: string; options: PlanOptions }[],
   methods: readonly string[],
   budgets?: readonly number[],
 ): GridRow[] {
@@ -44,7 +44,7 @@ export function grid(
   );
   // A number of blocks that no network has is no table.
   if (rows.every(({ reason }) => reason !== undefined && /^--(last|depth)\b/.test(reason)))
-    fit({ ...jobs[0]!.options, method: methods[0]! });
+    planForBudget({ ...jobs[0]!.options, method: methods[0]! });
   return rows;
 }
 
@@ -55,11 +55,11 @@ function ladder(smallest: number | undefined, most: number | undefined): number[
   return half < most && half > smallest ? [smallest, half] : [smallest];
 }
 
-function attempt(folder: string, options: FitOptions, budgetBytes: number | undefined): GridRow {
+function attempt(folder: string, options: PlanOptions, budgetBytes: number | undefined): GridRow {
   const { budgetBytes: _, ...rest } = options;
   const row = { folder, method: options.method ?? 'bias', budgetBytes: budgetBytes ?? null, reason: undefined };
   try {
-    const compiled = fit(budgetBytes === undefined ? rest : { ...rest, budgetBytes });
+    const compiled = planForBudget(budgetBytes === undefined ? rest : { ...rest, budgetBytes });
     return { ...row, fits: true, plan: planReport(compiled, options.batchSize, budgetBytes), smallestBytes: undefined };
   } catch (error) {
     // Of several models one may have no layer for a module, or too few blocks: that is a row, not the end of the table.

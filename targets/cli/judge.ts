@@ -2,17 +2,17 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Bytes } from '../../src/bytes.ts';
-import { openInference, ranked } from '../../src/classifier.ts';
+import type { Bytes } from '../../src/base/bytes.ts';
+import { InputError, nearest } from '../../src/base/error.ts';
+import { guarded } from '../../src/base/files.ts';
+import type { Precision } from '../../src/base/precision.ts';
 import { type Prepared, prepare } from '../../src/data/prepare.ts';
-import { InputError, nearest } from '../../src/error.ts';
-import { byClass, count } from '../../src/figures.ts';
-import { guarded } from '../../src/files.ts';
-import { samplesOf } from '../../src/job.ts';
-import type { Precision } from '../../src/precision.ts';
-import { rowsOfLabels } from '../../src/start.ts';
-import type { Threads } from '../../src/team.ts';
-import { evaluate, type Tally } from '../../src/train.ts';
+import type { Threads } from '../../src/engine/threads.ts';
+import { byClass, count } from '../../src/training/figures.ts';
+import { rowsOfLabels } from '../../src/training/fromadapter.ts';
+import { samplesOf } from '../../src/training/job.ts';
+import { evaluate, type Tally } from '../../src/training/train.ts';
+import { openInference, ranked } from '../../src/use/classifier.ts';
 
 export interface Judged {
   truth: string;

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /** The command line: picks a command, turns errors into one sentence and an exit code. */
 import './heap.ts';
-import { BudgetError, EngineError, InputError, Interrupted, nearest } from '../../src/error.ts';
-import { VERSION } from '../../src/version.ts';
+import { BudgetError, EngineError, InputError, Interrupted, nearest } from '../../src/base/error.ts';
+import { VERSION } from '../../src/base/version.ts';
 import { bench } from './bench.ts';
 import { calibrate } from './calibrate.ts';
 import { doctor } from './doctor.ts';

@@ -1,11 +1,11 @@
 /** `s2a merge`: base + adapter as one model folder, or the adapter as PEFT loads it. */
 
-import { counted } from '../../src/counted.ts';
-import { InputError } from '../../src/error.ts';
-import { mergeAdapter } from '../../src/merge/index.ts';
-import { exportPeft } from '../../src/merge/peft.ts';
+import { counted } from '../../src/base/counted.ts';
+import { InputError } from '../../src/base/error.ts';
+import { visible } from '../../src/base/visible.ts';
 import { formatBytes } from '../../src/report/terminal.ts';
-import { visible } from '../../src/visible.ts';
+import { mergeAdapter } from '../../src/use/merge/merge.ts';
+import { exportPeft } from '../../src/use/merge/peft.ts';
 import { parse } from './options.ts';
 import type { Output } from './output.ts';
 

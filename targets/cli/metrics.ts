@@ -1,6 +1,6 @@
 /** DIR/run/metrics.jsonl: one JSON object a line. */
-import { InputError } from '../../src/error.ts';
-import { appendText, type ByteSource, fileExists, openFile, writeAtomic, writeText } from '../../src/files.ts';
+import { InputError } from '../../src/base/error.ts';
+import { appendText, type ByteSource, fileExists, openFile, writeAtomic, writeText } from '../../src/base/files.ts';
 
 /** The log of a run. A disk that is full ends the log, not the run. */
 export interface Metrics {

@@ -1,9 +1,10 @@
 /** `s2a modules`: what would learn, tensor by tensor. */
-import { fit } from '../../src/fit.ts';
-import { numel } from '../../src/graph.ts';
-import { planReport } from '../../src/planreport.ts';
+
+import { visible } from '../../src/base/visible.ts';
+import { planReport } from '../../src/budget/report.ts';
+import { planForBudget } from '../../src/budget/search.ts';
+import { numel } from '../../src/graph/graph.ts';
 import { table } from '../../src/report/terminal.ts';
-import { visible } from '../../src/visible.ts';
 import { PLAN_FLAGS, parse } from './options.ts';
 import type { Output } from './output.ts';
 import { planOptions } from './plan.ts';
@@ -11,7 +12,7 @@ import { planOptions } from './plan.ts';
 export function modules(args: string[], out: Output): void {
   const p = parse(args, { ...PLAN_FLAGS, classes: 'text' }, { least: 1, most: 1, usage: 's2a modules <model folder>' });
   const options = planOptions(p);
-  const compiled = fit(options);
+  const compiled = planForBudget(options);
   const { trainable } = planReport(compiled, options.batchSize, undefined);
   // What follows the last block counts as one more.
   const blocks = Math.max(...compiled.graph.phases.train.map(({ block }) => block));

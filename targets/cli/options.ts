@@ -1,7 +1,7 @@
 /** Flags: their types, and one sentence for each that is wrong. */
 import { parseArgs } from 'node:util';
-import { InputError, nearest } from '../../src/error.ts';
-import { MOST_BLOCKS, methodOf, withBlocks } from '../../src/modules/method.ts';
+import { InputError, nearest } from '../../src/base/error.ts';
+import { MOST_BLOCKS, methodOf, withBlocks } from '../../src/network/method.ts';
 import {
   flagOf,
   type Kind as KindOf,
@@ -10,7 +10,7 @@ import {
   type SettingName,
   type ValueOf,
   whole as wholeKind,
-} from '../../src/settings.ts';
+} from '../../src/training/settings.ts';
 
 type Kind = 'text' | 'flag';
 export type Flags = Readonly<Record<string, Kind>>;
@@ -77,7 +77,7 @@ function wrongArguments(args: string[], options: Readonly<Record<string, { type:
   });
 }
 
-/** A setting by the library's table (src/settings.ts); undefined where it was not given. */
+/** A setting by the library's table (src/training/settings.ts); undefined where it was not given. */
 export function read<N extends SettingName>(p: Parsed, name: N): ValueOf<N> | undefined {
   const flag = flagOf(name);
   if (SETTINGS[name] === SETTINGS.fast) return (p.flag(flag) || undefined) as ValueOf<N> | undefined;

@@ -4,9 +4,9 @@
  * line has escaped line feeds too (visible.ts), by the functions that make such lines.
  */
 import { writeSync } from 'node:fs';
-import { meaningOf } from '../../src/files.ts';
+import { meaningOf } from '../../src/base/files.ts';
+import { visible, visibleJson, visibleLines } from '../../src/base/visible.ts';
 import { rewrite, SGR, type Style, style, wantsColour } from '../../src/report/terminal.ts';
-import { visible, visibleJson, visibleLines } from '../../src/visible.ts';
 
 export interface Output {
   style: Style;

@@ -1,25 +1,26 @@
 /** `s2a plan`: the itemised memory plan, from config.json; weights, where the folder has them, are held against it. */
-import { checkBaseWeights, openBase, preprocessOf } from '../../src/base.ts';
-import { InputError } from '../../src/error.ts';
-import { writeAtomic, writeText } from '../../src/files.ts';
-import { type FitOptions, fit } from '../../src/fit.ts';
-import { chosenDrop } from '../../src/models/drop.ts';
-import { planReport } from '../../src/planreport.ts';
+
+import { InputError } from '../../src/base/error.ts';
+import { writeAtomic, writeText } from '../../src/base/files.ts';
+import { planReport } from '../../src/budget/report.ts';
+import { type PlanOptions, planForBudget } from '../../src/budget/search.ts';
+import { checkFolderWeights, openModelFolder, preprocessOf } from '../../src/import/modelfolder.ts';
+import { chosenDrop } from '../../src/network/drop.ts';
+import { readRate } from '../../src/passes/rates.ts';
 import { encodeProgram } from '../../src/program/program.ts';
-import { readRate } from '../../src/rates.ts';
+import { timelineOf } from '../../src/report/plantimeline.ts';
 import { timelineFile, timelinePage } from '../../src/report/timeline.ts';
-import { timelineOf } from '../../src/timeline.ts';
-import { TRAIN_DEFAULTS } from '../../src/train.ts';
+import { TRAIN_DEFAULTS } from '../../src/training/train.ts';
 import { budgetsOf, grid, gridLines, methodsOf } from './grid.ts';
 import { defined, method, type Parsed, PLAN_FLAGS, parse, read } from './options.ts';
 import type { Output } from './output.ts';
 import { planLines, planNotes } from './show.ts';
 
-export function planOptions(p: Parsed, folder = p.positionals[0]!, isRow = false): FitOptions {
-  const base = openBase(folder, read(p, 'imageSize'));
+export function planOptions(p: Parsed, folder = p.positionals[0]!, isRow = false): PlanOptions {
+  const base = openModelFolder(folder, read(p, 'imageSize'));
   const { model } = base;
   // A depth that this network of a table does not have makes a row that says so.
-  checkBaseWeights(base, isRow ? {} : { method: method(p) });
+  checkFolderWeights(base, isRow ? {} : { method: method(p) });
   // What training would refuse is refused here too.
   preprocessOf(base);
   return {
@@ -66,7 +67,7 @@ export function plan(args: string[], out: Output): void {
   if (picture !== undefined && !/\.(html?|svg)$/.test(picture))
     throw new InputError({ where: '--timeline', what: 'unknown kind of picture', got: picture, expected: 'a file named .html or .svg' });
   const options = planOptions(p);
-  const compiled = fit(options);
+  const compiled = planForBudget(options);
   const report = planReport(compiled, options.batchSize, options.budgetBytes);
   const path = p.text('program');
   if (path !== undefined) writeAtomic(path, (write) => write(encodeProgram(compiled.program)));

@@ -1,12 +1,13 @@
 /** `s2a predict`: what is on these pictures. A picture that cannot be read costs its line, not the run. */
-import { openBase } from '../../src/base.ts';
-import { loadClassifier } from '../../src/classifier.ts';
-import { decodePicture, defaultDecoderBytes } from '../../src/data/decode.ts';
+
+import { InputError, S2aError, withoutPlace } from '../../src/base/error.ts';
+import { readLimited } from '../../src/base/reading.ts';
+import { visible } from '../../src/base/visible.ts';
 import { isPicture } from '../../src/data/kinds.ts';
-import { InputError, S2aError, withoutPlace } from '../../src/error.ts';
-import { readLimited } from '../../src/reading.ts';
+import { openModelFolder } from '../../src/import/modelfolder.ts';
+import { decodePicture, defaultDecoderBytes } from '../../src/input/decode.ts';
 import { formatPercent } from '../../src/report/terminal.ts';
-import { visible } from '../../src/visible.ts';
+import { loadClassifier } from '../../src/use/classifier.ts';
 import { sayAssumed } from './assumed.ts';
 import { defined, parse, read, whole } from './options.ts';
 import type { Output } from './output.ts';
@@ -23,7 +24,7 @@ export async function predict(args: string[], out: Output): Promise<void> {
     model,
     ...defined({ budget: read(p, 'budget'), weights: read(p, 'weights'), threads: read(p, 'threads') }),
   });
-  if (adapter === undefined) sayAssumed(openBase(model), out);
+  if (adapter === undefined) sayAssumed(openModelFolder(model), out);
   const skipped: { file: string; reason: string }[] = [];
   for (const file of files) {
     if (out.isLost) return;

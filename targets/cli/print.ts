@@ -1,10 +1,10 @@
 /** `s2a print`: a compiled program as text. It is compiled here from a model folder, or read from the file that `pack` or `plan --program` wrote. */
-import { InputError } from '../../src/error.ts';
-import { fileExists, isFolder } from '../../src/files.ts';
-import { fit } from '../../src/fit.ts';
+import { InputError } from '../../src/base/error.ts';
+import { fileExists, isFolder } from '../../src/base/files.ts';
+import { readLimited } from '../../src/base/reading.ts';
+import { planForBudget } from '../../src/budget/search.ts';
 import { decodeProgram } from '../../src/program/decode.ts';
 import { printProgram } from '../../src/program/print.ts';
-import { readLimited } from '../../src/reading.ts';
 import { type Parsed, PLAN_FLAGS, parse } from './options.ts';
 import type { Output } from './output.ts';
 import { planOptions } from './plan.ts';
@@ -20,7 +20,7 @@ export function print(args: string[], out: Output): void {
   const path = p.positionals[0]!;
   if (fileExists(path) && !isFolder(path)) out.line(programFile(path, p));
   else {
-    const compiled = fit(planOptions(p));
+    const compiled = planForBudget(planOptions(p));
     out.line(printProgram(compiled.program, compiled));
   }
 }

@@ -1,16 +1,16 @@
 /** The HTML page of a run: the result with some of the pictures it was judged by. */
 import { encode } from 'fast-png';
-import { openBase } from '../../src/base.ts';
-import { counted } from '../../src/counted.ts';
-import { writeText } from '../../src/files.ts';
-import { fit } from '../../src/fit.ts';
-import type { JobResult, TrainJob } from '../../src/job.ts';
-import { ratesText } from '../../src/measure.ts';
-import { methodOf, withBlocks } from '../../src/modules/method.ts';
-import { planReport } from '../../src/planreport.ts';
+import { counted } from '../../src/base/counted.ts';
+import { writeText } from '../../src/base/files.ts';
+import { planReport } from '../../src/budget/report.ts';
+import { planForBudget } from '../../src/budget/search.ts';
+import { openModelFolder } from '../../src/import/modelfolder.ts';
+import { methodOf, withBlocks } from '../../src/network/method.ts';
 import type { PlanColumn, Prediction, ReportData } from '../../src/report/data.ts';
 import { balancedLine, judgedBy, NOTHING_JUDGED } from '../../src/report/figures.ts';
 import { reportPage } from '../../src/report/html.ts';
+import type { JobResult, TrainJob } from '../../src/training/job.ts';
+import { ratesText } from '../../src/training/measure.ts';
 import { judgeAdapter } from './judge.ts';
 
 /** Pictures shown, as many of each class. */
@@ -90,10 +90,14 @@ function headText({ head }: JobResult): string {
 
 /** The same job with everything kept in f32, and with everything learning in a network of the same depth. */
 function otherPlans(job: TrainJob, { plan, classes }: JobResult): PlanColumn[] {
-  const { model } = openBase(job.model, job.imageSize);
+  const { model } = openModelFolder(job.model, job.imageSize);
   const of = (method: string): PlanColumn => {
     const { batchSize, microBatch } = plan;
-    const p = planReport(fit({ model, classes: classes.length, batchSize, microBatch, method, keep: 'exact' }), batchSize, undefined);
+    const p = planReport(
+      planForBudget({ model, classes: classes.length, batchSize, microBatch, method, keep: 'exact' }),
+      batchSize,
+      undefined,
+    );
     return { label: `${method}, f32 kept`, parts: p.parts, linearBytes: p.linearBytes };
   };
   const { depth } = methodOf(plan.method);

@@ -1,7 +1,8 @@
 /** Plans and results as lines, none longer than 80 characters but for names. */
-import type { PlanReport } from '../../src/planreport.ts';
+
+import { visible } from '../../src/base/visible.ts';
+import type { PlanReport } from '../../src/budget/report.ts';
 import { formatBytes, planTable } from '../../src/report/terminal.ts';
-import { visible } from '../../src/visible.ts';
 
 /** Heading and table of one plan. */
 export function planLines(report: PlanReport): string {

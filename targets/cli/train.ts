@@ -1,21 +1,21 @@
 /** `s2a train`: progress while it goes, planned against measured at the end. */
 import { join } from 'node:path';
-import { openBase } from '../../src/base.ts';
-import { tryFile } from '../../src/beforehand.ts';
-import { counted } from '../../src/counted.ts';
-import { InputError } from '../../src/error.ts';
-import { fidelity as measureFidelity } from '../../src/fidelity/index.ts';
-import type { Fidelity } from '../../src/fidelity/measure.ts';
-import type { HeadFound, NoHead } from '../../src/headstart.ts';
-import { type JobHooks, type JobResult, type TrainJob, trainJob } from '../../src/job.ts';
-import { ratesText } from '../../src/measure.ts';
+import { counted } from '../../src/base/counted.ts';
+import { InputError } from '../../src/base/error.ts';
+import { visible } from '../../src/base/visible.ts';
+import { openModelFolder } from '../../src/import/modelfolder.ts';
 import type { ReportData } from '../../src/report/data.ts';
 import { figureLines } from '../../src/report/figures.ts';
+import { timelineOf } from '../../src/report/plantimeline.ts';
 import { epochLine, formatBytes, formatDuration, formatPercent, plainLine, progressLine } from '../../src/report/terminal.ts';
-import { timelineOf } from '../../src/timeline.ts';
-import { TRAIN_DEFAULTS } from '../../src/train.ts';
-import { visible } from '../../src/visible.ts';
-import { REASONS } from '../../src/watch.ts';
+import { tryFile } from '../../src/training/beforehand.ts';
+import type { HeadFound, NoHead } from '../../src/training/headstart.ts';
+import { type JobHooks, type JobResult, type TrainJob, trainJob } from '../../src/training/job.ts';
+import { ratesText } from '../../src/training/measure.ts';
+import { TRAIN_DEFAULTS } from '../../src/training/train.ts';
+import { REASONS } from '../../src/training/watch.ts';
+import { fidelity as measureFidelity } from '../../src/use/fidelity/fidelity.ts';
+import type { Fidelity } from '../../src/use/fidelity/measure.ts';
 import { type Metrics, openMetrics } from './metrics.ts';
 import { augment, defined, type Flags, method, type Parsed, PLAN_FLAGS, parse, read } from './options.ts';
 import type { Output } from './output.ts';
@@ -101,7 +101,7 @@ export function jobOf(p: Parsed): TrainJob {
       tables: read(p, 'tables'),
       dropout: read(p, 'dropout'),
       dropPath: read(p, 'dropPath'),
-      augment: p.text('augment') === undefined ? undefined : augment(p, openBase(model, size).model.image),
+      augment: p.text('augment') === undefined ? undefined : augment(p, openModelFolder(model, size).model.image),
     }),
   };
 }

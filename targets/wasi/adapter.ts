@@ -1,4 +1,4 @@
-/** The adapter folder, byte for byte as src/adapterfile.ts writes it: all but the numbers was packed with the program. */
+/** The adapter folder, byte for byte as src/formats/adapterfile.ts writes it: all but the numbers was packed with the program. */
 import { ParameterWord, Section } from '../../assembly/abi/program';
 import { Rates } from '../../assembly/abi/rates';
 import { copyPath, enter } from './path';

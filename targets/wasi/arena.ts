@@ -2,9 +2,9 @@
 import { Head, State } from '../../assembly/abi/head';
 import { LayoutWord, Section } from '../../assembly/abi/program';
 import { Status } from '../../assembly/abi/status';
-import { writeConstants } from '../../assembly/math';
-import { walk } from '../../assembly/run';
-import { configure } from '../../assembly/team';
+import { writeConstants } from '../../assembly/engine/math';
+import { walk } from '../../assembly/engine/run';
+import { configure } from '../../assembly/engine/team';
 import { arena, layoutWord, lineAt, lineBytes, portOffset, section, sectionBytes } from './program';
 import { begin, ENGINE, finish } from './refuse';
 import { number } from './text';

@@ -2,14 +2,14 @@
  * What a program file says, held against the memory that it asks for: after `readProgram` every record lies inside it, and every phase is a
  * chain of whole instructions that keep to what they may touch. Nothing in a file is believed before.
  */
-import { keepsWithin } from '../../assembly/abi/extents';
+import { keepsWithin } from '../../assembly/generated/extents';
 import { Head, State } from '../../assembly/abi/head';
 import { Instruction } from '../../assembly/abi/ops';
 import { Io, LayoutWord, ParameterWord, Section, WeightWord } from '../../assembly/abi/program';
 import { codedBytes } from '../../assembly/abi/sizes';
-import { allow, fault } from '../../assembly/abi/touch';
+import { allow, fault } from '../../assembly/abi/bounds';
 import { Encoding } from '../../assembly/abi/weights';
-import { LAST_OP } from '../../assembly/dispatch';
+import { LAST_OP } from '../../assembly/generated/dispatch';
 import {
   countLines,
   countRecords,
@@ -27,7 +27,7 @@ import {
   sectionBytes,
 } from './program';
 import { finish } from './refuse';
-import { argumentCount } from './signature';
+import { argumentCount } from '../../assembly/generated/signature';
 import { bytes, number, text } from './text';
 
 const PAGE: u32 = 65536;

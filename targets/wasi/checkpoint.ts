@@ -1,5 +1,5 @@
 /**
- * Checkpoints of a run folder, in the layout of assembly/abi/checkpoint.ts, the same bytes as src/checkpointfile.ts writes: either runtime
+ * Checkpoints of a run folder, in the layout of assembly/abi/checkpoint.ts, the same bytes as src/training/checkpointfile.ts writes: either runtime
  * goes on where the other stopped. The newest two are kept; of a damaged one it is said so, and the one before it is taken.
  */
 import { Checkpoint, CheckpointHead, EpochRecord } from '../../assembly/abi/checkpoint';

@@ -1,4 +1,4 @@
-/** CRC-32 (IEEE 802.3, reflected), as zlib computes it and src/program/crc.ts. */
+/** CRC-32 (IEEE 802.3, reflected), as zlib computes it and src/base/crc.ts. */
 const table = memory.data(1024);
 let isReady = false;
 

@@ -1,4 +1,4 @@
-/** Pictures by class, and what the choices say of those that are judged: the twin of src/figures.ts. */
+/** Pictures by class, and what the choices say of those that are judged: the twin of src/training/figures.ts. */
 import { Io } from '../../assembly/abi/program';
 import { RunField } from '../../assembly/abi/run';
 import { port } from './arena';
@@ -61,7 +61,7 @@ export function takeChoices(count: u32): void {
   }
 }
 
-/** What all choices say: see Judged in src/figures.ts. */
+/** What all choices say: see Judged in src/training/figures.ts. */
 export let answers: u32 = 0;
 export let balanced: f64 = 0;
 export let worst: u32 = 0;

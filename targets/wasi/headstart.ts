@@ -1,5 +1,5 @@
 /**
- * The head before the first step, as src/headstart.ts makes it: one pass over the pictures, what the classifier reads into a file, ridge
+ * The head before the first step, as src/training/headstart.ts makes it: one pass over the pictures, what the classifier reads into a file, ridge
  * regression of it by the engine's own code. Nothing is taken but the memory that the plan has.
  */
 import { fd_close, oflags, rights } from 'bindings/wasi_snapshot_preview1';
@@ -9,7 +9,7 @@ import { Io, LayoutWord, ParameterWord, Section } from '../../assembly/abi/progr
 import { Found, Want } from '../../assembly/abi/ridge';
 import { RunField } from '../../assembly/abi/run';
 import { Encoding } from '../../assembly/abi/weights';
-import { ridgeBegin, ridgeFound, ridgeNext, ridgePictures, ridgeRow } from '../../assembly/ridge';
+import { ridgeBegin, ridgeFound, ridgeNext, ridgePictures, ridgeRow } from '../../assembly/ridge/ridge';
 import { EVAL, runUntil } from './arena';
 import { clearLabels, countOf, fillRow, LEARN, labelOf } from './data';
 import { need, openLocated, opened, locate, readAt } from './files';

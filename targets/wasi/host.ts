@@ -22,8 +22,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import { InputError } from '../../src/error.ts';
-import { isFolder } from '../../src/files.ts';
+import { InputError } from '../../src/base/error.ts';
+import { isFolder } from '../../src/base/files.ts';
 import { ERRNO, fault, type Place, resolve } from './sandbox.ts';
 
 export interface WasiOptions {

@@ -26,7 +26,7 @@ import {
 import { refuse, refuseArgument } from './refuse';
 import { bytes, exit, label, line, number, real, STDOUT, text, to } from './text';
 import { judge, train } from './train';
-import { applyAdapter, loadBase, openBase } from './weights';
+import { applyAdapter, loadBase, openModelFolder } from './weights';
 
 const model = memory.data(1024);
 const data = memory.data(1024);
@@ -84,7 +84,7 @@ function info(): void {
   open(hasModel || hasData || hasAdapter || hasOut);
   noMore('s2a.wasm info <program.s2a>');
   if (hasOut && !hasData) refuseArgument('--out', 'needs --data, to know what its checkpoints belong to');
-  if (hasModel) openBase(model);
+  if (hasModel) openModelFolder(model);
   if (hasAdapter) applyAdapter(adapter);
   if (hasData) openData();
   if (hasOut) {
@@ -161,7 +161,7 @@ function trainCommand(): void {
   noMore('s2a.wasm train <program.s2a> --model M --data D --out O');
   if (instructionsOf(TRAIN) == 0) refuseProgram('was packed for predicting alone', 'pack pictures instead of --adapter');
   openData();
-  openBase(model);
+  openModelFolder(model);
   loadBase(model);
   digestCore(programDigest);
   train(out, resume, overwrite, every, steps);
@@ -177,7 +177,7 @@ function evalCommand(): void {
   open(true);
   noMore('s2a.wasm eval <program.s2a> --model M --adapter A --data D');
   openPart(JUDGE, data, isTrain ? 'train' : 'val');
-  openBase(model);
+  openModelFolder(model);
   loadBase(model);
   applyAdapter(adapter);
   judge(JUDGE);
@@ -204,7 +204,7 @@ function predictCommand(): void {
     setPath(images, arg(array), bytesOf(arg(array)));
     openImages(LEARN, images);
   }
-  openBase(model);
+  openModelFolder(model);
   loadBase(model);
   applyAdapter(adapter);
   if (array != 0) predictArray(top);

@@ -73,7 +73,7 @@ export function checkPacked(): void {
 const context = memory.data(128);
 const two = memory.data(8);
 
-/** SHA-256 to `out` by which a checkpoint knows its program, as src/run.ts has it: the arena's size, then each core section's id, length, bytes. */
+/** SHA-256 to `out` by which a checkpoint knows its program, as src/training/runfolder.ts has it: the arena's size, then each core section's id, length, bytes. */
 export function digestCore(out: usize): void {
   shaBegin(context);
   store<u32>(two, linearBytes());

@@ -2,7 +2,7 @@
 import { fd_read, iovec } from 'bindings/wasi_snapshot_preview1';
 import { Io, Section } from '../../assembly/abi/program';
 import { RunField } from '../../assembly/abi/run';
-import { exp64 } from '../../assembly/math';
+import { exp64 } from '../../assembly/engine/math';
 import { EVAL, port, run } from './arena';
 import { clearLabels, countOf, fillUnlabelled, LEARN } from './data';
 import { lineAt, lineBytes, runWord } from './program';

@@ -1,9 +1,9 @@
-/** Relative rates, twin of src/measure.ts: outputs are measured on the first pictures, rates set from them, and told. Nothing where rates are absolute. */
+/** Relative rates, twin of src/training/measure.ts: outputs are measured on the first pictures, rates set from them, and told. Nothing where rates are absolute. */
 import { Head, State } from '../../assembly/abi/head';
 import { Section } from '../../assembly/abi/program';
 import { Rates } from '../../assembly/abi/rates';
 import { RunField } from '../../assembly/abi/run';
-import { sampleAt } from '../../assembly/random';
+import { sampleAt } from '../../assembly/engine/random';
 import { clearTally, EVAL, isEmpty, RATES, run, state } from './arena';
 import { clearLabels, countOf, fillRow, LEARN } from './data';
 import { arena, lineAt, lineBytes, runWord } from './program';
@@ -39,7 +39,7 @@ function rateOf(group: u32, at: u32): f32 {
   return load<f32>(s + (group << 3) + at, State.Rates) * load<f32>(s, State.BaseRate);
 }
 
-/** As RATE_GROUPS of src/rates.ts. */
+/** As RATE_GROUPS of src/passes/rates.ts. */
 function nameOf(group: u32): string {
   if (group == 0) return 'bias';
   if (group == 1) return 'prompt';

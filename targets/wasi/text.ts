@@ -61,7 +61,7 @@ export function number(n: u64): void {
   for (; unit > 0; unit /= 10) put(0x30 + <u32>((n / unit) % 10));
 }
 
-/** Bytes from outside, as UTF-8; what a terminal would obey, or nobody sees, as src/visible.ts shows it; what is no UTF-8 as `\xe9`. */
+/** Bytes from outside, as UTF-8; what a terminal would obey, or nobody sees, as src/base/visible.ts shows it; what is no UTF-8 as `\xe9`. */
 export function bytes(p: usize, n: usize): void {
   for (let i: usize = 0; i < n; ) {
     const first = <u32>load<u8>(p + i);

@@ -1,5 +1,5 @@
 /**
- * The training loop, twin of src/train.ts: micro-batches, accumulation, evaluation, and a position that can be saved at any boundary and continued
+ * The training loop, twin of src/training/train.ts: micro-batches, accumulation, evaluation, and a position that can be saved at any boundary and continued
  * exactly, here or there. test/wasi/train.test.ts holds both to the same adapter.
  */
 import { EpochRecord } from '../../assembly/abi/checkpoint';
@@ -7,7 +7,7 @@ import { State } from '../../assembly/abi/head';
 import { LayoutWord, ParameterWord, Section } from '../../assembly/abi/program';
 import { RunField } from '../../assembly/abi/run';
 import { Astray } from '../../assembly/abi/watch';
-import { sampleAt } from '../../assembly/random';
+import { sampleAt } from '../../assembly/engine/random';
 import { writeAdapter } from './adapter';
 import { clearTally, EVAL, run, state, TRAIN, takeTally, tallyCorrect, tallyCount, tallyLoss, UPDATE } from './arena';
 import {

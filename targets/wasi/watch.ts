@@ -1,4 +1,4 @@
-/** The watch over a run, and the way back: the twin of src/watch.ts, by the same rules (assembly/abi/watch.ts). */
+/** The watch over a run, and the way back: the twin of src/training/watch.ts, by the same rules (assembly/abi/watch.ts). */
 import { EpochRecord } from '../../assembly/abi/checkpoint';
 import { State } from '../../assembly/abi/head';
 import { Instruction, Op } from '../../assembly/abi/ops';
@@ -94,7 +94,7 @@ function clear(p: usize, value: u32, count: u32): void {
   memory.fill(arena + argumentOf(p, value), 0, argumentOf(p, count) << 2);
 }
 
-/** The reason, as src/watch.ts has it. */
+/** The reason, as src/training/watch.ts has it. */
 export function reasonOf(reason: Astray): string {
   if (reason == Astray.NotFinite) return 'the loss or the gradient is not finite';
   if (reason == Astray.Loss) return 'the loss is above its start, and above that of a constant answer';

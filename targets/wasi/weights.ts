@@ -35,7 +35,7 @@ function isFile(p: usize): bool {
 const suffix = memory.data<u8>([0x2e, 0x73, 0x61, 0x66, 0x65, 0x74, 0x65, 0x6e, 0x73, 0x6f, 0x72, 0x73]);
 
 /** Looks at every file of the model: all tensors are there, and it is the base that the program was packed for. */
-export function openBase(model: usize): void {
+export function openModelFolder(model: usize): void {
   const files = countLines(Section.Files);
   if (isFile(model) && files != 1)
     refuseNumbers(textOf(model), lengthOf(model), 'the weights are in several files', 1, files, 'give the folder');
@@ -73,7 +73,7 @@ function hashFile(): void {
   closeFile(opened);
 }
 
-/** Places every weight and runs `init`; `openBase` has been called. */
+/** Places every weight and runs `init`; `openModelFolder` has been called. */
 export function loadBase(model: usize): void {
   store<u32>(state(), load<u32>(section(Section.Run) + RunField.State, State.Seed), State.Seed);
   const count = countRecords(Section.Weights);

@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { encode } from 'fast-png';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { JobResult } from '../../src/job.ts';
+import type { JobResult } from '../../src/training/job.ts';
 import { asks, CLI, contents, pictureFolder, refuses, SHORT, VIT } from '../cli/command.ts';
-import { photo } from '../data/photo.ts';
-import { newFolder } from '../folder.ts';
-import { nodeTest } from '../runtime.ts';
+import { newFolder } from '../support/folder.ts';
+import { photo } from '../support/photo.ts';
+import { nodeTest } from '../support/runtime.ts';
 
 /** A service file's settings by name, the last of each. */
 const unit = new Map(

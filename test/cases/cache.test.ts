@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { does, pictureFolder, VIT, watched } from '../cli/command.ts';
-import { newFolder } from '../folder.ts';
-import { nodeTest } from '../runtime.ts';
+import { newFolder } from '../support/folder.ts';
+import { nodeTest } from '../support/runtime.ts';
 
 const RUN = ['--epochs', '2', '--batch-size', '4', '--threads', '1'];
 const adapterIn = (out: string): string => readFileSync(join(out, 'adapter_model.safetensors'), 'base64');

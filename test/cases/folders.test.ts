@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { asks, colourPng, does, pictureFolder, refuses, SHORT, VIT } from '../cli/command.ts';
-import { newFolder } from '../folder.ts';
-import { nodeTest } from '../runtime.ts';
+import { newFolder } from '../support/folder.ts';
+import { nodeTest } from '../support/runtime.ts';
 
 const LEARNT = /pictures: 15 to learn from, 3 to judge by; cache/;
 

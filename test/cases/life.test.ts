@@ -6,8 +6,8 @@ import process from 'node:process';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CLI, does, files, pictureFolder, refuses, s2a, VIT, watched } from '../cli/command.ts';
-import { newFolder } from '../folder.ts';
-import { nodeTest } from '../runtime.ts';
+import { newFolder } from '../support/folder.ts';
+import { nodeTest } from '../support/runtime.ts';
 
 const DATA = pictureFolder();
 const ADAPTER = 'adapter_model.safetensors';

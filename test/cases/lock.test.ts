@@ -6,8 +6,8 @@ import process from 'node:process';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { asks, CLI, contents, does, files, pictureFolder, type Ran, refuses, VIT, watched } from '../cli/command.ts';
-import { newFolder } from '../folder.ts';
-import { nodeTest } from '../runtime.ts';
+import { newFolder } from '../support/folder.ts';
+import { nodeTest } from '../support/runtime.ts';
 
 const DATA = pictureFolder();
 const train = (out: string, epochs: number, ...more: string[]): string[] => [

@@ -5,8 +5,8 @@ import process from 'node:process';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { colourPng, does, modelCopy, pictureFolder, refuses, SHORT, s2a, VIT } from '../cli/command.ts';
-import { newFolder } from '../folder.ts';
-import { makePipe, nodeTest } from '../runtime.ts';
+import { newFolder } from '../support/folder.ts';
+import { makePipe, nodeTest } from '../support/runtime.ts';
 
 const data = pictureFolder(3);
 const adapter = newFolder();

@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { openSafetensors, writeSafetensors } from '../../src/safetensors.ts';
+import { openSafetensors, writeSafetensors } from '../../src/formats/safetensors.ts';
 import { CLI, colourPng, does, modelCopy, pictureFolder, SHORT, s2a, VIT } from '../cli/command.ts';
-import { newFolder } from '../folder.ts';
-import { nodeTest } from '../runtime.ts';
+import { newFolder } from '../support/folder.ts';
+import { nodeTest } from '../support/runtime.ts';
 
 const ESCAPE = '\u001b[31mred\u001b]0;pwn\u0007\u202e';
 const isText = (text: string, what: string): void => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { asks, COLOURS, does, pictureFolder, VIT } from '../cli/command.ts';
-import { newFolder } from '../folder.ts';
+import { newFolder } from '../support/folder.ts';
 import { type Board, pack } from '../wasi/board.ts';
 
 const DATA = pictureFolder();

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { newFolder } from '../folder.ts';
+import { newFolder } from '../support/folder.ts';
 import { asks, contents, does, files, modelCopy, pictureFolder, refuses, SHORT, s2a, VIT } from './command.ts';
 
 const photos = pictureFolder();

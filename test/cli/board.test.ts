@@ -1,10 +1,10 @@
 /** The commands for a board: what it has, and what a step costs there. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Machine, readMachine, safeBudgets } from '../../src/machine.ts';
-import { type StepSummary, summarise } from '../../src/steps.ts';
+import { type Machine, readMachine, safeBudgets } from '../../src/base/machine.ts';
+import { type StepSummary, summarise } from '../../src/training/steptiming.ts';
 import { advice } from '../../targets/cli/doctor.ts';
-import { modelFolder } from '../golden.ts';
+import { modelFolder } from '../support/golden.ts';
 import { asks, does, refuses } from './command.ts';
 
 test('doctor: facts, and two flags that can be typed as they stand', () => {

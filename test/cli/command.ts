@@ -4,9 +4,9 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync }
 import { join, resolve } from 'node:path';
 import { encode } from 'fast-png';
 import * as assert from 'uvu/assert';
-import { isFolder } from '../../src/files.ts';
-import { newFolder } from '../folder.ts';
-import { exitCode } from '../runtime.ts';
+import { isFolder } from '../../src/base/files.ts';
+import { newFolder } from '../support/folder.ts';
+import { exitCode } from '../support/runtime.ts';
 
 export const CLI = resolve('dist/s2a.js');
 

@@ -1,9 +1,9 @@
 /** The table of models, methods and budgets. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { PlanReport } from '../../src/planreport.ts';
+import type { PlanReport } from '../../src/budget/report.ts';
 import type { GridRow } from '../../targets/cli/grid.ts';
-import { modelFolder } from '../golden.ts';
+import { modelFolder } from '../support/golden.ts';
 import { asks, does, refuses, s2a } from './command.ts';
 
 const vit = modelFolder('vit-hf');

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { newFolder } from '../folder.ts';
+import { newFolder } from '../support/folder.ts';
 import { does, pictureFolder, refuses, VIT } from './command.ts';
 
 const OPTIONS = ['--classes', '3', '--method', 'bias+prompt', '--micro-batch', '2'];

@@ -3,12 +3,12 @@ import { appendFileSync, cpSync, existsSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { loadClassifier } from '../../src/classifier.ts';
-import { decodePicture } from '../../src/data/decode.ts';
-import type { JobResult } from '../../src/job.ts';
-import type { PlanReport } from '../../src/planreport.ts';
-import { VERSION } from '../../src/version.ts';
-import { newFolder } from '../folder.ts';
+import { VERSION } from '../../src/base/version.ts';
+import type { PlanReport } from '../../src/budget/report.ts';
+import { decodePicture } from '../../src/input/decode.ts';
+import type { JobResult } from '../../src/training/job.ts';
+import { loadClassifier } from '../../src/use/classifier.ts';
+import { newFolder } from '../support/folder.ts';
 import { asks, COLOURS, contents, does, modelCopy, pictureFolder, refuses, SHORT, VIT, watched } from './command.ts';
 
 const photos = pictureFolder();

@@ -3,10 +3,10 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } f
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { JobResult } from '../../src/job.ts';
+import type { JobResult } from '../../src/training/job.ts';
 import { cutMetrics } from '../../targets/cli/metrics.ts';
-import { newFolder } from '../folder.ts';
-import { pictureFolder } from '../pictures.ts';
+import { newFolder } from '../support/folder.ts';
+import { pictureFolder } from '../support/pictures.ts';
 import { asks, does, refuses } from './command.ts';
 
 const MODEL = 'test/golden/vit-timm-gap';

@@ -3,12 +3,12 @@ import { existsSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync 
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { InputError } from '../../src/base/error.ts';
 import { type Cache, type Listing, openCache, writeCache } from '../../src/data/cache.ts';
 import { type Prepared, type PrepareOptions, prepare } from '../../src/data/prepare.ts';
-import { InputError } from '../../src/error.ts';
-import { newFolder, refused } from '../folder.ts';
-import { fuzzCaches } from './cachefuzz.ts';
-import { asIs } from './pattern.ts';
+import { fuzzCaches } from '../support/cachefuzz.ts';
+import { newFolder, refused } from '../support/folder.ts';
+import { asIs } from '../support/pattern.ts';
 
 const small = readFileSync('test/golden/pictures/rgb.jpg');
 const NAMES = ['a/1.jpg', 'a/2.jpg', 'b/1.jpg', 'b/bad.jpg'];

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { scanFolder } from '../../src/data/scan.ts';
-import { newFolder, refused } from '../folder.ts';
+import { newFolder, refused } from '../support/folder.ts';
 
 function make(files: Record<string, string>): string {
   const root = newFolder();

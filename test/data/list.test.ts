@@ -4,12 +4,12 @@ import { readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { Interrupted } from '../../src/base/error.ts';
 import { keepList, listPictures } from '../../src/data/list.ts';
 import { scanFolder } from '../../src/data/scan.ts';
-import { Interrupted } from '../../src/error.ts';
-import { type TrainJob, trainJob } from '../../src/job.ts';
-import { newFolder, refused } from '../folder.ts';
-import { pictureFolder } from '../pictures.ts';
+import { type TrainJob, trainJob } from '../../src/training/job.ts';
+import { newFolder, refused } from '../support/folder.ts';
+import { pictureFolder } from '../support/pictures.ts';
 
 const first = 'train/class-0/0.png';
 

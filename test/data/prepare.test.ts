@@ -2,12 +2,12 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, utimesS
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { InputError, Interrupted } from '../../src/base/error.ts';
 import { type PrepareOptions, prepare } from '../../src/data/prepare.ts';
-import type { Preprocess } from '../../src/data/preprocess.ts';
-import { InputError, Interrupted } from '../../src/error.ts';
-import { newFolder } from '../folder.ts';
-import { asIs } from './pattern.ts';
-import { oriented, photo, resized } from './photo.ts';
+import type { Preprocess } from '../../src/input/preprocess.ts';
+import { newFolder } from '../support/folder.ts';
+import { asIs } from '../support/pattern.ts';
+import { oriented, photo, resized } from '../support/photo.ts';
 
 const pictures = 'test/golden/pictures';
 const small = new Uint8Array(readFileSync(`${pictures}/rgb.jpg`));

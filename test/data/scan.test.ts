@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { scanFolder } from '../../src/data/scan.ts';
-import { newFolder, refused } from '../folder.ts';
-import { nodeTest } from '../runtime.ts';
+import { newFolder, refused } from '../support/folder.ts';
+import { nodeTest } from '../support/runtime.ts';
 
 function make(...paths: string[]): string {
   const root = newFolder();

@@ -9,7 +9,6 @@
  */
 import * as assert from 'uvu/assert';
 import type { Encoding } from '../../assembly/abi/weights.ts';
-import { addBackward } from '../../src/backward.ts';
 import {
   ABSENT,
   type Attributes,
@@ -23,12 +22,13 @@ import {
   shapeOf,
   type Type,
   typeOf,
-} from '../../src/graph.ts';
-import { keepOf } from '../../src/keep.ts';
+} from '../../src/graph/graph.ts';
 import { definition, emit } from '../../src/ops/index.ts';
-import { chooseSaved, gradientNeeds } from '../../src/saved.ts';
-import { close, distance, numbers } from '../close.ts';
+import { addBackward } from '../../src/passes/backward.ts';
+import { keepOf } from '../../src/passes/keeppolicy.ts';
+import { chooseSaved, gradientNeeds } from '../../src/passes/saved.ts';
 import { decodeWeight, encodeWeight } from '../oracle/weights.ts';
+import { close, distance, numbers } from '../support/close.ts';
 import { type Result, runGraph } from './run.ts';
 
 export type Numbers = ArrayLike<number>;

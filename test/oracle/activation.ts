@@ -1,6 +1,6 @@
-/** The element-wise functions in f64: those of the table, which test/activations.test.ts holds against PyTorch's numbers; and erf and sigmoid. */
-import type { Kind } from '../../assembly/abi/kinds.ts';
-import { type Activation, everyActivation } from '../../src/activations.ts';
+/** The element-wise functions in f64: those of the table, which test/ops/activations.test.ts holds against PyTorch's numbers; and erf and sigmoid. */
+import type { Kind } from '../../assembly/generated/kinds.ts';
+import { type Activation, everyActivation } from '../../src/ops/activations.ts';
 
 /** By their number in programs. */
 export const functions = Object.fromEntries(everyActivation().map((row) => [row.kind, row])) as Record<Kind, Activation>;

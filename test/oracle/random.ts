@@ -1,4 +1,4 @@
-/** Philox-2x32-10 in whole numbers of JavaScript: the twin of assembly/random.ts. Returns its two words. */
+/** Philox-2x32-10 in whole numbers of JavaScript: the twin of assembly/engine/random.ts. Returns its two words. */
 export function philox(seed: number, stream: number, counter: number): [number, number] {
   let left = BigInt(counter >>> 0);
   let right = BigInt(stream >>> 0);

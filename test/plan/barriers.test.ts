@@ -1,13 +1,13 @@
 /** Barriers: none where nothing passes between threads, one wherever something does, and the verifier misses none. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ABSENT, addValue, createGraph, type Graph, nodesOf, type Split, u8 } from '../../src/graph.ts';
+import { ABSENT, addValue, createGraph, type Graph, nodesOf, type Split, u8 } from '../../src/graph/graph.ts';
 import { placeBarriers } from '../../src/plan/barriers.ts';
 import { type Plan, planMemory } from '../../src/plan/memory.ts';
 import { verifyBarriers, verifyPlan } from '../../src/plan/verify.ts';
-import { compileNetwork, network } from './network.ts';
-import { anyNode } from './node.ts';
-import { random, randomGraph } from './random.ts';
+import { compileNetwork, network } from '../support/network.ts';
+import { anyNode } from '../support/node.ts';
+import { random, randomGraph } from '../support/randomgraph.ts';
 
 /** Three values of 64 bytes at 0, 64 and 128 and a chain of nodes over them. */
 function chain(...nodes: [inputs: number[], outputs: number[], split?: Split][]): boolean[] {

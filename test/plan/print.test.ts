@@ -2,10 +2,10 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { CompileOptions } from '../../src/compile.ts';
-import { nodesOf } from '../../src/graph.ts';
+import { nodesOf } from '../../src/graph/graph.ts';
+import type { CompileOptions } from '../../src/pipeline/compile.ts';
 import { printPlan } from '../../src/plan/print.ts';
-import { compileNetwork, network } from './network.ts';
+import { compileNetwork, network } from '../support/network.ts';
 
 const folder = 'test/golden/plans';
 const PLANS: readonly [file: string, name: string, options: Partial<CompileOptions>][] = [

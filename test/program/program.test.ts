@@ -3,17 +3,17 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Instruction } from '../../assembly/abi/ops.ts';
 import { type Io, ProgramFile } from '../../assembly/abi/program.ts';
-import { type CompileOptions, compile } from '../../src/compile.ts';
-import { InputError } from '../../src/error.ts';
-import { ABSENT } from '../../src/graph.ts';
+import { crc32 } from '../../src/base/crc.ts';
+import { InputError } from '../../src/base/error.ts';
+import { ABSENT } from '../../src/graph/graph.ts';
+import { type CompileOptions, compile } from '../../src/pipeline/compile.ts';
 import { SIGNATURES } from '../../src/program/arguments.ts';
-import { crc32 } from '../../src/program/crc.ts';
 import { decodeProgram } from '../../src/program/decode.ts';
 import { printProgram } from '../../src/program/print.ts';
 import { encodeProgram } from '../../src/program/program.ts';
-import { compileNetwork, instructions, network } from '../plan/network.ts';
-import { random } from '../plan/random.ts';
-import { MOBILENETS, VITS } from '../plan/real.ts';
+import { compileNetwork, instructions, network } from '../support/network.ts';
+import { random } from '../support/randomgraph.ts';
+import { MOBILENETS, VITS } from '../support/realnetwork.ts';
 
 const VARIANTS: readonly Partial<CompileOptions>[] = [
   {},

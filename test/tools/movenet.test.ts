@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { newFolder } from '../folder.ts';
+import { newFolder } from '../support/folder.ts';
 
 const folder = newFolder();
 const models = 'node_modules/@vladmandic/human/models';

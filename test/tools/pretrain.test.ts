@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { newFolder } from '../folder.ts';
+import { newFolder } from '../support/folder.ts';
 
 const tool = (path: string) => import(pathToFileURL(`tools/${path}`).href);
 const { halfBits, toHalf } = await tool('halffloat.mjs');

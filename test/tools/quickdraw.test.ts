@@ -6,7 +6,7 @@ import { gunzipSync } from 'node:zlib';
 import { decode } from 'fast-png';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { newFolder } from '../folder.ts';
+import { newFolder } from '../support/folder.ts';
 
 const folder = newFolder();
 const write = (name: string, ...options: string[]) => {

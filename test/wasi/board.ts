@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type PackJob, packJob } from '../../src/pack.ts';
+import { type PackJob, packJob } from '../../src/use/pack.ts';
 import { runWasi } from '../../targets/wasi/host.ts';
-import { newFolder } from '../folder.ts';
+import { newFolder } from '../support/folder.ts';
 
 export interface Ran {
   code: number;

@@ -12,12 +12,12 @@ import { EpochRecord } from '../../assembly/abi/checkpoint.ts';
 import { Instruction } from '../../assembly/abi/ops.ts';
 import { LayoutWord, ParameterWord, ProgramFile, Section, WeightWord } from '../../assembly/abi/program.ts';
 import { RunField } from '../../assembly/abi/run.ts';
-import { type PackJob, packJob } from '../../src/pack.ts';
 import { SIGNATURES } from '../../src/program/arguments.ts';
 import { decodeProgram } from '../../src/program/decode.ts';
+import { type PackJob, packJob } from '../../src/use/pack.ts';
 import { createWasi, type Wasi } from '../../targets/wasi/host.ts';
-import { modelFolder } from '../golden.ts';
-import { pictureFolder } from '../pictures.ts';
+import { modelFolder } from '../support/golden.ts';
+import { pictureFolder } from '../support/pictures.ts';
 import { decoded, type FuzzReport, generator, type Random, SPECIAL, withCrc } from './fuzz.ts';
 
 /** Families, methods and precisions that have every operator between them. */

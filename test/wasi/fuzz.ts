@@ -6,13 +6,13 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ProgramFile } from '../../assembly/abi/program.ts';
-import { digest } from '../../src/digest.ts';
-import { InputError } from '../../src/error.ts';
-import { packJob } from '../../src/pack.ts';
-import { crc32 } from '../../src/program/crc.ts';
+import { crc32 } from '../../src/base/crc.ts';
+import { digest } from '../../src/base/digest.ts';
+import { InputError } from '../../src/base/error.ts';
 import { decodeProgram } from '../../src/program/decode.ts';
+import { packJob } from '../../src/use/pack.ts';
 import { runWasi } from '../../targets/wasi/host.ts';
-import { pictureFolder } from '../pictures.ts';
+import { pictureFolder } from '../support/pictures.ts';
 
 export interface FuzzReport {
   /** Of each reader: inputs that were refused, and that got through. */

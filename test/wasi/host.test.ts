@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createWasi, runWasi, type WasiOptions } from '../../targets/wasi/host.ts';
-import { newFolder, refused } from '../folder.ts';
+import { newFolder, refused } from '../support/folder.ts';
 
 const OK = 0;
 const [BADF, EXIST, FAULT, INVAL, ISDIR, LOOP, NOENT, NOTDIR, ROFS, SPIPE, NOTCAPABLE] = [8, 20, 21, 28, 31, 32, 44, 54, 69, 70, 76];

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CheckpointHead } from '../../assembly/abi/checkpoint.ts';
-import { digest } from '../../src/digest.ts';
-import { newFolder } from '../folder.ts';
-import { pictureFolder } from '../pictures.ts';
-import { makePipe, nodeTest } from '../runtime.ts';
+import { digest } from '../../src/base/digest.ts';
+import { newFolder } from '../support/folder.ts';
+import { pictureFolder } from '../support/pictures.ts';
+import { makePipe, nodeTest } from '../support/runtime.ts';
 import { type Board, pack } from './board.ts';
 
 const MODEL = 'test/golden/vit-timm-gap';

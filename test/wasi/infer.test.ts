@@ -3,13 +3,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { loadClassifier } from '../../src/classifier.ts';
-import { trainJob } from '../../src/job.ts';
-import { packInference } from '../../src/packinfer.ts';
+import { trainJob } from '../../src/training/job.ts';
+import { loadClassifier } from '../../src/use/classifier.ts';
+import { packInference } from '../../src/use/packinfer.ts';
 import { runWasi } from '../../targets/wasi/host.ts';
 import { asks, refuses } from '../cli/command.ts';
-import { newFolder, refused } from '../folder.ts';
-import { pictureFolder } from '../pictures.ts';
+import { newFolder, refused } from '../support/folder.ts';
+import { pictureFolder } from '../support/pictures.ts';
 import { pack } from './board.ts';
 
 const MODEL = 'test/golden/vit-timm-gap';

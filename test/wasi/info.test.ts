@@ -5,16 +5,15 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { LayoutWord, ParameterWord, ProgramFile, Section, WeightWord } from '../../assembly/abi/program.ts';
-import { fit } from '../../src/fit.ts';
-import { readModel } from '../../src/models/index.ts';
-
-import { crc32 } from '../../src/program/crc.ts';
+import { crc32 } from '../../src/base/crc.ts';
+import { planForBudget } from '../../src/budget/search.ts';
+import { readModel } from '../../src/import/index.ts';
 import { decodeProgram } from '../../src/program/decode.ts';
 import { encodeProgram } from '../../src/program/program.ts';
 import { runWasi } from '../../targets/wasi/host.ts';
-import { newFolder } from '../folder.ts';
-import { cases } from '../golden.ts';
-import { MOBILENETS, VITS } from '../plan/real.ts';
+import { newFolder } from '../support/folder.ts';
+import { cases } from '../support/golden.ts';
+import { MOBILENETS, VITS } from '../support/realnetwork.ts';
 
 const wasm = readFileSync('build/s2a.wasm');
 const module = new WebAssembly.Module(wasm);
@@ -70,7 +69,7 @@ const sectionWord = (words: Uint32Array, id: number, part: number): number => {
 };
 const at = (words: Uint32Array, id: number): number => words[sectionWord(words, id, 1)]! / 4;
 
-const small = fit({ model: readModel('test/golden/vit-hf'), classes: 7, batchSize: 4, rates: 'relative' });
+const small = planForBudget({ model: readModel('test/golden/vit-hf'), classes: 7, batchSize: 4, rates: 'relative' });
 const file = encodeProgram(small.program);
 
 test('small, and asks for nothing but files, arguments and an end', () => {
@@ -122,7 +121,7 @@ test('every program that the compiler makes is in order', () => {
   const models = [...cases.map((name) => readModel(join('test/golden', name))), VITS['vit-tiny']!, MOBILENETS['mobilenetv2-1.0']!];
   for (const model of models) {
     for (const method of ['bias', 'probe', 'full', 'bias+prompt+side']) {
-      const { code, err } = info(encodeProgram(fit({ model, classes: 3, batchSize: 2, method }).program));
+      const { code, err } = info(encodeProgram(planForBudget({ model, classes: 3, batchSize: 2, method }).program));
       assert.equal([code, err], [0, ''], `${model.type} ${method}`);
     }
   }

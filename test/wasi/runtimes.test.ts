@@ -3,12 +3,12 @@ import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Interrupted } from '../../src/error.ts';
-import { trainJob } from '../../src/job.ts';
-import { withMaximum } from '../../src/wasm.ts';
+import { Interrupted } from '../../src/base/error.ts';
+import { withMaximum } from '../../src/engine/wasm.ts';
+import { trainJob } from '../../src/training/job.ts';
 import { wasiRuntimes } from '../../tools/runtimes/wasi.mjs';
-import { newFolder } from '../folder.ts';
-import { pictureFolder } from '../pictures.ts';
+import { newFolder } from '../support/folder.ts';
+import { pictureFolder } from '../support/pictures.ts';
 import { adapterDigest, type Board, pack } from './board.ts';
 
 const DATA = pictureFolder({ train: 5, val: 4, noise: 120 });

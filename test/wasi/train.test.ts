@@ -3,14 +3,14 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, w
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { CALIBRATION } from '../../src/calibrate/file.ts';
-import { loadClassifier } from '../../src/classifier.ts';
-import { Interrupted } from '../../src/error.ts';
-import { trainJob } from '../../src/job.ts';
-import { withMaximum } from '../../src/wasm.ts';
-import { newFolder } from '../folder.ts';
-import { pictureFolder } from '../pictures.ts';
-import { spread } from '../spread.ts';
+import { Interrupted } from '../../src/base/error.ts';
+import { withMaximum } from '../../src/engine/wasm.ts';
+import { CALIBRATION } from '../../src/training/calibrate/file.ts';
+import { trainJob } from '../../src/training/job.ts';
+import { loadClassifier } from '../../src/use/classifier.ts';
+import { newFolder } from '../support/folder.ts';
+import { pictureFolder } from '../support/pictures.ts';
+import { spread } from '../support/spread.ts';
 import { adapterDigest, type Board, pack } from './board.ts';
 
 const DATA = pictureFolder({ train: 5, val: 4, noise: 120 });

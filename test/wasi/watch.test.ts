@@ -3,10 +3,10 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Interrupted } from '../../src/error.ts';
-import { type JobHooks, trainJob } from '../../src/job.ts';
-import { newFolder } from '../folder.ts';
-import { pictureFolder } from '../pictures.ts';
+import { Interrupted } from '../../src/base/error.ts';
+import { type JobHooks, trainJob } from '../../src/training/job.ts';
+import { newFolder } from '../support/folder.ts';
+import { pictureFolder } from '../support/pictures.ts';
 import { adapterDigest, type Board, pack } from './board.ts';
 
 const CACHE = newFolder();

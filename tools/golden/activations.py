@@ -1,4 +1,4 @@
-"""Writes test/golden/activations.json: f(x) and f'(x) of every activation by PyTorch in f64, for test/activations.test.ts."""
+"""Writes test/golden/activations.json: f(x) and f'(x) of every activation by PyTorch in f64, for test/ops/activations.test.ts."""
 import json
 import torch
 import torch.nn.functional as F

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 
 class Uniform:
-    """Counter-based uniform numbers, so that JavaScript (test/golden.ts) can make the same weights: 24 bits of murmur3's finalizer."""
+    """Counter-based uniform numbers, so that JavaScript (test/support/golden.ts) can make the same weights: 24 bits of murmur3's finalizer."""
 
     def __init__(self, seed):
         self.seed = seed

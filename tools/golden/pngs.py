@@ -1,4 +1,4 @@
-"""Pillow's pixels of the PNG files of test/data/pngs.ts, as sums: python tools/golden/pngs.py FOLDER > test/golden/pictures/pngs.json
+"""Pillow's pixels of the PNG files of test/support/pngs.ts, as sums: python tools/golden/pngs.py FOLDER > test/golden/pictures/pngs.json
 
 FOLDER holds one file a kind and order of rows, `NAME` and `NAME interlaced`; both must give the same. Grey of 16 bits is taken
 by its high byte: convert('RGB') would cut it off at 255.

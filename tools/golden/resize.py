@@ -20,7 +20,7 @@ out = pathlib.Path(__file__).parents[2] / "test" / "golden"
 
 
 def pattern(width, height):
-    """Smooth waves and hard edges from integers alone; test/data/pattern.ts computes the same."""
+    """Smooth waves and hard edges from integers alone; test/support/pattern.ts computes the same."""
     y, x = np.mgrid[0:height, 0:width]
     planes = []
     for c in range(3):

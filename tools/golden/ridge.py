@@ -1,4 +1,4 @@
-"""Golden data for test/headstart.test.ts: scikit-learn's ridge regression with λ by leave-one-out, and the factor on its logits by SciPy.
+"""Golden data for test/training/headstart.test.ts: scikit-learn's ridge regression with λ by leave-one-out, and the factor on its logits by SciPy.
 
     python -m venv venv && venv/bin/pip install scikit-learn scipy numpy && venv/bin/python tools/golden/ridge.py
 

@@ -8,11 +8,11 @@ import { source } from './source.mjs';
 
 const s2a = await source(
   'parity',
-  `export { openInference } from './src/classifier.ts';
-export { openSafetensors, writeSafetensors } from './src/safetensors.ts';
+  `export { openInference } from './src/use/classifier.ts';
+export { openSafetensors, writeSafetensors } from './src/formats/safetensors.ts';
 export { Io } from './assembly/abi/program.ts';
 export { scanFolder } from './src/data/scan.ts';
-export { decodePicture } from './src/data/decode.ts';`,
+export { decodePicture } from './src/input/decode.ts';`,
 );
 
 export const TOLERANCE = 1e-4;

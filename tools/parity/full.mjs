@@ -13,16 +13,16 @@ import { source } from './source.mjs';
 
 const s2a = await source(
   'parity-full',
-  `export { compile } from './src/compile.ts';
-export { createEngine, loadWeights, readParameter, writeParameter } from './src/engine.ts';
-export { readModel } from './src/models/index.ts';
-export { openSafetensors, writeSafetensors } from './src/safetensors.ts';
-export { engineBytes } from './src/wasm.ts';
-export { openValues } from './test/golden.ts';
-export { headPart } from './test/goldenengine.ts';
+  `export { compile } from './src/pipeline/compile.ts';
+export { createEngine, loadWeights, readParameter, writeParameter } from './src/engine/engine.ts';
+export { readModel } from './src/import/index.ts';
+export { openSafetensors, writeSafetensors } from './src/formats/safetensors.ts';
+export { engineBytes } from './src/engine/wasm.ts';
+export { openValues } from './test/support/golden.ts';
+export { headPart } from './test/support/goldenengine.ts';
 export { State } from './assembly/abi/head.ts';
 export { Instruction, Op } from './assembly/abi/ops.ts';
-export { Kind } from './assembly/abi/kinds.ts';
+export { Kind } from './assembly/generated/kinds.ts';
 export { ActivationArg } from './assembly/abi/ops/elementwise.ts';
 export { MaxPoolArg } from './assembly/abi/ops/spatial.ts';
 export { Io } from './assembly/abi/program.ts';`,

@@ -2,7 +2,7 @@
 import { Keep } from '../keep.ts';
 import { align, keptBytes, signed4Bytes, softmax4Bytes, tileRows } from '../sizes.ts';
 import { Scores } from '../tiles.ts';
-import { between, demand, groups, mayRead, mayWrite, MOST_TILE, reads, size, takesScratch, whole, writes } from '../touch.ts';
+import { between, demand, groups, mayRead, mayWrite, MOST_TILE, reads, size, takesScratch, whole, writes } from '../bounds.ts';
 import { gemmScratch } from './dense.ts';
 
 /** One tile of attention scores: whole rows, at most `queries`. */

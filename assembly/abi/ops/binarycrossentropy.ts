@@ -1,4 +1,4 @@
-import { mayWrite, reads, size, takesState, writes } from '../touch.ts';
+import { mayWrite, reads, size, takesState, writes } from '../bounds.ts';
 
 /**
  * BinaryCrossEntropy with logits, a yes or no for each of N labels: adds loss, correct and count to STATE;

@@ -1,6 +1,6 @@
 /** Linear layers. */
 import { Gemm } from '../tiles.ts';
-import { mayRead, reads, size, takesScratch, weightBytes, writes } from '../touch.ts';
+import { mayRead, reads, size, takesScratch, weightBytes, writes } from '../bounds.ts';
 
 /** Linear, LinearBackwardX, LinearBackwardW and every gemm* call. */
 export function gemmScratch(): number {

@@ -1,5 +1,5 @@
 /** Dropout and stochastic depth. */
-import { between, reads, size, takesState, writes } from '../touch.ts';
+import { between, reads, size, takesState, writes } from '../bounds.ts';
 
 const MOST_THRESHOLD = 0x10000;
 

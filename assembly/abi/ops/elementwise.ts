@@ -1,9 +1,9 @@
 /** Functions of single elements. */
 import { Codebook } from '../codebook.ts';
 import { Keep } from '../keep.ts';
-import { hasCode8, isPiecewise, LAST_KIND } from '../kinds.ts';
+import { hasCode8, isPiecewise, LAST_KIND } from '../../generated/kinds.ts';
 import { bit1Bytes, code4Bytes } from '../sizes.ts';
-import { between, demand, reads, size, whole, writes } from '../touch.ts';
+import { between, demand, reads, size, whole, writes } from '../bounds.ts';
 
 /** What an activation of that kind may keep of n elements, in bytes: a bit where f′ has two values, else codes. */
 function slopeBytes(kind: number, keep: number, n: number): number {

@@ -1,6 +1,6 @@
 /** Squeeze-excite. */
 import { Keep } from '../keep.ts';
-import { reads, rowsKept, size, takesScratch, whole, writes } from '../touch.ts';
+import { reads, rowsKept, size, takesScratch, whole, writes } from '../bounds.ts';
 
 /** GateBackwardG: one decoded group. */
 export function gateScratch(): number {

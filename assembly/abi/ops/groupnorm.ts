@@ -1,7 +1,7 @@
 /** Group norm. */
 import { Keep } from '../keep.ts';
 import { align } from '../sizes.ts';
-import { groups, reads, rowsKept, size, takesScratch, whole, writes } from '../touch.ts';
+import { groups, reads, rowsKept, size, takesScratch, whole, writes } from '../bounds.ts';
 
 /** Group norm's kernels: three numbers a channel, one decoded row. */
 export function groupNormScratch(c: number): number {

@@ -1,4 +1,4 @@
-import { mayWrite, reads, size, takesState, whole, writes } from '../touch.ts';
+import { mayWrite, reads, size, takesState, whole, writes } from '../bounds.ts';
 
 /**
  * Huber's loss of N numbers, or with DELTA = 0 their squares: adds loss and count to STATE; dlogits[B,N], or DLOGITS = 0.

@@ -1,6 +1,6 @@
 /** What happens to weights before the first step. */
 import { align } from '../sizes.ts';
-import { between, mayRead, MOST_PRODUCT, reads, size, takesScratch, takesState, weightBytes, writes } from '../touch.ts';
+import { between, mayRead, MOST_PRODUCT, reads, size, takesScratch, takesState, weightBytes, writes } from '../bounds.ts';
 
 /** ResizePositions: the weights of one row and one column of the old grid, f64. */
 export function resizePositionsScratch(h0: number, w0: number): number {

@@ -1,5 +1,5 @@
 /** Where the network ends. */
-import { mayWrite, reads, size, takesState, writes } from '../touch.ts';
+import { mayWrite, reads, size, takesState, writes } from '../bounds.ts';
 
 /**
  * CrossEntropy with label smoothing: adds loss, correct and count to STATE; dlogits[B,N] = LossScale·(softmax - target), or DLOGITS = 0.

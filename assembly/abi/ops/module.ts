@@ -1,5 +1,5 @@
 /** Prompts and side branches. */
-import { between, demand, groups, mayRead, MOST_PRODUCT, reads, size, writes } from '../touch.ts';
+import { between, demand, groups, mayRead, MOST_PRODUCT, reads, size, writes } from '../bounds.ts';
 
 /** Bytes of the map that AdaptivePool makes. */
 let coarse: number = 0;

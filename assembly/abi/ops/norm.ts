@@ -1,7 +1,7 @@
 /** Layer norm. */
 import { Keep } from '../keep.ts';
 import { align } from '../sizes.ts';
-import { mayRead, reads, rowsKept, size, takesScratch, whole, writes } from '../touch.ts';
+import { mayRead, reads, rowsKept, size, takesScratch, whole, writes } from '../bounds.ts';
 
 /** LayerNormBackward and LayerNormBackwardW: one decoded row, one row of sums. */
 export function layerNormScratch(c: number): number {

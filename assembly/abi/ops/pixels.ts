@@ -1,5 +1,5 @@
 /** Where the network begins. */
-import { between, MOST_STEP, reads, size, takesState, writes } from '../touch.ts';
+import { between, MOST_STEP, reads, size, takesState, writes } from '../bounds.ts';
 
 /**
  * Pixels: y[B,H,W,3] f32 = x[B,SH,SW,3]·scale[c] + shift[c]; TABLE is f32 scale[3] then shift[3]. x is u8, or f32 with AUGMENT.Float.

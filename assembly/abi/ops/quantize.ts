@@ -1,6 +1,6 @@
 /** Kept inputs of layers that learn. */
 import { Keep } from '../keep.ts';
-import { demand, reads, rowsKept, size, whole, writes } from '../touch.ts';
+import { demand, reads, rowsKept, size, whole, writes } from '../bounds.ts';
 
 /** Bytes of the rows in f32, and of their copy. */
 let whole32: number = 0;

@@ -1,6 +1,6 @@
 /** Relative learning rates: what layers put out is measured before the first step, and the rate of every learnable number follows from it. */
 import { Rates } from '../rates.ts';
-import { between, mayWrite, reads, size, takesState, writes } from '../touch.ts';
+import { between, mayWrite, reads, size, takesState, writes } from '../bounds.ts';
 
 /**
  * Observe, where STATE.Measured is not 0 (else it does nothing): SUM[N] += Σ_m x[m,N] and SQUARES[N] += Σ_m x[m,N]², row by row in order, so

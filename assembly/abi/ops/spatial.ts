@@ -1,7 +1,7 @@
 /** Convolutions and pools of maps. */
 import { code4RowsBytes } from '../sizes.ts';
 import { Patch } from '../tiles.ts';
-import { between, demand, mayRead, mayWrite, MOST_PRODUCT, MOST_STEP, MOST_TILE, reads, size, takesScratch, weightBytes, writes } from '../touch.ts';
+import { between, demand, mayRead, mayWrite, MOST_PRODUCT, MOST_STEP, MOST_TILE, reads, size, takesScratch, weightBytes, writes } from '../bounds.ts';
 import { gemmScratch } from './dense.ts';
 
 /**

@@ -1,5 +1,5 @@
 /** Tokens and their positions. */
-import { between, demand, mayRead, mayWrite, reads, size, whole, writes } from '../touch.ts';
+import { between, demand, mayRead, mayWrite, reads, size, whole, writes } from '../bounds.ts';
 
 /** Rows of the position embedding: with the extra tokens, or without. */
 function positions(argument: i32, t: number, p: number): number {

@@ -1,5 +1,5 @@
 /** What happens to parameters after a backward pass. */
-import { between, mayRead, reads, size, takesState, writes } from '../touch.ts';
+import { between, mayRead, reads, size, takesState, writes } from '../bounds.ts';
 
 /** SumSquares: STATE.SumSquares += Σ g², f64, in blocks of 4,096 elements in index order. */
 export const enum SumSquaresArg { G, N, STATE }

@@ -1,5 +1,5 @@
 /** Windows of a map. */
-import { between, reads, size, writes } from '../touch.ts';
+import { between, reads, size, writes } from '../bounds.ts';
 
 /** Bytes of the map, and of its windows. */
 let map: number = 0;

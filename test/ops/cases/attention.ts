@@ -1,8 +1,8 @@
 /** Attention: rows, channels of a head and heads of every tail size; scores that saturate. */
 import { group8Bytes, signed4Bytes, softmax4Bytes } from '../../../assembly/abi/sizes.ts';
-import { numbers } from '../../close.ts';
 import { attention, attentionBackward, type Shape, type Windows } from '../../oracle/attention.ts';
 import { decodeGroup8, decodeSigned4, decodeSoftmax4 } from '../../oracle/groups.ts';
+import { numbers } from '../../support/close.ts';
 import { type Forward, frozen, type Numbers, type Operand, w, x } from '../table.ts';
 import { TAILS } from './tails.ts';
 

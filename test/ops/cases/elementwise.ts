@@ -1,11 +1,11 @@
 /** Every activation under every way to keep its derivative, and sums. */
 import * as assert from 'uvu/assert';
-import type { Kind } from '../../../assembly/abi/kinds.ts';
 import { bit1Bytes, code4Bytes } from '../../../assembly/abi/sizes.ts';
-import { slopeOf } from '../../../src/codebook.ts';
-import { tables } from '../../../src/tables.ts';
-import { numbers } from '../../close.ts';
+import type { Kind } from '../../../assembly/generated/kinds.ts';
+import { slopeOf } from '../../../src/passes/codebook.ts';
+import { tables } from '../../../src/passes/codebooktables.ts';
 import { functions } from '../../oracle/activation.ts';
+import { numbers } from '../../support/close.ts';
 import { type Forward, frozen, type Numbers, type Operand, x } from '../table.ts';
 import { TAILS } from './tails.ts';
 

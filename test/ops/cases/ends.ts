@@ -3,11 +3,11 @@ import * as assert from 'uvu/assert';
 import { State } from '../../../assembly/abi/head.ts';
 import { Augment } from '../../../assembly/abi/ops/pixels.ts';
 import { Stream } from '../../../assembly/abi/random.ts';
-import { f32, i32 } from '../../../src/graph.ts';
-import { close, numbers } from '../../close.ts';
+import { f32, i32 } from '../../../src/graph/graph.ts';
 import { differences } from '../../oracle/linear.ts';
 import { philox } from '../../oracle/random.ts';
 import { crossEntropy } from '../../oracle/simple.ts';
+import { close, numbers } from '../../support/close.ts';
 import { type Direct, plain } from '../table.ts';
 import { TAILS } from './tails.ts';
 

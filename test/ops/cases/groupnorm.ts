@@ -1,10 +1,10 @@
 /** Group norm: groups of one channel, of a few, of all; maps of one position and of many; every choice of what is kept. */
 import { group4RowBytes, group8Bytes } from '../../../assembly/abi/sizes.ts';
-import { f32 } from '../../../src/graph.ts';
+import { f32 } from '../../../src/graph/graph.ts';
 import { groupsOf } from '../../../src/ops/quantize.ts';
-import { close, numbers } from '../../close.ts';
 import { groupNormBackward, groupStats, normalised } from '../../oracle/groupnorm.ts';
 import { decodeGroup4, decodeGroup8 } from '../../oracle/groups.ts';
+import { close, numbers } from '../../support/close.ts';
 import { type Direct, type Forward, frozen, type Numbers, type Operand, plain, w, x } from '../table.ts';
 import { TAILS } from './tails.ts';
 

@@ -2,10 +2,10 @@
 import { State } from '../../../assembly/abi/head.ts';
 import { Stream } from '../../../assembly/abi/random.ts';
 import { Encoding } from '../../../assembly/abi/weights.ts';
-import { close, numbers } from '../../close.ts';
 import { normal } from '../../oracle/random.ts';
 import { resize } from '../../oracle/simple.ts';
 import { decodeWeight, encodeWeight } from '../../oracle/weights.ts';
+import { close, numbers } from '../../support/close.ts';
 import { type Direct, type Plain, plain } from '../table.ts';
 import { TAILS } from './tails.ts';
 

@@ -1,10 +1,10 @@
 /** Losses of several labels and of numbers. */
 import * as assert from 'uvu/assert';
 import { State } from '../../../assembly/abi/head.ts';
-import { f32, i32 } from '../../../src/graph.ts';
-import { close, numbers } from '../../close.ts';
+import { f32, i32 } from '../../../src/graph/graph.ts';
 import { differences } from '../../oracle/linear.ts';
 import { binaryCrossEntropy, huber } from '../../oracle/losses.ts';
+import { close, numbers } from '../../support/close.ts';
 import { type Direct, plain } from '../table.ts';
 import { TAILS } from './tails.ts';
 

@@ -1,10 +1,10 @@
 /** Layer norm: every length of row, rows of one, groups of 64 with a short last one. */
 import { group4RowBytes, group8Bytes } from '../../../assembly/abi/sizes.ts';
 import { groupsOf } from '../../../src/ops/quantize.ts';
-import { numbers } from '../../close.ts';
 import { decodeGroup4, decodeGroup8 } from '../../oracle/groups.ts';
 import { layerNorm, layerNormBackward } from '../../oracle/layernorm.ts';
 import { biasBackward } from '../../oracle/linear.ts';
+import { numbers } from '../../support/close.ts';
 import { type Forward, frozen, type Numbers, type Operand, w, x } from '../table.ts';
 import { TAILS } from './tails.ts';
 

@@ -1,10 +1,10 @@
 /** int8 copies: rows, channels of every tail size, groups of one and of several, and what no int8 can hold. */
 import * as assert from 'uvu/assert';
 import { group4RowBytes, group8Bytes } from '../../../assembly/abi/sizes.ts';
-import { f32, u8 } from '../../../src/graph.ts';
+import { f32, u8 } from '../../../src/graph/graph.ts';
 import { groupsOf } from '../../../src/ops/quantize.ts';
-import { numbers } from '../../close.ts';
 import { decodeGroup4, decodeGroup8 } from '../../oracle/groups.ts';
+import { numbers } from '../../support/close.ts';
 import { type Direct, plain } from '../table.ts';
 import { specials, TAILS } from './tails.ts';
 

@@ -2,7 +2,7 @@
 import * as assert from 'uvu/assert';
 import { State } from '../../../assembly/abi/head.ts';
 import { Rule } from '../../../assembly/abi/ops/rate.ts';
-import { close, numbers } from '../../close.ts';
+import { close, numbers } from '../../support/close.ts';
 import { type Direct, type Plain, plain } from '../table.ts';
 import { TAILS } from './tails.ts';
 

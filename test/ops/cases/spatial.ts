@@ -1,11 +1,11 @@
 /** Convolutions with symmetric and with TensorFlow's padding, depthwise ones, and pooling. */
 
 import { Encoding } from '../../../assembly/abi/weights.ts';
-import { numbers } from '../../close.ts';
 import { type ConvShape, conv, convBackwardW, convBackwardX } from '../../oracle/conv.ts';
 import { depthwise, depthwiseBackwardW, depthwiseBackwardX } from '../../oracle/depthwise.ts';
 import { biasBackward } from '../../oracle/linear.ts';
 import { maxPool, maxPoolBackward, pool, poolBackward } from '../../oracle/simple.ts';
+import { numbers } from '../../support/close.ts';
 import { coded, type Forward, frozen, type Numbers, type Operand, w, x } from '../table.ts';
 import { inputCopy } from './copy.ts';
 import { specials, TAILS } from './tails.ts';

@@ -1,8 +1,8 @@
-/** The optimizer step, operator by operator. Whole runs stand in test/kernels/optimizer.test.ts. */
+/** The optimizer step, operator by operator. Whole runs stand in test/assembly/kernels/optimizer.test.ts. */
 import * as assert from 'uvu/assert';
 import { State } from '../../../assembly/abi/head.ts';
-import { close, numbers } from '../../close.ts';
 import { adamW, rateAt, sgd } from '../../oracle/simple.ts';
+import { close, numbers } from '../../support/close.ts';
 import { type Direct, type Plain, plain } from '../table.ts';
 import { TAILS } from './tails.ts';
 

@@ -1,0 +1,23 @@
+/** In how many bits frozen weights stay in memory. What learns is f32 whatever the precision. */
+import { Encoding } from '../../assembly/abi/weights.ts';
+
+export type Precision = 'f32' | 'int8' | 'int4';
+export const PRECISIONS: readonly Precision[] = ['f32', 'int8', 'int4'];
+
+/** Longer rows stay f32: a row is coded whole, in the scratch that every program with a matrix product has. */
+const LONGEST_ROW = 16384;
+
+/** Convolutions of fewer numbers take the next encoding: four bits more a number cost less than 256 KiB. */
+const SMALL_CONVOLUTION = 2 ** 19;
+
+/**
+ * How a frozen weight [o,k] is stored. Convolutional networks take rounding worse than transformers (docs/results/weights.md), the more so
+ * those whose layers are small: a convolution that is takes 12 bits where others take 8, and 8 where others take 4. Depthwise filters,
+ * layers that read the picture, norms, biases, position tables and tokens are not asked: they stay f32.
+ */
+export function encodingFor(precision: Precision, layer: 'linear' | 'convolution', o: number, k: number): Encoding {
+  if (precision === 'f32' || k > LONGEST_ROW) return Encoding.F32;
+  const isSmall = layer === 'convolution' && o * k < SMALL_CONVOLUTION;
+  if (precision === 'int8') return isSmall ? Encoding.Int12 : Encoding.Int8;
+  return isSmall ? Encoding.Int8 : Encoding.Int4;
+}

@@ -1,0 +1,89 @@
+/** A plan as plain data: what `s2a plan --json` prints and what reports show. */
+
+import { numel } from '../graph/graph.ts';
+import type { Tiles } from '../passes/tiling/tiles.ts';
+import type { Compiled } from '../pipeline/compile.ts';
+import type { Parts } from '../plan/memory.ts';
+import { cutsOf } from './featurecut.ts';
+import type { Chosen } from './search.ts';
+
+export interface PlanReport {
+  model: string;
+  imageSize: readonly [number, number];
+  classes: number;
+  method: string;
+  keep: string;
+  /** Precision of frozen weights. */
+  weights: string;
+  optimizer: string;
+  batchSize: number;
+  microBatch: number;
+  /** Size of the whole linear memory, a multiple of 64 KiB. */
+  linearBytes: number;
+  /** What the user allowed; null where unlimited. */
+  budgetBytes: number | null;
+  parts: Omit<Parts, 'padding'>;
+  /** Head, alignment, fragmentation, rest of the last page: with the parts it sums to linearBytes. */
+  padding: number;
+  keptBytesPerImage: number;
+  /** The same method with everything that an f32 autograd keeps. */
+  keptBytesPerImageF32: number;
+  peak: { node: string; bytes: number };
+  /** Largest sum of live temporaries, and what their placement takes. */
+  placement: { lowerBound: number; bytes: number };
+  trainable: { count: number; percent: number };
+  /** Last node of what makes the same of a picture in every epoch, and the bytes of a picture there, where keeping them on disk pays. */
+  features: { node: string; bytesPerImage: number } | null;
+  /** What the budget cost: passes in a step, blocks computed again in backward (their inputs' bits by block, as text), and predicted step time. */
+  choices: {
+    passes: number;
+    recompute: string;
+    recomputedBlocks: number;
+    /** How much is worked on at a time: least rows of a tile (0: none), whether pictures are cut apart, queries of attention, pixels of a convolution. */
+    tiles: Required<Tiles>;
+    /** Over the same job without a budget; null where nothing was chosen. */
+    relativeTime: number | null;
+  };
+}
+
+export function planReport(
+  { chosen, ...compiled }: Compiled & { chosen?: Chosen },
+  batchSize: number,
+  budgetBytes: number | undefined,
+): PlanReport {
+  const { plan, graph, program, autogradBytes, tiles } = compiled;
+  const { model, image, classes, method, keep, weights, optimizer, microBatch } = program.about;
+  const line = cutsOf(compiled)?.train;
+  const { padding, ...parts } = plan.parts;
+  const count = (role: string): number =>
+    graph.values.reduce((n, v) => (v.role === role && plan.offsets[v.id]! >= 0 ? n + numel(v.type.shape) : n), 0);
+  const [learnable, frozen] = [count('param'), count('frozen')];
+  return {
+    model,
+    imageSize: image,
+    classes,
+    method,
+    keep,
+    weights,
+    optimizer,
+    batchSize,
+    microBatch,
+    linearBytes: plan.linearBytes,
+    budgetBytes: budgetBytes ?? null,
+    parts,
+    padding,
+    keptBytesPerImage: Math.round(plan.keptBytes / microBatch),
+    keptBytesPerImageF32: Math.round(autogradBytes / microBatch),
+    peak: { node: plan.peak.node, bytes: plan.peak.bytes },
+    placement: { lowerBound: plan.lowerBound, bytes: plan.temporaries.bytes },
+    trainable: { count: learnable, percent: (100 * learnable) / (learnable + frozen) },
+    features: line ? { node: line.node, bytesPerImage: line.bytes } : null,
+    choices: {
+      passes: batchSize / microBatch,
+      recompute: program.about.recompute,
+      recomputedBlocks: chosen?.recompute.size ?? 0,
+      tiles,
+      relativeTime: chosen?.relativeTime ?? null,
+    },
+  };
+}

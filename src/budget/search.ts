@@ -1,0 +1,248 @@
+/** From a budget to a compiled program: micro-batch, recompute and, at last, kept bits are chosen here; a job that cannot fit is refused here. */
+
+import { BudgetError, InputError } from '../base/error.ts';
+import { PRECISIONS, type Precision } from '../base/precision.ts';
+import type { Node } from '../graph/graph.ts';
+import { definition } from '../ops/index.ts';
+import { keepOf } from '../passes/keeppolicy.ts';
+import type { Bits, Recompute, RecomputeChoice } from '../passes/recompute.ts';
+import type { Tiles } from '../passes/tiling/tiles.ts';
+import { build, type Compiled, type CompileOptions, compile, lay, tileGraph, type UnplacedGraph } from '../pipeline/compile.ts';
+import { checkBatch } from '../pipeline/options.ts';
+import { checkBudget, PAGE } from '../plan/memory.ts';
+import type { About } from '../program/program.ts';
+import { type Alternative, fixed, ladder, named } from './choices.ts';
+import { type Estimate, type Estimates, sketch } from './estimate.ts';
+
+export interface PlanOptions extends Omit<CompileOptions, 'microBatch' | 'recompute' | 'weights' | 'maxThreads'> {
+  /** Pictures in one optimizer step. */
+  batchSize: number;
+  /** Pictures in one pass; chosen where absent. */
+  microBatch?: number;
+  /** Precision of frozen weights; `auto`: the highest with which the budget can be kept. It alone changes what the network computes. */
+  weights?: Precision | 'auto';
+  /** Blocks whose forward runs again in backward: none, all, so many of them, those named, or as few as the budget needs (where absent). */
+  recompute?: RecomputeChoice;
+  /** Most bytes of linear memory; unlimited where absent. */
+  budgetBytes?: number;
+  /** Threads that scratch is reserved for, as many of them as the budget allows; 4 where absent. */
+  maxThreads?: number;
+}
+
+/** Where nothing is said: what the processors of small boards have. */
+export const MAX_THREADS = 4;
+
+/** What was chosen for a budget, and what it costs. */
+export interface Chosen {
+  microBatch: number;
+  /** Passes in one step. */
+  passes: number;
+  keep: string;
+  weights: Precision;
+  /** Bits of the inputs that each recomputed block keeps, by block; -1 is what stands before the first. */
+  recompute: Recompute;
+  /** Blocks that could be computed again. */
+  blocks: number;
+  /** How much is worked on at a time; rows 0: no tiles. */
+  tiles: Required<Tiles>;
+  /** Predicted time of a step over that of the same job without a budget. */
+  relativeTime: number;
+}
+
+export interface Planned extends Compiled {
+  chosen: Chosen;
+}
+
+/**
+ * Input pixels in one pass where the budget would allow more: two pictures of 224×224, ten of 96×96. Measured (bench/profile.mjs): below it
+ * products get too few rows, above it activations fall out of the caches (MobileNetV2 at 224×224 by 8 pictures, without tiles: 8 % slower than by 2) and only take memory.
+ */
+const COMFORTABLE_PIXELS = 2 * 224 * 224;
+
+/** Pieces that a budget may ask for: they cost some per cent (docs/bench.md). */
+const SMALL: Tiles = { rows: 64, queries: 16, pixels: 64 };
+
+/** Most linear memory that 32-bit addresses reach. */
+const LINEAR_LIMIT = 65536 * PAGE;
+
+/** A alternative with the options that it is compiled from. */
+interface Way extends Alternative {
+  options: CompileOptions;
+  /** Blocks that could be computed again. */
+  blocks: number;
+}
+
+/** Compiles the fastest way to train that fits the budget, as predicted. Deterministic: reads neither the machine nor a clock. Throws BudgetError. */
+export function planForBudget({ weights, ...options }: PlanOptions): Planned {
+  if (weights !== 'auto') return fitAt({ ...options, weights: weights ?? 'f32' });
+  let least: BudgetError | undefined;
+  for (const precision of PRECISIONS) {
+    try {
+      return fitAt({ ...options, weights: precision });
+    } catch (error) {
+      if (!(error instanceof BudgetError)) throw error;
+      if (least === undefined || error.smallestBytes < least.smallestBytes) least = error;
+    }
+  }
+  throw least;
+}
+
+function fitAt({
+  batchSize,
+  microBatch,
+  recompute = 'auto',
+  budgetBytes = LINEAR_LIMIT,
+  maxThreads = MAX_THREADS,
+  ...options
+}: PlanOptions & { weights: Precision }): Planned {
+  if (!Number.isSafeInteger(batchSize) || batchSize < 1)
+    throw new InputError({ where: '--batch-size', what: 'must be at least 1', got: batchSize });
+  if (microBatch !== undefined) checkBatch(batchSize, microBatch);
+  const limit = Math.min(budgetBytes, LINEAR_LIMIT);
+  const [height, width] = options.model.image;
+  const comfortable = Math.max(1, Math.floor(COMFORTABLE_PIXELS / (height * width)));
+  const sizes = microBatch !== undefined ? [microBatch] : divisors(batchSize, comfortable);
+  const [largest, smallest] = [sizes[0] as number, sizes.at(-1) as number];
+
+  const job = openJob(options, batchSize);
+  const fastest = job.plain(largest);
+  const compiled = new Map<Way, Compiled>();
+  const at = (way: Way): Compiled => {
+    const known = compiled.get(way) ?? lay(way === fastest ? job.build(largest, 0) : tileGraph(build(way.options), way.options.tiles));
+    compiled.set(way, known);
+    return known;
+  };
+  /** Threads get what is left: so what is chosen, and with it every result, is the same for any number of them. */
+  const roomy = (way: Way): Compiled => {
+    const { linearBytes, scratch } = at(way).plan;
+    const room = limit - (linearBytes - slack(at(way)));
+    const threads = Math.min(maxThreads, 1 + Math.max(0, Math.floor(room / Math.max(1, scratch.bytes))));
+    return threads > 1 ? compile({ ...way.options, maxThreads: threads }) : at(way);
+  };
+  const chosen = (way: Way): Planned => ({
+    ...roomy(way),
+    chosen: {
+      microBatch: way.options.microBatch,
+      passes: batchSize / way.options.microBatch,
+      keep: at(way).program.about.keep,
+      weights: options.weights,
+      recompute: way.recompute,
+      blocks: way.blocks,
+      tiles: at(way).tiles,
+      relativeTime: way.time / fastest.time,
+    },
+  });
+
+  /** Every way of one micro-batch, in pieces as they come and, at the smallest one, in small ones too. */
+  const small = options.tiles ?? SMALL;
+  const waysOf = (n: number, bits: readonly Bits[], tiles?: Tiles, of: Job = job): Way[] =>
+    recompute === 'none' ? [of.plain(n, tiles)] : of.ways(n, recompute, bits, tiles);
+  /** Ways by what they cost the gradient, least first: only where none of one kind fits is the next looked at. */
+  const [first, ...fewer] = inputBits(options.keep);
+  const kinds: (() => Way[])[] = [
+    () => (recompute === 'auto' || recompute === 'none' ? [fastest] : []),
+    () => [...sizes.flatMap((n) => waysOf(n, [first as Bits])), ...waysOf(smallest, [first as Bits], small)],
+    () =>
+      recompute === 'none' || typeof recompute === 'object' || fewer.length === 0
+        ? []
+        : [undefined, small].flatMap((tiles) => waysOf(smallest, [first as Bits, ...fewer], tiles)),
+  ];
+  if (recompute === 'auto' && options.keep === undefined)
+    for (const keep of fewerBits(job.build(largest, 0).graph.phases.train))
+      kinds.push(() => waysOf(smallest, [first as Bits, ...fewer], small, openJob({ ...options, keep }, batchSize)).slice(-1));
+  const seen: Way[] = [];
+  for (const kind of kinds) {
+    const ways = kind().sort((a, b) => a.time - b.time || a.bytes - b.bytes);
+    for (const way of ways) if (way.bytes <= limit && at(way).plan.linearBytes <= limit) return chosen(way);
+    seen.push(...ways);
+  }
+
+  // The least that would fit: no way is compiled whose estimate is above what has been found.
+  const needs = (way: Way): number => at(way).plan.linearBytes;
+  seen.sort((a, b) => a.bytes - b.bytes);
+  let least = seen[0] as Way;
+  for (const way of seen) if (way.bytes < needs(least) && needs(way) < needs(least)) least = way;
+  const { graph, plan, program } = at(least);
+  checkBudget(graph, plan, limit, { bytes: needs(least), how: how(program.about, options, microBatch, recompute) });
+  return chosen(least);
+}
+
+/** Bytes of the last page that a plan leaves empty. */
+const slack = ({ plan: { linearBytes, scratch, maxThreads } }: Compiled): number =>
+  linearBytes - (scratch.offset + scratch.bytes * maxThreads);
+
+/** Four bits come last: they cost the gradient more than they save. Empty where nothing keeps eight. */
+function fewerBits(nodes: readonly Node[]): string[] {
+  const there = new Set(nodes.flatMap(({ op }) => definition(op).eightBits ?? []));
+  return there.size === 0 ? [] : [['s2a', ...[...there].map((name) => `${name}=4`)].join(',')];
+}
+
+type Job = ReturnType<typeof openJob>;
+
+/** A job's graphs and sketches by micro-batch, bits of recomputed inputs and tiles, each made once. */
+function openJob(options: Omit<CompileOptions, 'microBatch'>, batchSize: number) {
+  const whole = new Map<string, UnplacedGraph>();
+  const made = new Map<string, { built: UnplacedGraph; sketch: Estimate }>();
+  const wholeOf = (microBatch: number, bits: Bits | 0): UnplacedGraph => {
+    const key = `${microBatch}:${bits}`;
+    // All but the head, which backward begins with.
+    const blocks = bits === 0 ? [] : [...get(microBatch, 0, undefined).sketch.working.keys()].sort((a, b) => a - b).slice(0, -1);
+    const found = whole.get(key) ?? build({ ...options, microBatch, recompute: new Map(blocks.map((block) => [block, bits as Bits])) });
+    whole.set(key, found);
+    return found;
+  };
+  const get = (microBatch: number, bits: Bits | 0, tiles: Tiles | undefined): { built: UnplacedGraph; sketch: Estimate } => {
+    const key = `${microBatch}:${bits}:${tiles === undefined}`;
+    let found = made.get(key);
+    if (found === undefined) {
+      const built = tileGraph(wholeOf(microBatch, bits), tiles ?? options.tiles);
+      found = { built, sketch: sketch(built) };
+      made.set(key, found);
+    }
+    return found;
+  };
+  const sketches = (microBatch: number, bits: readonly Bits[], tiles: Tiles | undefined): Estimates => ({
+    plain: get(microBatch, 0, tiles).sketch,
+    again: new Map(bits.map((b) => [b, get(microBatch, b, tiles).sketch])),
+  });
+  const way = (microBatch: number, alternative: Alternative, blocks: number, tiles: Tiles | undefined): Way => ({
+    ...alternative,
+    options: { ...options, microBatch, recompute: alternative.recompute, ...(tiles ? { tiles } : {}) },
+    blocks,
+  });
+  return {
+    build: (microBatch: number, bits: Bits | 0): UnplacedGraph => get(microBatch, bits, undefined).built,
+    plain: (microBatch: number, tiles?: Tiles): Way =>
+      way(microBatch, ladder(sketches(microBatch, [], tiles), [], batchSize / microBatch)[0] as Alternative, 0, tiles),
+    /** Every way to spend time for memory at one micro-batch. */
+    ways(microBatch: number, recompute: Exclude<RecomputeChoice, 'none'>, bits: readonly Bits[], tiles?: Tiles): Way[] {
+      const s = sketches(microBatch, typeof recompute === 'object' ? [...new Set([...bits, ...recompute.values()])] : bits, tiles);
+      const passes = batchSize / microBatch;
+      const blocks = s.again.get(bits[0]!)!.repeatable.length;
+      if (typeof recompute === 'object') return [way(microBatch, named(s, recompute, passes), blocks, tiles)];
+      const count = recompute === 'all' ? Number.POSITIVE_INFINITY : recompute;
+      const alternatives = count === 'auto' ? ladder(s, bits, passes) : fixed(s, bits, passes, count);
+      return alternatives.map((alternative) => way(microBatch, alternative, blocks, tiles));
+    },
+  };
+}
+
+/** How a recomputed block may keep its inputs, best first: what keeps f32 stays exact. */
+const inputBits = (keep: string | undefined): Bits[] => (keep !== undefined && keepOf(keep).name.startsWith('exact') ? [32] : [8, 4]);
+
+/** What the least plan was chosen with, as flags, and what would need less still. */
+function how(about: About, { keep }: { keep?: string }, microBatch: number | undefined, recompute: RecomputeChoice): string {
+  const again = about.recompute === 'none' ? '' : ` --recompute ${about.recompute}`;
+  const isExact = keep !== undefined && keepOf(keep).name.startsWith('exact');
+  const fixed = [
+    ...(microBatch === undefined || microBatch === 1 ? [] : ['--micro-batch']),
+    ...(recompute === 'none' ? ['--recompute'] : []),
+  ];
+  const hint = isExact ? '; --keep s2a needs less' : fixed.length > 0 ? `; without ${fixed.join(' and ')} less is enough` : '';
+  return `--micro-batch ${about.microBatch}${again} --keep ${about.keep} --weights ${about.weights}${hint}`;
+}
+
+/** Divisors of n up to `most`, largest first. */
+export function divisors(n: number, most = n): number[] {
+  return Array.from({ length: Math.min(n, most) }, (_, i) => Math.min(n, most) - i).filter((d) => n % d === 0);
+}

@@ -1,0 +1,288 @@
+/** The engine around one program: its memory, made once and never grown, and its phases. */
+
+import { Head, State } from '../../assembly/abi/head.ts';
+import type { Io } from '../../assembly/abi/program.ts';
+import type { Found } from '../../assembly/abi/ridge.ts';
+import { Status } from '../../assembly/abi/status.ts';
+import { Encoding } from '../../assembly/abi/weights.ts';
+import { EngineError, InputError } from '../base/error.ts';
+import { createPace, turn } from '../base/pace.ts';
+import type { SafetensorsFile } from '../formats/safetensors.ts';
+import { weightOf } from '../formats/weightsfile.ts';
+import type { Phase } from '../graph/graph.ts';
+import type { ParameterRecord, Placed, Program, WeightRecord } from '../program/program.ts';
+import { ALONE, type StartThread, startTeam, startThread } from './threads.ts';
+
+interface Exports {
+  setup(arena: number, scratchOffset: number, scratchBytes: number, thread: number, threads: number): void;
+  walk(code: number, end: number): number;
+  /** Only the engine of several threads has it. */
+  resume?(): number;
+  place(
+    src: number,
+    dtype: number,
+    start: number,
+    count: number,
+    dst: number,
+    n1: number,
+    n2: number,
+    s0: number,
+    s1: number,
+    s2: number,
+  ): number;
+  placeCoded(
+    src: number,
+    dtype: number,
+    row: number,
+    rows: number,
+    dst: number,
+    encoding: number,
+    o: number,
+    n1: number,
+    n2: number,
+    s1: number,
+    s2: number,
+    staging: number,
+  ): number;
+  sampleAt(i: number, n: number, seed: number, epoch: number): number;
+}
+
+/** The head's start in closed form: assembly/ridge/ridge.ts. */
+export interface Ridge {
+  ridgePictures(roomBytes: number, pictures: number, features: number, classes: number): number;
+  ridgeBegin(
+    room: number,
+    pictures: number,
+    features: number,
+    classes: number,
+    weight: number,
+    bias: number,
+    gradient: number,
+    first: number,
+    roomBytes: number,
+  ): void;
+  ridgeRow(): number;
+  ridgeNext(label: number): number;
+  ridgeFound(which: Found): number;
+}
+
+export interface Engine {
+  program: Program;
+  memory: WebAssembly.Memory;
+  /** How many walk the program together. */
+  threads: number;
+  /** Runs a phase to its end; throws EngineError with the failing node's name, or where another thread has died. */
+  run(phase: Phase): void;
+  /** Runs the instructions between two addresses: a part of a phase, to look at what is in the arena there. */
+  walk(start: number, end: number): void;
+  /**
+   * A phase, or the instructions between two addresses, giving the host a turn while this thread waits for others, so that it learns at once of one
+   * that has died, and every few milliseconds (src/base/pace.ts).
+   */
+  runAsync(part: Phase | { start: number; end: number }): Promise<void>;
+  /** Ends the other threads; the memory stays readable. */
+  close(): Promise<void>;
+  /** A view of a port: bytes that the host writes before, or reads after, a phase. */
+  bytes(port: Io): Uint8Array;
+  floats(port: Io): Float32Array;
+  ints(port: Io): Int32Array;
+  state: DataView;
+  /** State, parameters, accumulators and optimizer state: what a checkpoint holds. */
+  region: Uint8Array;
+  /** Position `i` of an epoch's order of `n` pictures. */
+  sampleAt(i: number, n: number, seed: number, epoch: number): number;
+  /** Copies a tensor's bytes into place, converting and permuting; returns how many numbers were not finite. */
+  place(record: Placed, dtype: number, bytes: Uint8Array, elementStart: number, elementBytes: number): number;
+  ridge: Ridge;
+  /** The same for whole output channels, from the `row`-th on, of a coded weight. */
+  placeCoded(record: WeightRecord, dtype: number, bytes: Uint8Array, row: number, rows: number): number;
+}
+
+const REASONS: Readonly<Record<number, string>> = {
+  [Status.UnknownOp]: 'unknown operator',
+  [Status.Truncated]: 'the code ends inside an instruction',
+  [Status.LossNotFinite]: 'the loss is not finite (NaN or infinite)',
+  [Status.GradientNotFinite]: 'the gradient is not finite (NaN or infinite)',
+  [Status.BadLabel]: 'a label lies outside the classes',
+  [Status.BadEncoding]: 'an encoding that the kernel does not have',
+  [Status.OutputNotFinite]: 'what the network puts out on the first pictures is not finite (NaN or infinite)',
+};
+const HINTS: Readonly<Record<number, string>> = {
+  [Status.LossNotFinite]: 'try a smaller --lr',
+  [Status.GradientNotFinite]: 'try a smaller --lr',
+  [Status.OutputNotFinite]: 'are these the weights that belong to the configuration?',
+};
+
+/** Largest piece of a weights file that is staged in scratch at a time. */
+const STAGE_BYTES = 65536;
+
+/** How long `run` waits for a sign of life from threads of which no event can reach it. */
+const STALL_MS = 60000;
+
+/**
+ * Makes the memory (initial = maximum = the plan), copies the program in, and writes the constants. Weights come next: `loadWeights`.
+ * `wasm`: engine.wasm, or engine.mt.wasm where `threads` are more than one; then `close` it after use.
+ */
+export function createEngine(program: Program, wasm: BufferSource, threads = 1, start: StartThread = startThread): Engine {
+  const pages = program.linearBytes / 65536;
+  const shared = threads > 1;
+  let memory: WebAssembly.Memory;
+  try {
+    memory = new WebAssembly.Memory({ initial: pages, maximum: pages, ...(shared ? { shared } : {}) });
+  } catch {
+    throw new EngineError({ where: 'memory', what: `the runtime refused ${program.linearBytes / 1048576} MiB of linear memory` });
+  }
+  const module = new WebAssembly.Module(wasm);
+  const engine = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Exports & Ridge;
+  new Uint8Array(memory.buffer).set(program.image, program.programOffset);
+  engine.setup(0, program.scratch.offset, program.scratch.bytes, 0, threads);
+  const team = shared ? startTeam(program, memory, module, threads, start) : ALONE;
+
+  const port = (id: Io): { offset: number; bytes: number } => {
+    const range = program.io.get(id);
+    if (range === undefined) throw new EngineError({ where: 'program', what: `has no port ${id}` });
+    return range;
+  };
+  const view = new DataView(memory.buffer);
+  const stateRange = program.region.offset;
+  const lost = (): EngineError =>
+    new EngineError({
+      where: 'threads',
+      what: team.lost() ?? 'one of them ended',
+      hint: 'run it again, with --threads 1 if that does not help',
+    });
+  /** Walks; what breaks off this thread's walk (a trap) sets the others free. */
+  const go = (walk: () => number): number => {
+    try {
+      return walk();
+    } catch (error) {
+      team.fail('the first of them broke off');
+      throw error;
+    }
+  };
+  const enter = ({ start, end }: { start: number; end: number }): number => {
+    if (team.lost() !== undefined) throw lost();
+    return go(() => engine.walk(start, end));
+  };
+  const leave = (status: number): void => {
+    if (status === Status.Ok) return;
+    if (status === Status.WorkerLost) throw lost();
+    const node = program.symbols[view.getInt32(Head.FailedNode, true)] ?? 'unknown node';
+    const hint = HINTS[status];
+    const isNotFinite = status === Status.LossNotFinite || status === Status.GradientNotFinite;
+    throw new EngineError({ where: node, what: REASONS[status] ?? `status ${status}`, ...(hint ? { hint } : {}) }, isNotFinite);
+  };
+  const walk = (range: { start: number; end: number }): void => {
+    let status = enter(range);
+    let [progress, since] = [team.progress(), performance.now()];
+    while (status === Status.Waiting) {
+      const now = team.progress();
+      if (now !== progress) [progress, since] = [now, performance.now()];
+      else if (performance.now() - since > STALL_MS) team.fail(`no thread got on for ${STALL_MS / 1000} s`);
+      status = go(() => engine.resume!());
+    }
+    leave(status);
+  };
+  const paced = createPace(memory, async (piece) => {
+    let status = enter(piece);
+    while (status === Status.Waiting) {
+      await turn();
+      status = go(() => engine.resume!());
+    }
+    // The memory says that a thread has died before the event says how.
+    if (status === Status.WorkerLost) await turn();
+    leave(status);
+  });
+  return {
+    program,
+    memory,
+    threads,
+    run: (phase) => walk(program.entries[phase]),
+    walk: (start, end) => walk({ start, end }),
+    runAsync: (part) => paced(typeof part === 'string' ? program.entries[part] : part),
+    close: () => team.close(),
+    bytes: (id) => new Uint8Array(memory.buffer, port(id).offset, port(id).bytes),
+    floats: (id) => new Float32Array(memory.buffer, port(id).offset, port(id).bytes / 4),
+    ints: (id) => new Int32Array(memory.buffer, port(id).offset, port(id).bytes / 4),
+    state: new DataView(memory.buffer, stateRange),
+    region: new Uint8Array(memory.buffer, program.region.offset, program.region.bytes),
+    ridge: engine,
+    sampleAt: (i, n, seed, epoch) => engine.sampleAt(i, n, seed, epoch) >>> 0,
+    place(record, dtype, bytes, elementStart, elementBytes) {
+      const { scratch } = program;
+      const room = Math.min(STAGE_BYTES, scratch.bytes);
+      let bad = 0;
+      for (let at = 0; at < bytes.length; at += room) {
+        const piece = bytes.subarray(at, Math.min(at + room, bytes.length));
+        new Uint8Array(memory.buffer, scratch.offset, piece.length).set(piece);
+        const [, n1, n2] = record.dims;
+        bad += engine.place(
+          scratch.offset,
+          dtype,
+          elementStart + at / elementBytes,
+          piece.length / elementBytes,
+          record.offset,
+          n1,
+          n2,
+          ...record.strides,
+        );
+      }
+      return bad;
+    },
+    placeCoded(record, dtype, bytes, row, rows) {
+      const { offset } = program.scratch;
+      const [o, n1, n2] = record.dims;
+      const [, s1, s2] = record.strides;
+      new Uint8Array(memory.buffer, offset, bytes.length).set(bytes);
+      const staging = offset + Math.ceil(bytes.length / 16) * 16;
+      return engine.placeCoded(offset, dtype, row, rows, record.offset, record.encoding, o, n1, n2, s1, s2, staging);
+    },
+  };
+}
+
+/**
+ * Loads every weight of the program from its byte range, piece by piece, then runs `init`. Nothing is filled in:
+ * a missing or misshapen tensor, an unknown element type or a NaN is an InputError.
+ */
+export function loadWeights(engine: Engine, file: SafetensorsFile, seed = 0): void {
+  engine.state.setUint32(State.Seed, seed, true);
+  const stage = new Uint8Array(STAGE_BYTES);
+  for (const record of engine.program.weights) {
+    const { tensor, where, dtype } = weightOf(file, record.name, record.shape);
+    const [n0, n1, n2] = record.dims;
+    const rowBytes = n1 * n2 * dtype.bytes;
+    const total = n0 * rowBytes;
+    const from = record.start * dtype.bytes;
+    const coded = record.encoding !== Encoding.F32;
+    // A coded weight is read by whole output channels; beside them scratch holds them in f32.
+    const rows = Math.max(1, Math.floor(Math.min(STAGE_BYTES, (engine.program.scratch.bytes - 16) / (1 + 4 / dtype.bytes)) / rowBytes));
+    const most = coded ? rows * rowBytes : STAGE_BYTES;
+    let bad = 0;
+    for (let at = 0; at < total; at += most) {
+      const piece = stage.subarray(0, Math.min(most, total - at));
+      file.read(tensor, piece, from + at);
+      bad += coded
+        ? engine.placeCoded(record, dtype.code, piece, at / rowBytes, piece.length / rowBytes)
+        : engine.place(record, dtype.code, piece, at / dtype.bytes, dtype.bytes);
+    }
+    if (bad > 0) throw new InputError({ where, what: `holds ${bad} numbers that are NaN or infinite` });
+  }
+  engine.run('init');
+}
+
+/** A learnable tensor in the checkpoint's own layout, gathered from the arena. `from`: its value, or its gradient. */
+export function readParameter(engine: Engine, record: ParameterRecord, from: number = record.offset): Float32Array {
+  const [n0, n1, n2] = record.dims;
+  const [s0, s1, s2] = record.strides;
+  const source = new Float32Array(engine.memory.buffer, from, n0 * n1 * n2);
+  const out = new Float32Array(source.length);
+  let at = 0;
+  for (let i0 = 0; i0 < n0; i0++)
+    for (let i1 = 0; i1 < n1; i1++) for (let i2 = 0; i2 < n2; i2++) out[at++] = source[i0 * s0 + i1 * s1 + i2 * s2]!;
+  return out;
+}
+
+/** Puts a learnable tensor back, from the checkpoint's own layout. */
+export function writeParameter(engine: Engine, record: ParameterRecord, values: Float32Array): void {
+  engine.place(record, 0, new Uint8Array(values.buffer, values.byteOffset, values.byteLength), 0, 4);
+}

@@ -1,0 +1,41 @@
+/**
+ * Arrays in NumPy's own file format, version 1.0: what a runtime without JavaScript reads its data from, and any language writes.
+ *
+ *     0           6      8     10                     128·k
+ *     | \x93NUMPY | 1, 0 | n   | text, spaces, \n     | elements, row-major
+ */
+import type { Write } from '../base/files.ts';
+
+/** uint8, int32 and f32, little-endian. */
+export type ArrayType = '|u1' | '<i4' | '<f4';
+
+/** All that comes before the elements; 64-byte aligned, as NumPy writes it. */
+export function npyHead(type: ArrayType, shape: readonly number[]): Uint8Array {
+  const list = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
+  const text = `{'descr': '${type}', 'fortran_order': False, 'shape': (${list}), }`;
+  const bytes = new Uint8Array(Math.ceil((10 + text.length + 1) / 64) * 64).fill(0x20);
+  bytes.set([0x93, ...new TextEncoder().encode('NUMPY'), 1, 0]);
+  new DataView(bytes.buffer).setUint16(8, bytes.length - 10, true);
+  bytes.set(new TextEncoder().encode(text), 10);
+  bytes[bytes.length - 1] = 0x0a;
+  return bytes;
+}
+
+/** Writes an array of one picture after the other: `read` fills picture `i`, of uint8, which are written as they are or as f32. */
+export function writePictures(
+  write: Write,
+  { count, height, width, type }: { count: number; height: number; width: number; type: '|u1' | '<f4' },
+  read: (index: number, target: Uint8Array) => void,
+): void {
+  write(npyHead(type, [count, height, width, 3]));
+  const pixels = new Uint8Array(height * width * 3);
+  for (let i = 0; i < count; i++) {
+    read(i, pixels);
+    write(type === '|u1' ? pixels : new Uint8Array(Float32Array.from(pixels).buffer));
+  }
+}
+
+export function writeLabels(write: Write, labels: readonly number[]): void {
+  write(npyHead('<i4', [labels.length]));
+  write(new Uint8Array(Int32Array.from(labels).buffer));
+}

@@ -1,0 +1,338 @@
+/**
+ * Weights files in the safetensors format, read by ranges and never as a whole:
+ *
+ *     0          8                 8 + n
+ *     | n (u64)  | JSON header     | tensors, row-major, little-endian, one after the other
+ *
+ * The header maps each name to `{dtype, shape, data_offsets: [first, last + 1]}`, offsets counted from 8 + n. Nothing in it is trusted:
+ * the tensors must cover the rest of the file exactly, without holes and without overlap. (The header's length need not be a multiple of
+ * 8, since older writers did not pad; `offset` may therefore be unaligned.)
+ */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { InputError, nearest, shown, shownValue } from '../base/error.ts';
+import { type ByteSource, fileExists, guarded, isFolder, openFile, readJson, type Write, writeAtomic } from '../base/files.ts';
+import { isRecord, parseJson } from '../base/json.ts';
+import { refusePretender } from '../base/placeholder.ts';
+import { type Dtype, dtypeBytes, dtypes, elements, isDtype, type Shape, shapeText } from '../base/tensor.ts';
+import { refuseOtherWeights } from './otherfiles.ts';
+
+/** Where one tensor lies. */
+export interface Tensor {
+  name: string;
+  dtype: Dtype;
+  shape: Shape;
+  /** First byte, counted from the start of its file. */
+  offset: number;
+  bytes: number;
+  /** Index into `files`; 0 unless the weights are sharded. */
+  file: number;
+}
+
+/** An open weights file, or the shards of one, seen as one. */
+export interface SafetensorsFile {
+  /** What was opened; stands first in every message. */
+  path: string;
+  files: readonly { path: string; source: ByteSource }[];
+  metadata: ReadonlyMap<string, string>;
+  /** By name, in the order of their bytes. */
+  tensors: ReadonlyMap<string, Tensor>;
+  /** The tensor of that name; an InputError with the nearest names where there is none. */
+  tensor(name: string): Tensor;
+  /** Fills `target` with the tensor's bytes from byte `from` on. */
+  read(tensor: Tensor, target: Uint8Array, from?: number): void;
+  close(): void;
+}
+
+const SINGLE = 'model.safetensors';
+const INDEX = 'model.safetensors.index.json';
+const SHARD = /^model-(\d{5})-of-(\d{5})\.safetensors$/;
+const MOST_SHARDS = 1000;
+
+/** The format allows 100 MB, which would take a board's memory to parse; this is room for some 100,000 tensors. */
+const maxHeaderBytes = 16 << 20;
+
+/** Opens a weights file, or the one (sharded or not) in a model folder. Reads its header only. */
+export function openSafetensors(path: string): SafetensorsFile {
+  if (!isFolder(path)) return openSource(path, openFile(path));
+  const single = join(path, SINGLE);
+  if (fileExists(single)) return openSource(single, openFile(single));
+  const index = join(path, INDEX);
+  if (fileExists(index)) return openShards(path, index);
+  if (shardsOf(path) !== undefined) return openShards(path);
+  refuseOtherWeights(path);
+  throw new InputError({ where: path, what: 'no weights in this folder', expected: 'model.safetensors' });
+}
+
+export const hasWeights = (folder: string): boolean =>
+  fileExists(join(folder, SINGLE)) || fileExists(join(folder, INDEX)) || shardsOf(folder) !== undefined;
+
+/** Shards that have lost their index, by their own names (model-00001-of-00003.safetensors): all of them, or an InputError. */
+function shardsOf(folder: string): string[] | undefined {
+  const names = guarded(folder, 'cannot be read', () => readdirSync(folder)).filter((name) => SHARD.test(name));
+  const [first] = names;
+  if (first === undefined) return undefined;
+  const count = Number(SHARD.exec(first)![2]);
+  const all = Array.from({ length: Math.min(count, MOST_SHARDS) }, (_, i) =>
+    first.replace(SHARD, `model-${String(i + 1).padStart(5, '0')}-of-$2.safetensors`),
+  );
+  const missing = all.find((name) => !names.includes(name));
+  const odd = names.find((name) => !all.includes(name));
+  if (missing === undefined && odd === undefined) return all;
+  throw new InputError({
+    where: join(folder, (missing ?? odd)!),
+    what: missing === undefined ? 'does not belong to the other shards' : 'a shard of the weights is missing',
+    got: `${names.length} of ${count}, and no ${INDEX}`,
+    hint: 'download the folder again',
+  });
+}
+
+/** Shapes of a model folder's tensors by name; undefined where it holds no weights. Reads headers only. */
+export function tensorShapes(folder: string): ReadonlyMap<string, Shape> | undefined {
+  if (!hasWeights(folder)) return undefined;
+  const file = openSafetensors(folder);
+  file.close();
+  return new Map([...file.tensors.values()].map(({ name, shape }) => [name, shape]));
+}
+
+/** Opens a file that something else than the file system provides. Takes the source over: it is closed if the file is refused. */
+export function openSource(path: string, source: ByteSource): SafetensorsFile {
+  try {
+    const { tensors, metadata } = readHeader(path, source);
+    return view(path, [{ path, source }], tensors, metadata);
+  } catch (error) {
+    source.close();
+    throw error;
+  }
+}
+
+/** The shards that an index names, as one file. The index must agree with what the shards hold; without one their names say which they are. */
+function openShards(folder: string, index?: string): SafetensorsFile {
+  const map = index === undefined ? undefined : readJson(index, maxHeaderBytes).weight_map;
+  if (index !== undefined && !isRecord(map)) throw new InputError({ where: index, what: 'weight_map is missing' });
+  const placed = isRecord(map) ? map : undefined;
+  const files: { path: string; source: ByteSource }[] = [];
+  const tensors = new Map<string, Tensor>();
+  try {
+    // By name: the digest of the weights does not depend on the order of the index.
+    for (const file of placed ? [...new Set(Object.values(placed))].sort() : shardsOf(folder)!) {
+      if (typeof file !== 'string' || !/^[\w-][\w.-]*\.safetensors$/.test(file)) {
+        throw new InputError({
+          where: index ?? folder,
+          what: 'bad shard name',
+          got: shownValue(file),
+          expected: 'a .safetensors file in the same folder',
+        });
+      }
+      const path = join(folder, file);
+      const source = openFile(path);
+      const shard = files.push({ path, source }) - 1;
+      for (const tensor of readHeader(path, source).tensors.values()) {
+        if (placed ? placed[tensor.name] !== file : tensors.has(tensor.name)) {
+          throw new InputError({
+            where: `${path}, tensor ${shown(tensor.name)}`,
+            what: placed ? 'is in this shard but not so in the index' : 'is in two shards',
+            ...(index === undefined ? {} : { hint: index }),
+          });
+        }
+        tensors.set(tensor.name, { ...tensor, file: shard });
+      }
+    }
+    for (const [name, file] of Object.entries(placed ?? {})) {
+      if (!tensors.has(name))
+        throw new InputError({ where: join(folder, String(file)), what: `tensor ${shown(name)} of the index is missing` });
+    }
+    return view(folder, files, tensors, new Map());
+  } catch (error) {
+    for (const { source } of files) source.close();
+    throw error;
+  }
+}
+
+/** What transformers puts before timm's own names when it saves a model that it wraps. */
+const WRAPPED = 'timm_model.';
+
+function unwrapped(tensors: Map<string, Tensor>): Map<string, Tensor> {
+  if (tensors.size === 0 || ![...tensors.keys()].every((name) => name.startsWith(WRAPPED))) return tensors;
+  return new Map([...tensors.values()].map((t) => [t.name.slice(WRAPPED.length), { ...t, name: t.name.slice(WRAPPED.length) }]));
+}
+
+function view(path: string, files: SafetensorsFile['files'], found: Map<string, Tensor>, metadata: Map<string, string>): SafetensorsFile {
+  const tensors = unwrapped(found);
+  const file: SafetensorsFile = {
+    path,
+    files,
+    tensors,
+    metadata,
+    tensor(name) {
+      const tensor = tensors.get(name);
+      if (tensor) return tensor;
+      // A wrapper's own name in front of every tensor (module., model., backbone.) is more than a few letters away.
+      const longer = [...tensors.keys()].find((other) => other.endsWith(`.${name}`));
+      const near = longer === undefined ? nearest(name, tensors.keys()).map(shown) : [shown(longer)];
+      throw new InputError({
+        where: path,
+        what: `tensor ${shown(name)} is missing`,
+        hint: near.length > 0 ? `nearest names: ${near.join(', ')}` : `the file holds ${tensors.size} tensors`,
+      });
+    },
+    read(tensor, target, from = 0) {
+      if (from < 0 || from + target.length > tensor.bytes) throw new RangeError(`${tensor.name}: read past its end`);
+      files[tensor.file]!.source.readAt(tensor.offset + from, target);
+    },
+    close() {
+      for (const { source } of files) source.close();
+    },
+  };
+  return file;
+}
+
+/** Reads and checks the header of one file. */
+function readHeader(path: string, source: ByteSource): { tensors: Map<string, Tensor>; metadata: Map<string, string> } {
+  const bad = (what: string, more: { got?: string | number; expected?: string | number; hint?: string } = {}) =>
+    new InputError({ where: path, what, ...more });
+  const start = new Uint8Array(Math.min(9, source.size));
+  source.readAt(0, start);
+  // The ninth byte opens the header; without it this is something else, and what, its first bytes may say.
+  if (start[8] !== 0x7b) {
+    const more = new Uint8Array(Math.min(512, source.size));
+    source.readAt(0, more);
+    refusePretender(path, more, source.size, true);
+  }
+  if (source.size < 8)
+    throw bad('is too short for a safetensors file', { got: `${source.size} bytes`, hint: 'was the download complete?' });
+  const prefix = new DataView(start.buffer);
+  const length = prefix.getUint32(0, true) + prefix.getUint32(4, true) * 2 ** 32;
+  if (length > maxHeaderBytes)
+    throw bad('the header length is not that of a safetensors file', { got: length, expected: `at most ${maxHeaderBytes}` });
+  if (8 + length > source.size) {
+    throw bad('the header is cut off', { got: `${source.size - 8} bytes`, expected: length, hint: 'was the download complete?' });
+  }
+  const bytes = new Uint8Array(length);
+  source.readAt(8, bytes);
+  if (bytes[0] !== 0x7b) throw bad('the header is not a JSON object');
+  const header = parseJson(`${path}, header`, bytes, 3);
+
+  const metadata = new Map<string, string>();
+  const tensors: Tensor[] = [];
+  const dataStart = 8 + length;
+  for (const [name, entry] of Object.entries(header)) {
+    if (name === '__metadata__') {
+      if (!isRecord(entry)) throw bad('__metadata__ is not an object');
+      for (const [key, value] of Object.entries(entry)) {
+        if (typeof value !== 'string') throw bad(`__metadata__.${shown(key)} is not a string`);
+        metadata.set(key, value);
+      }
+    } else {
+      tensors.push(readEntry(`${path}, tensor ${shown(name)}`, name, entry, dataStart, source.size));
+    }
+  }
+
+  tensors.sort((a, b) => a.offset - b.offset || a.bytes - b.bytes);
+  let end = dataStart;
+  let before = 'the header';
+  for (const { name, offset, bytes } of tensors) {
+    if (offset !== end) {
+      const what = offset < end ? 'overlaps' : 'leaves a hole after';
+      const got = `data from byte ${offset - dataStart}`;
+      throw new InputError({ where: `${path}, tensor ${shown(name)}`, what: `${what} ${before}`, got, expected: end - dataStart });
+    }
+    end = offset + bytes;
+    before = shown(name);
+  }
+  if (end !== source.size) {
+    throw bad('bytes that belong to no tensor', { got: `${source.size - end} after ${before}`, expected: 0 });
+  }
+  return { tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])), metadata };
+}
+
+/** One tensor's entry, checked by itself: type, shape, range inside the file, bytes = elements × size. */
+function readEntry(where: string, name: string, entry: unknown, dataStart: number, fileSize: number): Tensor {
+  const bad = (what: string, got: unknown, expected?: string) => new InputError({ where, what, got: shownValue(got), expected });
+  if (!isRecord(entry)) throw bad('its header entry is not an object', entry);
+  const { dtype, shape, data_offsets: range } = entry;
+  if (!isDtype(dtype)) throw bad('unknown dtype', dtype, `one of ${dtypes.join(' ')}`);
+  if (!Array.isArray(shape)) throw bad('bad shape', shape, 'a list of lengths');
+  const n = elements(shape);
+  if (Number.isNaN(n)) throw bad('bad shape', shape, 'whole lengths ≥ 0 whose product is below 2^53');
+  if (!Array.isArray(range) || range.length !== 2 || Number.isNaN(elements(range.slice(0, 1))) || Number.isNaN(elements(range.slice(1)))) {
+    throw bad('bad data_offsets', range, 'two whole numbers ≥ 0');
+  }
+  const [first, last] = range as [number, number];
+  if (first > last) throw bad('data_offsets run backwards', range);
+  if (dataStart + last > fileSize) {
+    throw new InputError({
+      where,
+      what: 'lies outside the file',
+      got: `${fileSize - dataStart} bytes of data`,
+      expected: `at least ${last}`,
+      hint: 'was the download complete?',
+    });
+  }
+  const bytes = n * dtypeBytes(dtype);
+  if (bytes !== last - first) throw bad(`${dtype} ${shapeText(shape)} does not fit its range`, last - first, `${bytes} bytes`);
+  return { name, dtype, shape, offset: dataStart + first, bytes, file: 0 };
+}
+
+/** A tensor to be written; `data` may be made when its turn comes, whole or in pieces, so that little of a file is in memory at a time. */
+export interface TensorData {
+  name: string;
+  dtype: Dtype;
+  shape: Shape;
+  data: Uint8Array | (() => Uint8Array | Generator<Uint8Array>);
+}
+
+/**
+ * Writes a file whole or not at all. The bytes depend on the contents alone: tensors by descending type, then by name (the order of
+ * the format's reference writer), metadata by key, the header padded with spaces to a multiple of 8.
+ */
+export function writeSafetensors(path: string, tensors: readonly TensorData[], metadata: Record<string, string> = {}): void {
+  writeAtomic(path, (write) => writeTensors(path, write, tensors, metadata));
+}
+
+/** The same into any stream of bytes; `where` stands in messages. */
+export function writeTensors(where: string, write: Write, tensors: readonly TensorData[], metadata: Record<string, string> = {}): void {
+  const { head, order } = layTensors(where, tensors, metadata);
+  write(head);
+  for (const { name, dtype, shape, data } of order.map((i) => tensors[i]!)) {
+    const made = typeof data === 'function' ? data() : data;
+    const expected = elements(shape) * dtypeBytes(dtype);
+    let got = 0;
+    for (const piece of made instanceof Uint8Array ? [made] : made) {
+      got += piece.length;
+      write(piece);
+    }
+    if (got !== expected) throw new InputError({ where: `${where}, tensor ${shown(name)}`, what: 'wrong number of bytes', got, expected });
+  }
+}
+
+/** What comes before the tensors' data, and the order (indices into `tensors`) in which that follows. */
+export function layTensors(
+  where: string,
+  tensors: readonly Omit<TensorData, 'data'>[],
+  metadata: Record<string, string> = {},
+): { head: Uint8Array; order: number[] } {
+  const rank = (i: number) => dtypes.indexOf(tensors[i]!.dtype);
+  const order = [...tensors.keys()].sort((a, b) => rank(b) - rank(a) || (tensors[a]!.name < tensors[b]!.name ? -1 : 1));
+  const parts: string[] = [];
+  const keys = Object.keys(metadata).sort();
+  if (keys.length > 0) {
+    parts.push(`"__metadata__":{${keys.map((key) => `${JSON.stringify(key)}:${JSON.stringify(metadata[key])}`).join(',')}}`);
+  }
+  const names = new Set(['__metadata__']);
+  let end = 0;
+  for (const { name, dtype, shape } of order.map((i) => tensors[i]!)) {
+    if (names.has(name)) throw new InputError({ where: `${where}, tensor ${shown(name)}`, what: 'would be written twice' });
+    names.add(name);
+    const bytes = elements(shape) * dtypeBytes(dtype);
+    if (!Number.isSafeInteger(end + bytes))
+      throw new InputError({ where: `${where}, tensor ${shown(name)}`, what: 'bad shape', got: shapeText(shape) });
+    parts.push(`${JSON.stringify(name)}:{"dtype":"${dtype}","shape":[${shape.join(',')}],"data_offsets":[${end},${end + bytes}]}`);
+    end += bytes;
+  }
+  const json = new TextEncoder().encode(`{${parts.join(',')}}`);
+  const head = new Uint8Array(8 + Math.ceil(json.length / 8) * 8).fill(0x20);
+  new DataView(head.buffer).setBigUint64(0, BigInt(head.length - 8), true);
+  head.set(json, 8);
+  return { head, order };
+}

@@ -1,0 +1,78 @@
+/**
+ * Are a folder's weights those of the network that its configuration means? Every tensor that this network reads must be there in its shape,
+ * and every other one must be known to change nothing: a block that nothing reads, or a norm, is a sign of another network.
+ */
+
+import { State } from '../../assembly/abi/head.ts';
+import { InputError, shown } from '../base/error.ts';
+import type { SafetensorsFile } from '../formats/safetensors.ts';
+import { weightOf } from '../formats/weightsfile.ts';
+import { addValue, createGraph, f32, type Source, u8 } from '../graph/graph.ts';
+import { createBuilder, startPhase } from '../network/builder.ts';
+import { type Method, methodOf } from '../network/method.ts';
+import { buildModel, type Model, type Spec } from './index.ts';
+
+/** What is about to be done with the weights; absent: a new head on the whole network. */
+export interface WeightsUse {
+  /** As text; of it only how early the network ends matters here. */
+  method?: string | undefined;
+  /** `file`: the checkpoint's own head is read too. */
+  head?: 'file' | 'new';
+}
+
+/** Throws InputError for the first tensor that is missing or has a wrong shape or type, and for those that nothing reads. */
+export function checkWeights(model: Model, file: SafetensorsFile, { method, head = 'new' }: WeightsUse = {}): void {
+  const depth = method === undefined ? undefined : methodOf(method).depth;
+  for (const [name, { shape }] of tensorsOf(model, head, depth)) weightOf(file, name, shape);
+  // Layers that a depth leaves out belong to the network all the same.
+  const known = tensorsOf(model, 'file', undefined);
+  const heads = head === 'new' ? headsOf(model.spec) : [];
+  const unread = [...file.tensors.keys()].filter(
+    (name) => !known.has(name) && !HARMLESS.some((r) => r.test(name)) && !heads.some((h) => name.startsWith(`${h}.`)),
+  );
+  const [first] = unread;
+  if (first === undefined) return;
+  throw new InputError({
+    where: file.path,
+    what: `tensor ${shown(first)} is not read by the network that config.json describes`,
+    got: `${unread.length} such ${unread.length === 1 ? 'tensor' : 'tensors'} of ${file.tensors.size}`,
+    expected: 'none',
+    hint: 'these are the weights of another network, or config.json is not the one that they were saved with',
+  });
+}
+
+/** What a network takes from its checkpoint, by name: what its forward pass declares when it is built for one picture. */
+function tensorsOf({ spec, image, labels }: Model, head: 'file' | 'new', depth: Method['depth']): Map<string, Source> {
+  const graph = createGraph();
+  const state = addValue(graph, 'state', u8(State.Bytes), 'state');
+  const b = createBuilder(graph, methodOf(depth === undefined ? 'probe' : `probe+depth:blocks=${depth.blocks}`), head, state, 'f32');
+  startPhase(b, 'eval');
+  buildModel(b, addValue(graph, 'pixels', f32(1, ...image, 3), 'batch'), spec, labels?.length ?? 1);
+  return new Map(graph.values.flatMap(({ source }) => (source ? [[source.tensor, source] as const] : [])));
+}
+
+/** Tensors that nothing between pixels and logits reads, whatever the family. */
+const HARMLESS: readonly RegExp[] = [
+  // Counters of batch norms.
+  /(^|\.)num_batches_tracked$/,
+  // Buffers that follow from the configuration, which older files hold: which relative position a pair has, which windows meet, 0, 1, 2, …
+  /(^|\.)(relative_position_index|attn_mask|position_ids)$/,
+  // Hugging Face: poolers, which its classifiers do without; masked pictures' token and decoder; norms of features that a detector reads.
+  /^(\w+\.)?pooler\./,
+  /^(\w+\.)?embeddings\.mask_token$/,
+  /^decoder\.\d+\./,
+  /^hidden_states_norms\./,
+];
+
+/** What a new head takes the place of: the checkpoint's classifiers, and (timm before 0.9) the layer between features and classifier. */
+function headsOf(spec: Spec): readonly string[] {
+  switch (spec.family) {
+    case 'vit':
+      return [...spec.names.heads, 'head_dist', 'cls_classifier', 'distillation_classifier', 'pre_logits'];
+    case 'swin':
+    case 'convnext':
+      return [spec.names.head];
+    default:
+      return [spec.head, 'segmentation_head'];
+  }
+}

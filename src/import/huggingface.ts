@@ -1,0 +1,222 @@
+/** Hugging Face configurations and tensor names. */
+
+import { InputError } from '../base/error.ts';
+import { absent, type Config, flag, integer, integers, MOST_LAYERS, MOST_PIXELS, only, pair, real, text } from '../formats/config.ts';
+import { ignore } from '../formats/harmless.ts';
+import { ACTIVATION_NAMES } from '../ops/activations.ts';
+import type { ConvBlock, ConvLayer, MobileNet } from './mobilenet.ts';
+import { backbonePrefix, hasTeacher, holds } from './published.ts';
+import type { Swin } from './swin.ts';
+import type { Vit } from './vit.ts';
+
+export function activationOf(c: Config, preset: string): number {
+  const name = text(c, 'hidden_act', preset);
+  const kind = Object.hasOwn(ACTIVATION_NAMES, name) ? ACTIVATION_NAMES[name] : undefined;
+  if (kind === undefined)
+    throw new InputError({ where: c.where, what: 'unsupported hidden_act', got: name, expected: Object.keys(ACTIVATION_NAMES).join(', ') });
+  return kind;
+}
+
+export const threeChannels = (c: Config, key: string): void => {
+  const n = integer(c, key, 3);
+  if (n !== 3) throw new InputError({ where: c.where, what: `unsupported ${key}`, got: n, expected: '3 (RGB pictures)' });
+};
+
+/** `model_type` vit or deit. */
+export function hfVit(c: Config, imageSize: readonly [number, number] | undefined): Vit {
+  threeChannels(c, 'num_channels');
+  absent(c, 'pruned_heads');
+  // The decoder of masked pictures, and the pooler, are not part of the classifier.
+  ignore(c, ['encoder_stride', 'pooler_output_size', 'pooler_act']);
+  const type = text(c, 'model_type');
+  const distilled = type === 'deit';
+  const p = backbonePrefix(c);
+  const pretrainedImage = pair(c, 'image_size', 224);
+  const heads = distilled && hasTeacher(c) ? ['cls_classifier', 'distillation_classifier'] : ['classifier'];
+  return {
+    family: 'vit',
+    image: imageSize ?? pretrainedImage,
+    pretrainedImage,
+    patch: pair(c, 'patch_size', 16),
+    dim: integer(c, 'hidden_size', 768),
+    depth: integer(c, 'num_hidden_layers', 12, MOST_LAYERS),
+    heads: integer(c, 'num_attention_heads', 12),
+    mlp: integer(c, 'intermediate_size', 3072),
+    eps: real(c, 'layer_norm_eps', 1e-12),
+    activation: activationOf(c, 'gelu'),
+    qkvBias: flag(c, 'qkv_bias', holds(c, `${p}encoder.layer.0.attention.attention.query.bias`, true)),
+    positionsCoverTokens: true,
+    antialias: false,
+    pool: 'token',
+    normFirst: true,
+    names: {
+      cls: `${p}embeddings.cls_token`,
+      ...(distilled ? { dist: `${p}embeddings.distillation_token` } : {}),
+      positions: `${p}embeddings.position_embeddings`,
+      patches: `${p}embeddings.patch_embeddings.projection`,
+      block(i) {
+        const l = `${p}encoder.layer.${i}`;
+        const a = `${l}.attention.attention`;
+        return {
+          norm1: `${l}.layernorm_before`,
+          norm2: `${l}.layernorm_after`,
+          qkv: { q: `${a}.query`, k: `${a}.key`, v: `${a}.value` },
+          out: `${l}.attention.output.dense`,
+          fc1: `${l}.intermediate.dense`,
+          fc2: `${l}.output.dense`,
+        };
+      },
+      norm: `${p}layernorm`,
+      heads,
+    },
+  };
+}
+
+/** `model_type` swin. */
+export function hfSwin(c: Config, imageSize: readonly [number, number] | undefined): Swin {
+  threeChannels(c, 'num_channels');
+  if (flag(c, 'use_absolute_embeddings', false))
+    throw new InputError({ where: c.where, what: 'unsupported use_absolute_embeddings', got: 'true', expected: 'false' });
+  const p = backbonePrefix(c);
+  const pretrainedImage = pair(c, 'image_size', 224);
+  const window = integer(c, 'window_size', 7, MOST_WINDOW);
+  const heads = integers(c, 'num_heads', [3, 6, 12, 24]);
+  const depths = stagesOf(c, integers(c, 'depths', [2, 2, 6, 2], MOST_LAYERS), heads);
+  for (const key of ['num_layers', 'num_hidden_layers']) only(c, key, depths.length);
+  absent(c, 'pruned_heads');
+  // Written from embed_dim; a misspelt patch_norm that transformers never read; the decoder of masked pictures.
+  ignore(c, ['hidden_size', 'path_norm', 'encoder_stride']);
+  return {
+    family: 'swin',
+    image: imageSize ?? pretrainedImage,
+    pretrainedImage,
+    patch: integer(c, 'patch_size', 4, MOST_PIXELS),
+    dim: integer(c, 'embed_dim', 96),
+    stages: depths.map((depth, s) => ({ depth, heads: heads[s]!, window: [window, window] })),
+    mlpRatio: real(c, 'mlp_ratio', 4, 0.01, 64),
+    eps: real(c, 'layer_norm_eps', 1e-5),
+    activation: activationOf(c, 'gelu'),
+    qkvBias: flag(c, 'qkv_bias', holds(c, `${p}encoder.layers.0.blocks.0.attention.self.query.bias`, true)),
+    shrink: 'both',
+    padFirst: true,
+    dropsMlp: false,
+    names: {
+      patches: `${p}embeddings.patch_embeddings.projection`,
+      patchNorm: `${p}embeddings.norm`,
+      block(s, i) {
+        const l = `${p}encoder.layers.${s}.blocks.${i}`;
+        const a = `${l}.attention.self`;
+        return {
+          norm1: `${l}.layernorm_before`,
+          norm2: `${l}.layernorm_after`,
+          qkv: { q: `${a}.query`, k: `${a}.key`, v: `${a}.value` },
+          table: `${a}.relative_position_bias_table`,
+          out: `${l}.attention.output.dense`,
+          fc1: `${l}.intermediate.dense`,
+          fc2: `${l}.output.dense`,
+        };
+      },
+      merge(s) {
+        const l = `${p}encoder.layers.${s}.downsample`;
+        return { norm: `${l}.norm`, reduction: `${l}.reduction` };
+      },
+      norm: `${p}layernorm`,
+      head: 'classifier',
+    },
+  };
+}
+
+/** Widest window: its scores are a matrix of window⁴ numbers. */
+export const MOST_WINDOW = 64;
+
+/** Depths of the stages of a network that names its heads by stage too. */
+export function stagesOf(c: Config, depths: readonly number[], heads: readonly number[]): readonly number[] {
+  const blocks = depths.reduce((n, depth) => n + depth, 0);
+  if (depths.length === heads.length && depths.length <= 8 && blocks <= MOST_LAYERS) return depths;
+  throw new InputError({
+    where: c.where,
+    what: 'depths and num_heads do not fit each other',
+    got: `[${depths}] and [${heads}]`,
+    expected: `lists of one length, at most 8 stages and ${MOST_LAYERS} blocks`,
+  });
+}
+
+const CHANNELS = [16, 24, 24, 32, 32, 32, 64, 64, 64, 64, 96, 96, 96, 160, 160, 160, 320];
+const STRIDES = [2, 1, 2, 1, 1, 2, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1];
+
+/** Python's round: halves go to the even neighbour. */
+/** Python's round. */
+export function roundHalfEven(x: number): number {
+  const floor = Math.floor(x);
+  if (x - floor !== 0.5) return Math.round(x);
+  return floor % 2 === 0 ? floor : floor + 1;
+}
+
+/** The nearest multiple of `divisor`, but not more than a tenth below `value` (TF-slim's make_divisible). */
+export function divisible(value: number, divisor: number, least: number): number {
+  const rounded = Math.max(least, Math.floor((value + divisor / 2) / divisor) * divisor);
+  return rounded < 0.9 * value ? rounded + divisor : rounded;
+}
+
+/** `model_type` mobilenet_v2. `batch_norm: "folded"` (ours) says that convolutions carry a bias and there are no normalisation tensors. */
+export function hfMobileNet(c: Config, imageSize: readonly [number, number] | undefined): MobileNet {
+  threeChannels(c, 'num_channels');
+  const outputStride = integer(c, 'output_stride', 32);
+  if (outputStride !== 32)
+    throw new InputError({ where: c.where, what: 'unsupported output_stride (dilated convolutions)', got: outputStride, expected: 32 });
+  const multiplier = real(c, 'depth_multiplier', 1, 0.01, 16);
+  const divisor = integer(c, 'depth_divisible_by', 8);
+  const least = integer(c, 'min_depth', 8);
+  const channels = (n: number): number => divisible(roundHalfEven(n * multiplier), divisor, least);
+  const expanded = (n: number): number => divisible(roundHalfEven(n * real(c, 'expand_ratio', 6, 0.01, 64)), divisor, least);
+  const eps = real(c, 'layer_norm_eps', 0.001);
+  const folded = text(c, 'batch_norm', 'separate') === 'folded';
+  const p = backbonePrefix(c);
+  const activation = activationOf(c, 'relu6');
+  const ownImage = pair(c, 'image_size', 224);
+  // Of its segmentation.
+  ignore(c, ['semantic_loss_ignore_index']);
+
+  const layer = (
+    name: string,
+    out: number,
+    kernel: number,
+    stride: number,
+    activated: boolean,
+    kind: ConvLayer['kind'] = 'dense',
+  ): ConvLayer => ({
+    names: { conv: `${p}${name}.convolution`, ...(folded ? {} : { norm: `${p}${name}.normalization` }), eps },
+    kind,
+    out,
+    kernel,
+    stride,
+    ...(activated ? { activation: activation } : {}),
+  });
+  const width = CHANNELS.map(channels);
+  const stem: ConvLayer[] = [layer('conv_stem.first_conv', channels(32), 3, 2, true)];
+  if (!flag(c, 'first_layer_is_expansion', true)) stem.push(layer('conv_stem.expand_1x1', channels(32), 1, 1, true));
+  stem.push(layer('conv_stem.conv_3x3', 0, 3, 1, true, 'depthwise'), layer('conv_stem.reduce_1x1', width[0]!, 1, 1, false));
+
+  const blocks: ConvBlock[] = [{ name: `${p}conv_stem`, layers: stem, residual: false }];
+  STRIDES.forEach((stride, i) => {
+    const l = `layer.${i}`;
+    blocks.push({
+      name: `${p}${l}`,
+      layers: [
+        layer(`${l}.expand_1x1`, expanded(width[i]!), 1, 1, true),
+        layer(`${l}.conv_3x3`, 0, 3, stride, true, 'depthwise'),
+        layer(`${l}.reduce_1x1`, width[i + 1]!, 1, 1, false),
+      ],
+      residual: stride === 1 && width[i] === width[i + 1],
+    });
+  });
+  const fine = flag(c, 'finegrained_output', true) && multiplier < 1;
+  blocks.push({ name: `${p}conv_1x1`, layers: [layer('conv_1x1', fine ? 1280 : channels(1280), 1, 1, true)], residual: false });
+  return {
+    family: 'mobilenet',
+    image: imageSize ?? ownImage,
+    tfPadding: flag(c, 'tf_padding', true),
+    blocks,
+    head: 'classifier',
+  };
+}

@@ -1,0 +1,101 @@
+/** A model folder, opened: what it is, how it wants its pictures, and its weights by ranges. */
+
+import { join } from 'node:path';
+import { InputError } from '../base/error.ts';
+import { fileExists, isFolder, readJson } from '../base/files.ts';
+import { refuseHubName } from '../formats/hub.ts';
+import { hasWeights, openSafetensors, type SafetensorsFile } from '../formats/safetensors.ts';
+import { baseDigest } from '../formats/weightsfile.ts';
+import { type ImageSize, imageSizeOf } from '../input/fields.ts';
+import { assumedProcessor } from '../input/huggingface.ts';
+import { outputSize, type Preprocess, readPreprocess } from '../input/preprocess.ts';
+import { checkWeights, type WeightsUse } from './checkweights.ts';
+import { configPath, type Model, readModel } from './index.ts';
+
+export interface ModelFolder {
+  folder: string;
+  model: Model;
+}
+
+/** Reads the configuration, no weights. `imageSize` overrides its height and width. */
+export function openModelFolder(folder: string, imageSize?: ImageSize): ModelFolder {
+  if (!isFolder(folder)) {
+    if (!fileExists(folder)) refuseHubName(folder);
+    throw new InputError({
+      where: folder,
+      what: fileExists(folder) ? 'is a file, not a model folder' : 'no such model folder',
+      hint: 'give a folder with config.json and model.safetensors; docs/checkpoints.md has lines that fetch some',
+    });
+  }
+  const asked = imageSize === undefined ? undefined : imageSizeOf(imageSize, '--image-size');
+  const size = asked ?? processorSize(folder);
+  return { folder, model: readModel(folder, size && [size.height, size.width]) };
+}
+
+const PROCESSOR = 'preprocessor_config.json';
+
+/** Hugging Face's ResNets state their image size in the processor's file alone. */
+function processorSize(folder: string): { height: number; width: number } | undefined {
+  const config = readJson(configPath(folder));
+  const processor = join(folder, PROCESSOR);
+  if (config.model_type !== 'resnet' || config.image_size !== undefined || !fileExists(processor)) return undefined;
+  return outputSize(readPreprocess(readJson(processor), processor, undefined, 'resnet'));
+}
+
+/**
+ * How pictures are prepared: preprocessor_config.json (Hugging Face) or config.json (timm), at the model's size; where Hugging Face's is
+ * missing, what `processorNote` says.
+ */
+export function preprocessOf(base: ModelFolder): Preprocess {
+  const { folder, model } = base;
+  const [h, w] = model.image;
+  if (lacksProcessor(base)) return assumedProcessor(model.type, model.image);
+  const processor = join(folder, PROCESSOR);
+  const where = fileExists(processor) ? processor : join(folder, 'config.json');
+  const read = (size?: ImageSize): Preprocess => readPreprocess(readJson(where), where, size, model.type);
+  const spec = read();
+  const size = outputSize(spec);
+  return size.height === h && size.width === w ? spec : read(model.image);
+}
+
+/** timm's configurations say how pictures are prepared; Hugging Face's leave that to a file beside them. */
+const lacksProcessor = ({ folder, model }: ModelFolder): boolean =>
+  model.library === 'transformers' && !fileExists(join(folder, PROCESSOR));
+
+/** One line where a folder does not say how it wants its pictures, of what is done instead. */
+export function processorNote(base: ModelFolder): string | undefined {
+  if (!lacksProcessor(base)) return undefined;
+  const { resize, crop, resample, mean, std } = preprocessOf(base);
+  const [h, w] = base.model.image;
+  const form = resize.mode === 'exact' && !crop ? `stretched to ${h}x${w}` : `resized and cut to ${h}x${w}`;
+  const numbers = (three: readonly number[]): string => (three.every((x) => x === three[0]) ? String(three[0]) : three.join(' '));
+  return (
+    `${join(base.folder, PROCESSOR)} is missing, so pictures are prepared as published ${base.model.type} networks want them: ` +
+    `${form} (${resample}), mean ${numbers(mean)}, deviation ${numbers(std)}`
+  );
+}
+
+/** The folder's weights, opened and held against its configuration: names, shapes, types. `use` says what of them is about to be read. */
+export function openWeights({ folder, model }: ModelFolder, use: WeightsUse = {}): SafetensorsFile {
+  const file = openSafetensors(folder);
+  try {
+    checkWeights(model, file, use);
+    return file;
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
+/** The same check where the folder has weights: a plan needs none, but says nothing of a network that they are not. */
+export function checkFolderWeights(base: ModelFolder, use: WeightsUse = {}): void {
+  if (hasWeights(base.folder)) openWeights(base, use).close();
+}
+
+/** What an adapter remembers of its base. */
+export function identity(
+  { model }: ModelFolder,
+  weights: SafetensorsFile,
+): { type: string; digest: string; imageSize: readonly [number, number] } {
+  return { type: model.type, digest: baseDigest(weights), imageSize: model.image };
+}

@@ -1,0 +1,169 @@
+/** Swin Transformer v1 (arXiv 2103.14030), from Hugging Face and timm configurations. Between blocks a feature is a map [B,H,W,C]. */
+import type { Kind } from '../../assembly/generated/kinds.ts';
+import { InputError } from '../base/error.ts';
+import { lastDim } from '../graph/graph.ts';
+import { depthOf } from '../network/blocks.ts';
+import { type Builder, PROJECTIONS } from '../network/builder.ts';
+import { patches } from '../network/conv.ts';
+import { enterBlock, leaveBlocks } from '../network/entry.ts';
+import { activation, add, attention, classifier, dropout, layerNorm, linear, pool, repartition, residual } from '../network/layer.ts';
+import type { Windows } from '../ops/window.ts';
+
+type Pair = readonly [number, number];
+
+/** Where a checkpoint keeps each tensor. */
+export interface SwinNames {
+  patches: string;
+  patchNorm: string;
+  block(
+    stage: number,
+    i: number,
+  ): {
+    norm1: string;
+    norm2: string;
+    qkv: string | { q: string; k: string; v: string };
+    table: string;
+    out: string;
+    fc1: string;
+    fc2: string;
+  };
+  /** The merging after a stage. */
+  merge(stage: number): { norm: string; reduction: string };
+  norm: string;
+  head: string;
+}
+
+export interface Stage {
+  depth: number;
+  heads: number;
+  window: Pair;
+}
+
+export interface Swin {
+  family: 'swin';
+  image: Pair;
+  /** Image size that the checkpoint's windows were made for. */
+  pretrainedImage: Pair;
+  patch: number;
+  /** Channels of the first stage; each later one has twice as many. */
+  dim: number;
+  stages: readonly Stage[];
+  mlpRatio: number;
+  /** Of the norms in blocks and of the last one. */
+  eps: number;
+  activation: Kind;
+  qkvBias: boolean;
+  /** A map no larger than the window makes the window smaller: `both` sides alike (Hugging Face), each `axis` (timm), or `never`. */
+  shrink: 'both' | 'axis' | 'never';
+  /** Maps that no whole number of windows covers: padded, then rolled (Hugging Face), or rolled, then padded (timm). */
+  padFirst: boolean;
+  /** Drop-path leaves out what attention and MLP put out (timm), or attention's part alone (Hugging Face). */
+  dropsMlp: boolean;
+  names: SwinNames;
+}
+
+/** Epsilon of the norms after the patches and in merging. */
+const MERGE_EPS = 1e-5;
+
+/** Map size at each stage. */
+function maps({ patch, stages }: Swin, image: Pair): Pair[] {
+  let map: Pair = [Math.ceil(image[0] / patch), Math.ceil(image[1] / patch)];
+  return stages.map((_, s) => {
+    if (s > 0) map = [Math.ceil(map[0] / 2), Math.ceil(map[1] / 2)];
+    return map;
+  });
+}
+
+/** A block's own window on a map, and whether each axis may be rolled. */
+function windowOn({ shrink }: Swin, [wh, ww]: Pair, [h, w]: Pair): { size: Pair; rolls: readonly [boolean, boolean] } {
+  if (shrink === 'never') return { size: [wh, ww], rolls: [true, true] };
+  if (shrink === 'axis') return { size: [Math.min(wh, h), Math.min(ww, w)], rolls: [h > wh, w > ww] };
+  const size = Math.min(h, w, wh);
+  return { size: [size, size], rolls: [size < Math.min(h, w), size < Math.min(h, w)] };
+}
+
+/** The windows of block `i` of a stage on a map of `c` channels. */
+function windowsOf(spec: Swin, { window }: Stage, [h, w]: Pair, c: number, i: number): Windows {
+  const { size, rolls } = windowOn(spec, window, [h, w]);
+  const [wh, ww] = size;
+  const [rows, columns] = [Math.ceil(h / wh), Math.ceil(w / ww)];
+  const [sy, sx] = [0, 1].map((axis) => (i % 2 === 1 && rolls[axis] ? window[axis]! >> 1 : 0)) as [number, number];
+  const [modh, modw] = spec.padFirst ? [rows * wh, columns * ww] : [h, w];
+  return { h, w, c, wh, ww, rows, columns, sy, sx, modh, modw, merge: 0 };
+}
+
+/** Throws where sizes do not fit the checkpoint's windows. */
+export function checkSwin(where: string, spec: Swin): void {
+  const fault = (what: string, got: string, expected: string): never => {
+    throw new InputError({ where, what, got, expected });
+  };
+  // timm cuts what is left of a picture off; so small a loss is more likely a mistake.
+  if (!spec.padFirst && spec.image.some((size) => size % spec.patch !== 0))
+    fault('image size is not a multiple of the patch size', spec.image.join('x'), `multiples of ${spec.patch}`);
+  const [now, before] = [maps(spec, spec.image), maps(spec, spec.pretrainedImage)];
+  spec.stages.forEach(({ heads, window }, s) => {
+    const [h, w] = now[s]!;
+    const c = spec.dim * 2 ** s;
+    if (c % heads !== 0) fault(`channels of stage ${s} do not divide into heads`, `${c} / ${heads}`, 'a whole number');
+    // Hugging Face's position tables have the configured window's size, timm's that of the window on the maps of training.
+    const trained = spec.shrink === 'both' ? window : windowOn(spec, window, before[s]!).size;
+    if (windowOn(spec, window, now[s]!).size.some((size, axis) => size !== trained[axis]))
+      fault(
+        'the image size does not fit the windows',
+        `${spec.image.join('x')}, a map of ${h}x${w} in stage ${s}`,
+        `a window of ${trained.join('x')}`,
+      );
+  });
+}
+
+/** x: pixels [B,H,W,3]; returns logits [B,classes]. */
+export function swin(b: Builder, x: number, spec: Swin, classes: number): number {
+  const { names, patch, dim, stages } = spec;
+  const sizes = maps(spec, spec.image);
+  const total = stages.reduce((n, { depth }) => n + depth, 0);
+  const blocks = { count: depthOf(b.method, total), extraTokens: 0 };
+  const embedded = layerNorm(b, patches(b, x, names.patches, dim, [patch, patch], 'filled'), names.patchNorm, MERGE_EPS);
+  let h = dropout(b, embedded, 'embeddings', 'embeddings');
+  let index = 0;
+  stages.forEach((stage, s) => {
+    if (index === blocks.count) return;
+    const c = dim * 2 ** s;
+    if (s > 0) h = merge(b, h, names.merge(s - 1), sizes[s - 1]!, c / 2);
+    for (let i = 0; i < stage.depth && index < blocks.count; i++)
+      h = block(b, enterBlock(b, h, index++, blocks), spec, s, i, windowsOf(spec, stage, sizes[s]!, c, i));
+  });
+  leaveBlocks(b, blocks);
+  // The last norm has the last stage's width: a network that ends in an earlier one has none.
+  const normed = lastDim(b.graph, h) === dim * 2 ** (stages.length - 1) ? layerNorm(b, h, names.norm, spec.eps) : h;
+  return classifier(b, pool(b, normed, 'pool'), names.head, classes);
+}
+
+function block(b: Builder, x: number, spec: Swin, s: number, i: number, windows: Windows): number {
+  const { eps, qkvBias } = spec;
+  const { c } = windows;
+  const names = spec.names.block(s, i);
+  const prefix = names.norm1.replace(/\.[^.]*$/, '');
+  // Padding goes through the projections too: it takes part as keys and values, which are then their biases.
+  const h = repartition(b, 'WindowPartition', layerNorm(b, x, names.norm1, eps), `${prefix}.windows`, windows);
+  const project = (part: 0 | 1 | 2): number => {
+    const options = { bias: qkvBias, biasNeverLearns: part === 1, role: PROJECTIONS[part] };
+    if (typeof names.qkv === 'string') return linear(b, h, names.qkv, c, { ...options, rows: { start: part * c, of: 3 * c } });
+    return linear(b, h, [names.qkv.q, names.qkv.k, names.qkv.v][part]!, c, options);
+  };
+  const { heads } = spec.stages[s]!;
+  const mixed = attention(b, project(0), project(1), project(2), `${prefix}.attention`, heads, { table: names.table, windows });
+  const out = linear(b, repartition(b, 'WindowReverse', mixed, `${prefix}.map`, windows), names.out, c);
+  const middle = residual(b, x, dropout(b, out, names.out), `${prefix}.add1`);
+  const hidden = linear(b, layerNorm(b, middle, names.norm2, eps), names.fc1, Math.floor(c * spec.mlpRatio));
+  const down = linear(b, activation(b, hidden, `${prefix}.activation`, spec.activation), names.fc2, c);
+  const rest = dropout(b, down, names.fc2);
+  return spec.dropsMlp ? residual(b, middle, rest, `${prefix}.add2`) : add(b, middle, rest, `${prefix}.add2`);
+}
+
+/** Patch merging: four neighbours become one position of twice the channels. */
+function merge(b: Builder, x: number, names: { norm: string; reduction: string }, [h, w]: Pair, c: number): number {
+  const [rows, columns] = [Math.ceil(h / 2), Math.ceil(w / 2)];
+  const windows = { h, w, c, wh: 2, ww: 2, rows, columns, sy: 0, sx: 0, modh: h, modw: w, merge: 1 };
+  const four = repartition(b, 'WindowPartition', x, `${names.reduction}.neighbours`, windows);
+  return linear(b, layerNorm(b, four, names.norm, MERGE_EPS), names.reduction, 2 * c, { bias: false, isBetweenBlocks: true });
+}

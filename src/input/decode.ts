@@ -1,0 +1,61 @@
+/** From a picture file's bytes to the prepared pixels, inside a limit on the decoder's memory. */
+import { decodeBytes, type Header, LARGEST_PIXELS, readHeader, rowsBytes, Unreadable } from '../pictures/header.ts';
+import { decodeJpeg, jpegName, openJpeg } from '../pictures/jpeg.ts';
+import { withEnd } from '../pictures/jpegend.ts';
+import { decodeRows, rowsName } from '../pictures/jpegrows.ts';
+import { decodePng, pngName } from '../pictures/png.ts';
+import type { Pixels } from '../pictures/resample.ts';
+import { decodeWebp, openWebp, webpName } from '../pictures/webp.ts';
+import { type Preprocess, preparePixels } from './preprocess.ts';
+
+/** Names and versions of what decodes: decoders differ by up to 3 levels, so a cache belongs to one. Read from the packages when asked for. */
+export const decoderName = (): string => `${jpegName()}, ${rowsName}, ${pngName()}, ${webpName()}`;
+
+/**
+ * The decoder's memory unless another limit is given: of it the codec decodes any JPEG of 12 megapixels, or one of 30 that is not progressive.
+ * Larger ones are decoded in rows, in little more than their file, slower and to the same bytes.
+ */
+export const defaultDecoderBytes = 128 * 2 ** 20;
+
+const names = { jpeg: 'JPEG', png: 'PNG', webp: 'WebP' };
+/** What the kinds that are held whole are called. */
+const held = { jpeg: 'progressive ', png: 'interlaced ', webp: 'lossless ' };
+
+const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
+
+/**
+ * H × W × RGB of one JPEG, PNG or WebP. Throws Unreadable, whose message is the reason, for a picture that cannot be used or would
+ * take more than `limit` bytes to decode.
+ */
+export async function decodePicture(bytes: Uint8Array, spec: Preprocess, limit = defaultDecoderBytes): Promise<Uint8Array> {
+  const header = readHeader(bytes);
+  const { width, height, format, progressive } = header;
+  if (width * height > LARGEST_PIXELS) {
+    throw new Unreadable(`too large: ${width}×${height}, the limit is ${Math.floor(LARGEST_PIXELS / 1e6)} megapixels`);
+  }
+  const inRows = format === 'jpeg' && (header.components === 4 || decodeBytes(header, bytes.length) > limit);
+  const needed = inRows ? rowsBytes(header, bytes.length) : decodeBytes(header, bytes.length);
+  if (needed > limit) {
+    const kind = `${progressive ? held[format] : ''}${names[format]}`;
+    throw new Unreadable(`too large: a ${kind} of ${width}×${height} takes ${mib(needed)} to decode, the limit is ${mib(limit)}`);
+  }
+  if (header.format === 'png') return preparePixels(decodePng(bytes, header), header.orientation, spec);
+  if (header.format === 'webp') {
+    await openWebp(limit);
+    return decodeWebp(bytes, (pixels) => preparePixels(pixels, header.orientation, spec));
+  }
+  const ended = withEnd(bytes);
+  try {
+    return await jpeg(ended ?? bytes, header, spec, limit, inRows);
+  } catch (error) {
+    if (ended && error instanceof Unreadable) throw new Unreadable('a truncated JPEG: it ends before the picture does');
+    throw error;
+  }
+}
+
+async function jpeg(bytes: Uint8Array, { orientation }: Header, spec: Preprocess, limit: number, inRows: boolean): Promise<Uint8Array> {
+  const use = (pixels: Pixels) => preparePixels(pixels, orientation, spec);
+  if (inRows) return decodeRows(bytes, use);
+  await openJpeg(limit);
+  return decodeJpeg(bytes, use);
+}

@@ -1,0 +1,137 @@
+/** Convolutions with their norms, pooling by maxima, and the patches that a transformer begins with. */
+import { ABSENT, type Layout, shapeOf } from '../graph/graph.ts';
+import { emit } from '../ops/index.ts';
+import { append, type Builder, PICTURE_CHANNELS, weight, whole } from './builder.ts';
+import { adapted, biasOf, groupNorm } from './layer.ts';
+
+/** A convolution's names: its own, and its batch norm's (absent where it was folded before: then the convolution has a bias). */
+export interface ConvNames {
+  conv: string;
+  norm?: string;
+  eps: number;
+  /** The norm is a group norm of so many groups, which no weight can take in. */
+  groups?: number;
+}
+
+export interface Window {
+  kernel: number;
+  stride: number;
+  /** TensorFlow's SAME: the odd row of padding comes last. False: (kernel-1)/2 on every side. */
+  tfPadding: boolean;
+}
+
+/** Folds a batch norm (or, without statistics, a layer scale) into a layer's weight and bias before the first step. */
+function fold(
+  b: Builder,
+  w: number,
+  bias: number,
+  c: number,
+  names: { gamma: string; beta?: string; mean?: string; variance?: string },
+  eps: number,
+  depthwise: number,
+): void {
+  if (b.weights.has(names.gamma)) return;
+  const load = (name: string | undefined): number =>
+    name === undefined ? ABSENT : weight(b, { name, shape: [c], kind: 'scale', role: 'temp', source: whole(name, [c]) });
+  const inputs = [names.gamma, names.beta, names.mean, names.variance].map(load);
+  emit(b.graph, 'FoldBatchNorm', `${names.gamma}.fold`, inputs, { eps, depthwise }, { phase: 'init', updates: [w, bias] });
+}
+
+/** Output size and first padding along one axis. */
+export function span(size: number, { kernel, stride, tfPadding }: Window): { out: number; before: number } {
+  if (!tfPadding) {
+    const before = (kernel - 1) >> 1;
+    return { out: Math.floor((size + 2 * before - kernel) / stride) + 1, before };
+  }
+  const total = Math.max(size % stride === 0 ? kernel - stride : kernel - (size % stride), 0);
+  return { out: Math.ceil(size / stride), before: total >> 1 };
+}
+
+/** Convolution (dense, 1×1 or depthwise) with its batch norm folded in, or its group norm after it; NHWC. */
+export function conv(b: Builder, x: number, names: ConvNames, o: number, window: Window, depthwise = false): number {
+  const y = convolution(b, x, names, o, window, depthwise);
+  const { norm, groups, eps } = names;
+  return norm !== undefined && groups !== undefined ? groupNorm(b, y, norm, groups, eps) : y;
+}
+
+function convolution(
+  b: Builder,
+  x: number,
+  { conv: name, norm, groups, eps }: ConvNames,
+  o: number,
+  window: Window,
+  depthwise: boolean,
+): number {
+  const [, h, wd, c] = shapeOf(b.graph, x) as [number, number, number, number];
+  const { kernel: r, stride } = window;
+  const file = [o, depthwise ? 1 : c, r, r];
+  const area = r * r;
+  // The checkpoint's [O,I,R,S] becomes [O,R,S,I], a depthwise [C,1,R,S] becomes [R,S,C].
+  const layout: Layout = depthwise
+    ? { shape: file, dims: [o, 1, area], strides: [1, 0, o] }
+    : { shape: file, dims: [o, c, area], strides: [area * c, 1, c] };
+  const pointwise = r === 1 && stride === 1 && !depthwise;
+  const w = weight(b, {
+    name: `${name}.weight`,
+    shape: pointwise ? [o, c] : depthwise ? [r, r, c] : [o, r, r, c],
+    kind: 'weight',
+    source: { tensor: `${name}.weight`, start: 0, ...layout },
+    ...(depthwise || c === PICTURE_CHANNELS ? {} : { layer: 'convolution' as const }),
+  });
+  const bias =
+    groups !== undefined
+      ? biasOf(b, name, o, { bias: false })
+      : weight(b, { name: `${name}.bias`, shape: [o], kind: 'bias', ...(norm ? {} : { source: whole(`${name}.bias`, [o]) }) });
+  if (norm && groups === undefined) {
+    const names = { gamma: `${norm}.weight`, beta: `${norm}.bias`, mean: `${norm}.running_mean`, variance: `${norm}.running_var` };
+    fold(b, w, bias, o, names, eps, depthwise ? 1 : 0);
+  }
+  if (pointwise) return adapted(b, x, append(b, 'Linear', name, [x, w, bias], { pointwise: 1 }), name);
+  const [vertical, horizontal] = [span(h, window), span(wd, window)];
+  const tfPadding = window.tfPadding ? 1 : 0;
+  const attributes = { r, s: r, stride, top: vertical.before, left: horizontal.before, oh: vertical.out, ow: horizontal.out, tfPadding };
+  return append(b, depthwise ? 'Depthwise' : 'Conv', name, [x, w, bias], attributes);
+}
+
+/** The largest of each window; symmetric padding that no maximum comes from. */
+export function maxPool(b: Builder, x: number, name: string, kernel: number, stride: number): number {
+  const [, h, w] = shapeOf(b.graph, x) as [number, number, number, number];
+  const window = { kernel, stride, tfPadding: false };
+  const [vertical, horizontal] = [span(h, window), span(w, window)];
+  const attributes = { r: kernel, s: kernel, stride, top: vertical.before, left: horizontal.before, oh: vertical.out, ow: horizontal.out };
+  return append(b, 'MaxPool', name, [x], attributes);
+}
+
+/** Folds a layer scale (deit3) into the linear layer whose output it scales. */
+export function layerScale(b: Builder, linearName: string, gamma: string): void {
+  const w = b.weights.get(`${linearName}.weight`)!;
+  fold(b, w, b.weights.get(`${linearName}.bias`)!, shapeOf(b.graph, w)[0]!, { gamma }, 0, 0);
+}
+
+/**
+ * Cuts pictures into patches and projects each: a convolution whose stride is its kernel. What is left at the end is dropped, or filled up
+ * with zeros.
+ */
+export function patches(
+  b: Builder,
+  x: number,
+  name: string,
+  c: number,
+  [ph, pw]: readonly [number, number],
+  rest: 'dropped' | 'filled' = 'dropped',
+): number {
+  const [, h, w, channels] = shapeOf(b.graph, x) as [number, number, number, number];
+  const file = [c, channels, ph, pw];
+  const area = ph * pw;
+  const filter = weight(b, {
+    name: `${name}.weight`,
+    shape: [c, ph, pw, channels],
+    kind: 'weight',
+    source: { tensor: `${name}.weight`, shape: file, start: 0, dims: [c, channels, area], strides: [area * channels, 1, channels] },
+    ...(channels === PICTURE_CHANNELS ? {} : { layer: 'convolution' as const }),
+  });
+  const bias = biasOf(b, name, c, {});
+  const count = rest === 'filled' ? Math.ceil : Math.floor;
+  const attributes = { r: ph, s: pw, stride: ph, top: 0, left: 0, oh: count(h / ph), ow: count(w / pw) };
+  return append(b, 'Conv', name, [x, filter, bias], attributes);
+}

@@ -1,0 +1,61 @@
+/** What a program is compiled from. */
+import { InputError } from '../base/error.ts';
+import type { Precision } from '../base/precision.ts';
+import type { Model } from '../import/index.ts';
+import type { DropoutRates } from '../network/drop.ts';
+import type { Recompute } from '../passes/recompute.ts';
+import type { Tiles } from '../passes/tiling/tiles.ts';
+import type { Optimizer } from '../passes/update.ts';
+import type { TaskSettings } from '../task/index.ts';
+
+export interface CompileOptions {
+  model: Model;
+  classes: number;
+  /** Pictures in one pass of the network: the batch of every value. */
+  microBatch: number;
+  /** See src/network/method.ts; `bias` where absent. */
+  method?: string;
+  /** What is kept for backward, see src/passes/keeppolicy.ts; `s2a` where absent. */
+  keep?: string;
+  /** Bits of frozen weights; what learns, norms, biases and what reads the picture stay f32. */
+  weights?: Precision;
+  /** Blocks whose forward runs again in backward, see src/passes/recompute.ts; none where absent. */
+  recompute?: Recompute;
+  /** How much is worked on at a time. */
+  tiles?: Tiles;
+  optimizer?: Optimizer;
+  /** Rates as fractions of what they change, measured before the first step (src/passes/rates.ts), or one for everything (where absent). */
+  rates?: 'relative' | 'absolute';
+  /** What the network is asked (src/task); classification where absent. */
+  task?: TaskSettings | undefined;
+  /** The classifier: new and zero (fine-tuning), or the checkpoint's own. */
+  head?: 'new' | 'file';
+  /** `infer` compiles evaluation alone: nothing is kept, nothing learns. */
+  purpose?: 'train' | 'infer';
+  /** The model sees (pixel · scale − mean) / std. */
+  normalize?: { scale: number; mean: readonly number[]; std: readonly number[] };
+  /** Random shift by up to `shift` pixels and horizontal flip, in training. */
+  augment?: { shift: number; flip: boolean };
+  /** Share of elements left out, in training, of a transformer's embeddings, of attention's and the MLP's outputs and of what the head reads. */
+  dropout?: number | DropoutRates;
+  /** Share of pictures, in training, for which the last block's branch is left out; less before. */
+  dropPath?: number;
+  maxThreads?: number;
+  /** For the engine build with relaxed SIMD: faster, its last bits the machine's own. */
+  fast?: boolean;
+  /** What the pictures' port takes: bytes, or f32 (the same numbers, 0 … 255) for data that are not bytes. */
+  pixels?: 'u8' | 'f32';
+  /** Every layer gets a derivative table of its own, which src/training/calibrate may fit to what the layer sees. */
+  ownTables?: boolean | undefined;
+}
+
+/** Refuses a batch that micro-batches do not divide. */
+export function checkBatch(batchSize: number, microBatch: number): void {
+  if (batchSize % microBatch !== 0)
+    throw new InputError({
+      where: '--micro-batch',
+      what: 'does not divide the batch size',
+      got: microBatch,
+      expected: `a divisor of ${batchSize}`,
+    });
+}

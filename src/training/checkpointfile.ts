@@ -1,0 +1,298 @@
+/**
+ * Checkpoints: everything a run needs to go on after `kill -9` or a power cut as if nothing had happened, in the layout of
+ * assembly/abi/checkpoint.ts, which the WASI program reads and writes too: a run may go on under another runtime.
+ *
+ * `checkpoint-<step>.s2ac` in the run folder, each written whole or not at all, the newest two kept: should the card return rubbish for
+ * the newest, the one before it still stands.
+ */
+import { createHash } from 'node:crypto';
+import { readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { EpochRecord, Checkpoint as File, CheckpointHead as Head } from '../../assembly/abi/checkpoint.ts';
+import { MOST_BACKS } from '../../assembly/abi/watch.ts';
+import { hashRange } from '../base/digest.ts';
+import { InputError, shown } from '../base/error.ts';
+import { type ByteSource, guarded, isFolder, makeFolder, openFile, writeAtomic } from '../base/files.ts';
+import { parseJson, stableJson } from '../base/json.ts';
+import type { CountedEpoch, HostState, Judged, Tally } from './train.ts';
+
+export type Settings = Record<string, string | number>;
+
+/** What a run belongs to: a checkpoint goes on only with the same. */
+export interface Belongs {
+  /** SHA-256, 64 hex digits, of the program and of the pictures with their split. */
+  program: string;
+  data: string;
+  /** What the run was started with, by name: told apart one by one, so that a refusal can say which differs. */
+  settings: Settings;
+}
+
+/** Where a run stands and what it belongs to. */
+export interface CheckpointHead extends Belongs {
+  /** Optimizer steps done. */
+  step: number;
+  epoch: number;
+  /** Pictures of this epoch already consumed: data order and accumulation position. */
+  position: number;
+  /** What the host itself has to remember. */
+  host: HostState;
+}
+
+/** A valid checkpoint on disk; its region is read straight to where it belongs. Close it after use. */
+export interface Checkpoint extends CheckpointHead {
+  path: string;
+  regionBytes: number;
+  /** Fills `target`, which must have the size of the region. */
+  read(target: Uint8Array): void;
+  close(): void;
+}
+
+/** Whole numbers of a record. */
+const JUDGED = [
+  [EpochRecord.Answers, 'answers'],
+  [EpochRecord.Worst, 'worst'],
+  [EpochRecord.WorstCorrect, 'worstCorrect'],
+  [EpochRecord.WorstCount, 'worstCount'],
+] as const;
+
+const magic = 'S2ACKPT\0';
+const align = (n: number): number => (n + 15) & ~15;
+
+/** Writes a checkpoint and removes all but the one before it. The region is a view of the arena and is not copied. */
+export function writeCheckpoint(folder: string, head: CheckpointHead, region: Uint8Array): string {
+  makeFolder(folder);
+  const path = join(folder, fileName(head.step));
+  const start = encodeHead(head, region.length);
+  writeAtomic(path, (write) => {
+    const hash = createHash('sha256');
+    for (const part of [start, region]) {
+      hash.update(part);
+      write(part);
+    }
+    write(hash.digest());
+  });
+  const before = stepsIn(folder).find((step) => step < head.step);
+  for (const step of stepsIn(folder)) {
+    if (step !== head.step && step !== before) remove(folder, step);
+  }
+  return path;
+}
+
+/** The text by which settings are kept and compared: the WASI program carries it along as it is. */
+export const settingsText = (settings: Settings): string => stableJson(settings);
+
+/** All that comes before the region. */
+function encodeHead({ step, epoch, position, program, data, settings, host }: CheckpointHead, regionBytes: number): Uint8Array {
+  const text = new TextEncoder().encode(settingsText(settings));
+  const textStart = Head.Bytes + host.epochs.length * EpochRecord.Bytes;
+  const bytes = new Uint8Array(align(textStart + text.length));
+  const view = new DataView(bytes.buffer);
+  const words: [Head, number][] = [
+    [Head.Version, File.Version],
+    [Head.Epochs, host.epochs.length],
+    [Head.SettingsBytes, text.length],
+    [Head.BestEpoch, host.bestEpoch],
+    [Head.RegionBytes, regionBytes],
+    [Head.Step, step],
+    [Head.Epoch, epoch],
+    [Head.Position, position],
+  ];
+  const tally = (at: number, { lossSum, correct, count }: Tally): void => {
+    view.setFloat64(at, lossSum, true);
+    view.setUint32(at + 8, correct, true);
+    view.setUint32(at + 12, count, true);
+  };
+  bytes.set(new TextEncoder().encode(magic));
+  for (const [at, value] of words) view.setUint32(at, value, true);
+  tally(Head.Loss, host.epochTally);
+  view.setUint32(Head.Backs, host.backs, true);
+  view.setFloat32(Head.FirstLoss, host.firstLoss, true);
+  bytes.set(Buffer.from(program, 'hex'), Head.Program);
+  bytes.set(Buffer.from(data, 'hex'), Head.Data);
+  for (const [i, { train, val, judged, learnt, best }] of host.epochs.entries()) {
+    const at = Head.Bytes + i * EpochRecord.Bytes;
+    tally(at + EpochRecord.TrainLoss, train);
+    tally(at + EpochRecord.ValLoss, val);
+    view.setUint32(at + EpochRecord.Flags, (best ? 1 : 0) + (learnt ? 2 : 0), true);
+    view.setFloat64(at + EpochRecord.Balanced, judged.balanced, true);
+    for (const [field, key] of JUDGED) view.setUint32(at + field, judged[key], true);
+  }
+  bytes.set(text, textStart);
+  return bytes;
+}
+
+/**
+ * The newest valid checkpoint, or undefined where there is none; with `epoch`, none of a later one, which a run that went back
+ * may have left. A damaged one is said through `warn` and the one before it taken; that all
+ * are damaged, or that the newest valid one belongs to another program or other data, is an InputError.
+ */
+export function readLatest(folder: string, expected: Belongs, warn: (sentence: string) => void, epoch?: number): Checkpoint | undefined {
+  const steps = isFolder(folder) ? stepsIn(folder) : [];
+  let damage: InputError | undefined;
+  for (const step of steps) {
+    const path = join(folder, fileName(step));
+    let checkpoint: Checkpoint;
+    try {
+      checkpoint = openCheckpoint(path);
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      if (damage) warn(damage.message);
+      damage = error;
+      continue;
+    }
+    const other = difference(path, checkpoint, expected);
+    if (other) {
+      checkpoint.close();
+      throw other;
+    }
+    if (epoch !== undefined && checkpoint.epoch > epoch) {
+      checkpoint.close();
+      continue;
+    }
+    if (damage) warn(`${damage.message}; going on from step ${checkpoint.step}`);
+    return checkpoint;
+  }
+  if (damage) throw damage;
+  return undefined;
+}
+
+/** Why a checkpoint is not one of this run, settings first: they explain what follows from them (a seed makes another split). */
+function difference(path: string, found: CheckpointHead, expected: Belongs): InputError | undefined {
+  const short = (value: string | number | undefined) => (typeof value === 'string' ? shown(value.slice(0, 40)) : (value ?? 'nothing'));
+  const refuse = (what: string, then: string | number | undefined, now: string | number | undefined) =>
+    new InputError({
+      where: path,
+      what: `the checkpoint belongs to a run with ${what}`,
+      got: short(now),
+      expected: short(then),
+      hint: 'repeat the command it was started with, or start anew without --resume',
+    });
+  for (const key of new Set([...Object.keys(found.settings), ...Object.keys(expected.settings)]))
+    if (found.settings[key] !== expected.settings[key]) return refuse(`another ${plain(key)}`, found.settings[key], expected.settings[key]);
+  const { program, data } = expected;
+  if (found.data !== data) return refuse('other pictures', found.data.slice(0, 12), data.slice(0, 12));
+  if (found.program !== program) return refuse('another program', found.program.slice(0, 12), program.slice(0, 12));
+  return undefined;
+}
+
+/** `batchSize` as a person says it. */
+const plain = (key: string): string =>
+  ({ epochs: 'number of epochs', rate: 'learning rate' })[key] ?? key.replace(/[A-Z]/g, (c) => ` ${c.toLowerCase()}`);
+
+/** Whether there is a run to go on with, damaged or not. */
+export const hasCheckpoints = (folder: string): boolean => isFolder(folder) && stepsIn(folder).length > 0;
+
+/** Checkpoints of a folder, newest first; none where it does not exist. */
+export const pathsIn = (folder: string): string[] => (isFolder(folder) ? stepsIn(folder).map((step) => join(folder, fileName(step))) : []);
+
+/** Bytes of a run's checkpoints, its best parameters and its start. */
+export const checkpointBytes = (runFolder: string): number =>
+  [runFolder, join(runFolder, 'best'), join(runFolder, 'start')].reduce((sum, folder) => {
+    const sizes = pathsIn(folder).map((path) => statSync(path, { throwIfNoEntry: false })?.size ?? 0);
+    return sizes.reduce((bytes, size) => bytes + size, sum);
+  }, 0);
+
+/** Removes the checkpoints of an earlier run, which a run that starts anew must not find later. */
+export function clearCheckpoints(folder: string): void {
+  if (!isFolder(folder)) return;
+  for (const step of stepsIn(folder)) remove(folder, step);
+}
+
+/** Opens a checkpoint and checks all of it, its digest included, before anything is used. */
+export function openCheckpoint(path: string): Checkpoint {
+  const source = openFile(path);
+  try {
+    return check(path, source);
+  } catch (error) {
+    source.close();
+    throw error;
+  }
+}
+
+function check(path: string, source: ByteSource): Checkpoint {
+  const bad = (what: string, got?: string | number, expected?: string | number) =>
+    new InputError({ where: path, what: `damaged checkpoint: ${what}`, got, expected });
+  if (source.size < Head.Bytes + File.DigestBytes) throw bad('too short', `${source.size} bytes`);
+  const start = new Uint8Array(Head.Bytes);
+  source.readAt(0, start);
+  if (new TextDecoder().decode(start.subarray(0, 8)) !== magic) throw bad('it does not start like one');
+
+  // The digest comes before the version and everything else: nothing of a damaged file is believed.
+  const hash = createHash('sha256');
+  const end = source.size - File.DigestBytes;
+  hashRange(hash, source, 0, end);
+  const stored = new Uint8Array(File.DigestBytes);
+  source.readAt(end, stored);
+  const computed = hash.digest();
+  if (!stored.every((byte, i) => byte === computed[i])) throw bad('its SHA-256 is wrong');
+
+  const fixed = new DataView(start.buffer);
+  const word = (at: number): number => fixed.getUint32(at, true);
+  const found = word(Head.Version);
+  if (found !== File.Version)
+    throw new InputError({ where: path, what: 'checkpoint of another version of s2a', got: found, expected: File.Version });
+  const [n, settingsBytes, bestEpoch, regionBytes] = [Head.Epochs, Head.SettingsBytes, Head.BestEpoch, Head.RegionBytes].map(word) as [
+    ...[number, number, number, number],
+  ];
+  const [step, epoch, position] = [word(Head.Step), word(Head.Epoch), word(Head.Position)];
+  if (n > File.MostEpochs) throw bad('its epochs', n, File.MostEpochs);
+  if (settingsBytes > File.MostSettings) throw bad('its settings', settingsBytes, File.MostSettings);
+  const textStart = Head.Bytes + n * EpochRecord.Bytes;
+  const regionStart = align(textStart + settingsBytes);
+  if (regionStart + regionBytes !== end) throw bad('its parts do not fill it', regionStart + regionBytes, end);
+  if (bestEpoch > n) throw bad('its best epoch', bestEpoch, `at most ${n}`);
+  if (word(Head.Backs) > MOST_BACKS) throw bad('how often it went back', word(Head.Backs), `at most ${MOST_BACKS}`);
+
+  const rest = new Uint8Array(regionStart - Head.Bytes);
+  source.readAt(Head.Bytes, rest);
+  const records = new DataView(rest.buffer);
+  const tally = (view: DataView, at: number): Tally => ({
+    lossSum: view.getFloat64(at, true),
+    correct: view.getUint32(at + 8, true),
+    count: view.getUint32(at + 12, true),
+  });
+  const epochs: CountedEpoch[] = Array.from({ length: n }, (_, i) => {
+    const at = i * EpochRecord.Bytes;
+    const flags = records.getUint32(at + EpochRecord.Flags, true);
+    const [train, val] = [tally(records, at + EpochRecord.TrainLoss), tally(records, at + EpochRecord.ValLoss)];
+    const whole = Object.fromEntries(JUDGED.map(([field, key]) => [key, records.getUint32(at + field, true)]));
+    const judged = { ...whole, balanced: records.getFloat64(at + EpochRecord.Balanced, true) } as Judged;
+    return { epoch: i + 1, train, val, judged, learnt: (flags & 2) !== 0, best: (flags & 1) !== 0 };
+  });
+  const from = textStart - Head.Bytes;
+  const settings = parseJson(`${path}, settings`, rest.subarray(from, from + settingsBytes), 2);
+  if (!Object.values(settings).every((value) => typeof value === 'string' || typeof value === 'number')) throw bad('its settings');
+  const hex = (at: number): string => Buffer.from(start.subarray(at, at + File.DigestBytes)).toString('hex');
+
+  return {
+    ...{ path, step, epoch, position, program: hex(Head.Program), data: hex(Head.Data), settings: settings as Settings, regionBytes },
+    host: {
+      epochTally: tally(fixed, Head.Loss),
+      ...{ epochs, bestEpoch, backs: word(Head.Backs), firstLoss: fixed.getFloat32(Head.FirstLoss, true) },
+    },
+    read(target) {
+      if (target.length !== regionBytes)
+        throw new InputError({ where: path, what: 'its region has another size', got: regionBytes, expected: target.length });
+      source.readAt(regionStart, target);
+    },
+    close: () => source.close(),
+  };
+}
+
+function fileName(step: number): string {
+  return `checkpoint-${step}.s2ac`;
+}
+
+function remove(folder: string, step: number): void {
+  const path = join(folder, fileName(step));
+  guarded(path, 'cannot be removed', () => rmSync(path, { force: true }));
+}
+
+/** Steps of the checkpoints in a folder, newest first. */
+function stepsIn(folder: string): number[] {
+  return guarded(folder, 'cannot be read', () => readdirSync(folder))
+    .map((name) => /^checkpoint-(0|[1-9]\d{0,14})\.s2ac$/.exec(name)?.[1])
+    .filter((step) => step !== undefined)
+    .map(Number)
+    .sort((a, b) => b - a);
+}

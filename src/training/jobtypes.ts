@@ -1,0 +1,148 @@
+/** What training as one call takes, tells on its way and gives back. */
+import type { Bytes } from '../base/bytes.ts';
+import type { Precision } from '../base/precision.ts';
+import type { PlanReport } from '../budget/report.ts';
+import type { PlanOptions } from '../budget/search.ts';
+import type { Prepared, PrepareOptions } from '../data/prepare.ts';
+import type { Threads } from '../engine/threads.ts';
+import type { ImageSize } from '../input/fields.ts';
+import type { RateWish } from '../passes/rates.ts';
+import type { Optimizer } from '../passes/update.ts';
+import type { Compiled } from '../pipeline/compile.ts';
+import type { FeatureCache } from './featurecache.ts';
+import type { HeadFound, HeadStart, NoHead } from './headstart.ts';
+import type { MeasuredRates } from './measure.ts';
+import type { Outcome } from './outcome.ts';
+import type { EpochResult, TrainHooks, TrainOptions } from './train.ts';
+
+export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
+  /** Folder with config.json and model.safetensors. */
+  model: string;
+  /** Folder of pictures: root/class/*, root/{train,val}/class/*, or with a table of labels (docs/data.md). */
+  data: string;
+  /** A table of labels, `file,label`, for pictures below `data`; where absent, the folder's own labels.csv or metadata.csv, else its class folders. */
+  labels?: string;
+  /** Folder that the adapter is written to; `run/` inside it holds cache, checkpoints and metrics. */
+  out: string;
+  method?: string;
+  /** See src/passes/keeppolicy.ts. */
+  keep?: string;
+  /** Precision of frozen weights; the adapter remembers it. */
+  weights?: Precision | 'auto';
+  optimizer?: Optimizer;
+  /** Peak learning rate for everything, or as `'0.5x'` a factor on the rates that are measured before the first step; `'1x'` where absent. */
+  rate?: RateWish;
+  microBatch?: number;
+  /** See src/budget/search.ts. */
+  recompute?: PlanOptions['recompute'];
+  /** The most linear memory: bytes, or a text such as '48MiB'. Unlimited where absent. */
+  budget?: Bytes;
+  /** The most that the whole process may take: linear memory + the runtime's own + the picture decoder. */
+  processBudget?: Bytes;
+  /** How many threads share the work, `auto` where absent; no result depends on it. */
+  threads?: Threads;
+  /** Threads that the plan reserves scratch for, as many of them as the budget allows; 4 where absent. */
+  maxThreads?: number;
+  /**
+   * Relaxed SIMD: faster, on 64-bit ARM nearly twice, but its last bits are the machine's own, so the adapter is not the same everywhere and the
+   * run is resumed with it alone. Refused where the runtime has none.
+   */
+  fast?: boolean;
+  /** Of the pictures that the network sees: a square's side, or height and width; the model's own where absent. */
+  imageSize?: ImageSize;
+  /** Share of each class held out where there is no val folder. */
+  holdOut?: number;
+  /** Random shift in pixels and horizontal flip. */
+  augment?: { shift: number; flip: boolean };
+  /** See CompileOptions; what the model's configuration says where absent. */
+  dropout?: number;
+  dropPath?: number;
+  cacheFolder?: string;
+  /** Most bytes on disk for what the part that never changes makes of the pictures (src/training/featurecache.ts); 512 MiB where absent, 0: none. */
+  featureCache?: Bytes;
+  saveEvery?: number;
+  resume?: boolean;
+  /** Throw away what an interrupted run has left in `out`; a finished one is replaced without. */
+  overwrite?: boolean;
+  /** An adapter of the same model to go on from: see src/training/fromadapter.ts. Its method is the run's; classes that it lacks are appended to its own. */
+  from?: string;
+  /** Fit every layer's derivative table to its inputs on so many of the training pictures (src/training/calibrate); the tables go with the adapter. */
+  calibrate?: number;
+  /** Use the tables of this calibration.json. */
+  tables?: string;
+  /** Where rows of the head begin that no adapter has learnt: `ridge` regression from the features or `zero`; by method where absent (src/training/headstart.ts). */
+  head?: HeadStart;
+}
+
+/** The pictures are prepared, and the first step is next. */
+export interface StartEvent {
+  train: number;
+  val: number;
+  totalSteps: number;
+  resumedAt: number | undefined;
+  epochsDone: number;
+  backs: number;
+  rates: MeasuredRates | undefined;
+}
+
+/** One more picture was looked at. */
+export type PrepareEvent = Parameters<NonNullable<PrepareOptions['onProgress']>>[0];
+
+/** What a run tells while it goes. */
+export interface JobHooks extends Pick<TrainHooks, 'onStep' | 'onEpoch' | 'onBack' | 'stopping'> {
+  onPlan?(plan: PlanReport, compiled: Compiled): void;
+  onPrepare?(event: PrepareEvent): void;
+  onPrepared?(prepared: Prepared): void;
+  onStart?(event: StartEvent): void;
+  /** What the head starts from, unless at zero or from an adapter alone. */
+  onHead?(head: HeadFound | NoHead): void;
+  /** Later epochs begin after `node`, from a file of so many bytes. */
+  onFeatures?(features: Pick<FeatureCache, 'node' | 'bytes'>): void;
+  warn?(sentence: string): void;
+  signal?: AbortSignal;
+}
+
+export interface JobResult {
+  adapter: string;
+  /** What could not be written although the adapter was: the last checkpoint, on a disk that is full. */
+  failures: string[];
+  plan: PlanReport;
+  classes: string[];
+  /** What the head started from; null: from zero or from an adapter alone, or the run was resumed. */
+  head: HeadFound | NoHead | null;
+  epochs: EpochResult[];
+  /** The epoch that is kept: the best one, or the last where there was nothing to judge by. */
+  bestEpoch: number;
+  /** Of the judged pictures; null where there were none. */
+  accuracy: number | null;
+  /** Which pictures these were, and what else they say. */
+  judged: Outcome;
+  /** Why the result is worth nothing, in words; null where it is. */
+  warning: string | null;
+  /** How often the run went back and took a smaller step, and its peak rate in the end. */
+  wentBack: number;
+  finalRate: number;
+  skipped: Prepared['skipped'];
+  pictures: { train: number; val: number; cacheBytes: number; cacheBytesWritten: number; decoder: string };
+  memory: {
+    linearBytes: number;
+    plannedBytes: number;
+    residentPeakBytes: number;
+    /** The peak is of training alone; false where the system tells only that of the whole process. */
+    peakOfTrainingAlone: boolean;
+    residentPeakPreparingBytes: number;
+    /** Of the decoder's own process, which ends before training. */
+    decoderPeakBytes: number;
+    residentBeforeBytes: number;
+  };
+  /** How many shared the work. */
+  threads: number;
+  bytesWritten: number;
+  /** At the pace of training, so without the picture cache, which is written once: what wears an SD card. */
+  bytesWrittenPerHour: number;
+  seconds: number;
+  /** The peak rate, or where rates are measured the factor on them. */
+  rate: number;
+  /** The measured ones; absent where one holds for everything. */
+  rates?: MeasuredRates;
+}

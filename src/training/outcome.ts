@@ -1,0 +1,101 @@
+/** What a run ends with, in figures and in words: from which pictures they come, and whether they say more than the most frequent class would. */
+
+import { InputError } from '../base/error.ts';
+import type { Prepared } from '../data/prepare.ts';
+import { countLabels, mostFrequent } from './figures.ts';
+import type { HostState, Samples } from './train.ts';
+
+/** Pictures of a class below which it is named. */
+const FEW = 5;
+
+export interface Outcome {
+  /** The pictures that chose the epoch: of a `val` folder, held out of each class, or none: then the last epoch is kept. */
+  part: 'val' | 'held out' | 'none';
+  pictures: number;
+  correct: number;
+  accuracy: number | null;
+  /** The share of the most frequent class among them: what always naming it would reach. */
+  chance: number | null;
+  mostFrequent: string | null;
+  /** Whether the largest class has more than one and a half times the pictures of the smallest. */
+  uneven: boolean;
+  /** Mean over the classes of the share that was right. */
+  balanced: number | null;
+  worst: { label: string; correct: number; count: number } | null;
+  /** How many different classes were answered. */
+  answers: number | null;
+}
+
+interface Source {
+  data: { train: Samples; val: Samples };
+  host: HostState;
+  labels: readonly string[];
+  valGiven: boolean;
+}
+
+/** The figures of the epoch that is kept. */
+export function outcomeOf({ data, host, labels, valGiven }: Source): Outcome {
+  const { val, judged } = host.epochs[host.bestEpoch - 1]!;
+  const nothing = { accuracy: null, chance: null, mostFrequent: null, balanced: null, worst: null, answers: null };
+  if (val.count === 0) return { part: 'none', pictures: 0, correct: 0, uneven: false, ...nothing };
+  const most = mostFrequent(countLabels(data.val, labels.length));
+  return {
+    part: valGiven ? 'val' : 'held out',
+    pictures: val.count,
+    correct: val.correct,
+    accuracy: val.correct / val.count,
+    chance: most.count / val.count,
+    mostFrequent: labels[most.label]!,
+    uneven: most.uneven,
+    balanced: judged.balanced,
+    worst: { label: labels[judged.worst]!, correct: judged.worstCorrect, count: judged.worstCount },
+    answers: judged.answers,
+  };
+}
+
+/** The sentence for a run that learnt nothing that its judged pictures show, with what to try; null for any other. */
+export function warningOf({ accuracy, chance, mostFrequent: most, answers }: Outcome, host: HostState, method: string): string | null {
+  const { backs, epochs, firstLoss } = host;
+  const last = epochs.at(-1)!.train;
+  // A loss that is still falling has not been destroyed by the step.
+  const rate = last.lossSum < firstLoss * last.count ? 'more --epochs, another --lr' : 'a smaller --lr';
+  const tries = `try ${rate}, more pictures, another checkpoint${method.includes('depth') ? '' : ', or --depth'}`;
+  const smaller = backs === 0 ? '' : ` even with ${backs === 1 ? 'a tenth' : 'a hundredth'} of the rate`;
+  if (accuracy === null || chance === null) {
+    // The loss of a single epoch tells of how it began.
+    if (epochs.length === 1 || epochs.at(-1)!.learnt) return null;
+    return `the training loss is hardly better than that of one answer for every picture${smaller}; ${tries}`;
+  }
+  if (accuracy > chance) return null;
+  const one = answers === 1 ? 'the same answer for every picture: ' : '';
+  return `${one}no better than always saying ${most}${smaller}; ${tries}`;
+}
+
+/** Classes with few pictures, to learn from and to judge by together. */
+export function fewPictures({ cache, classes, train, val }: Prepared): { label: string; pictures: number }[] {
+  const all = [...train, ...val];
+  const counts = countLabels({ count: all.length, label: (i) => cache.pictures[all[i]!]!.label }, classes.length);
+  return classes.flatMap((label, c) => (counts[c]! < FEW ? [{ label, pictures: counts[c]! }] : []));
+}
+
+/** A line about small classes, and one where there is nothing to judge by; patience needs something. */
+export function notesOn(prepared: Prepared, { holdOut, patience = 0 }: { holdOut?: number; patience?: number }): string[] {
+  const notes: string[] = [];
+  const few = fewPictures(prepared);
+  const listed = few.slice(0, 5).map(({ label, pictures }) => `${label} (${pictures})`);
+  if (few.length > 0)
+    notes.push(
+      `fewer than ${FEW} pictures of ${listed.join(', ')}${few.length > 5 ? ` and ${few.length - 5} more classes` : ''}: what is learnt and said of them is uncertain`,
+    );
+  if (prepared.val.length === 0) {
+    const why = prepared.valGiven
+      ? 'val holds no picture that can be read'
+      : holdOut === 0
+        ? 'nothing is held out'
+        : 'no class has a picture to spare';
+    if (patience > 0)
+      throw new InputError({ where: '--patience', what: `waits for a better epoch, and there is nothing to judge by: ${why}` });
+    notes.push(`nothing to judge by: ${why}; the last epoch is kept, and no accuracy is known`);
+  }
+  return notes;
+}

@@ -1,0 +1,237 @@
+/**
+ * Every option that people give, once: its name in JavaScript, its flag on the command line, and what it may be. The library checks values by it
+ * (library.ts), the command line reads text by it (targets/cli/options.ts).
+ */
+import { MOST_BACKS } from '../../assembly/abi/watch.ts';
+import { parseBytes } from '../base/bytes.ts';
+import { InputError, nearest, shownValue } from '../base/error.ts';
+import { isRecord } from '../base/json.ts';
+import { PRECISIONS } from '../base/precision.ts';
+import type { Threads } from '../engine/threads.ts';
+import { type ImageSize, imageSizeOf } from '../input/fields.ts';
+import { methodOf } from '../network/method.ts';
+import { keepOf } from '../passes/keeppolicy.ts';
+import { type RateWish, readRate } from '../passes/rates.ts';
+import { type RecomputeChoice, recomputeOf } from '../passes/recompute.ts';
+import { OPTIMIZERS } from '../passes/update.ts';
+import { HEAD_STARTS } from './headstart.ts';
+
+/** What an option may be. `where` is its name as the caller wrote it. */
+export interface Kind<T> {
+  /** Refuses any other value. */
+  check(value: unknown, where: string): void;
+  /** The value that a command line's text means. */
+  read(text: string, where: string): T;
+}
+
+const wrong = (where: string, value: unknown, expected: string): InputError =>
+  new InputError({ where, what: 'wrong value', got: got(value), expected }, 'S2A_OPTION');
+/** The same of a command line's word. */
+const wrongText = (where: string, text: string, expected: string): InputError =>
+  new InputError({ where, what: 'wrong value', got: text, expected }, 'S2A_OPTION');
+/** A value as a sentence shows it; NaN is no JSON. */
+const got = (value: unknown): string =>
+  typeof value === 'number' || typeof value === 'bigint'
+    ? String(value)
+    : typeof value === 'function'
+      ? 'a function'
+      : ArrayBuffer.isView(value)
+        ? value.constructor.name
+        : shownValue(value);
+
+const MOST = 0x7fffffff;
+export const whole = (least = 1, most = MOST): Kind<number> => {
+  const isFine = (n: number): boolean => Number.isInteger(n) && n >= least && n <= most;
+  const expected = (n: number): string => (n > most ? `a whole number from ${least} to ${most}` : `a whole number of at least ${least}`);
+  return {
+    check(value, where) {
+      if (typeof value !== 'number' || !isFine(value)) throw wrong(where, value, expected(Number(value)));
+    },
+    read(text, where) {
+      if (!/^\d+$/.test(text) || !isFine(Number(text))) throw wrongText(where, text, expected(Number(text)));
+      return Number(text);
+    },
+  };
+};
+export const real = (least: number, most: number): Kind<number> => {
+  const expected = `a number from ${least} to ${most}`;
+  return {
+    check(value, where) {
+      if (typeof value !== 'number' || !(value >= least && value <= most)) throw wrong(where, value, expected);
+    },
+    read(text, where) {
+      const n = Number(text);
+      if (text.trim() === '' || !(n >= least && n <= most)) throw wrongText(where, text, expected);
+      return n;
+    },
+  };
+};
+/** Words of a list. */
+export const oneOf = <T extends string>(...words: readonly T[]): Kind<T> => {
+  const check = (value: unknown, where: string): void => {
+    if (words.includes(value as T)) return;
+    const near = typeof value === 'string' ? nearest(value, words)[0] : undefined;
+    throw new InputError(
+      {
+        where,
+        what: 'unknown value',
+        got: typeof value === 'string' ? value : got(value),
+        expected: words.join(', '),
+        ...(near ? { hint: `did you mean ${near}?` } : {}),
+      },
+      'S2A_OPTION',
+    );
+  };
+  return {
+    check,
+    read(text, where) {
+      check(text, where);
+      return text as T;
+    },
+  };
+};
+/** A name of a file or folder. */
+export const path: Kind<string> = {
+  check(value, where) {
+    if (typeof value !== 'string' || value === '' || value.includes('\0')) throw wrong(where, value, 'the name of a file or folder');
+  },
+  read(text, where) {
+    path.check(text, where);
+    return text;
+  },
+};
+export const toggle: Kind<boolean> = {
+  check(value, where) {
+    if (typeof value !== 'boolean') throw wrong(where, value, 'true or false');
+  },
+  read: () => true,
+};
+/** What a function of ours parses, and refuses by `where`. */
+const parsed = <T>(
+  parse: (text: string, where: string) => T,
+  expected: string,
+  also: (value: unknown) => boolean = () => false,
+): Kind<T> => ({
+  check(value, where) {
+    if (also(value)) return;
+    if (typeof value !== 'string') throw wrong(where, value, expected);
+    parse(value, where);
+  },
+  read: parse,
+});
+const isWhole = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 1;
+const bytes: Kind<number> = parsed(parseBytes, "bytes, or a text such as '48MiB'", isWhole);
+const bytesOrNone: Kind<number> = {
+  check: (value, where) => (value === 0 || value === '0' ? undefined : bytes.check(value, where)),
+  read: (text, where) => (text === '0' ? 0 : bytes.read(text, where)),
+};
+const threads: Kind<Threads> = {
+  check: (value, where) => (value === 'auto' ? undefined : whole(1, 64).check(value, where)),
+  read: (text, where) => (text === 'auto' ? text : whole(1, 64).read(text, where)),
+};
+const rate: Kind<RateWish> = {
+  check(value, where) {
+    if (typeof value !== 'number' && typeof value !== 'string') throw wrong(where, value, "a number above 0, or a factor such as '0.5x'");
+    readRate(value as RateWish, where);
+  },
+  read(text, where) {
+    const wish = (/x$/i.test(text) || text.trim() === '' ? text : Number(text)) as RateWish;
+    readRate(Number.isNaN(wish) ? (text as RateWish) : wish, where);
+    return wish;
+  },
+};
+const recompute: Kind<RecomputeChoice> = {
+  check(value, where) {
+    if (value instanceof Map) return;
+    if (typeof value === 'string' || typeof value === 'number') recomputeOf(String(value), where);
+    else throw wrong(where, value, 'none, all, auto, a number of blocks, or a map from blocks to bits');
+  },
+  read: recomputeOf,
+};
+const imageSize: Kind<ImageSize> = {
+  check(value, where) {
+    if (typeof value !== 'number' && !Array.isArray(value)) throw wrong(where, value, 'a number, or [height, width]');
+    imageSizeOf(value as ImageSize, where);
+  },
+  read(text, where) {
+    const sides = /^(\d{1,5})(?:[x×](\d{1,5}))?$/i.exec(text);
+    if (!sides) throw wrongText(where, text, '224, or HEIGHTxWIDTH: 160x224');
+    const [height, width] = [Number(sides[1]), Number(sides[2] ?? sides[1])];
+    const { height: h, width: w } = imageSizeOf([height, width], where);
+    return h === w ? h : [h, w];
+  },
+};
+/** How pictures are changed while learning: what the command line calls `crop,flip` depends on their size. */
+const augment: Kind<{ shift: number; flip: boolean }> = {
+  check(value, where) {
+    const isFine = isRecord(value) && Object.keys(value).every((key) => key === 'shift' || key === 'flip');
+    if (!isFine) throw wrong(where, value, '{ shift: pixels, flip: true or false }');
+    whole(0, 4096).check(value.shift, `${where}.shift`);
+    toggle.check(value.flip, `${where}.flip`);
+  },
+  read(text, where) {
+    throw wrongText(where, text, 'crop, flip, crop,flip or none');
+  },
+};
+
+/** A setting: what it may be, and its flag where that is not its name in kebab-case. */
+const as = <T>(kind: Kind<T>, flag: string): Kind<T> & { flag: string } => ({ ...kind, flag });
+
+export const SETTINGS = {
+  model: path,
+  data: path,
+  out: path,
+  labels: path,
+  adapter: path,
+  from: path,
+  tables: path,
+  cacheFolder: as(path, 'cache'),
+  method: parsed((text, where) => methodOf(text, where).name, 'a method such as bias+prompt:rank=8'),
+  keep: parsed((text, where) => keepOf(text, where).name, 'what is kept, such as s2a,qkv=4'),
+  weights: oneOf(...PRECISIONS),
+  weightsOrAuto: as(oneOf(...PRECISIONS, 'auto' as const), 'weights'),
+  optimizer: oneOf(...OPTIMIZERS),
+  rate: as(rate, 'lr'),
+  epochs: whole(),
+  batchSize: whole(),
+  microBatch: whole(),
+  recompute,
+  budget: bytes,
+  processBudget: bytes,
+  featureCache: bytesOrNone,
+  threads,
+  maxThreads: whole(1, 64),
+  fast: toggle,
+  imageSize,
+  holdOut: real(0, 0.9),
+  augment,
+  dropout: real(0, 0.9),
+  dropPath: real(0, 0.9),
+  saveEvery: whole(),
+  resume: toggle,
+  overwrite: toggle,
+  calibrate: whole(),
+  head: oneOf(...HEAD_STARTS),
+  seed: whole(0),
+  weightDecay: real(0, 1e3),
+  warmup: real(0, 1),
+  finalFraction: real(0, 1),
+  clipNorm: as(real(0, 1e9), 'clip'),
+  smoothing: as(real(0, 0.999), 'label-smoothing'),
+  momentum: real(0, 0.999999),
+  // In JavaScript 0 says never; a command line does so by leaving it out.
+  patience: { ...whole(0), read: whole(1).read },
+  retries: whole(0, MOST_BACKS),
+  classes: whole(2),
+  pixels: oneOf('u8', 'f32'),
+  pictures: whole(),
+  steps: whole(0),
+  batches: whole(),
+} as const satisfies Readonly<Record<string, Kind<unknown> & { flag?: string }>>;
+
+export type SettingName = keyof typeof SETTINGS;
+export type ValueOf<N extends SettingName> = (typeof SETTINGS)[N] extends Kind<infer T> ? T : never;
+
+/** A setting's flag, without the dashes. */
+export const flagOf = (name: SettingName): string =>
+  (SETTINGS[name] as { flag?: string }).flag ?? name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);

@@ -1,0 +1,247 @@
+/** Inference for applications: a plan that keeps nothing, one memory, many predictions. */
+import { Io } from '../../assembly/abi/program.ts';
+import { type Bytes, parseBytes } from '../base/bytes.ts';
+import { EngineError, InputError } from '../base/error.ts';
+import { stableJson } from '../base/json.ts';
+import type { Precision } from '../base/precision.ts';
+import { MAX_THREADS, type PlanOptions, planForBudget } from '../budget/search.ts';
+import { createEngine, type Engine, loadWeights } from '../engine/engine.ts';
+import { type StartThread, type Threads, threadsOf } from '../engine/threads.ts';
+import { engineBytes } from '../engine/wasm.ts';
+import { type AdapterFile, type AdapterInfo, checkBase, readAdapter } from '../formats/adapterfile.ts';
+import { configOf } from '../import/index.ts';
+import { identity, type ModelFolder, openModelFolder, openWeights, preprocessOf } from '../import/modelfolder.ts';
+import { unnamedHead } from '../import/published.ts';
+import { checkPreprocess, outputSize, type Preprocess, resizeRgb } from '../input/preprocess.ts';
+import { methodOf } from '../network/method.ts';
+import { applyAdapter } from '../training/adapter.ts';
+
+export interface Prediction {
+  label: string;
+  /** Index of the label. */
+  index: number;
+  /** Softmax probability, 0 … 1. */
+  probability: number;
+}
+
+export interface ClassifierOptions {
+  /** Folder of the model, for an adapter the one that it was trained on: config.json and model.safetensors. */
+  model: string;
+  /** The most linear memory: bytes, or a text such as '48MiB'. Unlimited where absent. */
+  budget?: Bytes;
+  /** How many threads share the work (1); `auto`: as many as the machine has cores, at most 4. `close` the classifier after use. */
+  threads?: Threads;
+  /** Precision of frozen weights where it is not to be the one that the adapter was trained over: the biases learnt to fit that one. */
+  weights?: Precision;
+}
+
+export interface Classifier {
+  /** Names of the classes, in the order of the logits; changes with the adapter. */
+  readonly labels: readonly string[];
+  /** How a picture becomes the network's input. */
+  readonly preprocess: Preprocess;
+  /** Bytes of linear memory: all that the classifier uses beside JavaScript, the same for its whole life. */
+  readonly linearBytes: number;
+  /**
+   * Every class of one picture, the most probable first.
+   * `pixels`: width · height · 3 bytes RGB, or · 4 RGBA as a canvas gives it (what is transparent is not seen so: alpha is left out), rows from the top,
+   * upright; any size: it is resized and cropped as in training.
+   * Throws InputError for a wrong number of bytes, EngineError for logits that are not finite, or once one of its threads has died.
+   */
+  predict(pixels: Uint8Array | Uint8ClampedArray, width: number, height: number): Prediction[];
+  /** The same for a picture that `preprocess` has been done to already, as `decodePicture` returns it: H · W · 3 bytes. */
+  predictPrepared(pixels: Uint8Array | Uint8ClampedArray): Prediction[];
+  /**
+   * Changes to another adapter of the same base, precision, method, preprocessing and number of classes. The new one is read and checked whole
+   * before the first number is written, so one that is refused (InputError) leaves the classifier as it was.
+   */
+  changeAdapter(adapter: string): void;
+  /** Ends the threads beside the caller's own; there is nothing else to close. */
+  close(): Promise<void>;
+}
+
+export interface OpenedAdapter {
+  engine: Engine;
+  adapter: AdapterInfo;
+  preprocess: Preprocess;
+}
+
+interface InferenceOptions extends ClassifierOptions {
+  microBatch?: number;
+  /** How a thread is started, where a test wants to know it. */
+  start?: StartThread;
+}
+
+/** Base + adapter, or a model with its own head, in an engine that only infers, `microBatch` pictures at a time. */
+export const openInference = (path: string | undefined, options: InferenceOptions): OpenedAdapter =>
+  path === undefined ? openOwn(options) : openAdapter(path, options);
+
+/** The model's own head: there is no adapter, but what one would say is known. */
+function openOwn({ model, budget, threads, start, weights: precision = 'f32', microBatch = 1 }: InferenceOptions): OpenedAdapter {
+  const base = openModelFolder(model);
+  const { labels } = base.model;
+  if (labels === undefined) throw unnamedHead(configOf(model));
+  const weights = openWeights(base, { head: 'file' });
+  try {
+    const preprocess = preprocessOf(base);
+    const engine = inferenceEngine(
+      base,
+      { head: 'file', classes: labels.length, method: 'probe', weights: precision, normalize: preprocess },
+      microBatch,
+      { budget, threads, start },
+    );
+    loadWeights(engine, weights);
+    const preprocessing = preprocess as unknown as Record<string, unknown>;
+    return {
+      engine,
+      adapter: { method: 'probe', base: identity(base, weights), precision, head: [], labels, preprocessing, createdBy: '' },
+      preprocess,
+    };
+  } finally {
+    weights.close();
+  }
+}
+
+const inferenceEngine = (
+  base: ModelFolder,
+  options: Pick<PlanOptions, 'head' | 'classes' | 'method' | 'weights' | 'normalize'>,
+  microBatch: number,
+  { budget, threads: asked = 1, start }: { budget: Bytes | undefined; threads: Threads | undefined; start: StartThread | undefined },
+): Engine => {
+  const size = { batchSize: microBatch, microBatch, ...(budget === undefined ? {} : { budgetBytes: parseBytes(budget, 'budget') }) };
+  const maxThreads = asked === 'auto' ? MAX_THREADS : asked;
+  const { program } = planForBudget({ model: base.model, purpose: 'infer', maxThreads, ...options, ...size });
+  const threads = threadsOf(asked, program);
+  return createEngine(program, engineBytes(threads), threads, start);
+};
+
+function openAdapter(path: string, { model, budget, threads, start, weights: precision, microBatch = 1 }: InferenceOptions): OpenedAdapter {
+  const adapter = readAdapter(path);
+  try {
+    const base = openModelFolder(model, adapter.base.imageSize);
+    const weights = openWeights(base, { method: adapter.method });
+    try {
+      checkBase(adapter, identity(base, weights));
+      const preprocess = checkPreprocess(adapter.preprocessing, adapter.path);
+      const { height, width } = outputSize(preprocess);
+      if (height !== base.model.image[0] || width !== base.model.image[1])
+        throw new InputError({
+          where: adapter.path,
+          what: 'its preprocessing makes pictures of another size than the base takes',
+          got: `${height}x${width}`,
+          expected: base.model.image.join('x'),
+        });
+      const method = methodOf(adapter.method, adapter.path).name;
+      const engine = inferenceEngine(
+        base,
+        { classes: adapter.labels.length, method, weights: precision ?? adapter.precision, normalize: preprocess },
+        microBatch,
+        { budget, threads, start },
+      );
+      loadWeights(engine, weights);
+      applyAdapter(engine, adapter);
+      const { weights: _closed, ...info } = adapter;
+      return { engine, adapter: info, preprocess };
+    } finally {
+      weights.close();
+    }
+  } finally {
+    adapter.weights.close();
+  }
+}
+
+/**
+ * A base model with an adapter, ready for any number of predictions: linear memory is made once and never grows.
+ *
+ *     const classifier = loadClassifier('my-adapter', { model: 'models/vit-tiny', budget: '48MiB' });
+ *
+ * `adapter`: the folder that training wrote, or its weights file; undefined: the model with the head of its own. Throws InputError for files that are missing, broken or do not belong
+ * together, and BudgetError, which names the smallest budget that works.
+ */
+export function loadClassifier(adapter: string | undefined, options: ClassifierOptions): Classifier {
+  const { engine, adapter: first, preprocess } = openInference(adapter, options);
+  let { labels } = first;
+  const pictures = engine.bytes(Io.Pictures);
+  const labelPort = engine.ints(Io.Labels);
+  const logits = engine.floats(Io.Logits);
+
+  const predictPrepared = (pixels: Uint8Array | Uint8ClampedArray): Prediction[] => {
+    bytesOf(pixels, 'predictPrepared');
+    if (pixels.length !== pictures.length)
+      throw new InputError({ where: 'predictPrepared', what: 'wrong number of bytes', got: pixels.length, expected: pictures.length });
+    pictures.set(pixels);
+    labelPort.fill(-1);
+    engine.run('eval');
+    return ranked(logits, labels);
+  };
+  return {
+    get labels() {
+      return labels;
+    },
+    preprocess,
+    linearBytes: engine.memory.buffer.byteLength,
+    predict: (pixels, width, height) => predictPrepared(resizeRgb(rgbOf(pixels, width, height), width, height, preprocess)),
+    predictPrepared,
+    close: engine.close,
+    changeAdapter(path) {
+      const next = readAdapter(path);
+      try {
+        checkBase(next, first.base);
+        checkSame(next, 'was trained with another method', next.method, first.method);
+        if (options.weights === undefined)
+          checkSame(next, 'was trained over weights of another precision', next.precision, first.precision);
+        checkSame(next, 'has another number of classes', next.labels.length, labels.length);
+        checkSame(next, 'wants its pictures prepared otherwise', stableJson(next.preprocessing), stableJson(first.preprocessing));
+        applyAdapter(engine, next);
+        labels = next.labels;
+      } finally {
+        next.weights.close();
+      }
+    },
+  };
+}
+
+/** Bytes as they are; numbers of another kind would be taken for them, 0.5 for black. */
+function bytesOf(pixels: unknown, where: string): Uint8Array {
+  if (pixels instanceof Uint8Array) return pixels;
+  if (pixels instanceof Uint8ClampedArray) return new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.length);
+  throw new InputError(
+    {
+      where,
+      what: 'wants pixels as bytes, 0 to 255',
+      got: ArrayBuffer.isView(pixels) ? pixels.constructor.name : typeof pixels,
+      expected: 'a Uint8Array or Uint8ClampedArray',
+    },
+    'S2A_OPTION',
+  );
+}
+
+/** RGB of RGB, or of RGBA, by how many bytes there are. */
+function rgbOf(pixels: unknown, width: number, height: number): Uint8Array {
+  const bytes = bytesOf(pixels, 'predict');
+  if (!(Number.isInteger(width) && Number.isInteger(height)) || bytes.length !== width * height * 4) return bytes;
+  const rgb = new Uint8Array(width * height * 3);
+  for (let i = 0, j = 0; i < rgb.length; i += 3, j += 4) {
+    rgb[i] = bytes[j]!;
+    rgb[i + 1] = bytes[j + 1]!;
+    rgb[i + 2] = bytes[j + 2]!;
+  }
+  return rgb;
+}
+
+/** What the program was compiled for must stay the same. */
+function checkSame(next: AdapterFile, what: string, got: string | number, expected: string | number): void {
+  if (got !== expected)
+    throw new InputError({ where: next.path, what: `the adapter ${what}`, got, expected, hint: 'load it with loadClassifier' });
+}
+
+/** Softmax of logits, most probable first. */
+export function ranked(logits: Float32Array, labels: readonly string[]): Prediction[] {
+  const top = logits.reduce((m, x) => Math.max(m, x), Number.NEGATIVE_INFINITY);
+  const powers = Array.from(logits, (x) => Math.exp(x - top));
+  const sum = powers.reduce((a, b) => a + b, 0);
+  if (!Number.isFinite(sum)) throw new EngineError({ where: 'logits', what: 'they are not finite (NaN or infinite)' });
+  return powers
+    .map((p, index) => ({ label: labels[index]!, index, probability: p / sum }))
+    .sort((a, b) => b.probability - a.probability || a.index - b.index);
+}

@@ -1,0 +1,287 @@
+/**
+ * The library's door. What callers hand in is checked by the one table of options (settings.ts) before anything happens: unknown names, wrong types,
+ * numbers out of range. Sentences name an option as it is written here, `batchSize`, where the command line's name `--batch-size`.
+ */
+
+import { BudgetError, EngineError, InputError, Interrupted, nearest, type Parts, S2aError } from '../base/error.ts';
+import { isRecord } from '../base/json.ts';
+import { type Planned, type PlanOptions, planForBudget as planInner } from '../budget/search.ts';
+import { decodePicture as decodeInner, defaultDecoderBytes } from '../input/decode.ts';
+import { checkPreprocess, type Preprocess } from '../input/preprocess.ts';
+import { Unreadable } from '../pictures/header.ts';
+import type { Calibration } from '../training/calibrate/file.ts';
+import { type CalibrateJob, calibrateJob as calibrateInner } from '../training/calibrate/job.ts';
+import { type JobHooks, type JobResult, type TrainJob, trainJob as trainInner } from '../training/job.ts';
+import { flagOf, type Kind, SETTINGS, type SettingName, toggle } from '../training/settings.ts';
+import { type Classifier, type ClassifierOptions, loadClassifier as loadInner } from './classifier.ts';
+import { type FidelityJob, fidelity as fidelityInner } from './fidelity/fidelity.ts';
+import type { Fidelity } from './fidelity/measure.ts';
+import { type MergeOptions, type MergeResult, mergeAdapter as mergeInner } from './merge/merge.ts';
+import { type PeftOptions, type PeftResult, exportPeft as peftInner } from './merge/peft.ts';
+import { type Packed, type PackHooks, type PackJob, packJob as packInner } from './pack.ts';
+import { type PackedInference, type PackInferenceJob, packInference as packInferenceInner } from './packinfer.ts';
+
+/** What the options of a function may be, each of them. */
+type Spec<T> = { readonly [K in keyof T]-?: Check };
+interface Check extends Pick<Kind<unknown>, 'check'> {
+  isNeeded?: boolean;
+}
+const needed = (kind: Check): Check => ({ ...kind, isNeeded: true });
+
+const anyFunction: Check = {
+  check(value, where) {
+    if (typeof value !== 'function')
+      throw new InputError({ where, what: 'wrong value', got: typeof value, expected: 'a function' }, 'S2A_OPTION');
+  },
+};
+const object = (expected: string): Check => ({
+  check(value, where) {
+    if (typeof value !== 'object' || value === null)
+      throw new InputError({ where, what: 'wrong value', got: value === null ? 'null' : typeof value, expected }, 'S2A_OPTION');
+  },
+});
+
+const s = SETTINGS;
+const learning = {
+  ...{ method: s.method, keep: s.keep, optimizer: s.optimizer, rate: s.rate, batchSize: s.batchSize, microBatch: s.microBatch },
+  ...{ imageSize: s.imageSize, seed: s.seed, cacheFolder: s.cacheFolder, labels: s.labels },
+};
+const model = needed(s.model);
+const data = needed(s.data);
+const out = needed(s.out);
+const training = {
+  ...{ ...learning, model, data, out, weights: s.weightsOrAuto, recompute: s.recompute, budget: s.budget, threads: s.threads },
+  ...{ maxThreads: s.maxThreads, fast: s.fast, holdOut: s.holdOut, augment: s.augment, dropout: s.dropout, dropPath: s.dropPath },
+  ...{ calibrate: s.calibrate, tables: s.tables, head: s.head, epochs: s.epochs, weightDecay: s.weightDecay, warmup: s.warmup },
+  ...{ finalFraction: s.finalFraction, clipNorm: s.clipNorm, smoothing: s.smoothing, momentum: s.momentum, patience: s.patience },
+  retries: s.retries,
+};
+const TRAIN: Spec<TrainJob> = {
+  ...training,
+  ...{
+    processBudget: s.processBudget,
+    featureCache: s.featureCache,
+    saveEvery: s.saveEvery,
+    resume: s.resume,
+    overwrite: s.overwrite,
+    from: s.from,
+  },
+};
+const PACK: Spec<PackJob> = { ...training, overwrite: s.overwrite, pixels: s.pixels };
+const HOOKS: Spec<JobHooks> = {
+  ...{
+    onPlan: anyFunction,
+    onPrepare: anyFunction,
+    onPrepared: anyFunction,
+    onStart: anyFunction,
+    onHead: anyFunction,
+    onFeatures: anyFunction,
+  },
+  ...{
+    onStep: anyFunction,
+    onEpoch: anyFunction,
+    onBack: anyFunction,
+    stopping: anyFunction,
+    warn: anyFunction,
+    signal: object('an AbortSignal'),
+  },
+};
+const PACK_HOOKS: Spec<PackHooks> = {
+  ...{ onPlan: anyFunction, onPrepare: anyFunction, onPrepared: anyFunction, signal: HOOKS.signal, warn: anyFunction },
+};
+const CLASSIFIER: Spec<ClassifierOptions> = { model, budget: s.budget, threads: s.threads, weights: s.weights };
+const CALIBRATE: Spec<CalibrateJob> = {
+  ...{ model, data, out, labels: s.labels, method: s.method, keep: s.keep, weights: s.weightsOrAuto, batchSize: s.batchSize },
+  ...{ microBatch: s.microBatch, budget: s.budget, imageSize: s.imageSize, seed: s.seed, cacheFolder: s.cacheFolder },
+  ...{ adapter: s.adapter, pictures: s.pictures, onPrepare: anyFunction, warn: anyFunction },
+};
+const FIDELITY: Spec<FidelityJob> = {
+  ...{ ...learning, model, data, adapter: s.adapter, steps: s.steps, batches: s.batches, calibrate: s.calibrate, tables: s.tables },
+  ...{ onPrepare: anyFunction, onStep: anyFunction, warn: anyFunction },
+};
+const PLAN: Spec<PlanOptions> = {
+  ...{ model: needed(object('what readModel or parseModel returns')), classes: needed(s.classes), batchSize: needed(s.batchSize) },
+  ...{ method: s.method, keep: s.keep, weights: s.weightsOrAuto, recompute: s.recompute, optimizer: s.optimizer, microBatch: s.microBatch },
+  ...{ budgetBytes: s.budget, augment: s.augment, dropPath: s.dropPath, maxThreads: s.maxThreads, fast: s.fast, pixels: s.pixels },
+  ...{ ownTables: toggle, tiles: object('an object'), normalize: object('a preprocessing'), task: object('a task and its settings') },
+  rates: { check: (value, where) => oneOfWords(value, where, ['relative', 'absolute']) },
+  head: { check: (value, where) => oneOfWords(value, where, ['new', 'file']) },
+  purpose: { check: (value, where) => oneOfWords(value, where, ['train', 'infer']) },
+  dropout: { check: (value, where) => (isRecord(value) ? undefined : s.dropout.check(value, where)) },
+};
+const PACK_INFERENCE: Spec<PackInferenceJob> = {
+  ...{ model, out, adapter: needed(s.adapter), microBatch: s.microBatch, budget: s.budget, weights: s.weights },
+};
+const MERGE: Spec<MergeOptions> = { model, out, adapter: needed(s.adapter) };
+const PEFT: Spec<PeftOptions> = MERGE;
+
+function oneOfWords(value: unknown, where: string, words: readonly string[]): void {
+  if (words.includes(value as string)) return;
+  throw new InputError({ where, what: 'unknown value', got: String(value), expected: words.join(', ') }, 'S2A_OPTION');
+}
+
+/** Refuses options that `spec` does not allow. */
+function check(of: string, options: unknown, spec: Readonly<Record<string, Check>>): void {
+  if (!isRecord(options)) throw new InputError({ where: of, what: 'wants its options as an object', got: typeof options }, 'S2A_OPTION');
+  for (const [name, value] of Object.entries(options)) {
+    if (Object.hasOwn(spec, name)) {
+      if (value !== undefined) asOption(() => spec[name]!.check(value, name));
+      continue;
+    }
+    const byFlag = names.get(name.replace(/^--/, ''));
+    const near = (byFlag !== undefined && Object.hasOwn(spec, byFlag) ? byFlag : undefined) ?? nearest(name, Object.keys(spec))[0];
+    throw new InputError(
+      { where: name, what: `unknown option of ${of}`, ...(near ? { hint: `did you mean ${near}?` } : {}) },
+      'S2A_OPTION',
+    );
+  }
+  for (const [name, kind] of Object.entries(spec))
+    if (kind.isNeeded && options[name] === undefined)
+      throw new InputError({ where: name, what: `is missing, and ${of} needs it` }, 'S2A_OPTION');
+}
+
+/** Whatever refuses an option, it is an option that is wrong. */
+function asOption(action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    throw error instanceof InputError ? new InputError(error.parts, 'S2A_OPTION') : error;
+  }
+}
+
+/** Names of options by their flags. */
+const names = new Map<string, string>([
+  ...(Object.keys(SETTINGS) as SettingName[]).map((name) => [flagOf(name), name] as const),
+  ['weights', 'weights'],
+  ['depth', 'depth:blocks=N in method'],
+  ['last', 'last:blocks=N in method'],
+]);
+const renamed = (text: string): string => text.replace(/--([a-z][a-z-]*[a-z])/g, (flag, name: string) => names.get(name) ?? flag);
+
+/** The same error with options named as the library's caller writes them. */
+function ours(error: unknown): unknown {
+  if (!(error instanceof S2aError)) return error;
+  const parts = Object.fromEntries(
+    Object.entries(error.parts).map(([name, part]) => [name, typeof part === 'string' ? renamed(part) : part]),
+  ) as unknown as Parts;
+  const made =
+    error instanceof InputError
+      ? new InputError(parts, error.code)
+      : error instanceof BudgetError
+        ? new BudgetError(parts, error.smallestBytes)
+        : error instanceof EngineError
+          ? new EngineError(parts, error.isNotFinite)
+          : new Interrupted(renamed(error.message));
+  if (error.stack !== undefined) made.stack = error.stack.replace(error.message, made.message);
+  return made;
+}
+function sync<T>(action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    throw ours(error);
+  }
+}
+async function later<T>(action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    throw ours(error);
+  }
+}
+/** What is told as a sentence names options in the same way. */
+const told = <H extends { warn?(sentence: string): void }>(hooks: H): H =>
+  hooks.warn === undefined ? hooks : { ...hooks, warn: (sentence: string) => hooks.warn?.(renamed(sentence)) };
+
+/** Trains to the end: model folder + pictures + budget → adapter folder. Throws S2aError; Interrupted where `stopping` or `signal` ended it, and it is saved. */
+export const trainJob = (job: TrainJob, hooks: JobHooks = {}): Promise<JobResult> =>
+  later(async () => {
+    check('trainJob', job, TRAIN);
+    check('the hooks of trainJob', hooks, HOOKS);
+    return trainInner(job, told(hooks));
+  });
+
+/**
+ * A base model with an adapter, ready for any number of predictions: linear memory is made once and never grows.
+ *
+ *     const classifier = loadClassifier('my-adapter', { model: 'models/vit-tiny', budget: '48MiB' });
+ *
+ * `adapter`: the folder that training wrote, or its weights file; undefined: the model with the head of its own. Throws InputError for files that are missing, broken or do not belong
+ * together, and BudgetError, which names the smallest budget that works.
+ */
+export const loadClassifier = (adapter: string | undefined, options: ClassifierOptions): Classifier =>
+  sync(() => {
+    if (adapter !== undefined) s.adapter.check(adapter, 'adapter');
+    check('loadClassifier', options, CLASSIFIER);
+    return loadInner(adapter, options);
+  });
+
+/** The fastest way to train, or to infer, that keeps a budget, as a compiled program with its plan; BudgetError names the smallest budget that works. */
+export const planForBudget = (options: PlanOptions): Planned =>
+  sync(() => {
+    check('planForBudget', options, PLAN);
+    return planInner(options);
+  });
+
+/** Fits derivative tables to what each layer sees on given pictures, and writes them. */
+export const calibrateJob = (job: CalibrateJob): Promise<Calibration> =>
+  later(async () => {
+    check('calibrateJob', job, CALIBRATE);
+    return calibrateInner(told(job));
+  });
+
+/** Compares the gradients of a policy with those of `exact` on given pictures; writes nothing that stays. */
+export const fidelity = (job: FidelityJob): Promise<Fidelity> =>
+  later(async () => {
+    check('fidelity', job, FIDELITY);
+    return fidelityInner(told(job));
+  });
+
+/** What a board without JavaScript trains from. */
+export const packJob = (job: PackJob, hooks: PackHooks = {}): Promise<Packed> =>
+  later(async () => {
+    check('packJob', job, PACK);
+    check('the hooks of packJob', hooks, PACK_HOOKS);
+    return packInner(job, told(hooks));
+  });
+
+/** A program that only predicts, for a board without JavaScript. */
+export const packInference = (job: PackInferenceJob): PackedInference =>
+  sync(() => {
+    check('packInference', job, PACK_INFERENCE);
+    return packInferenceInner(job);
+  });
+
+/** Base and adapter as one model folder that transformers or timm loads. */
+export const mergeAdapter = (options: MergeOptions): MergeResult =>
+  sync(() => {
+    check('mergeAdapter', options, MERGE);
+    return mergeInner(options);
+  });
+
+/** The adapter as PEFT loads it over the base. */
+export const exportPeft = (options: PeftOptions): PeftResult =>
+  sync(() => {
+    check('exportPeft', options, PEFT);
+    return peftInner(options);
+  });
+
+/**
+ * A picture file's bytes as a classifier's `predictPrepared` takes them: H · W · RGB. `limit`: the most bytes that decoding may take. Throws InputError, of code
+ * S2A_PICTURE where the picture cannot be used.
+ */
+export const decodePicture = (bytes: Uint8Array, preprocess: Preprocess, limit: number = defaultDecoderBytes): Promise<Uint8Array> =>
+  later(async () => {
+    if (!(bytes instanceof Uint8Array))
+      throw new InputError(
+        { where: 'bytes', what: 'wrong value', got: typeof bytes, expected: "a file's bytes, a Uint8Array" },
+        'S2A_OPTION',
+      );
+    checkPreprocess(preprocess, 'preprocess');
+    s.pictures.check(limit, 'limit');
+    try {
+      return await decodeInner(bytes, preprocess, limit);
+    } catch (error) {
+      throw error instanceof Unreadable ? new InputError({ where: 'picture', what: error.message }, 'S2A_PICTURE') : error;
+    }
+  });

@@ -1,0 +1,99 @@
+/** The merged folder's configuration: the base's, with the labels, the size of pictures and what else the weights now say. */
+import { join } from 'node:path';
+import { fileExists, readJson } from '../../base/files.ts';
+import { stableJson } from '../../base/json.ts';
+import type { ModelFolder } from '../../import/modelfolder.ts';
+import { CLASS_NAMES } from '../../import/published.ts';
+import { processorFor } from '../../input/huggingface.ts';
+import { type Preprocess, readPreprocess } from '../../input/preprocess.ts';
+
+type Json = Record<string, unknown>;
+
+export interface Changes {
+  labels: readonly string[];
+  /** Biases of q, k, v were added. */
+  qkvBias: boolean;
+}
+
+const section = (config: Json, key: string): Json => {
+  const value = config[key];
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...(value as Json) } : {};
+};
+
+/** config.json of the merged model. */
+export function mergedConfig({ folder, model }: ModelFolder, changes: Changes): Json {
+  const config = readJson(join(folder, 'config.json'));
+  return model.library === 'timm' ? timmConfig(config, model, changes) : huggingFaceConfig(config, model, changes);
+}
+
+/** Are there biases of q, k, v in the merged file? Undefined where the network has no such layers. */
+const qkvBiases = ({ spec }: ModelFolder['model'], { qkvBias }: Changes): boolean | undefined =>
+  spec.family === 'vit' || spec.family === 'swin' ? spec.qkvBias || qkvBias : undefined;
+
+function huggingFaceConfig(config: Json, model: ModelFolder['model'], changes: Changes): Json {
+  const { type, image, spec } = model;
+  const { labels } = changes;
+  const [h, w] = image;
+  const before = config.image_size;
+  const same = Array.isArray(before) ? before[0] === h && before[1] === w : before === h && h === w;
+  // Where the key is absent its default holds, but for ResNets, which have no such key.
+  const states = before !== undefined || (spec.family !== 'resnet' && (h !== 224 || w !== 224));
+  const biases = qkvBiases(model, changes);
+  // Not every file says that it has none, and the library's default is that it has.
+  const saysBiases = biases !== undefined && config.qkv_bias !== biases && ('qkv_bias' in config || !biases);
+  const teacher = spec.family === 'vit' && spec.names.heads.length > 1 ? 'WithTeacher' : '';
+  const out: Json = {
+    ...config,
+    architectures: [`${CLASS_NAMES[type]}ForImageClassification${teacher}`],
+    id2label: Object.fromEntries(labels.map((label, i) => [String(i), label])),
+    label2id: Object.fromEntries(labels.map((label, i) => [label, i])),
+    num_labels: labels.length,
+    ...(states && !same ? { image_size: h === w ? h : [h, w] } : {}),
+    ...(saysBiases ? { qkv_bias: biases } : {}),
+  };
+  // Several labels at once, or numbers: the adapter learnt one of its classes.
+  if (out.problem_type !== undefined && out.problem_type !== null) out.problem_type = 'single_label_classification';
+  // Ours alone; the file has its norms now.
+  delete out.batch_norm;
+  for (const key of ['dtype', 'torch_dtype']) if (key in out) out[key] = 'float32';
+  return out;
+}
+
+function timmConfig(config: Json, model: ModelFolder['model'], changes: Changes): Json {
+  const { labels } = changes;
+  const [h, w] = model.image;
+  const args = section(config, 'model_args');
+  const pretrained = section(config, 'pretrained_cfg');
+  if ('num_classes' in args) args.num_classes = labels.length;
+  const biases = qkvBiases(model, changes);
+  if (biases !== undefined && args.qkv_bias !== biases && ('qkv_bias' in args || changes.qkvBias || !biases)) args.qkv_bias = biases;
+  const input = pretrained.input_size;
+  const same = Array.isArray(input) && input[1] === h && input[2] === w;
+  if ('img_size' in args || (!same && /^(vit|deit|swin)/.test(String(config.architecture)))) args.img_size = [h, w];
+  // Of the classes before: names, and a first row that timm would leave out.
+  for (const key of ['label_names', 'label_descriptions', 'label_offset']) delete pretrained[key];
+  const out: Json = {
+    ...config,
+    num_classes: labels.length,
+    label_names: labels,
+    model_args: args,
+    pretrained_cfg: { ...pretrained, num_classes: labels.length, ...(same ? {} : { input_size: [3, h, w] }) },
+  };
+  // transformers' wrapper around timm takes its labels from label_names, but from these where they are there.
+  for (const key of ['id2label', 'label2id', 'num_labels', 'label_descriptions']) delete out[key];
+  if (out.problem_type !== undefined && out.problem_type !== null) out.problem_type = 'single_label_classification';
+  for (const key of ['dtype', 'torch_dtype']) if (key in out) out[key] = 'float32';
+  return out;
+}
+
+/**
+ * preprocessor_config.json for pictures as the adapter wants them: the base's own where that says it, else one that says every field; undefined
+ * where the base is timm's, or where no processor of the other library prepares pictures so.
+ */
+export function mergedProcessor({ folder, model }: ModelFolder, wanted: Preprocess): Json | undefined {
+  const path = join(folder, 'preprocessor_config.json');
+  if (!fileExists(path)) return model.library === 'timm' ? undefined : processorFor(wanted);
+  const config = readJson(path);
+  const isSaid = stableJson(readPreprocess(config, path, undefined, model.type)) === stableJson(wanted);
+  return isSaid ? config : processorFor(wanted);
+}

@@ -1,0 +1,227 @@
+/**
+ * Where each learnt tensor goes in the checkpoint. Most replace the tensor that they were; the others:
+ *
+ *     convolution + batch norm      the program folds the norm: w' = w·γ/σ, b' = β - μ·γ/σ. A learnt b' goes back as β = b' + μ·γ/σ; where w' has
+ *                                   learnt, γ = σ is written, so that the norm scales by one: w = w', β = b' + μ
+ *     linear layer + layer scale    w' = γ·w, b' = γ·b: written with γ = 1
+ *     low-rank product              added to its weight
+ *     bias of q, k, v               where the checkpoint has none, the configuration's qkv_bias becomes true
+ *     bias of Swin's merging        its layer has none; it moves through the weight into the norm before it (solve.ts)
+ */
+import { InputError } from '../../base/error.ts';
+import type { Shape } from '../../base/tensor.ts';
+import type { SafetensorsFile } from '../../formats/safetensors.ts';
+import { type Graph, type Node, shapeOf, type Value } from '../../graph/graph.ts';
+import type { Model } from '../../import/index.ts';
+import type { Method } from '../../network/method.ts';
+import { type Edit, type LowRank, type Made, readFloats } from './rows.ts';
+import { leastNorm } from './solve.ts';
+
+export interface Inputs {
+  graph: Graph;
+  model: Model;
+  weights: SafetensorsFile;
+  method: Method;
+  /** The adapter's tensors by name, and its path for messages. */
+  learnt: ReadonlyMap<string, Float32Array<ArrayBuffer>>;
+  where: string;
+  /** Names of the classifier's tensors. */
+  head: readonly string[];
+  classes: number;
+  /** Value of an initialised model, read out of the engine. */
+  initialised(id: number): Float32Array<ArrayBuffer>;
+}
+
+export interface Merged {
+  /** Changes of tensors that the file has. */
+  edits: Map<string, Edit>;
+  /** Tensors that it has not, or not in this shape. */
+  made: Map<string, Made>;
+  /** Biases of q, k, v were added. */
+  qkvBias: boolean;
+}
+
+const isParameter = (v: Value): boolean => v.kind !== undefined;
+
+export function mergeWeights(inputs: Inputs): Merged {
+  const { graph, learnt, where, weights } = inputs;
+  const merged: Merged = { edits: new Map(), made: new Map(), qkvBias: false };
+  const values = new Map(graph.values.filter(isParameter).map((v) => [v.name, v]));
+  const edit = (tensor: string): Edit => {
+    const known = merged.edits.get(tensor) ?? { slices: [], low: [] };
+    merged.edits.set(tensor, known);
+    return known;
+  };
+  const replace = (tensor: string, contents: Float32Array): void => void edit(tensor).slices.push({ start: 0, values: contents });
+  const used = new Set<string>();
+  const take = (name: string): Float32Array<ArrayBuffer> | undefined => {
+    const found = learnt.get(name);
+    if (found) used.add(name);
+    return found;
+  };
+  const read = (id: number | undefined): Float32Array | undefined => {
+    const source = id === undefined || id < 0 ? undefined : graph.values[id]!.source;
+    return source && readFloats(weights, weights.tensor(source.tensor));
+  };
+
+  const products = lowRank(inputs, take);
+  for (const node of graph.phases.init.filter((n) => n.op === 'FoldBatchNorm')) unfold(node);
+  for (const [name, product] of products) edit(sourceOf(name).tensor).low.push(product);
+  for (const node of graph.phases.init.filter((n) => n.op === 'ResizePositions')) resize(node);
+  addHeads(inputs, merged.made, take);
+  const orphans = new Map<string, Float32Array<ArrayBuffer>>();
+  for (const [name, contents] of learnt) {
+    if (used.has(name)) continue;
+    const source = values.get(name)?.source;
+    if (source) edit(source.tensor).slices.push({ start: source.start, values: contents });
+    else orphans.set(name, contents);
+  }
+  housed(inputs, merged, orphans, edit);
+  return merged;
+
+  function sourceOf(weight: string): NonNullable<Value['source']> {
+    const source = values.get(weight)?.source;
+    if (!source) throw new InputError({ where, what: `tensor ${weight} is not in the checkpoint` });
+    return source;
+  }
+
+  /** A folded pair of weight and bias, and the norm or scale that it was folded with. */
+  function unfold(node: Node): void {
+    const [w, bias] = node.updates.map((id) => graph.values[id]!) as [Value, Value];
+    const [newW, newB, product] = [take(w.name), take(bias.name), products.get(w.name)];
+    if (!newW && !newB && !product) return;
+    products.delete(w.name);
+    const c = shapeOf(graph, bias.id)[0]!;
+    const [gamma, beta, mean, variance] = node.inputs.map(read);
+    const { tensor } = sourceOf(w.name);
+    const tensorOf = (i: number): string => graph.values[node.inputs[i]!]!.source!.tensor;
+    const each = (f: (o: number) => number): Float32Array => Float32Array.from({ length: c }, (_, o) => f(o));
+    const deviation = (o: number): number => (variance ? Math.sqrt(variance[o]! + node.attributes.eps!) : 1);
+    const factor = (o: number): number => (gamma?.[o] ?? 1) / deviation(o);
+    const isNorm = mean !== undefined;
+    const before = isNorm ? undefined : read(bias.id);
+    const folded = (o: number): number => newB?.[o] ?? (isNorm ? (beta?.[o] ?? 0) - mean[o]! * factor(o) : factor(o) * (before?.[o] ?? 0));
+    if (isNorm && !newW && !product) {
+      replace(
+        tensorOf(1),
+        each((o) => folded(o) + mean[o]! * factor(o)),
+      );
+      return;
+    }
+    if (newW) edit(tensor).slices.push({ start: 0, values: newW });
+    else edit(tensor).scale = Float64Array.from({ length: c }, (_, o) => factor(o));
+    if (product) edit(tensor).low.push(product);
+    replace(tensorOf(0), each(deviation));
+    if (isNorm)
+      replace(
+        tensorOf(1),
+        each((o) => folded(o) + mean[o]!),
+      );
+    else replace(sourceOf(bias.name).tensor, each(folded));
+  }
+
+  /** Position embeddings for the picture size that was trained. */
+  function resize(node: Node): void {
+    const [raw, resized] = [graph.values[node.inputs[0]!]!, graph.values[node.updates[0]!]!];
+    const shape = [1, ...shapeOf(graph, resized.id)];
+    merged.made.set(raw.source!.tensor, { shape, values: take(resized.name) ?? inputs.initialised(resized.id) });
+  }
+}
+
+/** Every learnt low-rank product, by the name of the weight that it adapts. */
+function lowRank(
+  { graph, learnt, method }: Inputs,
+  take: (name: string) => Float32Array<ArrayBuffer> | undefined,
+): Map<string, LowRank & { row: number }> {
+  const products = new Map<string, LowRank>();
+  const { lora } = method;
+  if (!lora) return products;
+  for (const name of learnt.keys()) {
+    const layer = /^lora\.(.*)\.A$/.exec(name)?.[1];
+    if (layer === undefined) continue;
+    const weight = layer.replace(/(\[\d+:\d+\])?$/, (rows) => `.weight${rows}`);
+    const value = graph.values.find((v) => isParameter(v) && v.name === weight)!;
+    const [a, b] = [take(name)!, take(`lora.${layer}.B`)!];
+    const k = a.length / lora.rank;
+    products.set(weight, { row: (value.source?.start ?? 0) / k, rank: lora.rank, a, b, scale: lora.alpha / lora.rank });
+  }
+  return products;
+}
+
+/** The classifier, as often as the checkpoint has one: a distilled model averages two, of which a new head is both. */
+function addHeads(
+  { model, head, classes }: Inputs,
+  made: Map<string, Made>,
+  take: (name: string) => Float32Array<ArrayBuffer> | undefined,
+): void {
+  const copies = model.spec.family === 'vit' ? model.spec.names.heads : [];
+  for (const name of head) {
+    const values = take(name)!;
+    const part = name.replace(/.*\./, '');
+    const shape: Shape = part === 'bias' ? [classes] : [classes, values.length / classes];
+    made.set(name, { shape, values });
+    for (const copy of copies.slice(1)) made.set(`${copy}.${part}`, { shape, values });
+  }
+}
+
+/** Biases of layers that have none in the checkpoint. */
+function housed(
+  { model, where, weights, learnt }: Inputs,
+  merged: Merged,
+  orphans: Map<string, Float32Array<ArrayBuffer>>,
+  edit: (tensor: string) => Edit,
+): void {
+  if (orphans.size === 0) return;
+  for (const { layers, n } of projections(model)) {
+    for (const [part, layer] of layers.entries()) {
+      const isFused = layers.length === 1;
+      const values = new Float32Array(isFused ? 3 * n : n);
+      const parts = isFused
+        ? [0, 2].map((i) => [`${layer}.bias[${i * n}:${(i + 1) * n}]`, i * n] as const)
+        : [[`${layer}.bias`, 0] as const];
+      for (const [name, start] of parts) {
+        const learned = orphans.get(name);
+        if (!learned) continue;
+        values.set(learned, start);
+        orphans.delete(name);
+      }
+      if (part === 0 || !isFused) merged.made.set(`${layer}.bias`, { shape: [values.length], values });
+      merged.qkvBias = true;
+    }
+  }
+  for (const { norm, reduction } of mergings(model)) {
+    const bias = orphans.get(`${reduction}.bias`);
+    if (!bias) continue;
+    orphans.delete(`${reduction}.bias`);
+    const moved = leastNorm(readFloats(weights, weights.tensor(`${reduction}.weight`)), bias);
+    if (!moved)
+      throw new InputError({
+        where: `${where}, tensor ${reduction}.bias`,
+        what: 'the layer has no bias in the checkpoint, and its weight is too close to singular to move it into the norm before it',
+        hint: 'keep the adapter beside the model',
+      });
+    const beta = learnt.get(`${norm}.bias`) ?? readFloats(weights, weights.tensor(`${norm}.bias`));
+    edit(`${norm}.bias`).slices.push({ start: 0, values: moved.map((x, i) => x + beta[i]!) });
+  }
+  for (const name of orphans.keys())
+    throw new InputError({
+      where: `${where}, tensor ${name}`,
+      what: 'the layer has no bias in the checkpoint, and there is no other place for it',
+      hint: 'keep the adapter beside the model',
+    });
+}
+
+/** Projections to q, k, v of models whose checkpoints have no biases there: one fused layer, or three of `n` rows. */
+function projections({ spec }: Model): { layers: string[]; n: number }[] {
+  const layersOf = (qkv: string | { q: string; k: string; v: string }): string[] =>
+    typeof qkv === 'string' ? [qkv] : [qkv.q, qkv.k, qkv.v];
+  if ((spec.family !== 'vit' && spec.family !== 'swin') || spec.qkvBias) return [];
+  if (spec.family === 'vit')
+    return Array.from({ length: spec.depth }, (_, i) => ({ layers: layersOf(spec.names.block(i).qkv), n: spec.dim }));
+  return spec.stages.flatMap(({ depth }, s) =>
+    Array.from({ length: depth }, (_, i) => ({ layers: layersOf(spec.names.block(s, i).qkv), n: spec.dim * 2 ** s })),
+  );
+}
+
+const mergings = ({ spec }: Model): { norm: string; reduction: string }[] =>
+  spec.family === 'swin' ? spec.stages.slice(1).map((_, s) => spec.names.merge(s)) : [];

@@ -1,0 +1,233 @@
+/**
+ * The hand-over to a board without JavaScript: a folder that s2a.wasm trains from, beside the model's own weights.
+ *
+ *     program.s2a                              the compiled program with all that its run needs
+ *     {train,val}-{images,labels}.npy          the pictures, by the decoding, cache and split of `train`
+ *     s2a.wasm                                 the WASI program; its memory's maximum is the plan and its own pages
+ *     calibration.json                         with --calibrate or --tables: the derivative tables, which the program holds too
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { State } from '../../assembly/abi/head.ts';
+import { RunField } from '../../assembly/abi/run.ts';
+import { InputError } from '../base/error.ts';
+import { bytesWritten, makeFolder, writeAtomic } from '../base/files.ts';
+import { guardOutput } from '../base/output.ts';
+import { type PlanReport, planReport } from '../budget/report.ts';
+import { type Prepared, prepare } from '../data/prepare.ts';
+import { scanFolder } from '../data/scan.ts';
+import { createEngine, loadWeights } from '../engine/engine.ts';
+import { commandBytes, commandPages, engineBytes, withMaximum } from '../engine/wasm.ts';
+import { layAdapter } from '../formats/adapterfile.ts';
+import { writeLabels, writePictures } from '../formats/npy.ts';
+import type { SafetensorsFile } from '../formats/safetensors.ts';
+import { identity, type ModelFolder, openModelFolder, openWeights, preprocessOf, processorNote } from '../import/modelfolder.ts';
+import { defaultDecoderBytes } from '../input/decode.ts';
+import { ffmpegLine } from '../input/ffmpeg.ts';
+import type { Preprocess } from '../input/preprocess.ts';
+import { dropNotes } from '../network/drop.ts';
+import type { Compiled } from '../pipeline/compile.ts';
+import type { Board } from '../program/board.ts';
+import { encodeProgram, type Program } from '../program/program.ts';
+import { adapterRecords } from '../training/adapter.ts';
+import { CALIBRATION, writeCalibration } from '../training/calibrate/file.ts';
+import { installTables, openTables, type TableSource } from '../training/calibrate/run.ts';
+import { settingsText } from '../training/checkpointfile.ts';
+import { type HeadStart, unusualHead, usualHead } from '../training/headstart.ts';
+import { adapterInfo, compileJob, type JobHooks, samplesOf, settle, type TrainJob } from '../training/job.ts';
+import { notesOn } from '../training/outcome.ts';
+import { settingsOf } from '../training/runfolder.ts';
+import { type TrainOptions, writeState } from '../training/train.ts';
+
+/** As `trainJob`, but for what the board decides when it trains. `out`: the folder to hand over. */
+export interface PackJob extends Omit<TrainJob, 'resume' | 'saveEvery' | 'from' | 'processBudget' | 'featureCache'> {
+  /** How the pictures are stored: `u8` (the default), or `f32` for data that are not bytes. */
+  pixels?: 'u8' | 'f32';
+}
+
+export interface Packed {
+  out: string;
+  plan: PlanReport;
+  classes: string[];
+  pictures: { train: number; val: number };
+  skipped: Prepared['skipped'];
+  /** Weights' files that the board needs too, in the model folder. */
+  weights: string[];
+  /** The arena, and the most memory that s2a.wasm takes: arena, program file, its own pages. */
+  memory: { planBytes: number; totalBytes: number };
+  /** The line by which ffmpeg prepares frames as these pictures were. */
+  frames: string;
+  bytesWritten: number;
+}
+
+export type PackHooks = Pick<JobHooks, 'onPlan' | 'onPrepare' | 'onPrepared' | 'signal' | 'warn'>;
+
+export async function packJob(job: PackJob, hooks: PackHooks = {}): Promise<Packed> {
+  const base = openModelFolder(job.model, job.imageSize);
+  const weights = openWeights(base, { method: job.method });
+  try {
+    return await packBase(job, base, weights, hooks);
+  } finally {
+    weights.close();
+  }
+}
+
+async function packBase(job: PackJob, base: ModelFolder, weights: SafetensorsFile, hooks: PackHooks): Promise<Packed> {
+  const options = settle(job);
+  for (const note of dropNotes(base.model.drop, job)) hooks.warn?.(note);
+  const preprocess = preprocessOf(base);
+  const assumed = processorNote(base);
+  if (assumed !== undefined) hooks.warn?.(assumed);
+  guardOutput(job.out, job);
+  const { classes } = scanFolder(job.data, job);
+  const tables = openTables(job);
+  const compiled = compileJob(job, {
+    base,
+    options,
+    preprocess,
+    classes: classes.length,
+    pixels: job.pixels,
+    ownTables: tables !== undefined,
+  });
+  const plan = planReport(compiled, options.batchSize, undefined);
+  hooks.onPlan?.(plan, compiled);
+  makeFolder(job.out);
+  // The arrays are what stays; the cache is of use only where it is named. Not the system's folder for such: pack writes to its own alone.
+  const cacheFolder = job.cacheFolder ?? mkdtempSync(join(job.out, '.cache-'));
+  try {
+    return await packPictures(job, { base, weights, options, preprocess, compiled, tables, plan, cacheFolder }, hooks);
+  } finally {
+    if (job.cacheFolder === undefined) rmSync(cacheFolder, { recursive: true, force: true });
+  }
+}
+
+interface Ready {
+  base: ModelFolder;
+  weights: SafetensorsFile;
+  options: TrainOptions;
+  preprocess: Preprocess;
+  compiled: Compiled;
+  tables: TableSource | undefined;
+  plan: PlanReport;
+  cacheFolder: string;
+}
+
+async function packPictures(
+  job: PackJob,
+  { base, weights, options, preprocess, compiled, tables, plan, cacheFolder }: Ready,
+  hooks: PackHooks,
+): Promise<Packed> {
+  const prepared = await prepare({
+    root: job.data,
+    labels: job.labels,
+    preprocess,
+    cacheFolder,
+    seed: options.seed,
+    decoderBytes: defaultDecoderBytes,
+    ...(hooks.warn ? { warn: hooks.warn } : {}),
+    ...(job.holdOut === undefined ? {} : { holdOut: job.holdOut }),
+    ...(hooks.onPrepare ? { onProgress: hooks.onPrepare } : {}),
+    ...(hooks.signal ? { signal: hooks.signal } : {}),
+  });
+  hooks.onPrepared?.(prepared);
+  for (const note of [...prepared.notes, ...notesOn(prepared, job)]) hooks.warn?.(note);
+  try {
+    const { cache } = prepared;
+    for (const part of ['train', 'val'] as const) {
+      const indices = prepared[part];
+      const type = job.pixels === 'f32' ? '<f4' : '|u1';
+      writeAtomic(join(job.out, `${part}-images.npy`), (write) =>
+        writePictures(write, { count: indices.length, ...cache.size, type }, (i, target) => cache.readInto(indices[i]!, target)),
+      );
+      writeAtomic(join(job.out, `${part}-labels.npy`), (write) =>
+        writeLabels(
+          write,
+          indices.map((i) => cache.pictures[i]!.label),
+        ),
+      );
+    }
+    if (tables) {
+      // The tables lie in the program's own bytes: measured here, as `train` would on its first step, and handed over with it.
+      const engine = createEngine(compiled.program, engineBytes());
+      loadWeights(engine, weights, options.seed);
+      const seen = { samples: samplesOf(cache, prepared.train), seed: options.seed, resume: false };
+      writeCalibration(join(job.out, CALIBRATION), await installTables(engine, compiled, tables, seen));
+    } else rmSync(join(job.out, CALIBRATION), { force: true });
+    const who = identity(base, weights);
+    const files = weights.files.map(({ path }) => basename(path));
+    const board = boardOf(compiled.program, {
+      options,
+      head: job.head ?? usualHead(job.method),
+      pixelBytes: job.pixels === 'f32' ? 4 : 1,
+      samples: prepared.train.length,
+      files,
+      labels: prepared.classes,
+      info: adapterInfo(job, { who, program: compiled.program, labels: prepared.classes, preprocess }),
+    });
+    const program = encodeProgram({ ...compiled.program, board });
+    const command = commandBytes();
+    const pages = commandPages(command, compiled.program, { fileBytes: program.length, epochs: options.epochs });
+    writeAtomic(join(job.out, 'program.s2a'), (write) => write(program));
+    writeAtomic(join(job.out, 's2a.wasm'), (write) => write(withMaximum(command, pages)));
+    return {
+      out: job.out,
+      plan,
+      classes: prepared.classes,
+      pictures: { train: prepared.train.length, val: prepared.val.length },
+      skipped: prepared.skipped,
+      weights: files,
+      memory: { planBytes: plan.linearBytes, totalBytes: pages * 65536 },
+      frames: ffmpegLine(preprocess),
+      bytesWritten: bytesWritten(),
+    };
+  } finally {
+    prepared.cache.close();
+  }
+}
+
+interface Facts {
+  options: TrainOptions;
+  head: HeadStart;
+  pixelBytes: 1 | 4;
+  samples: number;
+  files: readonly string[];
+  labels: readonly string[];
+  info: ReturnType<typeof adapterInfo>;
+  /** Whether its adapters tell measured rates: where absent, if the program measures them. */
+  tellsRates?: boolean;
+}
+
+/** All that the run needs beside the program's core. */
+export function boardOf(program: Program, { options, head: start, pixelBytes, samples, files, labels, info, tellsRates }: Facts): Board {
+  const broken = [...labels, ...files].find((name) => name.includes('\n'));
+  if (broken !== undefined) throw new InputError({ where: JSON.stringify(broken), what: 'a name with a line break cannot be packed' });
+  const { about } = program;
+  const run = new Uint8Array(RunField.Bytes);
+  const view = new DataView(run.buffer);
+  const words: [RunField, number][] = [
+    [RunField.Epochs, options.epochs],
+    [RunField.BatchSize, options.batchSize],
+    [RunField.MicroBatch, about.microBatch],
+    [RunField.Classes, about.classes],
+    [RunField.Height, about.image[0]],
+    [RunField.Width, about.image[1]],
+    [RunField.PixelBytes, pixelBytes],
+    [RunField.Patience, options.patience],
+    [RunField.Retries, options.retries],
+    [RunField.Head, start === 'ridge' ? 1 : 0],
+  ];
+  for (const [at, value] of words) view.setUint32(at, value, true);
+  view.setFloat64(RunField.Warmup, options.warmup, true);
+  writeState(new DataView(run.buffer, RunField.State, State.Bytes), options, samples);
+  run.set(Buffer.from(info.base.digest, 'hex'), RunField.Base);
+  const { head, order, config } = layAdapter(info, adapterRecords(program, tellsRates));
+  return {
+    run,
+    settings: settingsText(settingsOf(program, { options, weights: info.base.digest, labels, head: unusualHead(start, info.method) })),
+    labels,
+    files,
+    adapterHead: head,
+    adapterConfig: config,
+    adapterOrder: order,
+  };
+}

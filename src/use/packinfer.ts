@@ -1,0 +1,74 @@
+/** The hand-over to a board that only predicts: a program without training, which needs neither what backward keeps nor the optimizer's state. */
+import { basename, join } from 'node:path';
+import type { Bytes } from '../base/bytes.ts';
+import { makeFolder, writeAtomic } from '../base/files.ts';
+import type { Precision } from '../base/precision.ts';
+import { commandBytes, commandPages, withMaximum } from '../engine/wasm.ts';
+import { readAdapter } from '../formats/adapterfile.ts';
+import { openModelFolder, openWeights } from '../import/modelfolder.ts';
+import { ffmpegLine } from '../input/ffmpeg.ts';
+import type { Preprocess } from '../input/preprocess.ts';
+import { encodeProgram } from '../program/program.ts';
+import { tellsRates } from '../training/adapter.ts';
+import { settle } from '../training/job.ts';
+import { openInference } from './classifier.ts';
+import { boardOf } from './pack.ts';
+
+export interface PackInferenceJob {
+  /** Folder of the model that the adapter was trained on. */
+  model: string;
+  /** An adapter; the board is given one when it predicts, this or another of the same base, method and number of classes. */
+  adapter: string;
+  out: string;
+  /** Pictures that go through at once (1). */
+  microBatch?: number;
+  budget?: Bytes;
+  /** Precision of frozen weights where it is not to be the adapter's. */
+  weights?: Precision;
+}
+
+export interface PackedInference {
+  out: string;
+  classes: readonly string[];
+  /** Weights' files that the board needs too, in the model folder. */
+  weights: string[];
+  /** The arena, and the most memory that s2a.wasm takes. */
+  memory: { planBytes: number; totalBytes: number };
+  /** The line by which ffmpeg prepares frames as training did. */
+  frames: string;
+}
+
+/** Writes program.s2a and s2a.wasm. Throws what `loadClassifier` throws for files that are broken or do not belong together. */
+export function packInference({ model, adapter: path, out, microBatch = 1, ...options }: PackInferenceJob): PackedInference {
+  const { engine, adapter } = openInference(path, { model, microBatch, ...options });
+  const weights = openWeights(openModelFolder(model, adapter.base.imageSize), { method: adapter.method });
+  const files = weights.files.map((file) => basename(file.path));
+  weights.close();
+  const file = readAdapter(path);
+  const tells = tellsRates(file);
+  file.weights.close();
+  const run = settle({ model, data: '', out, epochs: 1, batchSize: microBatch });
+  const board = boardOf(engine.program, {
+    options: run,
+    head: 'zero',
+    pixelBytes: 1,
+    samples: 1,
+    files,
+    labels: adapter.labels,
+    info: adapter,
+    tellsRates: tells,
+  });
+  const program = encodeProgram({ ...engine.program, board });
+  const command = commandBytes();
+  const pages = commandPages(command, engine.program, { fileBytes: program.length, epochs: run.epochs });
+  makeFolder(out);
+  writeAtomic(join(out, 'program.s2a'), (write) => write(program));
+  writeAtomic(join(out, 's2a.wasm'), (write) => write(withMaximum(command, pages)));
+  return {
+    out,
+    classes: adapter.labels,
+    weights: files,
+    memory: { planBytes: engine.program.linearBytes, totalBytes: pages * 65536 },
+    frames: ffmpegLine(adapter.preprocessing as unknown as Preprocess),
+  };
+}

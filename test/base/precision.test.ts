@@ -1,0 +1,122 @@
+/**
+ * Whole networks over weights in 12, 8 and 4 bits: what is coded and what is not, close to the file, and to the bit the network of the decoded
+ * weights: logits, losses and every gradient.
+ */
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { State } from '../../assembly/abi/head.ts';
+import { Io } from '../../assembly/abi/program.ts';
+import { Encoding } from '../../assembly/abi/weights.ts';
+import { encodingFor } from '../../src/base/precision.ts';
+import { createEngine, loadWeights, readParameter } from '../../src/engine/engine.ts';
+import { engineBytes } from '../../src/engine/wasm.ts';
+import { openSafetensors } from '../../src/formats/safetensors.ts';
+import { numel, type Value } from '../../src/graph/graph.ts';
+import { readModel } from '../../src/import/index.ts';
+import { compile } from '../../src/pipeline/compile.ts';
+import { decodeWeight } from '../oracle/weights.ts';
+import { distance } from '../support/close.ts';
+import { builtCases, goldenCase, goldenValues, modelFolder } from '../support/golden.ts';
+
+const BATCH = 4;
+/** How far from the file's weights an encoding may be, by encoding; relative to their norm. */
+const BOUNDS = [0, 0.012, 0.13, 0.0008];
+
+function open(name: string, weights: 'f32' | 'int8' | 'int4', { method = 'bias', keep = 's2a' as 's2a' | 'exact' } = {}) {
+  const folder = modelFolder(name);
+  const values = goldenValues(name);
+  const model = readModel(folder, goldenCase(name).size);
+  const compiled = compile({ model, classes: values.shape('logits')[1]!, microBatch: BATCH, head: 'file', method, keep, weights });
+  const engine = createEngine(compiled.program, engineBytes());
+  const file = openSafetensors(folder);
+  loadWeights(engine, file);
+  file.close();
+  engine.bytes(Io.Pictures).set(values.bytes('images'));
+  engine.ints(Io.Labels).set(values.get('labels').map((label) => label % values.shape('logits')[1]!));
+  engine.state.setFloat32(State.LossScale, 1 / BATCH, true);
+  return { ...compiled, engine };
+}
+type Opened = ReturnType<typeof open>;
+
+/** A frozen value in f32. */
+function decoded({ engine, plan }: Opened, { id, type, bytes }: Value): Float32Array {
+  const at = plan.offsets[id]!;
+  const { encoding = Encoding.F32, shape } = type;
+  if (encoding === Encoding.F32) return new Float32Array(engine.memory.buffer, at, numel(shape));
+  const o = shape[0]!;
+  return decodeWeight(encoding, o, numel(shape) / o, new Uint8Array(engine.memory.buffer, at, bytes));
+}
+
+/** Bits of all that a step gives. */
+function step({ engine }: Opened) {
+  engine.run('eval');
+  const [logits, evalLosses] = [[...engine.ints(Io.Logits)], [...engine.ints(Io.EvalLosses)]];
+  engine.run('train');
+  const losses = [...engine.ints(Io.Losses)];
+  assert.equal(losses, evalLosses, 'training sees what evaluation sees');
+  const gradients = engine.program.parameters.map((r) => [r.name, [...new Int32Array(readParameter(engine, r, r.gradient).buffer)]]);
+  return { logits, losses, gradients };
+}
+
+for (const name of builtCases)
+  for (const weights of ['int8', 'int4'] as const)
+    test(`${name}, ${weights}: the bits of the network of the decoded weights, which are near the file's`, () => {
+      const coded = open(name, weights);
+      const plain = open(name, 'f32');
+      assert.ok(coded.plan.parts.frozen < 0.65 * plain.plan.parts.frozen, `${coded.plan.parts.frozen} of ${plain.plan.parts.frozen} bytes`);
+      for (const value of coded.graph.values.filter((v) => v.role === 'frozen')) {
+        const target = decoded(plain, plain.graph.values[value.id]!);
+        const source = decoded(coded, value);
+        const bound = BOUNDS[value.type.encoding ?? Encoding.F32]!;
+        const d = distance(source, target);
+        assert.ok(d <= bound, `${value.name} is ${d} from the file, expected at most ${bound}`);
+        target.set(source);
+      }
+      const got = step(coded);
+      assert.equal(got, step(plain));
+      if (weights === 'int4') return;
+      const { logits, losses } = step(open(name, weights, { keep: 'exact' }));
+      assert.equal([got.logits, got.losses], [logits, losses], 'under both policies');
+    });
+
+test('norms, biases, head, embeddings, relative positions, depthwise filters and what reads the picture stay f32; so does what learns', () => {
+  for (const name of builtCases) {
+    const { graph } = open(name, 'int4', { method: 'bias' });
+    for (const { name: weight, kind, role, type, source } of graph.values) {
+      if (source === undefined || role === 'temp') continue;
+      const reads = source.shape.length === 4 && source.shape[1] === 3;
+      const isDepthwise = type.shape.length === 3;
+      const plain = kind !== 'weight' || reads || role === 'param' || weight.includes('relative_position') || isDepthwise;
+      // Convolutions, 1×1 too, have four axes in the checkpoint; all of these are small.
+      const coded = source.shape.length === 4 ? Encoding.Int8 : Encoding.Int4;
+      assert.is(type.encoding ?? Encoding.F32, plain ? Encoding.F32 : coded, `${name}: ${weight}`);
+    }
+  }
+  const full = open('vit-hf', 'int8', { method: 'full' });
+  assert.equal(
+    full.graph.values.filter((v) => v.type.encoding),
+    [],
+  );
+  const lora = open('vit-hf', 'int8', { method: 'lora:rank=2+last:blocks=1' });
+  assert.ok(lora.graph.values.some((v) => v.type.encoding));
+  assert.ok(lora.graph.values.every((v) => !v.name.startsWith('lora.') || v.type.encoding === undefined));
+});
+
+test('small convolutions take four bits more than linear layers and large ones', () => {
+  const [F32, Int8, Int4, Int12] = [Encoding.F32, Encoding.Int8, Encoding.Int4, Encoding.Int12];
+  const cases = [
+    ['linear', 64, 64, Int8, Int4],
+    ['convolution', 512, 1023, Int12, Int8],
+    ['convolution', 512, 1024, Int8, Int4],
+    ['convolution', 4, 16384, Int12, Int8],
+    ['convolution', 4, 16385, F32, F32],
+    ['linear', 4, 16385, F32, F32],
+  ] as const;
+  for (const [layer, o, k, int8, int4] of cases) {
+    assert.is(encodingFor('f32', layer, o, k), F32);
+    assert.is(encodingFor('int8', layer, o, k), int8, `${layer} ${o}×${k}`);
+    assert.is(encodingFor('int4', layer, o, k), int4, `${layer} ${o}×${k}`);
+  }
+});
+
+test.run();

@@ -1,0 +1,53 @@
+/** An engine that stands where a golden case stands: its weights, pictures, labels and the fixed new head are in place. */
+import { readFileSync } from 'node:fs';
+import { State } from '../../assembly/abi/head.ts';
+import { Io } from '../../assembly/abi/program.ts';
+import { createEngine, type Engine, loadWeights, readParameter, writeParameter } from '../../src/engine/engine.ts';
+import { openSafetensors } from '../../src/formats/safetensors.ts';
+import { readModel } from '../../src/import/index.ts';
+import { type CompileOptions, compile } from '../../src/pipeline/compile.ts';
+import { close } from './close.ts';
+import { agrees, goldenCase, modelFolder, type Values } from './golden.ts';
+
+const wasm = readFileSync('build/engine.wasm');
+/** Pictures of every golden case. */
+export const BATCH = 4;
+
+/** `head`: the part of a new head that a learnable tensor is, if it is one. */
+export const headPart = (name: string): string | undefined =>
+  /^(?:classifier|cls_classifier|head|classifier\.1|fc|head\.fc)\.(weight|bias)$/.exec(name)?.[1];
+
+export function goldenEngine(name: string, values: Values, options: Partial<CompileOptions>, size?: number): Engine {
+  const folder = modelFolder(name);
+  const model = readModel(folder, size ? [size, size] : goldenCase(name).size);
+  const normalize = { scale: 1 / 255, mean: [...values.get('mean')], std: [...values.get('std')] };
+  const { program } = compile({ model, classes: goldenCase(name).classes, microBatch: BATCH, normalize, keep: 'exact', ...options });
+  const engine = createEngine(program, wasm);
+  const file = openSafetensors(folder);
+  loadWeights(engine, file);
+  file.close();
+  engine.bytes(Io.Pictures).set(values.bytes('images'));
+  engine.ints(Io.Labels).set(values.get('labels'));
+  engine.state.setFloat32(State.LossScale, 1 / BATCH, true);
+  if (options.head === 'file') return engine;
+  for (const record of engine.program.parameters) {
+    const part = headPart(record.name);
+    if (part) writeParameter(engine, record, values.get(`head.${part}`));
+  }
+  return engine;
+}
+
+/** Fails unless every gradient of the engine is the golden one under `prefix`. timm's fused q, k, v learn as slices of one tensor. */
+export function gradientsAgree(engine: Engine, values: Values, prefix: string, tolerance: number): void {
+  for (const record of engine.program.parameters) {
+    const got = readParameter(engine, record, record.gradient);
+    const part = headPart(record.name);
+    const slice = /^(.*)\[(\d+):(\d+)\]$/.exec(record.name);
+    if (slice) {
+      const key = `${prefix}/${slice[1]}`;
+      const whole = values.get(key);
+      const row = whole.length / values.shape(key)[0]!;
+      close(got, whole.subarray(Number(slice[2]) * row, Number(slice[3]) * row), tolerance, record.name);
+    } else agrees(got, values, part ? `${prefix}/head.${part}` : `${prefix}/${record.name}`, tolerance);
+  }
+}
