@@ -81,7 +81,7 @@ function torchStep(python, more) {
 function smallestOf(source, options) {
   const model = source.parseModel({ where: options.name, values: NETWORKS[options.name] }, [224, 224]);
   try {
-    source.fit({ model, classes: CLASSES, batchSize: 8, ...options, budgetBytes: 1 });
+    source.planForBudget({ model, classes: CLASSES, batchSize: 8, ...options, budgetBytes: 1 });
   } catch (error) {
     if (error instanceof source.BudgetError) return error.smallestBytes;
     throw error;

@@ -5,7 +5,7 @@ import { openKernels } from './kernels.mjs';
 
 const ENTRY = {
   './src/pipeline/compile.ts': 'compile',
-  './src/budget/search.ts': 'fit',
+  './src/budget/search.ts': 'planForBudget',
   './src/base/error.ts': 'BudgetError',
   './src/training/train.ts': 'startRun, TRAIN_DEFAULTS',
   './src/use/pack.ts': 'packJob',
@@ -89,7 +89,7 @@ export function randomWeights() {
 
 /**
  * A network ready to train, its batch laid out: `engine.run('train')` as often as `passes` says, then `engine.run('update')`, is a step;
- * `walk(start, end)` runs instructions alone. `options` are those of fit: a method, a budget, weights, a micro-batch.
+ * `walk(start, end)` runs instructions alone. `options` are those of planForBudget: a method, a budget, weights, a micro-batch.
  *
  * @param {any} source
  * @param {string} name
@@ -100,9 +100,9 @@ export function openNetwork(
   name,
   { batch = 8, imageSize = 224, threads = 1, wasm = source.engineBytes(threads), ...options } = {},
 ) {
-  const { fit, parseModel, createEngine, loadWeights, startRun, TRAIN_DEFAULTS, Io, State } = source;
+  const { planForBudget, parseModel, createEngine, loadWeights, startRun, TRAIN_DEFAULTS, Io, State } = source;
   const model = parseModel({ where: name, values: NETWORKS[name] }, [imageSize, imageSize]);
-  const { program, plan, graph, chosen } = fit({ model, classes: CLASSES, batchSize: batch, maxThreads: 1, ...options });
+  const { program, plan, graph, chosen } = planForBudget({ model, classes: CLASSES, batchSize: batch, maxThreads: 1, ...options });
   const engine = createEngine(program, wasm, threads);
   const weights = randomWeights();
   for (const record of program.weights) weights.expect(record.name, record.shape);

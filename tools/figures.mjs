@@ -2,7 +2,7 @@
 // Full-size models from their configurations alone, 224×224, 100 classes, AdamW; nothing is loaded, nothing is run.
 import { readFileSync, writeFileSync } from 'node:fs';
 
-const { BudgetError, compile, parseModel, planForBudget: fit } = await import('../dist/index.js');
+const { BudgetError, compile, parseModel, planForBudget } = await import('../dist/index.js');
 
 const vit = (hidden_size, num_attention_heads, num_hidden_layers = 12) => ({
   model_type: 'vit',
@@ -29,7 +29,7 @@ const MODELS = {
 /** The smallest budget with which eight pictures a step still train: what a refusal names. */
 function smallestBudget(model, weights) {
   try {
-    fit({ model, classes: 100, batchSize: 8, weights, rates: 'relative', budgetBytes: 65536 });
+    planForBudget({ model, classes: 100, batchSize: 8, weights, rates: 'relative', budgetBytes: 65536 });
   } catch (error) {
     if (error instanceof BudgetError) return error.smallestBytes;
     throw error;
