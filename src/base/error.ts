@@ -8,9 +8,13 @@ import { visible } from './visible.ts';
 export interface Parts {
   /** A file, option or tensor name: the place a person has to look at. */
   where: string;
+  /** What is wrong with it. */
   what: string;
+  /** What was found there. */
   got?: string | number;
+  /** What may stand there. */
   expected?: string | number;
+  /** What to do about it. */
   hint?: string;
 }
 
@@ -55,12 +59,19 @@ function shownParts({ where, what, got, expected, hint }: Parts): Parts {
 
 /** What all of them have in common: a code, an exit code, and the sentence's parts. */
 export abstract class S2aError extends Error {
+  /** For programs: stays what it is when a sentence changes. */
   readonly code: ErrorCode;
+  /** What the command line ends with: 2 wrong input, 3 budget, 4 engine, 5 disk, 130 interrupted. */
   readonly exitCode: number;
+  /** A file, option or tensor name: the place a person has to look at. */
   readonly where: string;
+  /** What is wrong with it. */
   readonly what: string;
+  /** What was found there. */
   readonly got: string | number | undefined;
+  /** What may stand there. */
   readonly expected: string | number | undefined;
+  /** What to do about it. */
   readonly hint: string | undefined;
   constructor(parts: Parts, { code, exitCode, message }: { code: ErrorCode; exitCode: number; message?: string }) {
     const { where, what, got, expected, hint } = shownParts(parts);
@@ -88,6 +99,7 @@ export abstract class S2aError extends Error {
 
 /** What was given is at fault: a file, an option, a shape. Exit code 2; 5 where it is the disk, which another try may find otherwise. */
 export class InputError extends S2aError {
+  /** The class's name, whatever a bundler calls the class. */
   override name = 'InputError';
   constructor(parts: Parts, code: ErrorCode = parts.where.startsWith('--') ? 'S2A_OPTION' : 'S2A_INPUT') {
     super(parts, { code, exitCode: code === 'S2A_DISK' ? 5 : 2 });
@@ -96,6 +108,7 @@ export class InputError extends S2aError {
 
 /** The job does not fit the budget. Exit code 3. */
 export class BudgetError extends S2aError {
+  /** The class's name, whatever a bundler calls the class. */
   override name = 'BudgetError';
   /** The smallest budget, in bytes, with which the same job fits. */
   readonly smallestBytes: number;
@@ -107,6 +120,7 @@ export class BudgetError extends S2aError {
 
 /** The engine stopped with a status: a fault of ours, or numbers that are no longer finite. Exit code 4. */
 export class EngineError extends S2aError {
+  /** The class's name, whatever a bundler calls the class. */
   override name = 'EngineError';
   /** A loss or a gradient is NaN or infinite: a smaller rate may help. */
   readonly isNotFinite: boolean;
@@ -118,6 +132,7 @@ export class EngineError extends S2aError {
 
 /** The run was interrupted and its state is safe. Exit code 130. */
 export class Interrupted extends S2aError {
+  /** The class's name, whatever a bundler calls the class. */
   override name = 'Interrupted';
   constructor(what: string) {
     super({ where: 'run', what }, { code: 'S2A_INTERRUPTED', exitCode: 130, message: what });

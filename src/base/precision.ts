@@ -1,6 +1,7 @@
 /** In how many bits frozen weights stay in memory. What learns is f32 whatever the precision. */
 import { Encoding } from '../../assembly/abi/weights.ts';
 
+/** Bits of frozen weights: 32, 8 with a scale for each channel, or 4 with one for each group (about 4.5). */
 export type Precision = 'f32' | 'int8' | 'int4';
 export const PRECISIONS: readonly Precision[] = ['f32', 'int8', 'int4'];
 

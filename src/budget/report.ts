@@ -7,30 +7,43 @@ import type { Parts } from '../plan/memory.ts';
 import { cutsOf } from './featurecut.ts';
 import type { Chosen } from './search.ts';
 
+/** A plan as plain data, every size in bytes. */
 export interface PlanReport {
+  /** The architecture's name. */
   model: string;
+  /** Height and width in pixels. */
   imageSize: readonly [number, number];
+  /** Classes of the head. */
   classes: number;
+  /** What learns, as a method's text. */
   method: string;
+  /** What is kept for backward, as a policy's text. */
   keep: string;
   /** Precision of frozen weights. */
   weights: string;
+  /** `adamw` or `sgd`. */
   optimizer: string;
+  /** Pictures in one step. */
   batchSize: number;
+  /** Pictures in one pass. */
   microBatch: number;
   /** Size of the whole linear memory, a multiple of 64 KiB. */
   linearBytes: number;
   /** What the user allowed; null where unlimited. */
   budgetBytes: number | null;
+  /** What the memory holds, in bytes, part by part. */
   parts: Omit<Parts, 'padding'>;
   /** Head, alignment, fragmentation, rest of the last page: with the parts it sums to linearBytes. */
   padding: number;
+  /** Kept from forward for backward, bytes a picture. */
   keptBytesPerImage: number;
   /** The same method with everything that an f32 autograd keeps. */
   keptBytesPerImageF32: number;
+  /** The node at which most is alive, and the bytes that are then. */
   peak: { node: string; bytes: number };
   /** Largest sum of live temporaries, and what their placement takes. */
   placement: { lowerBound: number; bytes: number };
+  /** How many numbers learn, and the percent of all that they are. */
   trainable: { count: number; percent: number };
   /** Last node of what makes the same of a picture in every epoch, and the bytes of a picture there, where keeping them on disk pays. */
   features: { node: string; bytesPerImage: number } | null;
@@ -46,6 +59,10 @@ export interface PlanReport {
   };
 }
 
+/**
+ * A compiled program's plan as plain data. `batchSize`: pictures in one step; `budgetBytes`: what was allowed, undefined where nothing
+ * limits it. Throws nothing.
+ */
 export function planReport(
   { chosen, ...compiled }: Compiled & { chosen?: Chosen },
   batchSize: number,

@@ -14,6 +14,7 @@ import type { About } from '../program/program.ts';
 import { type Alternative, fixed, ladder, named } from './choices.ts';
 import { type Estimate, type Estimates, sketch } from './estimate.ts';
 
+/** What `planForBudget` takes: as `compile`, but what a budget decides may be left open. */
 export interface PlanOptions extends Omit<CompileOptions, 'microBatch' | 'recompute' | 'weights' | 'maxThreads'> {
   /** Pictures in one optimizer step. */
   batchSize: number;
@@ -34,10 +35,13 @@ export const MAX_THREADS = 4;
 
 /** What was chosen for a budget, and what it costs. */
 export interface Chosen {
+  /** Pictures in one pass. */
   microBatch: number;
   /** Passes in one step. */
   passes: number;
+  /** The policy, as text: what is kept for backward. */
   keep: string;
+  /** Precision of frozen weights. */
   weights: Precision;
   /** Bits of the inputs that each recomputed block keeps, by block; -1 is what stands before the first. */
   recompute: Recompute;
@@ -49,7 +53,9 @@ export interface Chosen {
   relativeTime: number;
 }
 
+/** A compiled program and what was chosen for it. */
 export interface Planned extends Compiled {
+  /** What the budget decided. */
   chosen: Chosen;
 }
 

@@ -66,8 +66,11 @@ export interface Ridge {
   ridgeFound(which: Found): number;
 }
 
+/** An instance of the engine with a program in its memory. */
 export interface Engine {
+  /** The program that it runs. */
   program: Program;
+  /** The whole linear memory; it never grows. */
   memory: WebAssembly.Memory;
   /** How many walk the program together. */
   threads: number;
@@ -84,8 +87,11 @@ export interface Engine {
   close(): Promise<void>;
   /** A view of a port: bytes that the host writes before, or reads after, a phase. */
   bytes(port: Io): Uint8Array;
+  /** The same as f32; the port's length in numbers is its bytes / 4. */
   floats(port: Io): Float32Array;
+  /** The same as i32 numbers. */
   ints(port: Io): Int32Array;
+  /** The state block: counters, sums and constants of the run, by offset (assembly/abi/head.ts). */
   state: DataView;
   /** State, parameters, accumulators and optimizer state: what a checkpoint holds. */
   region: Uint8Array;
@@ -93,6 +99,7 @@ export interface Engine {
   sampleAt(i: number, n: number, seed: number, epoch: number): number;
   /** Copies a tensor's bytes into place, converting and permuting; returns how many numbers were not finite. */
   place(record: Placed, dtype: number, bytes: Uint8Array, elementStart: number, elementBytes: number): number;
+  /** Ridge regression over features, for the head that `probe` starts from. */
   ridge: Ridge;
   /** The same for whole output channels, from the `row`-th on, of a coded weight. */
   placeCoded(record: WeightRecord, dtype: number, bytes: Uint8Array, row: number, rows: number): number;
@@ -121,7 +128,8 @@ const STALL_MS = 60000;
 
 /**
  * Makes the memory (initial = maximum = the plan), copies the program in, and writes the constants. Weights come next: `loadWeights`.
- * `wasm`: engine.wasm, or engine.mt.wasm where `threads` are more than one; then `close` it after use.
+ * `wasm`: engine.wasm, or engine.mt.wasm where `threads` are more than one; then `close` it after use. Throws EngineError where the
+ * runtime refuses the memory.
  */
 export function createEngine(program: Program, wasm: BufferSource, threads = 1, start: StartThread = startThread): Engine {
   const pages = program.linearBytes / 65536;
@@ -241,8 +249,9 @@ export function createEngine(program: Program, wasm: BufferSource, threads = 1, 
 }
 
 /**
- * Loads every weight of the program from its byte range, piece by piece, then runs `init`. Nothing is filled in:
- * a missing or misshapen tensor, an unknown element type or a NaN is an InputError.
+ * Loads every weight of the program from its byte range, piece by piece, then runs `init`. Nothing is filled in: throws InputError for a
+ * missing or misshapen tensor, an unknown element type, or a number that is NaN or infinite; the error names the tensor. `seed`: of what
+ * starts at random.
  */
 export function loadWeights(engine: Engine, file: SafetensorsFile, seed = 0): void {
   engine.state.setUint32(State.Seed, seed, true);

@@ -23,8 +23,9 @@ export type EngineSource = Uint8Array | ArrayBuffer | URL | string;
 const given = new Map<EngineFile, Uint8Array<ArrayBuffer>>();
 
 /**
- * Gives builds of the engine as bytes or by address (a `file:` or `http:` URL, or a path), for programs in which they do not lie beside the code:
- * `await useEngine({ 'engine.wasm': bytes })`. One source alone is `engine.wasm`, which is all that one thread needs.
+ * Gives builds of the engine as bytes or by address (a `file:` or `http:` URL, or a path), for programs in which they do not lie beside
+ * the code: `await useEngine({ 'engine.wasm': bytes })`. One source alone is `engine.wasm`, which is all that one thread needs. Throws
+ * InputError for a name that is no build of the engine, bytes that are no WebAssembly, and addresses that cannot be read.
  */
 export async function useEngine(sources: EngineSource | Partial<Record<EngineFile, EngineSource>>): Promise<void> {
   const isOne = typeof sources === 'string' || sources instanceof Uint8Array || sources instanceof ArrayBuffer || sources instanceof URL;

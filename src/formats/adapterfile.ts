@@ -22,6 +22,7 @@ import { layTensors, openSafetensors, type SafetensorsFile, type TensorData, wri
 export interface AdapterInfo {
   /** What was trained: bias, probe, full. */
   method: string;
+  /** The model that it was trained on, and goes with alone. */
   base: {
     /** The architecture's name, as its config.json has it. */
     type: string;
@@ -44,9 +45,11 @@ export interface AdapterInfo {
   createdBy: string;
 }
 
-/** An adapter that was read: its tensors are still on disk and come by ranges. Close `weights` after use. */
+/** An adapter folder that has been read and checked. */
 export interface AdapterFile extends AdapterInfo {
+  /** The weights file: adapter_model.safetensors of the folder. */
   path: string;
+  /** Its tensors by name, f32, each of the shape that the model gives it; `close` it after use. */
   weights: SafetensorsFile;
 }
 
@@ -86,7 +89,10 @@ export function layAdapter(
   return { ...layTensors(weightsName, tensors, metadata), config };
 }
 
-/** Reads and checks an adapter, given its folder or its weights file alone. */
+/**
+ * Reads and checks an adapter, given its folder or its weights file alone. Throws InputError where a file is missing or damaged, or was
+ * not written by s2a; the error names the file and the field.
+ */
 export function readAdapter(path: string): AdapterFile {
   const isFile = path.endsWith('.safetensors');
   const weightsPath = isFile ? path : join(path, weightsName);

@@ -23,11 +23,13 @@ import { type Vit, vit } from './vit.ts';
 
 export type Spec = Vit | Swin | MobileNet | ResNet | ConvNext;
 
+/** A network as its configuration describes it, whole and checked. */
 export interface Model {
   /** The name that the configuration gives: model_type or architecture. */
   type: string;
   /** Whose configuration it is. */
   library: 'transformers' | 'timm';
+  /** Its family's numbers: widths, depths, names of tensors. */
   spec: Spec;
   /** Height and width that the network is built for. */
   image: readonly [number, number];
@@ -42,6 +44,7 @@ export interface Model {
 /** The model_type under which transformers saves timm's models: the keys beside it are timm's. */
 const WRAPPER = 'timm_wrapper';
 
+/** The same of a folder's config.json. Throws InputError as `parseModel` does, and for a folder without one. */
 export const readModel = (folder: string, imageSize?: readonly [number, number]): Model => parseModel(configOf(folder), imageSize);
 
 /** Where a model folder's configuration is; a folder of another program's is refused with what it is. */
@@ -58,6 +61,10 @@ export function configOf(folder: string): ConfigSource {
   return { where, values: readJson(where), ...(tensors ? { tensors } : {}) };
 }
 
+/**
+ * Reads a configuration that is in memory; `imageSize` is height and width in pixels, the model's own where absent. Throws InputError for
+ * a key that is not understood, or a family that is not supported.
+ */
 export function parseModel(source: ConfigSource, imageSize?: readonly [number, number]): Model {
   const c = openConfig(source);
   const type = c.get('model_type');

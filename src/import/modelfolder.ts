@@ -12,12 +12,18 @@ import { outputSize, type Preprocess, readPreprocess } from '../input/preprocess
 import { checkWeights, type WeightsUse } from './checkweights.ts';
 import { configPath, type Model, readModel } from './index.ts';
 
+/** A model folder, its configuration read and understood. */
 export interface ModelFolder {
+  /** The folder. */
   folder: string;
+  /** The network that its configuration describes. */
   model: Model;
 }
 
-/** Reads the configuration, no weights. `imageSize` overrides its height and width. */
+/**
+ * Reads a model folder's configuration, no weights. `imageSize` overrides its height and width, in pixels. Throws InputError for a folder
+ * that is none, for a configuration that is not understood whole (the key is named), and for a size that the network cannot take.
+ */
 export function openModelFolder(folder: string, imageSize?: ImageSize): ModelFolder {
   if (!isFolder(folder)) {
     if (!fileExists(folder)) refuseHubName(folder);
@@ -44,7 +50,7 @@ function processorSize(folder: string): { height: number; width: number } | unde
 
 /**
  * How pictures are prepared: preprocessor_config.json (Hugging Face) or config.json (timm), at the model's size; where Hugging Face's is
- * missing, what `processorNote` says.
+ * missing, what `processorNote` says. Throws InputError for a field that is not understood.
  */
 export function preprocessOf(base: ModelFolder): Preprocess {
   const { folder, model } = base;

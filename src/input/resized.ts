@@ -20,11 +20,15 @@ export interface Frame {
   crop: Crop | null;
 }
 
+/** How a picture of any size becomes the network's input: resize, crop, scale, normalise. */
 export interface Preprocess extends Frame {
+  /** How pixels between pixels are made. */
   resample: Resample;
   /** The model sees (pixel · scale − mean) / std. */
   scale: number;
+  /** By channel: red, green, blue. */
   mean: [number, number, number];
+  /** The same. */
   std: [number, number, number];
 }
 

@@ -9,7 +9,9 @@
 import { InputError, nearest } from '../base/error.ts';
 import type { Kind } from '../graph/graph.ts';
 
+/** What learns. Written as text it says everything: `bias+prompt:rank=8+side:ratio=8`. */
 export interface Method {
+  /** The text, in canonical form: what programs and adapters carry. */
   name: string;
   /** The head alone, everything, or the modules below. */
   base: 'probe' | 'full' | 'modules';
@@ -51,7 +53,10 @@ const LIMITS: readonly string[] = ['last', 'depth'];
 /** Does a backbone tensor of this kind learn? Key biases of softmax attention never do: their gradient is identically zero. */
 export const learnsKind = (method: Method, kind: Kind): boolean => method.base === 'full' || (method.bias && kind === 'bias');
 
-/** Reads a method; `where` names the flag or file that gave it. */
+/**
+ * Reads a method such as `bias+prompt:rank=8`; `where` names the flag or file that gave it. Throws InputError for a module or an option
+ * that there is not.
+ */
 export function methodOf(text: string, where = '--method'): Method {
   const options = new Map<string, Options>();
   for (const part of text.split('+')) {

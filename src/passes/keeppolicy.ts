@@ -8,8 +8,11 @@
 import { InputError, nearest } from '../base/error.ts';
 import { type Choice, choicesOf, classes, KEEP_CLASSES, type KeepClass } from '../ops/keepclasses.ts';
 
+/** What is kept for backward, class by class of operators. */
 export interface KeepPolicy {
+  /** The policy as text, in canonical form: what programs and reports carry. */
   name: string;
+  /** The choice for each class. */
   of: Readonly<Record<KeepClass, Choice>>;
 }
 
@@ -25,7 +28,10 @@ export function keepPolicy(of: Readonly<Record<KeepClass, Choice>>): KeepPolicy 
   return { name: (exact.length < s2a.length ? exact : s2a).join(','), of: { ...of } };
 }
 
-/** Reads a plan; `where` names the flag or file that gave it. */
+/**
+ * Reads a policy such as `s2a,qkv=4`; `where` names the flag or file that gave it. Throws InputError for a class or a choice that there
+ * is not.
+ */
 export function keepOf(text: string, where = '--keep'): KeepPolicy {
   const items = text.split(',');
   const base = BASES.find((name) => name === items[0]);

@@ -33,17 +33,25 @@ import type { CompileOptions } from './options.ts';
 
 export type { CompileOptions } from './options.ts';
 
+/** What compiling makes: a program, and what it was made from. */
 export interface Compiled {
+  /** The instructions and everything that an engine needs to run them. */
   program: Program;
+  /** Where every value lies and when it lives, in bytes of the arena. */
   plan: Plan;
+  /** The values and nodes, in execution order. */
   graph: Graph;
-  /** What f32 autograd would keep for the same method, whole micro-batch. */
+  /** Bytes that f32 autograd would keep for the same method, for a whole micro-batch. */
   autogradBytes: number;
   /** How much is worked on at a time; rows 0: no tiles. */
   tiles: Required<Tiles>;
 }
 
-/** Compiles; knows nothing of files or runtimes. Deterministic. */
+/**
+ * Compiles a network, a method and a micro-batch into a program with every address in it. Knows nothing of files or runtimes; the same
+ * options give the same bytes. Throws InputError for options that do not go with the network: a method without a layer to learn, more
+ * blocks than there are, a rank that no layer can hold.
+ */
 export const compile = (options: CompileOptions): Compiled => lay(tileGraph(build(options), options.tiles));
 
 /** The same job in tiles; where nothing is said of them, none, of rows, or of pictures too: the next only where it spares a page more. */

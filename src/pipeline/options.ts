@@ -8,8 +8,11 @@ import type { Tiles } from '../passes/tiling/tiles.ts';
 import type { Optimizer } from '../passes/update.ts';
 import type { TaskSettings } from '../task/index.ts';
 
+/** What is compiled: a network, a method, a micro-batch. Everything else has a default, named at each. */
 export interface CompileOptions {
+  /** The network, as `openBase` or `parseModel` reads it. */
   model: Model;
+  /** Classes of the head: how many logits a picture gets. */
   classes: number;
   /** Pictures in one pass of the network: the batch of every value. */
   microBatch: number;
@@ -23,6 +26,7 @@ export interface CompileOptions {
   recompute?: Recompute;
   /** How much is worked on at a time. */
   tiles?: Tiles;
+  /** `adamw` where absent: two moments for each learnable number; `sgd`: one. */
   optimizer?: Optimizer;
   /** Rates as fractions of what they change, measured before the first step (src/passes/rates.ts), or one for everything (where absent). */
   rates?: 'relative' | 'absolute';
@@ -40,6 +44,7 @@ export interface CompileOptions {
   dropout?: number | DropoutRates;
   /** Share of pictures, in training, for which the last block's branch is left out; less before. */
   dropPath?: number;
+  /** Threads that scratch is reserved for; 1 where absent. */
   maxThreads?: number;
   /** For the engine build with relaxed SIMD: faster, its last bits the machine's own. */
   fast?: boolean;

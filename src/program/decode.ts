@@ -10,7 +10,10 @@ import { type About, encodeProgram, type Placed, type Program } from './program.
 /** A program has at most fifteen sections; a bound keeps a hostile count small. */
 const MOST_SECTIONS = 16;
 
-/** Reads a program file back; anything that is not exactly one of ours is an InputError. Allocates no more than a few times the file. */
+/**
+ * Reads a program file back, allocating no more than a few times the file. Throws InputError for anything that is not exactly one of
+ * ours: `where` names it there.
+ */
 export function decodeProgram(bytes: Uint8Array, where = 'program'): Program {
   // A Buffer's slice is no copy; a plain view's is.
   const file = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);

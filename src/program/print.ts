@@ -21,6 +21,10 @@ export interface Origin {
   plan: Plan;
 }
 
+/**
+ * A program as text: its header and sections, then every instruction with operator, node and named arguments. With `origin`, addresses
+ * get the names of the values there. Throws nothing.
+ */
 export function printProgram(p: Program, origin?: Origin): string {
   const { about, region, scratch } = p;
   const at = (offset: number, bytes: number): string => `${String(offset).padStart(10)} ${String(bytes).padStart(10)} bytes`;

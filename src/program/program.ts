@@ -49,19 +49,31 @@ export interface About {
   rates?: 'relative';
 }
 
+/** A compiled program: instructions, and where everything lies in the arena. Offsets and sizes are in bytes. */
 export interface Program {
+  /** The whole linear memory, a multiple of 64 KiB. */
   linearBytes: number;
-  /** Contents and arena offset of the program region. */
+  /** Bytes of the program region: instructions, tables, lists. */
   image: Uint8Array;
+  /** Where the image lies, in bytes of the arena. */
   programOffset: number;
+  /** State, parameters, accumulators, moments: what a checkpoint holds. */
   region: Range;
+  /** Working memory of one thread; those of the others follow. */
   scratch: Range;
+  /** Threads that scratch is reserved for. */
   maxThreads: number;
+  /** Where the instructions of each phase begin and end. */
   entries: Record<Phase, { start: number; end: number }>;
+  /** Frozen weights, and where their numbers go. */
   weights: WeightRecord[];
+  /** The ports: what the host writes and reads. */
   io: Map<Io, Range>;
+  /** What learns, and where its gradient lies. */
   parameters: ParameterRecord[];
+  /** Names of the nodes, by their number. */
   symbols: string[];
+  /** What it was compiled from, in words. */
   about: About;
   /** What a board needs beside it, where it was packed for one. */
   board?: Board;
@@ -111,7 +123,7 @@ export function coreSections(p: Program): [Section, Uint8Array][] {
   ];
 }
 
-/** Bytes of a program file. Deterministic: the same program gives the same bytes. */
+/** Bytes of a program file. Deterministic: the same program gives the same bytes. Throws nothing. */
 export function encodeProgram(p: Program): Uint8Array {
   const sections = [...coreSections(p), ...(p.board ? boardSections(p.board) : [])];
   const header = new Uint32Array(ProgramFile.HeaderWords + 3 * sections.length);

@@ -9,8 +9,11 @@ export interface Tally {
 
 /** The same as it is given out: the loss is the mean, NaN where there were no pictures. */
 export interface Figures {
+  /** Mean cross-entropy a picture, in nats; NaN where there were none. */
   loss: number;
+  /** How many pictures were right. */
   correct: number;
+  /** How many pictures there were. */
   count: number;
 }
 
@@ -24,7 +27,9 @@ export interface Judged {
   balanced: number;
   /** The class of which least was right, with its pictures; of equals the one with most pictures, then the first. */
   worst: number;
+  /** How many of its pictures were right. */
   worstCorrect: number;
+  /** How many pictures it has. */
   worstCount: number;
 }
 
@@ -41,7 +46,9 @@ export interface CountedEpoch {
 
 /** An epoch as it is given out. */
 export interface EpochResult extends Omit<CountedEpoch, 'train' | 'val'> {
+  /** Of the pictures learnt from, while they were. */
   train: Figures;
+  /** Of the pictures to judge by, at the epoch's end. */
   val: Figures;
 }
 

@@ -28,11 +28,13 @@ export const usualHead = (method = 'bias'): HeadStart => (methodOf(method).base 
 
 /** What the head starts from. */
 export interface HeadFound {
-  /** How many pictures it was made of, and of how many. */
+  /** How many pictures it was made of. */
   pictures: number;
+  /** How many pictures there were. */
   of: number;
-  /** λ over the mean square of the features about their mean, and the factor on the logits. */
+  /** λ over the mean square of the features about their mean. */
   lambda: number;
+  /** The factor on the logits. */
   factor: number;
   /** Of predictions of pictures that were left out; absent where classes have too few for that. */
   leftOut?: { count: number; accuracy: number; loss: number };
@@ -40,6 +42,7 @@ export interface HeadFound {
 
 /** Where nothing was written: the head starts at zero, and why. */
 export interface NoHead {
+  /** The reason, as a part of a sentence. */
   why: string;
 }
 

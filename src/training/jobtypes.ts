@@ -15,6 +15,7 @@ import type { MeasuredRates } from './measure.ts';
 import type { Outcome } from './outcome.ts';
 import type { EpochResult, TrainHooks, TrainOptions } from './train.ts';
 
+/** What training takes: model, pictures, where the adapter goes. Everything else has a default, named at each. */
 export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   /** Folder with config.json and model.safetensors. */
   model: string;
@@ -24,14 +25,17 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   labels?: string;
   /** Folder that the adapter is written to; `run/` inside it holds cache, checkpoints and metrics. */
   out: string;
+  /** What learns: `bias` where absent; see docs/methods.md. */
   method?: string;
-  /** See src/passes/keeppolicy.ts. */
+  /** What is kept for backward: `s2a` where absent; see docs/keep.md. */
   keep?: string;
   /** Precision of frozen weights; the adapter remembers it. */
   weights?: Precision | 'auto';
+  /** `adamw` where absent. */
   optimizer?: Optimizer;
   /** Peak learning rate for everything, or as `'0.5x'` a factor on the rates that are measured before the first step; `'1x'` where absent. */
   rate?: RateWish;
+  /** Pictures in one pass; chosen where absent. It divides `batchSize`. */
   microBatch?: number;
   /** See src/budget/search.ts. */
   recompute?: PlanOptions['recompute'];
@@ -54,13 +58,17 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   holdOut?: number;
   /** Random shift in pixels and horizontal flip. */
   augment?: { shift: number; flip: boolean };
-  /** See CompileOptions; what the model's configuration says where absent. */
+  /** Share of elements left out in training, see CompileOptions; what the model's configuration says where absent. */
   dropout?: number;
+  /** Share of pictures that the last block's branch is left out for, see CompileOptions; what the configuration says where absent. */
   dropPath?: number;
+  /** Where prepared pictures are kept; `run/` of `out` where absent. */
   cacheFolder?: string;
   /** Most bytes on disk for what the part that never changes makes of the pictures (src/training/featurecache.ts); 512 MiB where absent, 0: none. */
   featureCache?: Bytes;
+  /** A checkpoint every so many steps; at the end of an epoch where absent. */
   saveEvery?: number;
+  /** Go on from the last checkpoint in `out`, to the byte; without one the run begins anew. */
   resume?: boolean;
   /** Throw away what an interrupted run has left in `out`; a finished one is replaced without. */
   overwrite?: boolean;
@@ -76,40 +84,58 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
 
 /** The pictures are prepared, and the first step is next. */
 export interface StartEvent {
+  /** Pictures to learn from. */
   train: number;
+  /** Pictures to judge by. */
   val: number;
+  /** Steps of the whole run. */
   totalSteps: number;
+  /** The step that it goes on from; undefined: from the start. */
   resumedAt: number | undefined;
+  /** Epochs that an earlier call has finished. */
   epochsDone: number;
+  /** How often the run has gone back. */
   backs: number;
+  /** The measured rates; undefined where one holds for everything. */
   rates: MeasuredRates | undefined;
 }
 
-/** One more picture was looked at. */
+/** How far preparing the pictures is. */
 export type PrepareEvent = Parameters<NonNullable<PrepareOptions['onProgress']>>[0];
 
 /** What a run tells while it goes. */
 export interface JobHooks extends Pick<TrainHooks, 'onStep' | 'onEpoch' | 'onBack' | 'stopping'> {
+  /** The plan is made; nothing has been read of the pictures yet. */
   onPlan?(plan: PlanReport, compiled: Compiled): void;
+  /** A picture more has been prepared. */
   onPrepare?(event: PrepareEvent): void;
+  /** All of them have been: classes, pictures, what was skipped and why. */
   onPrepared?(prepared: Prepared): void;
+  /** Learning begins, or goes on. */
   onStart?(event: StartEvent): void;
   /** What the head starts from, unless at zero or from an adapter alone. */
   onHead?(head: HeadFound | NoHead): void;
   /** Later epochs begin after `node`, from a file of so many bytes. */
   onFeatures?(features: Pick<FeatureCache, 'node' | 'bytes'>): void;
+  /** Something that a person should know and that stops nothing, as one sentence. */
   warn?(sentence: string): void;
+  /** Aborting it ends the run as SIGTERM does: it is saved, and `trainJob` throws Interrupted. */
   signal?: AbortSignal;
 }
 
+/** How a run ended. */
 export interface JobResult {
+  /** The folder that the adapter was written to. */
   adapter: string;
   /** What could not be written although the adapter was: the last checkpoint, on a disk that is full. */
   failures: string[];
+  /** The plan that it ran by. */
   plan: PlanReport;
+  /** The classes' names, in the order of the logits. */
   classes: string[];
   /** What the head started from; null: from zero or from an adapter alone, or the run was resumed. */
   head: HeadFound | NoHead | null;
+  /** Every epoch, the first one first. */
   epochs: EpochResult[];
   /** The epoch that is kept: the best one, or the last where there was nothing to judge by. */
   bestEpoch: number;
@@ -119,11 +145,15 @@ export interface JobResult {
   judged: Outcome;
   /** Why the result is worth nothing, in words; null where it is. */
   warning: string | null;
-  /** How often the run went back and took a smaller step, and its peak rate in the end. */
+  /** How often the run went back and took a smaller step. */
   wentBack: number;
+  /** Its peak rate in the end. */
   finalRate: number;
+  /** Files that were not used, and why. */
   skipped: Prepared['skipped'];
+  /** Pictures to learn from and to judge by, bytes of their cache, and what decoded them. */
   pictures: { train: number; val: number; cacheBytes: number; cacheBytesWritten: number; decoder: string };
+  /** In bytes: what was planned, and what the process held. */
   memory: {
     linearBytes: number;
     plannedBytes: number;
@@ -137,9 +167,11 @@ export interface JobResult {
   };
   /** How many shared the work. */
   threads: number;
+  /** Bytes written to disk, all files together. */
   bytesWritten: number;
   /** At the pace of training, so without the picture cache, which is written once: what wears an SD card. */
   bytesWrittenPerHour: number;
+  /** Wall time from the call to the result. */
   seconds: number;
   /** The peak rate, or where rates are measured the factor on them. */
   rate: number;

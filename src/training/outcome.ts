@@ -8,19 +8,25 @@ import type { HostState, Samples } from './train.ts';
 /** Pictures of a class below which it is named. */
 const FEW = 5;
 
+/** What the judged pictures say of the epoch that is kept. */
 export interface Outcome {
   /** The pictures that chose the epoch: of a `val` folder, held out of each class, or none: then the last epoch is kept. */
   part: 'val' | 'held out' | 'none';
+  /** How many pictures were judged. */
   pictures: number;
+  /** How many of them were right. */
   correct: number;
+  /** The share that was right, 0 … 1; null where there were none. */
   accuracy: number | null;
   /** The share of the most frequent class among them: what always naming it would reach. */
   chance: number | null;
+  /** The class with most of them. */
   mostFrequent: string | null;
   /** Whether the largest class has more than one and a half times the pictures of the smallest. */
   uneven: boolean;
   /** Mean over the classes of the share that was right. */
   balanced: number | null;
+  /** The class of which least was right. */
   worst: { label: string; correct: number; count: number } | null;
   /** How many different classes were answered. */
   answers: number | null;

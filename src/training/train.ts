@@ -96,24 +96,37 @@ export const freshHostState = (): HostState => ({
 
 /** A step was taken. */
 export interface StepEvent {
+  /** 1 is the first. */
   epoch: number;
+  /** Steps taken, 1 after the first. */
   step: number;
+  /** Steps of the whole run. */
   totalSteps: number;
+  /** Mean loss of the step's pictures. */
   loss: number;
+  /** The rate of this step; where rates are measured the factor on them. */
   rate: number;
+  /** Norm of the gradient before it was clipped. */
   norm: number;
   /** Of the epoch so far. */
   tally: Figures;
+  /** Pictures of the epoch that have been learnt from. */
   position: number;
 }
 
 /** The run has gone back to the end of epoch `to` (0: to its start), after step `step`; `rate` is the peak rate from now on. */
 export interface BackEvent {
+  /** What was wrong (assembly/abi/watch.ts). */
   reason: Astray;
+  /** The epoch in which it was, 1 is the first. */
   epoch: number;
+  /** The epoch at whose end the run goes on; 0: from its start. */
   to: number;
+  /** The step after which it went back. */
   step: number;
+  /** How often it has now. */
   backs: number;
+  /** The peak rate from now on. */
   rate: number;
 }
 

@@ -16,7 +16,9 @@ import { checkPreprocess, outputSize, type Preprocess, resizeRgb } from '../inpu
 import { methodOf } from '../network/method.ts';
 import { applyAdapter } from '../training/adapter.ts';
 
+/** One class and how probable it is. */
 export interface Prediction {
+  /** The class's name. */
   label: string;
   /** Index of the label. */
   index: number;
@@ -24,6 +26,7 @@ export interface Prediction {
   probability: number;
 }
 
+/** How a classifier is opened. */
 export interface ClassifierOptions {
   /** Folder of the model, for an adapter the one that it was trained on: config.json and model.safetensors. */
   model: string;
@@ -35,6 +38,7 @@ export interface ClassifierOptions {
   weights?: Precision;
 }
 
+/** A network with an adapter, ready to predict. Made by `loadClassifier`. */
 export interface Classifier {
   /** Names of the classes, in the order of the logits; changes with the adapter. */
   readonly labels: readonly string[];

@@ -216,28 +216,40 @@ export const loadClassifier = (adapter: string | undefined, options: ClassifierO
     return loadInner(adapter, options);
   });
 
-/** The fastest way to train, or to infer, that keeps a budget, as a compiled program with its plan; BudgetError names the smallest budget that works. */
+/**
+ * The fastest way to train, or to infer, that keeps a budget, as a compiled program with its plan. Throws BudgetError, which names the
+ * smallest budget that works, and InputError for options that do not go with the network.
+ */
 export const planForBudget = (options: PlanOptions): Planned =>
   sync(() => {
     check('planForBudget', options, PLAN);
     return planInner(options);
   });
 
-/** Fits derivative tables to what each layer sees on given pictures, and writes them. */
+/**
+ * Fits derivative tables to what each layer sees on given pictures, and writes them to `out`. Throws InputError for a model, pictures or
+ * an adapter that cannot be used, BudgetError where measuring does not fit the budget.
+ */
 export const calibrateJob = (job: CalibrateJob): Promise<Calibration> =>
   later(async () => {
     check('calibrateJob', job, CALIBRATE);
     return calibrateInner(told(job));
   });
 
-/** Compares the gradients of a policy with those of `exact` on given pictures; writes nothing that stays. */
+/**
+ * Compares the gradients of a policy with those of `exact` on given pictures; writes nothing that stays. Throws InputError for a model,
+ * pictures or an adapter that cannot be used.
+ */
 export const fidelity = (job: FidelityJob): Promise<Fidelity> =>
   later(async () => {
     check('fidelity', job, FIDELITY);
     return fidelityInner(told(job));
   });
 
-/** What a board without JavaScript trains from. */
+/**
+ * What a board without JavaScript trains from: s2a.wasm, program.s2a, pictures as .npy. Throws InputError for a model or pictures that
+ * cannot be used, BudgetError, which names the smallest budget that works, Interrupted where `signal` ended it.
+ */
 export const packJob = (job: PackJob, hooks: PackHooks = {}): Promise<Packed> =>
   later(async () => {
     check('packJob', job, PACK);
@@ -245,21 +257,30 @@ export const packJob = (job: PackJob, hooks: PackHooks = {}): Promise<Packed> =>
     return packInner(job, told(hooks));
   });
 
-/** A program that only predicts, for a board without JavaScript. */
+/**
+ * A program that only predicts, for a board without JavaScript: s2a.wasm, its memory limited to the plan, and program.s2a. Throws
+ * InputError for an adapter that does not go with the model, BudgetError, which names the smallest budget that works.
+ */
 export const packInference = (job: PackInferenceJob): PackedInference =>
   sync(() => {
     check('packInference', job, PACK_INFERENCE);
     return packInferenceInner(job);
   });
 
-/** Base and adapter as one model folder that transformers or timm loads. */
+/**
+ * Base and adapter as one model folder that transformers or timm loads, in f32. Throws InputError for an adapter of another base, for
+ * what has no place in the checkpoint (prompts, side branches, networks that end early), and for an `out` that holds a model already.
+ */
 export const mergeAdapter = (options: MergeOptions): MergeResult =>
   sync(() => {
     check('mergeAdapter', options, MERGE);
     return mergeInner(options);
   });
 
-/** The adapter as PEFT loads it over the base. */
+/**
+ * The adapter as PEFT loads it over the base. Throws InputError for what PEFT has no place for: prompts, side branches, networks that end
+ * early, biases that the checkpoint lacks.
+ */
 export const exportPeft = (options: PeftOptions): PeftResult =>
   sync(() => {
     check('exportPeft', options, PEFT);

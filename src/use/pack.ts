@@ -45,11 +45,17 @@ export interface PackJob extends Omit<TrainJob, 'resume' | 'saveEvery' | 'from' 
   pixels?: 'u8' | 'f32';
 }
 
+/** What packing wrote. */
 export interface Packed {
+  /** The folder. */
   out: string;
+  /** The plan that the board will run by. */
   plan: PlanReport;
+  /** The classes' names, in the order of the logits. */
   classes: string[];
+  /** Pictures to learn from and to judge by. */
   pictures: { train: number; val: number };
+  /** Files that were not used, and why. */
   skipped: Prepared['skipped'];
   /** Weights' files that the board needs too, in the model folder. */
   weights: string[];
@@ -57,9 +63,11 @@ export interface Packed {
   memory: { planBytes: number; totalBytes: number };
   /** The line by which ffmpeg prepares frames as these pictures were. */
   frames: string;
+  /** Bytes of all files together. */
   bytesWritten: number;
 }
 
+/** What packing tells on its way. */
 export type PackHooks = Pick<JobHooks, 'onPlan' | 'onPrepare' | 'onPrepared' | 'signal' | 'warn'>;
 
 export async function packJob(job: PackJob, hooks: PackHooks = {}): Promise<Packed> {

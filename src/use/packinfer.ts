@@ -14,21 +14,27 @@ import { settle } from '../training/job.ts';
 import { openInference } from './classifier.ts';
 import { boardOf } from './pack.ts';
 
+/** A model and an adapter, for a board that only predicts. */
 export interface PackInferenceJob {
   /** Folder of the model that the adapter was trained on. */
   model: string;
   /** An adapter; the board is given one when it predicts, this or another of the same base, method and number of classes. */
   adapter: string;
+  /** The folder for s2a.wasm and program.s2a. */
   out: string;
   /** Pictures that go through at once (1). */
   microBatch?: number;
+  /** The most linear memory: bytes, or a text such as '48MiB'. Unlimited where absent. */
   budget?: Bytes;
   /** Precision of frozen weights where it is not to be the adapter's. */
   weights?: Precision;
 }
 
+/** What packing an inference wrote. */
 export interface PackedInference {
+  /** The folder. */
   out: string;
+  /** The classes' names, in the order of the logits. */
   classes: readonly string[];
   /** Weights' files that the board needs too, in the model folder. */
   weights: string[];

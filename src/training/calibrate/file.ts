@@ -11,20 +11,25 @@ export const CALIBRATION = 'calibration.json';
 export interface CalibratedLayer {
   /** The layer's name in the compiled program. */
   name: string;
-  /** Function (assembly/abi/ops/elementwise.ts, Kind). */
+  /** The function's number (assembly/abi/kinds.ts). */
   kind: number;
+  /** The fitted table: the derivative's levels, and which of them an input takes. */
   table: Table;
-  /** Error of this table and of the shipped one, over the measured inputs. */
+  /** Mean square error of f′ over the measured inputs: with this table. */
   error: number;
+  /** The same with the table that s2a ships. */
   shippedError: number;
   /** The largest |x| that came. */
   largest: number;
 }
 
+/** Derivative tables that were fitted to one network's inputs: what calibration.json holds. */
 export interface Calibration {
   /** The architecture's name. */
   model: string;
+  /** How many pictures were measured. */
   pictures: number;
+  /** One entry for each activation, in the order of the forward pass. */
   layers: CalibratedLayer[];
 }
 

@@ -8,6 +8,7 @@ import { type Measured, withPictures } from '../openedadapter.ts';
 import { calibrate, calibratedLayers } from './calibrate.ts';
 import { type Calibration, writeCalibration } from './file.ts';
 
+/** What calibrating needs: of a training job what concerns the network and the pictures, and where the tables go. */
 export type CalibrateJob = Pick<
   TrainJob,
   'model' | 'data' | 'labels' | 'method' | 'keep' | 'weights' | 'batchSize' | 'microBatch' | 'budget' | 'imageSize' | 'seed' | 'cacheFolder'

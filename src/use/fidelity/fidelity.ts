@@ -9,6 +9,7 @@ import { defined, type TrainJob } from '../../training/job.ts';
 import { type Measured, withPictures } from '../../training/openedadapter.ts';
 import { type Fidelity, measureFidelity } from './measure.ts';
 
+/** What is compared: of a training job what concerns the network, the pictures and the policy, and how long. */
 export type FidelityJob = Pick<
   TrainJob,
   'model' | 'data' | 'labels' | 'method' | 'keep' | 'optimizer' | 'rate' | 'batchSize' | 'microBatch' | 'imageSize' | 'seed' | 'cacheFolder'

@@ -27,31 +27,43 @@ export interface Agreement {
   tensors: number;
 }
 
+/** How far the gradients of one module of a block agree. */
 export interface ModuleFidelity extends Agreement {
   /** bias, prompt, side, lora, weight, scale, embedding. */
   module: string;
 }
 
+/** How far a block's gradients agree, and what the policy keeps of it. */
 export interface BlockFidelity extends Agreement {
   /** -1: before the first block; the number of blocks: after the last. */
   block: number;
+  /** The same by module. */
   modules: ModuleFidelity[];
-  /** Bytes a picture that the policy and `exact` keep of this block. */
+  /** Bytes a picture that the policy keeps of this block. */
   keptBytes: number;
+  /** Bytes a picture that `exact` keeps of it. */
   exactBytes: number;
   /** Bits for each number that `exact` keeps as f32. */
   bits: number;
 }
 
+/** How far the gradients of a policy agree with those of `exact`: whole, block by block, module by module. */
 export interface Fidelity {
+  /** The architecture's name. */
   model: string;
+  /** What learns, as a method's text. */
   method: string;
+  /** The policy, as text. */
   keep: string;
-  /** Steps trained before, and pictures compared on. */
+  /** Steps trained under `exact` before. */
   steps: number;
+  /** Pictures whose gradients were compared. */
   pictures: number;
+  /** Blocks of the network. */
   blocksCount: number;
+  /** Over all of it but the head; bytes are of one picture. */
   whole: Agreement & { keptBytes: number; exactBytes: number; bits: number };
+  /** From the first to the last in which something learns. */
   blocks: BlockFidelity[];
   /** The module that agrees least. */
   least: { block: number; module: string; cosine: number };

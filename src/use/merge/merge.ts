@@ -22,21 +22,29 @@ import { identityNorms } from './folded.ts';
 import { editedPieces, isFloat } from './rows.ts';
 import { type Merged, mergeWeights } from './weights.ts';
 
+/** What is merged, and where to. */
 export interface MergeOptions {
   /** Folder of the model that the adapter was trained on. */
   model: string;
+  /** The adapter's folder, or its weights file. */
   adapter: string;
   /** A new folder, or one without a model. */
   out: string;
 }
 
+/** What merging wrote. */
 export interface MergeResult {
+  /** The folder. */
   out: string;
+  /** The classes' names, in the order of the logits. */
   classes: readonly string[];
-  /** Tensors in the file; of them those that differ from the base, and those that it has not in this shape. */
+  /** Tensors in the file. */
   tensors: number;
+  /** How many of them differ from the base. */
   changed: number;
+  /** How many of them the base has not in this shape. */
   added: number;
+  /** Bytes of the weights file. */
   bytes: number;
 }
 

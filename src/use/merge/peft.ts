@@ -22,19 +22,25 @@ import { isFolded } from './folded.ts';
 import { withMerged } from './merge.ts';
 import { type Edit, type LowRank, readFloats } from './rows.ts';
 
+/** What is exported, and where to. */
 export interface PeftOptions {
   /** Folder of the model that the adapter was trained on. */
   model: string;
+  /** The adapter's folder, or its weights file. */
   adapter: string;
   /** Folder for adapter_config.json, adapter_model.safetensors and labels.json. */
   out: string;
 }
 
+/** What exporting wrote. */
 export interface PeftResult {
+  /** The folder. */
   out: string;
+  /** The classes' names, in the order of the logits. */
   classes: readonly string[];
-  /** Layers with a low-rank product that was learnt, and biases that replace the base's. */
+  /** How many layers have a low-rank product that was learnt. */
   layers: number;
+  /** How many biases replace the base's. */
   biases: number;
 }
 
