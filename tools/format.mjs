@@ -5,12 +5,14 @@
 // Biome refuses decorators on functions, which AssemblyScript has (`@inline function`). They are handed to it as comments, all files at once in a
 // folder of their own, and put back.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
 import process from 'node:process';
 
-const WORK = 'build/format';
-const BIOME = '../../node_modules/@biomejs/biome/bin/biome';
+/** Elsewhere, since its configuration would count as part of ours. */
+const WORK = mkdtempSync(join(tmpdir(), 's2a-format-'));
+const BIOME = resolve('node_modules/@biomejs/biome/bin/biome');
 /** Generated, and files of a folder of AssemblyScript that biome formats itself. */
 const APART = /^assembly\/generated\/|^targets\/wasi\/(host|sandbox|signature)\.ts$|\.d\.ts$/;
 
@@ -22,7 +24,6 @@ const files = ['assembly', 'targets/wasi'].flatMap((root) =>
 const hidden = (text) => text.replace(/^( *)@(\w+(?:\([^)\n]*\))?)(?=\s)/gm, '$1/*@$2*/');
 const shown = (text) => text.replace(/\/\*@(\w+(?:\([^)\n]*\))?)\*\//g, '@$1');
 
-rmSync(WORK, { recursive: true, force: true });
 for (const path of files) {
   mkdirSync(dirname(join(WORK, path)), { recursive: true });
   writeFileSync(join(WORK, path), hidden(readFileSync(path, 'utf8')));
@@ -34,9 +35,11 @@ writeFileSync(
 );
 const { status, stdout, stderr } = spawnSync(process.execPath, [BIOME, 'format', '--write', '.'], { cwd: WORK, encoding: 'utf8' });
 if (status !== 0) throw new Error(`biome format: ${stdout}${stderr}`);
+const formatted = new Map(files.map((path) => [path, shown(readFileSync(join(WORK, path), 'utf8'))]));
+rmSync(WORK, { recursive: true, force: true });
 
-const other = files.filter((path) => shown(readFileSync(join(WORK, path), 'utf8')) !== readFileSync(path, 'utf8'));
-if (process.argv.includes('--write')) for (const path of other) writeFileSync(path, shown(readFileSync(join(WORK, path), 'utf8')));
+const other = files.filter((path) => formatted.get(path) !== readFileSync(path, 'utf8'));
+if (process.argv.includes('--write')) for (const path of other) writeFileSync(path, formatted.get(path) ?? '');
 else if (other.length > 0) {
   console.log(`${other.join('\n')}\n${other.length} of ${files.length} files are not formatted: npm run format`);
   process.exit(1);
