@@ -4,8 +4,7 @@ import { build } from 'esbuild';
 import { openKernels } from './kernels.mjs';
 
 const ENTRY = {
-  './src/pipeline/compile.ts': 'compile',
-  './src/budget/search.ts': 'planForBudget',
+  './src/compile.ts': 'compile, planForBudget',
   './src/base/error.ts': 'BudgetError',
   './src/training/train.ts': 'startRun, TRAIN_DEFAULTS',
   './src/use/pack.ts': 'packJob',

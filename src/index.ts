@@ -13,6 +13,7 @@ export type { Precision } from './base/precision.ts';
 export { VERSION } from './base/version.ts';
 export { type PlanReport, planReport } from './budget/report.ts';
 export type { Chosen, Planned, PlanOptions } from './budget/search.ts';
+export { compile } from './compile.ts';
 export { createEngine, type Engine, loadWeights } from './engine/engine.ts';
 export { type EngineFile, type EngineSource, useEngine } from './engine/wasm.ts';
 export { type AdapterFile, type AdapterInfo, readAdapter } from './formats/adapterfile.ts';
@@ -21,7 +22,8 @@ export { type ModelFolder, openModelFolder, preprocessOf } from './import/modelf
 export type { ImageSize, Preprocess } from './input/preprocess.ts';
 export { type Method, methodOf } from './network/method.ts';
 export { type KeepPolicy, keepOf } from './passes/keeppolicy.ts';
-export { type Compiled, type CompileOptions, compile } from './pipeline/compile.ts';
+export type { Compiled } from './pipeline/compiled.ts';
+export type { CompileOptions } from './pipeline/options.ts';
 export { decodeProgram } from './program/decode.ts';
 export { printProgram } from './program/print.ts';
 export { encodeProgram, type Program } from './program/program.ts';

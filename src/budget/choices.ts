@@ -1,13 +1,13 @@
 /**
- * Ways to spend time for memory, alternative by alternative: each computes one more block again, or keeps inputs in fewer bits, where that lowers the
+ * Ways to spend time for memory, one after the other: each computes one more block again, or keeps inputs in fewer bits, where that lowers the
  * peak the most for the time it costs. Which alternatives there are depends on the job alone, never on the budget.
  */
 import type { Bits, Recompute } from '../passes/recompute.ts';
-import { type Estimates, estimate, peaks, stepTime } from './estimate.ts';
+import { type Estimates, leastBytes, peaks, stepTime } from './estimate.ts';
 
 export interface Alternative {
   recompute: Recompute;
-  /** Estimated linear memory; see `estimate`. */
+  /** Estimated linear memory; see `leastBytes`. */
   bytes: number;
   /** Predicted nanoseconds of a step. */
   time: number;
@@ -15,7 +15,7 @@ export interface Alternative {
 
 const alternative = (s: Estimates, recompute: Recompute, passes: number): Alternative => ({
   recompute: new Map(recompute),
-  bytes: estimate(s, recompute),
+  bytes: leastBytes(s, recompute),
   time: stepTime(s, recompute, passes),
 });
 

@@ -1,11 +1,11 @@
 /**
  * The memory of a job block by block, from its graph alone: what each block leaves for backward and what is alive beside that while it
- * works. Two sketches, of a network that recomputes nothing and of one that recomputes all, say what any mixture needs without building it.
+ * works. Two estimates, of a network that recomputes nothing and of one that recomputes all, say what any mixture needs without building it.
  */
 import { Head } from '../../assembly/abi/head.ts';
 import { ABSENT, nodesOf, rootOf } from '../graph/graph.ts';
 import type { Bits, Recompute } from '../passes/recompute.ts';
-import type { UnplacedGraph } from '../pipeline/compile.ts';
+import type { UnplacedGraph } from '../pipeline/compiled.ts';
 import { align, lifetimes, liveBytes } from '../plan/lifetime.ts';
 import { keptValues, PAGE } from '../plan/memory.ts';
 import { codeBytes } from '../program/encode.ts';
@@ -26,8 +26,8 @@ export interface Estimate {
   times: { blocks: Map<number, number>; pass: number; update: number };
 }
 
-export function sketch(built: UnplacedGraph): Estimate {
-  const { graph, maxThreads } = built;
+export function estimate(job: UnplacedGraph): Estimate {
+  const { graph, maxThreads } = job;
   const nodes = nodesOf(graph);
   const live = liveBytes(lifetimes(graph), nodes.length);
   const residents =
@@ -75,7 +75,7 @@ export function sketch(built: UnplacedGraph): Estimate {
     const inputs = new Set(node.inputs.map((id) => (id === ABSENT ? ABSENT : rootOf(graph, id))));
     for (const id of inputs) if (kept.has(id) && dies.get(id) === time) change(id, -1);
   });
-  return { residents, floor, stored, working, repeatable: [...built.again.keys()].sort((a, b) => a - b), times: passTimes(graph) };
+  return { residents, floor, stored, working, repeatable: [...job.again.keys()].sort((a, b) => a - b), times: passTimes(graph) };
 }
 
 /** Estimates of one job: without recompute, and with every block computed again from inputs of so many bits. */
@@ -102,9 +102,9 @@ export function peaks({ plain, again }: Estimates, recompute: Recompute): { bloc
 const SLACK = 2 * PAGE;
 
 /** Bytes of linear memory, in whole pages, that a mixture needs at least: its temporaries lie without a gap. */
-export function estimate(sketches: Estimates, recompute: Recompute): number {
-  const { plain, again } = sketches;
-  const temporaries = Math.max(plain.floor, ...peaks(sketches, recompute).map((p) => p.bytes));
+export function leastBytes(estimates: Estimates, recompute: Recompute): number {
+  const { plain, again } = estimates;
+  const temporaries = Math.max(plain.floor, ...peaks(estimates, recompute).map((p) => p.bytes));
   let code = 0;
   for (const bits of recompute.values()) {
     const all = again.get(bits)!;

@@ -12,7 +12,7 @@ import { Instruction } from '../../assembly/abi/ops.ts';
 import { Io } from '../../assembly/abi/program.ts';
 import { ABSENT, type Graph, type Node, nodesOf, type Phase, rootOf } from '../graph/graph.ts';
 import { definition } from '../ops/index.ts';
-import type { Compiled } from '../pipeline/compile.ts';
+import type { Compiled } from '../pipeline/compiled.ts';
 import { nodeTime } from './costmodel.ts';
 
 /** A line through a phase, and what lies across it. */

@@ -2,7 +2,7 @@
 
 import { numel } from '../graph/graph.ts';
 import type { Tiles } from '../passes/tiling/tiles.ts';
-import type { Compiled } from '../pipeline/compile.ts';
+import type { Compiled } from '../pipeline/compiled.ts';
 import type { Parts } from '../plan/memory.ts';
 import { cutsOf } from './featurecut.ts';
 import type { Chosen } from './search.ts';

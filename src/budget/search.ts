@@ -7,12 +7,12 @@ import { definition } from '../ops/index.ts';
 import { keepOf } from '../passes/keeppolicy.ts';
 import type { Bits, Recompute, RecomputeChoice } from '../passes/recompute.ts';
 import type { Tiles } from '../passes/tiling/tiles.ts';
-import { build, type Compiled, type CompileOptions, compile, lay, tileGraph, type UnplacedGraph } from '../pipeline/compile.ts';
-import { checkBatch } from '../pipeline/options.ts';
+import type { Compiled, Path } from '../pipeline/compiled.ts';
+import { type CompileOptions, checkBatch } from '../pipeline/options.ts';
+import { tileGraph } from '../pipeline/tiles.ts';
 import { checkBudget, PAGE } from '../plan/memory.ts';
 import type { About } from '../program/program.ts';
-import { type Alternative, fixed, ladder, named } from './choices.ts';
-import { type Estimate, type Estimates, sketch } from './estimate.ts';
+import { type Job, openJob, type Way } from './candidates.ts';
 
 /** What `planForBudget` takes: as `compile`, but what a budget decides may be left open. */
 export interface PlanOptions extends Omit<CompileOptions, 'microBatch' | 'recompute' | 'weights' | 'maxThreads'> {
@@ -71,20 +71,13 @@ const SMALL: Tiles = { rows: 64, queries: 16, pixels: 64 };
 /** Most linear memory that 32-bit addresses reach. */
 const LINEAR_LIMIT = 65536 * PAGE;
 
-/** A alternative with the options that it is compiled from. */
-interface Way extends Alternative {
-  options: CompileOptions;
-  /** Blocks that could be computed again. */
-  blocks: number;
-}
-
-/** Compiles the fastest way to train that fits the budget, as predicted. Deterministic: reads neither the machine nor a clock. Throws BudgetError. */
-export function planForBudget({ weights, ...options }: PlanOptions): Planned {
-  if (weights !== 'auto') return fitAt({ ...options, weights: weights ?? 'f32' });
+/** The fastest way to train, or to infer, that fits the budget, as predicted. Deterministic: reads neither the machine nor a clock. Throws BudgetError. */
+export function search({ weights, ...options }: PlanOptions, path: Path): Planned {
+  if (weights !== 'auto') return searchAt({ ...options, weights: weights ?? 'f32' }, path);
   let least: BudgetError | undefined;
   for (const precision of PRECISIONS) {
     try {
-      return fitAt({ ...options, weights: precision });
+      return searchAt({ ...options, weights: precision }, path);
     } catch (error) {
       if (!(error instanceof BudgetError)) throw error;
       if (least === undefined || error.smallestBytes < least.smallestBytes) least = error;
@@ -93,14 +86,11 @@ export function planForBudget({ weights, ...options }: PlanOptions): Planned {
   throw least;
 }
 
-function fitAt({
-  batchSize,
-  microBatch,
-  recompute = 'auto',
-  budgetBytes = LINEAR_LIMIT,
-  maxThreads = MAX_THREADS,
-  ...options
-}: PlanOptions & { weights: Precision }): Planned {
+/** The same with the precision of weights settled. */
+function searchAt(
+  { batchSize, microBatch, recompute = 'auto', budgetBytes = LINEAR_LIMIT, maxThreads = MAX_THREADS, ...options }: Settled,
+  path: Path,
+): Planned {
   if (!Number.isSafeInteger(batchSize) || batchSize < 1)
     throw new InputError({ where: '--batch-size', what: 'must be at least 1', got: batchSize });
   if (microBatch !== undefined) checkBatch(batchSize, microBatch);
@@ -108,25 +98,18 @@ function fitAt({
   const [height, width] = options.model.image;
   const comfortable = Math.max(1, Math.floor(COMFORTABLE_PIXELS / (height * width)));
   const sizes = microBatch !== undefined ? [microBatch] : divisors(batchSize, comfortable);
-  const [largest, smallest] = [sizes[0] as number, sizes.at(-1) as number];
 
-  const job = openJob(options, batchSize);
-  const fastest = job.plain(largest);
+  const job = openJob(options, batchSize, path);
+  const fastest = job.plain(sizes[0] as number);
   const compiled = new Map<Way, Compiled>();
   const at = (way: Way): Compiled => {
-    const known = compiled.get(way) ?? lay(way === fastest ? job.build(largest, 0) : tileGraph(build(way.options), way.options.tiles));
+    const graph = () => (way === fastest ? job.build(sizes[0] as number, 0) : tileGraph(path.graphOf(way.options), way.options.tiles));
+    const known = compiled.get(way) ?? path.programOf(graph());
     compiled.set(way, known);
     return known;
   };
-  /** Threads get what is left: so what is chosen, and with it every result, is the same for any number of them. */
-  const roomy = (way: Way): Compiled => {
-    const { linearBytes, scratch } = at(way).plan;
-    const room = limit - (linearBytes - slack(at(way)));
-    const threads = Math.min(maxThreads, 1 + Math.max(0, Math.floor(room / Math.max(1, scratch.bytes))));
-    return threads > 1 ? compile({ ...way.options, maxThreads: threads }) : at(way);
-  };
   const chosen = (way: Way): Planned => ({
-    ...roomy(way),
+    ...withThreads(way, at(way), { limit, maxThreads, path }),
     chosen: {
       microBatch: way.options.microBatch,
       passes: batchSize / way.options.microBatch,
@@ -139,11 +122,39 @@ function fitAt({
     },
   });
 
+  const seen: Way[] = [];
+  for (const kind of kindsOfWays({ options, batchSize, recompute, sizes, job, fastest, path })) {
+    const ways = kind().sort((a, b) => a.time - b.time || a.bytes - b.bytes);
+    for (const way of ways) if (way.bytes <= limit && at(way).plan.linearBytes <= limit) return chosen(way);
+    seen.push(...ways);
+  }
+  const least = leastOf(seen, (way) => at(way).plan.linearBytes);
+  const { graph, plan, program } = at(least);
+  checkBudget(graph, plan, limit, { bytes: plan.linearBytes, how: how(program.about, options, microBatch, recompute) });
+  return chosen(least);
+}
+
+type Settled = PlanOptions & { weights: Precision };
+
+/** What ways are made of. */
+interface Candidates {
+  options: Omit<Settled, 'batchSize' | 'microBatch' | 'recompute' | 'budgetBytes' | 'maxThreads'>;
+  batchSize: number;
+  recompute: RecomputeChoice;
+  /** Micro-batches, largest first. */
+  sizes: readonly number[];
+  job: Job;
+  fastest: Way;
+  path: Path;
+}
+
+/** Ways by what they cost the gradient, least first: only where none of one kind fits is the next looked at. */
+function kindsOfWays({ options, batchSize, recompute, sizes, job, fastest, path }: Candidates): (() => Way[])[] {
+  const [largest, smallest] = [sizes[0] as number, sizes.at(-1) as number];
   /** Every way of one micro-batch, in pieces as they come and, at the smallest one, in small ones too. */
   const small = options.tiles ?? SMALL;
   const waysOf = (n: number, bits: readonly Bits[], tiles?: Tiles, of: Job = job): Way[] =>
     recompute === 'none' ? [of.plain(n, tiles)] : of.ways(n, recompute, bits, tiles);
-  /** Ways by what they cost the gradient, least first: only where none of one kind fits is the next looked at. */
   const [first, ...fewer] = inputBits(options.keep);
   const kinds: (() => Way[])[] = [
     () => (recompute === 'auto' || recompute === 'none' ? [fastest] : []),
@@ -155,22 +166,29 @@ function fitAt({
   ];
   if (recompute === 'auto' && options.keep === undefined)
     for (const keep of fewerBits(job.build(largest, 0).graph.phases.train))
-      kinds.push(() => waysOf(smallest, [first as Bits, ...fewer], small, openJob({ ...options, keep }, batchSize)).slice(-1));
-  const seen: Way[] = [];
-  for (const kind of kinds) {
-    const ways = kind().sort((a, b) => a.time - b.time || a.bytes - b.bytes);
-    for (const way of ways) if (way.bytes <= limit && at(way).plan.linearBytes <= limit) return chosen(way);
-    seen.push(...ways);
-  }
+      kinds.push(() => waysOf(smallest, [first as Bits, ...fewer], small, openJob({ ...options, keep }, batchSize, path)).slice(-1));
+  return kinds;
+}
 
-  // The least that would fit: no way is compiled whose estimate is above what has been found.
-  const needs = (way: Way): number => at(way).plan.linearBytes;
+/** Threads get what is left: so what is chosen, and with it every result, is the same for any number of them. */
+function withThreads(
+  way: Way,
+  compiled: Compiled,
+  { limit, maxThreads, path }: { limit: number; maxThreads: number; path: Path },
+): Compiled {
+  const { linearBytes, scratch } = compiled.plan;
+  const room = limit - (linearBytes - slack(compiled));
+  const threads = Math.min(maxThreads, 1 + Math.max(0, Math.floor(room / Math.max(1, scratch.bytes))));
+  if (threads === 1) return compiled;
+  return path.programOf(tileGraph(path.graphOf({ ...way.options, maxThreads: threads }), way.options.tiles));
+}
+
+/** The least that would fit: no way is compiled whose estimate is above what has been found. */
+function leastOf(seen: Way[], needs: (way: Way) => number): Way {
   seen.sort((a, b) => a.bytes - b.bytes);
   let least = seen[0] as Way;
   for (const way of seen) if (way.bytes < needs(least) && needs(way) < needs(least)) least = way;
-  const { graph, plan, program } = at(least);
-  checkBudget(graph, plan, limit, { bytes: needs(least), how: how(program.about, options, microBatch, recompute) });
-  return chosen(least);
+  return least;
 }
 
 /** Bytes of the last page that a plan leaves empty. */
@@ -181,56 +199,6 @@ const slack = ({ plan: { linearBytes, scratch, maxThreads } }: Compiled): number
 function fewerBits(nodes: readonly Node[]): string[] {
   const there = new Set(nodes.flatMap(({ op }) => definition(op).eightBits ?? []));
   return there.size === 0 ? [] : [['s2a', ...[...there].map((name) => `${name}=4`)].join(',')];
-}
-
-type Job = ReturnType<typeof openJob>;
-
-/** A job's graphs and sketches by micro-batch, bits of recomputed inputs and tiles, each made once. */
-function openJob(options: Omit<CompileOptions, 'microBatch'>, batchSize: number) {
-  const whole = new Map<string, UnplacedGraph>();
-  const made = new Map<string, { built: UnplacedGraph; sketch: Estimate }>();
-  const wholeOf = (microBatch: number, bits: Bits | 0): UnplacedGraph => {
-    const key = `${microBatch}:${bits}`;
-    // All but the head, which backward begins with.
-    const blocks = bits === 0 ? [] : [...get(microBatch, 0, undefined).sketch.working.keys()].sort((a, b) => a - b).slice(0, -1);
-    const found = whole.get(key) ?? build({ ...options, microBatch, recompute: new Map(blocks.map((block) => [block, bits as Bits])) });
-    whole.set(key, found);
-    return found;
-  };
-  const get = (microBatch: number, bits: Bits | 0, tiles: Tiles | undefined): { built: UnplacedGraph; sketch: Estimate } => {
-    const key = `${microBatch}:${bits}:${tiles === undefined}`;
-    let found = made.get(key);
-    if (found === undefined) {
-      const built = tileGraph(wholeOf(microBatch, bits), tiles ?? options.tiles);
-      found = { built, sketch: sketch(built) };
-      made.set(key, found);
-    }
-    return found;
-  };
-  const sketches = (microBatch: number, bits: readonly Bits[], tiles: Tiles | undefined): Estimates => ({
-    plain: get(microBatch, 0, tiles).sketch,
-    again: new Map(bits.map((b) => [b, get(microBatch, b, tiles).sketch])),
-  });
-  const way = (microBatch: number, alternative: Alternative, blocks: number, tiles: Tiles | undefined): Way => ({
-    ...alternative,
-    options: { ...options, microBatch, recompute: alternative.recompute, ...(tiles ? { tiles } : {}) },
-    blocks,
-  });
-  return {
-    build: (microBatch: number, bits: Bits | 0): UnplacedGraph => get(microBatch, bits, undefined).built,
-    plain: (microBatch: number, tiles?: Tiles): Way =>
-      way(microBatch, ladder(sketches(microBatch, [], tiles), [], batchSize / microBatch)[0] as Alternative, 0, tiles),
-    /** Every way to spend time for memory at one micro-batch. */
-    ways(microBatch: number, recompute: Exclude<RecomputeChoice, 'none'>, bits: readonly Bits[], tiles?: Tiles): Way[] {
-      const s = sketches(microBatch, typeof recompute === 'object' ? [...new Set([...bits, ...recompute.values()])] : bits, tiles);
-      const passes = batchSize / microBatch;
-      const blocks = s.again.get(bits[0]!)!.repeatable.length;
-      if (typeof recompute === 'object') return [way(microBatch, named(s, recompute, passes), blocks, tiles)];
-      const count = recompute === 'all' ? Number.POSITIVE_INFINITY : recompute;
-      const alternatives = count === 'auto' ? ladder(s, bits, passes) : fixed(s, bits, passes, count);
-      return alternatives.map((alternative) => way(microBatch, alternative, blocks, tiles));
-    },
-  };
 }
 
 /** How a recomputed block may keep its inputs, best first: what keeps f32 stays exact. */

@@ -1,7 +1,7 @@
 /** What is alive in the arena at each node of a step: the plan's own numbers, as data for a picture. */
 
 import { PHASES, type Phase } from '../graph/graph.ts';
-import type { Compiled } from '../pipeline/compile.ts';
+import type { Compiled } from '../pipeline/compiled.ts';
 import type { Stretch, Timeline } from './data.ts';
 
 /** The train phase is told apart: forward up to the loss, backward from there on. */

@@ -7,6 +7,7 @@
  * A record is believed only whole and a file only with the digest of this run; whatever else is there is computed anew. Nothing is synced: what
  * a power cut takes is computed again. A disk that fills up ends the cache, not the run.
  */
+
 import { rmSync } from 'node:fs';
 import { type Bytes, mebibytes, parseBytes } from '../base/bytes.ts';
 import { crc32 } from '../base/crc.ts';
@@ -15,7 +16,7 @@ import { InputError } from '../base/error.ts';
 import { fileExists, freeBytes, openStore, type Store } from '../base/files.ts';
 import { type Cut, type Cuts, cutsOf } from '../budget/featurecut.ts';
 import type { Engine } from '../engine/engine.ts';
-import type { Compiled } from '../pipeline/compile.ts';
+import type { Compiled } from '../pipeline/compiled.ts';
 import { type Features, rangeOf } from './train.ts';
 
 /** Most bytes that the cache may take on disk: 512 MiB where nothing is said, 0: there is none. */

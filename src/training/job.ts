@@ -1,4 +1,5 @@
 /** Training as one call: model folder + pictures + budget → adapter folder. The command line and the library both come here. */
+
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { State } from '../../assembly/abi/head.ts';
@@ -12,7 +13,8 @@ import type { Precision } from '../base/precision.ts';
 import { collectGarbage, resetPeak, resident } from '../base/processmemory.ts';
 import { VERSION } from '../base/version.ts';
 import { planReport } from '../budget/report.ts';
-import { type Planned, planForBudget } from '../budget/search.ts';
+import type { Planned } from '../budget/search.ts';
+import { planForBudget } from '../compile.ts';
 import { type Cache, removeOtherCaches } from '../data/cache.ts';
 import { dataDigest } from '../data/digest.ts';
 import { keepList, listPictures, sayChanges } from '../data/list.ts';
@@ -25,7 +27,7 @@ import type { Preprocess } from '../input/preprocess.ts';
 import { chosenDrop, dropNotes } from '../network/drop.ts';
 import { methodOf } from '../network/method.ts';
 import { readRate } from '../passes/rates.ts';
-import type { CompileOptions } from '../pipeline/compile.ts';
+import type { CompileOptions } from '../pipeline/options.ts';
 import type { Program } from '../program/program.ts';
 import { adapterTensors, headNames } from './adapter.ts';
 import { needSpace, runBytes, tryRun } from './beforehand.ts';

@@ -1,4 +1,5 @@
 /** What training as one call takes, tells on its way and gives back. */
+
 import type { Bytes } from '../base/bytes.ts';
 import type { Precision } from '../base/precision.ts';
 import type { PlanReport } from '../budget/report.ts';
@@ -8,7 +9,7 @@ import type { Threads } from '../engine/threads.ts';
 import type { ImageSize } from '../input/fields.ts';
 import type { RateWish } from '../passes/rates.ts';
 import type { Optimizer } from '../passes/update.ts';
-import type { Compiled } from '../pipeline/compile.ts';
+import type { Compiled } from '../pipeline/compiled.ts';
 import type { FeatureCache } from './featurecache.ts';
 import type { HeadFound, HeadStart, NoHead } from './headstart.ts';
 import type { MeasuredRates } from './measure.ts';

@@ -1,10 +1,11 @@
 /** What a run may share out before it begins: threads, and the memory of a whole process. */
+
 import { type Bytes, parseBytes } from '../base/bytes.ts';
 import { BudgetError } from '../base/error.ts';
 import { checkProcess, decoderShare } from '../base/processmemory.ts';
 import { type Threads, threadsOf } from '../engine/threads.ts';
 import { defaultDecoderBytes } from '../input/decode.ts';
-import type { Compiled } from '../pipeline/compile.ts';
+import type { Compiled } from '../pipeline/compiled.ts';
 
 /** The most that decoding one picture may take: by the options alone, since it decides which pictures are skipped. */
 export const decoderBytesOf = ({ processBudget }: { processBudget?: Bytes | undefined }): number =>

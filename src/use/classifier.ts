@@ -1,10 +1,12 @@
 /** Inference for applications: a plan that keeps nothing, one memory, many predictions. */
+
 import { Io } from '../../assembly/abi/program.ts';
 import { type Bytes, parseBytes } from '../base/bytes.ts';
 import { EngineError, InputError } from '../base/error.ts';
 import { stableJson } from '../base/json.ts';
 import type { Precision } from '../base/precision.ts';
-import { MAX_THREADS, type PlanOptions, planForBudget } from '../budget/search.ts';
+import { MAX_THREADS, type PlanOptions } from '../budget/search.ts';
+import { planForBudget } from '../compile.ts';
 import { createEngine, type Engine, loadWeights } from '../engine/engine.ts';
 import { type StartThread, type Threads, threadsOf } from '../engine/threads.ts';
 import { engineBytes } from '../engine/wasm.ts';

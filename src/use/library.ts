@@ -5,7 +5,8 @@
 
 import { BudgetError, EngineError, InputError, Interrupted, nearest, type Parts, S2aError } from '../base/error.ts';
 import { isRecord } from '../base/json.ts';
-import { type Planned, type PlanOptions, planForBudget as planInner } from '../budget/search.ts';
+import type { Planned, PlanOptions } from '../budget/search.ts';
+import { planForBudget as planInner } from '../compile.ts';
 import { decodePicture as decodeInner, defaultDecoderBytes } from '../input/decode.ts';
 import { checkPreprocess, type Preprocess } from '../input/preprocess.ts';
 import { Unreadable } from '../pictures/header.ts';

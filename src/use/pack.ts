@@ -6,6 +6,7 @@
  *     s2a.wasm                                 the WASI program; its memory's maximum is the plan and its own pages
  *     calibration.json                         with --calibrate or --tables: the derivative tables, which the program holds too
  */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { State } from '../../assembly/abi/head.ts';
@@ -26,7 +27,7 @@ import { defaultDecoderBytes } from '../input/decode.ts';
 import { ffmpegLine } from '../input/ffmpeg.ts';
 import type { Preprocess } from '../input/preprocess.ts';
 import { dropNotes } from '../network/drop.ts';
-import type { Compiled } from '../pipeline/compile.ts';
+import type { Compiled } from '../pipeline/compiled.ts';
 import type { Board } from '../program/board.ts';
 import { encodeProgram, type Program } from '../program/program.ts';
 import { adapterRecords } from '../training/adapter.ts';

@@ -4,7 +4,7 @@ import { mebibytes } from '../../src/base/bytes.ts';
 import { type Clocks, readMachine } from '../../src/base/machine.ts';
 import { resetPeak, resident } from '../../src/base/processmemory.ts';
 import { planReport } from '../../src/budget/report.ts';
-import { planForBudget } from '../../src/budget/search.ts';
+import { planForBudget } from '../../src/compile.ts';
 import { createEngine, type Engine, loadWeights } from '../../src/engine/engine.ts';
 import { threadsOf } from '../../src/engine/threads.ts';
 import { engineBytes } from '../../src/engine/wasm.ts';

@@ -1,9 +1,11 @@
 /** `s2a plan --grid`: which models, methods and budgets go together. */
+
 import { mebibytes, parseBytes } from '../../src/base/bytes.ts';
 import { BudgetError, InputError } from '../../src/base/error.ts';
 import { visible } from '../../src/base/visible.ts';
 import { type PlanReport, planReport } from '../../src/budget/report.ts';
-import { type PlanOptions, planForBudget } from '../../src/budget/search.ts';
+import type { PlanOptions } from '../../src/budget/search.ts';
+import { planForBudget } from '../../src/compile.ts';
 import { PAGE } from '../../src/plan/memory.ts';
 import { table } from '../../src/report/terminal.ts';
 import { limited, type Parsed } from './options.ts';

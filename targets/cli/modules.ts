@@ -2,7 +2,7 @@
 
 import { visible } from '../../src/base/visible.ts';
 import { planReport } from '../../src/budget/report.ts';
-import { planForBudget } from '../../src/budget/search.ts';
+import { planForBudget } from '../../src/compile.ts';
 import { numel } from '../../src/graph/graph.ts';
 import { table } from '../../src/report/terminal.ts';
 import { PLAN_FLAGS, parse } from './options.ts';

@@ -3,7 +3,8 @@
 import { InputError } from '../../src/base/error.ts';
 import { writeAtomic, writeText } from '../../src/base/files.ts';
 import { planReport } from '../../src/budget/report.ts';
-import { type PlanOptions, planForBudget } from '../../src/budget/search.ts';
+import type { PlanOptions } from '../../src/budget/search.ts';
+import { planForBudget } from '../../src/compile.ts';
 import { checkFolderWeights, openModelFolder, preprocessOf } from '../../src/import/modelfolder.ts';
 import { chosenDrop } from '../../src/network/drop.ts';
 import { readRate } from '../../src/passes/rates.ts';

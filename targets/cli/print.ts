@@ -1,8 +1,9 @@
 /** `s2a print`: a compiled program as text. It is compiled here from a model folder, or read from the file that `pack` or `plan --program` wrote. */
+
 import { InputError } from '../../src/base/error.ts';
 import { fileExists, isFolder } from '../../src/base/files.ts';
 import { readLimited } from '../../src/base/reading.ts';
-import { planForBudget } from '../../src/budget/search.ts';
+import { planForBudget } from '../../src/compile.ts';
 import { decodeProgram } from '../../src/program/decode.ts';
 import { printProgram } from '../../src/program/print.ts';
 import { type Parsed, PLAN_FLAGS, parse } from './options.ts';

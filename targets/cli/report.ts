@@ -1,9 +1,10 @@
 /** The HTML page of a run: the result with some of the pictures it was judged by. */
+
 import { encode } from 'fast-png';
 import { counted } from '../../src/base/counted.ts';
 import { writeText } from '../../src/base/files.ts';
 import { planReport } from '../../src/budget/report.ts';
-import { planForBudget } from '../../src/budget/search.ts';
+import { planForBudget } from '../../src/compile.ts';
 import { openModelFolder } from '../../src/import/modelfolder.ts';
 import { methodOf, withBlocks } from '../../src/network/method.ts';
 import type { PlanColumn, Prediction, ReportData } from '../../src/report/data.ts';

@@ -2,18 +2,19 @@
  * Whole networks over weights in 12, 8 and 4 bits: what is coded and what is not, close to the file, and to the bit the network of the decoded
  * weights: logits, losses and every gradient.
  */
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { State } from '../../assembly/abi/head.ts';
 import { Io } from '../../assembly/abi/program.ts';
 import { Encoding } from '../../assembly/abi/weights.ts';
 import { encodingFor } from '../../src/base/precision.ts';
+import { compile } from '../../src/compile.ts';
 import { createEngine, loadWeights, readParameter } from '../../src/engine/engine.ts';
 import { engineBytes } from '../../src/engine/wasm.ts';
 import { openSafetensors } from '../../src/formats/safetensors.ts';
 import { numel, type Value } from '../../src/graph/graph.ts';
 import { readModel } from '../../src/import/index.ts';
-import { compile } from '../../src/pipeline/compile.ts';
 import { decodeWeight } from '../oracle/weights.ts';
 import { distance } from '../support/close.ts';
 import { builtCases, goldenCase, goldenValues, modelFolder } from '../support/golden.ts';

@@ -1,8 +1,10 @@
 /** A budget lowered page by page: a plan within it, or a BudgetError that says what would do; never a wrong plan. */
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { BudgetError, InputError } from '../../src/base/error.ts';
-import { divisors, type PlanOptions, planForBudget } from '../../src/budget/search.ts';
+import { divisors, type PlanOptions } from '../../src/budget/search.ts';
+import { planForBudget } from '../../src/compile.ts';
 import { recomputeName, recomputeOf } from '../../src/passes/recompute.ts';
 import { largestAlive, PAGE } from '../../src/plan/memory.ts';
 import { network } from '../support/network.ts';

@@ -1,12 +1,13 @@
 /** Configurations: published sizes have their published number of parameters; other graphs are refused by name. */
+
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { compile } from '../../src/compile.ts';
 import { openSafetensors, writeSafetensors } from '../../src/formats/safetensors.ts';
 import { numel } from '../../src/graph/graph.ts';
 import { type Model, parseModel } from '../../src/import/index.ts';
 import { openModelFolder } from '../../src/import/modelfolder.ts';
-import { compile } from '../../src/pipeline/compile.ts';
 import { headNames } from '../../src/training/adapter.ts';
 import { newFolder, refused } from '../support/folder.ts';
 import { builtCases, goldenValues, modelFolder } from '../support/golden.ts';

@@ -1,11 +1,12 @@
 /** Swin: configurations, what is refused, and int8 operands under windows and masks. (Numbers against PyTorch: test/parity/methods.test.ts.) */
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Io } from '../../assembly/abi/program.ts';
+import { compile } from '../../src/compile.ts';
 import { readParameter } from '../../src/engine/engine.ts';
 import type { Graph } from '../../src/graph/graph.ts';
 import { type Model, parseModel } from '../../src/import/index.ts';
-import { compile } from '../../src/pipeline/compile.ts';
 import { refused } from '../support/folder.ts';
 import { goldenValues } from '../support/golden.ts';
 import { goldenEngine } from '../support/goldenengine.ts';

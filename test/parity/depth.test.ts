@@ -1,4 +1,5 @@
 /** Networks that end after their first blocks, against PyTorch's; and a run of one. */
+
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -7,9 +8,9 @@ import { State } from '../../assembly/abi/head.ts';
 import { Io } from '../../assembly/abi/program.ts';
 import { InputError } from '../../src/base/error.ts';
 import { readJson } from '../../src/base/files.ts';
+import { compile } from '../../src/compile.ts';
 import { readModel } from '../../src/import/index.ts';
 import { decodePicture } from '../../src/input/decode.ts';
-import { compile } from '../../src/pipeline/compile.ts';
 import { trainJob } from '../../src/training/job.ts';
 import { type Classifier, loadClassifier } from '../../src/use/classifier.ts';
 import { close } from '../support/close.ts';

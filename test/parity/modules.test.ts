@@ -1,15 +1,16 @@
 /** Prompt, side, LoRA and their combinations against PyTorch, with every module tensor given and nowhere zero. */
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { State } from '../../assembly/abi/head.ts';
 import { Io } from '../../assembly/abi/program.ts';
 import { readJson } from '../../src/base/files.ts';
+import { compile } from '../../src/compile.ts';
 import { createEngine, type Engine, loadWeights, readParameter, writeParameter } from '../../src/engine/engine.ts';
 import { engineBytes } from '../../src/engine/wasm.ts';
 import { openSafetensors } from '../../src/formats/safetensors.ts';
 import { readModel } from '../../src/import/index.ts';
 import { methodOf } from '../../src/network/method.ts';
-import { compile } from '../../src/pipeline/compile.ts';
 import { close, distance } from '../support/close.ts';
 import { modelFolder, openValues } from '../support/golden.ts';
 import { BATCH, headPart } from '../support/goldenengine.ts';

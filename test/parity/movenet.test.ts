@@ -1,14 +1,15 @@
 /** The real pretrained MobileNetV2 on real drawings: the engine's features against TensorFlow.js running the original graph. */
+
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Io } from '../../assembly/abi/program.ts';
+import { compile } from '../../src/compile.ts';
 import { createEngine, loadWeights, writeParameter } from '../../src/engine/engine.ts';
 import { openSafetensors } from '../../src/formats/safetensors.ts';
 import { readModel } from '../../src/import/index.ts';
-import { compile } from '../../src/pipeline/compile.ts';
 import { distance } from '../support/close.ts';
 import { newFolder } from '../support/folder.ts';
 import { openValues } from '../support/golden.ts';

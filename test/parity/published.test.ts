@@ -1,16 +1,17 @@
 /** Checkpoints as they are published, against the logits of the library that reads them. */
+
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Io } from '../../assembly/abi/program.ts';
+import { compile } from '../../src/compile.ts';
 import { createEngine, loadWeights, writeParameter } from '../../src/engine/engine.ts';
 import { openSafetensors } from '../../src/formats/safetensors.ts';
 import { readModel } from '../../src/import/index.ts';
 import { openModelFolder, preprocessOf, processorNote } from '../../src/import/modelfolder.ts';
 import type { ImageSize } from '../../src/input/fields.ts';
 import { outputSize } from '../../src/input/preprocess.ts';
-import { compile } from '../../src/pipeline/compile.ts';
 import { mergeAdapter } from '../../src/use/merge/merge.ts';
 import { does } from '../cli/command.ts';
 import { close } from '../support/close.ts';

@@ -3,10 +3,10 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Keep } from '../../assembly/abi/keep.ts';
+import { compile } from '../../src/compile.ts';
 import { readModel } from '../../src/import/index.ts';
 import { choicesOf, KEEP_CLASSES } from '../../src/ops/keepclasses.ts';
 import { keepOf, keepPolicy } from '../../src/passes/keeppolicy.ts';
-import { compile } from '../../src/pipeline/compile.ts';
 import { modelFolder } from '../support/golden.ts';
 
 test('a plan has one name, whatever it was written as', () => {

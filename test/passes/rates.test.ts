@@ -1,4 +1,5 @@
 /** Relative learning rates: what the engine measures is what f64 finds in the arena, whatever the tiles and threads; every family has a rule. */
+
 import { readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -6,12 +7,12 @@ import { Rule } from '../../assembly/abi/ops/rate.ts';
 import { Instruction } from '../../assembly/abi/ops.ts';
 import { Io } from '../../assembly/abi/program.ts';
 import { InputError } from '../../src/base/error.ts';
+import { compile } from '../../src/compile.ts';
 import { createEngine, type Engine, loadWeights } from '../../src/engine/engine.ts';
 import { openSafetensors } from '../../src/formats/safetensors.ts';
 import { type Node, numel, shapeOf } from '../../src/graph/graph.ts';
 import { readModel } from '../../src/import/index.ts';
 import { RATE_GROUPS, type RateWish, RELATIVE_RATES, readRate } from '../../src/passes/rates.ts';
-import { compile } from '../../src/pipeline/compile.ts';
 import { trainJob } from '../../src/training/job.ts';
 import { measuredRates, measureRates, ratesText } from '../../src/training/measure.ts';
 import { startRun, TRAIN_DEFAULTS } from '../../src/training/train.ts';

@@ -1,12 +1,14 @@
 /** Blocks computed again: the forward result stays, gradients stay where inputs are kept in f32, and come close where they are coded. */
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Io } from '../../assembly/abi/program.ts';
 import type { BudgetError } from '../../src/base/error.ts';
-import { planForBudget } from '../../src/budget/search.ts';
+import { planForBudget } from '../../src/compile.ts';
 import { readParameter } from '../../src/engine/engine.ts';
 import type { Bits, Recompute } from '../../src/passes/recompute.ts';
-import type { Compiled, CompileOptions } from '../../src/pipeline/compile.ts';
+import type { Compiled } from '../../src/pipeline/compiled.ts';
+import type { CompileOptions } from '../../src/pipeline/options.ts';
 import { goldenCase } from '../support/golden.ts';
 import { compileNetwork, feed, load, type Network, network, newEngine, randomHead } from '../support/network.ts';
 

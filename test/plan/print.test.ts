@@ -1,9 +1,10 @@
 /** Plans as text, word for word: a change of peak, kept bytes or slots shows in review. Rewritten by `UPDATE=1 node tools/test.mjs plan/print`. */
+
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { nodesOf } from '../../src/graph/graph.ts';
-import type { CompileOptions } from '../../src/pipeline/compile.ts';
+import type { CompileOptions } from '../../src/pipeline/options.ts';
 import { printPlan } from '../../src/plan/print.ts';
 import { compileNetwork, network } from '../support/network.ts';
 

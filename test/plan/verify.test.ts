@@ -1,8 +1,9 @@
 /** Planner and verifier over random graphs: good plans pass, and no plan with a real hazard does. */
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { compile } from '../../src/compile.ts';
 import { type Graph, nodesOf } from '../../src/graph/graph.ts';
-import { compile } from '../../src/pipeline/compile.ts';
 import { type Plan, type PlanOptions, planMemory, type Range } from '../../src/plan/memory.ts';
 import { verifyPlan } from '../../src/plan/verify.ts';
 import { hazard, type Random, random, randomGraph } from '../support/randomgraph.ts';

@@ -1,12 +1,14 @@
 /** Program files: the same options give the same bytes, every file is read back as it was written, and nothing else is read. */
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Instruction } from '../../assembly/abi/ops.ts';
 import { type Io, ProgramFile } from '../../assembly/abi/program.ts';
 import { crc32 } from '../../src/base/crc.ts';
 import { InputError } from '../../src/base/error.ts';
+import { compile } from '../../src/compile.ts';
 import { ABSENT } from '../../src/graph/graph.ts';
-import { type CompileOptions, compile } from '../../src/pipeline/compile.ts';
+import type { CompileOptions } from '../../src/pipeline/options.ts';
 import { SIGNATURES } from '../../src/program/arguments.ts';
 import { decodeProgram } from '../../src/program/decode.ts';
 import { printProgram } from '../../src/program/print.ts';

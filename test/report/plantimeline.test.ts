@@ -1,7 +1,8 @@
 /** The picture of memory over one step says what the plan says. */
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { planForBudget } from '../../src/budget/search.ts';
+import { planForBudget } from '../../src/compile.ts';
 import { nodesOf } from '../../src/graph/graph.ts';
 import { readModel } from '../../src/import/index.ts';
 import { timelineOf } from '../../src/report/plantimeline.ts';

@@ -1,11 +1,13 @@
 /** An engine that stands where a golden case stands: its weights, pictures, labels and the fixed new head are in place. */
+
 import { readFileSync } from 'node:fs';
 import { State } from '../../assembly/abi/head.ts';
 import { Io } from '../../assembly/abi/program.ts';
+import { compile } from '../../src/compile.ts';
 import { createEngine, type Engine, loadWeights, readParameter, writeParameter } from '../../src/engine/engine.ts';
 import { openSafetensors } from '../../src/formats/safetensors.ts';
 import { readModel } from '../../src/import/index.ts';
-import { type CompileOptions, compile } from '../../src/pipeline/compile.ts';
+import type { CompileOptions } from '../../src/pipeline/options.ts';
 import { close } from './close.ts';
 import { agrees, goldenCase, modelFolder, type Values } from './golden.ts';
 

@@ -1,13 +1,14 @@
 /** Adapters with every learnt tensor moved, without training: what merging is tested with. Also used by tools/merge-check.mjs. */
+
 import { Io } from '../../assembly/abi/program.ts';
 import type { Precision } from '../../src/base/precision.ts';
+import { compile } from '../../src/compile.ts';
 import { createEngine, loadWeights, readParameter, writeParameter } from '../../src/engine/engine.ts';
 import { engineBytes } from '../../src/engine/wasm.ts';
 import { writeAdapter } from '../../src/formats/adapterfile.ts';
 import { identity, openModelFolder, openWeights, preprocessOf } from '../../src/import/modelfolder.ts';
 import type { ImageSize } from '../../src/input/fields.ts';
 import { methodOf } from '../../src/network/method.ts';
-import { compile } from '../../src/pipeline/compile.ts';
 import { adapterTensors, headNames } from '../../src/training/adapter.ts';
 import { openInference } from '../../src/use/classifier.ts';
 import { numbers } from './close.ts';

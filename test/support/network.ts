@@ -1,13 +1,16 @@
 /** A golden checkpoint with its pictures, compiled and loaded, for the tests that look at the arena itself. */
+
 import { readFileSync } from 'node:fs';
 import { State } from '../../assembly/abi/head.ts';
 import { Instruction } from '../../assembly/abi/ops.ts';
 import { Io } from '../../assembly/abi/program.ts';
+import { compile } from '../../src/compile.ts';
 import { createEngine, type Engine, loadWeights } from '../../src/engine/engine.ts';
 import { openSafetensors } from '../../src/formats/safetensors.ts';
 import { type Node, PHASES, type Phase } from '../../src/graph/graph.ts';
 import { type Model, readModel } from '../../src/import/index.ts';
-import { type Compiled, type CompileOptions, compile } from '../../src/pipeline/compile.ts';
+import type { Compiled } from '../../src/pipeline/compiled.ts';
+import type { CompileOptions } from '../../src/pipeline/options.ts';
 import type { Program } from '../../src/program/program.ts';
 import { goldenCase, goldenValues, modelFolder, type Values } from './golden.ts';
 import { headPart } from './goldenengine.ts';

@@ -2,12 +2,13 @@
  * Single instructions with forged numbers, each on operands laid out to the byte: where the extents allow it (assembly/abi/ops/), its kernel
  * must not trap, write outside of what it may write, or give other results where everything that it has no business with is changed.
  */
+
 import { readFileSync } from 'node:fs';
 import { allow } from '../../assembly/abi/bounds.ts';
 import { Head, State } from '../../assembly/abi/head.ts';
 import { Instruction } from '../../assembly/abi/ops.ts';
 import { keepsWithin } from '../../assembly/generated/extents.ts';
-import type { CompileOptions } from '../../src/pipeline/compile.ts';
+import type { CompileOptions } from '../../src/pipeline/options.ts';
 import { SIGNATURES } from '../../src/program/arguments.ts';
 import { type FuzzReport, generator, type Random, SPECIAL } from '../wasi/fuzz.ts';
 import { compileNetwork, instructions, network } from './network.ts';

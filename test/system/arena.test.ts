@@ -1,9 +1,10 @@
 /** No byte outside what the plan has given out is ever written: the whole arena starts with a pattern, and the pattern stays. */
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Head } from '../../assembly/abi/head.ts';
 import type { Role } from '../../src/graph/graph.ts';
-import type { CompileOptions } from '../../src/pipeline/compile.ts';
+import type { CompileOptions } from '../../src/pipeline/options.ts';
 import { compileNetwork, feed, load, network, newEngine, randomHead } from '../support/network.ts';
 
 const PATTERN = 0xa5;

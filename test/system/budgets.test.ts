@@ -1,11 +1,13 @@
 /** Budgets that must train, and how close the layout of temporaries comes to its lower bound: every family, every kind of method, full size. */
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { BudgetError } from '../../src/base/error.ts';
 import type { Precision } from '../../src/base/precision.ts';
-import { type PlanOptions, planForBudget } from '../../src/budget/search.ts';
+import type { PlanOptions } from '../../src/budget/search.ts';
+import { compile, planForBudget } from '../../src/compile.ts';
 import type { Model } from '../../src/import/index.ts';
-import { type CompileOptions, compile } from '../../src/pipeline/compile.ts';
+import type { CompileOptions } from '../../src/pipeline/options.ts';
 import { CNNS, MOBILENETS, SWINS, VITS } from '../support/realnetwork.ts';
 
 const MIB = 1 << 20;

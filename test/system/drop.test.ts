@@ -1,12 +1,14 @@
 /** Dropout and drop-path in a network: off unless asked for, the same whatever the micro-batch is, and right on average. */
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Io } from '../../assembly/abi/program.ts';
 import { readJson } from '../../src/base/files.ts';
+import { compile } from '../../src/compile.ts';
 import { readParameter } from '../../src/engine/engine.ts';
 import { parseModel, readModel } from '../../src/import/index.ts';
 import { chosenDrop, dropNotes } from '../../src/network/drop.ts';
-import { type CompileOptions, compile } from '../../src/pipeline/compile.ts';
+import type { CompileOptions } from '../../src/pipeline/options.ts';
 import { distance } from '../support/close.ts';
 import { goldenCase, goldenValues, modelFolder } from '../support/golden.ts';
 import { BATCH, goldenEngine } from '../support/goldenengine.ts';

@@ -25,6 +25,7 @@ const ROOMS: readonly string[] = [
   'import',
   'pipeline',
   'budget',
+  'compile.ts',
   'data',
   'training',
   'use',
@@ -126,7 +127,7 @@ test('the planner knows neither operators nor their names', () => {
 });
 
 /** Folders of tests that look at more than one file: against other libraries' numbers, over the whole, at the command line. */
-const WIDE = /^test\/(parity|system|cases|cli|wasi|tools|assembly)\//;
+const WIDE = /^test\/(parity|system|house|cases|cli|wasi|tools|assembly)\//;
 
 test("a file's test has its name", () => {
   const tests = readdirSync('test', { recursive: true })

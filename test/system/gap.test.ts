@@ -1,8 +1,9 @@
 /** How close the layout of temporaries comes to its lower bound on the small configurations, whose few blocks are the hardest to lay well. */
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { compile } from '../../src/compile.ts';
 import { readModel } from '../../src/import/index.ts';
-import { compile } from '../../src/pipeline/compile.ts';
 import { builtCases, modelFolder } from '../support/golden.ts';
 
 for (const [method, keep] of [

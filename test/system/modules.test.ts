@@ -1,15 +1,16 @@
 /** The modules: step 0 is the pretrained network to the bit, and by the second step everything that learns has a gradient. */
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { State } from '../../assembly/abi/head.ts';
 import { Io } from '../../assembly/abi/program.ts';
 import { InputError } from '../../src/base/error.ts';
+import { compile } from '../../src/compile.ts';
 import { createEngine, loadWeights, readParameter } from '../../src/engine/engine.ts';
 import { engineBytes } from '../../src/engine/wasm.ts';
 import { openSafetensors } from '../../src/formats/safetensors.ts';
 import { readModel } from '../../src/import/index.ts';
 import { methodOf } from '../../src/network/method.ts';
-import { compile } from '../../src/pipeline/compile.ts';
 import { goldenCase, goldenValues, modelFolder } from '../support/golden.ts';
 
 const NETWORKS = [

@@ -2,12 +2,14 @@
  * What the plan calls dead may hold anything: before each instruction every dead byte of the temporaries, and all scratch, becomes NaN,
  * and nothing that comes out changes by a bit. Which bytes are alive is read off the graph here, without the planner's lifetimes.
  */
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Io } from '../../assembly/abi/program.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { ABSENT, type Phase, rangeOf, rootOf, type Value } from '../../src/graph/graph.ts';
-import type { Compiled, CompileOptions } from '../../src/pipeline/compile.ts';
+import type { Compiled } from '../../src/pipeline/compiled.ts';
+import type { CompileOptions } from '../../src/pipeline/options.ts';
 import { compileNetwork, feed, instructions, load, type Network, network, newEngine, randomHead, type Step } from '../support/network.ts';
 
 const RUN: readonly Phase[] = ['train', 'train', 'eval', 'update', 'train', 'eval'];

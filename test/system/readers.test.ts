@@ -1,13 +1,14 @@
 /** Readers that understand or refuse: a key or a tensor that nobody knows is an error with its name, in every golden configuration. */
+
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readJson } from '../../src/base/files.ts';
 import { isRecord } from '../../src/base/json.ts';
+import { graphOf } from '../../src/compile.ts';
 import { type Model, parseModel } from '../../src/import/index.ts';
 import { readPreprocess } from '../../src/input/preprocess.ts';
-import { build } from '../../src/pipeline/compile.ts';
 import { refused } from '../support/folder.ts';
 import { builtCases, goldenCase } from '../support/golden.ts';
 
@@ -23,7 +24,7 @@ const timm = (architecture: string, model_args: Json = {}, more: Json = {}): Jso
 
 /** All that is computed, as text: specifications hold functions. */
 function computed(values: Json): string {
-  const { graph } = build({ model: parse(values), classes: 7, microBatch: 1, purpose: 'infer', head: 'file', method: 'probe' });
+  const { graph } = graphOf({ model: parse(values), classes: 7, microBatch: 1, purpose: 'infer', head: 'file', method: 'probe' });
   return JSON.stringify([graph.values.map(({ name, type, source }) => [name, type, source]), graph.phases]);
 }
 

@@ -1,14 +1,15 @@
 /** Our own pretrained ViT, as it ships: small, whole, with its notice, and it names drawings that it did not learn from. */
+
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Io } from '../../assembly/abi/program.ts';
+import { compile } from '../../src/compile.ts';
 import { createEngine, loadWeights } from '../../src/engine/engine.ts';
 import { openSafetensors } from '../../src/formats/safetensors.ts';
 import { readModel } from '../../src/import/index.ts';
-import { compile } from '../../src/pipeline/compile.ts';
 
 const FOLDER = 'models/sketch-vit';
 const load = (path: string) => import(pathToFileURL(`tools/pictures/${path}`).href);

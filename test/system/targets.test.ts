@@ -1,10 +1,13 @@
 /** The memory that the plan counts, against PyTorch's own count and against the targets of the project. */
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readJson } from '../../src/base/files.ts';
 import { planReport } from '../../src/budget/report.ts';
+import { compile } from '../../src/compile.ts';
 import type { Model } from '../../src/import/index.ts';
-import { type Compiled, type CompileOptions, compile } from '../../src/pipeline/compile.ts';
+import type { Compiled } from '../../src/pipeline/compiled.ts';
+import type { CompileOptions } from '../../src/pipeline/options.ts';
 import { CNNS, MOBILENETS, SWINS, VITS } from '../support/realnetwork.ts';
 
 interface Counted {

@@ -1,16 +1,17 @@
 /** Several threads: the same bits as one, and an end with a sentence when one of them dies. */
+
 import type { Worker } from 'node:worker_threads';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Io } from '../../assembly/abi/program.ts';
 import { digest } from '../../src/base/digest.ts';
 import { EngineError, InputError } from '../../src/base/error.ts';
-import { planForBudget } from '../../src/budget/search.ts';
+import { planForBudget } from '../../src/compile.ts';
 import { createEngine, type Engine } from '../../src/engine/engine.ts';
 import { startThread, threadsOf } from '../../src/engine/threads.ts';
 import { engineBytes } from '../../src/engine/wasm.ts';
 import type { Orders } from '../../src/engine/workermessage.ts';
-import type { CompileOptions } from '../../src/pipeline/compile.ts';
+import type { CompileOptions } from '../../src/pipeline/options.ts';
 import { compileNetwork, feed, load, network, randomHead } from '../support/network.ts';
 
 const copy = (bytes: Uint8Array): Uint8Array => Uint8Array.from(bytes);

@@ -1,4 +1,5 @@
 /** `s2a.wasm info`: what the command writes is what the WASI program reads, and nothing in a file makes it trap. */
+
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,7 +7,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { LayoutWord, ParameterWord, ProgramFile, Section, WeightWord } from '../../assembly/abi/program.ts';
 import { crc32 } from '../../src/base/crc.ts';
-import { planForBudget } from '../../src/budget/search.ts';
+import { planForBudget } from '../../src/compile.ts';
 import { readModel } from '../../src/import/index.ts';
 import { decodeProgram } from '../../src/program/decode.ts';
 import { encodeProgram } from '../../src/program/program.ts';

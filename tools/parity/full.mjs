@@ -13,7 +13,7 @@ import { source } from './source.mjs';
 
 const s2a = await source(
   'parity-full',
-  `export { compile } from './src/pipeline/compile.ts';
+  `export { compile } from './src/compile.ts';
 export { createEngine, loadWeights, readParameter, writeParameter } from './src/engine/engine.ts';
 export { readModel } from './src/import/index.ts';
 export { openSafetensors, writeSafetensors } from './src/formats/safetensors.ts';

@@ -5,6 +5,7 @@
  * each is counted. The tables then replace the shipped ones in the program, so its digest says which it trains with. The forward pass does
  * not depend on them.
  */
+
 import { ActivationArg } from '../../../assembly/abi/ops/elementwise.ts';
 import { Instruction } from '../../../assembly/abi/ops.ts';
 import { InputError } from '../../base/error.ts';
@@ -14,7 +15,7 @@ import { activationAt } from '../../ops/activations.ts';
 import { codebookBytes, fitTable, type Table, tableError, weight } from '../../passes/codebook.ts';
 import { tables } from '../../passes/codebooktables.ts';
 import { codebookName, layerOf } from '../../passes/saved.ts';
-import type { Compiled } from '../../pipeline/compile.ts';
+import type { Compiled } from '../../pipeline/compiled.ts';
 import { fill, type Samples } from '../train.ts';
 import type { CalibratedLayer, Calibration } from './file.ts';
 import { count, densityOf, type Histogram, newHistogram, REACH } from './histogram.ts';

@@ -1,9 +1,10 @@
 /** Tables of a run: measured when it begins, read from its folder when it goes on, or given. */
+
 import { join } from 'node:path';
 import { InputError } from '../../base/error.ts';
 import { fileExists } from '../../base/files.ts';
 import type { Engine } from '../../engine/engine.ts';
-import type { Compiled } from '../../pipeline/compile.ts';
+import type { Compiled } from '../../pipeline/compiled.ts';
 import type { Samples } from '../train.ts';
 import { calibrate, useTables } from './calibrate.ts';
 import { CALIBRATION, type Calibration, readCalibration, writeCalibration } from './file.ts';

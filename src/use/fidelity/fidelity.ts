@@ -1,9 +1,9 @@
 /** How true a policy's gradients are for a model, a method and one's own pictures: the library's and the command line's way in. */
 
-import { planForBudget } from '../../budget/search.ts';
+import { planForBudget } from '../../compile.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { readRate } from '../../passes/rates.ts';
-import type { Compiled } from '../../pipeline/compile.ts';
+import type { Compiled } from '../../pipeline/compiled.ts';
 import { installTables, openTables } from '../../training/calibrate/run.ts';
 import { defined, type TrainJob } from '../../training/job.ts';
 import { type Measured, withPictures } from '../../training/openedadapter.ts';

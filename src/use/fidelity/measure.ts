@@ -5,11 +5,14 @@
  * optimizer steps are compared, each tensor's over all of them as one long vector. The head's is left out (its input is kept exactly or nearly
  * so, and it would outweigh the rest), and so is a tensor whose exact gradient is zero but for rounding.
  */
+
 import { State } from '../../../assembly/abi/head.ts';
+import { compile } from '../../compile.ts';
 import { createEngine, type Engine, readParameter, writeParameter } from '../../engine/engine.ts';
 import { engineBytes } from '../../engine/wasm.ts';
 import { ABSENT, type Graph, rootOf } from '../../graph/graph.ts';
-import { type Compiled, type CompileOptions, compile } from '../../pipeline/compile.ts';
+import type { Compiled } from '../../pipeline/compiled.ts';
+import type { CompileOptions } from '../../pipeline/options.ts';
 import { keptValues } from '../../plan/memory.ts';
 import { headNames } from '../../training/adapter.ts';
 import { hasRelativeRates, measureRates } from '../../training/measure.ts';

@@ -2,11 +2,13 @@
  * An adapter merged into its base: a model folder as Hugging Face or timm write it, with the adapter's classes, whose own head gives the
  * adapter's logits. Weights go from one file to the other a piece at a time, and all of them as f32: what was learnt is finer than f16.
  */
+
 import { join } from 'node:path';
 import { InputError } from '../../base/error.ts';
 import { fileExists, makeFolder, writeText } from '../../base/files.ts';
 import { stableJson } from '../../base/json.ts';
 import { guardOutput } from '../../base/output.ts';
+import { compile } from '../../compile.ts';
 import { createEngine, loadWeights } from '../../engine/engine.ts';
 import { engineBytes } from '../../engine/wasm.ts';
 import { type AdapterFile, checkBase, readAdapter } from '../../formats/adapterfile.ts';
@@ -15,7 +17,6 @@ import { type Graph, numel } from '../../graph/graph.ts';
 import { identity, type ModelFolder, openModelFolder, openWeights, preprocessOf } from '../../import/modelfolder.ts';
 import { checkPreprocess, type Preprocess } from '../../input/preprocess.ts';
 import { methodOf } from '../../network/method.ts';
-import { compile } from '../../pipeline/compile.ts';
 import { checkTensors } from '../../training/adapter.ts';
 import { mergedConfig, mergedProcessor } from './config.ts';
 import { identityNorms } from './folded.ts';

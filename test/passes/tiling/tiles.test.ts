@@ -1,4 +1,5 @@
 /** Tiles of rows and of pictures: the bytes of the same job without them, with any number of threads, in less memory; and no part of a value where it does not belong. */
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Keep } from '../../../assembly/abi/keep.ts';
@@ -6,6 +7,7 @@ import { Io } from '../../../assembly/abi/program.ts';
 import { bit1Bytes } from '../../../assembly/abi/sizes.ts';
 import { Kind } from '../../../assembly/generated/kinds.ts';
 import { digest } from '../../../src/base/digest.ts';
+import { compile } from '../../../src/compile.ts';
 import { createEngine } from '../../../src/engine/engine.ts';
 import { engineBytes } from '../../../src/engine/wasm.ts';
 import { addValue, createGraph, f32, type Graph, type Node, u8, valueAt } from '../../../src/graph/graph.ts';
@@ -14,7 +16,8 @@ import { definition, emit, keepOutputs } from '../../../src/ops/index.ts';
 import type { Bits } from '../../../src/passes/recompute.ts';
 import { boundsOf, pieceRows } from '../../../src/passes/tiling/groups.ts';
 import type { Tiles } from '../../../src/passes/tiling/tiles.ts';
-import { type Compiled, type CompileOptions, compile } from '../../../src/pipeline/compile.ts';
+import type { Compiled } from '../../../src/pipeline/compiled.ts';
+import type { CompileOptions } from '../../../src/pipeline/options.ts';
 import { planMemory } from '../../../src/plan/memory.ts';
 import { verifyPlan } from '../../../src/plan/verify.ts';
 import { compileNetwork, feed, load, network, randomHead } from '../../support/network.ts';

@@ -1,0 +1,80 @@
+/** The forward pass of a job in one phase, and what its program says of itself. */
+import { Io } from '../../assembly/abi/program.ts';
+import { ABSENT, type Graph, valueAt } from '../graph/graph.ts';
+import { buildModel } from '../import/index.ts';
+import { type Builder, createBuilder, startPhase } from '../network/builder.ts';
+import { checkMethod } from '../network/check.ts';
+import { everywhere } from '../network/drop.ts';
+import { withSide } from '../network/entry.ts';
+import { methodOf } from '../network/method.ts';
+import { keepOf } from '../passes/keeppolicy.ts';
+import { recomputeName } from '../passes/recompute.ts';
+import type { About } from '../program/program.ts';
+import { CLASSIFY, taskOf } from '../task/index.ts';
+import { type Inputs, pixels } from './inputs.ts';
+import type { CompileOptions } from './options.ts';
+
+/** A phase's logits [B, classes], losses [B] and choices [B]; in training the logits' gradient. */
+export interface Forward {
+  logits: number;
+  losses: number;
+  choices: number;
+  gradient?: number;
+}
+
+/** Begins the network: how its method, head, weights and dropout are asked for. */
+export function builderFor(graph: Graph, io: Inputs, options: CompileOptions): Builder {
+  const { method = 'bias', head = 'new', weights = 'f32', dropout = 0, dropPath = 0 } = options;
+  const b = createBuilder(graph, methodOf(method), head, io.state, weights);
+  const rates = typeof dropout === 'number' ? everywhere(dropout) : dropout;
+  if (dropPath > 0 || Object.values(rates).some((rate) => rate > 0)) b.drop = { rates, path: dropPath, samples: io.samples };
+  return b;
+}
+
+/** pictures → logits → what the task makes of them, in one phase. */
+export function forward(b: Builder, io: Inputs, phase: 'train' | 'eval', options: CompileOptions): Forward {
+  const { model, classes, task = CLASSIFY } = options;
+  const { graph } = b;
+  startPhase(b, phase);
+  const logits = withSide(b, buildModel(b, pixels(graph, io, phase, options), model.spec, classes), classes);
+  checkMethod(b);
+  const name = phase === 'eval' ? 'eval.loss' : 'loss';
+  const inputs = { logits, targets: io.labels, constants: io.constants, state: io.state };
+  const at = { phase, block: b.block.index };
+  const [losses, choices, gradient] = taskOf(task.name).loss(graph, name, inputs, task, at) as [number, number, number?];
+  for (const id of [losses, choices]) valueAt(graph, id).role = 'batch';
+  return { logits, losses, choices, ...(gradient === undefined ? {} : { gradient }) };
+}
+
+/** What the host writes and reads, by name. */
+export function portsOf(io: Inputs, learnt: Forward | undefined, judged: Forward): Map<Io, number> {
+  const ports = new Map<Io, number>([
+    [Io.Pictures, io.pictures],
+    [Io.Labels, io.labels],
+    [Io.Samples, io.samples],
+    [Io.State, io.state],
+  ]);
+  if (io.constants !== ABSENT) ports.set(Io.Constants, io.constants);
+  if (learnt) ports.set(Io.Losses, learnt.losses).set(Io.Choices, learnt.choices);
+  return ports.set(Io.EvalLosses, judged.losses).set(Io.EvalChoices, judged.choices).set(Io.Logits, judged.logits);
+}
+
+/** What a program says of itself. */
+export function aboutOf(b: Builder, options: CompileOptions): About {
+  const { model, classes, microBatch, keep = 's2a', optimizer = 'adamw', purpose = 'train', weights = 'f32', task = CLASSIFY } = options;
+  return {
+    model: model.type,
+    image: model.image,
+    classes,
+    method: b.method.name,
+    keep: keepOf(keep).name,
+    weights,
+    optimizer,
+    microBatch,
+    purpose,
+    recompute: recomputeName(options.recompute),
+    ...(task.name === CLASSIFY.name ? {} : { task: task.name, ...(task.loss ? { loss: task.loss } : {}) }),
+    ...(options.fast ? { arithmetic: 'relaxed' as const } : {}),
+    ...(purpose === 'train' && options.rates === 'relative' ? { rates: 'relative' as const } : {}),
+  };
+}
