@@ -4,7 +4,7 @@
  *     weights ─► graph ─► modules ─► loss ─► saved ─► backward ─► update ─► tiles ─► plan ─► verify ─► program
  *     └───────────────────────── graphOf ──────────────────────────────┘   └────────── programOf ────────────┘
  *
- * `compile` walks it once, for options that leave nothing open; `planForBudget` walks it for every candidate that it looks at and takes the
+ * `compile` walks it once, for options that leave nothing open; `planForBudget` for every candidate that it looks at, and takes the
  * fastest that fits. Training, planning, packing and predicting all come here. Knows nothing of files or runtimes. Deterministic.
  */
 import { type Planned, type PlanOptions, search } from './budget/search.ts';
@@ -45,7 +45,6 @@ export function graphOf(options: CompileOptions): UnplacedGraph {
   let accumulators = new Map<number, number>();
   let autograd = 0;
   let again: UnplacedGraph['again'] = new Map();
-
   let learnt: ReturnType<typeof forward> | undefined;
   if (purpose === 'train') {
     learnt = forward(b, io, 'train', options);
