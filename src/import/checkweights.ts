@@ -72,6 +72,8 @@ function headsOf(spec: Spec): readonly string[] {
     case 'swin':
     case 'convnext':
       return [spec.names.head];
+    case 'onnx':
+      return [];
     default:
       return [spec.head, 'segmentation_head'];
   }

@@ -14,6 +14,7 @@ import { hfDrop, timmDrop } from './droprates.ts';
 import { hfMobileNet, hfSwin, hfVit } from './huggingface.ts';
 import { type MobileNet, mobileNet } from './mobilenet.ts';
 import { isTimmMobileNetV3, timmMobileNetV3 } from './mobilenetv3.ts';
+import { type Onnx, onnx } from './onnx/build.ts';
 import { isBare, labelsOf } from './published.ts';
 import { hfResNet, isTimmResNet, type ResNet, resNet, timmResNet } from './resnet.ts';
 import { checkSwin, type Swin, swin } from './swin.ts';
@@ -21,14 +22,14 @@ import { isTimmMobileNet, isTimmSwin, isTimmVit, plainName, timmMobileNet, timmS
 import { unsupported } from './unsupported.ts';
 import { type Vit, vit } from './vit.ts';
 
-export type Spec = Vit | Swin | MobileNet | ResNet | ConvNext;
+export type Spec = Vit | Swin | MobileNet | ResNet | ConvNext | Onnx;
 
 /** A network as its configuration describes it, whole and checked. */
 export interface Model {
   /** The name that the configuration gives: model_type or architecture. */
   type: string;
   /** Whose configuration it is. */
-  library: 'transformers' | 'timm';
+  library: 'transformers' | 'timm' | 'onnx';
   /** Its family's numbers: widths, depths, names of tensors. */
   spec: Spec;
   /** Height and width that the network is built for. */
@@ -146,5 +147,7 @@ export function buildModel(b: Builder, x: number, spec: Spec, classes: number): 
       return resNet(b, x, spec, classes);
     case 'convnext':
       return convNext(b, x, spec, classes);
+    case 'onnx':
+      return onnx(b, x, spec, classes);
   }
 }

@@ -11,6 +11,8 @@ import { assumedProcessor } from '../input/huggingface.ts';
 import { outputSize, type Preprocess, readPreprocess } from '../input/preprocess.ts';
 import { checkWeights, type WeightsUse } from './checkweights.ts';
 import { configPath, type Model, readModel } from './index.ts';
+import { onnxNote, onnxPreprocess, openOnnxBase } from './onnx/base.ts';
+import { onnxPathOf } from './onnx/index.ts';
 
 /** A model folder, its configuration read and understood. */
 export interface ModelFolder {
@@ -18,6 +20,8 @@ export interface ModelFolder {
   folder: string;
   /** The network that its configuration describes. */
   model: Model;
+  /** The ONNX file that it is, in place of a folder with a configuration. */
+  onnx?: string;
 }
 
 /**
@@ -25,6 +29,13 @@ export interface ModelFolder {
  * that is none, for a configuration that is not understood whole (the key is named), and for a size that the network cannot take.
  */
 export function openModelFolder(folder: string, imageSize?: ImageSize): ModelFolder {
+  const asked = imageSize === undefined ? undefined : imageSizeOf(imageSize, '--image-size');
+  const onnx = onnxPathOf(folder);
+  if (onnx !== undefined && (onnx === folder || !hasWeights(folder))) {
+    const { model, weights } = openOnnxBase(onnx, asked && [asked.height, asked.width]);
+    weights.close();
+    return { folder, model, onnx };
+  }
   if (!isFolder(folder)) {
     if (!fileExists(folder)) refuseHubName(folder);
     throw new InputError({
@@ -33,7 +44,6 @@ export function openModelFolder(folder: string, imageSize?: ImageSize): ModelFol
       hint: 'give a folder with config.json and model.safetensors; docs/checkpoints.md has lines that fetch some',
     });
   }
-  const asked = imageSize === undefined ? undefined : imageSizeOf(imageSize, '--image-size');
   const size = asked ?? processorSize(folder);
   return { folder, model: readModel(folder, size && [size.height, size.width]) };
 }
@@ -55,6 +65,7 @@ function processorSize(folder: string): { height: number; width: number } | unde
 export function preprocessOf(base: ModelFolder): Preprocess {
   const { folder, model } = base;
   const [h, w] = model.image;
+  if (base.onnx !== undefined) return onnxPreprocess(base.onnx, model.image);
   if (lacksProcessor(base)) return assumedProcessor(model.type, model.image);
   const processor = join(folder, PROCESSOR);
   const where = fileExists(processor) ? processor : join(folder, 'config.json');
@@ -70,6 +81,7 @@ const lacksProcessor = ({ folder, model }: ModelFolder): boolean =>
 
 /** One line where a folder does not say how it wants its pictures, of what is done instead. */
 export function processorNote(base: ModelFolder): string | undefined {
+  if (base.onnx !== undefined) return onnxNote(base.onnx, base.model.image);
   if (!lacksProcessor(base)) return undefined;
   const { resize, crop, resample, mean, std } = preprocessOf(base);
   const [h, w] = base.model.image;
@@ -82,7 +94,9 @@ export function processorNote(base: ModelFolder): string | undefined {
 }
 
 /** The folder's weights, opened and held against its configuration: names, shapes, types. `use` says what of them is about to be read. */
-export function openWeights({ folder, model }: ModelFolder, use: WeightsUse = {}): SafetensorsFile {
+export function openWeights({ folder, model, onnx }: ModelFolder, use: WeightsUse = {}): SafetensorsFile {
+  // What the graph reads is in the file, or it was refused when it was opened.
+  if (onnx !== undefined) return openOnnxBase(onnx, model.image).weights;
   const file = openSafetensors(folder);
   try {
     checkWeights(model, file, use);
@@ -95,7 +109,17 @@ export function openWeights({ folder, model }: ModelFolder, use: WeightsUse = {}
 
 /** The same check where the folder has weights: a plan needs none, but says nothing of a network that they are not. */
 export function checkFolderWeights(base: ModelFolder, use: WeightsUse = {}): void {
-  if (hasWeights(base.folder)) openWeights(base, use).close();
+  if (base.onnx === undefined && hasWeights(base.folder)) openWeights(base, use).close();
+}
+
+/** For what needs a folder with safetensors: `what` an ONNX file cannot be. */
+export function refuseOnnx({ onnx }: ModelFolder, what: string): void {
+  if (onnx === undefined) return;
+  throw new InputError({
+    where: onnx,
+    what: `an ONNX file cannot be ${what}`,
+    expected: 'a folder with config.json and model.safetensors',
+  });
 }
 
 /** What an adapter remembers of its base. */

@@ -86,7 +86,7 @@ export const openInference = (path: string | undefined, options: InferenceOption
 function openOwn({ model, budget, threads, start, weights: precision = 'f32', microBatch = 1 }: InferenceOptions): OpenedAdapter {
   const base = openModelFolder(model);
   const { labels } = base.model;
-  if (labels === undefined) throw unnamedHead(configOf(model));
+  if (labels === undefined) throw base.onnx === undefined ? unnamedHead(configOf(model)) : headless(base.onnx);
   const weights = openWeights(base, { head: 'file' });
   try {
     const preprocess = preprocessOf(base);
@@ -107,6 +107,10 @@ function openOwn({ model, budget, threads, start, weights: precision = 'f32', mi
     weights.close();
   }
 }
+
+/** A file that ends in features has no head that could name a class. */
+const headless = (where: string): InputError =>
+  new InputError({ where, what: 'ends in features, so it has no head that can be used', hint: 'give an adapter' });
 
 const inferenceEngine = (
   base: ModelFolder,

@@ -22,7 +22,15 @@ import { commandBytes, commandPages, engineBytes, withMaximum } from '../engine/
 import { layAdapter } from '../formats/adapterfile.ts';
 import { writeLabels, writePictures } from '../formats/npy.ts';
 import type { SafetensorsFile } from '../formats/safetensors.ts';
-import { identity, type ModelFolder, openModelFolder, openWeights, preprocessOf, processorNote } from '../import/modelfolder.ts';
+import {
+  identity,
+  type ModelFolder,
+  openModelFolder,
+  openWeights,
+  preprocessOf,
+  processorNote,
+  refuseOnnx,
+} from '../import/modelfolder.ts';
 import { defaultDecoderBytes } from '../input/decode.ts';
 import { ffmpegLine } from '../input/ffmpeg.ts';
 import type { Preprocess } from '../input/preprocess.ts';
@@ -73,6 +81,7 @@ export type PackHooks = Pick<JobHooks, 'onPlan' | 'onPrepare' | 'onPrepared' | '
 
 export async function packJob(job: PackJob, hooks: PackHooks = {}): Promise<Packed> {
   const base = openModelFolder(job.model, job.imageSize);
+  refuseOnnx(base, 'packed');
   const weights = openWeights(base, { method: job.method });
   try {
     return await packBase(job, base, weights, hooks);

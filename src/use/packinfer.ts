@@ -5,7 +5,7 @@ import { makeFolder, writeAtomic } from '../base/files.ts';
 import type { Precision } from '../base/precision.ts';
 import { commandBytes, commandPages, withMaximum } from '../engine/wasm.ts';
 import { readAdapter } from '../formats/adapterfile.ts';
-import { openModelFolder, openWeights } from '../import/modelfolder.ts';
+import { openModelFolder, openWeights, refuseOnnx } from '../import/modelfolder.ts';
 import { ffmpegLine } from '../input/ffmpeg.ts';
 import type { Preprocess } from '../input/preprocess.ts';
 import { encodeProgram } from '../program/program.ts';
@@ -46,8 +46,10 @@ export interface PackedInference {
 
 /** Writes program.s2a and s2a.wasm. Throws what `loadClassifier` throws for files that are broken or do not belong together. */
 export function packInference({ model, adapter: path, out, microBatch = 1, ...options }: PackInferenceJob): PackedInference {
+  refuseOnnx(openModelFolder(model), 'packed');
   const { engine, adapter } = openInference(path, { model, microBatch, ...options });
-  const weights = openWeights(openModelFolder(model, adapter.base.imageSize), { method: adapter.method });
+  const base = openModelFolder(model, adapter.base.imageSize);
+  const weights = openWeights(base, { method: adapter.method });
   const files = weights.files.map((file) => basename(file.path));
   weights.close();
   const file = readAdapter(path);

@@ -14,7 +14,7 @@ import { engineBytes } from '../../engine/wasm.ts';
 import { type AdapterFile, checkBase, readAdapter } from '../../formats/adapterfile.ts';
 import { type SafetensorsFile, type TensorData, writeSafetensors } from '../../formats/safetensors.ts';
 import { type Graph, numel } from '../../graph/graph.ts';
-import { identity, type ModelFolder, openModelFolder, openWeights, preprocessOf } from '../../import/modelfolder.ts';
+import { identity, type ModelFolder, openModelFolder, openWeights, preprocessOf, refuseOnnx } from '../../import/modelfolder.ts';
 import { checkPreprocess, type Preprocess } from '../../input/preprocess.ts';
 import { methodOf } from '../../network/method.ts';
 import { checkTensors } from '../../training/adapter.ts';
@@ -86,6 +86,7 @@ export function withMerged<T>(model: string, path: string, use: (opened: Opened)
         hint: AS_IT_IS,
       });
     const base = openModelFolder(model, adapter.base.imageSize);
+    refuseOnnx(base, 'merged with an adapter');
     const preprocess = checkPreprocess(adapter.preprocessing, adapter.path);
     const weights = openWeights(base);
     try {
