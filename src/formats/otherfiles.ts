@@ -26,8 +26,8 @@ const KINDS: readonly { name: RegExp; what: string; hint: string }[] = [
   },
   {
     name: /\.onnx$/,
-    what: 'is an ONNX graph, which is not read',
-    hint: 'give the folder that it was exported from: config.json and model.safetensors, as transformers or timm write it',
+    what: 'is an ONNX graph under a name of its own',
+    hint: 'give the file itself in place of the folder, or call it model.onnx',
   },
   { name: /^(saved_model\.pb|variables)$|\.(h5|keras)$/, what: 'is a model of TensorFlow, which is not read', hint: IN_PYTORCH },
   { name: /\.tflite$/, what: 'is a model of TensorFlow Lite, which is not read', hint: IN_PYTORCH },

@@ -92,7 +92,7 @@ test('a header whose length begins like another format is a header', () => {
 
 test('a folder with weights of another kind, or of another name', () => {
   const kinds: Record<string, string> = {
-    'model.onnx': 'is an ONNX graph',
+    'net.onnx': 'is an ONNX graph',
     'tf_model.h5': 'is a model of TensorFlow',
     'saved_model.pb': 'is a model of TensorFlow',
     'model.tflite': 'TensorFlow Lite',

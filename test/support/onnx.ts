@@ -1,16 +1,16 @@
 /** The small networks of test/golden/onnx, as their exporters wrote them, and an engine that stands where PyTorch stood. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { State } from '../../../assembly/abi/head.ts';
-import { Io } from '../../../assembly/abi/program.ts';
-import { readJson } from '../../../src/base/files.ts';
-import { createEngine, type Engine, loadWeights, readParameter, writeParameter } from '../../../src/engine/engine.ts';
-import type { Onnx } from '../../../src/import/onnx/build.ts';
-import { openOnnxModel } from '../../../src/import/onnx/index.ts';
-import type { Network } from '../../../src/import/onnx/network.ts';
-import { type CompileOptions, compile } from '../../../src/pipeline/compile.ts';
-import { close } from '../../support/close.ts';
-import { agrees, openValues, type Values } from '../../support/golden.ts';
+import { State } from '../../assembly/abi/head.ts';
+import { Io } from '../../assembly/abi/program.ts';
+import { readJson } from '../../src/base/files.ts';
+import { createEngine, type Engine, loadWeights, readParameter, writeParameter } from '../../src/engine/engine.ts';
+import type { Onnx } from '../../src/import/onnx/build.ts';
+import { openOnnxModel } from '../../src/import/onnx/index.ts';
+import type { Network } from '../../src/import/onnx/network.ts';
+import { type CompileOptions, compile } from '../../src/pipeline/compile.ts';
+import { close } from './close.ts';
+import { agrees, openValues, type Values } from './golden.ts';
 
 const root = 'test/golden/onnx';
 export const BATCH = 4;

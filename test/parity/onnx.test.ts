@@ -1,9 +1,9 @@
 /** Every exported network against PyTorch under policy `exact`: the logits of its own head, and the gradients of biases under a new one. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Io } from '../../../assembly/abi/program.ts';
-import { close } from '../../support/close.ts';
-import { cases, checkGradients, engineOf, networkOf, toleranceOf, valuesOf } from './golden.ts';
+import { Io } from '../../assembly/abi/program.ts';
+import { close } from '../support/close.ts';
+import { cases, checkGradients, engineOf, networkOf, toleranceOf, valuesOf } from '../support/onnx.ts';
 
 for (const name of cases) {
   test(`${name}: logits of the file's head`, () => {
