@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { State } from '../../assembly/abi/head.ts';
 import { Io } from '../../assembly/abi/program.ts';
 import { readJson } from '../../src/base/files.ts';
+import { compile } from '../../src/compile.ts';
 import { createEngine, type Engine, loadWeights, readParameter, writeParameter } from '../../src/engine/engine.ts';
 import type { Onnx } from '../../src/import/onnx/build.ts';
 import { openOnnxModel } from '../../src/import/onnx/index.ts';
 import type { Network } from '../../src/import/onnx/network.ts';
-import { type CompileOptions, compile } from '../../src/pipeline/compile.ts';
+import type { CompileOptions } from '../../src/pipeline/options.ts';
 import { close } from './close.ts';
 import { agrees, openValues, type Values } from './golden.ts';
 
