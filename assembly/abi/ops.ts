@@ -83,6 +83,39 @@ export const enum Op {
   // losses of other tasks
   BinaryCrossEntropy,
   Huber,
+  // a factor and a number for each channel
+  Affine,
+  // groups of channels, spaced taps
+  GroupConv,
+  GroupConvBackwardX,
+  GroupConvBackwardW,
+  // means of windows
+  AveragePool,
+  AveragePoolBackward,
+  // parts of an axis
+  Concat,
+  Slice,
+  SliceBackward,
+  // products
+  Multiply,
+  // axes in another order
+  Rearrange,
+  // root mean squares
+  RmsNorm,
+  RmsNormBackward,
+  // global response norm
+  ResponseStats,
+  ResponseNorm,
+  ResponseNormBackward,
+  // attention of any shape and bias
+  CrossAttention,
+  CrossAttentionBackward,
+  // maps of another size
+  Resize,
+  ResizeBackward,
+  // rotary positions
+  Rotary,
+  RotaryTable,
 }
 
 export const enum Instruction {

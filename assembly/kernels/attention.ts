@@ -34,7 +34,7 @@ import { decodeRows, encodeRow, packCodes, packedBytes } from './softmax4';
 import { addBias, addScores, expandBias, foldBias, maskRegions } from './window';
 
 /** Rows of a tile: T in as few tiles of at most `most` as possible, all about as high, a multiple of four. */
-@inline function tileRows(t: i32, most: i32): i32 {
+@inline export function tileRows(t: i32, most: i32): i32 {
   const tiles = (t + most - 1) / most;
   return ((t + tiles - 1) / tiles + 3) & ~3;
 }
@@ -44,7 +44,7 @@ function codesBefore(i: i32, t: i32, tile: i32): usize {
   return <usize>(i / tile) * packedBytes(tile * t) + packedBytes(i % tile * t);
 }
 
-@inline function padded(floats: i32): usize {
+@inline export function padded(floats: i32): usize {
   return ((<usize>floats << 2) + 15) & ~15;
 }
 
@@ -175,12 +175,12 @@ export function attentionBackward(p: usize): void {
 }
 
 /** Bytes of one decoded row of `d` channels. */
-@inline function rowBytes(d: i32, keep: i32): usize {
+@inline export function rowBytes(d: i32, keep: i32): usize {
   return keep == Keep.Signed4 ? <usize>((d + 31) & ~31) << 2 : padded(d);
 }
 
 /** Writes the coded copy of one head: `t` rows of x[rows, C] from `row` on. */
-function encodeHead(x: usize, kept: usize, keep: i32, rows: i32, row: i32, t: i32, c: i32, heads: i32, head: i32): void {
+export function encodeHead(x: usize, kept: usize, keep: i32, rows: i32, row: i32, t: i32, c: i32, heads: i32, head: i32): void {
   const d = c / heads;
   const scales = kept + (keep == Keep.Signed4 ? signed4CodeBytes(rows * heads, d) : group8CodeBytes(rows, c));
   for (let r = row; r < row + t; r++) {
@@ -192,7 +192,7 @@ function encodeHead(x: usize, kept: usize, keep: i32, rows: i32, row: i32, t: i3
 }
 
 /** One head of a coded copy as f32 rows of D, each padded to `rowBytes`. */
-function decodeHead(kept: usize, out: usize, keep: i32, rows: i32, row: i32, t: i32, c: i32, heads: i32, head: i32): void {
+export function decodeHead(kept: usize, out: usize, keep: i32, rows: i32, row: i32, t: i32, c: i32, heads: i32, head: i32): void {
   const d = c / heads;
   const scales = kept + (keep == Keep.Signed4 ? signed4CodeBytes(rows * heads, d) : group8CodeBytes(rows, c));
   for (let r = row; r < row + t; r++) {
@@ -222,7 +222,7 @@ function probabilities(
 }
 
 /** Each of `m` rows of `n` scores becomes softmax(scale·s), with its codes at `codes` unless that is 0. The padding of a row becomes 0. */
-function softmax(s: usize, m: i32, n: i32, stride: usize, scale: f32, codes: usize): void {
+export function softmax(s: usize, m: i32, n: i32, stride: usize, scale: f32, codes: usize): void {
   for (; m > 0; m--) {
     for (let i = <usize>n << 2; i < stride; i += 4) store<f32>(s + i, -Infinity);
     const largest = rowMaximum(s, s + stride);
@@ -279,7 +279,7 @@ function scaleRow(s: usize, end: usize, factor: f32): void {
 }
 
 /** ds = scale·p∘(ds - rowsum(p∘ds)): dP arrives in `ds`, dS leaves there. */
-function softmaxBackward(p: usize, ds: usize, m: i32, n: i32, stride: usize, scale: f32): void {
+export function softmaxBackward(p: usize, ds: usize, m: i32, n: i32, stride: usize, scale: f32): void {
   const factor = f32x4.splat(scale);
   for (; m > 0; m--) {
     // p is 0 in the padding; what lies there in ds must be finite for 0 to win.

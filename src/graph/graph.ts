@@ -66,6 +66,8 @@ export const PHASES: readonly Phase[] = ['init', 'train', 'update', 'eval', 'rat
 
 /** Named integers (floats as themselves; `lower` knows which are which). */
 export type Attributes = Record<string, number>;
+/** Named lists of integers: axes, sizes, permutations. A definition says which it takes (`lists`). */
+export type Lists = Readonly<Record<string, readonly number[]>>;
 
 /**
  * How threads share a node's work: `units` pieces, thread t taking those from `first` to `last` (assembly/engine/team.ts); 0: the first thread does
@@ -91,6 +93,8 @@ export interface Node {
   /** Values that are read and written: accumulators, parameters in `update`, weights in `init`. */
   updates: number[];
   attributes: Attributes;
+  /** Absent: none. */
+  lists?: Lists;
   /** Pairs [input, output] (positions) that may share memory. */
   inPlace: readonly (readonly [number, number])[];
   /** Scratch bytes a thread needs while this node runs. */

@@ -1,6 +1,6 @@
 import type { Keep } from '../../assembly/abi/keep.ts';
 import type { Op } from '../../assembly/abi/ops.ts';
-import { type Attributes, type Graph, type Node, numel, rowsOf, type Split, shapeOf, type Type } from '../graph/graph.ts';
+import { type Attributes, type Graph, type Lists, type Node, numel, rowsOf, type Split, shapeOf, type Type } from '../graph/graph.ts';
 import type { Choice, KeepClass } from './keepclasses.ts';
 
 /** One legal way for an operator to keep what its backward needs. */
@@ -12,8 +12,8 @@ export interface Saved {
   inputs: readonly number[];
   /** Extra outputs that the forward kernel writes for it: codes, statistics. */
   extra: readonly Type[];
-  /** Input (position) of which a quantised copy is kept; the node's attribute `codes` then names it. */
-  quantize?: number;
+  /** Input (position) of which a quantised copy is kept; the node's attribute `codes` then names it. Of several `codes0`, `codes1`, … by position. */
+  quantize?: number | readonly number[];
   /** Attributes that tell the node about it, beside `keep`. */
   attributes?: Attributes;
   /** Activation kind whose codebook the kernel reads, as its input 1. */
@@ -37,6 +37,9 @@ export interface Operands {
   update(i: number): number;
 }
 
+/** Attributes of both kinds, as whoever appends a node writes them. */
+export type Mixed = Readonly<Record<string, number | readonly number[]>>;
+
 /** What an operator's `backward` can ask for and do. */
 export interface Gradients {
   graph: Graph;
@@ -53,7 +56,7 @@ export interface Gradients {
   /** The accumulator of a learnable value. */
   accumulator(param: number): number;
   /** Appends a backward node and returns its outputs, the first of them in the shape of `like`. */
-  emit(op: string, name: string, inputs: number[], attributes?: Attributes, updates?: number[], like?: number): number[];
+  emit(op: string, name: string, inputs: number[], attributes?: Attributes | Mixed, updates?: number[], like?: number): number[];
 }
 
 /**
@@ -87,7 +90,9 @@ export const MOVE: CostRate = { mac: 0, byte: 0.035 };
 export interface OpDef {
   opcode: Op;
   /** Types of the outputs, kept extras excluded. Throws where operands do not fit. */
-  infer(inputs: readonly (Type | undefined)[], attributes: Attributes): Type[];
+  infer(inputs: readonly (Type | undefined)[], attributes: Attributes, lists: Lists): Type[];
+  /** The lists among its attributes, each with the most numbers that it may have; all of them must be there. */
+  lists?: Readonly<Record<string, number>>;
   /** Legal choices, the exact one first, which also stands in for one that is not there; absent or empty: nothing is needed. `needs[i]`: is a gradient of input i wanted? */
   saves?(node: Node, graph: Graph, needs: readonly boolean[]): Saved[];
   /** What an f32 autograd (PyTorch eager) keeps for the same gradients: values by id, and further bytes. */

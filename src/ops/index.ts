@@ -5,27 +5,39 @@ import {
   addValue,
   byteLength,
   type Graph,
+  type Lists,
   type Node,
   nodesOf,
   numel,
   type Phase,
   typeOf,
 } from '../graph/graph.ts';
+import { affine } from './affine.ts';
 import { attention } from './attention.ts';
-import type { OpDef } from './def.ts';
+import { averagePool } from './averagepool.ts';
+import { crossAttention } from './crossattention.ts';
+import type { Mixed, OpDef } from './def.ts';
 import { dense } from './dense.ts';
 import { drop } from './drop.ts';
 import { elementwise } from './elementwise.ts';
 import { gate } from './gate.ts';
+import { groupConv } from './groupconv.ts';
 import { groupNorm } from './groupnorm.ts';
 import { init } from './init.ts';
+import { join } from './join.ts';
 import { loss } from './loss.ts';
 import { losses } from './losses.ts';
 import { module } from './module.ts';
 import { norm } from './norm.ts';
 import { pixels } from './pixels.ts';
+import { product } from './product.ts';
 import { quantize } from './quantize.ts';
 import { rate } from './rate.ts';
+import { rearrange } from './rearrange.ts';
+import { resize } from './resize.ts';
+import { response } from './response.ts';
+import { rmsNorm } from './rmsnorm.ts';
+import { rotary } from './rotary.ts';
 import { spatial } from './spatial.ts';
 import { tokens } from './tokens.ts';
 import { update } from './update.ts';
@@ -50,6 +62,17 @@ export const OPS: Readonly<Record<string, OpDef>> = {
   ...groupNorm,
   ...rate,
   ...losses,
+  ...affine,
+  ...groupConv,
+  ...averagePool,
+  ...join,
+  ...product,
+  ...rearrange,
+  ...rmsNorm,
+  ...response,
+  ...crossAttention,
+  ...resize,
+  ...rotary,
 };
 
 export function definition(op: string): OpDef {
@@ -69,13 +92,14 @@ export interface Emit {
 }
 
 /** Appends a node, with values for its outputs; returns the node. Absent operands are ABSENT. */
-export function emit(graph: Graph, op: string, name: string, inputs: number[], attributes: Attributes, how: Emit): Node {
+export function emit(graph: Graph, op: string, name: string, inputs: number[], given: Attributes | Mixed, how: Emit): Node {
   const def = definition(op);
+  const { attributes, lists } = sorted(op, given);
   const types = typesOf(graph, inputs);
   types.forEach((type, i) => {
     if (type?.encoding && i !== def.coded) throw new RangeError(`${op}: operand ${i} of ${name} may not be coded`);
   });
-  const inferred = def.infer(types, attributes);
+  const inferred = def.infer(types, attributes, lists);
   if (how.like !== undefined) {
     const { shape } = typeOf(graph, how.like);
     if (numel(shape) !== numel(inferred[0]!.shape)) throw new RangeError(`${op}: ${name} has [${inferred[0]!.shape}], not [${shape}]`);
@@ -90,7 +114,8 @@ export function emit(graph: Graph, op: string, name: string, inputs: number[], a
     inputs,
     outputs,
     updates: how.updates ?? [],
-    attributes: { ...attributes },
+    attributes,
+    ...(def.lists ? { lists } : {}),
     inPlace: def.inPlace ?? [],
     scratchBytes: def.scratch?.(types, attributes) ?? 0,
     isBackward: how.isBackward ?? false,
@@ -98,6 +123,27 @@ export function emit(graph: Graph, op: string, name: string, inputs: number[], a
   };
   graph.phases[how.phase].push(node);
   return node;
+}
+
+/** Attributes by kind. Throws where a list is not one that the operator takes, or no list of so many integers. */
+function sorted(op: string, given: Attributes | Mixed): { attributes: Attributes; lists: Lists } {
+  const attributes: Attributes = {};
+  const lists: Record<string, readonly number[]> = {};
+  const { lists: taken = {} } = definition(op);
+  for (const [name, value] of Object.entries(given)) {
+    if (typeof value === 'number') {
+      if (taken[name] !== undefined) throw new RangeError(`${op}: ${name} is ${value}, expected a list`);
+      attributes[name] = value;
+      continue;
+    }
+    const most = taken[name];
+    if (most === undefined) throw new RangeError(`${op}: takes no list ${name}`);
+    if (value.length > most || !value.every(Number.isSafeInteger))
+      throw new RangeError(`${op}: ${name} is [${value}], expected at most ${most} integers`);
+    lists[name] = [...value];
+  }
+  for (const name of Object.keys(taken)) if (lists[name] === undefined) throw new RangeError(`${op}: no list ${name}`);
+  return { attributes, lists };
 }
 
 /** Notes at every node how threads share it; once the graph is whole, and what is kept is chosen. */

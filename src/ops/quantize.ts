@@ -85,7 +85,8 @@ export function savesInput(node: Node, graph: Graph, i: number): Saved[] {
 /** The input that was kept so, as f32 again. */
 export function keptInput(node: Node, g: Gradients, i: number): number {
   const x = node.inputs[i]!;
-  const { codes, bits } = node.attributes;
+  const { bits } = node.attributes;
+  const codes = node.attributes.codes ?? node.attributes[`codes${i}`];
   if (codes === undefined) return x;
   const type = shapeOf(g.graph, x);
   const again = g.emit('Dequantize', `${node.name}.x`, [codes], { rows: rows(type), c: type.at(-1)!, bits: bits! }, [], x)[0]!;

@@ -1,6 +1,6 @@
 /** Appends the backward nodes: one pass over the forward nodes in reverse, each operator writing its own derivative. */
 import { ABSENT, type Attributes, addValue, type Graph, type Node, valueAt } from '../graph/graph.ts';
-import type { Gradients } from '../ops/def.ts';
+import type { Gradients, Mixed } from '../ops/def.ts';
 import { definition, emit } from '../ops/index.ts';
 import { dropUnread, noRepeats, type Repeats } from './recompute.ts';
 
@@ -28,7 +28,7 @@ export function addBackward(
     op: string,
     name: string,
     inputs: number[],
-    attributes: Attributes = {},
+    attributes: Attributes | Mixed = {},
     updates: number[] = [],
     like?: number,
   ): number[] =>

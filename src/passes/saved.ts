@@ -61,6 +61,15 @@ export function chooseSaved(
     runs.set(block, again);
   }
 
+  /** The copy of input `i`: the one that is there, or one made before the node. */
+  function copyOf(node: Node, i: number, { attributes = {} }: Saved): number {
+    const x = node.inputs[i] as number;
+    const how = { phase: 'train', block: node.block } as const;
+    const copy = copies.get(x) ?? emit(graph, 'Quantize', `${valueAt(graph, x).name}.copy`, [x], attributes, how).outputs[0]!;
+    copies.set(x, copy);
+    return copy;
+  }
+
   function choose(node: Node): void {
     if (!needs[node.outputs[0] as number]) return;
     const choice = pick(definition(node.op).saves?.(node, graph, inputNeeds(node, needs)) ?? [], plan);
@@ -68,15 +77,9 @@ export function chooseSaved(
     Object.assign(node.attributes, choice.attributes, { keep: choice.keep satisfies Keep });
     node.scratchBytes = scratchOf(graph, node);
     keepOutputs(graph, node, choice.extra);
-    if (choice.quantize !== undefined) {
-      const x = node.inputs[choice.quantize] as number;
-      const known =
-        copies.get(x) ??
-        emit(graph, 'Quantize', `${valueAt(graph, x).name}.copy`, [x], choice.attributes ?? {}, { phase: 'train', block: node.block })
-          .outputs[0]!;
-      copies.set(x, known);
-      node.attributes.codes = known;
-    }
+    const { quantize } = choice;
+    if (typeof quantize === 'number') node.attributes.codes = copyOf(node, quantize, choice);
+    else for (const i of quantize ?? []) node.attributes[`codes${i}`] = copyOf(node, i, choice);
     if (choice.codebook !== undefined) {
       const key = ownTables ? layerOf(node.name) : String(choice.codebook);
       const known = codebooks.get(key) ?? addCodebook(graph, choice.codebook, key);

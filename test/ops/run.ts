@@ -13,6 +13,7 @@ import { type Plan, planMemory, type Range } from '../../src/plan/memory.ts';
 import { verifyPlan } from '../../src/plan/verify.ts';
 import { codeBytes } from '../../src/program/encode.ts';
 import { link } from '../../src/program/link.ts';
+import type { Program } from '../../src/program/program.ts';
 
 interface Exports {
   setup(arena: number, scratchOffset: number, scratchBytes: number, thread: number, threads: number): void;
@@ -58,13 +59,18 @@ function elsewhere(graph: Graph, plan: Plan, { split, ...node }: Node, thread: n
   return [...unique.values()];
 }
 
-/** Plans, verifies, links and runs; `contents` by value id. `threads` run one after the other at each node. */
-export function runGraph(graph: Graph, contents: ReadonlyMap<number, Uint8Array>, threads = 1): Result {
+/** Plans, verifies and links. */
+export function planGraph(graph: Graph, threads = 1): { graph: Graph; plan: Plan; program: Program } {
   checkGraph(graph);
   shareOut(graph);
   const plan = planMemory(graph, { codeBytes: codeBytes(graph), maxThreads: threads });
   verifyPlan(graph, plan);
-  const program = link(graph, plan, new Map(), new Map(), about);
+  return { graph, plan, program: link(graph, plan, new Map(), new Map(), about) };
+}
+
+/** Plans, verifies, links and runs; `contents` by value id. `threads` run one after the other at each node. */
+export function runGraph(graph: Graph, contents: ReadonlyMap<number, Uint8Array>, threads = 1): Result {
+  const { plan, program } = planGraph(graph, threads);
 
   const pages = program.linearBytes / 65536;
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });

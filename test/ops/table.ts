@@ -23,13 +23,14 @@ import {
   type Type,
   typeOf,
 } from '../../src/graph/graph.ts';
+import type { Mixed } from '../../src/ops/def.ts';
 import { definition, emit } from '../../src/ops/index.ts';
 import { addBackward } from '../../src/passes/backward.ts';
 import { keepOf } from '../../src/passes/keeppolicy.ts';
 import { chooseSaved, gradientNeeds } from '../../src/passes/saved.ts';
 import { decodeWeight, encodeWeight } from '../oracle/weights.ts';
 import { close, distance, numbers } from '../support/close.ts';
-import { type Result, runGraph } from './run.ts';
+import { planGraph, type Result, runGraph } from './run.ts';
 
 export type Numbers = ArrayLike<number>;
 
@@ -78,7 +79,7 @@ export interface Forward {
   name: string;
   /** null: absent. */
   inputs: readonly (Operand | null)[];
-  attributes?: Attributes;
+  attributes?: Attributes | Mixed;
   /** Shape of y. */
   shape: readonly number[];
   /** y by the f64 oracle. */
@@ -178,10 +179,11 @@ function note(graph: Graph, nodes: readonly Node[], result: Result): void {
   }
 }
 
-function runForward(c: Forward, r: Float32Array, { policy, apart, twice, still, threads }: Variant): Outcome {
+/** The graph of a case, what its values hold, its operands and the accumulators of those that are parameters. */
+function graphOf(c: Forward, r: Float32Array, { policy, apart, twice, still }: Variant) {
   const graph = createGraph();
   const contents = new Map<number, Uint8Array>();
-  const append = (op: string, name: string, inputs: number[], attributes: Attributes = {}): Node =>
+  const append = (op: string, name: string, inputs: number[], attributes: Attributes | Mixed = {}): Node =>
     emit(graph, op, name, inputs, attributes, { phase: 'train' });
   const given = (name: string, type: Type, role: Role, data: Numbers, bytes = floats(data)): number => {
     const id = addValue(graph, name, type, role);
@@ -217,6 +219,17 @@ function runForward(c: Forward, r: Float32Array, { policy, apart, twice, still, 
       if (value.role === 'temp' && value.type.dtype === 'f32')
         emit(graph, 'Add', 'hold', [value.id, value.id], { scale: 1 }, { phase: 'train', isBackward: true });
 
+  return { graph, contents, inputs, op, accumulators };
+}
+
+/** A case with its derivative, planned and linked. */
+export function planCase(c: Forward, policy: string): ReturnType<typeof planGraph> {
+  return planGraph(graphOf(c, numbers(size(c.shape), 77), { policy }).graph);
+}
+
+function runForward(c: Forward, r: Float32Array, variant: Variant): Outcome {
+  const { graph, contents, inputs, op, accumulators } = graphOf(c, r, variant);
+  const { still, threads } = variant;
   const result = runGraph(graph, contents, threads);
   note(graph, graph.phases.train, result);
   const gradients = c.inputs.map((o, i) => {
@@ -225,9 +238,9 @@ function runForward(c: Forward, r: Float32Array, { policy, apart, twice, still, 
     if (o.activation) return result.floats(graph.phases.train.find((n) => n.name === `x${i}.dx`)!.outputs[0]!).map((v) => 2 * v);
     return result.floats(accumulators.get(inputs[i]!)!).map((v) => v - BEFORE);
   });
-  const { codes } = op.attributes;
-  const kept = [...op.outputs.slice(1), ...(codes === undefined ? [] : [codes])];
-  return { result, graph, y: result.floats(y), gradients, kept: kept.map((id) => result.bytes(id)) };
+  const codes = ['codes', ...c.inputs.map((_, i) => `codes${i}`)].flatMap((name) => op.attributes[name] ?? []);
+  const kept = [...op.outputs.slice(1), ...codes];
+  return { result, graph, y: result.floats(op.outputs[0]!), gradients, kept: kept.map((id) => result.bytes(id)) };
 }
 
 const dot = (a: Numbers, b: Numbers): number => {
@@ -356,19 +369,28 @@ export function checkForward(c: Forward): void {
   });
 }
 
+/** The graph of a case: its one node, and what values hold. */
+function directGraph(c: Direct) {
+  const graph = createGraph();
+  const contents = new Map<number, Uint8Array>();
+  const given = (name: string, p: Plain): number => {
+    assert.is(p.bytes.length, byteLength(p.type), `${c.name}: ${name}`);
+    const id = addValue(graph, name, p.type, p.role);
+    contents.set(id, p.bytes);
+    return id;
+  };
+  const inputs = c.inputs.map((p, i) => (p === null ? ABSENT : given(`in${i}`, p)));
+  const updates = (c.updates ?? []).map((p, i) => given(`update${i}`, p));
+  const node = emit(graph, c.op, 'op', inputs, c.attributes ?? {}, { phase: c.phase, updates });
+  return { graph, contents, node, updates };
+}
+
+/** Such a case, planned and linked. */
+export const planDirect = (c: Direct): ReturnType<typeof planGraph> => planGraph(directGraph(c).graph);
+
 export function checkDirect(c: Direct): void {
   const outcomes = [1, 3].map((threads) => {
-    const graph = createGraph();
-    const contents = new Map<number, Uint8Array>();
-    const given = (name: string, p: Plain): number => {
-      assert.is(p.bytes.length, byteLength(p.type), `${c.name}: ${name}`);
-      const id = addValue(graph, name, p.type, p.role);
-      contents.set(id, p.bytes);
-      return id;
-    };
-    const inputs = c.inputs.map((p, i) => (p === null ? ABSENT : given(`in${i}`, p)));
-    const updates = (c.updates ?? []).map((p, i) => given(`update${i}`, p));
-    const node = emit(graph, c.op, 'op', inputs, c.attributes ?? {}, { phase: c.phase, updates });
+    const { graph, contents, node, updates } = directGraph(c);
     assert.equal(
       node.outputs.map((id) => typeOf(graph, id)),
       c.types ?? [],

@@ -96,7 +96,7 @@ export interface Step {
 }
 
 /** Every instruction of the program with its node and its arena range. */
-export function instructions({ program, graph }: Compiled): Step[] {
+export function instructions({ program, graph }: Pick<Compiled, 'program' | 'graph'>): Step[] {
   const words = new DataView(program.image.buffer, program.image.byteOffset, program.image.byteLength);
   const steps: Step[] = [];
   for (const phase of PHASES) {

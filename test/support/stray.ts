@@ -8,13 +8,18 @@ import { allow } from '../../assembly/abi/bounds.ts';
 import { Head, State } from '../../assembly/abi/head.ts';
 import { Instruction } from '../../assembly/abi/ops.ts';
 import { keepsWithin } from '../../assembly/generated/extents.ts';
+import { nodesOf } from '../../src/graph/graph.ts';
+import type { Compiled } from '../../src/pipeline/compiled.ts';
 import type { CompileOptions } from '../../src/pipeline/options.ts';
 import { SIGNATURES } from '../../src/program/arguments.ts';
+import { directCases } from '../ops/direct.ts';
+import { forwardCases } from '../ops/forward.ts';
+import { planCase, planDirect } from '../ops/table.ts';
 import { type FuzzReport, generator, type Random, SPECIAL } from '../wasi/fuzz.ts';
 import { compileNetwork, instructions, network } from './network.ts';
 import type { Kernels } from './rig.ts';
 
-/** Networks, methods and choices of what is kept that have every operator between them. */
+/** Networks, methods and choices of what is kept that have most operators between them. */
 export const NETWORKS: readonly [string, Partial<CompileOptions>][] = [
   ['vit-hf@48', { method: 'bias+prompt+side', weights: 'int8', augment: { shift: 4, flip: true }, pixels: 'f32', microBatch: 2 }],
   [
@@ -36,6 +41,26 @@ export const NETWORKS: readonly [string, Partial<CompileOptions>][] = [
   ['vit-hf', { method: 'probe', microBatch: 3, task: { name: 'multilabel', constants: { threshold: new Array(5).fill(0.5) } } }],
   ['vit-hf', { method: 'probe', task: { name: 'regress', constants: { mean: new Array(5).fill(3), std: new Array(5).fill(2) } } }],
 ];
+
+/** Programs that have every operator: those of the networks, and cases of the operator table for what no network here has. */
+export function* everyOperator(): Generator<[name: string, compiled: Pick<Compiled, 'graph' | 'plan' | 'program'>]> {
+  const seen = new Set<string>();
+  for (const [name, options] of NETWORKS) {
+    const compiled = compileNetwork(network(name), options);
+    for (const { op } of nodesOf(compiled.graph)) seen.add(op);
+    yield [`${name} ${JSON.stringify(options)}`, compiled];
+  }
+  for (const c of directCases) if (!seen.has(c.op)) yield [c.name, planDirect(c)];
+  const missing = forwardCases.filter(({ op }) => !seen.has(op));
+  // Some of each, first and last among them.
+  for (const op of new Set(missing.map((c) => c.op))) {
+    const cases = missing.filter((c) => c.op === op);
+    const step = Math.max(1, Math.floor(cases.length / 6));
+    for (const [i, c] of cases.entries())
+      if (i % step === 0 || i === cases.length - 1)
+        for (const policy of ['exact', 's2a', ...Object.keys(c.plans ?? {})]) yield [`${c.name}, ${policy}`, planCase(c, policy)];
+  }
+}
 
 /** The memory of a case: head, code, state block; then operands; scratch last, to the byte. */
 const MEMORY = 3 << 19;
@@ -131,8 +156,7 @@ export interface Stray extends FuzzReport {
 /** Forges `count` instructions of the networks. */
 export function stray({ count, seed, onInput }: { count: number; seed: number; onInput?(n: number): void }): Stray {
   const random = generator(seed);
-  const originals = NETWORKS.flatMap(([name, options]) => {
-    const compiled = compileNetwork(network(name), options);
+  const originals = [...everyOperator()].flatMap(([, compiled]) => {
     const words = new DataView(compiled.program.image.buffer);
     return instructions(compiled).map(({ start, end }): [number, Args] => {
       const at = start - compiled.program.programOffset;

@@ -101,5 +101,5 @@ function outputTypes(graph: Graph, { op, inputs, attributes, ...node }: Node): r
     graph,
     inputs.map(() => true),
   );
-  return [...def.infer(types, attributes), ...(choices?.find(({ keep }) => keep === attributes.keep)?.extra ?? [])];
+  return [...def.infer(types, attributes, node.lists ?? {}), ...(choices?.find(({ keep }) => keep === attributes.keep)?.extra ?? [])];
 }

@@ -1,0 +1,125 @@
+/** Parts of an axis: put next to each other, and taken out. */
+import { ConcatArg, Join, SliceArg, SliceBackwardArg } from '../../assembly/abi/ops/join.ts';
+import { Op } from '../../assembly/abi/ops.ts';
+import { ABSENT, type Graph, type Node, numel, type Split, shapeOf } from '../graph/graph.ts';
+import { MOVE, moves, type OpDef, type Pieces, same, shape, words } from './def.ts';
+
+/** What lies before an axis, and the floats of one of its rows. */
+const outerOf = (x: readonly number[], axis: number): number => numel(x.slice(0, axis));
+const rowOf = (x: readonly number[], axis: number): number => numel(x.slice(axis));
+
+/** Cut where the axis is not: between rows where it is the last, between pictures where it is another but the first. */
+function pieces(x: readonly number[], axis: number): Pieces | undefined {
+  if (axis === 0) return undefined;
+  return { of: axis === x.length - 1 ? 'rows' : 'pictures', whole: [] };
+}
+
+/** Rows of what a node writes, before the axis. */
+function rows(n: Node, graph: Graph): Split {
+  const y = shapeOf(graph, n.outputs[0]!);
+  return { units: outerOf(y, n.attributes.axis!), outputs: [4 * rowOf(y, n.attributes.axis!)] };
+}
+
+export const join: Record<string, OpDef> = {
+  /** inputs x0, x1, … (at most eight), alike but for one axis; output y: one after the other along it; attribute axis. */
+  Concat: {
+    opcode: Op.Concat,
+    pieces: (n, graph) => pieces(shapeOf(graph, n.outputs[0]!), n.attributes.axis!),
+    split: rows,
+    infer(inputs, a) {
+      if (inputs.length < 1 || inputs.length > Join.Most) throw new RangeError(`concat: ${inputs.length} operands, at most ${Join.Most}`);
+      const axis = a.axis!;
+      const first = shape(inputs, 0);
+      let length = 0;
+      inputs.forEach((_, i) => {
+        const x = shape(inputs, i);
+        same(`concat: operand ${i}`, [...x.slice(0, axis), ...x.slice(axis + 1)], [...first.slice(0, axis), ...first.slice(axis + 1)]);
+        length += x[axis]!;
+      });
+      return [{ dtype: 'f32', shape: first.map((n, i) => (i === axis ? length : n)) }];
+    },
+    backward(node, g) {
+      const dy = g.of(node.outputs[0]!);
+      const axis = node.attributes.axis!;
+      let from = 0;
+      node.inputs.forEach((x, i) => {
+        const count = shapeOf(g.graph, x)[axis]!;
+        if (g.needs(x)) g.add(x, g.emit('Slice', `${node.name}.dx${i}`, [dy], { axis, from, count })[0]!);
+        from += count;
+      });
+    },
+    lower(n, at, graph) {
+      const axis = n.attributes.axis!;
+      const sizes = Array.from({ length: Join.Most }, (_, i) => (i < n.inputs.length ? rowOf(shapeOf(graph, n.inputs[i]!), axis) : 0));
+      return words({
+        ...Object.fromEntries(sizes.map((_, i) => [ConcatArg.X0 + i, at.input(i)])),
+        [ConcatArg.Y]: at.output(0),
+        [ConcatArg.OUTER]: outerOf(shapeOf(graph, n.outputs[0]!), axis),
+        ...Object.fromEntries(sizes.map((size, i) => [ConcatArg.N0 + i, size])),
+      });
+    },
+    cost: moves,
+    costRate: MOVE,
+  },
+  /** input x; output y: `count` of it from `from` on along `axis`. */
+  Slice: {
+    opcode: Op.Slice,
+    pieces: (n, graph) => pieces(shapeOf(graph, n.outputs[0]!), n.attributes.axis!),
+    split: rows,
+    infer(inputs, a) {
+      const x = shape(inputs, 0);
+      const { axis, from, count } = a as Record<'axis' | 'from' | 'count', number>;
+      if (from < 0 || count < 1 || from + count > x[axis]!) throw new RangeError(`slice: ${count} from ${from} on of ${x[axis]}`);
+      return [{ dtype: 'f32', shape: x.map((n, i) => (i === axis ? count : n)) }];
+    },
+    storage: () => 'view',
+    backward(node, g) {
+      const x = node.inputs[0]!;
+      const { axis, from } = node.attributes as Record<'axis' | 'from', number>;
+      const a = { axis, from, full: shapeOf(g.graph, x)[axis]! };
+      g.set(x, g.emit('SliceBackward', `${node.name}.dx`, [g.of(node.outputs[0]!), g.soFar(x)], a)[0]!);
+    },
+    lower(n, at, graph) {
+      const { axis, from } = n.attributes as Record<'axis' | 'from', number>;
+      const [x, y] = [shapeOf(graph, n.inputs[0]!), shapeOf(graph, n.outputs[0]!)];
+      const inner = numel(x.slice(axis + 1));
+      return words({
+        [SliceArg.X]: at.input(0),
+        [SliceArg.Y]: at.output(0),
+        [SliceArg.OUTER]: outerOf(x, axis),
+        [SliceArg.ROW]: rowOf(x, axis),
+        [SliceArg.FROM]: from * inner,
+        [SliceArg.COUNT]: rowOf(y, axis),
+      });
+    },
+    cost: moves,
+    costRate: MOVE,
+  },
+  /** inputs dy, acc or absent; output dx, as dy but `full` long along `axis`, dy from `from` on. */
+  SliceBackward: {
+    opcode: Op.SliceBackward,
+    pieces: (n, graph) => pieces(shapeOf(graph, n.outputs[0]!), n.attributes.axis!),
+    split(n, graph) {
+      const { units, outputs } = rows(n, graph);
+      return { units, inputs: [0, n.inputs[1] === ABSENT ? 0 : outputs![0]!], outputs: outputs! };
+    },
+    infer: (inputs, a) => [{ dtype: 'f32', shape: shape(inputs, 0).map((n, i) => (i === a.axis ? a.full! : n)) }],
+    inPlace: [[1, 0]],
+    lower(n, at, graph) {
+      const { axis, from } = n.attributes as Record<'axis' | 'from', number>;
+      const [dy, dx] = [shapeOf(graph, n.inputs[0]!), shapeOf(graph, n.outputs[0]!)];
+      const inner = numel(dx.slice(axis + 1));
+      return words({
+        [SliceBackwardArg.DY]: at.input(0),
+        [SliceBackwardArg.ACC]: at.input(1),
+        [SliceBackwardArg.DX]: at.output(0),
+        [SliceBackwardArg.OUTER]: outerOf(dx, axis),
+        [SliceBackwardArg.ROW]: rowOf(dx, axis),
+        [SliceBackwardArg.FROM]: from * inner,
+        [SliceBackwardArg.COUNT]: rowOf(dy, axis),
+      });
+    },
+    cost: moves,
+    costRate: MOVE,
+  },
+};

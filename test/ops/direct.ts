@@ -1,0 +1,23 @@
+/** The cases of every operator that has no derivative of its own. */
+import { endsCases } from './cases/ends.ts';
+import { groupStatsCases } from './cases/groupnorm.ts';
+import { initCases } from './cases/init.ts';
+import { lossesCases } from './cases/losses.ts';
+import { quantizeCases } from './cases/quantize.ts';
+import { rateCases } from './cases/rate.ts';
+import { responseStatsCases } from './cases/response.ts';
+import { rotaryTableCases } from './cases/rotary.ts';
+import { updateCases } from './cases/update.ts';
+import type { Direct } from './table.ts';
+
+export const directCases: readonly Direct[] = [
+  ...endsCases,
+  ...lossesCases,
+  ...updateCases,
+  ...rateCases,
+  ...initCases,
+  ...quantizeCases,
+  ...groupStatsCases,
+  ...responseStatsCases,
+  ...rotaryTableCases,
+];
