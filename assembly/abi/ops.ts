@@ -116,6 +116,8 @@ export const enum Op {
   // rotary positions
   Rotary,
   RotaryTable,
+  // a batch norm that stands alone
+  BatchNormTerms,
 }
 
 export const enum Instruction {

@@ -1,5 +1,5 @@
-import { AffineArg } from '../abi/ops/affine';
-import { address, int } from '../engine/argument';
+import { AffineArg, BatchNormTermsArg } from '../abi/ops/affine';
+import { address, float, int } from '../engine/argument';
 import { madd } from '../engine/math';
 import { first, last } from '../engine/team';
 
@@ -35,5 +35,23 @@ function affineRow(x: usize, scale: usize, shift: usize, y: usize, bytes: usize)
     if (scale != 0) v *= load<f32>(scale + i);
     if (shift != 0) v += load<f32>(shift + i);
     store<f32>(y + i, v);
+  }
+}
+
+/**
+ * BatchNormTerms: a batch norm with frozen statistics as Affine's factor and number, in f64, rounded once: scale = gamma/√(var + EPS),
+ * shift = beta - mean·scale. Nothing overlaps. Threads share the channels. Once, before the first step.
+ */
+export function batchNormTerms(p: usize): void {
+  const c = int(p, BatchNormTermsArg.C);
+  const gamma = address(p, BatchNormTermsArg.GAMMA);
+  const beta = address(p, BatchNormTermsArg.BETA);
+  for (let i = first(c), end = last(c); i < end; i++) {
+    const at = <usize>i << 2;
+    const factor: f64 = gamma == 0 ? 1 : load<f32>(gamma + at);
+    const scale = factor / sqrt<f64>(<f64>load<f32>(address(p, BatchNormTermsArg.VAR) + at) + <f64>float(p, BatchNormTermsArg.EPS));
+    const offset: f64 = beta == 0 ? 0 : load<f32>(beta + at);
+    store<f32>(address(p, BatchNormTermsArg.SCALE) + at, <f32>scale);
+    store<f32>(address(p, BatchNormTermsArg.SHIFT) + at, <f32>(offset - <f64>load<f32>(address(p, BatchNormTermsArg.MEAN) + at) * scale));
   }
 }

@@ -1,9 +1,9 @@
 /** A factor and a number to add for each channel: a batch norm that stands alone with frozen statistics, a layer scale, a bias. */
 import { Keep } from '../../assembly/abi/keep.ts';
-import { AffineArg } from '../../assembly/abi/ops/affine.ts';
+import { AffineArg, BatchNormTermsArg } from '../../assembly/abi/ops/affine.ts';
 import { Op } from '../../assembly/abi/ops.ts';
-import { ABSENT, lastDim, rowsOf } from '../graph/graph.ts';
-import { MOVE, moves, type OpDef, rowSplit, same, shape, words } from './def.ts';
+import { ABSENT, lastDim, numel, rowsOf, shapeOf } from '../graph/graph.ts';
+import { float, MOVE, moves, type OpDef, rowSplit, same, shape, words } from './def.ts';
 import { keptInput, savesInput } from './quantize.ts';
 
 const [X, SCALE, SHIFT] = [0, 1, 2];
@@ -45,6 +45,24 @@ export const affine: Record<string, OpDef> = {
         [AffineArg.Y]: at.output(0),
         [AffineArg.M]: rowsOf(graph, n.inputs[X]!),
         [AffineArg.C]: lastDim(graph, n.inputs[X]!),
+      }),
+    cost: moves,
+    costRate: MOVE,
+  },
+  /** inputs gamma, beta (either may be absent), mean, var; updates scale, shift, as Affine takes them; attribute eps. Once, before the first step. */
+  BatchNormTerms: {
+    opcode: Op.BatchNormTerms,
+    infer: () => [],
+    lower: (n, at, graph) =>
+      words({
+        [BatchNormTermsArg.SCALE]: at.update(0),
+        [BatchNormTermsArg.SHIFT]: at.update(1),
+        [BatchNormTermsArg.GAMMA]: at.input(0),
+        [BatchNormTermsArg.BETA]: at.input(1),
+        [BatchNormTermsArg.MEAN]: at.input(2),
+        [BatchNormTermsArg.VAR]: at.input(3),
+        [BatchNormTermsArg.C]: numel(shapeOf(graph, n.updates[0]!)),
+        [BatchNormTermsArg.EPS]: float(n.attributes.eps!),
       }),
     cost: moves,
     costRate: MOVE,

@@ -1,4 +1,5 @@
 /** The cases of every operator that has no derivative of its own. */
+import { batchNormCases } from './cases/affine.ts';
 import { endsCases } from './cases/ends.ts';
 import { groupStatsCases } from './cases/groupnorm.ts';
 import { initCases } from './cases/init.ts';
@@ -20,4 +21,5 @@ export const directCases: readonly Direct[] = [
   ...groupStatsCases,
   ...responseStatsCases,
   ...rotaryTableCases,
+  ...batchNormCases,
 ];

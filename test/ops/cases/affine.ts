@@ -1,6 +1,7 @@
 /** A factor and a number for each channel: either absent, either frozen, every tail. */
 import { affine, channelSums } from '../../oracle/shapes.ts';
-import { type Forward, frozen, type Numbers, w, x } from '../table.ts';
+import { close, numbers } from '../../support/close.ts';
+import { type Direct, type Forward, frozen, type Numbers, plain, w, x } from '../table.ts';
 import { inputCopy } from './copy.ts';
 import { specials, TAILS } from './tails.ts';
 
@@ -39,4 +40,38 @@ export const affineCases: readonly Forward[] = [
   one([3, 2], 7, { shift: 'absent', scale: 'frozen' }),
   one([3, 2], 7, { still: true, scale: 'frozen' }),
   one([2, 5], 19, { special: true }),
+];
+
+/** A batch norm's factor and number: with and without its own, variances of zero and large. */
+function terms(c: number, { gamma = true, beta = true } = {}): Direct {
+  const eps = Math.fround(1e-5);
+  const of = (seed: number) => numbers(c, seed);
+  const [g, b, mean] = [of(1), of(2), of(3)];
+  const variance = of(4).map((v, i) => (i % 5 === 4 ? 0 : i % 5 === 3 ? 1e6 : v * v));
+  return {
+    op: 'BatchNormTerms',
+    name: `BatchNormTerms ${c} channels${gamma ? '' : ', no gamma'}${beta ? '' : ', no beta'}`,
+    phase: 'init',
+    inputs: [gamma ? plain(g, [c]) : null, beta ? plain(b, [c]) : null, plain(mean, [c]), plain(variance, [c])],
+    updates: [plain(new Float32Array(c), [c]), plain(new Float32Array(c).fill(7), [c], 'param')],
+    attributes: { eps },
+    check(_outputs, updates) {
+      const [scale, shift] = updates.map((bytes) => new Float32Array(bytes.slice().buffer)) as [Float32Array, Float32Array];
+      const want = Float64Array.from({ length: c }, (_, i) => (gamma ? g[i]! : 1) / Math.sqrt(variance[i]! + eps));
+      close(scale, want, 1e-6, 'scale');
+      close(
+        shift,
+        want.map((f, i) => (beta ? b[i]! : 0) - mean[i]! * f),
+        1e-6,
+        'shift',
+      );
+    },
+  };
+}
+
+export const batchNormCases: readonly Direct[] = [
+  ...TAILS.map((c) => terms(c)),
+  terms(9, { gamma: false }),
+  terms(9, { beta: false }),
+  terms(9, { gamma: false, beta: false }),
 ];
