@@ -7,7 +7,7 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSy
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { writeBuiltTypes } from './built-types.mjs';
-import { argumentsSource, dispatchSource, extentsSource, signatureSource } from './dispatch.mjs';
+import { argumentsSource, dispatchSource, extentsSource } from './dispatch.mjs';
 import { fitTables } from './fit-tables.mjs';
 import { activations, curvesSource, kindsSource, withActivations } from './kinds.mjs';
 
@@ -24,7 +24,6 @@ for (const [path, text] of [
   ['assembly/generated/dispatch.ts', dispatchSource()],
   ['assembly/generated/extents.ts', extentsSource()],
   ['assembly/generated/arguments.ts', argumentsSource()],
-  ['assembly/generated/signature.ts', signatureSource()],
 ])
   if (!existsSync(path) || readFileSync(path, 'utf8') !== text) writeFileSync(path, text);
 

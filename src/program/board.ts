@@ -1,6 +1,5 @@
 /** What a program carries for a board without JavaScript: the sections that `s2a pack` adds, encoded and read back. */
 import { Section } from '../../assembly/abi/program.ts';
-import { RunField } from '../../assembly/abi/run.ts';
 
 export interface Board {
   /** RunField.Bytes bytes (assembly/abi/run.ts). */
@@ -36,22 +35,13 @@ export interface Reader {
   lines(id: Section): string[];
 }
 
-/** Reads them back; `parameters`: how many the program has. */
-export function readBoard(read: Reader, parameters: number, fault: (what: string) => never): Board {
-  const run = read.section(Section.Run);
-  if (run.length !== RunField.Bytes) fault('has a run of the wrong size');
-  const order = read.section(Section.AdapterOrder);
-  const tensors = order.length / 4;
-  if (tensors !== parameters && tensors !== parameters + 1) fault('has an adapter of the wrong size');
-  const adapterOrder = [...new Uint32Array(order.slice().buffer)];
-  if (new Set(adapterOrder).size !== tensors || adapterOrder.some((i) => i >= tensors)) fault('has an adapter in no order');
-  return {
-    run,
-    settings: read.text(Section.Settings),
-    labels: read.lines(Section.Labels),
-    files: read.lines(Section.Files),
-    adapterHead: read.section(Section.AdapterHead),
-    adapterConfig: read.section(Section.AdapterConfig),
-    adapterOrder,
-  };
-}
+/** Reads them back; they have been checked. */
+export const readBoard = (read: Reader): Board => ({
+  run: read.section(Section.Run),
+  settings: read.text(Section.Settings),
+  labels: read.lines(Section.Labels),
+  files: read.lines(Section.Files),
+  adapterHead: read.section(Section.AdapterHead),
+  adapterConfig: read.section(Section.AdapterConfig),
+  adapterOrder: [...new Uint32Array(read.section(Section.AdapterOrder).slice().buffer)],
+});

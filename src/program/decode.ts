@@ -1,14 +1,12 @@
 /** A program file, read without trusting it. */
 import { type Io, LayoutWord, ParameterWord, ProgramFile, Section, WeightWord } from '../../assembly/abi/program.ts';
+import { ALL_SECTIONS, sectionBytes, sectionStart } from '../../assembly/formats/program.ts';
 import { crc32 } from '../base/crc.ts';
 import { InputError } from '../base/error.ts';
 import { parseJson } from '../base/json.ts';
 import { readBoard } from './board.ts';
 import { checkProgram } from './check.ts';
 import { type About, encodeProgram, type Placed, type Program } from './program.ts';
-
-/** A program has at most fifteen sections; a bound keeps a hostile count small. */
-const MOST_SECTIONS = 16;
 
 /**
  * Reads a program file back, allocating no more than a few times the file. Throws InputError for anything that is not exactly one of
@@ -27,26 +25,15 @@ export function decodeProgram(bytes: Uint8Array, where = 'program'): Program {
   if (word(1) !== ProgramFile.Version) fault(`was compiled for version ${word(1)} of the engine, this is ${ProgramFile.Version}`);
   if (word(2) !== file.length) fault(`is truncated: ${file.length} bytes of ${word(2)}`);
   if (word(3) !== crc32(file.subarray(4 * ProgramFile.UncheckedWords))) fault('is damaged: its checksum does not match');
-  const count = word(5);
-  if (count > MOST_SECTIONS || 4 * (ProgramFile.HeaderWords + 3 * count) > file.length) fault(`has ${count} sections`);
-  const sections = new Map<number, Uint8Array>();
-  for (let i = 0; i < count; i++) {
-    const [id, offset, bytes] = [0, 1, 2].map((j) => word(ProgramFile.HeaderWords + 3 * i + j)) as [number, number, number];
-    if (offset + bytes > file.length) fault(`section ${id} lies outside the file`);
-    sections.set(id, file.subarray(offset, offset + bytes));
-  }
-  const section = (id: Section): Uint8Array => sections.get(id) ?? fault(`section ${id} is missing`);
+  const section = (id: Section): Uint8Array => file.subarray(sectionStart(id), sectionStart(id) + sectionBytes(id));
   /** Words of a section that is made of records of `count`. */
   const records = (id: Section, count: number): Uint32Array[] => {
-    const bytes = section(id);
-    if (bytes.length % (4 * count) !== 0) fault(`section ${id} ends inside a record`);
-    const all = new Uint32Array(bytes.slice().buffer);
+    const all = new Uint32Array(section(id).slice().buffer);
     return Array.from({ length: all.length / count }, (_, i) => all.subarray(i * count, (i + 1) * count));
   };
   const textOf = (id: Section): string => {
-    const bytes = section(id);
     try {
-      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(section(id));
     } catch {
       return fault(`section ${id} is not UTF-8 text`);
     }
@@ -55,16 +42,16 @@ export function decodeProgram(bytes: Uint8Array, where = 'program'): Program {
     const text = textOf(id);
     return text === '' ? [] : text.split('\n');
   };
+  checkProgram(file, where, linesOf);
   const names = linesOf(Section.Names);
   const placed = (r: Uint32Array): Placed => ({
-    name: names[r[WeightWord.Name]!] ?? fault('a record has no name'),
+    name: names[r[WeightWord.Name]!]!,
     offset: r[WeightWord.Offset]!,
     dims: [r[WeightWord.D0]!, r[WeightWord.D1]!, r[WeightWord.D2]!],
     strides: [r[WeightWord.S0]!, r[WeightWord.S1]!, r[WeightWord.S2]!],
-    shape: [...r.subarray(WeightWord.Shape, WeightWord.Shape + Math.min(4, r[WeightWord.Rank]!))],
+    shape: [...r.subarray(WeightWord.Shape, WeightWord.Shape + r[WeightWord.Rank]!)],
   });
-  const [layout, more] = records(Section.Layout, LayoutWord.Count);
-  if (layout === undefined || more !== undefined) return fault('has no layout');
+  const layout = records(Section.Layout, LayoutWord.Count)[0]!;
   const entry = (i: number): { start: number; end: number } => ({
     start: layout[LayoutWord.Entries + 2 * i]!,
     end: layout[LayoutWord.Entries + 2 * i + 1]!,
@@ -87,8 +74,7 @@ export function decodeProgram(bytes: Uint8Array, where = 'program'): Program {
     symbols: linesOf(Section.Symbols),
     about: readAbout(parseJson(where, section(Section.About)), fault),
   };
-  if (sections.has(Section.Run)) program.board = readBoard({ section, text: textOf, lines: linesOf }, program.parameters.length, fault);
-  checkProgram(program, fault);
+  if (word(5) === ALL_SECTIONS) program.board = readBoard({ section, text: textOf, lines: linesOf });
   // One program, one file: what is left (order, padding, unused words, names) must be as encoding writes it.
   const same = encodeProgram(program);
   if (same.length !== file.length || same.some((byte, i) => byte !== file[i])) fault('is not as it would be written');

@@ -5,7 +5,7 @@ import { mebibytes } from '../base/bytes.ts';
 import { InputError } from '../base/error.ts';
 import { createFile, freeBytes, guarded, isFolder, makeFolder } from '../base/files.ts';
 import type { Program } from '../program/program.ts';
-import { parametersOf } from './runfolder.ts';
+import { parametersOf } from './runner.ts';
 
 /** Tries whether a file can be written under this name; its folder is made. Nothing is left of the trial, and nothing that was there is touched. */
 export function tryFile(path: string, flag: string): void {

@@ -8,13 +8,14 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { EpochRecord, Checkpoint as File, CheckpointHead as Head } from '../../assembly/abi/checkpoint.ts';
-import { MOST_BACKS } from '../../assembly/abi/watch.ts';
+import { Checkpoint as File, CheckpointHead as Head } from '../../assembly/abi/checkpoint.ts';
+import { hasMagic, headFault, putSizes, regionStart, settingsStart } from '../../assembly/formats/checkpoint.ts';
 import { hashRange } from '../base/digest.ts';
 import { InputError, shown } from '../base/error.ts';
 import { type ByteSource, guarded, isFolder, makeFolder, openFile, writeAtomic } from '../base/files.ts';
 import { parseJson, stableJson } from '../base/json.ts';
-import type { CountedEpoch, HostState, Judged, Tally } from './train.ts';
+import { wordsOf } from '../base/words.ts';
+import { History } from './history.ts';
 
 export type Settings = Record<string, string | number>;
 
@@ -34,8 +35,8 @@ export interface CheckpointHead extends Belongs {
   epoch: number;
   /** Pictures of this epoch already consumed: data order and accumulation position. */
   position: number;
-  /** What the host itself has to remember. */
-  host: HostState;
+  /** What the run itself has to remember. */
+  history: History;
 }
 
 /** A valid checkpoint on disk; its region is read straight to where it belongs. Close it after use. */
@@ -47,15 +48,6 @@ export interface Checkpoint extends CheckpointHead {
   close(): void;
 }
 
-/** Whole numbers of a record. */
-const JUDGED = [
-  [EpochRecord.Answers, 'answers'],
-  [EpochRecord.Worst, 'worst'],
-  [EpochRecord.WorstCorrect, 'worstCorrect'],
-  [EpochRecord.WorstCount, 'worstCount'],
-] as const;
-
-const magic = 'S2ACKPT\0';
 const align = (n: number): number => (n + 15) & ~15;
 
 /** Writes a checkpoint and removes all but the one before it. The region is a view of the arena and is not copied. */
@@ -81,43 +73,21 @@ export function writeCheckpoint(folder: string, head: CheckpointHead, region: Ui
 /** The text by which settings are kept and compared: the WASI program carries it along as it is. */
 export const settingsText = (settings: Settings): string => stableJson(settings);
 
-/** All that comes before the region. */
-function encodeHead({ step, epoch, position, program, data, settings, host }: CheckpointHead, regionBytes: number): Uint8Array {
+/** All that comes before the region: what the run remembers, with where it stands and what it belongs to; then the settings. */
+function encodeHead({ step, epoch, position, program, data, settings, history }: CheckpointHead, regionBytes: number): Uint8Array {
   const text = new TextEncoder().encode(settingsText(settings));
-  const textStart = Head.Bytes + host.epochs.length * EpochRecord.Bytes;
-  const bytes = new Uint8Array(align(textStart + text.length));
+  const remembered = history.bytes;
+  const bytes = new Uint8Array(align(remembered.length + text.length));
+  bytes.set(remembered);
   const view = new DataView(bytes.buffer);
-  const words: [Head, number][] = [
-    [Head.Version, File.Version],
-    [Head.Epochs, host.epochs.length],
-    [Head.SettingsBytes, text.length],
-    [Head.BestEpoch, host.bestEpoch],
-    [Head.RegionBytes, regionBytes],
-    [Head.Step, step],
-    [Head.Epoch, epoch],
-    [Head.Position, position],
-  ];
-  const tally = (at: number, { lossSum, correct, count }: Tally): void => {
-    view.setFloat64(at, lossSum, true);
-    view.setUint32(at + 8, correct, true);
-    view.setUint32(at + 12, count, true);
-  };
-  bytes.set(new TextEncoder().encode(magic));
-  for (const [at, value] of words) view.setUint32(at, value, true);
-  tally(Head.Loss, host.epochTally);
-  view.setUint32(Head.Backs, host.backs, true);
-  view.setFloat32(Head.FirstLoss, host.firstLoss, true);
+  const words = wordsOf(() => view);
+  putSizes(words, 0, text.length, regionBytes);
+  words.setU32(Head.Step, step);
+  words.setU32(Head.Epoch, epoch);
+  words.setU32(Head.Position, position);
   bytes.set(Buffer.from(program, 'hex'), Head.Program);
   bytes.set(Buffer.from(data, 'hex'), Head.Data);
-  for (const [i, { train, val, judged, learnt, best }] of host.epochs.entries()) {
-    const at = Head.Bytes + i * EpochRecord.Bytes;
-    tally(at + EpochRecord.TrainLoss, train);
-    tally(at + EpochRecord.ValLoss, val);
-    view.setUint32(at + EpochRecord.Flags, (best ? 1 : 0) + (learnt ? 2 : 0), true);
-    view.setFloat64(at + EpochRecord.Balanced, judged.balanced, true);
-    for (const [field, key] of JUDGED) view.setUint32(at + field, judged[key], true);
-  }
-  bytes.set(text, textStart);
+  bytes.set(text, remembered.length);
   return bytes;
 }
 
@@ -210,12 +180,13 @@ export function openCheckpoint(path: string): Checkpoint {
 }
 
 function check(path: string, source: ByteSource): Checkpoint {
-  const bad = (what: string, got?: string | number, expected?: string | number) =>
-    new InputError({ where: path, what: `damaged checkpoint: ${what}`, got, expected });
+  const bad = (what: string, got?: string) => new InputError({ where: path, what: `damaged checkpoint: ${what}`, got });
   if (source.size < Head.Bytes + File.DigestBytes) throw bad('too short', `${source.size} bytes`);
   const start = new Uint8Array(Head.Bytes);
   source.readAt(0, start);
-  if (new TextDecoder().decode(start.subarray(0, 8)) !== magic) throw bad('it does not start like one');
+  const fixed = new DataView(start.buffer);
+  const words = wordsOf(() => fixed);
+  if (!hasMagic(words, 0)) throw bad('it does not start like one');
 
   // The digest comes before the version and everything else: nothing of a damaged file is believed.
   const hash = createHash('sha256');
@@ -226,54 +197,26 @@ function check(path: string, source: ByteSource): Checkpoint {
   const computed = hash.digest();
   if (!stored.every((byte, i) => byte === computed[i])) throw bad('its SHA-256 is wrong');
 
-  const fixed = new DataView(start.buffer);
-  const word = (at: number): number => fixed.getUint32(at, true);
-  const found = word(Head.Version);
+  const found = words.u32(Head.Version);
   if (found !== File.Version)
     throw new InputError({ where: path, what: 'checkpoint of another version of s2a', got: found, expected: File.Version });
-  const [n, settingsBytes, bestEpoch, regionBytes] = [Head.Epochs, Head.SettingsBytes, Head.BestEpoch, Head.RegionBytes].map(word) as [
-    ...[number, number, number, number],
-  ];
-  const [step, epoch, position] = [word(Head.Step), word(Head.Epoch), word(Head.Position)];
-  if (n > File.MostEpochs) throw bad('its epochs', n, File.MostEpochs);
-  if (settingsBytes > File.MostSettings) throw bad('its settings', settingsBytes, File.MostSettings);
-  const textStart = Head.Bytes + n * EpochRecord.Bytes;
-  const regionStart = align(textStart + settingsBytes);
-  if (regionStart + regionBytes !== end) throw bad('its parts do not fill it', regionStart + regionBytes, end);
-  if (bestEpoch > n) throw bad('its best epoch', bestEpoch, `at most ${n}`);
-  if (word(Head.Backs) > MOST_BACKS) throw bad('how often it went back', word(Head.Backs), `at most ${MOST_BACKS}`);
-
-  const rest = new Uint8Array(regionStart - Head.Bytes);
-  source.readAt(Head.Bytes, rest);
-  const records = new DataView(rest.buffer);
-  const tally = (view: DataView, at: number): Tally => ({
-    lossSum: view.getFloat64(at, true),
-    correct: view.getUint32(at + 8, true),
-    count: view.getUint32(at + 12, true),
-  });
-  const epochs: CountedEpoch[] = Array.from({ length: n }, (_, i) => {
-    const at = i * EpochRecord.Bytes;
-    const flags = records.getUint32(at + EpochRecord.Flags, true);
-    const [train, val] = [tally(records, at + EpochRecord.TrainLoss), tally(records, at + EpochRecord.ValLoss)];
-    const whole = Object.fromEntries(JUDGED.map(([field, key]) => [key, records.getUint32(at + field, true)]));
-    const judged = { ...whole, balanced: records.getFloat64(at + EpochRecord.Balanced, true) } as Judged;
-    return { epoch: i + 1, train, val, judged, learnt: (flags & 2) !== 0, best: (flags & 1) !== 0 };
-  });
-  const from = textStart - Head.Bytes;
-  const settings = parseJson(`${path}, settings`, rest.subarray(from, from + settingsBytes), 2);
+  const fault = headFault(words, 0, end);
+  if (fault !== '') throw bad(fault);
+  const [textStart, regionBytes] = [settingsStart(words, 0), words.u32(Head.RegionBytes)];
+  const before = new Uint8Array(regionStart(words, 0));
+  source.readAt(0, before);
+  const settings = parseJson(`${path}, settings`, before.subarray(textStart, textStart + words.u32(Head.SettingsBytes)), 2);
   if (!Object.values(settings).every((value) => typeof value === 'string' || typeof value === 'number')) throw bad('its settings');
   const hex = (at: number): string => Buffer.from(start.subarray(at, at + File.DigestBytes)).toString('hex');
 
   return {
-    ...{ path, step, epoch, position, program: hex(Head.Program), data: hex(Head.Data), settings: settings as Settings, regionBytes },
-    host: {
-      epochTally: tally(fixed, Head.Loss),
-      ...{ epochs, bestEpoch, backs: word(Head.Backs), firstLoss: fixed.getFloat32(Head.FirstLoss, true) },
-    },
+    ...{ path, step: words.u32(Head.Step), epoch: words.u32(Head.Epoch), position: words.u32(Head.Position) },
+    ...{ program: hex(Head.Program), data: hex(Head.Data), settings: settings as Settings, regionBytes },
+    history: new History(before.slice(0, textStart)),
     read(target) {
       if (target.length !== regionBytes)
         throw new InputError({ where: path, what: 'its region has another size', got: regionBytes, expected: target.length });
-      source.readAt(regionStart, target);
+      source.readAt(before.length, target);
     },
     close: () => source.close(),
   };

@@ -45,9 +45,9 @@ function newest(paths: readonly string[]): CheckpointHead | undefined {
 }
 
 /** Whether nothing is left to learn: all epochs are done, or patience has ended. */
-function isFinished({ epoch, settings, host }: CheckpointHead): boolean {
+function isFinished({ epoch, settings, history }: CheckpointHead): boolean {
   const [epochs, patience] = [Number(settings.epochs), Number(settings.patience ?? 0)];
-  return epoch >= epochs || (patience > 0 && epoch - host.bestEpoch >= patience);
+  return epoch >= epochs || (patience > 0 && epoch - history.bestEpoch >= patience);
 }
 
 const placeOf = ({ step, epoch, settings }: CheckpointHead): string => `step ${step}, ${epoch} of ${settings.epochs} epochs done`;

@@ -1,4 +1,4 @@
-/** What an epoch's pictures say: sums, and by class how many there were, how many were right and how often it was the answer. */
+/** What an epoch's pictures say, as it is given out; it is counted in assembly/runner. */
 
 /** Sums over pictures since they were last cleared. */
 export interface Tally {
@@ -53,43 +53,6 @@ export interface EpochResult extends Omit<CountedEpoch, 'train' | 'val'> {
 }
 
 export const resultOf = (record: CountedEpoch): EpochResult => ({ ...record, train: figuresOf(record.train), val: figuresOf(record.val) });
-
-/** Pictures by class. */
-export interface ByClass {
-  seen: Uint32Array;
-  correct: Uint32Array;
-  answered: Uint32Array;
-}
-
-export const byClass = (classes: number): ByClass => ({
-  seen: new Uint32Array(classes),
-  correct: new Uint32Array(classes),
-  answered: new Uint32Array(classes),
-});
-
-export function count(to: ByClass, label: number, choice: number): void {
-  to.seen[label]!++;
-  to.answered[choice]!++;
-  if (label === choice) to.correct[label]!++;
-}
-
-/** In the order of the classes: the WASI program's twin adds up in the same. */
-export function judgedOf({ seen, correct, answered }: ByClass): Judged {
-  const judged: Judged = { answers: 0, balanced: 0, worst: 0, worstCorrect: 0, worstCount: 0 };
-  let shares = 0;
-  let classes = 0;
-  for (let c = 0; c < seen.length; c++) {
-    if (answered[c]! > 0) judged.answers++;
-    if (seen[c] === 0) continue;
-    classes++;
-    shares += correct[c]! / seen[c]!;
-    const [mine, its] = [correct[c]! * judged.worstCount, judged.worstCorrect * seen[c]!];
-    if (judged.worstCount > 0 && (mine > its || (mine === its && seen[c]! <= judged.worstCount))) continue;
-    [judged.worst, judged.worstCorrect, judged.worstCount] = [c, correct[c]!, seen[c]!];
-  }
-  judged.balanced = classes === 0 ? 0 : shares / classes;
-  return judged;
-}
 
 /** Pictures of each class, of those that have a label. */
 export function countLabels({ count, label }: { count: number; label(index: number): number }, classes: number): Uint32Array {

@@ -281,20 +281,17 @@ async function runAlone(job: TrainJob, start: Start | undefined, hooks: JobHooks
       val: data.val.count,
       totalSteps: options.epochs * Math.ceil(data.train.count / options.batchSize),
       resumedAt: run.resumedAt,
-      epochsDone: run.host.epochs.length,
-      backs: run.host.backs,
+      epochsDone: run.history.epochs.length,
+      backs: run.history.backs,
       rates: measuredRates(engine),
     });
 
-    const finished = await train(engine, data, options, run.host, {
+    const finished = await train(engine, data, options, run.history, {
       ...(hooks.onStep ? { onStep: hooks.onStep } : {}),
       ...(hooks.onEpoch ? { onEpoch: hooks.onEpoch } : {}),
       ...(hooks.onBack ? { onBack: hooks.onBack } : {}),
-      watch: run,
-      keepBest: run.keepBest,
-      onBoundary: (step) => {
-        if (job.saveEvery !== undefined && step % job.saveEvery === 0) run.save();
-      },
+      keeper: run,
+      saveEvery: job.saveEvery,
       stopping: () => (hooks.stopping?.() ?? false) || (hooks.signal?.aborted ?? false),
     });
     // Saved at the end too: a finished run that is resumed has nothing left to do. Where that fails there is still something to lose.
@@ -304,9 +301,9 @@ async function runAlone(job: TrainJob, start: Start | undefined, hooks: JobHooks
       throw new Interrupted(`interrupted; the run is saved in ${runFolder}: --resume continues it`);
     }
     isFinished = true;
-    const { bestEpoch, backs, epochs } = run.host;
+    const { bestEpoch, backs, epochs } = run.history;
     if (data.val.count > 0) run.restore(bestEpoch);
-    const outcome = outcomeOf({ data, host: run.host, labels, valGiven: prepared.valGiven });
+    const outcome = outcomeOf({ data, history: run.history, labels, valGiven: prepared.valGiven });
     if (calibration) writeCalibration(join(job.out, CALIBRATION), calibration);
     else rmSync(join(job.out, CALIBRATION), { force: true });
     writeAdapter(job.out, adapterInfo(job, { who, program: engine.program, labels, preprocess }), adapterTensors(engine));
@@ -320,7 +317,7 @@ async function runAlone(job: TrainJob, start: Start | undefined, hooks: JobHooks
       bestEpoch,
       accuracy: outcome.accuracy,
       judged: outcome,
-      warning: warningOf(outcome, run.host, plan.method),
+      warning: warningOf(outcome, run.history, plan.method),
       wentBack: backs,
       finalRate: engine.state.getFloat32(State.BaseRate, true),
       skipped: prepared.skipped,

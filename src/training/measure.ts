@@ -1,11 +1,14 @@
-/** Relative rates of a run (src/passes/rates.ts): outputs are measured on its first pictures before the first step. WASI's twin: targets/wasi/rates.ts. */
+/** Relative rates of a run (src/rates.ts): outputs are measured on its first pictures before the first step. */
 import { Head, State } from '../../assembly/abi/head.ts';
 import { Rates } from '../../assembly/abi/rates.ts';
+import { Want } from '../../assembly/runner/run.ts';
+import { beginMeasuring, next } from '../../assembly/runner/runner.ts';
 import { EngineError } from '../base/error.ts';
 import type { Engine } from '../engine/engine.ts';
 import { RATE_GROUPS, type RateGroup } from '../passes/rates.ts';
 import type { Program } from '../program/program.ts';
-import { clearTally, fill, pause, type Samples } from './train.ts';
+import { createRun } from './runner.ts';
+import { fill, pause, type Samples } from './train.ts';
 
 /** Does the program have rates to be measured? */
 export const hasRelativeRates = ({ entries }: Program): boolean => entries.rates.end > entries.rates.start;
@@ -15,20 +18,18 @@ export const hasRelativeRates = ({ entries }: Program): boolean => entries.rates
  * fewer; then sets the rates. Call it before the first step: the sums lie where gradients and moments are zero.
  */
 export async function measureRates(engine: Engine, samples: Samples, seed: number): Promise<void> {
-  const { microBatch } = engine.program.about;
-  const passes = Math.ceil(Rates.MeasuredPictures / microBatch);
-  engine.state.setInt32(State.Measured, passes, true);
-  for (let pass = 0; pass < passes; pass++) {
-    const at = (row: number): number => (pass * microBatch + row) % samples.count;
-    fill(engine, microBatch, (row) => engine.sampleAt(at(row), samples.count, seed, 0), samples);
+  const run = createRun(engine, { train: samples.count });
+  beginMeasuring(run);
+  while (next(run) === Want.Measure) {
+    const { first, rows } = run;
+    fill(engine, rows, (row) => engine.sampleAt((first + row) % samples.count, samples.count, seed, 0), samples);
     await engine.runAsync('eval').catch((error) => {
       throw error instanceof EngineError && error.isNotFinite ? notFinite(engine) : error;
     });
     await pause();
   }
   await engine.runAsync('rates');
-  engine.state.setInt32(State.Measured, 0, true);
-  clearTally(engine.state);
+  next(run);
 }
 
 /** No rate is too large before the first step. */

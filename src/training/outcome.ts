@@ -3,7 +3,8 @@
 import { InputError } from '../base/error.ts';
 import type { Prepared } from '../data/prepare.ts';
 import { countLabels, mostFrequent } from './figures.ts';
-import type { HostState, Samples } from './train.ts';
+import type { History } from './history.ts';
+import type { Samples } from './train.ts';
 
 /** Pictures of a class below which it is named. */
 const FEW = 5;
@@ -34,14 +35,14 @@ export interface Outcome {
 
 interface Source {
   data: { train: Samples; val: Samples };
-  host: HostState;
+  history: History;
   labels: readonly string[];
   valGiven: boolean;
 }
 
 /** The figures of the epoch that is kept. */
-export function outcomeOf({ data, host, labels, valGiven }: Source): Outcome {
-  const { val, judged } = host.epochs[host.bestEpoch - 1]!;
+export function outcomeOf({ data, history, labels, valGiven }: Source): Outcome {
+  const { val, judged } = history.epoch(history.bestEpoch - 1);
   const nothing = { accuracy: null, chance: null, mostFrequent: null, balanced: null, worst: null, answers: null };
   if (val.count === 0) return { part: 'none', pictures: 0, correct: 0, uneven: false, ...nothing };
   const most = mostFrequent(countLabels(data.val, labels.length));
@@ -60,8 +61,8 @@ export function outcomeOf({ data, host, labels, valGiven }: Source): Outcome {
 }
 
 /** The sentence for a run that learnt nothing that its judged pictures show, with what to try; null for any other. */
-export function warningOf({ accuracy, chance, mostFrequent: most, answers }: Outcome, host: HostState, method: string): string | null {
-  const { backs, epochs, firstLoss } = host;
+export function warningOf({ accuracy, chance, mostFrequent: most, answers }: Outcome, history: History, method: string): string | null {
+  const { backs, epochs, firstLoss } = history;
   const last = epochs.at(-1)!.train;
   // A loss that is still falling has not been destroyed by the step.
   const rate = last.lossSum < firstLoss * last.count ? 'more --epochs, another --lr' : 'a smaller --lr';

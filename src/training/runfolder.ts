@@ -5,21 +5,18 @@ import { digest } from '../base/digest.ts';
 import { InputError } from '../base/error.ts';
 import { isFolder, removeLeftovers } from '../base/files.ts';
 import type { Engine } from '../engine/engine.ts';
-import { numel } from '../graph/graph.ts';
 import { coreSections, type Program } from '../program/program.ts';
 import { type Belongs, clearCheckpoints, readLatest, type Settings, writeCheckpoint } from './checkpointfile.ts';
-import { freshHostState, type HostState, type TrainOptions } from './train.ts';
+import { History } from './history.ts';
+import { parametersOf } from './runner.ts';
+import type { Keeper, TrainOptions } from './train.ts';
 
-export interface Run {
-  host: HostState;
+export interface RunFolder extends Keeper {
+  history: History;
   /** Step that the run goes on from; undefined for a fresh one. */
   resumedAt: number | undefined;
-  save(): void;
-  keepBest(): void;
   /** Keeps the parameters before the first step, for the watch; the rest of the region is known without. */
   keepStart(): void;
-  /** Puts the parameters of the best epoch back into the arena; those of the start where `epoch` is 0. */
-  restore(epoch: number): void;
 }
 
 export interface RunOptions {
@@ -66,19 +63,19 @@ export function programDigest(program: Program): string {
 }
 
 /** Opens the folder. Without `resume`, or where nothing is there to go on from, earlier checkpoints are removed and the run is fresh. */
-export function openRun(folder: string, engine: Engine, { data, resume, check, warn, ...settings }: RunOptions): Run {
+export function openRun(folder: string, engine: Engine, { data, resume, check, warn, ...settings }: RunOptions): RunFolder {
   const [bestFolder, startFolder] = [join(folder, 'best'), join(folder, 'start')];
   const belongs: Belongs = { program: programDigest(engine.program), data, settings: settingsOf(engine.program, settings) };
   const parameters = parameterBytes(engine);
   const { state } = engine;
-  let host = freshHostState();
+  let history = new History();
   let resumedAt: number | undefined;
 
   for (const each of [folder, bestFolder, startFolder]) if (isFolder(each)) removeLeftovers(each);
   const checkpoint = resume ? readLatest(folder, belongs, warn) : undefined;
   if (checkpoint) {
     checkpoint.read(engine.region);
-    host = checkpoint.host;
+    history = checkpoint.history;
     resumedAt = checkpoint.step;
     checkpoint.close();
   } else {
@@ -90,18 +87,16 @@ export function openRun(folder: string, engine: Engine, { data, resume, check, w
     position: state.getUint32(State.Position, true),
     ...belongs,
   });
-  const write = (where: string, state: HostState, bytes: Uint8Array): void => {
+  const write = (where: string, bytes: Uint8Array, memory = new History()): void => {
     check();
-    writeCheckpoint(where, { ...position(), host: state }, bytes);
+    writeCheckpoint(where, { ...position(), history: memory }, bytes);
   };
   return {
-    get host() {
-      return host;
-    },
+    history,
     resumedAt,
-    save: () => write(folder, host, engine.region),
-    keepBest: () => write(bestFolder, freshHostState(), parameters),
-    keepStart: () => write(startFolder, freshHostState(), parameters),
+    save: () => write(folder, engine.region, history),
+    keepBest: () => write(bestFolder, parameters),
+    keepStart: () => write(startFolder, parameters),
     restore(epoch) {
       const where = epoch === 0 ? startFolder : bestFolder;
       const kept = readLatest(where, belongs, warn, epoch);
@@ -117,13 +112,6 @@ export function openRun(folder: string, engine: Engine, { data, resume, check, w
       kept.close();
     },
   };
-}
-
-/** Where the parameters lie in the arena: one after the other. */
-export function parametersOf({ parameters }: Program): { offset: number; bytes: number } {
-  const ends = parameters.map((p) => p.offset + 4 * numel(p.dims));
-  const offset = Math.min(...parameters.map((p) => p.offset));
-  return { offset, bytes: Math.max(...ends) - offset };
 }
 
 /** The parameters' own part of the checkpoint region. */

@@ -2,7 +2,8 @@
 
 import { type Clocks, readClocks } from '../base/machine.ts';
 import type { Engine } from '../engine/engine.ts';
-import { freshHostState, type Samples, startRun, TRAIN_DEFAULTS, train } from './train.ts';
+import { History } from './history.ts';
+import { type Samples, startRun, TRAIN_DEFAULTS, train } from './train.ts';
 
 export interface StepTimes {
   /** Milliseconds of each measured step, in order. */
@@ -50,7 +51,7 @@ export async function timeSteps(engine: Engine, batchSize: number, seconds: numb
   const start = began + 100 * seconds;
   const end = began + 1000 * seconds;
   let warm = false;
-  await train(engine, { train: samples, val: samples }, options, freshHostState(), {
+  await train(engine, { train: samples, val: samples }, options, new History(), {
     onStep() {
       const now = performance.now();
       if (warm) {

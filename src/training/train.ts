@@ -1,12 +1,16 @@
-/** The training loop: micro-batches, accumulation, evaluation, and a position that can be saved at any moment and continued exactly. */
+/** The training loop's host: what the run wants (assembly/runner) is done here, with the event loop's turns between. */
 import { State } from '../../assembly/abi/head.ts';
 import { Io } from '../../assembly/abi/program.ts';
-import { Astray, MOST_BACKS } from '../../assembly/abi/watch.ts';
+import { type Astray, MOST_BACKS } from '../../assembly/abi/watch.ts';
+import { countClass } from '../../assembly/runner/classes.ts';
+import { Part, type Run, Want } from '../../assembly/runner/run.ts';
+import { beginJudging, beginRun, fail, interrupt, next } from '../../assembly/runner/runner.ts';
 import { EngineError } from '../base/error.ts';
 import type { Engine } from '../engine/engine.ts';
 import { checkBatch } from '../pipeline/options.ts';
-import { byClass, type CountedEpoch, count, type EpochResult, type Figures, figuresOf, judgedOf, resultOf, type Tally } from './figures.ts';
-import { createWatch, type Epoch, hasFiniteParameters, rewind, type Watch } from './watch.ts';
+import { type EpochResult, type Figures, figuresOf, resultOf, type Tally } from './figures.ts';
+import type { History } from './history.ts';
+import { createRun } from './runner.ts';
 
 export type { CountedEpoch, EpochResult, Figures, Judged, Tally } from './figures.ts';
 
@@ -74,26 +78,6 @@ export const TRAIN_DEFAULTS: Omit<TrainOptions, 'rate'> = {
   retries: MOST_BACKS,
 };
 
-/** What the host has to remember beside the engine's region: plain JSON, saved with every checkpoint. */
-export interface HostState {
-  epochTally: Tally;
-  epochs: CountedEpoch[];
-  /** The best epoch so far; the last one where there is nothing to judge by. */
-  bestEpoch: number;
-  /** How often the run has gone back. */
-  backs: number;
-  /** Mean loss of the run's first step, as f32. */
-  firstLoss: number;
-}
-
-export const freshHostState = (): HostState => ({
-  epochTally: { lossSum: 0, correct: 0, count: 0 },
-  epochs: [],
-  bestEpoch: 0,
-  backs: 0,
-  firstLoss: 0,
-});
-
 /** A step was taken. */
 export interface StepEvent {
   /** 1 is the first. */
@@ -130,22 +114,25 @@ export interface BackEvent {
   rate: number;
 }
 
+/** Where a run keeps what it may need again (src/training/runfolder.ts). */
+export interface Keeper {
+  /** Writes a checkpoint. */
+  save(): void;
+  /** The parameters are the best so far: keep a copy. Called before the epoch's checkpoint. */
+  keepBest(): void;
+  /** Puts the parameters of the end of an epoch, the best one, back; 0: those before the first step. */
+  restore(epoch: number): void;
+}
+
 export interface TrainHooks {
   onStep?(event: StepEvent): void;
   onEpoch?(result: EpochResult): void;
   onBack?(event: BackEvent): void;
-  /** The parameters are the best so far: keep a copy. Called before the epoch's checkpoint. */
-  keepBest?(): void;
-  /** What the watch needs; without it nothing is watched. */
-  watch?: {
-    /** Puts the parameters of the end of an epoch, the best one, back; 0: those before the first step. */
-    restore(epoch: number): void;
-    /** Writes a checkpoint: one that is ahead of where the run has gone back to would be taken for the newest. */
-    save(): void;
-  };
-  /** A place where a checkpoint may be written. `due`: the step number is a multiple of what the user asked for. */
-  onBoundary?(step: number, host: HostState): void;
-  /** Asked after every micro-batch, of learning and of judging; true stops the loop with the region consistent. */
+  /** Without it nothing is kept, so the run is not watched: it has nowhere to go back to. */
+  keeper?: Keeper;
+  /** A checkpoint after so many steps; absent: none. */
+  saveEvery?: number | undefined;
+  /** Asked between any two passes, of learning and of judging; true stops the loop with the region consistent. */
   stopping?(): boolean;
 }
 
@@ -181,143 +168,107 @@ export function writeState(state: DataView, options: TrainOptions, samples: numb
 
 export const totalSteps = ({ epochs, batchSize }: TrainOptions, samples: number): number => epochs * Math.ceil(samples / batchSize);
 
-interface Run {
+interface Host {
   engine: Engine;
   data: { train: Samples; val: Samples };
   options: TrainOptions;
-  host: HostState;
+  history: History;
   hooks: TrainHooks;
+  run: Run;
 }
 
-/** Trains from wherever the state block says it stands. Returns false where `stopping` ended it early. */
+/** Trains from wherever the state block and the history say it stands. Returns false where `stopping` ended it early. */
 export async function train(
   engine: Engine,
-  data: Run['data'],
+  data: Host['data'],
   options: TrainOptions,
-  host: HostState,
+  history: History,
   hooks: TrainHooks,
 ): Promise<boolean> {
-  const { about } = engine.program;
-  checkBatch(options.batchSize, about.microBatch);
-  const watch = hooks.watch && createWatch(data, about.classes, options.smoothing);
-  const run: Run = { engine, data, options, host, hooks };
-  for (;;) {
-    const epoch = engine.state.getUint32(State.Epoch, true);
-    const isTired = options.patience > 0 && epoch - host.bestEpoch >= options.patience;
-    if (epoch >= options.epochs || isTired) return true;
-    const mayGoBack = watch !== undefined && host.backs < options.retries;
-    let reason = Astray.No;
-    try {
-      if (!(await learnEpoch(run, epoch))) return false;
-      const result = await judgeEpoch(run, epoch);
-      if (result === undefined) return false;
-      const steps = engine.state.getInt32(State.Step, true);
-      const wasLearnt = host.epochs.at(-1)?.learnt ?? false;
-      if (mayGoBack) reason = watch.look(result, { epochs: options.epochs, steps, before: host.firstLoss, wasLearnt });
-      if (reason === Astray.No) endEpoch(run, result, watch);
-      else hooks.onEpoch?.(resultOf({ ...result, learnt: false, best: false }));
-    } catch (error) {
-      if (!mayGoBack || !(error instanceof EngineError && error.isNotFinite)) throw error;
-      reason = Astray.NotFinite;
-    }
-    if (reason !== Astray.No) goBack(run, epoch, reason);
+  checkBatch(options.batchSize, engine.program.about.microBatch);
+  const { keeper, saveEvery = 0 } = hooks;
+  const counts = { train: data.train.count, val: data.val.count };
+  const run = createRun(engine, { ...options, ...counts, saveEvery, retries: keeper ? options.retries : 0 }, history);
+  if (keeper) {
+    for (let i = 0; i < data.train.count; i++) countClass(run, Part.Learn, data.train.label(i));
+    for (let i = 0; i < data.val.count; i++) countClass(run, Part.Judge, data.val.label(i));
   }
-}
-
-/** The steps of an epoch that are still to be done; false where `stopping` ended them. */
-async function learnEpoch({ engine, data, options, host, hooks }: Run, epoch: number): Promise<boolean> {
-  const { state } = engine;
-  const n = data.train.count;
-  const { microBatch } = engine.program.about;
-  let position = state.getUint32(State.Position, true);
-  while (position < n) {
-    const end = Math.min(n, (Math.floor(position / options.batchSize) + 1) * options.batchSize);
-    const stepSize = end - Math.floor(position / options.batchSize) * options.batchSize;
-    state.setFloat32(State.LossScale, 1 / stepSize, true);
-    while (position < end) {
-      const count = Math.min(microBatch, end - position);
-      await trainPass(engine, data.train, epoch, position, count);
-      position += count;
-      state.setUint32(State.Position, position, true);
-      if (position < end) {
-        await pause();
-        if (hooks.stopping?.()) return false;
+  beginRun(run);
+  const host: Host = { engine, data, options, history, hooks, run };
+  let isFirst = true;
+  for (let want = next(run); want !== Want.Done; want = next(run)) {
+    if (want === Want.Learn || want === Want.Judge) {
+      if (!isFirst) await pause();
+      if (!isFirst && hooks.stopping?.()) {
+        interrupt(run);
+        return false;
       }
+      isFirst = false;
     }
-    await engine.runAsync('update');
-    const tally = takeTally(engine);
-    for (const key of ['lossSum', 'correct', 'count'] as const) host.epochTally[key] += tally[key];
-    const step = state.getInt32(State.Step, true);
-    if (step === 1) host.firstLoss = Math.fround(tally.lossSum / tally.count);
-    hooks.onStep?.({
-      epoch: epoch + 1,
-      step,
-      totalSteps: totalSteps(options, n),
-      loss: tally.lossSum / tally.count,
-      rate: state.getFloat32(State.Rate, true),
-      norm: state.getFloat32(State.Norm, true),
-      tally: figuresOf(host.epochTally),
-      position,
-    });
-    if (position < n) hooks.onBoundary?.(step, host);
-    await pause();
-    if (hooks.stopping?.()) return false;
+    try {
+      await serve(host, want);
+    } catch (error) {
+      if (!(error instanceof EngineError && error.isNotFinite && fail(run))) throw error;
+    }
   }
   return true;
 }
 
-/** The numbers of an epoch whose steps are done; undefined where `stopping` ended the judging. */
-async function judgeEpoch({ engine, data, host, hooks }: Run, epoch: number): Promise<Epoch | undefined> {
-  const choices = byClass(engine.program.about.classes);
-  const val = await evaluate(engine, data.val, (i, choice) => count(choices, data.val.label(i), choice), hooks.stopping);
-  if (val.count < data.val.count) return undefined;
-  // Where nothing is judged, nobody has yet seen what the last step made.
-  if (val.count === 0 && !hasFiniteParameters(engine))
-    throw new EngineError({ where: 'parameters', what: 'a number is NaN or infinite', hint: 'try a smaller --lr' }, true);
-  return { epoch: epoch + 1, train: host.epochTally, val, judged: judgedOf(choices) };
+/** Does what the run wants. */
+async function serve(host: Host, want: Want): Promise<void> {
+  const { engine, data, history, hooks, run } = host;
+  switch (want) {
+    case Want.Learn:
+      return learn(engine, data.train, run);
+    case Want.Update:
+      return engine.runAsync('update');
+    case Want.Judge:
+      return pass(
+        engine,
+        { phase: 'eval' },
+        listed(run.rows, (row) => run.first + row),
+        data.val,
+      );
+    case Want.Step:
+      return hooks.onStep?.(stepEvent(host));
+    case Want.Epoch:
+      return hooks.onEpoch?.(resultOf(history.epoch(run.epoch)));
+    case Want.Save:
+      return hooks.keeper?.save();
+    case Want.KeepBest:
+      return hooks.keeper?.keepBest();
+    case Want.Restore:
+      return hooks.keeper?.restore(run.to);
+    case Want.Back:
+      return hooks.onBack?.(backEvent(host));
+    default:
+      throw new EngineError({ where: 'parameters', what: 'a number is NaN or infinite', hint: 'try a smaller --lr' }, true);
+  }
 }
 
-/** An epoch that stands. */
-function endEpoch({ engine: { state }, host, hooks }: Run, epoch: Epoch, watch: Watch | undefined): void {
-  const best = epoch.val.count === 0 || isBetter(epoch.val, host.epochs[host.bestEpoch - 1]?.val);
-  const result: CountedEpoch = { ...epoch, learnt: watch?.learnt(epoch) ?? false, best };
-  host.epochs.push(result);
-  host.epochTally = { lossSum: 0, correct: 0, count: 0 };
-  if (best) host.bestEpoch = epoch.epoch;
-  state.setUint32(State.Epoch, epoch.epoch, true);
-  state.setUint32(State.Position, 0, true);
-  // Without judged pictures the last epoch is kept: it lies in the arena.
-  if (best && epoch.val.count > 0) hooks.keepBest?.();
-  hooks.onEpoch?.(resultOf(result));
-  hooks.onBoundary?.(state.getInt32(State.Step, true), host);
-}
+const stepEvent = ({ engine: { state }, options, history, run }: Host): StepEvent => ({
+  epoch: run.epoch + 1,
+  step: state.getInt32(State.Step, true),
+  totalSteps: totalSteps(options, run.train),
+  loss: run.loss / run.count,
+  rate: state.getFloat32(State.Rate, true),
+  norm: state.getFloat32(State.Norm, true),
+  tally: figuresOf(history.epochTally),
+  position: state.getUint32(State.Position, true),
+});
 
-/** To the best epoch if something had been learnt by then, else to the start; from there with a smaller step. */
-function goBack({ engine, data, options, host, hooks }: Run, epoch: number, reason: Astray): void {
-  const best = host.epochs[host.bestEpoch - 1];
-  const to = best?.learnt && best.val.count > 0 ? best.epoch : 0;
-  const step = totalSteps({ ...options, epochs: to }, data.train.count);
-  hooks.watch!.restore(to);
-  rewind(engine, to, step);
-  Object.assign(host, { epochTally: { lossSum: 0, correct: 0, count: 0 }, bestEpoch: to, backs: host.backs + 1 });
-  host.epochs.length = to;
-  hooks.watch!.save();
-  hooks.onBack?.({ reason, epoch: epoch + 1, to, step, backs: host.backs, rate: engine.state.getFloat32(State.BaseRate, true) });
-}
+const backEvent = ({ engine: { state }, history, run: { reason, epoch, to } }: Host): BackEvent => ({
+  ...{ reason, epoch: epoch + 1, to, step: state.getInt32(State.Step, true), backs: history.backs },
+  rate: state.getFloat32(State.BaseRate, true),
+});
 
-/** More correct, or as many with a smaller loss. */
-const isBetter = (a: Tally, b: Tally | undefined): boolean =>
-  b === undefined ||
-  a.correct * b.count > b.correct * a.count ||
-  (a.correct * b.count === b.correct * a.count && a.lossSum * b.count < b.lossSum * a.count);
-
-/** Learns from one micro-batch; rows past `count` are padding (label -1). */
-function trainPass(engine: Engine, samples: Samples, epoch: number, position: number, count: number): Promise<void> {
+/** Learns from one micro-batch; rows past its pictures are padding (label -1). */
+function learn(engine: Engine, samples: Samples, { epoch, first, rows }: Run): Promise<void> {
   const n = samples.count;
   const seed = engine.state.getUint32(State.Seed, true);
   const counters = engine.ints(Io.Samples);
-  for (let row = 0; row < count; row++) counters[row] = Math.imul(epoch, n) + position + row;
-  const indices = listed(count, (row) => engine.sampleAt(position + row, n, seed, epoch));
+  for (let row = 0; row < rows; row++) counters[row] = Math.imul(epoch, n) + first + row;
+  const indices = listed(rows, (row) => engine.sampleAt(first + row, n, seed, epoch));
   return pass(engine, { phase: 'train' }, indices, samples);
 }
 
@@ -350,48 +301,34 @@ function fillPictures(engine: Engine, indices: readonly number[], samples: Sampl
   for (const [row, index] of indices.entries()) samples.readInto(index, pictures.subarray(row * size, (row + 1) * size));
 }
 
-/** Loss and accuracy over all samples, in order; `each` sees every picture's logits and choice. `stopping` ends it early: fewer are counted. */
+/** Loss and accuracy over all samples, in order; `each` sees every picture's logits and choice. */
 export async function evaluate(
   engine: Engine,
   samples: Samples,
   each?: (index: number, choice: number, logits: Float32Array) => void,
-  stopping?: () => boolean,
 ): Promise<Tally> {
-  const { microBatch, classes } = engine.program.about;
-  clearTally(engine.state);
-  for (let from = 0; from < samples.count; from += microBatch) {
-    const count = Math.min(microBatch, samples.count - from);
+  const { classes } = engine.program.about;
+  const run = createRun(engine, { val: samples.count });
+  beginJudging(run);
+  while (next(run) === Want.Judge) {
+    const { first, rows } = run;
     await pass(
       engine,
       { phase: 'eval' },
-      listed(count, (row) => from + row),
+      listed(rows, (row) => first + row),
       samples,
     );
-    if (each) {
-      const [choices, logits] = [engine.ints(Io.EvalChoices), engine.floats(Io.Logits)];
-      for (let row = 0; row < count; row++) each(from + row, choices[row]!, logits.subarray(row * classes, (row + 1) * classes));
-    }
+    const [choices, logits] = [engine.ints(Io.EvalChoices), engine.floats(Io.Logits)];
+    if (each) for (let row = 0; row < rows; row++) each(first + row, choices[row]!, logits.subarray(row * classes, (row + 1) * classes));
     await pause();
-    if (from + microBatch < samples.count && stopping?.()) break;
   }
-  return takeTally(engine);
+  return { lossSum: run.loss, correct: run.correct, count: run.count };
 }
 
 export function clearTally(state: DataView): void {
   state.setFloat64(State.LossSum, 0, true);
   state.setInt32(State.Correct, 0, true);
   state.setInt32(State.Count, 0, true);
-}
-
-function takeTally(engine: Engine): Tally {
-  const { state } = engine;
-  const tally = {
-    lossSum: state.getFloat64(State.LossSum, true),
-    correct: state.getInt32(State.Correct, true),
-    count: state.getInt32(State.Count, true),
-  };
-  clearTally(state);
-  return tally;
 }
 
 /** Gives the host a turn: signals, progress. */

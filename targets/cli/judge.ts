@@ -8,7 +8,6 @@ import { guarded } from '../../src/base/files.ts';
 import type { Precision } from '../../src/base/precision.ts';
 import { type Prepared, prepare } from '../../src/data/prepare.ts';
 import type { Threads } from '../../src/engine/threads.ts';
-import { byClass, count } from '../../src/training/figures.ts';
 import { rowsOfLabels } from '../../src/training/fromadapter.ts';
 import { samplesOf } from '../../src/training/job.ts';
 import { evaluate, type Tally } from '../../src/training/train.ts';
@@ -101,12 +100,13 @@ export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judge
       if (indices.length === 0) throw new InputError({ where: options.data, what: `no pictures in ${split}` });
       const raw = samplesOf(prepared.cache, indices);
       const samples = { ...raw, label: (i: number): number => labelOf[raw.label(i)]! };
-      const choices = byClass(adapter.labels.length);
+      const classes = adapter.labels.map((label) => ({ label, count: 0, correct: 0 }));
       const wrong = new Map<number, number>();
       const pixels = new Uint8Array(prepared.cache.pictureBytes);
       const tally = await evaluate(engine, samples, (i, choice, logits) => {
         const truth = samples.label(i);
-        count(choices, truth, choice);
+        classes[truth]!.count++;
+        if (truth === choice) classes[truth]!.correct++;
         const pair = truth * adapter.labels.length + choice;
         if (truth !== choice) wrong.set(pair, (wrong.get(pair) ?? 0) + 1);
         if (!each) return;
@@ -125,7 +125,7 @@ export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judge
         tally,
         split,
         labels: adapter.labels,
-        classes: adapter.labels.map((label, i) => ({ label, count: choices.seen[i]!, correct: choices.correct[i]! })),
+        classes,
         mistakes: [...wrong]
           .sort(([a, x], [b, y]) => y - x || a - b)
           .map(([pair, times]) => [Math.floor(pair / n), pair % n, times] as [number, number, number]),

@@ -1,5 +1,6 @@
 /** `s2a train`: progress while it goes, planned against measured at the end. */
 import { join } from 'node:path';
+import { reasonOf } from '../../assembly/runner/watch.ts';
 import { counted } from '../../src/base/counted.ts';
 import { InputError } from '../../src/base/error.ts';
 import { visible } from '../../src/base/visible.ts';
@@ -13,7 +14,6 @@ import type { HeadFound, NoHead } from '../../src/training/headstart.ts';
 import { type JobHooks, type JobResult, type TrainJob, trainJob } from '../../src/training/job.ts';
 import { ratesText } from '../../src/training/measure.ts';
 import { TRAIN_DEFAULTS } from '../../src/training/train.ts';
-import { REASONS } from '../../src/training/watch.ts';
 import { fidelity as measureFidelity } from '../../src/use/fidelity/fidelity.ts';
 import type { Fidelity } from '../../src/use/fidelity/measure.ts';
 import { type Metrics, openMetrics } from './metrics.ts';
@@ -221,10 +221,10 @@ function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Se
       );
     },
     onBack({ reason, epoch, to, step, backs, rate }) {
-      metrics.add({ back: backs, epoch, to, reason: REASONS[reason], rate });
+      metrics.add({ back: backs, epoch, to, reason: reasonOf(reason), rate });
       const where = to === 0 ? 'its start' : `the end of epoch ${to}`;
       const smaller = `a tenth of the rate: ${Number(rate.toPrecision(3))}`;
-      out.warn(`epoch ${epoch}: ${REASONS[reason]}; the run goes back to ${where} and goes on with ${smaller}`);
+      out.warn(`epoch ${epoch}: ${reasonOf(reason)}; the run goes back to ${where} and goes on with ${smaller}`);
       collected.losses.splice(collected.losses.findIndex((l) => l.step > step) >>> 0);
       began = Date.now();
       epochBegan = began;

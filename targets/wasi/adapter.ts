@@ -30,7 +30,7 @@ export function writeAdapter(folder: usize): void {
     if (k < parameters) putParameter(section(Section.Parameters) + k * (ParameterWord.Count << 2));
     else {
       putRates(buffer);
-      put(buffer, <usize>Rates.Groups << 3);
+      put(buffer, (<usize>Rates.Groups) << 3);
     }
   }
   seal();

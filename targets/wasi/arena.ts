@@ -1,5 +1,5 @@
 /** The linear memory of a program, inside this program's own: the engine's sources run on it, with every address relative to it. */
-import { Head, State } from '../../assembly/abi/head';
+import { Head } from '../../assembly/abi/head';
 import { LayoutWord, Section } from '../../assembly/abi/program';
 import { Status } from '../../assembly/abi/status';
 import { writeConstants } from '../../assembly/engine/math';
@@ -75,25 +75,4 @@ function reason(status: i32): string {
   if (status == Status.BadEncoding) return 'an encoding that the kernel does not have';
   if (status == Status.OutputNotFinite) return 'what the network puts out on the first pictures is not finite (NaN or infinite)';
   return 'status ';
-}
-
-/** Sums over pictures since they were last cleared. */
-export let tallyLoss: f64 = 0;
-export let tallyCorrect: u32 = 0;
-export let tallyCount: u32 = 0;
-
-export function clearTally(): void {
-  const s = state();
-  store<f64>(s, 0, State.LossSum);
-  store<u32>(s, 0, State.Correct);
-  store<u32>(s, 0, State.Count);
-}
-
-/** Takes the sums out of the state block, which begins anew. */
-export function takeTally(): void {
-  const s = state();
-  tallyLoss = load<f64>(s, State.LossSum);
-  tallyCorrect = load<u32>(s, State.Correct);
-  tallyCount = load<u32>(s, State.Count);
-  clearTally();
 }

@@ -5,16 +5,17 @@
 import { Checkpoint, CheckpointHead, EpochRecord } from '../../assembly/abi/checkpoint';
 import { State } from '../../assembly/abi/head';
 import { Section } from '../../assembly/abi/program';
-import { MOST_BACKS } from '../../assembly/abi/watch';
+import { hasMagic, headFault, putSizes, regionStart, settingsStart } from '../../assembly/formats/checkpoint';
 import { stage, stageBytes, state } from './arena';
 import { countOf, LEARN } from './data';
-import { answers, balanced, worst, worstCorrect, worstCount } from './figures';
 import { closeFile, fileBytes, measure, need, opened, openFile, readAt } from './files';
 import { append, appendNumber, copyPath, enter, lengthOf, textOf } from './path';
-import { epochCount, epochTable, section, sectionBytes } from './program';
+import { epochCount, headerWord, runHead, section, sectionBytes } from './program';
 import { refuse } from './refuse';
-import { shaAdd, shaBegin, shaEnd } from './sha256';
+import { steps } from './runner';
+import { shaAdd, shaBegin, shaEnd } from '../../assembly/digest/sha256';
 import { bytes, flush, line, STDERR, text, to } from './text';
+import { words } from './words';
 import { create, entry, entryBytes, makeFolder, nextEntry, openListing, place, put, remove, seal, syncFolder } from './write';
 
 const head = memory.data(128);
@@ -23,70 +24,23 @@ const context = memory.data(128);
 const digest = memory.data(32);
 const path = memory.data(1024);
 /** SHA-256 of the program and of the data that a checkpoint must belong to. */
-export const programDigest = memory.data(32);
+const programDigest = memory.data(32);
 export const dataDigest = memory.data(32);
 
-/** What the loop remembers beside the state block; records of the epochs that have ended lie in `epochTable`. */
-export let epochs: u32 = 0;
-export let bestEpoch: u32 = 0;
-export let epochLoss: f64 = 0;
-export let epochCorrect: u32 = 0;
-export let epochPictures: u32 = 0;
-/** How often the run has gone back, and the mean loss of its first step. */
-export let backs: u32 = 0;
-export let firstLoss: f64 = 0;
+const two = memory.data(8);
 
-export function addTally(loss: f64, correct: u32, count: u32): void {
-  epochLoss += loss;
-  epochCorrect += correct;
-  epochPictures += count;
-}
-
-export function setFirstLoss(loss: f64): void {
-  firstLoss = <f64>(<f32>loss);
-}
-
-/** Goes back to the end of epoch `to`, 0: to the start. */
-export function forgetEpochs(to: u32): void {
-  epochs = to;
-  bestEpoch = to;
-  backs++;
-  clearEpoch();
-}
-
-function clearEpoch(): void {
-  epochLoss = 0;
-  epochCorrect = 0;
-  epochPictures = 0;
-}
-
-/** The record of epoch `i`, 0 is the first. */
-export function record(i: u32): usize {
-  return epochTable + i * EpochRecord.Bytes;
-}
-
-/** Ends an epoch: what was counted while learning and judging becomes its record. */
-export function endEpoch(loss: f64, correct: u32, count: u32, isBest: bool, isLearnt: bool): void {
-  const r = record(epochs);
-  store<f64>(r, epochLoss, EpochRecord.TrainLoss);
-  store<u32>(r, epochCorrect, EpochRecord.TrainCorrect);
-  store<u32>(r, epochPictures, EpochRecord.TrainCount);
-  store<f64>(r, loss, EpochRecord.ValLoss);
-  store<u32>(r, correct, EpochRecord.ValCorrect);
-  store<u32>(r, count, EpochRecord.ValCount);
-  store<u32>(r, u32(isBest) + 2 * u32(isLearnt), EpochRecord.Flags);
-  store<u32>(r, answers, EpochRecord.Answers);
-  store<f64>(r, balanced, EpochRecord.Balanced);
-  store<u32>(r, worst, EpochRecord.Worst);
-  store<u32>(r, worstCorrect, EpochRecord.WorstCorrect);
-  store<u64>(r, worstCount, EpochRecord.WorstCount);
-  epochs++;
-  if (isBest) bestEpoch = epochs;
-  clearEpoch();
-}
-
-function setWord(at: u32, value: u32): void {
-  store<u32>(head + at, value);
+/** SHA-256 by which a checkpoint knows its program, as src/training/runfolder.ts has it: the arena's size, then each core section's id, length, bytes. */
+export function digestProgram(): void {
+  shaBegin(context);
+  store<u32>(two, headerWord(4));
+  shaAdd(context, two, 4);
+  for (let id: u32 = 1; id <= <u32>Section.About; id++) {
+    store<u32>(two, id);
+    store<u32>(two, sectionBytes(id), 4);
+    shaAdd(context, two, 8);
+    shaAdd(context, section(id), sectionBytes(id));
+  }
+  shaEnd(context, programDigest);
 }
 
 function add(p: usize, n: usize): void {
@@ -94,54 +48,34 @@ function add(p: usize, n: usize): void {
   put(p, n);
 }
 
-/** Writes [p, p + n) of the arena as this step's checkpoint; `withEpochs`: what the loop remembers goes with it. */
-export function writeCheckpoint(folder: usize, p: usize, n: usize, withEpochs: bool): void {
-  const s = state();
-  const step = load<u32>(s, State.Step);
+/** Writes [p, p + n) of the arena as this step's checkpoint; `withRun`: what the run remembers goes with it. */
+export function writeCheckpoint(folder: usize, p: usize, n: usize, withRun: bool): void {
   const settings = sectionBytes(Section.Settings);
   makeFolder(folder);
   memory.fill(head, 0, CheckpointHead.Bytes);
-  // "S2ACKPT" and a zero.
-  store<u64>(head, 0x0054504b43413253);
-  setWord(CheckpointHead.Version, Checkpoint.Version);
-  setWord(CheckpointHead.SettingsBytes, settings);
-  setWord(CheckpointHead.RegionBytes, <u32>n);
-  setWord(CheckpointHead.Step, step);
-  setWord(CheckpointHead.Epoch, load<u32>(s, State.Epoch));
-  setWord(CheckpointHead.Position, load<u32>(s, State.Position));
-  if (withEpochs) {
-    setWord(CheckpointHead.Epochs, epochs);
-    setWord(CheckpointHead.BestEpoch, bestEpoch);
-    store<f64>(head, epochLoss, CheckpointHead.Loss);
-    setWord(CheckpointHead.Correct, epochCorrect);
-    setWord(CheckpointHead.Count, epochPictures);
-    setWord(CheckpointHead.Backs, backs);
-    store<f32>(head, <f32>firstLoss, CheckpointHead.FirstLoss);
-  }
+  if (withRun) memory.copy(head, runHead, CheckpointHead.Bytes);
+  putSizes(words, head, settings, n);
+  store<u32>(head, load<u32>(state(), State.Step), CheckpointHead.Step);
+  store<u32>(head, load<u32>(state(), State.Epoch), CheckpointHead.Epoch);
+  store<u32>(head, load<u32>(state(), State.Position), CheckpointHead.Position);
   memory.copy(head + CheckpointHead.Program, programDigest, 32);
   memory.copy(head + CheckpointHead.Data, dataDigest, 32);
-  const records = withEpochs ? <usize>epochs * EpochRecord.Bytes : 0;
+  const before = <usize>settingsStart(words, head);
 
-  nameOf(folder, step);
+  nameOf(folder, steps());
   create(path);
   shaBegin(context);
   add(head, CheckpointHead.Bytes);
-  add(epochTable, records);
+  add(runHead + CheckpointHead.Bytes, before - CheckpointHead.Bytes);
   add(section(Section.Settings), settings);
-  add(padding, alignment(<usize>CheckpointHead.Bytes + records + settings));
+  add(padding, <usize>regionStart(words, head) - before - settings);
   add(p, n);
   shaEnd(context, digest);
   put(digest, 32);
   seal();
   place(path);
   syncFolder(folder);
-  const before = stepBelow(folder, step);
-  clearCheckpoints(folder, step, before);
-}
-
-/** Zeros between n bytes and the next multiple of 16. */
-function alignment(n: usize): usize {
-  return (16 - (n & 15)) & 15;
+  clearCheckpoints(folder, steps(), stepBelow(folder, steps()));
 }
 
 /** Sets `path` to a checkpoint's. */
@@ -208,7 +142,7 @@ let damage: string = '';
  * Reads the newest valid checkpoint of a folder into [p, p + n); false where there is none. That all are damaged, or that the newest valid one
  * belongs to another run, ends the program. Those of an epoch after `last` are passed over: a run that went back may have left them.
  */
-export function readLatest(folder: usize, p: usize, n: usize, withEpochs: bool, last: u32 = u32.MAX_VALUE): bool {
+export function readLatest(folder: usize, p: usize, n: usize, withRun: bool, last: u32 = u32.MAX_VALUE): bool {
   let bound: i64 = 0x100000000;
   let failed = 0;
   for (;;) {
@@ -216,13 +150,13 @@ export function readLatest(folder: usize, p: usize, n: usize, withEpochs: bool, 
     if (step < 0) break;
     bound = step;
     nameOf(folder, <u32>step);
-    if (isWhole(n, withEpochs)) {
+    if (isWhole(n, withRun)) {
       belongs();
       if (headWord(CheckpointHead.Epoch) > last) {
         closeFile(opened);
         continue;
       }
-      take(p, n, withEpochs);
+      take(p, n, withRun);
       closeFile(opened);
       return true;
     }
@@ -242,31 +176,30 @@ export function readLatest(folder: usize, p: usize, n: usize, withEpochs: bool, 
   return false;
 }
 
-let regionOffset: u64 = 0;
-
 /** Whether the file at `path` is a whole checkpoint of that size, and open; else `damage` says why. */
-function isWhole(regionBytes: usize, withEpochs: bool): bool {
+function isWhole(regionBytes: usize, withRun: bool): bool {
   damage = 'it cannot be read';
   if (openFile(textOf(path), lengthOf(path)) != 0) return false;
-  if (isGood(regionBytes, withEpochs)) return true;
+  if (isGood(regionBytes, withRun)) return true;
   closeFile(opened);
   return false;
 }
 
 /** Nothing of a damaged file is believed: its digest comes first. */
-function isGood(regionBytes: usize, withEpochs: bool): bool {
+function isGood(regionBytes: usize, withRun: bool): bool {
   if (measure(opened) != 0) return false;
   const size = fileBytes;
   damage = 'too short';
   if (size < <u64>(CheckpointHead.Bytes + Checkpoint.DigestBytes)) return false;
   // Of one that no run of this program can have written not all has to be read to say so.
   damage = 'too long';
-  const most = <u64>CheckpointHead.Bytes + <u64>epochCount * EpochRecord.Bytes + Checkpoint.MostSettings + 16 + regionBytes + Checkpoint.DigestBytes;
+  const most =
+    <u64>CheckpointHead.Bytes + <u64>epochCount * EpochRecord.Bytes + Checkpoint.MostSettings + 16 + regionBytes + Checkpoint.DigestBytes;
   if (size > most) return false;
   damage = 'it cannot be read';
   if (readAt(opened, 0, head, CheckpointHead.Bytes) != 0) return false;
   damage = 'it does not start like one';
-  if (load<u64>(head) != 0x0054504b43413253) return false;
+  if (!hasMagic(words, head)) return false;
   const end = size - Checkpoint.DigestBytes;
   const room = stageBytes();
   shaBegin(context);
@@ -282,19 +215,14 @@ function isGood(regionBytes: usize, withEpochs: bool): bool {
   if (memory.compare(stage(), digest, 32) != 0) return false;
   damage = 'another version of s2a wrote it';
   if (headWord(CheckpointHead.Version) != Checkpoint.Version) return false;
-  const n = headWord(CheckpointHead.Epochs);
-  const settings = headWord(CheckpointHead.SettingsBytes);
-  const before = <u64>CheckpointHead.Bytes + <u64>n * EpochRecord.Bytes + settings;
-  regionOffset = (before + 15) & ~15;
-  damage = 'its parts do not fill it';
-  if (settings > <u32>Checkpoint.MostSettings || regionOffset + headWord(CheckpointHead.RegionBytes) != end) return false;
+  damage = headFault(words, head, <f64>end);
+  if (damage.length > 0) return false;
   damage = 'its region has another size';
   if (<usize>headWord(CheckpointHead.RegionBytes) != regionBytes) return false;
   damage = 'its epochs';
-  if (n > epochCount || headWord(CheckpointHead.BestEpoch) > n || headWord(CheckpointHead.Epoch) > epochCount) return false;
-  if (withEpochs && (n != headWord(CheckpointHead.Epoch) || (n > 0 && headWord(CheckpointHead.BestEpoch) == 0))) return false;
-  if (headWord(CheckpointHead.Position) > countOf(LEARN) || headWord(CheckpointHead.Backs) > <u32>MOST_BACKS) return false;
-  return true;
+  const n = headWord(CheckpointHead.Epochs);
+  if (n > epochCount || headWord(CheckpointHead.Epoch) > epochCount || headWord(CheckpointHead.Position) > countOf(LEARN)) return false;
+  return !withRun || (n == headWord(CheckpointHead.Epoch) && (n == 0 || headWord(CheckpointHead.BestEpoch) > 0));
 }
 
 function headWord(at: u32): u32 {
@@ -307,7 +235,7 @@ function belongs(): void {
   const n = headWord(CheckpointHead.SettingsBytes);
   let isSame = n == sectionBytes(Section.Settings);
   if (isSame) {
-    const at = <u64>CheckpointHead.Bytes + <u64>headWord(CheckpointHead.Epochs) * EpochRecord.Bytes;
+    const at = <u64>settingsStart(words, head);
     const room = min<usize>(stageBytes(), Checkpoint.MostSettings);
     for (let done: usize = 0; isSame && done < n; done += room) {
       const part = min<usize>(room, <usize>n - done);
@@ -322,18 +250,11 @@ function belongs(): void {
     refuse(textOf(path), lengthOf(path), 'the checkpoint belongs to a run with another program', hint);
 }
 
-/** Reads the region into place and, of a run, what the loop remembers. */
-function take(p: usize, n: usize, withEpochs: bool): void {
-  need(readAt(opened, regionOffset, p, n), textOf(path), lengthOf(path));
-  if (!withEpochs) return;
-  epochs = headWord(CheckpointHead.Epochs);
-  bestEpoch = headWord(CheckpointHead.BestEpoch);
-  epochLoss = load<f64>(head, CheckpointHead.Loss);
-  epochCorrect = headWord(CheckpointHead.Correct);
-  epochPictures = headWord(CheckpointHead.Count);
-  backs = headWord(CheckpointHead.Backs);
-  firstLoss = <f64>load<f32>(head, CheckpointHead.FirstLoss);
-  need(readAt(opened, CheckpointHead.Bytes, epochTable, <usize>epochs * EpochRecord.Bytes), textOf(path), lengthOf(path));
+/** Reads the region into place and, of a run, what it remembers. */
+function take(p: usize, n: usize, withRun: bool): void {
+  need(readAt(opened, <u64>regionStart(words, head), p, n), textOf(path), lengthOf(path));
+  if (!withRun) return;
+  need(readAt(opened, 0, runHead, <usize>settingsStart(words, head)), textOf(path), lengthOf(path));
   const s = state();
   const isSame =
     load<u32>(s, State.Step) == headWord(CheckpointHead.Step) &&

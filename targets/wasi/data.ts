@@ -2,20 +2,25 @@
  * Pictures and labels of one part, in a pair of .npy files: images [N,H,W,3] of uint8 or f32 (the same numbers, 0 … 255), labels [N] of
  * whole numbers. Two parts may be open: the one to learn from and the one to judge by.
  */
+import { State } from '../../assembly/abi/head';
 import { Io } from '../../assembly/abi/program';
 import { RunField } from '../../assembly/abi/run';
+import { axes, axis, dataOffset, Kind, kind, size } from '../../assembly/formats/npy';
+import { clearClasses, countClass } from '../../assembly/runner/classes';
+import { Part, stateWord } from '../../assembly/runner/run';
+import { sampleAt } from '../../assembly/engine/random';
 import { port, stage, stageBytes } from './arena';
-import { clearLabelled, countLabel } from './figures';
 import { need, readAt } from './files';
-import { axes, axis, dataOffset, FLOAT, file, INT, kind, openArray, size, UINT } from './npy';
+import { file, openArray } from './npy';
 import { append, copyPath, enter, lengthOf, textOf } from './path';
 import { portOffset, runWord } from './program';
 import { begin, finish, refuse, refuseNumbers } from './refuse';
-import { shaAdd, shaBegin, shaEnd } from './sha256';
+import { current } from './runner';
+import { shaAdd, shaBegin, shaEnd } from '../../assembly/digest/sha256';
 import { number, text } from './text';
 
-export const LEARN: u32 = 0;
-export const JUDGE: u32 = 1;
+export const LEARN: u32 = Part.Learn;
+export const JUDGE: u32 = Part.Judge;
 
 /** u32 images, u64 their first byte at 8, u32 bytes of a channel at 16, u32 labels at 20, u64 their first byte at 24, u32 kind, size, count. */
 const parts = memory.data(128);
@@ -54,9 +59,9 @@ export function openImages(part: u32, path: usize, mayBeEmpty: bool = false): vo
   const width = runWord(RunField.Width);
   if (axes != 4 || axis(1) != height || axis(2) != width || axis(3) != 3) {
     begin(p, n, 'has the wrong shape, got [');
-    for (let i: u32 = 0; i < axes; i++) {
+    for (let i: u32 = 0; i < <u32>axes; i++) {
       if (i > 0) text(', ');
-      number(axis(i));
+      number(<u64>axis(i));
     }
     text('], expected [N, ');
     number(height);
@@ -65,15 +70,15 @@ export function openImages(part: u32, path: usize, mayBeEmpty: bool = false): vo
     text(', 3]');
     finish();
   }
-  const isBytes = kind == UINT && size == 1;
-  if (!isBytes && !(kind == FLOAT && size == 4)) refuse(p, n, 'has the wrong element type, expected uint8 or float32');
+  const isBytes = kind == Kind.Uint && size == 1;
+  if (!isBytes && !(kind == Kind.Float && size == 4)) refuse(p, n, 'has the wrong element type, expected uint8 or float32');
   if (!isBytes && runWord(RunField.PixelBytes) == 1)
     refuse(p, n, 'holds float32, but the program was packed for uint8 pictures', 'pack with --pixels f32');
   if ((axis(0) == 0 && !mayBeEmpty) || axis(0) > 0x7fffffff) refuse(p, n, 'holds no pictures');
   const record = at(part);
   store<u32>(record, file);
-  store<u64>(record, dataOffset, 8);
-  store<u32>(record, size, 16);
+  store<u64>(record, <u64>dataOffset, 8);
+  store<u32>(record, <u32>size, 16);
   store<u32>(record, <u32>axis(0), 40);
 }
 
@@ -89,20 +94,20 @@ export function openPart(part: u32, folder: usize, name: string, mayBeEmpty: boo
   enter(labels, name);
   append(labels, '-labels.npy');
   openArray(textOf(labels), lengthOf(labels));
-  if (kind == FLOAT) refuse(textOf(labels), lengthOf(labels), 'holds numbers that are not whole');
+  if (kind == Kind.Float) refuse(textOf(labels), lengthOf(labels), 'holds numbers that are not whole');
   const record = at(part);
   if (axes != 1 || axis(0) != load<u32>(record, 40))
     refuseNumbers(
       textOf(labels),
       lengthOf(labels),
       'has another number of labels than there are pictures',
-      axes == 0 ? 0 : axis(0),
+      axes == 0 ? 0 : <u64>axis(0),
       load<u32>(record, 40),
     );
   store<u32>(record, file, 20);
-  store<u64>(record, dataOffset, 24);
+  store<u64>(record, <u64>dataOffset, 24);
   store<u32>(record, kind, 32);
-  store<u32>(record, size, 36);
+  store<u32>(record, <u32>size, 36);
 }
 
 /** The label of a picture; one that is no class ends the program. */
@@ -112,7 +117,7 @@ export function labelOf(part: u32, index: u32): i32 {
   const path = labelPath(part);
   need(readAt(load<u32>(record, 20), load<u64>(record, 24) + <u64>index * bytes, raw, bytes), textOf(path), lengthOf(path));
   let value: i64 = 0;
-  if (load<u32>(record, 32) == INT)
+  if (load<u32>(record, 32) == Kind.Int)
     value = bytes == 1 ? <i64>load<i8>(raw) : bytes == 2 ? <i64>load<i16>(raw) : bytes == 4 ? <i64>load<i32>(raw) : load<i64>(raw);
   else value = bytes == 1 ? <i64>load<u8>(raw) : bytes == 2 ? <i64>load<u16>(raw) : bytes == 4 ? <i64>load<u32>(raw) : load<i64>(raw);
   const classes = runWord(RunField.Classes);
@@ -168,8 +173,22 @@ export function fillUnlabelled(part: u32, index: u32, row: u32): void {
 export function clearLabels(): void {
   memory.fill(port(Io.Labels), 0xff, (<usize>runWord(RunField.MicroBatch)) << 2);
 }
-export function setCounter(row: u32, counter: u32): void {
-  if (portOffset(Io.Samples) != 0) store<u32>(port(Io.Samples) + (row << 2), counter);
+
+/** The pictures that the run wants, in an epoch's order, from the first again after the last; with the numbers that augmentation counts by. */
+export function fillOrder(epoch: u32): void {
+  const n = countOf(LEARN);
+  const seed = <u32>stateWord(current, State.Seed);
+  const first = <u32>current.first;
+  clearLabels();
+  for (let row: u32 = 0, rows = <u32>current.rows; row < rows; row++) {
+    if (portOffset(Io.Samples) != 0) store<u32>(port(Io.Samples) + (row << 2), epoch * n + first + row);
+    fillRow(LEARN, sampleAt((first + row) % n, n, seed, epoch), row);
+  }
+}
+/** The pictures of a part that the run wants, one after the other. */
+export function fillPart(part: u32): void {
+  clearLabels();
+  for (let row: u32 = 0, rows = <u32>current.rows; row < rows; row++) fillRow(part, <u32>current.first + row, row);
 }
 
 /**
@@ -180,14 +199,14 @@ export function digestData(out: usize): void {
   shaBegin(outer);
   for (let part = LEARN; part <= JUDGE; part++) {
     const count = countOf(part);
-    clearLabelled(part);
+    clearClasses(current, part);
     store<u32>(raw, count);
     shaAdd(outer, raw, 4);
     for (let i: u32 = 0; i < count; i++) {
       const wanted = labelOf(part, i);
       digestPicture(part, i);
       shaAdd(outer, digest, 32);
-      countLabel(part, wanted);
+      countClass(current, part, wanted);
       store<i32>(raw, wanted);
       shaAdd(outer, raw, 4);
     }

@@ -1,11 +1,13 @@
-/** What an earlier run left in the folder of one that begins anew, as src/training/earlier.ts has it: a finished one is replaced, an interrupted one only on request. */
-import { Checkpoint, CheckpointHead, EpochRecord } from '../../assembly/abi/checkpoint';
+/** What an earlier run left in the folder of one that begins anew, as src/earlier.ts has it: a finished one is replaced, an interrupted one only on request. */
+import { Checkpoint, CheckpointHead } from '../../assembly/abi/checkpoint';
+import { settingsStart } from '../../assembly/formats/checkpoint';
 import { stage, stageBytes } from './arena';
 import { openNewest } from './checkpoint';
 import { closeFile, opened, openFile, readAt } from './files';
 import { copyPath, enter, lengthOf, textOf } from './path';
 import { begin, finish } from './refuse';
 import { number, text } from './text';
+import { words } from './words';
 
 const head = memory.data(128);
 const path = memory.data(1024);
@@ -30,8 +32,9 @@ function isDone(): bool {
   memory.fill(head, 0, CheckpointHead.Bytes);
   const failed = readAt(file, 0, head, CheckpointHead.Bytes);
   const bytes = load<u32>(head, CheckpointHead.SettingsBytes);
-  const at = <u64>CheckpointHead.Bytes + <u64>load<u32>(head, CheckpointHead.Epochs) * EpochRecord.Bytes;
-  const isRead = failed == 0 && bytes <= <u32>Checkpoint.MostSettings && <usize>bytes <= stageBytes() && readAt(file, at, stage(), bytes) == 0;
+  const at = <u64>settingsStart(words, head);
+  const isRead =
+    failed == 0 && bytes <= <u32>Checkpoint.MostSettings && <usize>bytes <= stageBytes() && readAt(file, at, stage(), bytes) == 0;
   closeFile(file);
   if (!isRead) return false;
   const epoch = load<u32>(head, CheckpointHead.Epoch);

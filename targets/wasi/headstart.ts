@@ -169,10 +169,10 @@ function parameterAt(offset: u32, numbers: u64): usize {
 
 /** Pictures by class, u32, where the bias's gradient is: it is zero before the first step, and again after `startHead`. */
 @inline function counted(label: i32): usize {
-  return arena + biasGradient + (<usize>label << 2);
+  return arena + biasGradient + ((<usize>label) << 2);
 }
 function forgetCounts(): void {
-  memory.fill(arena + biasGradient, 0, <usize>runWord(RunField.Classes) << 2);
+  memory.fill(arena + biasGradient, 0, (<usize>runWord(RunField.Classes)) << 2);
 }
 
 /** Pictures of a class at most, so that there are `most` in all or fewer. */
@@ -215,7 +215,7 @@ function writeFeatures(file: u32, quota: u32): u32 {
     const labels = arena + portOffset(Io.Labels);
     for (let r: u32 = 0; r < row; r++) {
       need(appendTo(file, arena + x + ((<usize>r * features) << 2), features << 2), textOf(path), lengthOf(path), 'cannot be written: ');
-      need(appendTo(file, labels + (<usize>r << 2), 4), textOf(path), lengthOf(path), 'cannot be written: ');
+      need(appendTo(file, labels + ((<usize>r) << 2), 4), textOf(path), lengthOf(path), 'cannot be written: ');
     }
     taken += row;
   }

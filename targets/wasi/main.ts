@@ -2,28 +2,29 @@
 import { LayoutWord, Section } from '../../assembly/abi/program';
 import { RunField } from '../../assembly/abi/run';
 import { tellLabels, tellPrepared } from './about';
-import { openArena, state, TRAIN, tallyCorrect, tallyCount, tallyLoss } from './arena';
+import { openArena, state, TRAIN } from './arena';
 import { arg, argCount, bytesOf, flag, isArg, noMore, option, pathOption, positional, readArguments, wholeOption } from './args';
-import { dataDigest, programDigest, readLatest } from './checkpoint';
+import { dataDigest, digestProgram, readLatest } from './checkpoint';
 import { digestData, JUDGE, LEARN, openImages, openPart } from './data';
 import { pagesFor } from './memory';
 import { copyPath, enter, setPath } from './path';
-import { instructionsOf, readProgram } from './check';
-import { checkPacked, digestCore } from './packed';
 import { predictArray, predictRaw } from './predict';
 import {
-  countElements,
   countRecords,
   headerWord,
   isPacked,
+  elements,
+  instructionsOf,
   layoutWord,
-  linearBytes,
+  openProgram,
+  recordOf,
   refuse as refuseProgram,
   runWord,
   section,
   sectionBytes,
 } from './program';
 import { refuse, refuseArgument } from './refuse';
+import { current, openRun } from './runner';
 import { bytes, exit, label, line, number, real, STDOUT, text, to } from './text';
 import { judge, train } from './train';
 import { applyAdapter, loadBase, openModelFolder } from './weights';
@@ -61,7 +62,9 @@ function instructions(phase: u32, name: string): void {
 function tensors(id: u32): void {
   number(countRecords(id));
   text(' tensors, ');
-  number(countElements(id));
+  let sum: u64 = 0;
+  for (let i: u32 = 0, n = countRecords(id); i < n; i++) sum += elements(recordOf(id, i));
+  number(sum);
   text(' numbers\n');
 }
 
@@ -69,8 +72,7 @@ function tensors(id: u32): void {
 function open(withArena: bool): void {
   const i = positional();
   if (i == 0) refuseArgument('arguments', 'the program is missing', 'see s2a.wasm --help');
-  readProgram(arg(i), bytesOf(arg(i)), withArena);
-  if (isPacked()) checkPacked();
+  openProgram(arg(i), bytesOf(arg(i)), withArena);
   if (!withArena) return;
   if (!isPacked()) refuse(arg(i), bytesOf(arg(i)), 'holds no run', 'write it with s2a pack');
   openArena();
@@ -88,15 +90,16 @@ function info(): void {
   if (hasAdapter) applyAdapter(adapter);
   if (hasData) openData();
   if (hasOut) {
+    openRun();
     digestData(dataDigest);
-    digestCore(programDigest);
+    digestProgram();
     copyPath(images, out);
     enter(images, 'run');
     readLatest(images, state(), layoutWord(LayoutWord.RegionBytes), true);
   }
   to(STDOUT);
   label('linear memory');
-  number(linearBytes());
+  number(headerWord(4));
   text(' bytes\n');
   label('program file');
   number(headerWord(2));
@@ -163,7 +166,7 @@ function trainCommand(): void {
   openData();
   openModelFolder(model);
   loadBase(model);
-  digestCore(programDigest);
+  digestProgram();
   train(out, resume, overwrite, every, steps);
 }
 
@@ -183,13 +186,13 @@ function evalCommand(): void {
   judge(JUDGE);
   to(STDOUT);
   text('accuracy ');
-  real((100 * <f64>tallyCorrect) / <f64>tallyCount, 1);
+  real((100 * current.correct) / current.count, 1);
   text(' %: ');
-  number(tallyCorrect);
+  number(<u64>current.correct);
   text(' of ');
-  number(tallyCount);
+  number(<u64>current.count);
   text(' pictures, loss ');
-  real(tallyLoss / <f64>tallyCount, 4);
+  real(current.loss / current.count, 4);
   line();
 }
 

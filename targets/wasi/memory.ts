@@ -2,16 +2,19 @@
  * Memory is taken once, when it is known how much a command needs, and never again. There is no managed heap: what lies above the static
  * data is the program's own.
  *
- *     0        __heap_base       · program file   · 16 a tensor    · 64 an epoch     · 16 a class     · linear memory of the plan
- *     | static | (16-aligned)    | as it is       | where it lies  | checkpoint      | pictures of it | arena                    |
+ *     0        __heap_base       · program file   · 16 a tensor    · 128, and 64 an epoch · 16 a class     · linear memory of the plan
+ *     | static | (16-aligned)    | as it is       | where it lies  | a checkpoint's head   | pictures of it | arena                    |
  */
-import { EpochRecord } from '../../assembly/abi/checkpoint';
+import { CheckpointHead, EpochRecord } from '../../assembly/abi/checkpoint';
 
 /** Bytes that are kept for each tensor: its file, element type, place (weights.ts). */
 export const TENSOR_BYTES: u64 = 16;
 /** Bytes for the counts of each class (figures.ts). */
 export const CLASS_BYTES: u64 = 16;
-const EPOCH_BYTES: u64 = EpochRecord.Bytes;
+/** Bytes of what a run of so many epochs remembers: a checkpoint's head, and their records. */
+export function headBytes(epochs: u64): u64 {
+  return CheckpointHead.Bytes + EpochRecord.Bytes * epochs;
+}
 
 let top: u64 = 0;
 let end: u64 = 0;
@@ -22,7 +25,7 @@ let end: u64 = 0;
 
 /** Pages of the whole memory for these needs. */
 export function pagesFor(fileBytes: u64, tensors: u64, epochs: u64, classes: u64, linearBytes: u64): u64 {
-  const tables = align(TENSOR_BYTES * tensors) + align(EPOCH_BYTES * epochs) + align(CLASS_BYTES * classes);
+  const tables = align(TENSOR_BYTES * tensors) + align(headBytes(epochs)) + align(CLASS_BYTES * classes);
   const bytes = align(__heap_base) + align(fileBytes) + tables + linearBytes;
   return (bytes + 0xffff) >> 16;
 }

@@ -1,27 +1,22 @@
-/** Relative rates, twin of src/training/measure.ts: outputs are measured on the first pictures, rates set from them, and told. Nothing where rates are absolute. */
+/** Relative rates: outputs are measured on the first pictures, rates set from them, and told. */
 import { Head, State } from '../../assembly/abi/head';
 import { Section } from '../../assembly/abi/program';
 import { Rates } from '../../assembly/abi/rates';
-import { RunField } from '../../assembly/abi/run';
-import { sampleAt } from '../../assembly/engine/random';
-import { clearTally, EVAL, isEmpty, RATES, run, state } from './arena';
-import { clearLabels, countOf, fillRow, LEARN } from './data';
-import { arena, lineAt, lineBytes, runWord } from './program';
+import { Want } from '../../assembly/runner/run';
+import { beginMeasuring, next } from '../../assembly/runner/runner';
+import { EVAL, isEmpty, RATES, run, state } from './arena';
+import { fillOrder } from './data';
+import { arena, lineAt, lineBytes } from './program';
 import { begin, ENGINE, finish } from './refuse';
+import { current } from './runner';
 import { flush, json, line, real, STDERR, text, to } from './text';
 
-/** Before the first step: whole passes over the pictures in the first epoch's order. */
+/** Before the first step; nothing where rates are absolute. */
 export function measureRates(): void {
   if (isEmpty(RATES)) return;
-  const s = state();
-  const n = countOf(LEARN);
-  const micro = runWord(RunField.MicroBatch);
-  const passes: u32 = (Rates.MeasuredPictures + micro - 1) / micro;
-  const seed = load<u32>(s, State.Seed);
-  store<u32>(s, passes, State.Measured);
-  for (let pass: u32 = 0; pass < passes; pass++) {
-    clearLabels();
-    for (let row: u32 = 0; row < micro; row++) fillRow(LEARN, sampleAt((pass * micro + row) % n, n, seed, 0), row);
+  beginMeasuring(current);
+  while (next(current) == Want.Measure) {
+    fillOrder(0);
     if (!run(EVAL, true)) {
       const name = lineBytes(Section.Symbols, load<u32>(arena + Head.FailedNode));
       begin(lineAt, name, 'what the network puts out on the first pictures is not finite (NaN or infinite)');
@@ -29,8 +24,7 @@ export function measureRates(): void {
     }
   }
   run(RATES);
-  store<u32>(s, 0, State.Measured);
-  clearTally();
+  next(current);
 }
 
 /** A group's smallest (at 0) or largest (at 4) peak rate. */

@@ -1,42 +1,33 @@
-/** A file read byte by byte through one small buffer, for headers of unknown length. One at a time. */
+/** A file byte by byte through one small buffer, for heads of unknown length (assembly/formats/scan.ts). One at a time. */
 import { need, readAt } from './files';
 
-const CAPACITY: usize = 4096;
+const CAPACITY: u64 = 4096;
 const buffer = memory.data(4096);
 let fd: u32 = 0;
+let end: u64 = 0;
 let where: usize = 0;
 let whereBytes: usize = 0;
-/** Offsets in the file: of the buffer's first byte, of the next byte, and of the end of what may be read. */
+/** What of the file the buffer holds. */
 let start: u64 = 0;
-let position: u64 = 0;
-let end: u64 = 0;
 let filled: u64 = 0;
 
-/** Begins at [from, to) of an open file, which is named in errors. */
-export function openReader(file: u32, from: u64, to: u64, name: usize, nameBytes: usize): void {
+/** Begins with an open file of so many bytes, which is named in errors. */
+export function openReader(file: u32, bytes: u64, name: usize, nameBytes: usize): void {
   fd = file;
-  start = from;
-  position = from;
-  end = to;
-  filled = from;
+  end = bytes;
+  start = 0;
+  filled = 0;
   where = name;
   whereBytes = nameBytes;
 }
 
-/** The next byte without taking it; -1 at the end. */
-export function peek(): i32 {
-  if (position >= end) return -1;
-  if (position >= filled) {
-    const n = min<u64>(CAPACITY, end - position);
-    need(readAt(fd, position, buffer, <usize>n), where, whereBytes);
-    start = position;
-    filled = position + n;
+export function byteAt(at: f64): f64 {
+  const place = <u64>at;
+  if (place < start || place >= filled) {
+    const n = min<u64>(CAPACITY, end - place);
+    need(readAt(fd, place, buffer, <usize>n), where, whereBytes);
+    start = place;
+    filled = place + n;
   }
-  return load<u8>(buffer + <usize>(position - start));
-}
-
-export function next(): i32 {
-  const byte = peek();
-  if (byte >= 0) position++;
-  return byte;
+  return load<u8>(buffer + <usize>(place - start));
 }

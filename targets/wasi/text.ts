@@ -48,7 +48,7 @@ function put(byte: u32): void {
 
 export function text(literal: string): void {
   const p = changetype<usize>(literal);
-  for (let i = 0, n = literal.length; i < n; i++) put(load<u16>(p + (<usize>i << 1)));
+  for (let i = 0, n = literal.length; i < n; i++) put(load<u16>(p + ((<usize>i) << 1)));
 }
 
 export function line(): void {
@@ -99,7 +99,7 @@ function sizeOf(p: usize, n: usize): usize {
 function escaped(begin: string, code: u32, digits: i32): void {
   text(begin);
   for (let k = digits - 1; k >= 0; k--) {
-    const digit = (code >> (<u32>k << 2)) & 15;
+    const digit = (code >> ((<u32>k) << 2)) & 15;
     put(digit < 10 ? 0x30 + digit : 0x57 + digit);
   }
 }

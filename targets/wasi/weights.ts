@@ -7,11 +7,12 @@ import { placeCoded } from '../../assembly/kernels/encode';
 import { place } from '../../assembly/kernels/load';
 import { INIT, run, stage, stageBytes, state } from './arena';
 import { closeFile, fileBytes, measure, need, opened, openFile, readAt } from './files';
-import { allPlaced, dataStart, forgetPlaces, placeFile, placeOffset, placeType, readHeader, unknown } from './header';
+import { dataStart } from '../../assembly/formats/safetensors';
+import { allPlaced, forgetPlaces, placeFile, placeOffset, placeType, readHeader, unknown } from './header';
 import { appendBytes, copyPath, enter, lengthOf, textOf } from './path';
 import { arena, countLines, countRecords, layoutWord, lineAt, lineBytes, recordBytes, section, sectionBytes } from './program';
 import { begin, finish, refuse, refuseNumbers } from './refuse';
-import { shaAdd, shaBegin, shaEnd } from './sha256';
+import { shaAdd, shaBegin, shaEnd } from '../../assembly/digest/sha256';
 import { bytes, number, text } from './text';
 
 const path = memory.data(1024);
@@ -133,7 +134,8 @@ function fillCoded(record: usize, start: u32, type: i32, offset: u64): void {
   for (let row: u32 = 0; row < o; row += most) {
     const rows = min(most, o - row);
     const bytes = <usize>rows * rowBytes;
-    if (bytes + 16 + <usize>rows * n1 * n2 * 4 > scratch) refuse(textOf(path), lengthOf(path), 'a weight does not fit the scratch', 'pack it again');
+    if (bytes + 16 + <usize>rows * n1 * n2 * 4 > scratch)
+      refuse(textOf(path), lengthOf(path), 'a weight does not fit the scratch', 'pack it again');
     need(readAt(opened, offset + <u64>start * size + <u64>row * rowBytes, stage(), bytes), textOf(path), lengthOf(path));
     bad += placeCoded(
       stage(),
@@ -184,7 +186,7 @@ export function applyAdapter(adapter: usize): void {
 function checkOwn(): void {
   const head = section(Section.AdapterHead);
   const headBytes = <u64>sectionBytes(Section.AdapterHead);
-  let isSame = dataStart == headBytes;
+  let isSame = <u64>dataStart == headBytes;
   const room = stageBytes();
   for (let at: u64 = 0; isSame && at < headBytes; at += room) {
     const n = <usize>min<u64>(room, headBytes - at);
@@ -192,5 +194,10 @@ function checkOwn(): void {
     isSame = memory.compare(stage(), head + <usize>at, n) == 0;
   }
   if (!isSame)
-    refuse(textOf(path), lengthOf(path), 'was learnt with other labels, another base, another preprocessing, or with --lr where the other was not', 'pack the program for it');
+    refuse(
+      textOf(path),
+      lengthOf(path),
+      'was learnt with other labels, another base, another preprocessing, or with --lr where the other was not',
+      'pack the program for it',
+    );
 }

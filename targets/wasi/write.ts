@@ -184,7 +184,8 @@ export function removeLeftovers(path: usize): void {
   while (nextEntry()) {
     if (entryBytes <= n) continue;
     let isOurs = true;
-    for (let i: usize = 0; i < n; i++) if (<u16>load<u8>(entry + entryBytes - n + i) != load<u16>(changetype<usize>(suffix) + (i << 1))) isOurs = false;
+    for (let i: usize = 0; i < n; i++)
+      if (<u16>load<u8>(entry + entryBytes - n + i) != load<u16>(changetype<usize>(suffix) + (i << 1))) isOurs = false;
     if (!isOurs) continue;
     copyPath(leftover, path);
     enter(leftover, '');

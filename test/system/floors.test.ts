@@ -47,12 +47,14 @@ function floorOf(file: string): number | undefined {
 }
 const roomOf = (file: string): string | undefined => (file.startsWith('src/') ? file.split('/')[1] : undefined);
 
-const files = ['assembly/abi', 'assembly/generated', 'src', 'targets'].filter(existsSync).flatMap((root) =>
-  readdirSync(root, { recursive: true })
-    .map((name) => join(root, String(name)))
-    // The WASI program is AssemblyScript, its host is not.
-    .filter((name) => name.endsWith('.ts') && (!name.startsWith('targets/wasi/') || /\/(host|sandbox)\.ts$/.test(name))),
-);
+const files = ['assembly/abi', 'assembly/generated', 'assembly/formats', 'assembly/runner', 'src', 'targets']
+  .filter(existsSync)
+  .flatMap((root) =>
+    readdirSync(root, { recursive: true })
+      .map((name) => join(root, String(name)))
+      // The WASI program is AssemblyScript, its host is not.
+      .filter((name) => name.endsWith('.ts') && (!name.startsWith('targets/wasi/') || /\/(host|sandbox)\.ts$/.test(name))),
+  );
 
 /** What each file imports: paths from the top folder, or names of packages. */
 const imports = new Map<string, string[]>();

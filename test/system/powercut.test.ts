@@ -8,6 +8,7 @@ import { makeFolder, removeLeftovers, writeText } from '../../src/base/files.ts'
 import { type AdapterInfo, readAdapter, writeAdapter } from '../../src/formats/adapterfile.ts';
 import type { TensorData } from '../../src/formats/safetensors.ts';
 import { type CheckpointHead, readLatest, writeCheckpoint } from '../../src/training/checkpointfile.ts';
+import { History } from '../../src/training/history.ts';
 import { newFolder } from '../support/folder.ts';
 import { pictureFolder } from '../support/pictures.ts';
 import { afterCuts, afterLoss, type Recording, record, restore } from '../support/powercut.ts';
@@ -15,10 +16,7 @@ import { nodeTest } from '../support/runtime.ts';
 import { adapterDigest, pack } from '../wasi/board.ts';
 
 const belongs = { program: digest('program'), data: digest('data'), settings: { rate: 0.1 } };
-const head = (step: number): CheckpointHead => ({
-  ...{ step, epoch: 0, position: step, ...belongs },
-  host: { epochTally: { lossSum: step, correct: 1, count: 2 }, epochs: [], bestEpoch: 0, backs: 0, firstLoss: 0 },
-});
+const head = (step: number): CheckpointHead => ({ step, epoch: 0, position: step, ...belongs, history: new History() });
 const region = (step: number) => new Uint8Array(5000).map((_, i) => (i * step) % 251);
 
 /** The step that a folder goes on from; fails unless the checkpoint is whole. */

@@ -7,11 +7,13 @@ import * as assert from 'uvu/assert';
 import { EpochRecord, CheckpointHead as Head } from '../../assembly/abi/checkpoint.ts';
 import { digest } from '../../src/base/digest.ts';
 import { type CheckpointHead, clearCheckpoints, openCheckpoint, readLatest, writeCheckpoint } from '../../src/training/checkpointfile.ts';
-import type { HostState } from '../../src/training/train.ts';
+import type { Tally } from '../../src/training/figures.ts';
+import { History } from '../../src/training/history.ts';
 import { newFolder, refused } from '../support/folder.ts';
 
 const expected = { program: digest('program'), data: digest('data'), settings: { rate: 0.1 } };
-const host: HostState = {
+/** One epoch has ended, another is under way. */
+const REMEMBERED = {
   epochTally: { lossSum: 1.25, correct: 3, count: 5 },
   epochs: [
     {
@@ -22,7 +24,31 @@ const host: HostState = {
   bestEpoch: 1,
   ...{ backs: 2, firstLoss: 0.5 },
 };
-const head = (step: number): CheckpointHead => ({ step, epoch: 1, position: 2 * step, ...expected, host });
+const history = new History();
+{
+  const { setU32, setF32, setF64 } = history.words;
+  const tally = (at: number, { lossSum, correct, count }: Tally): void => {
+    setF64(at, lossSum);
+    setU32(at + 8, correct);
+    setU32(at + 12, count);
+  };
+  const [{ train, val, judged }, at] = [REMEMBERED.epochs[0]!, Head.Bytes];
+  tally(Head.Loss, REMEMBERED.epochTally);
+  setU32(Head.Epochs, 1);
+  setU32(Head.BestEpoch, 1);
+  setU32(Head.Backs, 2);
+  setF32(Head.FirstLoss, 0.5);
+  tally(at + EpochRecord.TrainLoss, train);
+  tally(at + EpochRecord.ValLoss, val);
+  setU32(at + EpochRecord.Flags, 3);
+  setU32(at + EpochRecord.Answers, judged.answers);
+  setF64(at + EpochRecord.Balanced, judged.balanced);
+  setU32(at + EpochRecord.Worst, judged.worst);
+  setU32(at + EpochRecord.WorstCorrect, judged.worstCorrect);
+  setU32(at + EpochRecord.WorstCount, judged.worstCount);
+}
+const remembered = ({ epochTally, epochs, bestEpoch, backs, firstLoss }: History) => ({ epochTally, epochs, bestEpoch, backs, firstLoss });
+const head = (step: number): CheckpointHead => ({ step, epoch: 1, position: 2 * step, ...expected, history });
 const silent = (sentence: string) => assert.unreachable(sentence);
 const fileOf = (folder: string, step: number) => join(folder, `checkpoint-${step}.s2ac`);
 
@@ -44,8 +70,10 @@ test('a checkpoint comes back, its regions read straight into place', () => {
   const state = new Uint8Array(arena.buffer, 8, 50);
   const path = writeCheckpoint(folder, head(7), state);
   assert.is(path, fileOf(folder, 7));
-  const { read, close, path: found, regionBytes, ...rest } = readLatest(folder, expected, silent)!;
-  assert.equal([rest, found, regionBytes], [head(7), path, 50]);
+  const { read, close, path: found, regionBytes, history: past, ...rest } = readLatest(folder, expected, silent)!;
+  const { history: _, ...placed } = head(7);
+  assert.equal([rest, found, regionBytes], [placed, path, 50]);
+  assert.equal(remembered(past), REMEMBERED);
   const back = new Uint8Array(new SharedArrayBuffer(50));
   read(back);
   assert.equal([...back], [...state]);

@@ -8,7 +8,7 @@
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { EpochRecord } from '../../assembly/abi/checkpoint.ts';
+import { CheckpointHead, EpochRecord } from '../../assembly/abi/checkpoint.ts';
 import { Instruction } from '../../assembly/abi/ops.ts';
 import { LayoutWord, ParameterWord, ProgramFile, Section, WeightWord } from '../../assembly/abi/program.ts';
 import { RunField } from '../../assembly/abi/run.ts';
@@ -225,7 +225,8 @@ function strayWrites(board: Board, file: Uint8Array, memory: Uint8Array): string
     board.sections.get(Section.Parameters)!.words / ParameterWord.Count,
   );
   const run = (field: RunField): number => word(board.sections.get(Section.Run)!.at + field / 4);
-  const arena = aligned(at + file.length) + 16 * tensors + EpochRecord.Bytes * run(RunField.Epochs) + 16 * run(RunField.Classes);
+  const remembered = CheckpointHead.Bytes + EpochRecord.Bytes * run(RunField.Epochs);
+  const arena = aligned(at + file.length) + 16 * tensors + remembered + 16 * run(RunField.Classes);
   const code = arena + word(layout + LayoutWord.ProgramOffset);
   if (!buffer.subarray(code, code + 4 * words).equals(file.subarray(4 * image, 4 * (image + words)))) return 'the code was written over';
   if (buffer.subarray(arena + word(4)).some((byte) => byte !== 0)) return 'written past the arena';

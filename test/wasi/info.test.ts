@@ -175,7 +175,7 @@ test('what is wrong is named', () => {
   refuses(info(new Uint8Array(0)), 'is not a program file');
   refuses(info(new Uint8Array(4096)), 'is not a program file');
   refuses(info(file.subarray(0, 23)), 'is not a program file');
-  refuses(info(file.subarray(0, file.length - 4)), 'has the wrong length', `got ${file.length - 4} bytes`);
+  refuses(info(file.subarray(0, file.length - 4)), 'has the wrong length', `got ${file.length - 4}`);
   refuses(info(Buffer.concat([file, file])), 'has the wrong length');
   refuses(info(file.map((byte, i) => (i === 100 ? byte ^ 1 : byte))), 'checksum');
   const cases: [string, (words: Uint32Array) => void][] = [
@@ -192,9 +192,9 @@ test('what is wrong is named', () => {
     ['broken instructions', (w) => (w[at(w, Section.Image) + 2] = 0x7fffffff)],
     ['broken instructions', (w) => (w[at(w, Section.Image)] = 99)],
     ['broken instructions', (w) => (w[at(w, Section.Image) + 3] = 2)],
-    ['number 0, that goes beyond what it may touch', (w) => (w[at(w, Section.Image) + 4] = 4)],
-    ['number 0, that goes beyond what it may touch', (w) => (w[at(w, Section.Image) + 4] = 0xfffffff0)],
-    ['number 0, that goes beyond what it may touch', (w) => (w[at(w, Section.Image) + 4] = w[4]!)],
+    ['goes beyond what it may touch: ', (w) => (w[at(w, Section.Image) + 4] = 4)],
+    ['operator', (w) => (w[at(w, Section.Image) + 4] = 0xfffffff0)],
+    [', argument 0; compile', (w) => (w[at(w, Section.Image) + 4] = w[4]!)],
     ['not aligned', (w) => (w[at(w, Section.Layout) + LayoutWord.RegionOffset]! += 4)],
     ['overlaps', (w) => (w[at(w, Section.Layout) + LayoutWord.RegionOffset] = small.program.programOffset)],
     ['threads', (w) => (w[at(w, Section.Layout) + LayoutWord.MaxThreads] = 257)],

@@ -15,8 +15,9 @@ import type { Compiled } from '../../pipeline/compiled.ts';
 import type { CompileOptions } from '../../pipeline/options.ts';
 import { keptValues } from '../../plan/memory.ts';
 import { headNames } from '../../training/adapter.ts';
+import { History } from '../../training/history.ts';
 import { hasRelativeRates, measureRates } from '../../training/measure.ts';
-import { fill, freshHostState, type Samples, startRun, type TrainOptions, train } from '../../training/train.ts';
+import { fill, type Samples, startRun, type TrainOptions, train } from '../../training/train.ts';
 
 /** Agreement of gradients: over all of a part's tensors as one vector. */
 export interface Agreement {
@@ -120,7 +121,7 @@ async function learn(engine: Engine, { steps, samples, train: settings }: Fideli
   if (hasRelativeRates(engine.program)) await measureRates(engine, samples, options.seed);
   let done = 0;
   const none: Samples = { count: 0, label: () => 0, readInto: () => {} };
-  await train(engine, { train: samples, val: none }, options, freshHostState(), {
+  await train(engine, { train: samples, val: none }, options, new History(), {
     onStep: ({ step }) => {
       done = step;
       told(step);
