@@ -21,7 +21,7 @@ export const HEAD_STARTS = ['ridge', 'zero'] as const;
 export type HeadStart = (typeof HEAD_STARTS)[number];
 
 /**
- * Where nothing is said. Under `probe` ridge regression was never worse (docs/tour.md); where more than the head learns it gained nothing that
+ * Where nothing is said. Under `probe` ridge regression was never worse (docs/design.md); where more than the head learns it gained nothing that
  * lasts, so the pass is spared.
  */
 export const usualHead = (method = 'bias'): HeadStart => (methodOf(method).base === 'probe' ? 'ridge' : 'zero');
