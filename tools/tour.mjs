@@ -4,6 +4,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { source } from './parity/source.mjs';
 import { readClass } from './pictures/quickdraw.mjs';
 
@@ -11,6 +12,8 @@ const FOLDER = 'models/sketch-vit';
 /** What is followed: this number of this tensor. */
 const [TENSOR, NUMBER] = ['vit.encoder.layer.2.intermediate.dense.bias', 7];
 const LAYER = TENSOR.replace(/\.bias$/, '');
+/** Tokens of four pictures, channels of the layer, and the token that is looked at. */
+const [ROWS, WIDTH, TOKEN] = [68, 512, 3];
 /** Two drawings of each: what the step learns from. */
 const CLASSES = ['cat', 'fish'];
 
@@ -29,6 +32,7 @@ export { measureRates } from './src/training/measure.ts'; export { startRun, TRA
 
 /** A number as a tour shows it. */
 const short = (x) => (x !== 0 && Math.abs(x) < 1e-3 ? x.toExponential(3) : String(Number(x.toPrecision(5))));
+const count = (n) => n.toLocaleString('en');
 const hex = (bytes) => [...bytes].map((b) => b.toString(16).padStart(2, '0')).join(' ');
 /** 16 bits of IEEE half precision. */
 const half = (bits) => {
@@ -64,7 +68,7 @@ function inFile() {
   const at = 8 + headerBytes + from + 2 * NUMBER;
   const value = half(file.readUInt16LE(at));
   const text = [
-    `${path}: ${file.length.toLocaleString('en')} bytes`,
+    `${path}: ${count(file.length)} bytes`,
     `  bytes 0 to 7        ${headerBytes}, the length of the header`,
     `  the header          "${TENSOR}": {"dtype":"${dtype}","shape":[${shape}],"data_offsets":[${from},${to}]}`,
     `  bytes ${at}, ${at + 1}  ${hex(file.subarray(at, at + 2))} = ${short(value)}, number ${NUMBER} of the tensor`,
@@ -93,31 +97,29 @@ const trainNode = ({ program, graph }, name) => {
   return { node, start: programOffset + 4 * at, end: programOffset + 4 * (at + words[at + s.Instruction.Words]) };
 };
 
-/** Everything that the pages show, by the name of the block. */
-export async function tourBlocks() {
+/** The job, its engine with the weights in it, and where things lie. */
+function openJob() {
   const folder = s.openModelFolder(FOLDER);
   const preprocess = s.preprocessOf(folder);
-  const { mean, std } = preprocess;
-  const file = inFile();
-  const compiled = s.compile({
-    model: folder.model,
-    classes: CLASSES.length,
-    microBatch: 4,
-    rates: 'relative',
-    normalize: { scale: 1 / 255, mean, std },
-  });
+  const normalize = { scale: 1 / 255, mean: preprocess.mean, std: preprocess.std };
+  const compiled = s.compile({ model: folder.model, classes: CLASSES.length, microBatch: 4, rates: 'relative', normalize });
   const { plan, graph, program } = compiled;
-  const idOf = (name) => graph.values.find((value) => value.name === name).id;
-  const addressOf = (name) => plan.offsets[idOf(name)];
   const weights = s.openSafetensors(FOLDER);
   const engine = s.createEngine(program, s.engineBytes());
   s.loadWeights(engine, weights);
-  const floats = new Float32Array(engine.memory.buffer);
-  const bytes = new Uint8Array(engine.memory.buffer);
-  const at = (address, i) => floats[address / 4 + i];
+  const valueNamed = (name) => graph.values.find((value) => value.name === name);
+  return {
+    ...{ folder, preprocess, compiled, plan, program, weights, engine, valueNamed },
+    pictures: drawings(preprocess),
+    addressOf: (name) => plan.offsets[valueNamed(name).id],
+    bytes: new Uint8Array(engine.memory.buffer),
+    /** Number `i` of the f32 value at an address. */
+    at: (address, i) => new Float32Array(engine.memory.buffer, address)[i],
+  };
+}
 
-  // The run begins: constants, then rates measured on the pictures.
-  const pictures = drawings(preprocess);
+/** The run begins: its constants, rates measured on the pictures, and the pictures at their port. */
+async function begin({ engine, pictures }) {
   const samples = {
     count: pictures.length,
     readInto: (i, target) => target.set(pictures[i].pixels),
@@ -125,26 +127,29 @@ export async function tourBlocks() {
   };
   s.startRun(engine, { ...s.TRAIN_DEFAULTS, epochs: 2, batchSize: 4, rate: 1, seed: 1 }, samples.count);
   await s.measureRates(engine, samples, 1);
-  const rate = at(addressOf(`${TENSOR}.rate`), NUMBER);
-
-  // A first step of the same four pictures: the new head is zero, so the loss asks nothing of what is below it, and the head alone moves.
   for (const [row, { pixels, label }] of pictures.entries()) {
     engine.bytes(s.Io.Pictures).set(pixels, row * pixels.length);
     engine.ints(s.Io.Labels)[row] = label;
     engine.ints(s.Io.Samples)[row] = row;
   }
   engine.state.setFloat32(s.State.LossScale, 1 / 4, true);
+}
+
+/** A step of four pictures: the new head is zero, so the loss asks nothing of what is below it, and the head alone moves. */
+function firstStep({ engine, at, addressOf }) {
   engine.run('train');
-  const firstLoss = engine.state.getFloat64(s.State.LossSum, true) / 4;
-  const firstGradient = at(addressOf(`${TENSOR}.grad`), NUMBER);
+  const first = { loss: engine.state.getFloat64(s.State.LossSum, true) / 4, gradient: at(addressOf(`${TENSOR}.grad`), NUMBER) };
   engine.run('update');
   engine.state.setFloat64(s.State.LossSum, 0, true);
+  return first;
+}
 
-  // The second, stopped around the activation behind the layer and around the sum of its bias.
-  const activation = trainNode(compiled, LAYER.replace('intermediate.dense', 'activation'));
-  const [x, code] = [plan.offsets[activation.node.inputs[0]], plan.offsets[activation.node.outputs[1]]];
-  const [width, token] = [512, 3];
-  const element = token * width + NUMBER;
+/** The second step's forward pass up to the activation behind the layer, and what is kept there. */
+function keptBlock({ engine, compiled, plan, program, bytes, at }, activation) {
+  const [x, code, codebook] = [activation.node.inputs[0], activation.node.outputs[1], activation.node.inputs[1]].map(
+    (id) => plan.offsets[id],
+  );
+  const element = TOKEN * WIDTH + NUMBER;
   engine.walk(program.entries.train.start, activation.start);
   const before = at(x, element);
   engine.walk(activation.start, activation.end);
@@ -152,100 +157,116 @@ export async function tourBlocks() {
   // Codes lie in blocks of 32 elements: the low halves of 16 bytes, then their high halves.
   const codeAt = code + (element >> 5) * 16 + (element & 15);
   const nibble = (bytes[codeAt] >> (element & 16 ? 4 : 0)) & 15;
-  const codebook = plan.offsets[activation.node.inputs[1]];
-  const level = new Float32Array(
-    Uint32Array.of(((bytes[codebook + s.Codebook.LevelHigh + nibble] << 8) | bytes[codebook + s.Codebook.LevelLow + nibble]) << 16).buffer,
-  )[0];
-  const slope = s.ACTIVATIONS.Gelu.df(before);
-  const backward = trainNode(compiled, `${LAYER}.db`);
-  engine.walk(activation.end, backward.start);
-  const dy = plan.offsets[backward.node.inputs[0]];
-  const columns = Array.from({ length: 68 }, (_, row) => at(dy, row * width + NUMBER));
-  engine.walk(backward.start, backward.end);
+  const [high, low] = [s.Codebook.LevelHigh, s.Codebook.LevelLow].map((plane) => bytes[codebook + plane + nibble]);
+  const level = new Float32Array(Uint32Array.of(((high << 8) | low) << 16).buffer)[0];
+  const kept = compiled.graph.values[activation.node.outputs[1]].bytes;
+  return [
+    `x  = ${short(before)}      picture 0, token ${TOKEN}, channel ${NUMBER} of ${LAYER}`,
+    `y  = ${short(after)}      gelu(x): what the next layer reads, written over x`,
+    `gelu'(x) = ${short(s.ACTIVATIONS.Gelu.df(before))}      what backward will multiply by, in full precision`,
+    `code ${nibble} of 0 to 15      half a byte at @${codeAt}: all that is kept of x; its level is ${short(level)}`,
+    `the plan keeps ${count(kept)} bytes for 4 × 17 × 512 numbers; f32 would take ${count(4 * ROWS * WIDTH)}`,
+  ].join('\n');
+}
+
+/** Backward up to the sum of the layer's bias. */
+function backwardBlock({ engine, compiled, plan, at, addressOf }, from) {
+  const { node, start, end } = trainNode(compiled, `${LAYER}.db`);
+  engine.walk(from, start);
+  const dy = plan.offsets[node.inputs[0]];
+  const column = Array.from({ length: ROWS }, (_, row) => at(dy, row * WIDTH + NUMBER));
+  engine.walk(start, end);
   const gradient = at(addressOf(`${TENSOR}.grad`), NUMBER);
-  engine.walk(backward.end, program.entries.train.end);
+  const sum = column.reduce((a, b) => a + b, 0);
+  const text = [
+    instructions(compiled, [`${LAYER}.db`]),
+    `${ROWS} rows (4 pictures × 17 tokens) of column ${NUMBER}: …, ${column.slice(1, 4).map(short).join(', ')}, … sum to ${short(sum)}`,
+    `db[${NUMBER}] = ${short(gradient)}`,
+  ].join('\n');
+  return { gradient, end, text };
+}
+
+/** The second step's update, computed here once more in f64: AdamW whose first gradient was zero. */
+function updateBlock({ engine, at, addressOf }, { first, gradient, value, rate }) {
+  const f32 = (field) => engine.state.getFloat32(field, true);
   const loss = engine.state.getFloat64(s.State.LossSum, true) / 4;
   engine.run('update');
-  const f32 = (field) => engine.state.getFloat32(field, true);
   const learnt = at(addressOf(TENSOR), NUMBER);
   const [clip, schedule] = [f32(s.State.ClipFactor), f32(s.State.Rate)];
   const g = gradient * clip;
-  // The first step's gradient was zero, and so were both means.
   const [m, v] = [0.1 * g, 0.001 * g * g];
   const step = (schedule * rate * (m / (1 - 0.9 ** 2))) / (Math.sqrt(v / (1 - 0.999 ** 2)) + 1e-8);
+  if (Math.abs(value - step - learnt) > 1e-6) throw new Error(`tour: expected ${value - step}, got ${learnt}`);
+  return [
+    `step 1          loss ${short(first.loss)} = ln 2: the head is zero, both classes are as likely, and db[${NUMBER}] = ${short(first.gradient)}: only the head moves`,
+    `step 2          loss ${short(loss)}`,
+    `gradient norm   ${short(f32(s.State.Norm))}, so each gradient is taken times ${short(clip)}`,
+    `rate            ${short(rate)} measured for this number, times the schedule's ${short(schedule)}`,
+    `AdamW           m = 0.1·g = ${short(m)}, v = 0.001·g² = ${short(v)}; m/(1 − 0.9²) ÷ √(v/(1 − 0.999²)) × rate = ${short(step)}`,
+    `the number      ${short(value)} − (${short(step)}) = ${short(learnt)}`,
+  ].join('\n');
+}
 
+/** The adapter: what learnt, under the checkpoint's own names. */
+function adapterBlock({ folder, preprocess, program, weights, engine }) {
   const out = mkdtempSync(join(tmpdir(), 's2a-tour-'));
-  const blocks = {
-    file: file.text,
-    plan: [
-      `linear memory ${plan.linearBytes.toLocaleString('en')} bytes`,
-      ...[
-        [TENSOR, 'the number, times 512'],
-        [`${TENSOR}.grad`, 'sum of its gradients'],
-        [`${TENSOR}.rate`, 'how far it may go'],
-        [`${TENSOR}.mean`, 'AdamW: mean of gradients'],
-        [`${TENSOR}.variance`, 'AdamW: mean of their squares'],
-        [`${LAYER}.weight`, 'frozen: no gradient, no moments'],
-      ].map(
-        ([name, what]) =>
-          `  @${addressOf(name)}  ${String(graph.values[idOf(name)].bytes).padStart(6)} bytes  ${name.replace(LAYER, '…')}  (${what})`,
-      ),
-    ].join('\n'),
-    instruction: instructions(compiled, [LAYER]),
-    kept: [
-      `x  = ${short(before)}      picture 0, token ${token}, channel ${NUMBER} of ${LAYER}`,
-      `y  = ${short(after)}      gelu(x): what the next layer reads, written over x`,
-      `gelu'(x) = ${short(slope)}      what backward will multiply by, in full precision`,
-      `code ${nibble} of 0 to 15      half a byte at @${codeAt}: all that is kept of x; its level is ${short(level)}`,
-      `the plan keeps ${graph.values[activation.node.outputs[1]].bytes.toLocaleString('en')} bytes for 4 × 17 × 512 numbers; f32 would take ${(4 * 4 * 17 * 512).toLocaleString('en')}`,
-    ].join('\n'),
-    backward: [
-      instructions(compiled, [`${LAYER}.db`]),
-      `68 rows (4 pictures × 17 tokens) of column ${NUMBER}: …, ${columns.slice(1, 4).map(short).join(', ')}, … sum to ${short(columns.reduce((a, b) => a + b, 0))}`,
-      `db[${NUMBER}] = ${short(gradient)}`,
-    ].join('\n'),
-    update: [
-      `step 1          loss ${short(firstLoss)} = ln 2: the head is zero, both classes are as likely, and db[${NUMBER}] = ${short(firstGradient)}: only the head moves`,
-      `step 2          loss ${short(loss)}`,
-      `gradient norm   ${short(f32(s.State.Norm))}, so each gradient is taken times ${short(clip)}`,
-      `rate            ${short(rate)} measured for this number, times the schedule's ${short(schedule)}`,
-      `AdamW           m = 0.1·g = ${short(m)}, v = 0.001·g² = ${short(v)}; m/(1 − 0.9²) ÷ √(v/(1 − 0.999²)) × rate = ${short(step)}`,
-      `the number      ${short(file.value)} − (${short(step)}) = ${short(learnt)}`,
-    ].join('\n'),
+  const info = {
+    method: program.about.method,
+    base: s.identity(folder, weights),
+    precision: 'f32',
+    head: s.headNames(program),
+    labels: CLASSES,
+    preprocessing: { ...preprocess },
+    createdBy: 'tour',
   };
-  if (Math.abs(file.value - step - learnt) > 1e-6 * Math.max(1, Math.abs(learnt)))
-    throw new Error(`tour: expected ${file.value - step}, got ${learnt}`);
-
-  // The adapter: what learnt, under the checkpoint's own names.
-  s.writeAdapter(
-    join(out, 'adapter'),
-    {
-      method: program.about.method,
-      base: s.identity(folder, weights),
-      precision: 'f32',
-      head: s.headNames(program),
-      labels: CLASSES,
-      preprocessing: { ...preprocess },
-      createdBy: 'tour',
-    },
-    s.adapterTensors(engine),
-  );
-  const adapter = s.readAdapter(join(out, 'adapter'));
+  s.writeAdapter(out, info, s.adapterTensors(engine));
+  const adapter = s.readAdapter(out);
   const tensor = adapter.weights.tensor(TENSOR);
   const data = new Float32Array(tensor.bytes / 4);
   adapter.weights.read(tensor, new Uint8Array(data.buffer));
-  const numbers = program.parameters.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
-  blocks.adapter = [
-    `adapter_model.safetensors   ${statSync(join(out, 'adapter', 'adapter_model.safetensors')).size.toLocaleString('en')} bytes: ${program.parameters.length} tensors, ${numbers.toLocaleString('en')} numbers`,
-    `  "${TENSOR}": F32 [${tensor.shape}], number ${NUMBER} = ${short(data[NUMBER])}`,
-    `${readdirSync(join(out, 'adapter'))
-      .filter((name) => name.endsWith('.json'))
-      .join(', ')}        method, labels, how pictures are prepared, digest of the base`,
-  ].join('\n');
   adapter.weights.close();
-  weights.close();
+  const numbers = program.parameters.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+  const file = statSync(join(out, 'adapter_model.safetensors')).size;
   rmSync(out, { recursive: true });
-  return blocks;
+  return [
+    `adapter_model.safetensors   ${count(file)} bytes: ${program.parameters.length} tensors, ${count(numbers)} numbers`,
+    `  "${TENSOR}": F32 [${tensor.shape}], number ${NUMBER} = ${short(data[NUMBER])}`,
+    'adapter_config.json         method, labels, how pictures are prepared, digest of the base',
+  ].join('\n');
+}
+
+/** Where the plan puts what belongs to the number. */
+function planBlock({ plan, addressOf, valueNamed }) {
+  const rows = [
+    [TENSOR, 'what learns'],
+    [`${TENSOR}.grad`, 'sum of its gradients'],
+    [`${TENSOR}.rate`, 'how far it may go'],
+    [`${TENSOR}.mean`, 'AdamW: mean of gradients'],
+    [`${TENSOR}.variance`, 'AdamW: mean of their squares'],
+    [`${LAYER}.weight`, 'frozen: no gradient, no moments'],
+  ].map(
+    ([name, what]) => `  @${addressOf(name)}  ${String(valueNamed(name).bytes).padStart(6)} bytes  ${name.replace(LAYER, '…')}  (${what})`,
+  );
+  return [`linear memory ${count(plan.linearBytes)} bytes`, ...rows].join('\n');
+}
+
+/** Everything that the pages show, by the name of the block. */
+export async function tourBlocks() {
+  const file = inFile();
+  const job = openJob();
+  const { engine, program, compiled, at, addressOf } = job;
+  await begin(job);
+  const rate = at(addressOf(`${TENSOR}.rate`), NUMBER);
+  const first = firstStep(job);
+  const activation = trainNode(compiled, LAYER.replace('intermediate.dense', 'activation'));
+  const kept = keptBlock(job, activation);
+  const backward = backwardBlock(job, activation.end);
+  engine.walk(backward.end, program.entries.train.end);
+  const update = updateBlock(job, { first, gradient: backward.gradient, value: file.value, rate });
+  const adapter = adapterBlock(job);
+  job.weights.close();
+  const instruction = instructions(compiled, [LAYER]);
+  return { file: file.text, plan: planBlock(job), instruction, kept, backward: backward.text, update, adapter };
 }
 
 const MARKS = (name) => new RegExp(`(<!-- tour ${name} -->\\n\`\`\`text\\n)[\\s\\S]*?(\\n\`\`\`\\n<!-- /tour -->)`);
@@ -256,6 +277,7 @@ export function tourPages(blocks) {
     .filter((name) => name.endsWith('.md'))
     .map((name) => join('docs/tour', name));
   const left = new Set(Object.keys(blocks));
+  /** @type {[string, string][]} */
   const texts = pages.map((path) => {
     let text = readFileSync(path, 'utf8');
     for (const [name, block] of Object.entries(blocks))
@@ -269,7 +291,7 @@ export function tourPages(blocks) {
   return new Map(texts);
 }
 
-if (process.argv[1] !== undefined && existsSync(process.argv[1]) && import.meta.url.endsWith(process.argv[1].split('/').at(-1))) {
+if (process.argv[1] !== undefined && existsSync(process.argv[1]) && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const blocks = await tourBlocks();
   if (process.argv.includes('--write')) for (const [path, text] of tourPages(blocks)) writeFileSync(path, text);
   else for (const [name, block] of Object.entries(blocks)) console.log(`== ${name}\n${block}\n`);
