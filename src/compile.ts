@@ -8,7 +8,7 @@
  * fastest that fits. Training, planning, packing and predicting all come here. Knows nothing of files or runtimes. Deterministic.
  */
 import { type Planned, type PlanOptions, search } from './budget/search.ts';
-import { createGraph, valueAt } from './graph/graph.ts';
+import { createGraph, setRole } from './graph/graph.ts';
 import { checkGraph } from './graph/wellformed.ts';
 import { shareOut } from './ops/index.ts';
 import { addBackward } from './passes/backward.ts';
@@ -64,7 +64,7 @@ export function graphOf(options: CompileOptions): UnplacedGraph {
     if (rates) addRates(graph, rates, accumulators, moments, optimizer, io.state);
   }
 
-  valueAt(graph, judged.logits).role = 'batch';
+  setRole(graph, judged.logits, 'batch');
   const ports = portsOf(io, learnt, judged);
   const about = aboutOf(b, options);
   return { graph, accumulators, ports, about, autogradBytes: autograd, maxThreads: options.maxThreads ?? 1, tiles: NO_TILES, again };

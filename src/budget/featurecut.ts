@@ -68,18 +68,18 @@ function across(graph: Graph, nodes: readonly Node[], k: number): number[] | und
   const roots = (ids: readonly number[]): number[] => ids.filter((id) => id !== ABSENT).map((id) => rootOf(graph, id));
   const written = new Set(nodes.slice(0, k).flatMap((node) => roots(node.outputs)));
   const rest = nodes.slice(k);
-  if (rest.some((node) => roots([...node.outputs, ...node.updates]).some((id) => written.has(id)))) return undefined;
+  if (rest.some((node) => !node.isView && roots([...node.outputs, ...node.updates]).some((id) => written.has(id)))) return undefined;
   return [...new Set(rest.flatMap((node) => roots(node.inputs)).filter((id) => written.has(id)))].sort((a, b) => a - b);
 }
 
-/** Arena offset of a node's instruction. */
+/** Arena offset of a node's instruction; of a view's, which has none, the next one's. */
 export function addressOf({ graph, program }: Pick<Compiled, 'graph' | 'program'>, phase: Phase, node: Node): number {
   const id = nodesOf(graph).indexOf(node);
   const words = new Int32Array(program.image.buffer, program.image.byteOffset, program.image.length >> 2);
   const { start, end } = program.entries[phase];
   for (let at = start; at < end; ) {
     const word = (at - program.programOffset) >> 2;
-    if (words[word + Instruction.Node] === id) return at;
+    if (words[word + Instruction.Node]! >= id) return at;
     at += 4 * words[word + Instruction.Words]!;
   }
   throw new RangeError(`${node.name} has no instruction in ${phase}`);

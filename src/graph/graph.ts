@@ -103,6 +103,8 @@ export interface Node {
   split?: Split;
   /** True from the loss on: what such a node reads of an earlier one was kept for backward. */
   isBackward: boolean;
+  /** It moves nothing: its output is its input, or a part of it, under another shape (a view). No instruction is made of it, no thread waits for it. */
+  isView?: true;
   /** It makes the first gradient: what it reads is no longer the forward pass, and was not kept for backward either. */
   isLoss?: true;
 }
@@ -149,6 +151,11 @@ export const valueAt = (graph: Graph, id: number): Value => {
 };
 /** The value whose memory this one is: itself, or what it is a view of. */
 export const rootOf = (graph: Graph, id: number): number => valueAt(graph, id).view?.of ?? id;
+/** Gives a value another role, and with it whatever shares its memory. */
+export function setRole(graph: Graph, id: number, role: Role): void {
+  const root = rootOf(graph, id);
+  for (const value of graph.values) if (value.id === root || value.view?.of === root) value.role = role;
+}
 /** The bytes of its root that a value is. */
 export function rangeOf(graph: Graph, id: number): { from: number; to: number } {
   const { view, bytes } = valueAt(graph, id);

@@ -18,6 +18,14 @@ export function checkGraph(graph: Graph): void {
         if (value.role === 'temp' && value.source === undefined && written.get(id) !== phase && written.get(rootOf(graph, id)) !== phase)
           fault(`${node.name} (${phase}) reads ${value.name}, which no earlier node of the phase writes`);
       }
+      if (node.isView) {
+        const [from, to] = [node.inputs[0]!, node.outputs[0]!];
+        const [whole, part] = [rangeOf(graph, from), rangeOf(graph, to)];
+        if (rootOf(graph, from) !== rootOf(graph, to) || part.from < whole.from || part.to > whole.to)
+          fault(`${node.name} makes ${valueAt(graph, to).name} a view of what it does not read`);
+        written.set(to, phase);
+        continue;
+      }
       for (const id of node.outputs) {
         const value = valueAt(graph, id);
         if (value.role !== 'temp' && value.role !== 'batch') fault(`${node.name} writes ${value.name}, a ${value.role}`);

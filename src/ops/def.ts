@@ -55,8 +55,8 @@ export interface Gradients {
   add(value: number, gradient: number): void;
   /** The accumulator of a learnable value. */
   accumulator(param: number): number;
-  /** Appends a backward node and returns its outputs, the first of them in the shape of `like`. */
-  emit(op: string, name: string, inputs: number[], attributes?: Attributes | Mixed, updates?: number[], like?: number): number[];
+  /** Appends a backward node and returns its outputs. */
+  emit(op: string, name: string, inputs: number[], attributes?: Attributes | Mixed, updates?: number[]): number[];
 }
 
 /**
@@ -91,6 +91,11 @@ export interface OpDef {
   opcode: Op;
   /** Types of the outputs, kept extras excluded. Throws where operands do not fit. */
   infer(inputs: readonly (Type | undefined)[], attributes: Attributes, lists: Lists): Type[];
+  /**
+   * Where output 0, as inferred, is nothing but bytes of input 0: from which of them on. The node then is a view: the two share memory, and no
+   * instruction is made. Undefined: the kernel copies.
+   */
+  view?(inputs: readonly (Type | undefined)[], attributes: Attributes): number | undefined;
   /** The lists among its attributes, each with the most numbers that it may have; all of them must be there. */
   lists?: Readonly<Record<string, number>>;
   /** Legal choices, the exact one first, which also stands in for one that is not there; absent or empty: nothing is needed. `needs[i]`: is a gradient of input i wanted? */
@@ -166,6 +171,9 @@ export function traffic(node: Node, graph: Graph): number {
 
 /** Cost of an operator that only moves its operands. */
 export const moves = (node: Node, graph: Graph): { macs: number; bytes: number } => ({ macs: 0, bytes: traffic(node, graph) });
+
+/** Most axes of a value. */
+export const MOST_AXES = 8;
 
 /** Elements that the element-wise kernels share out at a time, so that neighbours in a chain of them take the same shares. */
 const BLOCK = 32;

@@ -3,8 +3,8 @@ import { Keep } from '../../assembly/abi/keep.ts';
 import { GateArg, GateBackwardGArg, gateScratch } from '../../assembly/abi/ops/gate.ts';
 import { Op } from '../../assembly/abi/ops.ts';
 import { group4RowBytes } from '../../assembly/abi/sizes.ts';
-import { type Graph, lastDim, type Node, numel, shapeOf, u8 } from '../graph/graph.ts';
-import { MOVE, moves, type OpDef, rowSplit, type Saved, same, shape, words } from './def.ts';
+import { f32, type Graph, lastDim, type Node, numel, shapeOf, u8 } from '../graph/graph.ts';
+import { MOST_AXES, MOVE, moves, type OpDef, rowSplit, type Saved, same, shape, words } from './def.ts';
 import { copyBytes, groupsOf } from './quantize.ts';
 
 const [X, G] = [0, 1];
@@ -45,8 +45,8 @@ export const gate: Record<string, OpDef> = {
       const dy = g.of(node.outputs[0]!);
       if (g.needs(factors)) {
         const kept = node.outputs[1] ?? x;
-        const a = { keep: node.attributes.keep! };
-        const dg = g.emit('GateBackwardG', `${node.name}.dg`, [dy, kept], a, [], factors)[0]!;
+        const a = { keep: node.attributes.keep!, shape: shapeOf(g.graph, factors) };
+        const dg = g.emit('GateBackwardG', `${node.name}.dg`, [dy, kept], a)[0]!;
         g.add(factors, dg);
       }
       if (g.needs(x)) g.add(x, g.emit('Gate', `${node.name}.dx`, [dy, factors])[0]!);
@@ -73,11 +73,15 @@ export const gate: Record<string, OpDef> = {
     cost: moves,
     costRate: MOVE,
   },
-  /** inputs dy[B,…,C], x as it was kept; output dg[B,C]. */
+  /** inputs dy[B,…,C], x as it was kept; output dg, of `shape`: B·C numbers. */
   GateBackwardG: {
     opcode: Op.GateBackwardG,
+    lists: { shape: MOST_AXES },
     pieces: () => ({ of: 'pictures', whole: [] }),
-    infer: (inputs) => [{ dtype: 'f32', shape: outer(shape(inputs, 0)) }],
+    infer(inputs, _a, lists) {
+      same('gate: gradient of the factors', [numel(lists.shape!)], [numel(outer(shape(inputs, 0)))]);
+      return [f32(...lists.shape!)];
+    },
     scratch: gateScratch,
     lower: (n, at, graph) => {
       const dy = n.inputs[0]!;

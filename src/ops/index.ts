@@ -8,9 +8,12 @@ import {
   type Lists,
   type Node,
   nodesOf,
-  numel,
   type Phase,
+  rangeOf,
+  rootOf,
   typeOf,
+  type Value,
+  valueAt,
 } from '../graph/graph.ts';
 import { affine } from './affine.ts';
 import { attention } from './attention.ts';
@@ -87,8 +90,6 @@ export interface Emit {
   updates?: number[];
   block?: number;
   isLoss?: boolean;
-  /** The value whose shape output 0 takes: a gradient's, or a copy's, whose own operands do not tell it. */
-  like?: number;
 }
 
 /** Appends a node, with values for its outputs; returns the node. Absent operands are ABSENT. */
@@ -100,12 +101,8 @@ export function emit(graph: Graph, op: string, name: string, inputs: number[], g
     if (type?.encoding && i !== def.coded) throw new RangeError(`${op}: operand ${i} of ${name} may not be coded`);
   });
   const inferred = def.infer(types, attributes, lists);
-  if (how.like !== undefined) {
-    const { shape } = typeOf(graph, how.like);
-    if (numel(shape) !== numel(inferred[0]!.shape)) throw new RangeError(`${op}: ${name} has [${inferred[0]!.shape}], not [${shape}]`);
-    inferred[0] = { ...inferred[0]!, shape };
-  }
-  const outputs = inferred.map((type, i) => addValue(graph, i === 0 ? name : `${name}:${i}`, type, 'temp'));
+  const view = viewOf(graph, inputs[0], def.view?.(types, attributes));
+  const outputs = inferred.map((type, i) => addValue(graph, i === 0 ? name : `${name}:${i}`, type, 'temp', view));
   const node: Node = {
     op,
     name,
@@ -116,6 +113,7 @@ export function emit(graph: Graph, op: string, name: string, inputs: number[], g
     updates: how.updates ?? [],
     attributes,
     ...(def.lists ? { lists } : {}),
+    ...(view.view ? { isView: true as const } : {}),
     inPlace: def.inPlace ?? [],
     scratchBytes: def.scratch?.(types, attributes) ?? 0,
     isBackward: how.isBackward ?? false,
@@ -123,6 +121,13 @@ export function emit(graph: Graph, op: string, name: string, inputs: number[], g
   };
   graph.phases[how.phase].push(node);
   return node;
+}
+
+/** The view of a value from byte `from` of it on: only of what is a temporary itself, from an aligned byte on. */
+function viewOf(graph: Graph, x: number | undefined, from: number | undefined): Partial<Pick<Value, 'view'>> {
+  if (x === undefined || x === ABSENT || from === undefined || valueAt(graph, x).role !== 'temp') return {};
+  const offset = rangeOf(graph, x).from + from;
+  return offset % 16 === 0 ? { view: { of: rootOf(graph, x), offset } } : {};
 }
 
 /** Attributes by kind. Throws where a list is not one that the operator takes, or no list of so many integers. */

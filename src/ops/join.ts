@@ -1,8 +1,8 @@
 /** Parts of an axis: put next to each other, and taken out. */
 import { ConcatArg, Join, SliceArg, SliceBackwardArg } from '../../assembly/abi/ops/join.ts';
 import { Op } from '../../assembly/abi/ops.ts';
-import { ABSENT, type Graph, type Node, numel, type Split, shapeOf } from '../graph/graph.ts';
-import { MOVE, moves, type OpDef, type Pieces, same, shape, words } from './def.ts';
+import { ABSENT, f32, type Graph, type Node, numel, type Split, shapeOf } from '../graph/graph.ts';
+import { MOST_AXES, MOVE, moves, type OpDef, type Operands, type Pieces, same, shape, words } from './def.ts';
 
 /** What lies before an axis, and the floats of one of its rows. */
 const outerOf = (x: readonly number[], axis: number): number => numel(x.slice(0, axis));
@@ -20,7 +20,36 @@ function rows(n: Node, graph: Graph): Split {
   return { units: outerOf(y, n.attributes.axis!), outputs: [4 * rowOf(y, n.attributes.axis!)] };
 }
 
+/** The words of a Slice instruction: `count` floats from `from` on of each of the rows. */
+const sliceWords = (at: Operands, outer: number, row: number, from: number, count: number): number[] =>
+  words({
+    [SliceArg.X]: at.input(0),
+    [SliceArg.Y]: at.output(0),
+    [SliceArg.OUTER]: outer,
+    [SliceArg.ROW]: row,
+    [SliceArg.FROM]: from,
+    [SliceArg.COUNT]: count,
+  });
+
 export const join: Record<string, OpDef> = {
+  /** input x; output the same numbers in order, of `shape`: a view, or a copy of what is no temporary. */
+  Reshape: {
+    opcode: Op.Slice,
+    lists: { shape: MOST_AXES },
+    infer(inputs, _a, lists) {
+      same('reshape: elements', [numel(lists.shape!)], [numel(shape(inputs, 0))]);
+      return [f32(...lists.shape!)];
+    },
+    view: () => 0,
+    storage: () => 'view',
+    backward(node, g) {
+      const x = node.inputs[0]!;
+      g.add(x, g.emit('Reshape', `${node.name}.dx`, [g.of(node.outputs[0]!)], { shape: shapeOf(g.graph, x) })[0]!);
+    },
+    lower: (n, at, graph) => sliceWords(at, 1, numel(shapeOf(graph, n.outputs[0]!)), 0, numel(shapeOf(graph, n.outputs[0]!))),
+    cost: (n, graph) => (n.isView ? { macs: 0, bytes: 0 } : moves(n, graph)),
+    costRate: MOVE,
+  },
   /** inputs x0, x1, … (at most eight), alike but for one axis; output y: one after the other along it; attribute axis. */
   Concat: {
     opcode: Op.Concat,
@@ -61,7 +90,7 @@ export const join: Record<string, OpDef> = {
     cost: moves,
     costRate: MOVE,
   },
-  /** input x; output y: `count` of it from `from` on along `axis`. */
+  /** input x; output y: `count` of it from `from` on along `axis`: a view where nothing lies before the axis, else a copy. */
   Slice: {
     opcode: Op.Slice,
     pieces: (n, graph) => pieces(shapeOf(graph, n.outputs[0]!), n.attributes.axis!),
@@ -71,6 +100,10 @@ export const join: Record<string, OpDef> = {
       const { axis, from, count } = a as Record<'axis' | 'from' | 'count', number>;
       if (from < 0 || count < 1 || from + count > x[axis]!) throw new RangeError(`slice: ${count} from ${from} on of ${x[axis]}`);
       return [{ dtype: 'f32', shape: x.map((n, i) => (i === axis ? count : n)) }];
+    },
+    view(inputs, { axis, from }) {
+      const x = shape(inputs, 0);
+      return outerOf(x, axis!) === 1 ? 4 * from! * numel(x.slice(axis! + 1)) : undefined;
     },
     storage: () => 'view',
     backward(node, g) {
@@ -83,16 +116,9 @@ export const join: Record<string, OpDef> = {
       const { axis, from } = n.attributes as Record<'axis' | 'from', number>;
       const [x, y] = [shapeOf(graph, n.inputs[0]!), shapeOf(graph, n.outputs[0]!)];
       const inner = numel(x.slice(axis + 1));
-      return words({
-        [SliceArg.X]: at.input(0),
-        [SliceArg.Y]: at.output(0),
-        [SliceArg.OUTER]: outerOf(x, axis),
-        [SliceArg.ROW]: rowOf(x, axis),
-        [SliceArg.FROM]: from * inner,
-        [SliceArg.COUNT]: rowOf(y, axis),
-      });
+      return sliceWords(at, outerOf(x, axis), rowOf(x, axis), from * inner, rowOf(y, axis));
     },
-    cost: moves,
+    cost: (n, graph) => (n.isView ? { macs: 0, bytes: 0 } : moves(n, graph)),
     costRate: MOVE,
   },
   /** inputs dy, acc or absent; output dx, as dy but `full` long along `axis`, dy from `from` on. */

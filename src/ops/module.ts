@@ -8,8 +8,8 @@ import {
   SumBatchArg,
 } from '../../assembly/abi/ops/module.ts';
 import { Op } from '../../assembly/abi/ops.ts';
-import { f32, numel, shapeOf } from '../graph/graph.ts';
-import { MOVE, moves, type OpDef, same, shape, words } from './def.ts';
+import { f32, lastDim, numel, shapeOf } from '../graph/graph.ts';
+import { MOST_AXES, MOVE, moves, type OpDef, same, shape, words } from './def.ts';
 
 type Four = [number, number, number, number];
 
@@ -27,7 +27,7 @@ export const module: Record<string, OpDef> = {
       const [x, p] = node.inputs as [number, number];
       const dy = g.of(node.outputs[0]!);
       if (g.needs(p)) {
-        const dp = g.emit('SumBatch', `${node.name}.dp`, [dy], {}, [], p)[0]!;
+        const dp = g.emit('SumBatch', `${node.name}.dp`, [dy], { shape: shapeOf(g.graph, p) })[0]!;
         g.add(p, dp);
       }
       if (g.needs(x)) g.add(x, dy);
@@ -46,10 +46,14 @@ export const module: Record<string, OpDef> = {
     cost: moves,
     costRate: MOVE,
   },
-  /** input x[B,…]; output […], its sum over the batch. */
+  /** input x[B,…]; output its sum over the batch, of `shape`. */
   SumBatch: {
     opcode: Op.SumBatch,
-    infer: (inputs) => [f32(...shape(inputs, 0).slice(1))],
+    lists: { shape: MOST_AXES },
+    infer(inputs, _a, lists) {
+      same('sum of a batch', [numel(lists.shape!)], [numel(shape(inputs, 0).slice(1))]);
+      return [f32(...lists.shape!)];
+    },
     lower: (n, at, graph) => {
       const x = shapeOf(graph, n.inputs[0]!);
       return words({
@@ -80,9 +84,9 @@ export const module: Record<string, OpDef> = {
     backward(node, g) {
       const x = node.inputs[0]!;
       if (!g.needs(x)) return;
-      const type = shapeOf(g.graph, x);
-      const a = { ...node.attributes, positions: numel(type.slice(1, -1)), c: type.at(-1)! };
-      const dx = g.emit('ChannelPoolBackward', `${node.name}.dx`, [g.of(node.outputs[0]!), g.soFar(x)], a, [], x)[0]!;
+      const { k, first, count } = node.attributes as Record<'k' | 'first' | 'count', number>;
+      const a = { k, first, count, shape: shapeOf(g.graph, x) };
+      const dx = g.emit('ChannelPoolBackward', `${node.name}.dx`, [g.of(node.outputs[0]!), g.soFar(x)], a)[0]!;
       g.set(x, dx);
     },
     lower: (n, at, graph) => {
@@ -101,11 +105,12 @@ export const module: Record<string, OpDef> = {
     cost: moves,
     costRate: MOVE,
   },
-  /** inputs dy, acc or absent; output dx[B,positions,c]. */
+  /** inputs dy, acc or absent; output dx[B,…,C], of `shape`. */
   ChannelPoolBackward: {
     opcode: Op.ChannelPoolBackward,
     pieces: () => ({ of: 'pictures', whole: [] }),
-    infer: (inputs, a) => [f32(shape(inputs, 0)[0]!, a.positions!, a.c!)],
+    lists: { shape: MOST_AXES },
+    infer: (_inputs, _a, lists) => [f32(...lists.shape!)],
     inPlace: [[1, 0]],
     lower: (n, at, graph) =>
       words({
@@ -113,8 +118,8 @@ export const module: Record<string, OpDef> = {
         [ChannelPoolBackwardArg.ACC]: at.input(1),
         [ChannelPoolBackwardArg.DX]: at.output(0),
         [ChannelPoolBackwardArg.BATCH]: shapeOf(graph, n.inputs[0]!)[0]!,
-        [ChannelPoolBackwardArg.P]: n.attributes.positions!,
-        [ChannelPoolBackwardArg.C]: n.attributes.c!,
+        [ChannelPoolBackwardArg.P]: numel(shapeOf(graph, n.outputs[0]!).slice(1, -1)),
+        [ChannelPoolBackwardArg.C]: lastDim(graph, n.outputs[0]!),
         [ChannelPoolBackwardArg.K]: n.attributes.k!,
         [ChannelPoolBackwardArg.FIRST]: n.attributes.first!,
         [ChannelPoolBackwardArg.COUNT]: n.attributes.count!,

@@ -4,7 +4,7 @@ import { DequantizeArg, QuantizeArg } from '../../assembly/abi/ops/quantize.ts';
 import { Op } from '../../assembly/abi/ops.ts';
 import { group4RowBytes, group8Bytes } from '../../assembly/abi/sizes.ts';
 import { f32, type Graph, lastDim, type Node, rowsOf, shapeOf, u8, valueAt } from '../graph/graph.ts';
-import { type Gradients, moves, type OpDef, type Saved, shape, words } from './def.ts';
+import { type Gradients, MOST_AXES, moves, type OpDef, type Saved, shape, words } from './def.ts';
 
 /** Groups of a row of `c` channels: as few as keep a group within 64, all of one size. */
 export function groupsOf(c: number): number {
@@ -39,18 +39,19 @@ export const quantize: Record<string, OpDef> = {
     cost: moves,
     costRate: { mac: 0, byte: 0.2 },
   },
-  /** input a copy; output f32[rows, c]; attribute bits as of the copy. */
+  /** input a copy; output f32 of `shape`, rows as those of the copy; attribute bits as of the copy. */
   Dequantize: {
     opcode: Op.Dequantize,
-    infer: (_inputs, a) => [f32(a.rows!, a.c!)],
+    lists: { shape: MOST_AXES },
+    infer: (_inputs, _a, lists) => [f32(...lists.shape!)],
     pieces: () => ({ of: 'rows', whole: [] }),
     lower: (n, at, graph) =>
       words({
         [DequantizeArg.X]: at.input(0),
         [DequantizeArg.Y]: at.output(0),
         [DequantizeArg.ROWS]: rowsOf(graph, n.outputs[0]!),
-        [DequantizeArg.C]: n.attributes.c!,
-        [DequantizeArg.GROUPS]: groupsOf(n.attributes.c!),
+        [DequantizeArg.C]: lastDim(graph, n.outputs[0]!),
+        [DequantizeArg.GROUPS]: groupsOf(lastDim(graph, n.outputs[0]!)),
         [DequantizeArg.BITS]: n.attributes.bits ?? 8,
       }),
     cost: moves,
@@ -88,7 +89,5 @@ export function keptInput(node: Node, g: Gradients, i: number): number {
   const { bits } = node.attributes;
   const codes = node.attributes.codes ?? node.attributes[`codes${i}`];
   if (codes === undefined) return x;
-  const type = shapeOf(g.graph, x);
-  const again = g.emit('Dequantize', `${node.name}.x`, [codes], { rows: rows(type), c: type.at(-1)!, bits: bits! }, [], x)[0]!;
-  return again;
+  return g.emit('Dequantize', `${node.name}.x`, [codes], { shape: shapeOf(g.graph, x), bits: bits! })[0]!;
 }

@@ -2,7 +2,7 @@
 import { Axes, RearrangeArg } from '../../assembly/abi/ops/rearrange.ts';
 import { Op } from '../../assembly/abi/ops.ts';
 import { type Lists, numel, shapeOf } from '../graph/graph.ts';
-import { moves, type OpDef, same, shape, words } from './def.ts';
+import { MOST_AXES, moves, type OpDef, same, shape, words } from './def.ts';
 
 interface Rearranged extends Lists {
   dims: readonly number[];
@@ -30,7 +30,7 @@ export const rearrange: Record<string, OpDef> = {
    */
   Rearrange: {
     opcode: Op.Rearrange,
-    lists: { dims: 8, perm: 8, shape: 8 },
+    lists: { dims: MOST_AXES, perm: MOST_AXES, shape: MOST_AXES },
     infer(inputs, _a, lists) {
       const { dims, perm, shape: y } = lists as Rearranged;
       const x = shape(inputs, 0);

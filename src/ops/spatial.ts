@@ -17,8 +17,8 @@ import {
 import { Op } from '../../assembly/abi/ops.ts';
 import { code4RowsBytes } from '../../assembly/abi/sizes.ts';
 import { Patch } from '../../assembly/abi/tiles.ts';
-import { type Attributes, encodingOf, type Graph, type Node, numel, type Split, shapeOf, u8 } from '../graph/graph.ts';
-import { MOVE, moves, type OpDef, same, shape, traffic, words } from './def.ts';
+import { type Attributes, encodingOf, f32, type Graph, type Node, numel, type Split, shapeOf, u8 } from '../graph/graph.ts';
+import { MOST_AXES, MOVE, moves, type OpDef, same, shape, traffic, words } from './def.ts';
 import { keptInput, savesInput } from './quantize.ts';
 
 const [X, W, B] = [0, 1, 2];
@@ -283,8 +283,9 @@ export const spatial: Record<string, OpDef> = {
     storage: (node) => (node.attributes.count === 1 ? 'view' : 'own'),
     backward(node, g) {
       const x = node.inputs[0]!;
-      const positions = numel(shapeOf(g.graph, x).slice(1, -1));
-      const dx = g.emit('PoolBackward', `${node.name}.dx`, [g.of(node.outputs[0]!), g.soFar(x)], { ...node.attributes, positions }, [], x);
+      const { first, count } = node.attributes as Record<'first' | 'count', number>;
+      const a = { first, count, shape: shapeOf(g.graph, x) };
+      const dx = g.emit('PoolBackward', `${node.name}.dx`, [g.of(node.outputs[0]!), g.soFar(x)], a);
       g.set(x, dx[0]!);
     },
     lower: (n, at, graph) => {
@@ -302,11 +303,12 @@ export const spatial: Record<string, OpDef> = {
     cost: moves,
     costRate: MOVE,
   },
-  /** inputs dy[B,…,C], acc or absent; output dx[B,positions,C]. */
+  /** inputs dy[B,…,C], acc or absent; output dx[B,…,C], of `shape`. */
   PoolBackward: {
     opcode: Op.PoolBackward,
+    lists: { shape: MOST_AXES },
     pieces: () => ({ of: 'pictures', whole: [] }),
-    infer: (inputs, a) => [{ dtype: 'f32', shape: [shape(inputs, 0)[0]!, a.positions!, shape(inputs, 0).at(-1)!] }],
+    infer: (_inputs, _a, lists) => [f32(...lists.shape!)],
     inPlace: [[1, 0]],
     lower: (n, at, graph) => {
       const dy = shapeOf(graph, n.inputs[0]!);
@@ -315,7 +317,7 @@ export const spatial: Record<string, OpDef> = {
         [PoolBackwardArg.ACC]: at.input(1),
         [PoolBackwardArg.DX]: at.output(0),
         [PoolBackwardArg.BATCH]: dy[0]!,
-        [PoolBackwardArg.P]: n.attributes.positions!,
+        [PoolBackwardArg.P]: numel(shapeOf(graph, n.outputs[0]!).slice(1, -1)),
         [PoolBackwardArg.C]: dy.at(-1)!,
         [PoolBackwardArg.FIRST]: n.attributes.first!,
         [PoolBackwardArg.COUNT]: n.attributes.count!,

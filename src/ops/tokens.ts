@@ -1,8 +1,8 @@
 /** Class and distillation tokens, position embeddings. */
 import { EmbedArg, EmbedBackwardArg } from '../../assembly/abi/ops/tokens.ts';
 import { Op } from '../../assembly/abi/ops.ts';
-import { ABSENT, shapeOf } from '../graph/graph.ts';
-import { MOVE, moves, type OpDef, same, shape, words } from './def.ts';
+import { ABSENT, f32, lastDim, shapeOf } from '../graph/graph.ts';
+import { MOST_AXES, MOVE, moves, type OpDef, same, shape, words } from './def.ts';
 
 const [X, CLS, DIST, POS] = [0, 1, 2, 3];
 type Three = [number, number, number];
@@ -23,19 +23,18 @@ export const tokens: Record<string, OpDef> = {
     rates: () => ({ rule: 'added' }),
     backward(node, g) {
       const [x, cls, dist, pos] = node.inputs as [number, number, number, number];
-      const [b, t, c] = shapeOf(g.graph, node.outputs[0]!) as Three;
+      const [, t] = shapeOf(g.graph, node.outputs[0]!) as Three;
       const has = (id: number): number => (id === ABSENT ? 0 : 1);
       const learned = [cls, dist, pos].map((id) => (id !== ABSENT && g.needs(id) ? g.accumulator(id) : ABSENT));
       const a = {
-        batch: b,
         patches: t - has(cls) - has(dist),
-        c,
         rows: shapeOf(g.graph, pos)[0]!,
         cls: has(cls),
         dist: has(dist),
         wanted: g.needs(x) ? 1 : 0,
+        shape: shapeOf(g.graph, x),
       };
-      const dx = g.emit('EmbedBackward', `${node.name}.dx`, [g.of(node.outputs[0]!)], a, learned, g.needs(x) ? x : undefined);
+      const dx = g.emit('EmbedBackward', `${node.name}.dx`, [g.of(node.outputs[0]!)], a, learned);
       if (!g.needs(x)) return;
       g.add(x, dx[0]!);
     },
@@ -57,20 +56,21 @@ export const tokens: Record<string, OpDef> = {
     cost: moves,
     costRate: MOVE,
   },
-  /** input dy; output dx (patch rows) where wanted; updates dcls, ddist, dpos (each may be absent). */
+  /** input dy; output dx (patch rows), of `shape`, where wanted; updates dcls, ddist, dpos (each may be absent). */
   EmbedBackward: {
     opcode: Op.EmbedBackward,
-    infer: (_inputs, a) => (a.wanted ? [{ dtype: 'f32', shape: [a.batch!, a.patches!, a.c!] }] : []),
-    lower: (n, at) =>
+    lists: { shape: MOST_AXES },
+    infer: (_inputs, a, lists) => (a.wanted ? [f32(...lists.shape!)] : []),
+    lower: (n, at, graph) =>
       words({
         [EmbedBackwardArg.DY]: at.input(0),
         [EmbedBackwardArg.DX]: n.attributes.wanted ? at.output(0) : 0,
         [EmbedBackwardArg.DCLS]: at.update(0),
         [EmbedBackwardArg.DDIST]: at.update(1),
         [EmbedBackwardArg.DPOS]: at.update(2),
-        [EmbedBackwardArg.BATCH]: n.attributes.batch!,
+        [EmbedBackwardArg.BATCH]: shapeOf(graph, n.inputs[0]!)[0]!,
         [EmbedBackwardArg.P]: n.attributes.patches!,
-        [EmbedBackwardArg.C]: n.attributes.c!,
+        [EmbedBackwardArg.C]: lastDim(graph, n.inputs[0]!),
         [EmbedBackwardArg.POSROWS]: n.attributes.rows!,
         [EmbedBackwardArg.HASCLS]: n.attributes.cls!,
         [EmbedBackwardArg.HASDIST]: n.attributes.dist!,

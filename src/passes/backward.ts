@@ -24,16 +24,8 @@ export function addBackward(
   let block = -1;
   /** A value that is computed again has the gradient of the one that it is again. */
   const first = (value: number): number => repeats.origin.get(value) ?? value;
-  const append = (
-    op: string,
-    name: string,
-    inputs: number[],
-    attributes: Attributes | Mixed = {},
-    updates: number[] = [],
-    like?: number,
-  ): number[] =>
-    emit(graph, op, name, inputs, attributes, { phase: 'train', isBackward: true, updates, block, ...(like === undefined ? {} : { like }) })
-      .outputs;
+  const append = (op: string, name: string, inputs: number[], attributes: Attributes | Mixed = {}, updates: number[] = []): number[] =>
+    emit(graph, op, name, inputs, attributes, { phase: 'train', isBackward: true, updates, block }).outputs;
 
   const context: Gradients = {
     graph,

@@ -8,7 +8,7 @@
  * What was computed first is what goes on, so the forward result does not depend on it; from f32 inputs the gradients do not either.
  */
 import { InputError } from '../base/error.ts';
-import { ABSENT, addValue, type Graph, type Node, numel, shapeOf, valueAt } from '../graph/graph.ts';
+import { ABSENT, addValue, type Graph, type Node, rangeOf, rootOf, shapeOf, valueAt } from '../graph/graph.ts';
 import { emit } from '../ops/index.ts';
 import { copyBytes } from '../ops/quantize.ts';
 
@@ -115,15 +115,9 @@ function secondRun(graph: Graph, nodes: readonly Node[], bits: Bits, copies: Map
       copies.set(id, copy);
     }
     aside(() => {
-      const shape = shapeOf(graph, id);
-      const c = shape.at(-1) as number;
-      const attributes = { bits: coding, rows: numel(shape) / c, c };
-      const again = emit(graph, 'Dequantize', `${name}.decoded`, [copy as number], attributes, {
-        phase: 'train',
-        block,
-        isBackward: true,
-        like: id,
-      });
+      const attributes = { bits: coding, shape: shapeOf(graph, id) };
+      const how = { phase: 'train', block, isBackward: true } as const;
+      const again = emit(graph, 'Dequantize', `${name}.decoded`, [copy as number], attributes, how);
       origin.set(again.outputs[0] as number, id);
       now.set(id, again.outputs[0] as number);
     });
@@ -131,7 +125,7 @@ function secondRun(graph: Graph, nodes: readonly Node[], bits: Bits, copies: Map
   for (const node of nodes) {
     const outputs = node.outputs.map((id) => {
       const { name, type, role } = valueAt(graph, id);
-      const again = addValue(graph, `${name}.again`, type, role);
+      const again = addValue(graph, `${name}.again`, type, role, node.isView ? { view: viewAgain(graph, node, now) } : {});
       now.set(id, again);
       origin.set(again, id);
       return again;
@@ -140,6 +134,13 @@ function secondRun(graph: Graph, nodes: readonly Node[], bits: Bits, copies: Map
     run.push({ ...node, name: `${node.name}.again`, inputs, outputs, attributes: { ...node.attributes }, isBackward: true });
   }
   return run;
+}
+
+/** What the output of a view node is a view of, its input being again what `now` says. */
+function viewAgain(graph: Graph, { inputs, outputs }: Node, now: ReadonlyMap<number, number>): { of: number; offset: number } {
+  const [x, y] = [inputs[0] as number, outputs[0] as number];
+  const from = now.get(x) ?? x;
+  return { of: rootOf(graph, from), offset: rangeOf(graph, from).from + rangeOf(graph, y).from - rangeOf(graph, x).from };
 }
 
 /** How an input is kept where `bits` are asked for: only a temporary f32 tensor, and only where a copy is smaller. */

@@ -39,6 +39,10 @@ export function placeBarriers(graph: Graph, offsets: readonly number[]): boolean
   for (const phase of PHASES) {
     let since: Touch[] = [];
     for (const node of graph.phases[phase]) {
+      if (node.isView) {
+        barriers.push(false);
+        continue;
+      }
       const now = touches(graph, node, offsets);
       const meets = now.some((b) => since.some((a) => clash(a, b)));
       barriers.push(meets);

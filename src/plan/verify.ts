@@ -115,6 +115,10 @@ function replay(graph: Graph, plan: Plan, loaded: Owner[]): void {
     for (const id of operands)
       if (isTemp(id) && !holds(owned, extent(id)))
         fault(`${node.name} reads ${graph.values[id]!.name}, whose bytes are not its own any more`);
+    if (node.isView) {
+      checkView(graph, node);
+      continue;
+    }
     const outputs = node.outputs.map(extent);
     disjoint(outputs);
     outputs.forEach((y, o) => {
@@ -124,6 +128,14 @@ function replay(graph: Graph, plan: Plan, loaded: Owner[]): void {
     });
     for (const [o, y] of outputs.entries()) take(owned, y, isTemp(node.outputs[o]!));
   }
+}
+
+/** A view moves nothing: what it makes are bytes of what it reads, whose owner stays. */
+function checkView(graph: Graph, { name, inputs, outputs, updates }: Node): void {
+  const [x, y] = [graph.values[inputs[0]!]!, graph.values[outputs[0]!]!];
+  const [from, to] = [x.view?.offset ?? 0, y.view?.offset ?? 0];
+  const isPart = y.view !== undefined && y.view.of === (x.view?.of ?? x.id) && to >= from && to + y.bytes <= from + x.bytes;
+  if (!isPart || inputs.length !== 1 || outputs.length !== 1 || updates.length > 0) fault(`${name} is no view of its operand`);
 }
 
 /** Position in the sorted, disjoint list of the first one that ends past `at`. */
@@ -189,6 +201,7 @@ export function verifyBarriers(graph: Graph, plan: Plan): void {
   let phase = '';
   let together: Shared[] = [];
   nodes.forEach((node, time) => {
+    if (node.isView && plan.barriers[time]) fault(`${node.name} is a view, at which no thread can wait`);
     if (node.phase !== phase || plan.barriers[time]) together = [];
     phase = node.phase;
     const operands = sharedOperands(graph, plan, node);
@@ -201,6 +214,7 @@ export function verifyBarriers(graph: Graph, plan: Plan): void {
 }
 
 function sharedOperands(graph: Graph, plan: Plan, node: Node): Shared[] {
+  if (node.isView) return [];
   const units = node.split?.units ?? 0;
   const list: Shared[] = [];
   for (const kind of ['inputs', 'outputs', 'updates'] as const)

@@ -21,5 +21,8 @@ function argumentOf(word: string): Argument {
 
 /** By opcode. */
 export const SIGNATURES: ReadonlyMap<number, Signature> = new Map(
-  Object.entries(OPS).map(([op, { opcode }]) => [opcode, { op, arguments: ARGUMENTS[op]!.split(' ').map(argumentOf) }]),
+  Object.entries(OPS)
+    // What has no arguments of its own is another operator's instruction.
+    .filter(([op]) => ARGUMENTS[op] !== undefined)
+    .map(([op, { opcode }]) => [opcode, { op, arguments: ARGUMENTS[op]!.split(' ').map(argumentOf) }]),
 );

@@ -1,4 +1,4 @@
-/** Lowers a planned graph: every node becomes one instruction with addresses in it. */
+/** Lowers a planned graph: every node but a view becomes one instruction with addresses in it. */
 import { Instruction } from '../../assembly/abi/ops.ts';
 import { ABSENT, type Graph, type Node, PHASES, type Phase } from '../graph/graph.ts';
 import { definition } from '../ops/index.ts';
@@ -30,7 +30,7 @@ export function lower(graph: Graph, offsets: readonly number[], barriers: readon
   for (const phase of PHASES) {
     const start = words.length;
     for (const node of graph.phases[phase]) {
-      words.push(...instruction(graph, node, id, offsets, barriers[id] ?? false));
+      if (!node.isView) words.push(...instruction(graph, node, id, offsets, barriers[id] ?? false));
       id++;
     }
     phases[phase] = { start, end: words.length };

@@ -86,7 +86,14 @@ export function runGraph(graph: Graph, contents: ReadonlyMap<number, Uint8Array>
   const before = Buffer.from(arena);
   const code = new Int32Array(memory.buffer);
   let at = program.programOffset;
+  const note = (id: number): void => {
+    written.set(id, Uint8Array.from(arena.subarray(plan.offsets[id]!, plan.offsets[id]! + graph.values[id]!.bytes)));
+  };
   for (const node of nodesOf(graph)) {
+    if (node.isView) {
+      node.outputs.forEach(note);
+      continue;
+    }
     const end = at + 4 * code[at / 4 + Instruction.Words]!;
     // The last thread first: what one writes must not matter to another, whichever is faster.
     for (let thread = threads - 1; thread >= 0; thread--) {
@@ -116,8 +123,7 @@ export function runGraph(graph: Graph, contents: ReadonlyMap<number, Uint8Array>
       const from = plan.offsets.map((o, id) => `${graph.values[id]!.name} at ${o}+${graph.values[id]!.bytes}`);
       assert.unreachable(`${node.name} (${node.op}) changed byte ${stray}, scratch at ${scratch.offset}+${node.scratchBytes}; ${from}`);
     }
-    for (const id of targets)
-      written.set(id, Uint8Array.from(arena.subarray(plan.offsets[id]!, plan.offsets[id]! + graph.values[id]!.bytes)));
+    targets.forEach(note);
   }
   const bytes = (id: number): Uint8Array => {
     const found = written.get(id);

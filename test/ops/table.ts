@@ -111,7 +111,7 @@ export interface Direct {
   phase: Phase;
   inputs: readonly (Plain | null)[];
   updates?: readonly Plain[];
-  attributes?: Attributes;
+  attributes?: Attributes | Mixed;
   /** Types of the outputs. */
   types?: readonly Type[];
   check(outputs: Uint8Array[], updates: Uint8Array[]): void;

@@ -95,17 +95,20 @@ export interface Step {
   end: number;
 }
 
-/** Every instruction of the program with its node and its arena range. */
+/** Every instruction of the program with its node and its arena range; views have none. */
 export function instructions({ program, graph }: Pick<Compiled, 'program' | 'graph'>): Step[] {
   const words = new DataView(program.image.buffer, program.image.byteOffset, program.image.byteLength);
   const steps: Step[] = [];
+  let time = 0;
   for (const phase of PHASES) {
     let start = program.entries[phase].start;
     for (const node of graph.phases[phase]) {
+      const now = time++;
+      if (node.isView) continue;
       const at = start - program.programOffset;
-      if (words.getInt32(at + 4 * Instruction.Node, true) !== steps.length) throw new Error(`${node.name}: another node's instruction`);
+      if (words.getInt32(at + 4 * Instruction.Node, true) !== now) throw new Error(`${node.name}: another node's instruction`);
       const end = start + 4 * words.getInt32(at + 4 * Instruction.Words, true);
-      steps.push({ node, phase, time: steps.length, start, end });
+      steps.push({ node, phase, time: now, start, end });
       start = end;
     }
     if (start !== program.entries[phase].end) throw new Error(`${phase}: code is left over`);

@@ -10,6 +10,7 @@ import {
   PHASES,
   type Phase,
   type Role,
+  rangeOf,
   rootOf,
   u8,
 } from '../../src/graph/graph.ts';
@@ -91,7 +92,7 @@ export function randomGraph(next: Random): Graph {
       graph.phases[phase].push(node);
       made.push(...outputs.filter((id) => graph.values[id]!.role === 'temp'));
     }
-    graph.phases[phase] = inParts(graph, graph.phases[phase], next);
+    graph.phases[phase] = withViews(graph, inParts(graph, graph.phases[phase], next), next);
   }
   return graph;
 }
@@ -115,6 +116,28 @@ function inParts(graph: Graph, nodes: readonly Node[], next: Random): Node[] {
       result.push({ ...node, name: `${node.name}/${o}`, inputs: [...node.inputs], outputs: [both[1]], updates: [] });
       result.at(-1)!.inPlace = node.inputs.flatMap((_, i) => (next(3) === 0 ? [[i, 0] as const] : []));
     }
+  }
+  return result;
+}
+
+/** The same nodes, some of which read a view of an operand, of all of it or a part, that a node before them makes. */
+function withViews(graph: Graph, nodes: readonly Node[], next: Random): Node[] {
+  const result: Node[] = [];
+  for (const node of nodes) {
+    node.inputs = node.inputs.map((id, i) => {
+      if (id === ABSENT || graph.values[id]!.role !== 'temp' || graph.values[id]!.source || next(4) > 0) return id;
+      const { name, bytes } = graph.values[id]!;
+      const from = 16 * next(Math.ceil(bytes / 16));
+      const size = 1 + next(bytes - from);
+      const view = { of: rootOf(graph, id), offset: rangeOf(graph, id).from + from };
+      const made = addValue(graph, `${name}~${node.name}${i}`, u8(next(2) === 0 ? size : bytes - from), 'temp', { view });
+      result.push({
+        ...{ op: 'Any', name: `${name}~`, phase: node.phase, inputs: [id], outputs: [made], updates: [], attributes: {} },
+        ...{ inPlace: [], scratchBytes: 0, block: -1, isBackward: node.isBackward, isView: true as const },
+      });
+      return made;
+    });
+    result.push(node);
   }
   return result;
 }
@@ -191,6 +214,10 @@ function simulate(graph: Graph, plan: Plan, codeBytes: number): void {
       scratch();
       const all = operands(node);
       for (const id of all) check(id, node.name);
+      if (node.isView) {
+        for (const id of node.outputs) check(id, node.name);
+        continue;
+      }
       for (const [o, id] of node.outputs.entries()) {
         const y = placed(id);
         for (const other of all) {

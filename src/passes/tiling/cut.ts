@@ -1,5 +1,5 @@
 /** Cuts runs of nodes (src/passes/tiling/groups.ts) into pieces, over values that are as large as a piece or views of what others want whole. */
-import { ABSENT, addValue, byteLength, type Graph, type Node, type Type, u8 } from '../../graph/graph.ts';
+import { ABSENT, addValue, byteLength, type Graph, type Node, rangeOf, rootOf, type Type, u8 } from '../../graph/graph.ts';
 import { definition, scratchOf } from '../../ops/index.ts';
 import { ALIGNMENT, boundsOf, type Candidate, type Cuts, isMatrix, operandsOf, type Run, type TileSize } from './groups.ts';
 
@@ -19,7 +19,7 @@ export function cut(graph: Graph, nodes: readonly Node[], cuts: Cuts): Node[] {
   const part = (id: number, { of, units }: TileSize, { t, from, to }: Piece): number => {
     const { name, bytes, type } = graph.values[id]!;
     const unit = bytes / units;
-    const view = whole.has(id) ? { view: { of: id, offset: from * unit } } : {};
+    const view = whole.has(id) ? { view: { of: rootOf(graph, id), offset: rangeOf(graph, id).from + from * unit } } : {};
     return addValue(graph, `${name}#${t}`, { dtype: type.dtype, shape: partShape(type, of, to - from, (to - from) * unit) }, 'temp', view);
   };
   /** A piece as long as it is; the whole becomes what its pieces add up to. */

@@ -48,6 +48,19 @@ function sliced(shape: readonly number[], axis: number, from: number, count: num
   };
 }
 
+function reshaped(from: readonly number[], to: readonly number[]): Forward {
+  return {
+    op: 'Reshape',
+    name: `Reshape [${from}] to [${to}]`,
+    inputs: [x(from)],
+    attributes: { shape: to },
+    shape: to,
+    f: (v) => Float64Array.from(v[0]!),
+    analytic: (_v, dy) => [dy],
+    kept: [0, 0],
+  };
+}
+
 export const joinCases: readonly Forward[] = [
   ...TAILS.map((n) => joined([3], [n, 5], [])),
   joined([2, 3, 2], [4, 8, 1, 3], []),
@@ -65,4 +78,12 @@ export const joinCases: readonly Forward[] = [
   sliced([4, 3, 2], 0, 1, 2),
   sliced([2, 3, 4, 6], 3, 0, 6),
   sliced([2, 9], 1, 3, 4, true),
+  // Views.
+  sliced([4, 4, 2], 0, 1, 2),
+  sliced([1, 6, 4], 1, 2, 3),
+  sliced([1, 1, 40], 2, 8, 9),
+  sliced([4, 3, 4], 0, 0, 4),
+  reshaped([2, 3, 4], [6, 4]),
+  reshaped([2, 3, 4], [24]),
+  reshaped([5], [1, 5, 1]),
 ];

@@ -67,7 +67,7 @@ function dequantize(rows: number, c: number): Direct {
     name: `Dequantize [${rows}]×${c}`,
     phase: 'train',
     inputs: [plain(bytes, [bytes.length], 'batch')],
-    attributes: { rows, c },
+    attributes: { shape: [rows, c] },
     types: [f32(rows, c)],
     check([y]) {
       assert.equal([...new Float32Array(y!.buffer)], [...decodeGroup8(bytes, rows, c, groups).values]);
@@ -125,7 +125,7 @@ function dequantize4(rows: number, c: number): Direct {
     name: `Dequantize [${rows}]×${c} from 4 bits`,
     phase: 'train',
     inputs: [plain(bytes, [bytes.length], 'batch')],
-    attributes: { rows, c, bits: 4 },
+    attributes: { shape: [rows, c], bits: 4 },
     types: [f32(rows, c)],
     check([y]) {
       assert.equal([...new Float32Array(y!.buffer)], [...decodeGroup4(bytes, rows, c).values]);
