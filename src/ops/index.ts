@@ -97,6 +97,8 @@ export function emit(graph: Graph, op: string, name: string, inputs: number[], g
   const def = definition(op);
   const { attributes, lists } = sorted(op, given);
   const types = typesOf(graph, inputs);
+  // From the end: a piece of rows has two axes, whatever the whole has.
+  if (attributes.axis !== undefined && attributes.axis >= 0) attributes.axis -= types[0]!.shape.length;
   types.forEach((type, i) => {
     if (type?.encoding && i !== def.coded) throw new RangeError(`${op}: operand ${i} of ${name} may not be coded`);
   });

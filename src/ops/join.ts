@@ -4,14 +4,17 @@ import { Op } from '../../assembly/abi/ops.ts';
 import { ABSENT, f32, type Graph, type Node, numel, type Split, shapeOf } from '../graph/graph.ts';
 import { MOST_AXES, MOVE, moves, type OpDef, type Operands, type Pieces, same, shape, words } from './def.ts';
 
-/** What lies before an axis, and the floats of one of its rows. */
+/** An axis, as nodes name it, is counted from the end: -1 is the last. What lies before it, the floats of one of its rows, and of one place on it. */
 const outerOf = (x: readonly number[], axis: number): number => numel(x.slice(0, axis));
 const rowOf = (x: readonly number[], axis: number): number => numel(x.slice(axis));
+const innerOf = (x: readonly number[], axis: number): number => numel(x.slice(axis).slice(1));
+/** The same shape, but `length` long along an axis. */
+const withLength = (x: readonly number[], axis: number, length: number): number[] => x.map((n, i) => (i === x.length + axis ? length : n));
 
 /** Cut where the axis is not: between rows where it is the last, between pictures where it is another but the first. */
 function pieces(x: readonly number[], axis: number): Pieces | undefined {
-  if (axis === 0) return undefined;
-  return { of: axis === x.length - 1 ? 'rows' : 'pictures', whole: [] };
+  if (axis === -x.length) return undefined;
+  return { of: axis === -1 ? 'rows' : 'pictures', whole: [] };
 }
 
 /** Rows of what a node writes, before the axis. */
@@ -62,17 +65,17 @@ export const join: Record<string, OpDef> = {
       let length = 0;
       inputs.forEach((_, i) => {
         const x = shape(inputs, i);
-        same(`concat: operand ${i}`, [...x.slice(0, axis), ...x.slice(axis + 1)], [...first.slice(0, axis), ...first.slice(axis + 1)]);
-        length += x[axis]!;
+        same(`concat: operand ${i}`, withLength(x, axis, 1), withLength(first, axis, 1));
+        length += x.at(axis)!;
       });
-      return [{ dtype: 'f32', shape: first.map((n, i) => (i === axis ? length : n)) }];
+      return [f32(...withLength(first, axis, length))];
     },
     backward(node, g) {
       const dy = g.of(node.outputs[0]!);
       const axis = node.attributes.axis!;
       let from = 0;
       node.inputs.forEach((x, i) => {
-        const count = shapeOf(g.graph, x)[axis]!;
+        const count = shapeOf(g.graph, x).at(axis)!;
         if (g.needs(x)) g.add(x, g.emit('Slice', `${node.name}.dx${i}`, [dy], { axis, from, count })[0]!);
         from += count;
       });
@@ -98,24 +101,25 @@ export const join: Record<string, OpDef> = {
     infer(inputs, a) {
       const x = shape(inputs, 0);
       const { axis, from, count } = a as Record<'axis' | 'from' | 'count', number>;
-      if (from < 0 || count < 1 || from + count > x[axis]!) throw new RangeError(`slice: ${count} from ${from} on of ${x[axis]}`);
-      return [{ dtype: 'f32', shape: x.map((n, i) => (i === axis ? count : n)) }];
+      const length = x.at(axis)!;
+      if (from < 0 || count < 1 || from + count > length) throw new RangeError(`slice: ${count} from ${from} on of ${length}`);
+      return [f32(...withLength(x, axis, count))];
     },
     view(inputs, { axis, from }) {
       const x = shape(inputs, 0);
-      return outerOf(x, axis!) === 1 ? 4 * from! * numel(x.slice(axis! + 1)) : undefined;
+      return outerOf(x, axis!) === 1 ? 4 * from! * innerOf(x, axis!) : undefined;
     },
     storage: () => 'view',
     backward(node, g) {
       const x = node.inputs[0]!;
       const { axis, from } = node.attributes as Record<'axis' | 'from', number>;
-      const a = { axis, from, full: shapeOf(g.graph, x)[axis]! };
+      const a = { axis, from, full: shapeOf(g.graph, x).at(axis)! };
       g.set(x, g.emit('SliceBackward', `${node.name}.dx`, [g.of(node.outputs[0]!), g.soFar(x)], a)[0]!);
     },
     lower(n, at, graph) {
       const { axis, from } = n.attributes as Record<'axis' | 'from', number>;
       const [x, y] = [shapeOf(graph, n.inputs[0]!), shapeOf(graph, n.outputs[0]!)];
-      const inner = numel(x.slice(axis + 1));
+      const inner = innerOf(x, axis);
       return sliceWords(at, outerOf(x, axis), rowOf(x, axis), from * inner, rowOf(y, axis));
     },
     cost: (n, graph) => (n.isView ? { macs: 0, bytes: 0 } : moves(n, graph)),
@@ -129,12 +133,12 @@ export const join: Record<string, OpDef> = {
       const { units, outputs } = rows(n, graph);
       return { units, inputs: [0, n.inputs[1] === ABSENT ? 0 : outputs![0]!], outputs: outputs! };
     },
-    infer: (inputs, a) => [{ dtype: 'f32', shape: shape(inputs, 0).map((n, i) => (i === a.axis ? a.full! : n)) }],
+    infer: (inputs, a) => [f32(...withLength(shape(inputs, 0), a.axis!, a.full!))],
     inPlace: [[1, 0]],
     lower(n, at, graph) {
       const { axis, from } = n.attributes as Record<'axis' | 'from', number>;
       const [dy, dx] = [shapeOf(graph, n.inputs[0]!), shapeOf(graph, n.outputs[0]!)];
-      const inner = numel(dx.slice(axis + 1));
+      const inner = innerOf(dx, axis);
       return words({
         [SliceBackwardArg.DY]: at.input(0),
         [SliceBackwardArg.ACC]: at.input(1),
