@@ -238,8 +238,16 @@ function pixel(
     w += 64;
     y += 64;
   }
+  if (n > 0) narrow(x, xRow, xStep, w, wRow, wStep, nr, ns, b, y, n);
+}
+
+/** The same for fewer than 16 channels: by four, then one by one. */
+function narrow(
+  x: usize, xRow: isize, xStep: isize, w: usize, wRow: isize, wStep: isize, nr: i32, ns: i32, b: usize, y: usize, c: i32,
+): void {
+  let n = c;
   for (; n >= 4; n -= 4) {
-    let sum = zero;
+    let sum = f32x4.splat(0);
     if (b != 0) {
       sum = v128.load(b);
       b += 16;

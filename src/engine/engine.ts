@@ -1,17 +1,16 @@
 /** The engine around one program: its memory, made once and never grown, and its phases. */
 
-import { Head, State } from '../../assembly/abi/head.ts';
+import { State } from '../../assembly/abi/head.ts';
 import type { Io } from '../../assembly/abi/program.ts';
 import type { Found } from '../../assembly/abi/ridge.ts';
-import { Status } from '../../assembly/abi/status.ts';
 import { Encoding } from '../../assembly/abi/weights.ts';
 import { EngineError, InputError } from '../base/error.ts';
-import { createPace, turn } from '../base/pace.ts';
 import type { SafetensorsFile } from '../formats/safetensors.ts';
 import { weightOf } from '../formats/weightsfile.ts';
 import type { Phase } from '../graph/graph.ts';
 import type { ParameterRecord, Placed, Program, WeightRecord } from '../program/program.ts';
 import { ALONE, type StartThread, startTeam, startThread } from './threads.ts';
+import { walks } from './walk.ts';
 
 interface Exports {
   setup(arena: number, scratchOffset: number, scratchBytes: number, thread: number, threads: number): void;
@@ -105,26 +104,8 @@ export interface Engine {
   placeCoded(record: WeightRecord, dtype: number, bytes: Uint8Array, row: number, rows: number): number;
 }
 
-const REASONS: Readonly<Record<number, string>> = {
-  [Status.UnknownOp]: 'unknown operator',
-  [Status.Truncated]: 'the code ends inside an instruction',
-  [Status.LossNotFinite]: 'the loss is not finite (NaN or infinite)',
-  [Status.GradientNotFinite]: 'the gradient is not finite (NaN or infinite)',
-  [Status.BadLabel]: 'a label lies outside the classes',
-  [Status.BadEncoding]: 'an encoding that the kernel does not have',
-  [Status.OutputNotFinite]: 'what the network puts out on the first pictures is not finite (NaN or infinite)',
-};
-const HINTS: Readonly<Record<number, string>> = {
-  [Status.LossNotFinite]: 'try a smaller --lr',
-  [Status.GradientNotFinite]: 'try a smaller --lr',
-  [Status.OutputNotFinite]: 'are these the weights that belong to the configuration?',
-};
-
 /** Largest piece of a weights file that is staged in scratch at a time. */
 const STAGE_BYTES = 65536;
-
-/** How long `run` waits for a sign of life from threads of which no event can reach it. */
-const STALL_MS = 60000;
 
 /**
  * Makes the memory (initial = maximum = the plan), copies the program in, and writes the constants. Weights come next: `loadWeights`.
@@ -132,92 +113,51 @@ const STALL_MS = 60000;
  * runtime refuses the memory.
  */
 export function createEngine(program: Program, wasm: BufferSource, threads = 1, start: StartThread = startThread): Engine {
-  const pages = program.linearBytes / 65536;
-  const shared = threads > 1;
-  let memory: WebAssembly.Memory;
-  try {
-    memory = new WebAssembly.Memory({ initial: pages, maximum: pages, ...(shared ? { shared } : {}) });
-  } catch {
-    throw new EngineError({ where: 'memory', what: `the runtime refused ${program.linearBytes / 1048576} MiB of linear memory` });
-  }
+  const memory = openMemory(program.linearBytes, threads > 1);
   const module = new WebAssembly.Module(wasm);
   const engine = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Exports & Ridge;
   new Uint8Array(memory.buffer).set(program.image, program.programOffset);
   engine.setup(0, program.scratch.offset, program.scratch.bytes, 0, threads);
-  const team = shared ? startTeam(program, memory, module, threads, start) : ALONE;
-
+  const team = threads > 1 ? startTeam(program, memory, module, threads, start) : ALONE;
+  const { atOnce, paced } = walks(engine, memory, program, team);
   const port = (id: Io): { offset: number; bytes: number } => {
     const range = program.io.get(id);
     if (range === undefined) throw new EngineError({ where: 'program', what: `has no port ${id}` });
     return range;
   };
-  const view = new DataView(memory.buffer);
-  const stateRange = program.region.offset;
-  const lost = (): EngineError =>
-    new EngineError({
-      where: 'threads',
-      what: team.lost() ?? 'one of them ended',
-      hint: 'run it again, with --threads 1 if that does not help',
-    });
-  /** Walks; what breaks off this thread's walk (a trap) sets the others free. */
-  const go = (walk: () => number): number => {
-    try {
-      return walk();
-    } catch (error) {
-      team.fail('the first of them broke off');
-      throw error;
-    }
-  };
-  const enter = ({ start, end }: { start: number; end: number }): number => {
-    if (team.lost() !== undefined) throw lost();
-    return go(() => engine.walk(start, end));
-  };
-  const leave = (status: number): void => {
-    if (status === Status.Ok) return;
-    if (status === Status.WorkerLost) throw lost();
-    const node = program.symbols[view.getInt32(Head.FailedNode, true)] ?? 'unknown node';
-    const hint = HINTS[status];
-    const isNotFinite = status === Status.LossNotFinite || status === Status.GradientNotFinite;
-    throw new EngineError({ where: node, what: REASONS[status] ?? `status ${status}`, ...(hint ? { hint } : {}) }, isNotFinite);
-  };
-  const walk = (range: { start: number; end: number }): void => {
-    let status = enter(range);
-    let [progress, since] = [team.progress(), performance.now()];
-    while (status === Status.Waiting) {
-      const now = team.progress();
-      if (now !== progress) [progress, since] = [now, performance.now()];
-      else if (performance.now() - since > STALL_MS) team.fail(`no thread got on for ${STALL_MS / 1000} s`);
-      status = go(() => engine.resume!());
-    }
-    leave(status);
-  };
-  const paced = createPace(memory, async (piece) => {
-    let status = enter(piece);
-    while (status === Status.Waiting) {
-      await turn();
-      status = go(() => engine.resume!());
-    }
-    // The memory says that a thread has died before the event says how.
-    if (status === Status.WorkerLost) await turn();
-    leave(status);
-  });
   return {
     program,
     memory,
     threads,
-    run: (phase) => walk(program.entries[phase]),
-    walk: (start, end) => walk({ start, end }),
+    run: (phase) => atOnce(program.entries[phase]),
+    walk: (start, end) => atOnce({ start, end }),
     runAsync: (part) => paced(typeof part === 'string' ? program.entries[part] : part),
     close: () => team.close(),
     bytes: (id) => new Uint8Array(memory.buffer, port(id).offset, port(id).bytes),
     floats: (id) => new Float32Array(memory.buffer, port(id).offset, port(id).bytes / 4),
     ints: (id) => new Int32Array(memory.buffer, port(id).offset, port(id).bytes / 4),
-    state: new DataView(memory.buffer, stateRange),
+    state: new DataView(memory.buffer, program.region.offset),
     region: new Uint8Array(memory.buffer, program.region.offset, program.region.bytes),
     ridge: engine,
     sampleAt: (i, n, seed, epoch) => engine.sampleAt(i, n, seed, epoch) >>> 0,
+    ...placing(engine, memory, program.scratch),
+  };
+}
+
+/** Linear memory that never grows. */
+function openMemory(linearBytes: number, shared: boolean): WebAssembly.Memory {
+  const pages = linearBytes / 65536;
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: pages, ...(shared ? { shared } : {}) });
+  } catch {
+    throw new EngineError({ where: 'memory', what: `the runtime refused ${linearBytes / 1048576} MiB of linear memory` });
+  }
+}
+
+/** How bytes of a weights file get to their place: through scratch, converted and permuted by the engine. */
+function placing(engine: Exports, memory: WebAssembly.Memory, scratch: Program['scratch']): Pick<Engine, 'place' | 'placeCoded'> {
+  return {
     place(record, dtype, bytes, elementStart, elementBytes) {
-      const { scratch } = program;
       const room = Math.min(STAGE_BYTES, scratch.bytes);
       let bad = 0;
       for (let at = 0; at < bytes.length; at += room) {
@@ -238,7 +178,7 @@ export function createEngine(program: Program, wasm: BufferSource, threads = 1, 
       return bad;
     },
     placeCoded(record, dtype, bytes, row, rows) {
-      const { offset } = program.scratch;
+      const { offset } = scratch;
       const [o, n1, n2] = record.dims;
       const [, s1, s2] = record.strides;
       new Uint8Array(memory.buffer, offset, bytes.length).set(bytes);

@@ -40,11 +40,17 @@ interface Points {
   weight: Float64Array;
 }
 
-/**
- * The k values that minimise Σ weight·(value - nearest)², ascending: exact, by dynamic programming over the sorted points.
- * The `pins`, ascending, are among the k, whatever it costs.
- */
-function kMeans({ value, weight }: Points, k: number, ...pins: number[]): number[] {
+/** Costs of runs of `n` points in ascending order, each from sums before and behind it. */
+interface Runs {
+  n: number;
+  mean(i: number, j: number): number;
+  /** Σ weight·(value - mean)² of points i … j-1 around their own mean. */
+  free(i: number, j: number): number;
+  /** The same around a value that is given. */
+  fixed(pin: number): (i: number, j: number) => number;
+}
+
+function runsOf({ value, weight }: Points): Runs {
   const order = Array.from(value.keys()).filter((i) => weight[i]! > 0);
   order.sort((a, b) => value[a]! - value[b]!);
   const n = order.length;
@@ -58,18 +64,24 @@ function kMeans({ value, weight }: Points, k: number, ...pins: number[]): number
     wvv[i + 1] = wvv[i]! + mass * v * v;
   });
   const mean = (i: number, j: number) => (wv[j]! - wv[i]!) / (w[j]! - w[i]!);
-  /** Cost of points i … j-1 around their mean, or around a pin. */
-  const free = (i: number, j: number) => (i < j ? wvv[j]! - wvv[i]! - (wv[j]! - wv[i]!) * mean(i, j) : 0);
-  const fixed = (pin: number) => (i: number, j: number) => wvv[j]! - wvv[i]! - 2 * pin * (wv[j]! - wv[i]!) + pin ** 2 * (w[j]! - w[i]!);
+  return {
+    n,
+    mean,
+    free: (i, j) => (i < j ? wvv[j]! - wvv[i]! - (wv[j]! - wv[i]!) * mean(i, j) : 0),
+    fixed: (pin) => (i, j) => wvv[j]! - wvv[i]! - 2 * pin * (wv[j]! - wv[i]!) + pin ** 2 * (w[j]! - w[i]!),
+  };
+}
 
-  // best[level][used][j]: least cost of the first j points by `level` values, the first `used` pins among them.
-  type Row = { cost: Float64Array; from: Int32Array; fixed: Uint8Array };
-  const row = (): Row => ({ cost: new Float64Array(n + 1).fill(Infinity), from: new Int32Array(n + 1), fixed: new Uint8Array(n + 1) });
-  const rowsOf = (): Row[] => Array.from({ length: pins.length + 1 }, row);
-  const best: Row[][] = [rowsOf()];
-  best[0]![0]!.cost[0] = 0;
-  /** The best last segment for every j in [low, high]: its start only moves right with j. */
-  const solve = (from: Row, to: Row, cost: typeof free, isFixed: number, low: number, high: number, left: number, right: number): void => {
+/** By j: the least cost of the first j points, where the last run of it begins, and whether that run's level is a pin. */
+interface Row {
+  cost: Float64Array;
+  from: Int32Array;
+  fixed: Uint8Array;
+}
+
+/** One level more: `to` from `from`, by what the last run costs. Divide and conquer, since the best start of it only moves right with j. */
+function addLevel(from: Row, to: Row, cost: Runs['free'], isFixed: number): void {
+  const solve = (low: number, high: number, left: number, right: number): void => {
     if (low > high) return;
     const j = (low + high) >> 1;
     let at = left;
@@ -83,14 +95,29 @@ function kMeans({ value, weight }: Points, k: number, ...pins: number[]): number
       to.from[j] = at;
       to.fixed[j] = isFixed;
     }
-    solve(from, to, cost, isFixed, low, j - 1, left, at);
-    solve(from, to, cost, isFixed, j + 1, high, at, right);
+    solve(low, j - 1, left, at);
+    solve(j + 1, high, at, right);
   };
+  const n = from.cost.length - 1;
+  solve(0, n, 0, n);
+}
+
+/**
+ * The k values that minimise Σ weight·(value - nearest)², ascending: exact, by dynamic programming over the sorted points.
+ * The `pins`, ascending, are among the k, whatever it costs.
+ */
+function kMeans(points: Points, k: number, ...pins: number[]): number[] {
+  const { n, mean, free, fixed } = runsOf(points);
+  const row = (): Row => ({ cost: new Float64Array(n + 1).fill(Infinity), from: new Int32Array(n + 1), fixed: new Uint8Array(n + 1) });
+  const rowsOf = (): Row[] => Array.from({ length: pins.length + 1 }, row);
+  // best[level][used]: of `level` values, the first `used` pins among them.
+  const best: Row[][] = [rowsOf()];
+  best[0]![0]!.cost[0] = 0;
   for (let level = 1; level <= k; level++) {
     const [before, next] = [best[level - 1]!, rowsOf()];
     for (let used = 0; used <= pins.length; used++) {
-      solve(before[used]!, next[used]!, free, 0, 0, n, 0, n);
-      if (used > 0) solve(before[used - 1]!, next[used]!, fixed(pins[used - 1]!), 1, 0, n, 0, n);
+      addLevel(before[used]!, next[used]!, free, 0);
+      if (used > 0) addLevel(before[used - 1]!, next[used]!, fixed(pins[used - 1]!), 1);
     }
     best.push(next);
   }

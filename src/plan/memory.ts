@@ -78,33 +78,43 @@ export function keptValues(graph: Graph): Set<number> {
   return kept;
 }
 
+/** Places from the bottom of the arena up: `offsets` by value, -1 where it has none yet. */
+function createLayout(graph: Graph) {
+  const offsets = new Array<number>(graph.values.length).fill(-1);
+  let top = Head.Bytes as number;
+  const take = (bytes: number): number => {
+    const offset = top;
+    top += bytes;
+    return offset;
+  };
+  return {
+    offsets,
+    take,
+    /** Every value of a role that is no view, one behind the other. */
+    place(role: Role): void {
+      for (const value of graph.values) if (value.role === role && !value.view) offsets[value.id] = take(align(value.bytes));
+    },
+    /** What `fill` takes, as one range. */
+    range(fill: () => void): Range {
+      const offset = top;
+      fill();
+      return { offset, bytes: top - offset };
+    },
+  };
+}
+
 /** Lays out the whole arena. Deterministic: reads neither the machine nor a clock. */
 export function planMemory(graph: Graph, options: PlanOptions): Plan {
   const nodes = nodesOf(graph);
-  const offsets = new Array<number>(graph.values.length).fill(-1);
-  let top = Head.Bytes as number;
-
-  const lay = (role: Role): void => {
-    for (const value of graph.values) {
-      if (value.role !== role || value.view) continue;
-      offsets[value.id] = top;
-      top += align(value.bytes);
-    }
-  };
-  const range = (fill: () => void): Range => {
-    const offset = top;
-    fill();
-    return { offset, bytes: top - offset };
-  };
-
-  const code: Range = { offset: top, bytes: options.codeBytes };
+  const { offsets, take, place: placeAll, range } = createLayout(graph);
+  const code: Range = { offset: take(0), bytes: options.codeBytes };
   const program = range(() => {
-    top += align(options.codeBytes);
-    lay('table');
+    take(align(options.codeBytes));
+    placeAll('table');
   });
-  const frozen = range(() => lay('frozen'));
-  const region = range(() => ORDER.forEach(lay));
-  const batch = range(() => lay('batch'));
+  const frozen = range(() => placeAll('frozen'));
+  const region = range(() => ORDER.forEach(placeAll));
+  const batch = range(() => placeAll('batch'));
 
   const blocks = lifetimes(graph);
   const live = liveBytes(blocks, nodes.length);
@@ -112,37 +122,21 @@ export function planMemory(graph: Graph, options: PlanOptions): Plan {
   const lowerBound = live[time] ?? 0;
   const placement = place(blocks, lowerBound);
   const temporaries = range(() => {
-    blocks.forEach((block, i) => {
-      for (const id of block.values) offsets[id] = top + placement.offsets[i]!;
-    });
-    top += placement.bytes;
+    const from = take(placement.bytes);
+    for (const [i, block] of blocks.entries()) for (const id of block.values) offsets[id] = from + placement.offsets[i]!;
   });
   for (const { id, view } of graph.values) if (view && offsets[view.of]! >= 0) offsets[id] = offsets[view.of]! + view.offset;
 
   const scratchBytes = align(Math.max(0, ...nodes.map((n) => n.scratchBytes)));
-  const scratch: Range = { offset: top, bytes: scratchBytes };
-  top += scratchBytes * options.maxThreads;
-  const linearBytes = Math.ceil(top / PAGE) * PAGE;
+  const scratch: Range = { offset: take(scratchBytes * options.maxThreads), bytes: scratchBytes };
+  const linearBytes = Math.ceil(take(0) / PAGE) * PAGE;
 
-  const keptIds = keptValues(graph);
-  const keptBlocks = blocks.filter((b) => b.values.some((id) => keptIds.has(id)));
-  const keptLive = keptLiveBytes(graph, nodes, keptIds);
-  const kept = keptLive[time] ?? 0;
-
-  const parts: Parts = {
-    frozen: frozen.bytes,
-    trainable: region.bytes,
-    kept,
-    temporaries: lowerBound - kept,
-    batch: batch.bytes,
-    program: program.bytes,
-    scratch: scratchBytes * options.maxThreads,
-    padding: 0,
-  };
-  parts.padding = linearBytes - Object.values(parts).reduce((a, b) => a + b, 0);
+  const kept = keptValues(graph);
+  const keptLive = keptLiveBytes(graph, nodes, kept);
+  const atPeak = { lowerBound, kept: keptLive[time] ?? 0 };
   return {
     linearBytes,
-    parts,
+    parts: partsOf({ frozen, region, batch, program }, atPeak, scratchBytes * options.maxThreads, linearBytes),
     offsets,
     barriers: placeBarriers(graph, offsets),
     program,
@@ -155,9 +149,30 @@ export function planMemory(graph: Graph, options: PlanOptions): Plan {
     maxThreads: options.maxThreads,
     peak: { node: nodes[time]?.name ?? '', time, bytes: lowerBound },
     lowerBound,
-    keptBytes: keptBlocks.length === 0 ? 0 : [...keptIds].reduce((sum, id) => sum + graph.values[id]!.bytes, 0),
+    keptBytes: blocks.some((b) => b.values.some((id) => kept.has(id)))
+      ? [...kept].reduce((sum, id) => sum + graph.values[id]!.bytes, 0)
+      : 0,
     timeline: nodes.map((node, t) => ({ node: node.name, live: live[t]!, kept: keptLive[t]! })),
   };
+}
+
+/** What the memory holds, part by part; `padding` is what is left of the whole. */
+function partsOf(
+  { frozen, region, batch, program }: Pick<Plan, 'frozen' | 'region' | 'batch' | 'program'>,
+  { lowerBound, kept }: { lowerBound: number; kept: number },
+  scratchBytes: number,
+  linearBytes: number,
+): Parts {
+  const parts = {
+    frozen: frozen.bytes,
+    trainable: region.bytes,
+    kept,
+    temporaries: lowerBound - kept,
+    batch: batch.bytes,
+    program: program.bytes,
+    scratch: scratchBytes,
+  };
+  return { ...parts, padding: linearBytes - Object.values(parts).reduce((a, b) => a + b, 0) };
 }
 
 /** Bytes of kept values alive at each time: from their (first) producer to their last reader. */

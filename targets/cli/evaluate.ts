@@ -22,19 +22,20 @@ function matrix(classes: Judgement['classes'], mistakes: Judgement['mistakes']):
   return rows;
 }
 
+const FLAGS = {
+  split: 'text',
+  labels: 'text',
+  weights: 'text',
+  'micro-batch': 'text',
+  budget: 'text',
+  threads: 'text',
+  cache: 'text',
+  seed: 'text',
+  json: 'flag',
+} as const;
+
 export async function evaluate(args: string[], out: Output): Promise<void> {
-  const flags = {
-    split: 'text',
-    labels: 'text',
-    weights: 'text',
-    'micro-batch': 'text',
-    budget: 'text',
-    threads: 'text',
-    cache: 'text',
-    seed: 'text',
-    json: 'flag',
-  } as const;
-  const p = parse(args, flags, { least: 2, most: 3, usage: 's2a eval <model folder> [adapter] <pictures>' });
+  const p = parse(args, FLAGS, { least: 2, most: 3, usage: 's2a eval <model folder> [adapter] <pictures>' });
   const [model, data] = [p.positionals[0]!, p.positionals.at(-1)!];
   const adapter = p.positionals.length === 3 ? p.positionals[1] : undefined;
   const split = p.text('split');
