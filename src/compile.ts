@@ -7,6 +7,7 @@
  * `compile` walks it once, for options that leave nothing open; `planForBudget` for every candidate that it looks at, and takes the
  * fastest that fits. Training, planning, packing and predicting all come here. Knows nothing of files or runtimes. Deterministic.
  */
+import { DEFAULTS } from './base/defaults.ts';
 import { type Planned, type PlanOptions, search } from './budget/search.ts';
 import { createGraph, setRole } from './graph/graph.ts';
 import { checkGraph } from './graph/wellformed.ts';
@@ -38,7 +39,7 @@ export const planForBudget = (options: PlanOptions): Planned => search(options, 
 
 /** Everything that is computed, in order, before anything has an address. */
 export function graphOf(options: CompileOptions): UnplacedGraph {
-  const { purpose = 'train', optimizer = 'adamw', keep = 's2a' } = options;
+  const { purpose = 'train', optimizer = DEFAULTS.optimizer, keep = DEFAULTS.keep } = options;
   const graph = createGraph();
   const io = inputs(graph, options);
   const b = builderFor(graph, io, options);
@@ -55,7 +56,6 @@ export function graphOf(options: CompileOptions): UnplacedGraph {
     accumulators = addBackward(graph, learnt.logits, learnt.gradient!, needs, repeats);
     again = repeats.runs;
   }
-
   const judged = forward(b, io, 'eval', options);
 
   if (purpose === 'train') {

@@ -1,10 +1,12 @@
 /** From a budget to a compiled program: micro-batch, recompute and, at last, kept bits are chosen here; a job that cannot fit is refused here. */
 
+import { DEFAULTS } from '../base/defaults.ts';
 import { BudgetError, InputError } from '../base/error.ts';
 import { PRECISIONS, type Precision } from '../base/precision.ts';
 import type { Node } from '../graph/graph.ts';
+import { type Method, methodOf } from '../network/method.ts';
 import { definition } from '../ops/index.ts';
-import { keepOf } from '../passes/keeppolicy.ts';
+import { type KeepPolicy, keepOf } from '../passes/keeppolicy.ts';
 import type { Bits, Recompute, RecomputeChoice } from '../passes/recompute.ts';
 import type { Tiles } from '../passes/tiling/tiles.ts';
 import type { Compiled, Path } from '../pipeline/compiled.ts';
@@ -29,9 +31,6 @@ export interface PlanOptions extends Omit<CompileOptions, 'microBatch' | 'recomp
   /** Threads that scratch is reserved for, as many of them as the budget allows; 4 where absent. */
   maxThreads?: number;
 }
-
-/** Where nothing is said: what the processors of small boards have. */
-export const MAX_THREADS = 4;
 
 /** What was chosen for a budget, and what it costs. */
 export interface Chosen {
@@ -72,8 +71,14 @@ const SMALL: Tiles = { rows: 64, queries: 16, pixels: 64 };
 const LINEAR_LIMIT = 65536 * PAGE;
 
 /** The fastest way to train, or to infer, that fits the budget, as predicted. Deterministic: reads neither the machine nor a clock. Throws BudgetError. */
-export function search({ weights, ...options }: PlanOptions, path: Path): Planned {
-  if (weights !== 'auto') return searchAt({ ...options, weights: weights ?? 'f32' }, path);
+export function search({ weights, method, keep, ...given }: PlanOptions, path: Path): Planned {
+  // Read here, once: the search compiles many times.
+  const options = {
+    ...given,
+    ...(method === undefined ? {} : { method: methodOf(method) }),
+    ...(keep === undefined ? {} : { keep: keepOf(keep) }),
+  };
+  if (weights !== 'auto') return searchAt({ ...options, weights: weights ?? DEFAULTS.weights }, path);
   let least: BudgetError | undefined;
   for (const precision of PRECISIONS) {
     try {
@@ -88,7 +93,14 @@ export function search({ weights, ...options }: PlanOptions, path: Path): Planne
 
 /** The same with the precision of weights settled. */
 function searchAt(
-  { batchSize, microBatch, recompute = 'auto', budgetBytes = LINEAR_LIMIT, maxThreads = MAX_THREADS, ...options }: Settled,
+  {
+    batchSize,
+    microBatch,
+    recompute = DEFAULTS.recompute,
+    budgetBytes = LINEAR_LIMIT,
+    maxThreads = DEFAULTS.maxThreads,
+    ...options
+  }: Settled,
   path: Path,
 ): Planned {
   if (!Number.isSafeInteger(batchSize) || batchSize < 1)
@@ -134,7 +146,12 @@ function searchAt(
   return chosen(least);
 }
 
-type Settled = PlanOptions & { weights: Precision };
+/** Options whose text is read and whose precision is decided. */
+interface Settled extends PlanOptions {
+  method?: Method;
+  keep?: KeepPolicy;
+  weights: Precision;
+}
 
 /** What ways are made of. */
 interface Candidates {
@@ -196,18 +213,18 @@ const slack = ({ plan: { linearBytes, scratch, maxThreads } }: Compiled): number
   linearBytes - (scratch.offset + scratch.bytes * maxThreads);
 
 /** Four bits come last: they cost the gradient more than they save. Empty where nothing keeps eight. */
-function fewerBits(nodes: readonly Node[]): string[] {
+function fewerBits(nodes: readonly Node[]): KeepPolicy[] {
   const there = new Set(nodes.flatMap(({ op }) => definition(op).eightBits ?? []));
-  return there.size === 0 ? [] : [['s2a', ...[...there].map((name) => `${name}=4`)].join(',')];
+  return there.size === 0 ? [] : [keepOf(['s2a', ...[...there].map((name) => `${name}=4`)].join(','))];
 }
 
 /** How a recomputed block may keep its inputs, best first: what keeps f32 stays exact. */
-const inputBits = (keep: string | undefined): Bits[] => (keep !== undefined && keepOf(keep).name.startsWith('exact') ? [32] : [8, 4]);
+const inputBits = (keep: KeepPolicy | undefined): Bits[] => (keep?.name.startsWith('exact') ? [32] : [8, 4]);
 
 /** What the least plan was chosen with, as flags, and what would need less still. */
-function how(about: About, { keep }: { keep?: string }, microBatch: number | undefined, recompute: RecomputeChoice): string {
+function how(about: About, { keep }: { keep?: KeepPolicy }, microBatch: number | undefined, recompute: RecomputeChoice): string {
   const again = about.recompute === 'none' ? '' : ` --recompute ${about.recompute}`;
-  const isExact = keep !== undefined && keepOf(keep).name.startsWith('exact');
+  const isExact = keep?.name.startsWith('exact');
   const fixed = [
     ...(microBatch === undefined || microBatch === 1 ? [] : ['--micro-batch']),
     ...(recompute === 'none' ? ['--recompute'] : []),

@@ -1,8 +1,10 @@
 /** Pictures in, cache out: the one function that training calls before it begins. */
+
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { mebibytes } from '../base/bytes.ts';
+import { DEFAULTS } from '../base/defaults.ts';
 import { InputError, Interrupted } from '../base/error.ts';
 import { freeBytes, meaningOf } from '../base/files.ts';
 import { stableJson } from '../base/json.ts';
@@ -221,7 +223,7 @@ function unreadable(root: string, label: string, files: readonly Skipped[]): Inp
 }
 
 /** Which pictures of the cache learn and which judge. */
-function parts({ pictures }: Cache, { seed, holdOut = 0.2 }: PrepareOptions, valGiven: boolean) {
+function parts({ pictures }: Cache, { seed, holdOut = DEFAULTS.holdOut }: PrepareOptions, valGiven: boolean) {
   const of = (part: string) => pictures.flatMap((p, i) => (p.part === part ? [i] : []));
   const train = of('train');
   const test = of('test');

@@ -9,13 +9,13 @@ import type { SafetensorsFile } from '../formats/safetensors.ts';
 import { weightOf } from '../formats/weightsfile.ts';
 import { addValue, createGraph, f32, type Source, u8 } from '../graph/graph.ts';
 import { createBuilder, startPhase } from '../network/builder.ts';
-import { type Method, methodOf } from '../network/method.ts';
+import { type Method, type MethodLike, methodOf } from '../network/method.ts';
 import { buildModel, type Model, type Spec } from './index.ts';
 
 /** What is about to be done with the weights; absent: a new head on the whole network. */
 export interface WeightsUse {
-  /** As text; of it only how early the network ends matters here. */
-  method?: string | undefined;
+  /** Of it only how early the network ends matters here. */
+  method?: MethodLike | undefined;
   /** `file`: the checkpoint's own head is read too. */
   head?: 'file' | 'new';
 }

@@ -53,11 +53,18 @@ const LIMITS: readonly string[] = ['last', 'depth'];
 /** Does a backbone tensor of this kind learn? Key biases of softmax attention never do: their gradient is identically zero. */
 export const learnsKind = (method: Method, kind: Kind): boolean => method.base === 'full' || (method.bias && kind === 'bias');
 
+/** A method as text, or as it was read: text is read where it comes in, and travels as a value from there. */
+export type MethodLike = Method | string;
+
 /**
- * Reads a method such as `bias+prompt:rank=8`; `where` names the flag or file that gave it. Throws InputError for a module or an option
- * that there is not.
+ * Reads a method such as `bias+prompt:rank=8`; one that has been read is returned as it is. `where` names the flag or file that gave it.
+ * Throws InputError for a module or an option that there is not.
  */
-export function methodOf(text: string, where = '--method'): Method {
+export function methodOf(given: MethodLike, where = '--method'): Method {
+  return typeof given === 'string' ? readMethod(given, where) : given;
+}
+
+function readMethod(text: string, where: string): Method {
   const options = new Map<string, Options>();
   for (const part of text.split('+')) {
     const [name = '', list] = part.split(':', 2) as [string, string?];
@@ -85,12 +92,12 @@ export function methodOf(text: string, where = '--method'): Method {
 }
 
 /** Adds the `last` or `depth` part. Throws InputError where the method has another already. */
-export function withBlocks(text: string, limit: 'last' | 'depth', blocks: number): string {
-  const method = methodOf(text);
+export function withBlocks(given: MethodLike, limit: 'last' | 'depth', blocks: number): Method {
+  const method = methodOf(given);
   const own = method[limit]?.blocks;
   if (own !== undefined && own !== blocks)
     throw new InputError({ where: `--${limit}`, what: 'the method says another number of blocks', got: blocks, expected: String(own) });
-  return own === undefined ? `${method.name}+${limit}:blocks=${blocks}` : method.name;
+  return own === undefined ? methodOf(`${method.name}+${limit}:blocks=${blocks}`) : method;
 }
 
 function canonical(name: string, options: Options): string {

@@ -28,11 +28,18 @@ export function keepPolicy(of: Readonly<Record<KeepClass, Choice>>): KeepPolicy 
   return { name: (exact.length < s2a.length ? exact : s2a).join(','), of: { ...of } };
 }
 
+/** A policy as text, or as it was read: text is read where it comes in, and travels as a value from there. */
+export type KeepLike = KeepPolicy | string;
+
 /**
- * Reads a policy such as `s2a,qkv=4`; `where` names the flag or file that gave it. Throws InputError for a class or a choice that there
- * is not.
+ * Reads a policy such as `s2a,qkv=4`; one that has been read is returned as it is. `where` names the flag or file that gave it. Throws
+ * InputError for a class or a choice that there is not.
  */
-export function keepOf(text: string, where = '--keep'): KeepPolicy {
+export function keepOf(given: KeepLike, where = '--keep'): KeepPolicy {
+  return typeof given === 'string' ? readPolicy(given, where) : given;
+}
+
+function readPolicy(text: string, where: string): KeepPolicy {
   const items = text.split(',');
   const base = BASES.find((name) => name === items[0]);
   const of = baseOf(base ?? 's2a');

@@ -1,5 +1,6 @@
 /** The forward pass of a job in one phase, and what its program says of itself. */
 import { Io } from '../../assembly/abi/program.ts';
+import { DEFAULTS } from '../base/defaults.ts';
 import { ABSENT, type Graph, valueAt } from '../graph/graph.ts';
 import { buildModel } from '../import/index.ts';
 import { type Builder, createBuilder, startPhase } from '../network/builder.ts';
@@ -24,7 +25,7 @@ export interface Forward {
 
 /** Begins the network: how its method, head, weights and dropout are asked for. */
 export function builderFor(graph: Graph, io: Inputs, options: CompileOptions): Builder {
-  const { method = 'bias', head = 'new', weights = 'f32', dropout = 0, dropPath = 0 } = options;
+  const { method = DEFAULTS.method, head = 'new', weights = DEFAULTS.weights, dropout = 0, dropPath = 0 } = options;
   const b = createBuilder(graph, methodOf(method), head, io.state, weights);
   const rates = typeof dropout === 'number' ? everywhere(dropout) : dropout;
   if (dropPath > 0 || Object.values(rates).some((rate) => rate > 0)) b.drop = { rates, path: dropPath, samples: io.samples };
@@ -61,7 +62,8 @@ export function portsOf(io: Inputs, learnt: Forward | undefined, judged: Forward
 
 /** What a program says of itself. */
 export function aboutOf(b: Builder, options: CompileOptions): About {
-  const { model, classes, microBatch, keep = 's2a', optimizer = 'adamw', purpose = 'train', weights = 'f32', task = CLASSIFY } = options;
+  const { model, classes, microBatch, keep = DEFAULTS.keep, optimizer = DEFAULTS.optimizer } = options;
+  const { purpose = 'train', weights = DEFAULTS.weights, task = CLASSIFY } = options;
   return {
     model: model.type,
     image: model.image,

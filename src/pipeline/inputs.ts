@@ -1,6 +1,8 @@
 /** Where a program begins: what the host writes, and how its bytes become numbers. */
+
 import { State } from '../../assembly/abi/head.ts';
 import { Augment } from '../../assembly/abi/ops/pixels.ts';
+import { DEFAULTS } from '../base/defaults.ts';
 import { ABSENT, addValue, f32, type Graph, type Phase, u8 } from '../graph/graph.ts';
 import { emit } from '../ops/index.ts';
 import { CLASSIFY, constantsOf, targetType, taskOf } from '../task/index.ts';
@@ -21,7 +23,7 @@ export interface Inputs {
 
 /** What the host writes: pictures, labels, counters of the random streams; and the state block. */
 export function inputs(graph: Graph, options: CompileOptions): Inputs {
-  const { model, classes, microBatch, normalize = HALF, pixels: stored = 'u8', task: settings = CLASSIFY } = options;
+  const { model, classes, microBatch, normalize = HALF, pixels: stored = DEFAULTS.pixels, task: settings = CLASSIFY } = options;
   const task = taskOf(settings.name);
   const { scale, mean, std } = normalize;
   const table = Float32Array.from([...std.map((s) => scale / s), ...mean.map((m, c) => -m / std[c]!)]);

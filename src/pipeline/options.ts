@@ -1,8 +1,11 @@
 /** What a program is compiled from. */
+
 import { InputError } from '../base/error.ts';
 import type { Precision } from '../base/precision.ts';
 import type { Model } from '../import/index.ts';
 import type { DropoutRates } from '../network/drop.ts';
+import type { MethodLike } from '../network/method.ts';
+import type { KeepLike } from '../passes/keeppolicy.ts';
 import type { Recompute } from '../passes/recompute.ts';
 import type { Tiles } from '../passes/tiling/tiles.ts';
 import type { Optimizer } from '../passes/update.ts';
@@ -10,16 +13,16 @@ import type { TaskSettings } from '../task/index.ts';
 
 /** What is compiled: a network, a method, a micro-batch. Everything else has a default, named at each. */
 export interface CompileOptions {
-  /** The network, as `openBase` or `parseModel` reads it. */
+  /** The network, as `openModelFolder` or `parseModel` reads it. */
   model: Model;
   /** Classes of the head: how many logits a picture gets. */
   classes: number;
   /** Pictures in one pass of the network: the batch of every value. */
   microBatch: number;
-  /** See src/network/method.ts; `bias` where absent. */
-  method?: string;
-  /** What is kept for backward, see src/passes/keeppolicy.ts; `s2a` where absent. */
-  keep?: string;
+  /** What learns (docs/methods.md), as text or as `methodOf` reads it; `bias` where absent. */
+  method?: MethodLike;
+  /** What is kept for backward (docs/keep.md), as text or as `keepOf` reads it; `s2a` where absent. */
+  keep?: KeepLike;
   /** Bits of frozen weights; what learns, norms, biases and what reads the picture stay f32. */
   weights?: Precision;
   /** Blocks whose forward runs again in backward, see src/passes/recompute.ts; none where absent. */

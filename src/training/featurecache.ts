@@ -11,6 +11,7 @@
 import { rmSync } from 'node:fs';
 import { type Bytes, mebibytes, parseBytes } from '../base/bytes.ts';
 import { crc32 } from '../base/crc.ts';
+import { DEFAULTS } from '../base/defaults.ts';
 import { digest } from '../base/digest.ts';
 import { InputError } from '../base/error.ts';
 import { fileExists, freeBytes, openStore, type Store } from '../base/files.ts';
@@ -20,7 +21,7 @@ import type { Compiled } from '../pipeline/compiled.ts';
 import { type Features, rangeOf } from './train.ts';
 
 /** Most bytes that the cache may take on disk: 512 MiB where nothing is said, 0: there is none. */
-export const featureLimit = (said: Bytes = 512 << 20): number => (Number(said) === 0 ? 0 : parseBytes(said, '--feature-cache'));
+export const featureLimit = (said: Bytes = DEFAULTS.featureCache): number => (Number(said) === 0 ? 0 : parseBytes(said, '--feature-cache'));
 
 /** What the disk keeps free beside the cache. */
 const SPARE_BYTES = 16 << 20;

@@ -18,7 +18,7 @@ import { composed } from '../data/entries.ts';
 import { type Engine, writeParameter } from '../engine/engine.ts';
 import { type AdapterFile, type AdapterInfo, checkBase, readAdapter } from '../formats/adapterfile.ts';
 import type { Preprocess } from '../input/preprocess.ts';
-import { methodOf } from '../network/method.ts';
+import { type MethodLike, methodOf } from '../network/method.ts';
 import { checkTensors } from './adapter.ts';
 import { CALIBRATION } from './calibrate/file.ts';
 
@@ -42,7 +42,7 @@ export interface Start {
 }
 
 /** Opens what `--from` names. `out`: where the run writes, which may not be there; absent where nothing is written. */
-export function openStart(path: string, method: string | undefined, out?: string): Start {
+export function openStart(path: string, method: MethodLike | undefined, out?: string): Start {
   const adapter = readAdapter(path);
   try {
     if (out !== undefined && resolve(dirname(adapter.path)) === resolve(out))

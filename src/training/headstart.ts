@@ -4,16 +4,18 @@
  *
  * Features lie in a file of the run's folder while the engine asks for them row by row: n × F × 4 bytes, gone when the head is written.
  */
+
 import { rmSync } from 'node:fs';
 import { LinearArg } from '../../assembly/abi/ops/dense.ts';
 import { Instruction, Op } from '../../assembly/abi/ops.ts';
 import { Found, Want } from '../../assembly/abi/ridge.ts';
 import { Encoding } from '../../assembly/abi/weights.ts';
+import { DEFAULTS } from '../base/defaults.ts';
 import { EngineError } from '../base/error.ts';
 import { openStore } from '../base/files.ts';
 import { turnIfDue } from '../base/pace.ts';
 import type { Engine } from '../engine/engine.ts';
-import { methodOf } from '../network/method.ts';
+import { type MethodLike, methodOf } from '../network/method.ts';
 import type { ParameterRecord, Program } from '../program/program.ts';
 import { pass, type Samples } from './train.ts';
 
@@ -24,7 +26,7 @@ export type HeadStart = (typeof HEAD_STARTS)[number];
  * Where nothing is said. Under `probe` ridge regression was never worse (docs/design.md); where more than the head learns it gained nothing that
  * lasts, so the pass is spared.
  */
-export const usualHead = (method = 'bias'): HeadStart => (methodOf(method).base === 'probe' ? 'ridge' : 'zero');
+export const usualHead = (method: MethodLike = DEFAULTS.method): HeadStart => (methodOf(method).base === 'probe' ? 'ridge' : 'zero');
 
 /** What the head starts from. */
 export interface HeadFound {
@@ -47,7 +49,8 @@ export interface NoHead {
 }
 
 /** The choice as settings name it: not at all where it is the usual one. */
-export const unusualHead = (start: HeadStart, method?: string): HeadStart | undefined => (start === usualHead(method) ? undefined : start);
+export const unusualHead = (start: HeadStart, method?: MethodLike): HeadStart | undefined =>
+  start === usualHead(method) ? undefined : start;
 
 interface HeadOptions {
   /** The features' file. */

@@ -4,6 +4,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { State } from '../../assembly/abi/head.ts';
 import { parseBytes } from '../base/bytes.ts';
+import { DEFAULTS } from '../base/defaults.ts';
 import { digest } from '../base/digest.ts';
 import { InputError, Interrupted } from '../base/error.ts';
 import { bytesWritten } from '../base/files.ts';
@@ -129,7 +130,7 @@ export const adapterInfo = (
   job: TrainJob,
   about: { who: AdapterInfo['base']; program: Program; labels: readonly string[]; preprocess: Preprocess },
 ): AdapterInfo => ({
-  method: methodOf(job.method ?? 'bias').name,
+  method: methodOf(job.method ?? DEFAULTS.method).name,
   base: about.who,
   precision: about.program.about.weights as Precision,
   ...(about.program.about.arithmetic ? { arithmetic: about.program.about.arithmetic } : {}),

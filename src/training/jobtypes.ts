@@ -7,6 +7,8 @@ import type { PlanOptions } from '../budget/search.ts';
 import type { Prepared, PrepareOptions } from '../data/prepare.ts';
 import type { Threads } from '../engine/threads.ts';
 import type { ImageSize } from '../input/fields.ts';
+import type { MethodLike } from '../network/method.ts';
+import type { KeepLike } from '../passes/keeppolicy.ts';
 import type { RateWish } from '../passes/rates.ts';
 import type { Optimizer } from '../passes/update.ts';
 import type { Compiled } from '../pipeline/compiled.ts';
@@ -26,10 +28,10 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
   labels?: string;
   /** Folder that the adapter is written to; `run/` inside it holds cache, checkpoints and metrics. */
   out: string;
-  /** What learns: `bias` where absent; see docs/methods.md. */
-  method?: string;
-  /** What is kept for backward: `s2a` where absent; see docs/keep.md. */
-  keep?: string;
+  /** What learns: as text or as `methodOf` reads it, `bias` where absent; see docs/methods.md. */
+  method?: MethodLike;
+  /** What is kept for backward: as text or as `keepOf` reads it, `s2a` where absent; see docs/keep.md. */
+  keep?: KeepLike;
   /** Precision of frozen weights; the adapter remembers it. */
   weights?: Precision | 'auto';
   /** `adamw` where absent. */

@@ -9,8 +9,8 @@ import { isRecord } from '../base/json.ts';
 import { PRECISIONS } from '../base/precision.ts';
 import type { Threads } from '../engine/threads.ts';
 import { type ImageSize, imageSizeOf } from '../input/fields.ts';
-import { methodOf } from '../network/method.ts';
-import { keepOf } from '../passes/keeppolicy.ts';
+import { type Method, type MethodLike, methodOf } from '../network/method.ts';
+import { type KeepLike, type KeepPolicy, keepOf } from '../passes/keeppolicy.ts';
 import { type RateWish, readRate } from '../passes/rates.ts';
 import { type RecomputeChoice, recomputeOf } from '../passes/recompute.ts';
 import { OPTIMIZERS } from '../passes/update.ts';
@@ -22,6 +22,8 @@ export interface Kind<T> {
   check(value: unknown, where: string): void;
   /** The value that a command line's text means. */
   read(text: string, where: string): T;
+  /** What a value that was checked travels as, where that is not itself. */
+  as?(value: unknown): T;
 }
 
 const wrong = (where: string, value: unknown, expected: string): InputError =>
@@ -119,6 +121,8 @@ const parsed = <T>(
   },
   read: parse,
 });
+/** What `methodOf` or `keepOf` has read already. */
+const isRead = (value: unknown): boolean => isRecord(value) && typeof value.name === 'string';
 const isWhole = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 1;
 const bytes: Kind<number> = parsed(parseBytes, "bytes, or a text such as '48MiB'", isWhole);
 const bytesOrNone: Kind<number> = {
@@ -186,8 +190,11 @@ export const SETTINGS = {
   from: path,
   tables: path,
   cacheFolder: as(path, 'cache'),
-  method: parsed((text, where) => methodOf(text, where).name, 'a method such as bias+prompt:rank=8'),
-  keep: parsed((text, where) => keepOf(text, where).name, 'what is kept, such as s2a,qkv=4'),
+  method: {
+    ...parsed<Method>(methodOf, 'a method such as bias+prompt:rank=8', isRead),
+    as: (value: unknown) => methodOf(value as MethodLike),
+  },
+  keep: { ...parsed<KeepPolicy>(keepOf, 'what is kept, such as s2a,qkv=4', isRead), as: (value: unknown) => keepOf(value as KeepLike) },
   weights: oneOf(...PRECISIONS),
   weightsOrAuto: as(oneOf(...PRECISIONS, 'auto' as const), 'weights'),
   optimizer: oneOf(...OPTIMIZERS),

@@ -1,6 +1,7 @@
 /** What a run may share out before it begins: threads, and the memory of a whole process. */
 
 import { type Bytes, parseBytes } from '../base/bytes.ts';
+import { DEFAULTS } from '../base/defaults.ts';
 import { BudgetError } from '../base/error.ts';
 import { checkProcess, decoderShare } from '../base/processmemory.ts';
 import { type Threads, threadsOf } from '../engine/threads.ts';
@@ -13,7 +14,7 @@ export const decoderBytesOf = ({ processBudget }: { processBudget?: Bytes | unde
 
 /** How many threads walk the plan; under a whole-process budget only as many as it holds. BudgetError where it does not hold one. */
 export function shareThreads(job: { threads?: Threads; processBudget?: Bytes }, { plan }: Compiled): number {
-  let threads = threadsOf(job.threads ?? 'auto', plan);
+  let threads = threadsOf(job.threads ?? DEFAULTS.threads, plan);
   if (job.processBudget === undefined) return threads;
   const budget = parseBytes(job.processBudget, '--process-budget');
   for (; ; threads--) {

@@ -1,10 +1,11 @@
 /** The training loop's host: what the run wants (assembly/runner) is done here, with the event loop's turns between. */
 import { State } from '../../assembly/abi/head.ts';
 import { Io } from '../../assembly/abi/program.ts';
-import { type Astray, MOST_BACKS } from '../../assembly/abi/watch.ts';
+import type { Astray } from '../../assembly/abi/watch.ts';
 import { countClass } from '../../assembly/runner/classes.ts';
 import { Part, type Run, Want } from '../../assembly/runner/run.ts';
 import { beginJudging, beginRun, fail, interrupt, next } from '../../assembly/runner/runner.ts';
+import { DEFAULTS } from '../base/defaults.ts';
 import { EngineError } from '../base/error.ts';
 import type { Engine } from '../engine/engine.ts';
 import { checkBatch } from '../pipeline/options.ts';
@@ -65,17 +66,17 @@ export interface TrainOptions {
 
 /** What holds where nothing is said; the rate's is in rates.ts. */
 export const TRAIN_DEFAULTS: Omit<TrainOptions, 'rate'> = {
-  epochs: 20,
-  batchSize: 16,
-  seed: 0,
-  weightDecay: 0.01,
-  warmup: 0.1,
-  finalFraction: 0,
-  clipNorm: 1,
-  smoothing: 0,
-  momentum: 0.9,
-  patience: 0,
-  retries: MOST_BACKS,
+  epochs: DEFAULTS.epochs,
+  batchSize: DEFAULTS.batchSize,
+  seed: DEFAULTS.seed,
+  weightDecay: DEFAULTS.weightDecay,
+  warmup: DEFAULTS.warmup,
+  finalFraction: DEFAULTS.finalFraction,
+  clipNorm: DEFAULTS.clipNorm,
+  smoothing: DEFAULTS.smoothing,
+  momentum: DEFAULTS.momentum,
+  patience: DEFAULTS.patience,
+  retries: DEFAULTS.retries,
 };
 
 /** A step was taken. */

@@ -2,10 +2,11 @@
 
 import { Io } from '../../assembly/abi/program.ts';
 import { type Bytes, parseBytes } from '../base/bytes.ts';
+import { DEFAULTS } from '../base/defaults.ts';
 import { EngineError, InputError } from '../base/error.ts';
 import { stableJson } from '../base/json.ts';
 import type { Precision } from '../base/precision.ts';
-import { MAX_THREADS, type PlanOptions } from '../budget/search.ts';
+import type { PlanOptions } from '../budget/search.ts';
 import { planForBudget } from '../compile.ts';
 import { createEngine, type Engine, loadWeights } from '../engine/engine.ts';
 import { type StartThread, type Threads, threadsOf } from '../engine/threads.ts';
@@ -83,7 +84,14 @@ export const openInference = (path: string | undefined, options: InferenceOption
   path === undefined ? openOwn(options) : openAdapter(path, options);
 
 /** The model's own head: there is no adapter, but what one would say is known. */
-function openOwn({ model, budget, threads, start, weights: precision = 'f32', microBatch = 1 }: InferenceOptions): OpenedAdapter {
+function openOwn({
+  model,
+  budget,
+  threads,
+  start,
+  weights: precision = DEFAULTS.weights,
+  microBatch = 1,
+}: InferenceOptions): OpenedAdapter {
   const base = openModelFolder(model);
   const { labels } = base.model;
   if (labels === undefined) throw base.onnx === undefined ? unnamedHead(configOf(model)) : headless(base.onnx);
@@ -119,7 +127,7 @@ const inferenceEngine = (
   { budget, threads: asked = 1, start }: { budget: Bytes | undefined; threads: Threads | undefined; start: StartThread | undefined },
 ): Engine => {
   const size = { batchSize: microBatch, microBatch, ...(budget === undefined ? {} : { budgetBytes: parseBytes(budget, 'budget') }) };
-  const maxThreads = asked === 'auto' ? MAX_THREADS : asked;
+  const maxThreads = asked === 'auto' ? DEFAULTS.maxThreads : asked;
   const { program } = planForBudget({ model: base.model, purpose: 'infer', maxThreads, ...options, ...size });
   const threads = threadsOf(asked, program);
   return createEngine(program, engineBytes(threads), threads, start);

@@ -24,7 +24,7 @@ import { type PackedInference, type PackInferenceJob, packInference as packInfer
 
 /** What the options of a function may be, each of them. */
 type Spec<T> = { readonly [K in keyof T]-?: Check };
-interface Check extends Pick<Kind<unknown>, 'check'> {
+interface Check extends Pick<Kind<unknown>, 'check' | 'as'> {
   isNeeded?: boolean;
 }
 const needed = (kind: Check): Check => ({ ...kind, isNeeded: true });
@@ -121,8 +121,8 @@ function oneOfWords(value: unknown, where: string, words: readonly string[]): vo
   throw new InputError({ where, what: 'unknown value', got: String(value), expected: words.join(', ') }, 'S2A_OPTION');
 }
 
-/** Refuses options that `spec` does not allow. */
-function check(of: string, options: unknown, spec: Readonly<Record<string, Check>>): void {
+/** Refuses options that `spec` does not allow; returns them as they travel: text that means something is read here, once. */
+function check<T extends object>(of: string, options: T, spec: Readonly<Record<string, Check>>): T {
   if (!isRecord(options)) throw new InputError({ where: of, what: 'wants its options as an object', got: typeof options }, 'S2A_OPTION');
   for (const [name, value] of Object.entries(options)) {
     if (Object.hasOwn(spec, name)) {
@@ -139,6 +139,11 @@ function check(of: string, options: unknown, spec: Readonly<Record<string, Check
   for (const [name, kind] of Object.entries(spec))
     if (kind.isNeeded && options[name] === undefined)
       throw new InputError({ where: name, what: `is missing, and ${of} needs it` }, 'S2A_OPTION');
+  const travelling = Object.entries(options).map(([name, value]) => [
+    name,
+    value === undefined ? value : (spec[name]!.as?.(value) ?? value),
+  ]);
+  return Object.fromEntries(travelling) as T;
 }
 
 /** Whatever refuses an option, it is an option that is wrong. */
@@ -197,9 +202,9 @@ const told = <H extends { warn?(sentence: string): void }>(hooks: H): H =>
 /** Trains to the end: model folder + pictures + budget → adapter folder. Throws S2aError; Interrupted where `stopping` or `signal` ended it, and it is saved. */
 export const trainJob = (job: TrainJob, hooks: JobHooks = {}): Promise<JobResult> =>
   later(async () => {
-    check('trainJob', job, TRAIN);
+    const own = check('trainJob', job, TRAIN);
     check('the hooks of trainJob', hooks, HOOKS);
-    return trainInner(job, told(hooks));
+    return trainInner(own, told(hooks));
   });
 
 /**
@@ -213,39 +218,27 @@ export const trainJob = (job: TrainJob, hooks: JobHooks = {}): Promise<JobResult
 export const loadClassifier = (adapter: string | undefined, options: ClassifierOptions): Classifier =>
   sync(() => {
     if (adapter !== undefined) s.adapter.check(adapter, 'adapter');
-    check('loadClassifier', options, CLASSIFIER);
-    return loadInner(adapter, options);
+    return loadInner(adapter, check('loadClassifier', options, CLASSIFIER));
   });
 
 /**
  * The fastest way to train, or to infer, that keeps a budget, as a compiled program with its plan. Throws BudgetError, which names the
  * smallest budget that works, and InputError for options that do not go with the network.
  */
-export const planForBudget = (options: PlanOptions): Planned =>
-  sync(() => {
-    check('planForBudget', options, PLAN);
-    return planInner(options);
-  });
+export const planForBudget = (options: PlanOptions): Planned => sync(() => planInner(check('planForBudget', options, PLAN)));
 
 /**
  * Fits derivative tables to what each layer sees on given pictures, and writes them to `out`. Throws InputError for a model, pictures or
  * an adapter that cannot be used, BudgetError where measuring does not fit the budget.
  */
 export const calibrateJob = (job: CalibrateJob): Promise<Calibration> =>
-  later(async () => {
-    check('calibrateJob', job, CALIBRATE);
-    return calibrateInner(told(job));
-  });
+  later(async () => calibrateInner(told(check('calibrateJob', job, CALIBRATE))));
 
 /**
  * Compares the gradients of a policy with those of `exact` on given pictures; writes nothing that stays. Throws InputError for a model,
  * pictures or an adapter that cannot be used.
  */
-export const fidelity = (job: FidelityJob): Promise<Fidelity> =>
-  later(async () => {
-    check('fidelity', job, FIDELITY);
-    return fidelityInner(told(job));
-  });
+export const fidelity = (job: FidelityJob): Promise<Fidelity> => later(async () => fidelityInner(told(check('fidelity', job, FIDELITY))));
 
 /**
  * What a board without JavaScript trains from: s2a.wasm, program.s2a, pictures as .npy. Throws InputError for a model or pictures that
@@ -253,9 +246,9 @@ export const fidelity = (job: FidelityJob): Promise<Fidelity> =>
  */
 export const packJob = (job: PackJob, hooks: PackHooks = {}): Promise<Packed> =>
   later(async () => {
-    check('packJob', job, PACK);
+    const own = check('packJob', job, PACK);
     check('the hooks of packJob', hooks, PACK_HOOKS);
-    return packInner(job, told(hooks));
+    return packInner(own, told(hooks));
   });
 
 /**
@@ -263,30 +256,19 @@ export const packJob = (job: PackJob, hooks: PackHooks = {}): Promise<Packed> =>
  * InputError for an adapter that does not go with the model, BudgetError, which names the smallest budget that works.
  */
 export const packInference = (job: PackInferenceJob): PackedInference =>
-  sync(() => {
-    check('packInference', job, PACK_INFERENCE);
-    return packInferenceInner(job);
-  });
+  sync(() => packInferenceInner(check('packInference', job, PACK_INFERENCE)));
 
 /**
  * Base and adapter as one model folder that transformers or timm loads, in f32. Throws InputError for an adapter of another base, for
  * what has no place in the checkpoint (prompts, side branches, networks that end early), and for an `out` that holds a model already.
  */
-export const mergeAdapter = (options: MergeOptions): MergeResult =>
-  sync(() => {
-    check('mergeAdapter', options, MERGE);
-    return mergeInner(options);
-  });
+export const mergeAdapter = (options: MergeOptions): MergeResult => sync(() => mergeInner(check('mergeAdapter', options, MERGE)));
 
 /**
  * The adapter as PEFT loads it over the base. Throws InputError for what PEFT has no place for: prompts, side branches, networks that end
  * early, biases that the checkpoint lacks.
  */
-export const exportPeft = (options: PeftOptions): PeftResult =>
-  sync(() => {
-    check('exportPeft', options, PEFT);
-    return peftInner(options);
-  });
+export const exportPeft = (options: PeftOptions): PeftResult => sync(() => peftInner(check('exportPeft', options, PEFT)));
 
 /**
  * A picture file's bytes as a classifier's `predictPrepared` takes them: H · W · RGB. `limit`: the most bytes that decoding may take. Throws InputError, of code

@@ -1,11 +1,13 @@
 /** `s2a plan --grid`: which models, methods and budgets go together. */
 
 import { mebibytes, parseBytes } from '../../src/base/bytes.ts';
+import { DEFAULTS } from '../../src/base/defaults.ts';
 import { BudgetError, InputError } from '../../src/base/error.ts';
 import { visible } from '../../src/base/visible.ts';
 import { type PlanReport, planReport } from '../../src/budget/report.ts';
 import type { PlanOptions } from '../../src/budget/search.ts';
 import { planForBudget } from '../../src/compile.ts';
+import { type Method, methodOf } from '../../src/network/method.ts';
 import { PAGE } from '../../src/plan/memory.ts';
 import { table } from '../../src/report/terminal.ts';
 import { limited, type Parsed } from './options.ts';
@@ -28,12 +30,12 @@ export const GRID_METHODS = ['probe', 'bias', 'bias+prompt+side', 'lora', 'full'
 /** `16MiB,32MiB`; absent: see `ladder`. */
 export const budgetsOf = (text: string | undefined): number[] | undefined => text?.split(',').map((word) => parseBytes(word, '--budgets'));
 
-export const methodsOf = (p: Parsed): string[] => (p.text('methods')?.split(',') ?? GRID_METHODS).map((name) => limited(p, name));
+export const methodsOf = (p: Parsed): Method[] => (p.text('methods')?.split(',') ?? GRID_METHODS).map((name) => limited(p, name));
 
 /** Everything tried, in the order of the table. Throws InputError where --last or --depth fits none of the networks. */
 export function grid(
   jobs: readonly { folder: string; options: PlanOptions }[],
-  methods: readonly string[],
+  methods: readonly Method[],
   budgets?: readonly number[],
 ): GridRow[] {
   const rows = jobs.flatMap(({ folder, options }) =>
@@ -59,7 +61,7 @@ function ladder(smallest: number | undefined, most: number | undefined): number[
 
 function attempt(folder: string, options: PlanOptions, budgetBytes: number | undefined): GridRow {
   const { budgetBytes: _, ...rest } = options;
-  const row = { folder, method: options.method ?? 'bias', budgetBytes: budgetBytes ?? null, reason: undefined };
+  const row = { folder, method: methodOf(options.method ?? DEFAULTS.method).name, budgetBytes: budgetBytes ?? null, reason: undefined };
   try {
     const compiled = planForBudget(budgetBytes === undefined ? rest : { ...rest, budgetBytes });
     return { ...row, fits: true, plan: planReport(compiled, options.batchSize, budgetBytes), smallestBytes: undefined };

@@ -1,21 +1,23 @@
+import { DEFAULTS as d } from '../../src/base/defaults.ts';
+
 /** What --help prints. */
-const COMMON = `  --method M                 probe, full, or bias, prompt, side, lora joined by + (bias),
+const COMMON = `  --method M                 probe, full, or bias, prompt, side, lora joined by + (${d.method}),
                              with options: bias+prompt:rank=8+side:ratio=8
   --last N                   only the last N blocks learn
   --depth N                  the network ends after its first N blocks (all)
   --keep K                   what is kept for backward: s2a (codes) or exact (f32),
-                             with overrides: s2a,qkv=4,gelu=f32 (s2a)
+                             with overrides: s2a,qkv=4,gelu=f32 (${d.keep})
   --weights P                frozen weights in memory: f32, int8, int4 (about 4.5
-                             bits), or auto: the most that the budget allows (f32)
-  --optimizer adamw|sgd      (adamw)
-  --batch-size N             pictures in one optimizer step (16)
+                             bits), or auto: the most that the budget allows (${d.weights})
+  --optimizer adamw|sgd      (${d.optimizer})
+  --batch-size N             pictures in one optimizer step (${d.batchSize})
   --micro-batch N            pictures in one pass; must divide the batch (chosen)
   --recompute R              blocks computed again in backward: none, all, a number,
                              named as 0-5:8,6:4 (bits of their inputs), or auto:
-                             as few as the budget needs (auto)
+                             as few as the budget needs (${d.recompute})
   --budget SIZE              most linear memory, for example 48MiB; micro-batch,
                              recompute and kept bits are chosen to keep it
-  --max-threads N            threads to reserve scratch for, as the budget allows (4)
+  --max-threads N            threads to reserve scratch for, as the budget allows (${d.maxThreads})
   --image-size N|HxW         pictures of N x N, or H high and W wide, instead of the
                              model's own size
   --json                     the result as JSON on standard output`;
@@ -49,7 +51,7 @@ Exit codes: 0 done, 2 wrong input, 3 does not fit the budget, 4 engine, 5 disk f
 130 interrupted.`,
   plan: `s2a plan <model folder> [options]: the itemised memory plan, from config.json alone
 
-  --classes N                classes of the new head (10)
+  --classes N                classes of the new head (${d.classes})
   --program FILE             write the compiled program too
   --timeline FILE            write a picture of the memory over one step (.html or .svg)
   --grid                     a table instead: model x method x budget, what fits and how;
@@ -73,21 +75,21 @@ adapter was written: something else was not, and is said.
 
   --out DIR                  where the adapter goes; DIR/run holds cache, checkpoints, metrics
   --labels FILE              a table of labels, file,label, for the pictures below <pictures>
-  --epochs N                 (20)
+  --epochs N                 (${d.epochs})
   --lr X, --lr 0.5x          peak learning rate; or a factor on rates that are
                              measured, layer by layer, before the first step (1x)
-  --warmup X                 share of the steps in which the rate rises (0.1)
-  --weight-decay X           (0.01), none on biases
-  --clip X                   largest gradient norm, 0 for none (1)
-  --label-smoothing X        (0)
+  --warmup X                 share of the steps in which the rate rises (${d.warmup})
+  --weight-decay X           (${d.weightDecay}), none on biases
+  --clip X                   largest gradient norm, 0 for none (${d.clipNorm})
+  --label-smoothing X        (${d.smoothing})
   --augment crop,flip        random shift and flip (none)
   --dropout X                of what the head reads and a transformer's layers put out
                              (what config.json says)
   --drop-path X              of a whole branch a picture, X at the last block (config.json)
-  --hold-out X               share of each class held out (0.2); 0: none, the last epoch is kept
+  --hold-out X               share of each class held out (${d.holdOut}); 0: none, the last epoch is kept
   --patience N               end after N epochs without a better one (never)
-  --retries N                how often a run that goes astray may go back: 0, 1 or 2 (2)
-  --seed N                   (0)
+  --retries N                how often a run that goes astray may go back: 0, 1 or 2 (${d.retries})
+  --seed N                   (${d.seed})
   --save-every N             checkpoint every N steps
   --resume                   go on from the last checkpoint in --out
   --overwrite                throw away an interrupted run in --out (a finished one is replaced)
@@ -100,7 +102,7 @@ adapter was written: something else was not, and is said.
   --tables FILE              use the tables of s2a calibrate
   --cache DIR                where prepared pictures are kept (DIR/run of --out)
   --feature-cache SIZE       most disk for what the part that never changes makes of the
-                             pictures, read by later epochs; 0: none (512MiB)
+                             pictures, read by later epochs; 0: none (${d.featureCache >> 20}MiB)
   --process-budget SIZE      limit the whole process: while preparing, and while training
   --threads N|auto           threads that share the work; changes no result (auto: all cores)
   --fast                     relaxed SIMD where the runtime has it: other last bits, faster
@@ -117,7 +119,7 @@ Writes s2a.wasm (its memory limited to the plan), program.s2a and {train,val}-{i
 decoding and split of train: the adapter is the same, byte for byte. Options as train's, but --save-every and
 --resume, which s2a.wasm takes. The board needs the model's safetensors too.
 
-  --pixels u8|f32            how pictures are stored; f32 for data of your own that are not bytes (u8)
+  --pixels u8|f32            how pictures are stored; f32 for data of your own that are not bytes (${d.pixels})
   --adapter ADAPTER          instead of pictures: a program that only predicts and judges, with this
                              adapter or another like it; takes --micro-batch, --budget, --weights
 
@@ -172,9 +174,9 @@ is not 10 % better than the shipped one is left as shipped. The forward pass doe
 
   --out FILE                 calibration.json, for train --tables
   --labels FILE              a table of labels, file,label, for the pictures
-  --pictures N               how many to measure on (64)
+  --pictures N               how many to measure on (${d.pictures})
   --adapter ADAPTER          measure where this adapter stands
-  --seed N                   (0)
+  --seed N                   (${d.seed})
   --cache DIR                where prepared pictures are kept (a temporary folder)
 ${COMMON.replace(/^ {2}--optimizer.*\n/m, '')}
 
@@ -187,11 +189,11 @@ cosine, relative error and bits kept, for every block and module. The head is le
 
   --adapter ADAPTER          measure where this adapter stands (then --steps is 0)
   --labels FILE              a table of labels, file,label, for the pictures
-  --steps N                  steps trained before (20)
-  --batches N                optimizer steps compared (4)
+  --steps N                  steps trained before (${d.steps})
+  --batches N                optimizer steps compared (${d.batches})
   --calibrate N, --tables F  with tables fitted to N pictures, or those of a file
   --lr X, --lr 0.5x          learning rate of the steps before, as for train (1x)
-  --seed N                   (0)
+  --seed N                   (${d.seed})
   --cache DIR                where prepared pictures are kept (a temporary folder)
   --report FILE              write an HTML page
 ${COMMON.replace(/^ {2}--budget.*\n.*\n/m, '')}
@@ -199,7 +201,7 @@ ${COMMON.replace(/^ {2}--budget.*\n.*\n/m, '')}
   s2a fidelity models/vit-tiny photos --keep s2a,qkv=4 --method bias+prompt`,
   modules: `s2a modules <model folder> [options]: what would learn: names, shapes, counts, percent
 
-  --classes N                classes of the new head (10)
+  --classes N                classes of the new head (${d.classes})
 ${COMMON}
 
   s2a modules models/vit-tiny --method bias+prompt:rank=8+side`,
@@ -210,7 +212,7 @@ Layout, weights, parameters, every instruction with its operands' addresses; of 
 the names of the values there, of a packed program the run's settings and labels. A file that is
 damaged, or was compiled for another version, is refused. Options are a model folder's alone.
 
-  --classes N                classes of the new head (10)
+  --classes N                classes of the new head (${d.classes})
 ${COMMON.replace(/\n.*--json.*$/, '')}
 
   s2a print models/vit-tiny --method bias+prompt --micro-batch 1
@@ -227,7 +229,7 @@ the machine slows down as it warms up.
   --seconds N                how long to measure (20); an hour shows what heat does
   --threads N|auto           threads that share the work (auto)
   --fast                     relaxed SIMD, where the runtime has it
-  --classes N                classes of the new head (10)
+  --classes N                classes of the new head (${d.classes})
 ${COMMON}
 
   s2a bench models/mobilenetv2 --budget 24MiB --batch-size 8 --seconds 600`,

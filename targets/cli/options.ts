@@ -1,7 +1,9 @@
 /** Flags: their types, and one sentence for each that is wrong. */
+
 import { parseArgs } from 'node:util';
+import { DEFAULTS } from '../../src/base/defaults.ts';
 import { InputError, nearest } from '../../src/base/error.ts';
-import { MOST_BLOCKS, methodOf, withBlocks } from '../../src/network/method.ts';
+import { type Method, MOST_BLOCKS, methodOf, withBlocks } from '../../src/network/method.ts';
 import {
   flagOf,
   type Kind as KindOf,
@@ -106,17 +108,17 @@ export function whole(p: Parsed, name: string, least = 1, most = 0x7fffffff): nu
   return value === undefined ? undefined : wholeKind(least, most).read(value, `--${name}`);
 }
 
-/** The method's canonical name; `--last` and `--depth` are parts of it. */
-export function method(p: Parsed): string | undefined {
+/** The method; `--last` and `--depth` are parts of it. */
+export function method(p: Parsed): Method | undefined {
   const text = p.text('method');
   const isLimited = p.text('last') !== undefined || p.text('depth') !== undefined;
-  return text === undefined && !isLimited ? undefined : limited(p, text ?? 'bias');
+  return text === undefined && !isLimited ? undefined : limited(p, text ?? DEFAULTS.method);
 }
 
-/** A method's canonical name with what `--last` and `--depth` say. */
-export function limited(p: Parsed, text: string): string {
+/** A method with what `--last` and `--depth` say. */
+export function limited(p: Parsed, text: string): Method {
   const limits = (['last', 'depth'] as const).map((limit) => [limit, whole(p, limit, 1, MOST_BLOCKS)] as const);
-  return methodOf(limits.reduce((all, [limit, n]) => (n === undefined ? all : withBlocks(all, limit, n)), text)).name;
+  return limits.reduce((all, [limit, n]) => (n === undefined ? all : withBlocks(all, limit, n)), methodOf(text));
 }
 /** `crop`, `flip`, `crop,flip` or `none`; a crop shifts by up to an eighth of the picture's shorter side. */
 export function augment(p: Parsed, [height, width]: readonly [number, number]): { shift: number; flip: boolean } | undefined {

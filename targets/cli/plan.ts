@@ -1,5 +1,6 @@
 /** `s2a plan`: the itemised memory plan, from config.json; weights, where the folder has them, are held against it. */
 
+import { DEFAULTS } from '../../src/base/defaults.ts';
 import { InputError } from '../../src/base/error.ts';
 import { writeAtomic, writeText } from '../../src/base/files.ts';
 import { planReport } from '../../src/budget/report.ts';
@@ -11,7 +12,6 @@ import { readRate } from '../../src/passes/rates.ts';
 import { encodeProgram } from '../../src/program/program.ts';
 import { timelineOf } from '../../src/report/plantimeline.ts';
 import { timelineFile, timelinePage } from '../../src/report/timeline.ts';
-import { TRAIN_DEFAULTS } from '../../src/training/train.ts';
 import { budgetsOf, grid, gridLines, methodsOf } from './grid.ts';
 import { defined, method, type Parsed, PLAN_FLAGS, parse, read } from './options.ts';
 import type { Output } from './output.ts';
@@ -26,8 +26,8 @@ export function planOptions(p: Parsed, folder = p.positionals[0]!, isRow = false
   preprocessOf(base);
   return {
     model,
-    classes: read(p, 'classes') ?? 10,
-    batchSize: read(p, 'batchSize') ?? TRAIN_DEFAULTS.batchSize,
+    classes: read(p, 'classes') ?? DEFAULTS.classes,
+    batchSize: read(p, 'batchSize') ?? DEFAULTS.batchSize,
     // As a run has them that says nothing of its own.
     ...chosenDrop(model.drop, {}),
     ...defined({

@@ -6,7 +6,7 @@ import { writeText } from '../../src/base/files.ts';
 import { planReport } from '../../src/budget/report.ts';
 import { planForBudget } from '../../src/compile.ts';
 import { openModelFolder } from '../../src/import/modelfolder.ts';
-import { methodOf, withBlocks } from '../../src/network/method.ts';
+import { type Method, methodOf, withBlocks } from '../../src/network/method.ts';
 import type { PlanColumn, Prediction, ReportData } from '../../src/report/data.ts';
 import { balancedLine, judgedBy, NOTHING_JUDGED } from '../../src/report/figures.ts';
 import { reportPage } from '../../src/report/html.ts';
@@ -92,17 +92,18 @@ function headText({ head }: JobResult): string {
 /** The same job with everything kept in f32, and with everything learning in a network of the same depth. */
 function otherPlans(job: TrainJob, { plan, classes }: JobResult): PlanColumn[] {
   const { model } = openModelFolder(job.model, job.imageSize);
-  const of = (method: string): PlanColumn => {
+  const of = (method: Method): PlanColumn => {
     const { batchSize, microBatch } = plan;
     const p = planReport(
       planForBudget({ model, classes: classes.length, batchSize, microBatch, method, keep: 'exact' }),
       batchSize,
       undefined,
     );
-    return { label: `${method}, f32 kept`, parts: p.parts, linearBytes: p.linearBytes };
+    return { label: `${method.name}, f32 kept`, parts: p.parts, linearBytes: p.linearBytes };
   };
-  const { depth } = methodOf(plan.method);
-  return [of(plan.method), of(depth ? withBlocks('full', 'depth', depth.blocks) : 'full')];
+  const own = methodOf(plan.method);
+  const full = methodOf('full');
+  return [of(own), of(own.depth ? withBlocks(full, 'depth', own.depth.blocks) : full)];
 }
 
 async function shownPictures(job: TrainJob, result: JobResult): Promise<Prediction[]> {

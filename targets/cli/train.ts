@@ -1,7 +1,9 @@
 /** `s2a train`: progress while it goes, planned against measured at the end. */
+
 import { join } from 'node:path';
 import { reasonOf } from '../../assembly/runner/watch.ts';
 import { counted } from '../../src/base/counted.ts';
+import { DEFAULTS } from '../../src/base/defaults.ts';
 import { InputError } from '../../src/base/error.ts';
 import { visible } from '../../src/base/visible.ts';
 import { openModelFolder } from '../../src/import/modelfolder.ts';
@@ -13,7 +15,6 @@ import { tryFile } from '../../src/training/beforehand.ts';
 import type { HeadFound, NoHead } from '../../src/training/headstart.ts';
 import { type JobHooks, type JobResult, type TrainJob, trainJob } from '../../src/training/job.ts';
 import { ratesText } from '../../src/training/measure.ts';
-import { TRAIN_DEFAULTS } from '../../src/training/train.ts';
 import { fidelity as measureFidelity } from '../../src/use/fidelity/fidelity.ts';
 import type { Fidelity } from '../../src/use/fidelity/measure.ts';
 import { type Metrics, openMetrics } from './metrics.ts';
@@ -146,7 +147,7 @@ function fidelityAfter(job: TrainJob, { adapter, plan }: JobResult): Promise<Fid
 
 /** What is shown and logged while the job runs. Metrics go to DIR/run/metrics.jsonl, one JSON object a line. */
 function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Seen, metrics: Metrics): JobHooks {
-  const epochs = job.epochs ?? TRAIN_DEFAULTS.epochs;
+  const epochs = job.epochs ?? DEFAULTS.epochs;
   let epochBegan = Date.now();
   let began = 0;
   let firstStep = 0;
@@ -187,7 +188,7 @@ function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Se
       collected.losses.push({ step, loss });
       metrics.add({ step, epoch, loss, rate, norm });
       const seconds = (Date.now() - began) / 1000;
-      seen += job.batchSize ?? TRAIN_DEFAULTS.batchSize;
+      seen += job.batchSize ?? DEFAULTS.batchSize;
       const line = {
         epoch,
         epochs,

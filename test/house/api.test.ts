@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { DEFAULTS } from '../../src/base/defaults.ts';
 import type { Entry } from '../../tools/api.mjs';
 import { isDeno, nodeTest } from '../support/runtime.ts';
 
@@ -44,6 +45,25 @@ nodeTest('arrays of numbers have a shape, or bytes; numbers a unit, in their nam
     }),
   );
   assert.equal(lacking, []);
+});
+
+nodeTest('a default that documentation names is the one that holds', () => {
+  const texts = names.flatMap(({ name, members }) => members.map(({ name: member, doc }) => ({ name, doc, member })));
+  const said = texts.flatMap(({ name, doc, member }) => {
+    const [, value] = /`?([\w.]+(?: MiB)?)`? where absent/.exec(doc) ?? [];
+    return value !== undefined && Object.hasOwn(DEFAULTS, member)
+      ? [{ name: `${name}.${member}`, value, holds: DEFAULTS[member as keyof typeof DEFAULTS] }]
+      : [];
+  });
+  assert.ok(said.length >= 8, JSON.stringify(said));
+  // What is compiled directly reserves scratch for one thread, and computes nothing again.
+  const own = ['CompileOptions.maxThreads', 'CompileOptions.recompute'];
+  for (const { name, value, holds } of said.filter(({ name }) => !own.includes(name)))
+    assert.is(
+      value.endsWith(' MiB') ? Number.parseInt(value, 10) << 20 : value,
+      typeof holds === 'number' && !value.endsWith(' MiB') ? String(holds) : holds,
+      name,
+    );
 });
 
 test.run();

@@ -1,5 +1,6 @@
 /** `s2a calibrate` as one call: model folder + pictures → calibration.json. */
 
+import { DEFAULTS } from '../../base/defaults.ts';
 import { InputError } from '../../base/error.ts';
 import { createEngine } from '../../engine/engine.ts';
 import { engineBytes } from '../../engine/wasm.ts';
@@ -21,7 +22,7 @@ export type CalibrateJob = Pick<
   };
 
 /** Measures and writes. Throws InputError where no layer keeps a derivative code. */
-export function calibrateJob({ out, pictures = 64, ...given }: CalibrateJob): Promise<Calibration> {
+export function calibrateJob({ out, pictures = DEFAULTS.pictures, ...given }: CalibrateJob): Promise<Calibration> {
   return withPictures(given, async ({ job, base, options, preprocess, labels, samples, load }) => {
     const compiled = compileJob(job, { base, options, preprocess, classes: labels.length, ownTables: true });
     if (calibratedLayers(compiled).size === 0)

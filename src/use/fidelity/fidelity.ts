@@ -1,5 +1,6 @@
 /** How true a policy's gradients are for a model, a method and one's own pictures: the library's and the command line's way in. */
 
+import { DEFAULTS } from '../../base/defaults.ts';
 import { planForBudget } from '../../compile.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { readRate } from '../../passes/rates.ts';
@@ -26,7 +27,7 @@ export type FidelityJob = Pick<
   };
 
 /** Compares a policy's gradients with those of `exact` on given pictures. Reads the training pictures of a folder; writes nothing that stays. */
-export function fidelity({ steps, batches = 4, onStep, ...given }: FidelityJob): Promise<Fidelity> {
+export function fidelity({ steps, batches = DEFAULTS.batches, onStep, ...given }: FidelityJob): Promise<Fidelity> {
   return withPictures(given, ({ job, base, options, preprocess, start, labels, samples, load }) => {
     const common = {
       model: base.model,
@@ -41,7 +42,7 @@ export function fidelity({ steps, batches = 4, onStep, ...given }: FidelityJob):
     return measureFidelity({
       compile: { ...common, microBatch },
       train: options,
-      steps: steps ?? (start ? 0 : 20),
+      steps: steps ?? (start ? 0 : DEFAULTS.steps),
       batches,
       samples,
       prepare: load,
