@@ -58,7 +58,6 @@ const LATER: readonly string[] = [
   'judgeAdapter',
   'progress',
   'readEntry',
-  'createWasi',
   'info',
   'attentionBackward',
 ];

@@ -53,7 +53,7 @@ const files = ['assembly/abi', 'assembly/generated', 'assembly/formats', 'assemb
     readdirSync(root, { recursive: true })
       .map((name) => join(root, String(name)))
       // The WASI program is AssemblyScript, its host is not.
-      .filter((name) => name.endsWith('.ts') && (!name.startsWith('targets/wasi/') || /\/(host|sandbox)\.ts$/.test(name))),
+      .filter((name) => name.endsWith('.ts') && (!name.startsWith('targets/wasi/') || /\/(host|sandbox)\.ts$|\/host\//.test(name))),
   );
 
 /** What each file imports: paths from the top folder, or names of packages. */
