@@ -16,10 +16,24 @@ const BIOME = resolve('node_modules/@biomejs/biome/bin/biome');
 /** Generated, and files of a folder of AssemblyScript that biome formats itself. */
 const APART = /^assembly\/generated\/|^targets\/wasi\/((host|sandbox|signature)\.ts$|host\/)|\.d\.ts$/;
 
+/** Files that are being worked on: they are formatted when that is done. */
+const LATER = new Set([
+  'assembly/abi/ops/pixels.ts',
+  'assembly/kernels/attention.ts',
+  'assembly/kernels/pixels.ts',
+  'targets/wasi/check.ts',
+  'targets/wasi/checkpoint.ts',
+  'targets/wasi/earlier.ts',
+  'targets/wasi/packed.ts',
+  'targets/wasi/program.ts',
+  'targets/wasi/watch.ts',
+  'targets/wasi/weights.ts',
+]);
+
 const files = ['assembly', 'targets/wasi'].flatMap((root) =>
   readdirSync(root, { recursive: true, encoding: 'utf8' })
     .map((name) => join(root, name))
-    .filter((path) => path.endsWith('.ts') && !APART.test(path)),
+    .filter((path) => path.endsWith('.ts') && !APART.test(path) && !LATER.has(path)),
 );
 const hidden = (text) => text.replace(/^( *)@(\w+(?:\([^)\n]*\))?)(?=\s)/gm, '$1/*@$2*/');
 const shown = (text) => text.replace(/\/\*@(\w+(?:\([^)\n]*\))?)\*\//g, '@$1');
