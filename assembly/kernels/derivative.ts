@@ -54,10 +54,12 @@ export function encode(x: usize, kept: usize, from: i32, to: i32, table: usize):
   let i = from;
   for (; i + 32 <= to; i += 32) {
     const at = x + (<usize>i << 2);
+    // biome-ignore format: sixteen elements in one line, what they are coded by in the next
     const low = code16(
       v128.load(at), v128.load(at, 16), v128.load(at, 32), v128.load(at, 48),
       size, scale, shift, least, origin, cells0, cells1, flip,
     );
+    // biome-ignore format: sixteen elements in one line, what they are coded by in the next
     const high = code16(
       v128.load(at, 64), v128.load(at, 80), v128.load(at, 96), v128.load(at, 112),
       size, scale, shift, least, origin, cells0, cells1, flip,
@@ -68,10 +70,12 @@ export function encode(x: usize, kept: usize, from: i32, to: i32, table: usize):
   // The last block: elements past N are coded as x = 0.
   const at = x + (<usize>i << 2);
   const n = to - i;
+  // biome-ignore format: sixteen elements in one line, what they are coded by in the next
   const low = code16(
     loadPart(at, n), loadPart(at + 16, n - 4), loadPart(at + 32, n - 8), loadPart(at + 48, n - 12),
     size, scale, shift, least, origin, cells0, cells1, flip,
   );
+  // biome-ignore format: sixteen elements in one line, what they are coded by in the next
   const high = code16(
     loadPart(at + 64, n - 16), loadPart(at + 80, n - 20), loadPart(at + 96, n - 24), loadPart(at + 112, n - 28),
     size, scale, shift, least, origin, cells0, cells1, flip,

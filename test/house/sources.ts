@@ -19,7 +19,7 @@ export async function parsed(configuration: string): Promise<Map<string, SourceF
 export interface FunctionFound {
   /** Where it is and what it is called: `src/plan/place.ts place`. */
   name: string;
-  /** From its first line to its last, without the comment before it. */
+  /** Of its body, from brace to brace: a list of parameters is as long as it must be. */
   lines: number;
   parameters: number;
 }
@@ -48,7 +48,7 @@ export function functionsOf(path: string, file: SourceFile): FunctionFound[] {
     if (FUNCTIONS.has(node.kind) && 'body' in node && node.body !== undefined)
       found.push({
         name: `${path} ${nameOf(node)}`,
-        lines: lineOf(node.end) - lineOf(node.getStart(file)) + 1,
+        lines: lineOf(node.end) - lineOf((node.body as Node).getStart(file)) + 1,
         parameters: (node as unknown as { parameters: readonly Node[] }).parameters.length,
       });
     node.forEachChild(visit);
