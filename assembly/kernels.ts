@@ -10,7 +10,7 @@ export { normalAt, random } from './engine/random';
 /** y[n] = f(x[n]) of one vector function (0 exp, 1 cdf, 2 erf, 3 tanh, 4 sigmoid), n a multiple of 4. */
 export function vector(f: i32, x: usize, y: usize, n: i32): void {
   const t = constants();
-  for (let i: usize = 0; i < <usize>n << 2; i += 16) {
+  for (let i: usize = 0; i < (<usize>n) << 2; i += 16) {
     const v = v128.load(x + i);
     if (f == 0) v128.store(y + i, exp4(v, t));
     else if (f == 1) v128.store(y + i, cdf4(v, t));

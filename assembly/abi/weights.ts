@@ -18,7 +18,12 @@
  * A channel or group in which every |w| < 1e-30 has scale 0. Codes are not each the nearest: their errors sum to nothing, over a channel or
  * group (kernels/encode.ts).
  */
-export const enum Encoding { F32 = 0, Int8 = 1, Int4 = 2, Int12 = 3 }
+export const enum Encoding {
+  F32 = 0,
+  Int8 = 1,
+  Int4 = 2,
+  Int12 = 3,
+}
 
 export const enum Coded {
   /** Numbers of an Int4 group, and of a block. */

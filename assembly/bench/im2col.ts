@@ -4,7 +4,7 @@
  * part of the engine.
  */
 export function im2colDepthwise(x: usize, w: usize, y: usize, h: i32, c: i32, oh: i32, stride: i32, patches: usize): void {
-  const cell = <usize>c << 2;
+  const cell = (<usize>c) << 2;
   for (let oy = 0; oy < oh; oy++) {
     let to = patches;
     for (let ox = 0; ox < oh; ox++) {

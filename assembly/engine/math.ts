@@ -68,7 +68,7 @@ export function writeConstants(): void {
   store<f32>(t, 1.44269504, Constant.Log2E);
   store<f32>(t, 12583039.0, Constant.Round);
   store<f32>(t, 0.693359375, Constant.Ln2High);
-  store<f32>(t, -2.12194440e-4, Constant.Ln2Low);
+  store<f32>(t, -2.1219444e-4, Constant.Ln2Low);
   store<f32>(t, 0.00138145708, Constant.Exp);
   store<f32>(t, 0.00836873055, Constant.Exp + 4);
   store<f32>(t, 0.041668389, Constant.Exp + 8);
@@ -123,7 +123,7 @@ export function writeConstants(): void {
   store<f32>(t, 1.702, Constant.Quick);
   store<f32>(t, 1.05070099, Constant.SeluRight);
   store<f32>(t, 1.75809934, Constant.SeluLeft);
-  for (let i = 0; i < 6; i++) store<f32>(t + (<usize>i << 2), <f32>(2.0 / <f64>(13 - 2 * i)), Constant.Log1p);
+  for (let i = 0; i < 6; i++) store<f32>(t + ((<usize>i) << 2), <f32>(2.0 / <f64>(13 - 2 * i)), Constant.Log1p);
 }
 
 /** a·b + c: two instructions, or one fused in the relaxed build. */
@@ -231,11 +231,11 @@ export function cosPi(x: f64): f64 {
   }
   if (x > 0.25) return sign * sinPiSmall(0.5 - x);
   const s = x * x;
-  let p = 4.3030695870329470e-6;
+  let p = 4.303069587032947e-6;
   p = p * s - 1.0463810492484571e-4;
   p = p * s + 1.9295743094039231e-3;
-  p = p * s - 2.5806891390014060e-2;
-  p = p * s + 0.23533063035889320;
+  p = p * s - 2.580689139001406e-2;
+  p = p * s + 0.2353306303588932;
   p = p * s - 1.3352627688545895;
   p = p * s + 4.0587121264167682;
   p = p * s - 4.9348022005446793;
@@ -252,7 +252,7 @@ function sinPiSmall(x: f64): f64 {
   p = p * s + 8.2145886611128229e-2;
   p = p * s - 0.59926452932079208;
   p = p * s + 2.5501640398773454;
-  p = p * s - 5.1677127800499700;
+  p = p * s - 5.16771278004997;
   return (p * s + 3.1415926535897932) * x;
 }
 
@@ -301,7 +301,7 @@ export function exp64(x: f64): f64 {
   if (x > 709.78) return Infinity;
   if (x < -708.0) return 0.0;
   const n = nearest(x * 1.4426950408889634);
-  const r = (x - n * 0.6931471803691238) - n * 1.9082149292705878e-10;
+  const r = x - n * 0.6931471803691238 - n * 1.9082149292705878e-10;
   // Taylor's series to r^13, |r| < 0.347.
   let p = 1.0;
   for (let k = 13.0; k > 0.0; k -= 1.0) p = 1.0 + (p * r) / k;

@@ -20,7 +20,7 @@ export function random(seed: u32, stream: u32, counter: u32): u64 {
     right = <u32>product;
     key += WEYL;
   }
-  return (<u64>right << 32) | <u64>left;
+  return ((<u64>right) << 32) | <u64>left;
 }
 
 /** A number in 0 … n-1 from 16 random bits; n at most 2¹⁶. */

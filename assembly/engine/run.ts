@@ -52,7 +52,7 @@ function enter(code: u32, end: u32): void {
 function proceed(): bool {
   while (at < stop) {
     const words = load<i32>(at, Instruction.Words << 2);
-    const next = at + (<usize>words << 2);
+    const next = at + ((<usize>words) << 2);
     if (words < Instruction.Arguments || next > stop || next < at) fail(Status.Truncated);
     else {
       if (ASC_FEATURE_THREADS)

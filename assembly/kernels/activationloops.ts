@@ -69,8 +69,8 @@ function gelu16(x: usize, y: usize, t: usize): void {
 /** y = f(x) for elements [from, to): nothing kept. */
 function forward<F>(x: usize, y: usize, kind: i32, from: i32, to: i32): void {
   const f = changetype<F>(constants());
-  let i = <usize>from << 2;
-  const end = <usize>to << 2;
+  let i = (<usize>from) << 2;
+  const end = (<usize>to) << 2;
   if (kind == Kind.Gelu) for (; i + 64 <= end; i += 64) gelu16(x + i, y + i, constants());
   for (; i + 16 <= end; i += 16) v128.store(y + i, f.value(v128.load(x + i)));
   for (; i < end; i += 4) v128.store32_lane(y + i, f.value(v128.load32_splat(x + i)), 0);
@@ -81,7 +81,7 @@ function forwardBit1<F>(x: usize, y: usize, kept: usize, from: i32, to: i32): vo
   const f = changetype<F>(constants());
   let i = from;
   for (; i + 16 <= to; i += 16) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     const a = v128.load(x + at);
     const b = v128.load(x + at, 16);
     const c = v128.load(x + at, 32);
@@ -96,9 +96,9 @@ function forwardBit1<F>(x: usize, y: usize, kept: usize, from: i32, to: i32): vo
   if (i == to) return;
   let bits = 0;
   for (let j = i; j < to; j++) {
-    const v = v128.load32_splat(x + (<usize>j << 2));
+    const v = v128.load32_splat(x + ((<usize>j) << 2));
     bits |= (i32x4.bitmask(f.mask(v)) & 1) << (j & 15);
-    v128.store32_lane(y + (<usize>j << 2), f.value(v), 0);
+    v128.store32_lane(y + ((<usize>j) << 2), f.value(v), 0);
   }
   store<u16>(kept + (<usize>i >> 3), <u16>bits);
 }
@@ -118,7 +118,7 @@ function forwardCode8<F>(x: usize, y: usize, kept: usize, kind: i32, from: i32, 
   for (let i = from; i < to; i += 1024) {
     const end = min(i + 1024, to);
     for (let j = i; j < end; j += 4) {
-      const at = x + (<usize>j << 2);
+      const at = x + ((<usize>j) << 2);
       const codes = code8(f.slope(end - j >= 4 ? v128.load(at) : loadPart(at, end - j)));
       const packed = i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_s(codes, codes), codes);
       if (end - j >= 4) v128.store32_lane(kept + <usize>j, packed, 0);
@@ -131,8 +131,8 @@ function forwardCode8<F>(x: usize, y: usize, kept: usize, kind: i32, from: i32, 
 /** dx = f′(x)·dy, of a piecewise linear f. */
 function backwardMask<F>(x: usize, dy: usize, dx: usize, from: i32, to: i32): void {
   const f = changetype<F>(constants());
-  let i = <usize>from << 2;
-  const end = <usize>to << 2;
+  let i = (<usize>from) << 2;
+  const end = (<usize>to) << 2;
   for (; i + 16 <= end; i += 16) v128.store(dx + i, f.pick(v128.load(dy + i), f.mask(v128.load(x + i))));
   for (; i < end; i += 4) v128.store32_lane(dx + i, f.pick(v128.load32_splat(dy + i), f.mask(v128.load32_splat(x + i))), 0);
 }
@@ -146,7 +146,7 @@ function backwardBit1<F>(kept: usize, dy: usize, dx: usize, from: i32, to: i32):
   const bits3 = i32x4(4096, 8192, 16384, 32768);
   let i = from;
   for (; i + 16 <= to; i += 16) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     const bits = i32x4.splat(load<u16>(kept + (<usize>i >> 3)));
     v128.store(dx + at, f.pick(v128.load(dy + at), i32x4.eq(v128.and(bits, bits0), bits0)));
     v128.store(dx + at, f.pick(v128.load(dy + at, 16), i32x4.eq(v128.and(bits, bits1), bits1)), 16);
@@ -154,7 +154,7 @@ function backwardBit1<F>(kept: usize, dy: usize, dx: usize, from: i32, to: i32):
     v128.store(dx + at, f.pick(v128.load(dy + at, 48), i32x4.eq(v128.and(bits, bits3), bits3)), 48);
   }
   for (; i < to; i++) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     const bit = (<i32>load<u16>(kept + ((<usize>i >> 4) << 1)) >> (i & 15)) & 1;
     v128.store32_lane(dx + at, f.pick(v128.load32_splat(dy + at), i32x4.splat(-bit)), 0);
   }
@@ -163,8 +163,8 @@ function backwardBit1<F>(kept: usize, dy: usize, dx: usize, from: i32, to: i32):
 /** dx = f′(x)·dy, of a smooth f. */
 function backwardSlope<F>(x: usize, dy: usize, dx: usize, from: i32, to: i32): void {
   const f = changetype<F>(constants());
-  let i = <usize>from << 2;
-  const end = <usize>to << 2;
+  let i = (<usize>from) << 2;
+  const end = (<usize>to) << 2;
   for (; i + 16 <= end; i += 16) v128.store(dx + i, f32x4.mul(v128.load(dy + i), f.slope(v128.load(x + i))));
   for (; i < end; i += 4) v128.store32_lane(dx + i, f32x4.mul(v128.load32_splat(dy + i), f.slope(v128.load32_splat(x + i))), 0);
 }

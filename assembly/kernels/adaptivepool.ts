@@ -4,7 +4,7 @@ import { first, last } from '../engine/team';
 
 /** First row (column) of window `i` where `out` windows cover `size` rows: ⌊i·size/out⌋. */
 @inline function start(i: i32, size: i32, out: i32): i32 {
-  return i * size / out;
+  return (i * size) / out;
 }
 
 /** One past its last: ⌈(i+1)·size/out⌉. */
@@ -24,7 +24,7 @@ export function adaptivePool(p: usize): void {
   const w = int(p, AdaptivePoolArg.WIDTH);
   const oh = int(p, AdaptivePoolArg.OH);
   const ow = int(p, AdaptivePoolArg.OW);
-  const pixel = <usize>int(p, AdaptivePoolArg.C) << 2;
+  const pixel = (<usize>int(p, AdaptivePoolArg.C)) << 2;
   const rows = int(p, AdaptivePoolArg.BATCH) * oh;
   const until = last(rows);
   let out = y + <usize>(first(rows) * ow) * pixel;
@@ -74,7 +74,7 @@ export function adaptivePoolBackward(p: usize): void {
   const w = int(p, AdaptivePoolBackwardArg.WIDTH);
   const oh = int(p, AdaptivePoolBackwardArg.OH);
   const ow = int(p, AdaptivePoolBackwardArg.OW);
-  const pixel = <usize>int(p, AdaptivePoolBackwardArg.C) << 2;
+  const pixel = (<usize>int(p, AdaptivePoolBackwardArg.C)) << 2;
   const rows = int(p, AdaptivePoolBackwardArg.BATCH) * h;
   const until = last(rows);
   let out = dx + <usize>(first(rows) * w) * pixel;
@@ -99,7 +99,6 @@ export function adaptivePoolBackward(p: usize): void {
 /** Adds `factor` times the `bytes` of f32 at `from` to those at `to`. */
 @inline function addScaled(from: usize, factor: f32, bytes: usize, to: usize): void {
   let q: usize = 0;
-  for (; q + 16 <= bytes; q += 16)
-    v128.store(to + q, f32x4.add(v128.load(to + q), f32x4.mul(v128.load(from + q), f32x4.splat(factor))));
+  for (; q + 16 <= bytes; q += 16) v128.store(to + q, f32x4.add(v128.load(to + q), f32x4.mul(v128.load(from + q), f32x4.splat(factor))));
   for (; q < bytes; q += 4) store<f32>(to + q, load<f32>(to + q) + load<f32>(from + q) * factor);
 }

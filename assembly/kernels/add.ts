@@ -13,7 +13,7 @@ export function add(p: usize): void {
   const until = lastBy(n, 32);
   const scale = float(p, AddArg.SCALE);
   const scales = f32x4.splat(scale);
-  const start = <usize>from << 2;
+  const start = (<usize>from) << 2;
   let a = address(p, AddArg.A) + start;
   let b = address(p, AddArg.B) + start;
   let y = address(p, AddArg.Y) + start;

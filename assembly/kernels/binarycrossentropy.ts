@@ -54,7 +54,7 @@ export function binaryCrossEntropy(p: usize): void {
     }
     loss /= <f64>n;
     if (!isFinite<f32>(<f32>loss)) return fail(Status.LossNotFinite);
-    store<f32>(losses + (<usize>i << 2), isPadding ? 0 : <f32>loss);
+    store<f32>(losses + ((<usize>i) << 2), isPadding ? 0 : <f32>loss);
     if (isPadding) continue;
     lossSum += loss;
     correct += i32(isRight);

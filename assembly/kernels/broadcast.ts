@@ -15,16 +15,16 @@ export function broadcastAdd(p: usize): void {
   const batch = int(p, BroadcastAddArg.BATCH);
   const from = firstBy(n, 16);
   const until = lastBy(n, 16);
-  const row = <usize>n << 2;
+  const row = (<usize>n) << 2;
   for (let b = 0; b < batch; b++) {
     const at = <usize>b * row;
     let i = from;
     for (; i + 4 <= until; i += 4) {
-      const o = <usize>i << 2;
+      const o = (<usize>i) << 2;
       v128.store(y + at + o, f32x4.add(v128.load(x + at + o), v128.load(prompt + o)));
     }
     for (; i < until; i++) {
-      const o = <usize>i << 2;
+      const o = (<usize>i) << 2;
       store<f32>(y + at + o, load<f32>(x + at + o) + load<f32>(prompt + o));
     }
   }
@@ -42,24 +42,24 @@ export function sumBatch(p: usize): void {
   const batch = int(p, SumBatchArg.BATCH);
   const from = firstBy(n, 16);
   const until = lastBy(n, 16);
-  const row = <usize>n << 2;
+  const row = (<usize>n) << 2;
   let i = from;
   for (; i + 4 <= until; i += 4) {
-    let at = x + (<usize>i << 2);
+    let at = x + ((<usize>i) << 2);
     let sum = v128.load(at);
     for (let b = 1; b < batch; b++) {
       at += row;
       sum = f32x4.add(sum, v128.load(at));
     }
-    v128.store(y + (<usize>i << 2), sum);
+    v128.store(y + ((<usize>i) << 2), sum);
   }
   for (; i < until; i++) {
-    let at = x + (<usize>i << 2);
+    let at = x + ((<usize>i) << 2);
     let sum = load<f32>(at);
     for (let b = 1; b < batch; b++) {
       at += row;
       sum += load<f32>(at);
     }
-    store<f32>(y + (<usize>i << 2), sum);
+    store<f32>(y + ((<usize>i) << 2), sum);
   }
 }

@@ -21,8 +21,8 @@ export function channelPool(p: usize): void {
   const until = last(rows);
   for (let r = first(rows); r < until; r++) {
     const picture = r / count;
-    let a = x + (<usize>(picture * positions + from + (r - picture * count)) * <usize>c << 2);
-    let o = y + (<usize>r * <usize>out << 2);
+    let a = x + ((<usize>(picture * positions + from + (r - picture * count)) * <usize>c) << 2);
+    let o = y + ((<usize>r * <usize>out) << 2);
     for (let j = 0; j < out; j++) {
       let sum: f32 = 0;
       let i = 0;
@@ -55,7 +55,7 @@ export function channelPoolBackward(p: usize): void {
   const count = int(p, ChannelPoolBackwardArg.COUNT);
   const small = c / k;
   const factor: f32 = 1 / <f32>k;
-  const row = <usize>c << 2;
+  const row = (<usize>c) << 2;
   const rows = int(p, ChannelPoolBackwardArg.BATCH) * positions;
   const until = last(rows);
   for (let r = first(rows); r < until; r++) {
@@ -67,10 +67,10 @@ export function channelPoolBackward(p: usize): void {
       else if (acc != dx) memory.copy(dx + at, acc + at, row);
       continue;
     }
-    let g = dy + (<usize>(picture * count + position) * <usize>small << 2);
+    let g = dy + ((<usize>(picture * count + position) * <usize>small) << 2);
     let o = dx + at;
     let s = acc + at;
-    const end = g + (<usize>small << 2);
+    const end = g + ((<usize>small) << 2);
     for (; g < end; g += 4) {
       const value = load<f32>(g) * factor;
       const four = f32x4.splat(value);

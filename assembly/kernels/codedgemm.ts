@@ -22,13 +22,13 @@ export function openWeight(w: usize, kind: i32, o: i32, k: i32): void {
 
 /** Bytes of the scales of one row, of all rows with what pads them, and of the codes of one row. */
 export function scaleRowBytes(kind: i32, k: i32): usize {
-  return kind == Encoding.Int4 ? <usize>((k + Coded.Group4 - 1) / Coded.Group4) << 2 : 4;
+  return kind == Encoding.Int4 ? (<usize>((k + Coded.Group4 - 1) / Coded.Group4)) << 2 : 4;
 }
 export function scalesBytes(kind: i32, o: i32, k: i32): usize {
   return (<usize>o * scaleRowBytes(kind, k) + 15) & ~15;
 }
 export function codeRowBytes(kind: i32, k: i32): usize {
-  if (kind == Encoding.Int4) return <usize>((k + Coded.Block4 - 1) / Coded.Block4) << 4;
+  if (kind == Encoding.Int4) return (<usize>((k + Coded.Block4 - 1) / Coded.Block4)) << 4;
   if (kind == Encoding.Int12) return <usize>((k + Coded.Block12 - 1) / Coded.Block12) * Coded.Block12Bytes;
   return <usize>k;
 }
@@ -38,23 +38,44 @@ export function codeRowBytes(kind: i32, k: i32): usize {
  * same order, so the same bits as with the decoded weight.
  */
 export function gemmNTCoded(
-  M: i32, N: i32, K: i32, a: usize, lda: usize, n0: i32, k0: i32, c: usize, ldc: usize, bias: usize, accumulate: i32, panel: usize,
+  M: i32,
+  N: i32,
+  K: i32,
+  a: usize,
+  lda: usize,
+  n0: i32,
+  k0: i32,
+  c: usize,
+  ldc: usize,
+  bias: usize,
+  accumulate: i32,
+  panel: usize,
 ): void {
   if (K <= 0) return empty(M, N, c, ldc, bias, accumulate);
   for (let n = 0; n < N; n += Gemm.Columns) {
     const nc = min<i32>(Gemm.Columns, N - n);
-    const at = <usize>n << 2;
+    const at = (<usize>n) << 2;
     for (let k = 0; k < K; k += Gemm.Depth) {
       const kc = min<i32>(Gemm.Depth, K - k);
       packRows(kc, nc, n0 + n, k0 + k, panel);
-      block(M, nc, kc, a + (<usize>k << 2), lda, c + at, ldc, bias != 0 ? bias + at : 0, accumulate | i32(k > 0), panel);
+      block(M, nc, kc, a + ((<usize>k) << 2), lda, c + at, ldc, bias != 0 ? bias + at : 0, accumulate | i32(k > 0), panel);
     }
   }
 }
 
 /** c[M,N] (+)= a[M,K] · b, b being rows k0 … k0+K-1, columns n0 … n0+N-1 of the weight. Otherwise gemmNN. */
 export function gemmNNCoded(
-  M: i32, N: i32, K: i32, a: usize, lda: usize, k0: i32, n0: i32, c: usize, ldc: usize, accumulate: i32, panel: usize,
+  M: i32,
+  N: i32,
+  K: i32,
+  a: usize,
+  lda: usize,
+  k0: i32,
+  n0: i32,
+  c: usize,
+  ldc: usize,
+  accumulate: i32,
+  panel: usize,
 ): void {
   if (K <= 0) return empty(M, N, c, ldc, 0, accumulate);
   for (let n = 0; n < N; n += Gemm.Columns) {
@@ -62,7 +83,7 @@ export function gemmNNCoded(
     for (let k = 0; k < K; k += Gemm.Depth) {
       const kc = min<i32>(Gemm.Depth, K - k);
       packColumns(kc, nc, k0 + k, n0 + n, panel);
-      block(M, nc, kc, a + (<usize>k << 2), lda, c + (<usize>n << 2), ldc, 0, accumulate | i32(k > 0), panel);
+      block(M, nc, kc, a + ((<usize>k) << 2), lda, c + ((<usize>n) << 2), ldc, 0, accumulate | i32(k > 0), panel);
     }
   }
 }
@@ -130,7 +151,7 @@ function decode(row: i32, k: i32, n: i32, to: usize): void {
         to += 64;
       } else {
         const low = (<i32>load<u8>(at + 16 + (i & 7)) >> (i & 8 ? 4 : 0)) & 15;
-        store<f32>(to, load<f32>(scale) * <f32>((<i32>load<i8>(at + i) << 4) | low));
+        store<f32>(to, load<f32>(scale) * <f32>(((<i32>load<i8>(at + i)) << 4) | low));
         k++;
         to += 4;
       }
@@ -138,9 +159,9 @@ function decode(row: i32, k: i32, n: i32, to: usize): void {
     return;
   }
   while (k < end) {
-    const at = from + (<usize>(k >> 5) << 4);
+    const at = from + ((<usize>(k >> 5)) << 4);
     const high = k & 16 ? 4 : 0;
-    const group = scale + (<usize>(k >> 6) << 2);
+    const group = scale + ((<usize>(k >> 6)) << 2);
     if ((k & 15) == 0 && k + 16 <= end) {
       const nibbles = v128.and(i8x16.shr_u(v128.load(at), high), i8x16.splat(15));
       widen(i8x16.sub(nibbles, i8x16.splat(8)), v128.load32_splat(group), to);
@@ -165,7 +186,10 @@ function decode(row: i32, k: i32, n: i32, to: usize): void {
   const low = i16x8.extend_low_i8x16_u(v128.and(below, i8x16.splat(15)));
   const high = i16x8.extend_low_i8x16_u(i8x16.shr_u(below, 4));
   widenWords(
-    v128.or(i16x8.shl(i16x8.extend_low_i8x16_s(above), 4), low), v128.or(i16x8.shl(i16x8.extend_high_i8x16_s(above), 4), high), factor, to,
+    v128.or(i16x8.shl(i16x8.extend_low_i8x16_s(above), 4), low),
+    v128.or(i16x8.shl(i16x8.extend_high_i8x16_s(above), 4), high),
+    factor,
+    to,
   );
 }
 

@@ -59,7 +59,7 @@ export function conv(p: usize): void {
   const N = outChannels;
   if (isPointwise()) return multiplyNT(M, N, channels, x, w, bias, y, encoding);
   const K = R * S * channels;
-  const row = <usize>K << 2;
+  const row = (<usize>K) << 2;
   if (encoding != Encoding.F32) openWeight(w, encoding, N, K);
   const tile = scratch + GEMM_SCRATCH;
   const byRows = M >= 64 * threads;
@@ -68,15 +68,16 @@ export function conv(p: usize): void {
   const n1 = byRows ? N : lastColumn(N);
   for (let m = byRows ? first(M) : 0; m < m1; m += pixels) {
     const rows = min(pixels, m1 - m);
-    const to = y + (<usize>m * <usize>N + <usize>n0 << 2);
+    const to = y + ((<usize>m * <usize>N + <usize>n0) << 2);
     for (let k = 0; k < K; k += Patch.Columns) {
       const columns = min<i32>(Patch.Columns, K - k);
       gatherPatches(x, m, rows, k, columns, tile);
-      const start = bias != 0 && k == 0 ? bias + (<usize>n0 << 2) : 0;
-      const line = <usize>columns << 2;
+      const start = bias != 0 && k == 0 ? bias + ((<usize>n0) << 2) : 0;
+      const line = (<usize>columns) << 2;
       const more = i32(k > 0);
-      if (encoding != Encoding.F32) gemmNTCoded(rows, n1 - n0, columns, tile, line, n0, k, to, <usize>N << 2, start, more, scratch);
-      else gemmNT(rows, n1 - n0, columns, tile, line, w + <usize>n0 * row + (<usize>k << 2), row, to, <usize>N << 2, start, more, scratch);
+      if (encoding != Encoding.F32) gemmNTCoded(rows, n1 - n0, columns, tile, line, n0, k, to, (<usize>N) << 2, start, more, scratch);
+      else
+        gemmNT(rows, n1 - n0, columns, tile, line, w + <usize>n0 * row + ((<usize>k) << 2), row, to, (<usize>N) << 2, start, more, scratch);
     }
   }
 }
@@ -102,13 +103,22 @@ export function convBackwardW(p: usize): void {
   const k1 = byRows ? K : lastColumn(K);
   for (let k = byRows ? 0 : firstColumn(K); k < k1; k += Patch.Columns) {
     const columns = min<i32>(Patch.Columns, k1 - k);
-    const to = dw + (<usize>o0 * <usize>K + <usize>k << 2);
+    const to = dw + ((<usize>o0 * <usize>K + <usize>k) << 2);
     for (let m = 0; m < M; m += pixels) {
       const rows = min(pixels, M - m);
       gatherPatches(x, m, rows, k, columns, tile);
       gemmTN(
-        o1 - o0, columns, rows, dy + (<usize>m * <usize>O + <usize>o0 << 2), <usize>O << 2, tile, <usize>columns << 2, to, <usize>K << 2,
-        1, scratch,
+        o1 - o0,
+        columns,
+        rows,
+        dy + ((<usize>m * <usize>O + <usize>o0) << 2),
+        (<usize>O) << 2,
+        tile,
+        (<usize>columns) << 2,
+        to,
+        (<usize>K) << 2,
+        1,
+        scratch,
       );
     }
   }
@@ -129,8 +139,8 @@ export function convBackwardX(p: usize): void {
   const pixels = max(1, int(p, ConvBackwardXArg.PIXELS));
   if (isPointwise()) return multiplyNN(batch * height * width, channels, outChannels, dy, w, 0, dx, encoding);
   if (encoding != Encoding.F32) openWeight(w, encoding, outChannels, R * S * channels);
-  for (let h = 0; h < min(stride, height); h++) for (let v = 0; v < min(stride, width); v++) 
-    backwardClass(dy, w, encoding, dx, h, v, pixels);
+  for (let h = 0; h < min(stride, height); h++)
+    for (let v = 0; v < min(stride, width); v++) backwardClass(dy, w, encoding, dx, h, v, pixels);
 }
 
 /** The pixels (h0 + i·stride, v0 + j·stride) of dx. */
@@ -144,15 +154,15 @@ function backwardClass(dy: usize, w: usize, encoding: i32, dx: usize, h0: i32, v
   const m1 = byRows ? last(M) : M;
   const n0 = byRows ? 0 : firstColumn(C);
   const n = byRows ? C : lastColumn(C) - n0;
-  const wRow = <usize>(R * S * C) << 2;
-  const step = stride == 1 ? pixels : max(1, min(min<i32>(Patch.StridedRows, pixels), Patch.StridedFloats * pixels / C));
+  const wRow = (<usize>(R * S * C)) << 2;
+  const step = stride == 1 ? pixels : max(1, min(min<i32>(Patch.StridedRows, pixels), (Patch.StridedFloats * pixels) / C));
   const tile = scratch + GEMM_SCRATCH;
-  const result = tile + (<usize>step * <usize>min<i32>(Patch.Columns, O) << 2);
+  const result = tile + ((<usize>step * <usize>min<i32>(Patch.Columns, O)) << 2);
   const dense = stride == 1;
-  const cRow = <usize>(dense ? C : n) << 2;
+  const cRow = (<usize>(dense ? C : n)) << 2;
   for (let m = byRows ? first(M) : 0; m < m1; m += step) {
     const rows = min<i32>(step, m1 - m);
-    const to = dense ? dx + (<usize>m * <usize>C + <usize>n0 << 2) : result;
+    const to = dense ? dx + ((<usize>m * <usize>C + <usize>n0) << 2) : result;
     let started = 0;
     for (let r = 0; r < R; r++) {
       if ((h0 + top - r) % stride != 0) continue;
@@ -162,14 +172,14 @@ function backwardClass(dy: usize, w: usize, encoding: i32, dx: usize, h0: i32, v
           const columns = min<i32>(Patch.Columns, O - o);
           gatherOutputs(dy, m, rows, classHeight, classWidth, (h0 + top - r) / stride, (v0 + left - s) / stride, o, columns, tile);
           const at = (r * S + s) * C + n0;
-          const line = <usize>columns << 2;
+          const line = (<usize>columns) << 2;
           if (encoding != Encoding.F32) gemmNNCoded(rows, n, columns, tile, line, o, at, to, cRow, started, scratch);
-          else gemmNN(rows, n, columns, tile, line, w + <usize>o * wRow + (<usize>at << 2), wRow, to, cRow, started, scratch);
+          else gemmNN(rows, n, columns, tile, line, w + <usize>o * wRow + ((<usize>at) << 2), wRow, to, cRow, started, scratch);
           started = 1;
         }
       }
     }
-    if (!started) for (let i = 0; i < rows; i++) memory.fill(to + <usize>i * cRow, 0, <usize>n << 2);
+    if (!started) for (let i = 0; i < rows; i++) memory.fill(to + <usize>i * cRow, 0, (<usize>n) << 2);
     if (!dense) spread(m, rows, classHeight, classWidth, h0, v0, n0, n, result, dx);
   }
 }
@@ -195,15 +205,19 @@ function gatherPatches(x: usize, pixel: i32, rows: i32, k: i32, columns: i32, to
       const h = h0 + r;
       if (h < 0 || h >= height || inside0 >= end || inside1 <= start) zeroFloats(end - start, to);
       else if (inside0 <= start && inside1 >= end)
-        copyFloats(end - start, x + (<usize>(((b * height + h) * width + w0) * channels + start) << 2), to);
+        copyFloats(end - start, x + ((<usize>(((b * height + h) * width + w0) * channels + start)) << 2), to);
       else {
         const from = max(start, inside0);
         const until = min(end, inside1);
         zeroFloats(from - start, to);
-        copyFloats(until - from, x + (<usize>(((b * height + h) * width + w0) * channels + from) << 2), to + (<usize>(from - start) << 2));
-        zeroFloats(end - until, to + (<usize>(until - start) << 2));
+        copyFloats(
+          until - from,
+          x + ((<usize>(((b * height + h) * width + w0) * channels + from)) << 2),
+          to + ((<usize>(from - start)) << 2),
+        );
+        zeroFloats(end - until, to + ((<usize>(until - start)) << 2));
       }
-      to += <usize>(end - start) << 2;
+      to += (<usize>(end - start)) << 2;
     }
     if (++ow == outWidth) {
       ow = 0;
@@ -217,7 +231,16 @@ function gatherPatches(x: usize, pixel: i32, rows: i32, k: i32, columns: i32, to
 
 /** Channels [o, o + columns) of dy at (i + down, j + right) for the pixels (i, j) of a class, to[rows,columns]; zero outside. */
 function gatherOutputs(
-  dy: usize, pixel: i32, rows: i32, classHeight: i32, classWidth: i32, down: i32, right: i32, o: i32, columns: i32, to: usize,
+  dy: usize,
+  pixel: i32,
+  rows: i32,
+  classHeight: i32,
+  classWidth: i32,
+  down: i32,
+  right: i32,
+  o: i32,
+  columns: i32,
+  to: usize,
 ): void {
   let j = pixel % classWidth;
   let i = (pixel / classWidth) % classHeight;
@@ -226,8 +249,8 @@ function gatherOutputs(
     const oh = i + down;
     const ow = j + right;
     if (oh < 0 || oh >= outHeight || ow < 0 || ow >= outWidth) zeroFloats(columns, to);
-    else copyFloats(columns, dy + (<usize>(((b * outHeight + oh) * outWidth + ow) * outChannels + o) << 2), to);
-    to += <usize>columns << 2;
+    else copyFloats(columns, dy + ((<usize>(((b * outHeight + oh) * outWidth + ow) * outChannels + o)) << 2), to);
+    to += (<usize>columns) << 2;
     if (++j == classWidth) {
       j = 0;
       if (++i == classHeight) {
@@ -239,17 +262,15 @@ function gatherOutputs(
 }
 
 /** Channels [n0, n0 + n) of the class's pixels [pixel, pixel + rows), from[rows,n], to their places in dx. */
-function spread(
-  pixel: i32, rows: i32, classHeight: i32, classWidth: i32, h0: i32, v0: i32, n0: i32, n: i32, from: usize, dx: usize,
-): void {
+function spread(pixel: i32, rows: i32, classHeight: i32, classWidth: i32, h0: i32, v0: i32, n0: i32, n: i32, from: usize, dx: usize): void {
   let j = pixel % classWidth;
   let i = (pixel / classWidth) % classHeight;
   let b = pixel / classWidth / classHeight;
   for (let m = 0; m < rows; m++) {
     const h = h0 + i * stride;
     const v = v0 + j * stride;
-    copyFloats(n, from, dx + (<usize>(((b * height + h) * width + v) * channels + n0) << 2));
-    from += <usize>n << 2;
+    copyFloats(n, from, dx + ((<usize>(((b * height + h) * width + v) * channels + n0)) << 2));
+    from += (<usize>n) << 2;
     if (++j == classWidth) {
       j = 0;
       if (++i == classHeight) {

@@ -20,9 +20,22 @@ export function depthwise(p: usize): void {
   const c = int(p, DepthwiseArg.C);
   const s = int(p, DepthwiseArg.S);
   correlate(
-    address(p, DepthwiseArg.X), address(p, DepthwiseArg.W), <isize>c << 2, address(p, DepthwiseArg.B), address(p, DepthwiseArg.Y),
-    int(p, DepthwiseArg.BATCH), int(p, DepthwiseArg.H), int(p, DepthwiseArg.WIDTH), c, int(p, DepthwiseArg.OH), int(p, DepthwiseArg.OW),
-    int(p, DepthwiseArg.R), s, int(p, DepthwiseArg.STRIDE), int(p, DepthwiseArg.TOP), int(p, DepthwiseArg.LEFT),
+    address(p, DepthwiseArg.X),
+    address(p, DepthwiseArg.W),
+    (<isize>c) << 2,
+    address(p, DepthwiseArg.B),
+    address(p, DepthwiseArg.Y),
+    int(p, DepthwiseArg.BATCH),
+    int(p, DepthwiseArg.H),
+    int(p, DepthwiseArg.WIDTH),
+    c,
+    int(p, DepthwiseArg.OH),
+    int(p, DepthwiseArg.OW),
+    int(p, DepthwiseArg.R),
+    s,
+    int(p, DepthwiseArg.STRIDE),
+    int(p, DepthwiseArg.TOP),
+    int(p, DepthwiseArg.LEFT),
   );
 }
 
@@ -45,7 +58,7 @@ export function depthwiseBackwardX(p: usize): void {
   const top = int(p, DepthwiseBackwardXArg.TOP);
   const left = int(p, DepthwiseBackwardXArg.LEFT);
   const w = address(p, DepthwiseBackwardXArg.W);
-  const cell = <isize>c << 2;
+  const cell = (<isize>c) << 2;
   if (stride == 1) {
     const lastTap = w + <usize>(r * s - 1) * cell;
     correlate(dy, lastTap, -cell, 0, dx, batch, oh, ow, c, h, width, r, s, 1, r - 1 - top, s - 1 - left);
@@ -66,8 +79,17 @@ export function depthwiseBackwardX(p: usize): void {
       const s0 = firstTap(x, stride, ow);
       const ox = (x - s0) / stride;
       pixel(
-        from + <isize>ox * cell, -cell * ow, -cell, w + <usize>(r0 * s + s0) * cell, cell * s * stride, cell * stride,
-        nr, nTaps(s0, s, stride, x), 0, dx + <usize>(row * width + ix) * cell, c,
+        from + <isize>ox * cell,
+        -cell * ow,
+        -cell,
+        w + <usize>(r0 * s + s0) * cell,
+        cell * s * stride,
+        cell * stride,
+        nr,
+        nTaps(s0, s, stride, x),
+        0,
+        dx + <usize>(row * width + ix) * cell,
+        c,
       );
     }
   }
@@ -89,10 +111,24 @@ export function depthwiseBackwardX(p: usize): void {
  * the next.
  */
 function correlate(
-  x: usize, w: usize, wStep: isize, b: usize, y: usize,
-  batch: i32, h: i32, width: i32, c: i32, oh: i32, ow: i32, r: i32, s: i32, stride: i32, top: i32, left: i32,
+  x: usize,
+  w: usize,
+  wStep: isize,
+  b: usize,
+  y: usize,
+  batch: i32,
+  h: i32,
+  width: i32,
+  c: i32,
+  oh: i32,
+  ow: i32,
+  r: i32,
+  s: i32,
+  stride: i32,
+  top: i32,
+  left: i32,
 ): void {
-  const cell = <isize>c << 2;
+  const cell = (<isize>c) << 2;
   const fast = r == 3 && s == 3 && stride <= 2 && c % 4 == 0;
   const rows = batch * oh;
   const until = last(rows);
@@ -120,8 +156,17 @@ function correlate(
       const s0 = max(0, -ix);
       const ns = max(0, min(s, width - ix) - s0);
       pixel(
-        line + <isize>(ix + s0) * cell, cell * width, cell, tap + <isize>s0 * wStep, wStep * s, wStep, nr, ns, b,
-        out + <usize>ox * cell, c,
+        line + <isize>(ix + s0) * cell,
+        cell * width,
+        cell,
+        tap + <isize>s0 * wStep,
+        wStep * s,
+        wStep,
+        nr,
+        ns,
+        b,
+        out + <usize>ox * cell,
+        c,
       );
     }
   }
@@ -202,7 +247,17 @@ function pairs2(x: usize, xRow: isize, w: usize, wStep: isize, nr: i32, b: usize
  * `xStep` and `wStep`.
  */
 function pixel(
-  x: usize, xRow: isize, xStep: isize, w: usize, wRow: isize, wStep: isize, nr: i32, ns: i32, b: usize, y: usize, c: i32,
+  x: usize,
+  xRow: isize,
+  xStep: isize,
+  w: usize,
+  wRow: isize,
+  wStep: isize,
+  nr: i32,
+  ns: i32,
+  b: usize,
+  y: usize,
+  c: i32,
 ): void {
   const zero = f32x4.splat(0);
   let n = c;
@@ -243,7 +298,17 @@ function pixel(
 
 /** The same for fewer than 16 channels: by four, then one by one. */
 function narrow(
-  x: usize, xRow: isize, xStep: isize, w: usize, wRow: isize, wStep: isize, nr: i32, ns: i32, b: usize, y: usize, c: i32,
+  x: usize,
+  xRow: isize,
+  xStep: isize,
+  w: usize,
+  wRow: isize,
+  wStep: isize,
+  nr: i32,
+  ns: i32,
+  b: usize,
+  y: usize,
+  c: i32,
 ): void {
   let n = c;
   for (; n >= 4; n -= 4) {

@@ -23,10 +23,10 @@ export function depthwiseBackwardW(p: usize): void {
   const stride = int(p, DepthwiseBackwardWArg.STRIDE);
   const top = int(p, DepthwiseBackwardWArg.TOP);
   const left = int(p, DepthwiseBackwardWArg.LEFT);
-  const cell = <isize>c << 2;
+  const cell = (<isize>c) << 2;
   const from = firstBy(c, 16);
   const n = lastBy(c, 16) - from;
-  const at = <usize>from << 2;
+  const at = (<usize>from) << 2;
   const rows = batch * oh;
   for (let row = 0; row < rows; row++) {
     const picture = row / oh;

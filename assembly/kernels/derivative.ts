@@ -25,8 +25,18 @@ import { loadPart } from './quantised';
 
 /** The codes of 16 elements, a byte each. */
 @inline function code16(
-  a: v128, b: v128, c: v128, d: v128,
-  size: v128, scale: v128, shift: v128, least: v128, origin: v128, cells0: v128, cells1: v128, flip: v128,
+  a: v128,
+  b: v128,
+  c: v128,
+  d: v128,
+  size: v128,
+  scale: v128,
+  shift: v128,
+  least: v128,
+  origin: v128,
+  cells0: v128,
+  cells1: v128,
+  flip: v128,
 ): v128 {
   const cell = i8x16.min_u(
     i8x16.narrow_i16x8_u(
@@ -53,7 +63,7 @@ export function encode(x: usize, kept: usize, from: i32, to: i32, table: usize):
   const cells1 = v128.load(table, Codebook.Cells + 16);
   let i = from;
   for (; i + 32 <= to; i += 32) {
-    const at = x + (<usize>i << 2);
+    const at = x + ((<usize>i) << 2);
     // biome-ignore format: sixteen elements in one line, what they are coded by in the next
     const low = code16(
       v128.load(at), v128.load(at, 16), v128.load(at, 32), v128.load(at, 48),
@@ -68,7 +78,7 @@ export function encode(x: usize, kept: usize, from: i32, to: i32, table: usize):
   }
   if (i == to) return;
   // The last block: elements past N are coded as x = 0.
-  const at = x + (<usize>i << 2);
+  const at = x + ((<usize>i) << 2);
   const n = to - i;
   // biome-ignore format: sixteen elements in one line, what they are coded by in the next
   const low = code16(
@@ -94,13 +104,13 @@ export function backwardCode8(kept: usize, dy: usize, dx: usize, from: i32, to: 
   const low = f32x4.splat(-0.5);
   let i = from;
   for (; i + 8 <= to; i += 8) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     const codes = v128.load8x8_u(kept + <usize>i);
     v128.store(dx + at, f32x4.mul(v128.load(dy + at), madd(f32x4.convert_i32x4_u(i32x4.extend_low_i16x8_u(codes)), unit, low)));
     v128.store(dx + at, f32x4.mul(v128.load(dy + at, 16), madd(f32x4.convert_i32x4_u(i32x4.extend_high_i16x8_u(codes)), unit, low)), 16);
   }
   for (; i < to; i++) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     store<f32>(dx + at, load<f32>(dy + at) * (<f32>load<u8>(kept + <usize>i) * <f32>(1.0 / 128.0) - 0.5));
   }
 }
@@ -126,7 +136,7 @@ export function backwardCode4(kept: usize, dy: usize, dx: usize, from: i32, to: 
   const nibble = i8x16.splat(15);
   let i = from;
   for (; i + 32 <= to; i += 32) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     const codes = v128.load(kept + (<usize>i >> 1));
     scale16(v128.and(codes, nibble), low, high, dy + at, dx + at);
     scale16(v128.and(i16x8.shr_u(codes, 4), nibble), low, high, dy + at + 64, dx + at + 64);
@@ -134,8 +144,8 @@ export function backwardCode4(kept: usize, dy: usize, dx: usize, from: i32, to: 
   for (let j = i; j < to; j++) {
     const byte = load<u8>(kept + (<usize>i >> 1) + <usize>(j & 15));
     const code = <usize>(j & 16 ? byte >> 4 : byte & 15);
-    const bits = (<u32>load<u8>(table + code, Codebook.LevelHigh) << 24) | (<u32>load<u8>(table + code, Codebook.LevelLow) << 16);
-    const at = <usize>j << 2;
+    const bits = ((<u32>load<u8>(table + code, Codebook.LevelHigh)) << 24) | ((<u32>load<u8>(table + code, Codebook.LevelLow)) << 16);
+    const at = (<usize>j) << 2;
     store<f32>(dx + at, load<f32>(dy + at) * reinterpret<f32>(bits));
   }
 }

@@ -24,15 +24,15 @@ export function drop(p: usize): void {
   const isPath = int(p, DropArg.PATH) != 0;
   const scale = float(p, DropArg.SCALE);
   const seed = load<u32>(address(p, DropArg.STATE), State.Seed);
-  const stream = (<u32>int(p, DropArg.NUMBER) << 4) | Stream.Drop;
+  const stream = ((<u32>int(p, DropArg.NUMBER)) << 4) | Stream.Drop;
   const blocks = (n + 15) >> 4;
   const end = last(blocks * int(p, DropArg.BATCH));
   for (let block = first(blocks * int(p, DropArg.BATCH)); block < end; ) {
     const picture = block / blocks;
-    const key = <u32>random(seed, stream, load<u32>(address(p, DropArg.SAMPLES) + (<usize>picture << 2)));
+    const key = <u32>random(seed, stream, load<u32>(address(p, DropArg.SAMPLES) + ((<usize>picture) << 2)));
     const start = block - picture * blocks;
     const count = min(blocks - start, end - block);
-    const at = (<usize>picture * <usize>n + (<usize>start << 4)) << 2;
+    const at = (<usize>picture * <usize>n + ((<usize>start) << 4)) << 2;
     const length = min(count << 4, n - (start << 4));
     if (isPath) scaleAll(x + at, y + at, length, <i32>(key & 0xffff) < threshold ? 0 : scale);
     else dropSome(x + at, y + at, start << 2, length, key, threshold, scale);
@@ -42,7 +42,7 @@ export function drop(p: usize): void {
 
 /** y = factor·x, or 0 where the factor is. */
 function scaleAll(x: usize, y: usize, n: i32, factor: f32): void {
-  if (factor == 0) return memory.fill(y, 0, <usize>n << 2);
+  if (factor == 0) return memory.fill(y, 0, (<usize>n) << 2);
   const f = f32x4.splat(factor);
   for (; n >= 4; n -= 4) {
     v128.store(y, f32x4.mul(v128.load(x), f));
@@ -89,7 +89,7 @@ function dropSome(x: usize, y: usize, counter: i32, n: i32, key: u32, threshold:
 @inline function keep4(x: usize, y: usize, n: i32, mask: v128, scale: v128): void {
   if (n >= 4) return v128.store(y, v128.and(f32x4.mul(v128.load(x), scale), mask));
   for (let i = 0; i < n; i++) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     store<f32>(y + at, load<f32>(x + at) * f32x4.extract_lane(scale, 0));
     if (i32x4.bitmask(mask) & (1 << i)) continue;
     store<f32>(y + at, 0);

@@ -16,7 +16,7 @@ export function embed(p: usize): void {
   const y = address(p, EmbedArg.Y);
   const patches = int(p, EmbedArg.P);
   const c = int(p, EmbedArg.C);
-  const row = <usize>c << 2;
+  const row = (<usize>c) << 2;
   const extra = i32(cls != 0) + i32(dist != 0);
   const tokens = patches + extra;
   const skipped = tokens - int(p, EmbedArg.POSROWS);
@@ -50,7 +50,7 @@ export function embedBackward(p: usize): void {
   const batch = int(p, EmbedBackwardArg.BATCH);
   const patches = int(p, EmbedBackwardArg.P);
   const c = int(p, EmbedBackwardArg.C);
-  const row = <usize>c << 2;
+  const row = (<usize>c) << 2;
   const hasCls = int(p, EmbedBackwardArg.HASCLS);
   const extra = hasCls + int(p, EmbedBackwardArg.HASDIST);
   const tokens = patches + extra;

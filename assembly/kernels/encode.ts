@@ -17,7 +17,18 @@ const STEP: f32 = 1 / 32;
  * to f32 at `staging` first: rows·n1·n2 floats. Returns how many were not finite.
  */
 export function placeCoded(
-  src: usize, dtype: i32, row: i32, rows: i32, dst: usize, encoding: i32, o: i32, n1: u32, n2: u32, s1: u32, s2: u32, staging: usize,
+  src: usize,
+  dtype: i32,
+  row: i32,
+  rows: i32,
+  dst: usize,
+  encoding: i32,
+  o: i32,
+  n1: u32,
+  n2: u32,
+  s1: u32,
+  s2: u32,
+  staging: usize,
 ): u32 {
   const k = <i32>(n1 * n2);
   const bad = place(src, dtype, 0, <u32>(rows * k), staging, n1, n2, k, s1, s2);
@@ -28,7 +39,7 @@ export function placeCoded(
     if (encoding == Encoding.Int4) encode4(staging, k, scale, to);
     else if (encoding == Encoding.Int12) encode12(staging, k, scale, to);
     else encode8(staging, k, scale, to);
-    staging += <usize>k << 2;
+    staging += (<usize>k) << 2;
   }
   return bad;
 }
@@ -36,7 +47,7 @@ export function placeCoded(
 /** The number furthest from zero, the first of equals; 0 where all are below LEAST. */
 function extreme(x: usize, n: i32): f32 {
   let most: f32 = 0;
-  for (let end = x + (<usize>n << 2); x < end; x += 4) {
+  for (let end = x + ((<usize>n) << 2); x < end; x += 4) {
     const value = load<f32>(x);
     if (abs<f32>(value) > abs<f32>(most)) most = value;
   }
@@ -57,7 +68,7 @@ function extreme(x: usize, n: i32): f32 {
  */
 function round(x: usize, n: i32, unit: f32, low: f32, high: f32): void {
   const factor: f32 = unit != 0 ? 1 / unit : 0;
-  const end = x + (<usize>n << 2);
+  const end = x + ((<usize>n) << 2);
   let error: f64 = 0;
   for (let at = x; at < end; at += 4) {
     const exact = load<f32>(at) * factor;
@@ -83,7 +94,7 @@ function encode8(x: usize, n: i32, scale: usize, codes: usize): void {
   const unit = abs<f32>(extreme(x, n)) / 127;
   store<f32>(scale, unit);
   round(x, n, unit, -127, 127);
-  for (let i: usize = 0; i < <usize>n; i++) store<i8>(codes + i, <i8><i32>load<f32>(x + (i << 2)));
+  for (let i: usize = 0; i < <usize>n; i++) store<i8>(codes + i, <i8>(<i32>load<f32>(x + (i << 2))));
 }
 
 /** x[n] → one scale, and blocks of 16 codes. */
@@ -93,7 +104,7 @@ function encode12(x: usize, n: i32, scale: usize, codes: usize): void {
   round(x, n, unit, -2047, 2047);
   memory.fill(codes, 0, codeRowBytes(Encoding.Int12, n));
   for (let i = 0; i < n; i++) {
-    const code = <i32>load<f32>(x + (<usize>i << 2));
+    const code = <i32>load<f32>(x + ((<usize>i) << 2));
     const at = codes + <usize>(i >> 4) * Coded.Block12Bytes;
     store<i8>(at + <usize>(i & 15), <i8>(code >> 4));
     const below = at + 16 + <usize>(i & 7);
@@ -104,7 +115,7 @@ function encode12(x: usize, n: i32, scale: usize, codes: usize): void {
 /** x[n] → a scale for each 64, and blocks of 32 codes. */
 function encode4(x: usize, n: i32, scale: usize, codes: usize): void {
   for (let i = 0; i < n; i += Coded.Group4) {
-    const group = x + (<usize>i << 2);
+    const group = x + ((<usize>i) << 2);
     const size = min(Coded.Group4, n - i);
     const unit = extreme(group, size) / -8;
     store<f32>(scale, unit);
@@ -114,8 +125,8 @@ function encode4(x: usize, n: i32, scale: usize, codes: usize): void {
   // Zero is 8, twice in a byte.
   memory.fill(codes, 0x88, codeRowBytes(Encoding.Int4, n));
   for (let i = 0; i < n; i++) {
-    const code = 8 + <i32>load<f32>(x + (<usize>i << 2));
-    const at = codes + (<usize>(i >> 5) << 4) + <usize>(i & 15);
+    const code = 8 + <i32>load<f32>(x + ((<usize>i) << 2));
+    const at = codes + ((<usize>(i >> 5)) << 4) + <usize>(i & 15);
     const old = <i32>load<u8>(at);
     store<u8>(at, i & 16 ? (old & 0x0f) | (code << 4) : (old & 0xf0) | code);
   }

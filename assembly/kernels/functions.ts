@@ -54,7 +54,10 @@ import { Constant, cdf4, exp4, k4, log1p4, madd, sigmoid4, tanh4 } from '../engi
 
 @unmanaged export class HardSigmoid extends Curve {
   @inline value(x: v128): v128 {
-    return f32x4.mul(f32x4.pmin(f32x4.pmax(f32x4.add(x, this.k(Constant.Three)), i32x4.splat(0)), this.k(Constant.Six)), this.k(Constant.Sixth));
+    return f32x4.mul(
+      f32x4.pmin(f32x4.pmax(f32x4.add(x, this.k(Constant.Three)), i32x4.splat(0)), this.k(Constant.Six)),
+      this.k(Constant.Sixth),
+    );
   }
   @inline mask(x: v128): v128 {
     return f32x4.lt(f32x4.abs(x), this.k(Constant.Three));

@@ -21,7 +21,7 @@ export function gate(p: usize): void {
   const keep = int(p, GateArg.KEEP);
   const groups = int(p, GateArg.GROUPS);
   if (keep != Keep.Nothing && keep != Keep.Value && keep != Keep.Group4 && keep != Keep.Group8) return fail(Status.BadEncoding);
-  const row = <usize>c << 2;
+  const row = (<usize>c) << 2;
   const kept = address(p, GateArg.KEPT);
   for (let m = first(rows), end = last(rows); m < end; m++) {
     const x = address(p, GateArg.X) + <usize>m * row;
@@ -53,17 +53,17 @@ export function gateBackwardG(p: usize): void {
   const groups = keep == Keep.Group8 ? int(p, GateBackwardGArg.GROUPS) : (c + Group.Size4 - 1) / Group.Size4;
   const width = keep == Keep.Group8 ? c / groups : Group.Size4;
   const kept = address(p, GateBackwardGArg.KEPT);
-  const row = <usize>c << 2;
+  const row = (<usize>c) << 2;
   for (let part = first(batch * groups), end = last(batch * groups); part < end; part++) {
     const picture = part / groups;
     const group = part - picture * groups;
     const from = group * width;
     const to = min(from + width, c);
-    const bytes = <usize>(to - from) << 2;
-    const dg = address(p, GateBackwardGArg.DG) + <usize>picture * row + (<usize>from << 2);
+    const bytes = (<usize>(to - from)) << 2;
+    const dg = address(p, GateBackwardGArg.DG) + <usize>picture * row + ((<usize>from) << 2);
     memory.fill(dg, 0, bytes);
     for (let i = 0, m = picture * positions; i < positions; i++, m++) {
-      let x = kept + <usize>m * row + (<usize>from << 2);
+      let x = kept + <usize>m * row + ((<usize>from) << 2);
       if (keep == Keep.Group4) {
         decode4(kept + <usize>m * group4RowBytes(c), c, from, to, scratch);
         x = scratch;
@@ -71,7 +71,7 @@ export function gateBackwardG(p: usize): void {
         decodeRow8(kept, m, batch * positions, c, groups, group, group + 1, scratch);
         x = scratch;
       }
-      addProducts(address(p, GateBackwardGArg.DY) + <usize>m * row + (<usize>from << 2), x, dg, bytes);
+      addProducts(address(p, GateBackwardGArg.DY) + <usize>m * row + ((<usize>from) << 2), x, dg, bytes);
     }
   }
 }

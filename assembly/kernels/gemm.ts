@@ -14,9 +14,18 @@ export const GEMM_SCRATCH: i32 = Gemm.ScratchBytes;
 
 /** c[M,N] (+)= a[M,K] · b[N,K]ᵀ (+ bias). */
 export function gemmNT(
-  M: i32, N: i32, K: i32,
-  a: usize, lda: usize, b: usize, ldb: usize, c: usize, ldc: usize,
-  bias: usize, accumulate: i32, panel: usize,
+  M: i32,
+  N: i32,
+  K: i32,
+  a: usize,
+  lda: usize,
+  b: usize,
+  ldb: usize,
+  c: usize,
+  ldc: usize,
+  bias: usize,
+  accumulate: i32,
+  panel: usize,
 ): void {
   if (bias != 0 && accumulate) {
     addRow(M, N, c, ldc, bias);
@@ -27,35 +36,51 @@ export function gemmNT(
     const nc = min<i32>(Gemm.Columns, N - n0);
     for (let k0 = 0; k0 < K; k0 += Gemm.Depth) {
       const kc = min<i32>(Gemm.Depth, K - k0);
-      packRows(kc, nc, b + <usize>n0 * ldb + (<usize>k0 << 2), ldb, panel);
-      const from = bias != 0 ? bias + (<usize>n0 << 2) : 0;
-      block(M, nc, kc, a + (<usize>k0 << 2), lda, c + (<usize>n0 << 2), ldc, from, accumulate | i32(k0 > 0), panel);
+      packRows(kc, nc, b + <usize>n0 * ldb + ((<usize>k0) << 2), ldb, panel);
+      const from = bias != 0 ? bias + ((<usize>n0) << 2) : 0;
+      block(M, nc, kc, a + ((<usize>k0) << 2), lda, c + ((<usize>n0) << 2), ldc, from, accumulate | i32(k0 > 0), panel);
     }
   }
 }
 
 /** c[M,N] (+)= a[M,K] · b[K,N]. */
 export function gemmNN(
-  M: i32, N: i32, K: i32,
-  a: usize, lda: usize, b: usize, ldb: usize, c: usize, ldc: usize,
-  accumulate: i32, panel: usize,
+  M: i32,
+  N: i32,
+  K: i32,
+  a: usize,
+  lda: usize,
+  b: usize,
+  ldb: usize,
+  c: usize,
+  ldc: usize,
+  accumulate: i32,
+  panel: usize,
 ): void {
   if (K <= 0) return empty(M, N, c, ldc, 0, accumulate);
   for (let n0 = 0; n0 < N; n0 += Gemm.Columns) {
     const nc = min<i32>(Gemm.Columns, N - n0);
     for (let k0 = 0; k0 < K; k0 += Gemm.Depth) {
       const kc = min<i32>(Gemm.Depth, K - k0);
-      packColumns(kc, nc, b + <usize>k0 * ldb + (<usize>n0 << 2), ldb, panel);
-      block(M, nc, kc, a + (<usize>k0 << 2), lda, c + (<usize>n0 << 2), ldc, 0, accumulate | i32(k0 > 0), panel);
+      packColumns(kc, nc, b + <usize>k0 * ldb + ((<usize>n0) << 2), ldb, panel);
+      block(M, nc, kc, a + ((<usize>k0) << 2), lda, c + ((<usize>n0) << 2), ldc, 0, accumulate | i32(k0 > 0), panel);
     }
   }
 }
 
 /** c[M,N] (+)= a[K,M]ᵀ · b[K,N]. */
 export function gemmTN(
-  M: i32, N: i32, K: i32,
-  a: usize, lda: usize, b: usize, ldb: usize, c: usize, ldc: usize,
-  accumulate: i32, panel: usize,
+  M: i32,
+  N: i32,
+  K: i32,
+  a: usize,
+  lda: usize,
+  b: usize,
+  ldb: usize,
+  c: usize,
+  ldc: usize,
+  accumulate: i32,
+  panel: usize,
 ): void {
   if (K <= 0) return empty(M, N, c, ldc, 0, accumulate);
   const rows = panel + Gemm.TransposedOffset;
@@ -63,11 +88,11 @@ export function gemmTN(
     const nc = min<i32>(Gemm.Columns, N - n0);
     for (let k0 = 0; k0 < K; k0 += Gemm.Depth) {
       const kc = min<i32>(Gemm.Depth, K - k0);
-      packColumns(kc, nc, b + <usize>k0 * ldb + (<usize>n0 << 2), ldb, panel);
+      packColumns(kc, nc, b + <usize>k0 * ldb + ((<usize>n0) << 2), ldb, panel);
       for (let m0 = 0; m0 < M; m0 += Gemm.Rows) {
         const mc = min<i32>(Gemm.Rows, M - m0);
-        transpose(kc, mc, a + <usize>k0 * lda + (<usize>m0 << 2), lda, rows);
-        block(mc, nc, kc, rows, TRANSPOSED_ROW, c + <usize>m0 * ldc + (<usize>n0 << 2), ldc, 0, accumulate | i32(k0 > 0), panel);
+        transpose(kc, mc, a + <usize>k0 * lda + ((<usize>m0) << 2), lda, rows);
+        block(mc, nc, kc, rows, TRANSPOSED_ROW, c + <usize>m0 * ldc + ((<usize>n0) << 2), ldc, 0, accumulate | i32(k0 > 0), panel);
       }
     }
   }
@@ -77,9 +102,7 @@ export function gemmTN(
 const TRANSPOSED_ROW: usize = (Gemm.Depth + 4) << 2;
 
 /** c[M,nc] (+)= a[M,kc] · the packed block. `bias` is used where the sum starts, that is with `resume` = 0. */
-export function block(
-  M: i32, nc: i32, kc: i32, a: usize, lda: usize, c: usize, ldc: usize, bias: usize, resume: i32, panel: usize,
-): void {
+export function block(M: i32, nc: i32, kc: i32, a: usize, lda: usize, c: usize, ldc: usize, bias: usize, resume: i32, panel: usize): void {
   const start = panel + Gemm.StartOffset;
   const narrow = panel + Gemm.TileOffset;
   if (bias == 0) clear(start);
@@ -90,14 +113,14 @@ export function block(
     let p = panel;
     let n = 0;
     for (; n + Gemm.Panel <= nc; n += Gemm.Panel) {
-      const at = <usize>n << 2;
+      const at = (<usize>n) << 2;
       multiply(mc, kc, am, lda, p, cm + at, ldc, resume ? 0 : bias != 0 ? bias + at : start);
-      p += <usize>kc << 6;
+      p += (<usize>kc) << 6;
     }
     if (n < nc) {
       // The last columns are worked on in a tile of their own, as wide as their panel.
       const width = nc - n;
-      const at = <usize>n << 2;
+      const at = (<usize>n) << 2;
       const row = panelRow(width);
       if (resume) copyRows(mc, width, cm + at, ldc, narrow, row);
       else if (bias != 0) {
@@ -137,7 +160,7 @@ function multiply(M: i32, K: i32, a: usize, lda: usize, b: usize, c: usize, ldc:
     let s12 = v128.load(from1, 32);
     let s13 = v128.load(from1, 48);
     let p = b;
-    const end = b + (<usize>K << 6);
+    const end = b + ((<usize>K) << 6);
     do {
       const b0 = v128.load(p, 0);
       const b1 = v128.load(p, 16);
@@ -188,7 +211,7 @@ function multiplyHalf(M: i32, K: i32, a: usize, lda: usize, b: usize, c: usize, 
     let s30 = v128.load(start != 0 ? start : c3, 0);
     let s31 = v128.load(start != 0 ? start : c3, 16);
     let p = b;
-    const end = b + (<usize>K << 5);
+    const end = b + ((<usize>K) << 5);
     do {
       const b0 = v128.load(p, 0);
       const b1 = v128.load(p, 16);
@@ -226,7 +249,7 @@ function packColumns(kc: i32, nc: i32, b: usize, ldb: usize, panel: usize): void
   let p = panel;
   let n = 0;
   for (; n + Gemm.Panel <= nc; n += Gemm.Panel) {
-    let from = b + (<usize>n << 2);
+    let from = b + ((<usize>n) << 2);
     for (let k = 0; k < kc; k++) {
       v128.store(p, v128.load(from, 0), 0);
       v128.store(p, v128.load(from, 16), 16);
@@ -239,7 +262,7 @@ function packColumns(kc: i32, nc: i32, b: usize, ldb: usize, panel: usize): void
   if (n < nc) {
     const row = panelRow(nc - n);
     memory.fill(p, 0, <usize>kc * row);
-    copyRows(kc, nc - n, b + (<usize>n << 2), ldb, p, row);
+    copyRows(kc, nc - n, b + ((<usize>n) << 2), ldb, p, row);
   }
 }
 
@@ -315,7 +338,7 @@ export function turn(n: i32, r0: usize, r1: usize, r2: usize, r3: usize, to: usi
 /** Nothing to sum: c = bias or 0, unless accumulating. */
 export function empty(M: i32, N: i32, c: usize, ldc: usize, bias: usize, accumulate: i32): void {
   if (accumulate) return;
-  for (let m = 0; m < M; m++) memory.fill(c + <usize>m * ldc, 0, <usize>N << 2);
+  for (let m = 0; m < M; m++) memory.fill(c + <usize>m * ldc, 0, (<usize>N) << 2);
   if (bias != 0) addRow(M, N, c, ldc, bias);
 }
 
@@ -323,7 +346,7 @@ export function empty(M: i32, N: i32, c: usize, ldc: usize, bias: usize, accumul
 function addRow(M: i32, N: i32, c: usize, ldc: usize, row: usize): void {
   for (let m = 0; m < M; m++) {
     const to = c + <usize>m * ldc;
-    for (let n: usize = 0; n < <usize>N << 2; n += 4) store<f32>(to + n, load<f32>(to + n) + load<f32>(row + n));
+    for (let n: usize = 0; n < (<usize>N) << 2; n += 4) store<f32>(to + n, load<f32>(to + n) + load<f32>(row + n));
   }
 }
 
@@ -356,7 +379,7 @@ export function copyFloats(n: i32, from: usize, to: usize): void {
     return;
   }
   // The last vector may overlap the one before.
-  const end = <usize>(n - 4) << 2;
+  const end = (<usize>(n - 4)) << 2;
   for (let i: usize = 0; i < end; i += 16) v128.store(to + i, v128.load(from + i));
   v128.store(to + end, v128.load(from + end));
 }

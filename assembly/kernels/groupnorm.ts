@@ -25,7 +25,7 @@ import { decode4, decodeRow8, encode4, encodeRow8, group4RowBytes } from './quan
 
 /** Bytes between the rows of scratch. */
 @inline function padded(c: i32): usize {
-  return ((<usize>c << 2) + 127) & ~127;
+  return (((<usize>c) << 2) + 127) & ~127;
 }
 
 /** GroupStats. Threads share the groups of all pictures. Two passes; each row's part is summed in f32, rows in f64, in their order. */
@@ -37,10 +37,10 @@ export function groupStats(p: usize): void {
   const count = <f64>positions * <f64>d;
   const end = last(int(p, T.BATCH) * groups);
   for (let part = first(int(p, T.BATCH) * groups); part < end; part++) {
-    const x = address(p, T.X) + (<usize>(part / groups * positions) * <usize>c + <usize>(part % groups * d) << 2);
+    const x = address(p, T.X) + ((<usize>((part / groups) * positions) * <usize>c + <usize>((part % groups) * d)) << 2);
     const mean = <f32>(total(x, positions, c, d, 0, false) / count);
     const variance = <f32>(total(x, positions, c, d, mean, true) / count);
-    const stats = address(p, T.STATS) + (<usize>part << 3);
+    const stats = address(p, T.STATS) + ((<usize>part) << 3);
     store<f32>(stats, mean);
     store<f32>(stats, 1 / sqrt<f32>(variance + float(p, T.EPS)), 4);
   }
@@ -54,16 +54,16 @@ function total(x: usize, positions: i32, c: i32, d: i32, mean: f32, squared: boo
     let sum = f32x4.splat(0);
     let i = 0;
     for (; i + 4 <= d; i += 4) {
-      const v = f32x4.sub(v128.load(x + (<usize>i << 2)), m);
+      const v = f32x4.sub(v128.load(x + ((<usize>i) << 2)), m);
       sum = squared ? madd(v, v, sum) : f32x4.add(sum, v);
     }
     let part = sum4(sum);
     for (; i < d; i++) {
-      const v = load<f32>(x + (<usize>i << 2)) - mean;
+      const v = load<f32>(x + ((<usize>i) << 2)) - mean;
       part += squared ? v * v : v;
     }
     all += part;
-    x += <usize>c << 2;
+    x += (<usize>c) << 2;
   }
   return all;
 }
@@ -75,7 +75,7 @@ export function groupNorm(p: usize): void {
   const rows = int(p, F.BATCH) * positions;
   const keep = int(p, F.KEEP);
   if (keep != Keep.Nothing && !isKept(keep)) return fail(Status.BadEncoding);
-  const row = <usize>c << 2;
+  const row = (<usize>c) << 2;
   const means = scratch;
   const rstds = means + padded(c);
   const kept = address(p, F.XHAT);
@@ -83,7 +83,7 @@ export function groupNorm(p: usize): void {
   for (let m = first(rows), end = last(rows); m < end; m++) {
     if (m / positions != picture) {
       picture = m / positions;
-      spread(address(p, F.STATS) + (<usize>(picture * int(p, F.GROUPS)) << 3), int(p, F.GROUPS), c, means, rstds);
+      spread(address(p, F.STATS) + ((<usize>(picture * int(p, F.GROUPS))) << 3), int(p, F.GROUPS), c, means, rstds);
     }
     const at = <usize>m * row;
     const xhat = keep == Keep.Value ? kept + at : rstds + padded(c);
@@ -97,9 +97,9 @@ export function groupNorm(p: usize): void {
 function spread(stats: usize, groups: i32, c: i32, means: usize, rstds: usize): void {
   const d = c / groups;
   for (let i = 0; i < c; i++) {
-    const from = stats + (<usize>(i / d) << 3);
-    store<f32>(means + (<usize>i << 2), load<f32>(from));
-    store<f32>(rstds + (<usize>i << 2), load<f32>(from, 4));
+    const from = stats + ((<usize>(i / d)) << 3);
+    store<f32>(means + ((<usize>i) << 2), load<f32>(from));
+    store<f32>(rstds + ((<usize>i) << 2), load<f32>(from, 4));
   }
 }
 
@@ -126,7 +126,7 @@ export function groupSums(p: usize): void {
   if (!isKept(keep)) return fail(Status.BadEncoding);
   const parts = keep == Keep.Group8 ? int(p, S.CODES) : (c + Group.Size4 - 1) / Group.Size4;
   const width = keep == Keep.Group8 ? c / parts : Group.Size4;
-  const row = <usize>c << 2;
+  const row = (<usize>c) << 2;
   const kept = address(p, S.XHAT);
   const end = last(batch * parts);
   for (let part = first(batch * parts); part < end; part++) {
@@ -134,8 +134,8 @@ export function groupSums(p: usize): void {
     const index = part - picture * parts;
     const from = index * width;
     const to = min(from + width, c);
-    const offset = <usize>from << 2;
-    const bytes = <usize>(to - from) << 2;
+    const offset = (<usize>from) << 2;
+    const bytes = (<usize>(to - from)) << 2;
     const sums = address(p, S.SUMS) + <usize>picture * row + offset;
     const products = address(p, S.PRODUCTS) + <usize>picture * row + offset;
     memory.fill(sums, 0, bytes);
@@ -174,7 +174,7 @@ export function groupNormBackward(p: usize): void {
   const rows = int(p, B.BATCH) * positions;
   const keep = int(p, B.KEEP);
   if (!isKept(keep)) return fail(Status.BadEncoding);
-  const row = <usize>c << 2;
+  const row = (<usize>c) << 2;
   const meansG = scratch;
   const meansX = meansG + padded(c);
   const rstds = meansX + padded(c);
@@ -202,22 +202,22 @@ function prepare(p: usize, picture: i32, meansG: usize, meansX: usize, rstds: us
   const c = int(p, B.C);
   const groups = int(p, B.GROUPS);
   const d = c / groups;
-  spread(address(p, B.STATS) + (<usize>(picture * groups) << 3), groups, c, meansG, rstds);
+  spread(address(p, B.STATS) + ((<usize>(picture * groups)) << 3), groups, c, meansG, rstds);
   const gamma = address(p, B.GAMMA);
-  const sums = address(p, B.SUMS) + (<usize>(picture * c) << 2);
-  const products = address(p, B.PRODUCTS) + (<usize>(picture * c) << 2);
+  const sums = address(p, B.SUMS) + ((<usize>(picture * c)) << 2);
+  const products = address(p, B.PRODUCTS) + ((<usize>(picture * c)) << 2);
   const share: f32 = 1 / <f32>(d * int(p, B.P));
   for (let group = 0; group < groups; group++) {
     let g: f32 = 0;
     let x: f32 = 0;
     for (let i = group * d; i < (group + 1) * d; i++) {
-      const scale = load<f32>(gamma + (<usize>i << 2));
-      g += scale * load<f32>(sums + (<usize>i << 2));
-      x += scale * load<f32>(products + (<usize>i << 2));
+      const scale = load<f32>(gamma + ((<usize>i) << 2));
+      g += scale * load<f32>(sums + ((<usize>i) << 2));
+      x += scale * load<f32>(products + ((<usize>i) << 2));
     }
     for (let i = group * d; i < (group + 1) * d; i++) {
-      store<f32>(meansG + (<usize>i << 2), g * share);
-      store<f32>(meansX + (<usize>i << 2), x * share);
+      store<f32>(meansG + ((<usize>i) << 2), g * share);
+      store<f32>(meansX + ((<usize>i) << 2), x * share);
     }
   }
 }

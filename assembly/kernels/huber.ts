@@ -27,7 +27,7 @@ export function huber(p: usize): void {
   const batch = int(p, HuberArg.BATCH);
   const n = int(p, HuberArg.N);
   const delta = <f64>float(p, HuberArg.DELTA);
-  const stds = means + (<usize>n << 2);
+  const stds = means + ((<usize>n) << 2);
   const scale = <f64>load<f32>(state, State.LossScale) / <f64>n;
   let lossSum: f64 = 0;
   let count = 0;
@@ -50,7 +50,7 @@ export function huber(p: usize): void {
     }
     loss /= <f64>n;
     if (!isFinite<f32>(<f32>loss)) return fail(Status.LossNotFinite);
-    store<f32>(losses + (<usize>i << 2), isPadding ? 0 : <f32>loss);
+    store<f32>(losses + ((<usize>i) << 2), isPadding ? 0 : <f32>loss);
     if (isPadding) continue;
     lossSum += loss;
     count++;

@@ -29,10 +29,10 @@ export function foldBatchNorm(p: usize): void {
   const k = coded ? <i32>(scaleRowBytes(encoding, int(p, FoldBatchNormArg.K)) >> 2) : int(p, FoldBatchNormArg.K);
   const epsilon = <f64>float(p, FoldBatchNormArg.EPS);
   const byColumn = !coded && int(p, FoldBatchNormArg.DEPTHWISE) != 0;
-  const step: usize = byColumn ? <usize>outputs << 2 : 4;
+  const step: usize = byColumn ? (<usize>outputs) << 2 : 4;
   const until = last(outputs);
   for (let o = first(outputs); o < until; o++) {
-    const at = <usize>o << 2;
+    const at = (<usize>o) << 2;
     const scale = gamma != 0 ? <f64>load<f32>(gamma + at) : 1;
     const shift = beta != 0 ? <f64>load<f32>(beta + at) : 0;
     const mean = means != 0 ? <f64>load<f32>(means + at) : 0;
@@ -62,9 +62,9 @@ export function resizePositions(p: usize): void {
   const width = int(p, ResizePositionsArg.WIDTH);
   const c = int(p, ResizePositionsArg.C);
   const antialias = int(p, ResizePositionsArg.ANTIALIAS) != 0;
-  const row = <usize>c << 2;
+  const row = (<usize>c) << 2;
   const columns = scratch;
-  const lines = scratch + (<usize>width0 << 3);
+  const lines = scratch + ((<usize>width0) << 3);
   const rows = prefix + height * width;
   const until = last(rows);
   for (let r = first(rows); r < until; r++) {
@@ -80,14 +80,14 @@ export function resizePositions(p: usize): void {
       let sum: f64 = 0;
       let at = x + <usize>prefix * row + channel;
       for (let i = 0; i < height0; i++) {
-        const weight = load<f64>(lines + (<usize>i << 3));
+        const weight = load<f64>(lines + ((<usize>i) << 3));
         if (weight == 0) {
           at += row * width0;
           continue;
         }
         let inner: f64 = 0;
         for (let j = 0; j < width0; j++) {
-          inner += load<f64>(columns + (<usize>j << 3)) * <f64>load<f32>(at);
+          inner += load<f64>(columns + ((<usize>j) << 3)) * <f64>load<f32>(at);
           at += row;
         }
         sum += weight * inner;
@@ -103,13 +103,13 @@ export function resizePositions(p: usize): void {
  * rest scaled to sum 1.
  */
 function weigh(to: usize, n0: i32, n: i32, i: i32, antialias: bool): void {
-  memory.fill(to, 0, <usize>n0 << 3);
+  memory.fill(to, 0, (<usize>n0) << 3);
   const ratio = <f64>n0 / <f64>n;
   const centre = ratio * (<f64>i + 0.5);
   if (!antialias) {
     const start = <i32>floor<f64>(centre - 0.5);
     for (let tap = start - 1; tap <= start + 2; tap++) {
-      const at = to + (<usize>max(0, min(n0 - 1, tap)) << 3);
+      const at = to + ((<usize>max(0, min(n0 - 1, tap))) << 3);
       store<f64>(at, load<f64>(at) + cubic(centre - 0.5 - <f64>tap, -0.75));
     }
     return;
@@ -120,11 +120,11 @@ function weigh(to: usize, n0: i32, n: i32, i: i32, antialias: bool): void {
   let sum: f64 = 0;
   for (let tap = from; tap < until; tap++) {
     const weight = cubic((<f64>tap - centre + 0.5) / stretch, -0.5);
-    store<f64>(to + (<usize>tap << 3), weight);
+    store<f64>(to + ((<usize>tap) << 3), weight);
     sum += weight;
   }
   for (let tap = from; tap < until; tap++) {
-    const at = to + (<usize>tap << 3);
+    const at = to + ((<usize>tap) << 3);
     store<f64>(at, load<f64>(at) / sum);
   }
 }
@@ -146,8 +146,8 @@ export function normal(p: usize): void {
   const y = address(p, NormalArg.Y);
   const n = int(p, NormalArg.N);
   const seed = load<u32>(address(p, NormalArg.STATE), State.Seed);
-  const stream = (<u32>int(p, NormalArg.NUMBER) << 4) | Stream.Initial;
+  const stream = ((<u32>int(p, NormalArg.NUMBER)) << 4) | Stream.Initial;
   const scale = <f64>float(p, NormalArg.SCALE);
   const until = last(n);
-  for (let i = first(n); i < until; i++) store<f32>(y + (<usize>i << 2), <f32>(scale * normalAt(seed, stream, <u32>i)));
+  for (let i = first(n); i < until; i++) store<f32>(y + ((<usize>i) << 2), <f32>(scale * normalAt(seed, stream, <u32>i)));
 }

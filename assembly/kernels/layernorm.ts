@@ -25,7 +25,7 @@ export function layerNorm(p: usize): void {
   const keep = int(p, F.KEEP);
   const gamma = address(p, F.GAMMA);
   const beta = address(p, F.BETA);
-  const row = <usize>c << 2;
+  const row = (<usize>c) << 2;
   const keptRow = keep == Keep.Group4 ? group4RowBytes(c) : keep == Keep.Value ? row : 0;
   if (keep != Keep.Nothing && keep != Keep.Group8 && keptRow == 0) return fail(Status.BadEncoding);
   const begin = first(int(p, F.M));
@@ -33,7 +33,7 @@ export function layerNorm(p: usize): void {
   let x = address(p, F.X) + <usize>begin * row;
   let y = address(p, F.Y) + <usize>begin * row;
   let kept = address(p, F.XHAT) + <usize>begin * keptRow;
-  let rstds = address(p, F.RSTD) + (<usize>begin << 2);
+  let rstds = address(p, F.RSTD) + ((<usize>begin) << 2);
   for (let m = begin; m < end; m++) {
     const mean = sum(x, c) / <f32>c;
     const rstd: f32 = 1 / sqrt<f32>(squares(x, c, mean) / <f32>c + float(p, F.EPS));
@@ -135,7 +135,7 @@ function squares(x: usize, c: i32, mean: f32): f32 {
 function normalise(x: usize, c: i32, mean: f32, rstd: f32, gamma: usize, beta: usize, y: usize): void {
   const m = f32x4.splat(mean);
   const r = f32x4.splat(rstd);
-  const end = x + (<usize>c << 2);
+  const end = x + ((<usize>c) << 2);
   for (; x + 16 <= end; x += 16, gamma += 16, beta += 16, y += 16) affine4(x, m, r, gamma, beta, y);
   for (; x < end; x += 4, gamma += 4, beta += 4, y += 4) affine1(x, mean, rstd, gamma, beta, y);
 }
@@ -143,7 +143,7 @@ function normalise(x: usize, c: i32, mean: f32, rstd: f32, gamma: usize, beta: u
 function normaliseValue(x: usize, c: i32, mean: f32, rstd: f32, gamma: usize, beta: usize, y: usize, kept: usize): void {
   const m = f32x4.splat(mean);
   const r = f32x4.splat(rstd);
-  const end = x + (<usize>c << 2);
+  const end = x + ((<usize>c) << 2);
   for (; x + 16 <= end; x += 16, gamma += 16, beta += 16, y += 16, kept += 16) v128.store(kept, affine4(x, m, r, gamma, beta, y));
   for (; x < end; x += 4, gamma += 4, beta += 4, y += 4, kept += 4) store<f32>(kept, affine1(x, mean, rstd, gamma, beta, y));
 }
@@ -215,7 +215,7 @@ export function layerNormBackward(p: usize): void {
   const keep = int(p, B.KEEP);
   if (keep != Keep.Value && keep != Keep.Group4 && keep != Keep.Group8) return fail(Status.BadEncoding);
   const gamma = address(p, B.GAMMA);
-  const row = <usize>c << 2;
+  const row = (<usize>c) << 2;
   const keptRow = keep == Keep.Group4 ? group4RowBytes(c) : row;
   const begin = first(int(p, B.M));
   const end = last(int(p, B.M));
@@ -235,7 +235,7 @@ export function layerNormBackward(p: usize): void {
       xhat = scratch;
     }
     const at = <usize>m * row;
-    const rstd = load<f32>(rstds + (<usize>m << 2));
+    const rstd = load<f32>(rstds + ((<usize>m) << 2));
     backwardRow(xhat, rstd, gamma, dy + at, acc == 0 ? 0 : acc + at, dx + at, c);
   }
 }
@@ -247,7 +247,7 @@ function backwardRow(xhat: usize, rstd: f32, gamma: usize, dy: usize, acc: usize
   let x0 = g0;
   let x1 = g0;
   let i: usize = 0;
-  const bytes = <usize>c << 2;
+  const bytes = (<usize>c) << 2;
   for (; i + 32 <= bytes; i += 32) {
     const a = f32x4.mul(v128.load(dy + i), v128.load(gamma + i));
     const b = f32x4.mul(v128.load(dy + i, 16), v128.load(gamma + i, 16));
@@ -289,10 +289,10 @@ export function layerNormBackwardW(p: usize): void {
   const from = first(groups) * width;
   const to = min(last(groups) * width, c);
   if (from >= to) return;
-  const row = <usize>c << 2;
+  const row = (<usize>c) << 2;
   const keptRow = keep == Keep.Group4 ? group4RowBytes(c) : row;
-  const offset = <usize>from << 2;
-  const bytes = <usize>(to - from) << 2;
+  const offset = (<usize>from) << 2;
+  const bytes = (<usize>(to - from)) << 2;
   const decoded = scratch;
   // Summed apart and added once: the small terms of this batch do not drown in what has gathered in dgamma.
   const total = scratch + ((row + 127) & ~127);

@@ -11,16 +11,27 @@ import { gemmNN, gemmNT, gemmTN } from './gemm';
  */
 export function linear(p: usize): void {
   multiplyNT(
-    int(p, LinearArg.M), int(p, LinearArg.N), int(p, LinearArg.K),
-    address(p, LinearArg.X), address(p, LinearArg.W), address(p, LinearArg.B), address(p, LinearArg.Y), int(p, LinearArg.ENCODING),
+    int(p, LinearArg.M),
+    int(p, LinearArg.N),
+    int(p, LinearArg.K),
+    address(p, LinearArg.X),
+    address(p, LinearArg.W),
+    address(p, LinearArg.B),
+    address(p, LinearArg.Y),
+    int(p, LinearArg.ENCODING),
   );
 }
 
 /** dx[M,K] = dy[M,N] · w[N,K] + acc[M,K]. ACC may be 0 or equal DX. */
 export function linearBackwardX(p: usize): void {
   multiplyNN(
-    int(p, LinearBackwardXArg.M), int(p, LinearBackwardXArg.K), int(p, LinearBackwardXArg.N),
-    address(p, LinearBackwardXArg.DY), address(p, LinearBackwardXArg.W), address(p, LinearBackwardXArg.ACC), address(p, LinearBackwardXArg.DX),
+    int(p, LinearBackwardXArg.M),
+    int(p, LinearBackwardXArg.K),
+    int(p, LinearBackwardXArg.N),
+    address(p, LinearBackwardXArg.DY),
+    address(p, LinearBackwardXArg.W),
+    address(p, LinearBackwardXArg.ACC),
+    address(p, LinearBackwardXArg.DX),
     int(p, LinearBackwardXArg.ENCODING),
   );
 }
@@ -28,59 +39,71 @@ export function linearBackwardX(p: usize): void {
 /** dw[N,K] += dy[M,N]ᵀ · x[M,K]. */
 export function linearBackwardW(p: usize): void {
   addTN(
-    int(p, LinearBackwardWArg.N), int(p, LinearBackwardWArg.K), int(p, LinearBackwardWArg.M),
-    address(p, LinearBackwardWArg.DY), address(p, LinearBackwardWArg.X), address(p, LinearBackwardWArg.DW),
+    int(p, LinearBackwardWArg.N),
+    int(p, LinearBackwardWArg.K),
+    int(p, LinearBackwardWArg.M),
+    address(p, LinearBackwardWArg.DY),
+    address(p, LinearBackwardWArg.X),
+    address(p, LinearBackwardWArg.DW),
   );
 }
 
 /** This thread's c[M,N] = a[M,K] · b[N,K]ᵀ + bias[N], all rows dense; b in any encoding of a weight. */
 export function multiplyNT(M: i32, N: i32, K: i32, a: usize, b: usize, bias: usize, c: usize, encoding: i32): void {
-  const row = <usize>K << 2;
+  const row = (<usize>K) << 2;
   const byRows = splitsRows(M, N);
   const m0 = byRows ? first(M) : 0;
   const m1 = byRows ? last(M) : M;
   const n0 = byRows ? 0 : firstColumn(N);
   const n1 = byRows ? N : lastColumn(N);
-  const at = <usize>n0 << 2;
+  const at = (<usize>n0) << 2;
   const from = a + <usize>m0 * row;
-  const to = c + (<usize>m0 * <usize>N << 2) + at;
+  const to = c + ((<usize>m0 * <usize>N) << 2) + at;
   if (bias != 0) bias += at;
   if (encoding == Encoding.F32)
-    return gemmNT(m1 - m0, n1 - n0, K, from, row, b + <usize>n0 * row, row, to, <usize>N << 2, bias, 0, scratch);
+    return gemmNT(m1 - m0, n1 - n0, K, from, row, b + <usize>n0 * row, row, to, (<usize>N) << 2, bias, 0, scratch);
   openWeight(b, encoding, N, K);
-  gemmNTCoded(m1 - m0, n1 - n0, K, from, row, n0, 0, to, <usize>N << 2, bias, 0, scratch);
+  gemmNTCoded(m1 - m0, n1 - n0, K, from, row, n0, 0, to, (<usize>N) << 2, bias, 0, scratch);
 }
 
 /** This thread's c[M,N] = a[M,K] · b[K,N] + acc[M,N]; acc may be 0 or c itself; b in any encoding of a weight. */
 export function multiplyNN(M: i32, N: i32, K: i32, a: usize, b: usize, acc: usize, c: usize, encoding: i32): void {
-  const row = <usize>N << 2;
+  const row = (<usize>N) << 2;
   const byRows = splitsRows(M, N);
   const m0 = byRows ? first(M) : 0;
   const m1 = byRows ? last(M) : M;
   const n0 = byRows ? 0 : firstColumn(N);
   const n1 = byRows ? N : lastColumn(N);
-  const at = <usize>m0 * row + (<usize>n0 << 2);
-  if (acc != 0 && acc != c)
-    for (let m = m0, i = at; m < m1; m++, i += row) memory.copy(c + i, acc + i, <usize>(n1 - n0) << 2);
-  const from = a + (<usize>m0 * <usize>K << 2);
+  const at = <usize>m0 * row + ((<usize>n0) << 2);
+  if (acc != 0 && acc != c) for (let m = m0, i = at; m < m1; m++, i += row) memory.copy(c + i, acc + i, (<usize>(n1 - n0)) << 2);
+  const from = a + ((<usize>m0 * <usize>K) << 2);
   const more = i32(acc != 0);
   if (encoding == Encoding.F32)
-    return gemmNN(m1 - m0, n1 - n0, K, from, <usize>K << 2, b + (<usize>n0 << 2), row, c + at, row, more, scratch);
+    return gemmNN(m1 - m0, n1 - n0, K, from, (<usize>K) << 2, b + ((<usize>n0) << 2), row, c + at, row, more, scratch);
   openWeight(b, encoding, K, N);
-  gemmNNCoded(m1 - m0, n1 - n0, K, from, <usize>K << 2, 0, n0, c + at, row, more, scratch);
+  gemmNNCoded(m1 - m0, n1 - n0, K, from, (<usize>K) << 2, 0, n0, c + at, row, more, scratch);
 }
 
 /** This thread's c[M,N] += a[K,M]ᵀ · b[K,N]. */
 export function addTN(M: i32, N: i32, K: i32, a: usize, b: usize, c: usize): void {
-  const row = <usize>N << 2;
+  const row = (<usize>N) << 2;
   const byRows = splitsRows(M, N);
   const m0 = byRows ? first(M) : 0;
   const m1 = byRows ? last(M) : M;
   const n0 = byRows ? 0 : firstColumn(N);
   const n1 = byRows ? N : lastColumn(N);
   gemmTN(
-    m1 - m0, n1 - n0, K, a + (<usize>m0 << 2), <usize>M << 2, b + (<usize>n0 << 2), row, c + <usize>m0 * row + (<usize>n0 << 2), row,
-    1, scratch,
+    m1 - m0,
+    n1 - n0,
+    K,
+    a + ((<usize>m0) << 2),
+    (<usize>M) << 2,
+    b + ((<usize>n0) << 2),
+    row,
+    c + <usize>m0 * row + ((<usize>n0) << 2),
+    row,
+    1,
+    scratch,
   );
 }
 
@@ -111,9 +134,9 @@ export function biasBackward(p: usize): void {
   const N = int(p, BiasBackwardArg.N);
   const n0 = first(N);
   const n = last(N) - n0;
-  const row = <usize>N << 2;
-  let dy = address(p, BiasBackwardArg.DY) + (<usize>n0 << 2);
-  const db = address(p, BiasBackwardArg.DB) + (<usize>n0 << 2);
+  const row = (<usize>N) << 2;
+  let dy = address(p, BiasBackwardArg.DY) + ((<usize>n0) << 2);
+  const db = address(p, BiasBackwardArg.DB) + ((<usize>n0) << 2);
   let m = M;
   for (; m >= 8; m -= 8) {
     addEightRows(n, dy, row, db);
@@ -134,7 +157,7 @@ function addEightRows(n: i32, r0: usize, row: usize, to: usize): void {
   const r5 = r4 + row;
   const r6 = r5 + row;
   const r7 = r6 + row;
-  const end = <usize>n << 2;
+  const end = (<usize>n) << 2;
   let i: usize = 0;
   for (; i + 16 <= end; i += 16) {
     let s = f32x4.add(v128.load(to + i), v128.load(r0 + i));
@@ -156,7 +179,7 @@ function addEightRows(n: i32, r0: usize, row: usize, to: usize): void {
 
 /** to[n] += r[n]. */
 function addOneRow(n: i32, r: usize, to: usize): void {
-  const end = <usize>n << 2;
+  const end = (<usize>n) << 2;
   let i: usize = 0;
   for (; i + 16 <= end; i += 16) v128.store(to + i, f32x4.add(v128.load(to + i), v128.load(r + i)));
   for (; i < end; i += 4) store<f32>(to + i, load<f32>(to + i) + load<f32>(r + i));

@@ -20,7 +20,7 @@ const HALF_SCALE: u32 = 0x77800000;
  * `src` holds the chunk, of any alignment; `src` and `dst` are addresses in this memory and do not overlap. The caller has checked sizes.
  */
 export function place(src: usize, dtype: i32, start: u32, count: u32, dst: usize, n1: u32, n2: u32, s0: u32, s1: u32, s2: u32): u32 {
-  if (s2 == 1 && (n1 == 1 || s1 == n2) && s0 == n1 * n2) return convertRun(src, dtype, count, dst + (<usize>start << 2));
+  if (s2 == 1 && (n1 == 1 || s1 == n2) && s0 == n1 * n2) return convertRun(src, dtype, count, dst + ((<usize>start) << 2));
   const step = sizeOfType(dtype);
   let bad: u32 = 0;
   let i2 = start % n2;
@@ -29,7 +29,7 @@ export function place(src: usize, dtype: i32, start: u32, count: u32, dst: usize
   for (let j: u32 = 0; j < count; j++) {
     const bits = convert(src, dtype);
     bad += u32((bits & INFINITE) == INFINITE);
-    store<u32>(dst + (<usize>(i0 * s0 + i1 * s1 + i2 * s2) << 2), bits);
+    store<u32>(dst + ((<usize>(i0 * s0 + i1 * s1 + i2 * s2)) << 2), bits);
     src += step;
     if (++i2 == n2) {
       i2 = 0;

@@ -26,23 +26,23 @@ export function crossEntropy(p: usize): void {
   const state = address(p, CrossEntropyArg.STATE);
   const batch = int(p, CrossEntropyArg.BATCH);
   const n = int(p, CrossEntropyArg.N);
-  const row = <usize>n << 2;
+  const row = (<usize>n) << 2;
   const smoothing = <f64>load<f32>(state, State.Smoothing);
   const lossScale = <f64>load<f32>(state, State.LossScale);
   let lossSum: f64 = 0;
   let correct = 0;
   let count = 0;
   for (let i = 0; i < batch; i++) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     const logits = x + <usize>i * row;
     const label = load<i32>(labels + at);
     if (label < -1 || label >= n) return fail(Status.BadLabel);
     const choice = largest(logits, n);
-    const lse = logSumExp(logits, n, load<f32>(logits + (<usize>choice << 2)));
+    const lse = logSumExp(logits, n, load<f32>(logits + ((<usize>choice) << 2)));
     // One NaN anywhere makes the sum NaN, also in a row that has no label.
     let loss = lse;
     if (label >= 0) {
-      loss -= (1 - smoothing) * <f64>load<f32>(logits + (<usize>label << 2));
+      loss -= (1 - smoothing) * <f64>load<f32>(logits + ((<usize>label) << 2));
       if (smoothing != 0) loss -= smoothing * mean(logits, n);
     }
     if (!isFinite<f32>(<f32>loss)) return fail(Status.LossNotFinite);
@@ -68,7 +68,7 @@ function largest(x: usize, n: i32): i32 {
   let best = 0;
   let value = load<f32>(x);
   for (let i = 1; i < n; i++) {
-    const candidate = load<f32>(x + (<usize>i << 2));
+    const candidate = load<f32>(x + ((<usize>i) << 2));
     if (candidate > value) {
       value = candidate;
       best = i;
@@ -80,20 +80,20 @@ function largest(x: usize, n: i32): i32 {
 /** log Σ exp(x), given the largest x. */
 function logSumExp(x: usize, n: i32, top: f32): f64 {
   let sum: f64 = 0;
-  for (let i = 0; i < n; i++) sum += exp64(<f64>load<f32>(x + (<usize>i << 2)) - <f64>top);
+  for (let i = 0; i < n; i++) sum += exp64(<f64>load<f32>(x + ((<usize>i) << 2)) - <f64>top);
   return <f64>top + log64(sum);
 }
 
 function mean(x: usize, n: i32): f64 {
   let sum: f64 = 0;
-  for (let i = 0; i < n; i++) sum += <f64>load<f32>(x + (<usize>i << 2));
+  for (let i = 0; i < n; i++) sum += <f64>load<f32>(x + ((<usize>i) << 2));
   return sum / <f64>n;
 }
 
 function gradient(x: usize, dx: usize, n: i32, label: i32, lse: f64, scale: f64, smoothing: f64): void {
   const everywhere = smoothing / <f64>n;
   for (let i = 0; i < n; i++) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     const target = i == label ? 1 - smoothing + everywhere : everywhere;
     store<f32>(dx + at, <f32>(scale * (exp64(<f64>load<f32>(x + at) - lse) - target)));
   }

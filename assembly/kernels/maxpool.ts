@@ -4,7 +4,7 @@ import { first, last } from '../engine/team';
 
 /** Bytes of the codes of one output position: 16 for every 32 channels. */
 @inline function codeBytes(c: i32): usize {
-  return <usize>((c + 31) >> 5) << 4;
+  return (<usize>((c + 31) >> 5)) << 4;
 }
 
 /**
@@ -26,7 +26,7 @@ export function maxPool(p: usize): void {
   const stride = int(p, MaxPoolArg.STRIDE);
   const top = int(p, MaxPoolArg.TOP);
   const left = int(p, MaxPoolArg.LEFT);
-  const cell = <usize>c << 2;
+  const cell = (<usize>c) << 2;
   const bytes = codeBytes(c);
   const until = last(int(p, MaxPoolArg.BATCH) * oh);
   const from = first(int(p, MaxPoolArg.BATCH) * oh);
@@ -51,7 +51,7 @@ export function maxPool(p: usize): void {
 
 /** One output position: nr × ns taps inside the picture, the first of them number `tap`, `s` to a whole row of taps. */
 function pixel(at: usize, line: usize, nr: i32, ns: i32, tap: i32, s: i32, y: usize, codes: usize, c: i32, keeps: bool): void {
-  const cell = <usize>c << 2;
+  const cell = (<usize>c) << 2;
   let k = 0;
   for (; k + 32 <= c; k += 32) {
     const low = largest16(at, line, cell, nr, ns, tap, s, y);
@@ -150,7 +150,7 @@ export function maxPoolBackward(p: usize): void {
   const stride = int(p, MaxPoolBackwardArg.STRIDE);
   const top = int(p, MaxPoolBackwardArg.TOP);
   const left = int(p, MaxPoolBackwardArg.LEFT);
-  const cell = <usize>c << 2;
+  const cell = (<usize>c) << 2;
   const bytes = codeBytes(c);
   const until = last(int(p, MaxPoolBackwardArg.BATCH) * h);
   const from = first(int(p, MaxPoolBackwardArg.BATCH) * h);

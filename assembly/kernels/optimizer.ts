@@ -22,7 +22,7 @@ export function sumSquares(p: usize): void {
   let total = load<f64>(state, State.SumSquares);
   for (let i = 0; i < n; i += BLOCK) {
     total += blockSquares(g, min(BLOCK, n - i));
-    g += <usize>BLOCK << 2;
+    g += (<usize>BLOCK) << 2;
   }
   store<f64>(state, total, State.SumSquares);
 }
@@ -119,7 +119,7 @@ export function adamW(p: usize): void {
 function adamSpan(w: usize, g: usize, m: usize, v: usize): void {
   let i = spanFrom;
   for (; i + 4 <= spanEnd; i += 4) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     const s4 = scale4(i);
     const g4 = f32x4.mul(v128.load(g + at), f32x4.splat(clip));
     const m4 = f32x4.add(v128.load(m + at), f32x4.mul(f32x4.splat(fresh), f32x4.sub(g4, v128.load(m + at))));
@@ -132,7 +132,7 @@ function adamSpan(w: usize, g: usize, m: usize, v: usize): void {
     v128.store(g + at, f32x4.splat(0));
   }
   for (; i < spanEnd; i++) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     const s1 = scale1(i);
     const g1 = load<f32>(g + at) * clip;
     const m1 = load<f32>(m + at) + fresh * (g1 - load<f32>(m + at));
@@ -168,7 +168,7 @@ export function sgd(p: usize): void {
 function sgdSpan(w: usize, g: usize, u: usize): void {
   let i = spanFrom;
   for (; i + 4 <= spanEnd; i += 4) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     const s4 = scale4(i);
     const u4 = f32x4.add(f32x4.mul(v128.load(u + at), f32x4.splat(keepMean)), f32x4.mul(v128.load(g + at), f32x4.splat(clip)));
     const w4 = f32x4.mul(v128.load(w + at), kept4(s4));
@@ -177,7 +177,7 @@ function sgdSpan(w: usize, g: usize, u: usize): void {
     v128.store(g + at, f32x4.splat(0));
   }
   for (; i < spanEnd; i++) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     const s1 = scale1(i);
     const u1 = load<f32>(u + at) * keepMean + load<f32>(g + at) * clip;
     store<f32>(w + at, load<f32>(w + at) * kept1(s1) - rate * s1 * u1);
@@ -250,16 +250,16 @@ function nextSpan(): bool {
     spanEnd = min(until, (turn + 1) * count);
   } else {
     const group = spanFrom / inner;
-    uniform = load<f32>(scales + (<usize>(group % count) << 2));
+    uniform = load<f32>(scales + ((<usize>(group % count)) << 2));
     spanEnd = min(until, (group + 1) * inner);
   }
   return true;
 }
 
 @inline function scale4(i: i32): v128 {
-  return own != 0 ? v128.load(own + (<usize>i << 2)) : f32x4.splat(uniform);
+  return own != 0 ? v128.load(own + ((<usize>i) << 2)) : f32x4.splat(uniform);
 }
 
 @inline function scale1(i: i32): f32 {
-  return own != 0 ? load<f32>(own + (<usize>i << 2)) : uniform;
+  return own != 0 ? load<f32>(own + ((<usize>i) << 2)) : uniform;
 }

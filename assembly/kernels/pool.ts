@@ -17,14 +17,14 @@ export function pool(p: usize): void {
   const c = int(p, PoolArg.C);
   const from = int(p, PoolArg.FIRST);
   const count = int(p, PoolArg.COUNT);
-  const row = <usize>c << 2;
+  const row = (<usize>c) << 2;
   const blocks = (c + BLOCK - 1) / BLOCK;
   const all = int(p, PoolArg.BATCH) * blocks;
   const until = last(all);
   for (let unit = first(all); unit < until; unit++) {
     const picture = unit / blocks;
     const channel = (unit - picture * blocks) * BLOCK;
-    const at = <usize>channel << 2;
+    const at = (<usize>channel) << 2;
     mean(x + <usize>(picture * positions + from) * row + at, y + <usize>picture * row + at, min(BLOCK, c - channel), count, row);
   }
 }
@@ -70,7 +70,7 @@ export function poolBackward(p: usize): void {
   const c = int(p, PoolBackwardArg.C);
   const from = int(p, PoolBackwardArg.FIRST);
   const count = int(p, PoolBackwardArg.COUNT);
-  const row = <usize>c << 2;
+  const row = (<usize>c) << 2;
   const factor: f32 = 1 / <f32>count;
   const rows = int(p, PoolBackwardArg.BATCH) * positions;
   const until = last(rows);

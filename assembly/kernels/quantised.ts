@@ -86,7 +86,7 @@ const SMALLEST_STEP: f32 = 1e-30;
 export function writeHeaders4(x: usize, c: i32, mean: f32, rstd: f32, header: usize): void {
   for (; c >= 8; c -= Group.Size4) {
     // The last, overlapping, eight spare a group its tail.
-    const last = x + (<usize>(min(c, Group.Size4) - 8) << 2);
+    const last = x + ((<usize>(min(c, Group.Size4) - 8)) << 2);
     let l0 = v128.load(last);
     let l1 = v128.load(last, 16);
     let h0 = l0;
@@ -122,8 +122,8 @@ export function writeHeaders4(x: usize, c: i32, mean: f32, rstd: f32, header: us
   let low = load<f32>(x);
   let high = low;
   for (let i = 1; i < c; i++) {
-    low = min<f32>(low, load<f32>(x + (<usize>i << 2)));
-    high = max<f32>(high, load<f32>(x + (<usize>i << 2)));
+    low = min<f32>(low, load<f32>(x + ((<usize>i) << 2)));
+    high = max<f32>(high, load<f32>(x + ((<usize>i) << 2)));
   }
   writeHeader4(header, (low - mean) * rstd, (high - mean) * rstd);
 }
@@ -143,8 +143,8 @@ function nothing(x: usize, c: i32): f32 {
   const zero = f32x4.splat(0);
   let sum = zero;
   let i = 0;
-  for (; i + 4 <= c; i += 4) sum = madd(v128.load(x + (<usize>i << 2)), zero, sum);
-  sum = madd(loadPart(x + (<usize>i << 2), c - i), zero, sum);
+  for (; i + 4 <= c; i += 4) sum = madd(v128.load(x + ((<usize>i) << 2)), zero, sum);
+  sum = madd(loadPart(x + ((<usize>i) << 2), c - i), zero, sum);
   return sum4(sum) * 0;
 }
 
@@ -165,12 +165,15 @@ export function encode4(x: usize, c: i32, row: usize): void {
 /** The block of `n` values at `x`, at most 32 of them; codes past them are 0. */
 function storeBlock4(x: usize, n: i32, inverse: v128, offset: v128, mask: v128, codes: usize): void {
   if (n >= 32)
-    return v128.store(codes, block4(
-      codes4(v128.load(x), v128.load(x, 16), inverse, offset, mask),
-      codes4(v128.load(x, 32), v128.load(x, 48), inverse, offset, mask),
-      codes4(v128.load(x, 64), v128.load(x, 80), inverse, offset, mask),
-      codes4(v128.load(x, 96), v128.load(x, 112), inverse, offset, mask),
-    ));
+    return v128.store(
+      codes,
+      block4(
+        codes4(v128.load(x), v128.load(x, 16), inverse, offset, mask),
+        codes4(v128.load(x, 32), v128.load(x, 48), inverse, offset, mask),
+        codes4(v128.load(x, 64), v128.load(x, 80), inverse, offset, mask),
+        codes4(v128.load(x, 96), v128.load(x, 112), inverse, offset, mask),
+      ),
+    );
   const part = block4(
     codes4(loadPart(x, n), loadPart(x + 16, n - 4), inverse, offset, mask),
     codes4(loadPart(x + 32, n - 8), loadPart(x + 48, n - 12), inverse, offset, mask),
@@ -228,7 +231,7 @@ export function decodeSigned4(codes: usize, n: i32, step: usize, out: usize): vo
  * up to 31 floats past the end are written.
  */
 export function decode4(row: usize, c: i32, from: i32, to: i32, out: usize): void {
-  let header = row + (<usize>(from / Group.Size4) << 2);
+  let header = row + ((<usize>(from / Group.Size4)) << 2);
   let codes = row + group4HeadBytes(c) + (<usize>from >> 1);
   let minimum = f32x4.splat(0);
   let step = minimum;
@@ -248,7 +251,7 @@ export function decode4(row: usize, c: i32, from: i32, to: i32, out: usize): voi
 
 /** Value `i` of a short block of a row: `header` is its group's, `block` its 16 bytes. */
 export function value4(header: usize, block: usize, i: i32): f32 {
-  const code = (<u32>load<u8>(block + <usize>(i & 15)) >> (<u32>(i >> 4) << 2)) & 15;
+  const code = (<u32>load<u8>(block + <usize>(i & 15)) >> ((<u32>(i >> 4)) << 2)) & 15;
   return minimum4(header) + step4(header) * <f32>code;
 }
 
@@ -277,14 +280,14 @@ function largest(x: usize, n: i32): f32 {
   let b = a;
   let i = 0;
   for (; i + 8 <= n; i += 8) {
-    a = i32x4.max_s(a, f32x4.abs(v128.load(x + (<usize>i << 2))));
-    b = i32x4.max_s(b, f32x4.abs(v128.load(x + (<usize>i << 2), 16)));
+    a = i32x4.max_s(a, f32x4.abs(v128.load(x + ((<usize>i) << 2))));
+    b = i32x4.max_s(b, f32x4.abs(v128.load(x + ((<usize>i) << 2), 16)));
   }
   a = i32x4.max_s(a, b);
   a = i32x4.max_s(a, v128.shuffle<f32>(a, a, 2, 3, 0, 1));
   a = i32x4.max_s(a, v128.shuffle<f32>(a, a, 1, 0, 3, 2));
   let top = f32x4.extract_lane(a, 0);
-  for (; i < n; i++) top = max<f32>(top, abs<f32>(load<f32>(x + (<usize>i << 2))));
+  for (; i < n; i++) top = max<f32>(top, abs<f32>(load<f32>(x + ((<usize>i) << 2))));
   return top < SMALLEST_STEP ? 0 : top;
 }
 
@@ -319,10 +322,10 @@ export function encode8(x: usize, n: i32, codes: usize, scale: usize): void {
 export function encodeRow8(x: usize, m: i32, rows: i32, c: i32, groups: i32, kept: usize): void {
   const n = c / groups;
   let codes = kept + <usize>m * <usize>c;
-  let scale = kept + group8CodeBytes(rows, c) + (<usize>(m * groups) << 1);
+  let scale = kept + group8CodeBytes(rows, c) + ((<usize>(m * groups)) << 1);
   for (let g = 0; g < groups; g++) {
     encode8(x, n, codes, scale);
-    x += <usize>n << 2;
+    x += (<usize>n) << 2;
     codes += n;
     scale += 2;
   }
@@ -332,10 +335,10 @@ export function encodeRow8(x: usize, m: i32, rows: i32, c: i32, groups: i32, kep
 export function decodeRow8(kept: usize, m: i32, rows: i32, c: i32, groups: i32, from: i32, to: i32, out: usize): void {
   const n = c / groups;
   let codes = kept + <usize>m * <usize>c + <usize>(from * n);
-  let scale = kept + group8CodeBytes(rows, c) + (<usize>(m * groups + from) << 1);
+  let scale = kept + group8CodeBytes(rows, c) + ((<usize>(m * groups + from)) << 1);
   for (let g = from; g < to; g++) {
     decode8(codes, n, scale, out);
-    out += <usize>n << 2;
+    out += (<usize>n) << 2;
     codes += n;
     scale += 2;
   }

@@ -26,7 +26,7 @@ export function quantize(p: usize): void {
   const until = last(rows) * groups;
   for (let g = first(rows) * groups; g < until; g++) {
     const at = <usize>g * <usize>n;
-    encode8(x + (at << 2), n, codes + at, scales + (<usize>g << 1));
+    encode8(x + (at << 2), n, codes + at, scales + ((<usize>g) << 1));
   }
 }
 
@@ -49,7 +49,7 @@ export function dequantize(p: usize): void {
   const until = last(rows) * groups;
   for (let g = first(rows) * groups; g < until; g++) {
     const at = <usize>g * <usize>n;
-    decode8(codes + at, n, scales + (<usize>g << 1), y + (at << 2));
+    decode8(codes + at, n, scales + ((<usize>g) << 1), y + (at << 2));
   }
 }
 
@@ -57,7 +57,7 @@ export function dequantize(p: usize): void {
 function decodeRow4(row: usize, c: i32, y: usize): void {
   const whole = c & ~31;
   decode4(row, c, 0, whole, y);
-  const header = row + (<usize>(whole / Group.Size4) << 2);
+  const header = row + ((<usize>(whole / Group.Size4)) << 2);
   const block = row + group4HeadBytes(c) + (<usize>whole >> 1);
-  for (let i = whole; i < c; i++) store<f32>(y + (<usize>i << 2), value4(header, block, i - whole));
+  for (let i = whole; i < c; i++) store<f32>(y + ((<usize>i) << 2), value4(header, block, i - whole));
 }

@@ -43,7 +43,7 @@ export function observe(p: usize): void {
   const until = lastBy(N, 16);
   let n = firstBy(N, 16);
   for (; n + 4 <= until; n += 4) {
-    const at = <usize>n << 2;
+    const at = (<usize>n) << 2;
     let s = sum != 0 ? v128.load(sum + at) : f32x4.splat(0);
     let q = v128.load(squares + at);
     let row = x + at;
@@ -51,13 +51,13 @@ export function observe(p: usize): void {
       const v = v128.load(row);
       s = f32x4.add(s, v);
       q = f32x4.add(q, f32x4.mul(v, v));
-      row += <usize>N << 2;
+      row += (<usize>N) << 2;
     }
     if (sum != 0) v128.store(sum + at, s);
     v128.store(squares + at, q);
   }
   for (; n < until; n++) {
-    const at = <usize>n << 2;
+    const at = (<usize>n) << 2;
     let s: f32 = sum != 0 ? load<f32>(sum + at) : 0;
     let q = load<f32>(squares + at);
     let row = x + at;
@@ -65,7 +65,7 @@ export function observe(p: usize): void {
       const v = load<f32>(row);
       s += v;
       q += v * v;
-      row += <usize>N << 2;
+      row += (<usize>N) << 2;
     }
     if (sum != 0) store<f32>(sum + at, s);
     store<f32>(squares + at, q);
@@ -106,8 +106,8 @@ export function setRates(p: usize): void {
     const differs = sumOfVariances(input, sum, features, passes * <f64>int(p, SetRatesArg.INPUT_ROWS));
     norm = sqrt<f64>(differs * (squared ? 1 : <f64>features));
     if (norm == 0) norm = 1;
-    memory.fill(input, 0, <usize>features << 2);
-    memory.fill(sum, 0, <usize>features << 2);
+    memory.fill(input, 0, (<usize>features) << 2);
+    memory.fill(sum, 0, (<usize>features) << 2);
   } else if (rule == Rule.Product) {
     norm = sqrt<f64>((<f64>float(p, SetRatesArg.SPREAD) * <f64>load<f32>(input)) / (passes * <f64>int(p, SetRatesArg.INPUT_ROWS)));
     if (norm == 0) norm = 1;
@@ -115,9 +115,9 @@ export function setRates(p: usize): void {
   }
   const measured = rule == Rule.Added || rule == Rule.Product;
   const least = measured ? leastVariance(scale, sum, N, rows) : 1;
-  const range = address(p, SetRatesArg.STATE) + (<usize>int(p, SetRatesArg.GROUP) << 3);
+  const range = address(p, SetRatesArg.STATE) + ((<usize>int(p, SetRatesArg.GROUP)) << 3);
   for (let n = 0; n < N; n++) {
-    const at = <usize>n << 2;
+    const at = (<usize>n) << 2;
     const deviation = measured ? sqrt<f64>(max<f64>(variance(scale + at, sum + at, rows), least)) : 1;
     const unit = deviation / norm;
     const value = <f32>(rate * (squared ? unit * unit : unit));
@@ -134,7 +134,7 @@ export function setRates(p: usize): void {
 function sumOfVariances(squares: usize, sum: usize, n: i32, rows: f64): f64 {
   let all: f64 = 0;
   for (let i = 0; i < n; i++) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     const one = variance(squares + at, sum + at, rows);
     all += one < 0 ? 0 : one;
   }

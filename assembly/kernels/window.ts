@@ -24,13 +24,27 @@ export function windowReverse(p: usize): void {
 }
 
 /** The rest of both instructions' arguments. */
-const enum A { BATCH, H, WIDTH, C, WH, WW, ROWS, COLUMNS, SY, SX, MODH, MODW, MERGE }
+const enum A {
+  BATCH,
+  H,
+  WIDTH,
+  C,
+  WH,
+  WW,
+  ROWS,
+  COLUMNS,
+  SY,
+  SX,
+  MODH,
+  MODW,
+  MERGE,
+}
 
 /** Walks the map that the windows cover, line by line. */
 function move(x: usize, y: usize, p: usize, isReverse: bool): void {
   const h = int(p, A.H);
   const w = int(p, A.WIDTH);
-  const row = <usize>int(p, A.C) << 2;
+  const row = (<usize>int(p, A.C)) << 2;
   const wh = int(p, A.WH);
   const ww = int(p, A.WW);
   const columns = int(p, A.COLUMNS);
@@ -46,7 +60,7 @@ function move(x: usize, y: usize, p: usize, isReverse: bool): void {
     const iy = py % wh;
     const my = source(py, int(p, A.SY), int(p, A.MODH), h);
     const from = <usize>((picture * h + my) * w) * row;
-    let at = <usize>(line / wh * columns) * window + <usize>(merge ? iy : iy * ww) * row;
+    let at = <usize>((line / wh) * columns) * window + <usize>(merge ? iy : iy * ww) * row;
     let px = 0;
     for (let column = 0; column < columns; column++) {
       let o = at;
@@ -73,12 +87,12 @@ function move(x: usize, y: usize, p: usize, isReverse: bool): void {
 
 /** Row of the table for the step from position j to position i, without the constant part. */
 @inline function tableRow(i: i32, j: i32, ww: i32): i32 {
-  return (i / ww - j / ww) * (2 * ww - 1) + i % ww - j % ww;
+  return (i / ww - j / ww) * (2 * ww - 1) + (i % ww) - (j % ww);
 }
 
 /** Bytes from the start of the table to where i = j reads it, for one head. */
 @inline function tableCentre(wh: i32, ww: i32, heads: i32, head: i32): usize {
-  return <usize>(((wh - 1) * (2 * ww - 1) + ww - 1) * heads + head) << 2;
+  return (<usize>(((wh - 1) * (2 * ww - 1) + ww - 1) * heads + head)) << 2;
 }
 
 /** One head's relative position bias as a matrix [T,T] with rows of `stride` bytes. */
@@ -86,7 +100,7 @@ export function expandBias(table: usize, heads: i32, head: i32, wh: i32, ww: i32
   const t = wh * ww;
   const centre = table + tableCentre(wh, ww, heads, head);
   for (let i = 0; i < t; i++, out += stride)
-    for (let j = 0; j < t; j++) store<f32>(out + (<usize>j << 2), load<f32>(centre + (<isize>(tableRow(i, j, ww) * heads) << 2)));
+    for (let j = 0; j < t; j++) store<f32>(out + ((<usize>j) << 2), load<f32>(centre + ((<isize>(tableRow(i, j, ww) * heads)) << 2)));
 }
 
 /** dtable += factor · the matrix that `expandBias` would have made, summed by entry in index order. */
@@ -95,8 +109,8 @@ export function foldBias(ds: usize, stride: usize, factor: f32, heads: i32, head
   const centre = dtable + tableCentre(wh, ww, heads, head);
   for (let i = 0; i < t; i++, ds += stride)
     for (let j = 0; j < t; j++) {
-      const at = centre + (<isize>(tableRow(i, j, ww) * heads) << 2);
-      store<f32>(at, load<f32>(at) + factor * load<f32>(ds + (<usize>j << 2)));
+      const at = centre + ((<isize>(tableRow(i, j, ww) * heads)) << 2);
+      store<f32>(at, load<f32>(at) + factor * load<f32>(ds + ((<usize>j) << 2)));
     }
 }
 

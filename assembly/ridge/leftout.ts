@@ -2,7 +2,23 @@
 import { exp64, log64 } from '../engine/math';
 import { dot, solve } from './tridiagonal';
 import {
-  classes, counts, dotF32, FACTORS, gradient, isDual, labels, LAMBDAS, lineOf, m, matrix, n, predicted, share, sums, targets, u,
+  classes,
+  counts,
+  dotF32,
+  FACTORS,
+  gradient,
+  isDual,
+  labels,
+  LAMBDAS,
+  lineOf,
+  m,
+  matrix,
+  n,
+  predicted,
+  share,
+  sums,
+  targets,
+  u,
 } from './room';
 
 /** Pictures left out one by one, at most, and the fewest of a class: of less than so many one is a large part. Half the classes must have so many. */
@@ -18,7 +34,11 @@ const FACTOR_STEP: f64 = 1.4142135623730951;
 /** Where leaving out says nothing: what a picture's own logit stands above the mean of all. */
 const MARGIN: f64 = 1;
 /** What is asked of pictures: which λ, which factor, or, where leaving out says nothing, how far their own logits stand out. */
-export const enum Asked { Lambda, Factor, Margin }
+export const enum Asked {
+  Lambda,
+  Factor,
+  Margin,
+}
 
 /** Whether leaving pictures out says something. */
 export let canLeaveOut: bool = false;
@@ -43,8 +63,8 @@ export function lookAtClasses(): bool {
   let seen = 0;
   let large = 0;
   for (let c = 0; c < classes; c++) {
-    seen += i32(load<f64>(counts + (<usize>c << 3)) > 0);
-    large += i32(load<f64>(counts + (<usize>c << 3)) >= ENOUGH);
+    seen += i32(load<f64>(counts + ((<usize>c) << 3)) > 0);
+    large += i32(load<f64>(counts + ((<usize>c) << 3)) >= ENOUGH);
   }
   canLeaveOut = 2 * large >= seen;
   return seen > 1;
@@ -60,7 +80,7 @@ export function relativeLambda(): f64 {
 /** After the λs: the one with the least squared error. False where no picture was left out. */
 export function chooseLambda(): bool {
   if (leftOut == 0) return false;
-  for (let l = 0; l < LAMBDAS; l++) if (load<f64>(sums + (<usize>l << 3)) < load<f64>(sums + (<usize>chosen << 3))) chosen = l;
+  for (let l = 0; l < LAMBDAS; l++) if (load<f64>(sums + ((<usize>l) << 3)) < load<f64>(sums + ((<usize>chosen) << 3))) chosen = l;
   leftOutInAll = leftOut;
   leftOut = 0;
   return true;
@@ -82,7 +102,7 @@ export function isLeftOut(i: i32, asked: Asked): bool {
   if (!canLeaveOut) return false;
   const most = min(n, MOST_LEFT_OUT);
   if ((<i64>(i + 1) * most) / n == (<i64>i * most) / n) return false;
-  return load<f64>(counts + (<usize>load<i32>(labels + (<usize>i << 2)) << 3)) >= ENOUGH;
+  return load<f64>(counts + ((<usize>load<i32>(labels + ((<usize>i) << 2))) << 3)) >= ENOUGH;
 }
 
 @inline export function lambdaOf(l: i32): f64 {
@@ -101,30 +121,30 @@ export function judgeAll(asked: Asked): void {
 
 /** Picture i, whose row or features are projected to `from`: what the others say of it. */
 export function judge(i: i32, asked: Asked, from: usize): void {
-  const label = load<i32>(labels + (<usize>i << 2));
+  const label = load<i32>(labels + ((<usize>i) << 2));
   leftOut++;
   if (asked == Asked.Lambda) {
     for (let l = 0; l < LAMBDAS; l++) {
       predict(l, label, from);
-      let sum = load<f64>(sums + (<usize>l << 3));
+      let sum = load<f64>(sums + ((<usize>l) << 3));
       for (let c = 0; c < classes; c++) {
-        const error = load<f64>(predicted + (<usize>c << 3)) - (c == label ? 1 : 0);
+        const error = load<f64>(predicted + ((<usize>c) << 3)) - (c == label ? 1 : 0);
         sum += error * error;
       }
-      store<f64>(sums + (<usize>l << 3), sum);
+      store<f64>(sums + ((<usize>l) << 3), sum);
     }
     return;
   }
   if (asked == Asked.Margin) {
     fit(chosen, label, from);
     let sum: f64 = 0;
-    for (let c = 0; c < classes; c++) sum += load<f64>(predicted + (<usize>c << 3));
-    margin += load<f64>(predicted + (<usize>label << 3)) - sum / <f64>classes;
+    for (let c = 0; c < classes; c++) sum += load<f64>(predicted + ((<usize>c) << 3));
+    margin += load<f64>(predicted + ((<usize>label) << 3)) - sum / <f64>classes;
     return;
   }
   predict(chosen, label, from);
   let best = 0;
-  for (let c = 1; c < classes; c++) if (load<f64>(predicted + (<usize>c << 3)) > load<f64>(predicted + (<usize>best << 3))) best = c;
+  for (let c = 1; c < classes; c++) if (load<f64>(predicted + ((<usize>c) << 3)) > load<f64>(predicted + ((<usize>best) << 3))) best = c;
   if (best == label) right++;
   addLosses(label, 0);
   fit(chosen, label, from);
@@ -136,26 +156,26 @@ function addLosses(label: i32, list: i32): void {
   let all: f64 = 0;
   let top = load<f64>(predicted);
   for (let c = 0; c < classes; c++) {
-    all += load<f64>(predicted + (<usize>c << 3)) / <f64>classes;
-    top = max(top, load<f64>(predicted + (<usize>c << 3)));
+    all += load<f64>(predicted + ((<usize>c) << 3)) / <f64>classes;
+    top = max(top, load<f64>(predicted + ((<usize>c) << 3)));
   }
   for (let f = 0; f < FACTORS; f++) {
     const s = factorOf(f);
     let sum: f64 = 0;
-    for (let c = 0; c < classes; c++) sum += exp64(s * (load<f64>(predicted + (<usize>c << 3)) - top));
+    for (let c = 0; c < classes; c++) sum += exp64(s * (load<f64>(predicted + ((<usize>c) << 3)) - top));
     const scale = log64(sum) + s * top;
-    const own = scale - s * load<f64>(predicted + (<usize>label << 3));
-    if (list == 2) addTo(losses(2) + (<usize>f << 3), own);
+    const own = scale - s * load<f64>(predicted + ((<usize>label) << 3));
+    if (list == 2) addTo(losses(2) + ((<usize>f) << 3), own);
     else {
       // So that a finite factor is best even where all are right.
-      addTo(losses(0) + (<usize>f << 3), own + (scale - s * all - own) / <f64>(leftOutInAll + 1));
-      addTo(losses(1) + (<usize>f << 3), own);
+      addTo(losses(0) + ((<usize>f) << 3), own + (scale - s * all - own) / <f64>(leftOutInAll + 1));
+      addTo(losses(1) + ((<usize>f) << 3), own);
     }
   }
 }
 
 @inline function losses(list: i32): usize {
-  return sums + (<usize>(LAMBDAS + list * FACTORS) << 3);
+  return sums + ((<usize>(LAMBDAS + list * FACTORS)) << 3);
 }
 @inline function addTo(p: usize, x: f64): void {
   store<f64>(p, load<f64>(p) + x);
@@ -166,7 +186,7 @@ function fit(l: i32, label: i32, from: usize): void {
   solve(m, lineOf(l, 0), lineOf(l, 1), from, u);
   for (let c = 0; c < classes; c++) {
     const part = dotF32(u, targets(c));
-    store<f64>(predicted + (<usize>c << 3), isDual ? (c == label ? 1 : 0) - lambdaOf(l) * part : share(c) + part);
+    store<f64>(predicted + ((<usize>c) << 3), isDual ? (c == label ? 1 : 0) - lambdaOf(l) * part : share(c) + part);
   }
 }
 
@@ -177,7 +197,7 @@ function predict(l: i32, label: i32, from: usize): void {
   const left = max(isDual ? lambdaOf(l) * own - 1 / <f64>n : 1 - 1 / <f64>n - own, 1e-9);
   for (let c = 0; c < classes; c++) {
     const y: f64 = c == label ? 1 : 0;
-    const at = predicted + (<usize>c << 3);
+    const at = predicted + ((<usize>c) << 3);
     store<f64>(at, y - (y - load<f64>(at)) / left);
   }
 }
@@ -189,27 +209,26 @@ function predict(l: i32, label: i32, from: usize): void {
 export function calibrate(): void {
   const list = losses(0);
   let best = 0;
-  for (let f = 1; f < FACTORS; f++) if (load<f64>(list + (<usize>f << 3)) < load<f64>(list + (<usize>best << 3))) best = f;
+  for (let f = 1; f < FACTORS; f++) if (load<f64>(list + ((<usize>f) << 3)) < load<f64>(list + ((<usize>best) << 3))) best = f;
   factor = factorOf(best);
-  loss = load<f64>(losses(1) + (<usize>best << 3));
+  loss = load<f64>(losses(1) + ((<usize>best) << 3));
   if (best > 0 && best < FACTORS - 1) {
-    const least = load<f64>(list + (<usize>best << 3));
-    const before = load<f64>(list + (<usize>(best - 1) << 3)) - least;
-    const after = load<f64>(list + (<usize>(best + 1) << 3)) - least;
+    const least = load<f64>(list + ((<usize>best) << 3));
+    const before = load<f64>(list + ((<usize>(best - 1)) << 3)) - least;
+    const after = load<f64>(list + ((<usize>(best + 1)) << 3)) - least;
     // A step of the list is ×√2; √2^t for |t| ≤ ½ to four digits.
     const t = before + after > 0 ? (0.5 * (before - after)) / (before + after) : 0;
     factor *= 1 + t * (0.34657359 + t * 0.06005663);
   }
   const own = losses(2);
   for (let f = 0; f <= best; f++) {
-    const here = load<f64>(own + (<usize>f << 3));
+    const here = load<f64>(own + ((<usize>f) << 3));
     if (here > loss) continue;
     if (f == 0) factor = LEAST_FACTOR;
     else {
-      const before = load<f64>(own + (<usize>(f - 1) << 3));
+      const before = load<f64>(own + ((<usize>(f - 1)) << 3));
       factor = min(factor, factorOf(f - 1) * (1 + ((FACTOR_STEP - 1) * (before - loss)) / (before - here)));
     }
     return;
   }
 }
-

@@ -14,18 +14,70 @@
  */
 import { Found, Want } from '../abi/ridge';
 import {
-  Asked, calibrate, chooseLambda, chosen, factor, factorByMargin, forget, isLeftOut, judge, judgeAll, lambdaOf, leftOut, lookAtClasses, loss,
-  relativeLambda, right, setDiagonal, setFactor,
+  Asked,
+  calibrate,
+  chooseLambda,
+  chosen,
+  factor,
+  factorByMargin,
+  forget,
+  isLeftOut,
+  judge,
+  judgeAll,
+  lambdaOf,
+  leftOut,
+  lookAtClasses,
+  loss,
+  relativeLambda,
+  right,
+  setDiagonal,
+  setFactor,
 } from './leftout';
 import {
-  beside, bias, BLOCK, block, centre, centred, classes, counts, diagonal, dotF32, features, firstRow, gradient, isDual, labels, LAMBDAS, layOut, lineOf,
-  m, matrix, mean, n, project, rowAt, share, targets, u, weight, z,
+  beside,
+  bias,
+  BLOCK,
+  block,
+  centre,
+  centred,
+  classes,
+  counts,
+  diagonal,
+  dotF32,
+  features,
+  firstRow,
+  gradient,
+  isDual,
+  labels,
+  LAMBDAS,
+  layOut,
+  lineOf,
+  m,
+  matrix,
+  mean,
+  n,
+  project,
+  rowAt,
+  share,
+  targets,
+  u,
+  weight,
+  z,
 } from './room';
 import { addScaled, dot, factorise, solve, tridiagonalise } from './tridiagonal';
 
 export { ridgePictures, ridgeRow } from './room';
 
-const enum Step { Mean, Gram, Targets, Choose, Calibrate, Margin, Weights, Done }
+const enum Step {
+  Mean,
+  Gram,
+  Targets,
+  Choose,
+  Calibrate,
+  Margin,
+  Weights,
+  Done,
+}
 
 let step: Step = Step.Done;
 let at: i32 = 0;
@@ -38,8 +90,8 @@ let blockStart: i32 = 0;
  */
 export function ridgeBegin(room: u32, pictures: i32, f: i32, c: i32, w: u32, b: u32, g: u32, first: i32, roomBytes: u32): void {
   layOut(room, pictures, f, c, w, b, g, first, roomBytes);
-  memory.fill(counts, 0, <usize>c << 3);
-  memory.fill(mean, 0, <usize>f << 3);
+  memory.fill(counts, 0, (<usize>c) << 3);
+  memory.fill(mean, 0, (<usize>f) << 3);
   memory.fill(matrix, 0, (<usize>m * <usize>m) << 3);
   forget();
   step = Step.Mean;
@@ -101,7 +153,8 @@ function take(i: i32, label: i32): void {
     else takeSquares(i);
   } else if (step == Step.Targets) {
     const to = gradient + ((<usize>label * <usize>features) << 2);
-    for (let k: usize = 0; k < <usize>features; k++) store<f32>(to + (k << 2), <f32>(<f64>load<f32>(to + (k << 2)) + load<f64>(centred + (k << 3))));
+    for (let k: usize = 0; k < <usize>features; k++)
+      store<f32>(to + (k << 2), <f32>(<f64>load<f32>(to + (k << 2)) + load<f64>(centred + (k << 3))));
   } else if (step == Step.Weights) addToWeights(i);
   else {
     project(centred, z);
@@ -110,8 +163,8 @@ function take(i: i32, label: i32): void {
 }
 
 function takeMean(i: i32, label: i32): void {
-  store<i32>(labels + (<usize>i << 2), label);
-  const count = counts + (<usize>label << 3);
+  store<i32>(labels + ((<usize>i) << 2), label);
+  const count = counts + ((<usize>label) << 3);
   store<f64>(count, load<f64>(count) + 1);
   let sum: f64 = 0;
   for (let k: usize = 0; k < <usize>features; k++) {
@@ -124,7 +177,7 @@ function takeMean(i: i32, label: i32): void {
 
 /** [n,n]: products of row i with the block's rows. */
 function takePairs(i: i32): void {
-  const width = <usize>features << 3;
+  const width = (<usize>features) << 3;
   const slot = i - blockStart;
   if (slot < BLOCK) memory.copy(block + <usize>slot * width, centred, width);
   for (let s = 0, last = min(slot, BLOCK - 1); s <= last; s++) {
@@ -137,12 +190,12 @@ function takePairs(i: i32): void {
 
 /** [F,F]: products of the features with each other, a block of rows at a time, above the diagonal. */
 function takeSquares(i: i32): void {
-  const width = <usize>features << 3;
+  const width = (<usize>features) << 3;
   const slot = i % BLOCK;
   memory.copy(block + <usize>slot * width, centred, width);
   if (slot + 1 < BLOCK && i + 1 < n) return;
   for (let a = 0; a < features; a++) {
-    const o = <usize>a << 3;
+    const o = (<usize>a) << 3;
     for (let s = 0; s <= slot; s++) {
       const row = block + <usize>s * width + o;
       addScaled(features - a, load<f64>(row), row, matrix + <usize>a * width + o);
@@ -202,9 +255,9 @@ function decompose(): bool {
 function makeTargets(): void {
   for (let c = 0; c < classes; c++) {
     if (isDual) {
-      memory.fill(z, 0, <usize>m << 3);
+      memory.fill(z, 0, (<usize>m) << 3);
       for (let i = 0; i < n; i++) {
-        const own = load<i32>(labels + (<usize>i << 2)) == c ? 1 : 0;
+        const own = load<i32>(labels + ((<usize>i) << 2)) == c ? 1 : 0;
         addScaled(m, <f64>own - share(c), matrix + ((<usize>i * <usize>m) << 3), z);
       }
     } else {
@@ -224,8 +277,8 @@ function beginWeights(): void {
     for (let k: usize = 0; k < <usize>m; k++) store<f32>(to + (k << 2), <f32>load<f64>(u + (k << 3)));
     if (c < firstRow) continue;
     const row = weight + ((<usize>c * <usize>features) << 2);
-    if (isDual) memory.fill(row, 0, <usize>features << 2);
-    else for (let k = 0; k < m; k++) store<f32>(row + (<usize>k << 2), <f32>dot(m, matrix + ((<usize>k * <usize>m) << 3), u));
+    if (isDual) memory.fill(row, 0, (<usize>features) << 2);
+    else for (let k = 0; k < m; k++) store<f32>(row + ((<usize>k) << 2), <f32>dot(m, matrix + ((<usize>k * <usize>m) << 3), u));
   }
 }
 
@@ -261,10 +314,10 @@ function scaleRows(): void {
   let level: f64 = 0;
   if (firstRow > 0 && size > 0) {
     // The mean of the older rows, in the room of a picture.
-    memory.fill(centred, 0, <usize>features << 3);
+    memory.fill(centred, 0, (<usize>features) << 3);
     for (let c = 0; c < firstRow; c++) {
       const row = weight + ((<usize>c * <usize>features) << 2);
-      level += (atMean(c) + <f64>load<f32>(bias + (<usize>c << 2))) / <f64>firstRow;
+      level += (atMean(c) + <f64>load<f32>(bias + ((<usize>c) << 2))) / <f64>firstRow;
       for (let k: usize = 0; k < <usize>features; k++)
         store<f64>(centred + (k << 3), load<f64>(centred + (k << 3)) + <f64>load<f32>(row + (k << 2)) / <f64>firstRow);
     }
@@ -277,8 +330,9 @@ function scaleRows(): void {
   for (let c = firstRow; c < classes; c++) {
     const row = weight + ((<usize>c * <usize>features) << 2);
     const isSeen = share(c) > 0;
-    for (let k: usize = 0; k < <usize>features; k++) store<f32>(row + (k << 2), isSeen ? <f32>(factor * <f64>load<f32>(row + (k << 2))) : 0);
-    store<f32>(bias + (<usize>c << 2), isSeen ? <f32>(level + factor * (share(c) - usual) - atMean(c)) : 0);
+    for (let k: usize = 0; k < <usize>features; k++)
+      store<f32>(row + (k << 2), isSeen ? <f32>(factor * <f64>load<f32>(row + (k << 2))) : 0);
+    store<f32>(bias + ((<usize>c) << 2), isSeen ? <f32>(level + factor * (share(c) - usual) - atMean(c)) : 0);
   }
   memory.fill(gradient, 0, (<usize>classes * <usize>features) << 2);
 }

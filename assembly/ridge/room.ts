@@ -44,8 +44,16 @@ export let matrix: usize = 0;
 
 /** Bytes of everything but the matrix, for `side` of it. */
 function besides(pictures: i64, f: i64, c: i64, side: i64): i64 {
-  return align(f << 2) + align(pictures << 2) + 2 * align(c << 3) + 2 * align(f << 3) + align((BLOCK * f) << 3) + 4 * align(side << 3)
-    + 2 * LAMBDAS * align(side << 3) + align((LAMBDAS + 3 * FACTORS) << 3);
+  return (
+    align(f << 2) +
+    align(pictures << 2) +
+    2 * align(c << 3) +
+    2 * align(f << 3) +
+    align((BLOCK * f) << 3) +
+    4 * align(side << 3) +
+    2 * LAMBDAS * align(side << 3) +
+    align((LAMBDAS + 3 * FACTORS) << 3)
+  );
 }
 function fits(room: i64, pictures: i64, f: i64, c: i64, side: i64): bool {
   return side <= MOST_SIDE && besides(pictures, f, c, side) + ((side * side) << 3) <= room;
@@ -73,20 +81,20 @@ export function layOut(room: u32, pictures: i32, f: i32, c: i32, w: u32, b: u32,
   gradient = base + g;
   let top = base + room;
   rowAt = top;
-  top += <usize>align(<i64>f << 2);
+  top += <usize>align((<i64>f) << 2);
   labels = top;
-  top += <usize>align(<i64>n << 2);
+  top += <usize>align((<i64>n) << 2);
   counts = top;
-  top += <usize>align(<i64>c << 3);
+  top += <usize>align((<i64>c) << 3);
   predicted = top;
-  top += <usize>align(<i64>c << 3);
+  top += <usize>align((<i64>c) << 3);
   mean = top;
-  top += <usize>align(<i64>f << 3);
+  top += <usize>align((<i64>f) << 3);
   centred = top;
-  top += <usize>align(<i64>f << 3);
+  top += <usize>align((<i64>f) << 3);
   block = top;
   top += <usize>align((<i64>BLOCK * f) << 3);
-  const line = <usize>align(<i64>m << 3);
+  const line = <usize>align((<i64>m) << 3);
   diagonal = top;
   beside = top + line;
   u = top + 2 * line;
@@ -104,20 +112,21 @@ export function ridgeRow(): u32 {
 }
 
 export function centre(): void {
-  for (let k: usize = 0; k < <usize>features; k++) store<f64>(centred + (k << 3), <f64>load<f32>(rowAt + (k << 2)) - load<f64>(mean + (k << 3)));
+  for (let k: usize = 0; k < <usize>features; k++)
+    store<f64>(centred + (k << 3), <f64>load<f32>(rowAt + (k << 2)) - load<f64>(mean + (k << 3)));
 }
 
 /** z = Qᵀ x: rows of Q, each times its x. */
 export function project(x: usize, to: usize): void {
-  memory.fill(to, 0, <usize>m << 3);
-  for (let k = 0; k < m; k++) addScaled(m, load<f64>(x + (<usize>k << 3)), matrix + ((<usize>k * <usize>m) << 3), to);
+  memory.fill(to, 0, (<usize>m) << 3);
+  for (let k = 0; k < m; k++) addScaled(m, load<f64>(x + ((<usize>k) << 3)), matrix + ((<usize>k * <usize>m) << 3), to);
 }
 
 @inline export function lineOf(l: i32, which: i32): usize {
-  return factors + <usize>(2 * l + which) * <usize>align(<i64>m << 3);
+  return factors + <usize>(2 * l + which) * <usize>align((<i64>m) << 3);
 }
 @inline export function share(c: i32): f64 {
-  return load<f64>(counts + (<usize>c << 3)) / <f64>n;
+  return load<f64>(counts + ((<usize>c) << 3)) / <f64>n;
 }
 /** What the targets of class c are projected to, f32[m]. */
 @inline export function targets(c: i32): usize {
@@ -129,4 +138,3 @@ export function dotF32(x: usize, y: usize): f64 {
   for (let i: usize = 0; i < <usize>m; i++) sum += load<f64>(x + (i << 3)) * <f64>load<f32>(y + (i << 2));
   return sum;
 }
-

@@ -52,10 +52,10 @@ function subtractTwo(n: i32, a: f64, x: usize, b: f64, z: usize, y: usize): void
 
 /** a[m,m], both halves given, becomes Q; d[m] and e[m - 1] are T's diagonal and what stands beside it; tau and p [m] are room to work in. */
 export function tridiagonalise(m: i32, a: usize, d: usize, e: usize, tau: usize, p: usize): void {
-  const row = <usize>m << 3;
+  const row = (<usize>m) << 3;
   for (let k = 0; k < m; k++) {
-    const at = a + <usize>k * row + (<usize>k << 3);
-    store<f64>(d + (<usize>k << 3), load<f64>(at));
+    const at = a + <usize>k * row + ((<usize>k) << 3);
+    store<f64>(d + ((<usize>k) << 3), load<f64>(at));
     const n = m - k - 1;
     if (n == 0) break;
     // v takes the place of the row that it makes zero but for its first element.
@@ -68,31 +68,31 @@ export function tridiagonalise(m: i32, a: usize, d: usize, e: usize, tau: usize,
       const norm = sqrt<f64>(first * first + rest);
       beside = first > 0 ? -norm : norm;
       store<f64>(v, first - beside);
-      scale = 2 / (dot(n, v, v));
+      scale = 2 / dot(n, v, v);
       const below = at + row + 8;
-      for (let i = 0; i < n; i++) store<f64>(p + (<usize>i << 3), scale * dot(n, below + <usize>i * row, v));
+      for (let i = 0; i < n; i++) store<f64>(p + ((<usize>i) << 3), scale * dot(n, below + <usize>i * row, v));
       addScaled(n, -0.5 * scale * dot(n, v, p), v, p);
       for (let i = 0; i < n; i++) {
-        const o = <usize>i << 3;
+        const o = (<usize>i) << 3;
         subtractTwo(n, load<f64>(v + o), p, load<f64>(p + o), v, below + <usize>i * row);
       }
     }
-    store<f64>(e + (<usize>k << 3), beside);
-    store<f64>(tau + (<usize>k << 3), scale);
+    store<f64>(e + ((<usize>k) << 3), beside);
+    store<f64>(tau + ((<usize>k) << 3), scale);
   }
   for (let k = m - 1; k >= 0; k--) {
-    const at = a + <usize>k * row + (<usize>k << 3);
+    const at = a + <usize>k * row + ((<usize>k) << 3);
     const n = m - k - 1;
     const v = at + 8;
     const below = at + row + 8;
-    const scale = n > 0 ? load<f64>(tau + (<usize>k << 3)) : 0;
+    const scale = n > 0 ? load<f64>(tau + ((<usize>k) << 3)) : 0;
     if (scale != 0) {
-      memory.fill(p, 0, <usize>n << 3);
-      for (let i = 0; i < n; i++) addScaled(n, load<f64>(v + (<usize>i << 3)), below + <usize>i * row, p);
-      for (let i = 0; i < n; i++) addScaled(n, -scale * load<f64>(v + (<usize>i << 3)), p, below + <usize>i * row);
+      memory.fill(p, 0, (<usize>n) << 3);
+      for (let i = 0; i < n; i++) addScaled(n, load<f64>(v + ((<usize>i) << 3)), below + <usize>i * row, p);
+      for (let i = 0; i < n; i++) addScaled(n, -scale * load<f64>(v + ((<usize>i) << 3)), p, below + <usize>i * row);
     }
     store<f64>(at, 1);
-    memory.fill(v, 0, <usize>n << 3);
+    memory.fill(v, 0, (<usize>n) << 3);
     for (let i = 0; i < n; i++) store<f64>(at + <usize>(i + 1) * row, 0);
   }
 }
@@ -101,7 +101,7 @@ export function tridiagonalise(m: i32, a: usize, d: usize, e: usize, tau: usize,
 export function factorise(m: i32, lambda: f64, d: usize, e: usize, l: usize, inverse: usize): void {
   let pivot = load<f64>(d) + lambda;
   for (let i = 0; i < m; i++) {
-    const o = <usize>i << 3;
+    const o = (<usize>i) << 3;
     store<f64>(inverse + o, 1 / pivot);
     if (i + 1 == m) break;
     const beside = load<f64>(e + o);
@@ -115,13 +115,13 @@ export function factorise(m: i32, lambda: f64, d: usize, e: usize, l: usize, inv
 export function solve(m: i32, l: usize, inverse: usize, z: usize, u: usize): void {
   let last: f64 = 0;
   for (let i = 0; i < m; i++) {
-    const o = <usize>i << 3;
+    const o = (<usize>i) << 3;
     last = load<f64>(z + o) - (i > 0 ? load<f64>(l + o - 8) * last : 0);
     store<f64>(u + o, last);
   }
   last = 0;
   for (let i = m - 1; i >= 0; i--) {
-    const o = <usize>i << 3;
+    const o = (<usize>i) << 3;
     last = load<f64>(u + o) * load<f64>(inverse + o) - (i + 1 < m ? load<f64>(l + o) * last : 0);
     store<f64>(u + o, last);
   }

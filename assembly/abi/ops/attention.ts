@@ -71,7 +71,30 @@ function relativeBytes(at: i32, b: number, t: number, heads: number): number {
  * by SY, SX the last row of windows holds two regions (its first WH-SY lines, and the rest), the last column likewise; -100 between them.
  * QUERIES: most rows of scores at a time; of probabilities that are kept, backward's are forward's.
  */
-export const enum AttentionArg { Q, K, V, O, KQ, KK, KV, BATCH, T, C, HEADS, SCALE, KEEP, TABLE, WH, WW, ROWS, COLUMNS, SY, SX, KP, QUERIES }
+export const enum AttentionArg {
+  Q,
+  K,
+  V,
+  O,
+  KQ,
+  KK,
+  KV,
+  BATCH,
+  T,
+  C,
+  HEADS,
+  SCALE,
+  KEEP,
+  TABLE,
+  WH,
+  WW,
+  ROWS,
+  COLUMNS,
+  SY,
+  SX,
+  KP,
+  QUERIES,
+}
 export function attention(): void {
   const b = size(AttentionArg.BATCH);
   const t = size(AttentionArg.T);
@@ -104,7 +127,29 @@ export function attention(): void {
  * DTABLE (f32, as TABLE) += Σ of the scores' gradients, or 0.
  */
 export const enum AttentionBackwardArg {
-  Q, K, V, DO, DQ, DK, DV, BATCH, T, C, HEADS, SCALE, KEEP, TABLE, DTABLE, WH, WW, ROWS, COLUMNS, SY, SX, KP, QUERIES
+  Q,
+  K,
+  V,
+  DO,
+  DQ,
+  DK,
+  DV,
+  BATCH,
+  T,
+  C,
+  HEADS,
+  SCALE,
+  KEEP,
+  TABLE,
+  DTABLE,
+  WH,
+  WW,
+  ROWS,
+  COLUMNS,
+  SY,
+  SX,
+  KP,
+  QUERIES,
 }
 export function attentionBackward(): void {
   const b = size(AttentionBackwardArg.BATCH);

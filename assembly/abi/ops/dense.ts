@@ -11,7 +11,16 @@ export function gemmScratch(): number {
  * Linear: y[M,N] = x[M,K] · w[N,K]ᵀ + b[N]. B may be 0. ENCODING, here and wherever frozen weights are read: how W is stored
  * (abi/weights.ts); 0 is f32.
  */
-export const enum LinearArg { X, W, B, Y, M, N, K, ENCODING }
+export const enum LinearArg {
+  X,
+  W,
+  B,
+  Y,
+  M,
+  N,
+  K,
+  ENCODING,
+}
 export function linear(): void {
   const m = size(LinearArg.M);
   const n = size(LinearArg.N);
@@ -24,7 +33,16 @@ export function linear(): void {
 }
 
 /** LinearBackwardX: dx[M,K] = dy[M,N] · w[N,K] + acc[M,K]. ACC may be 0 or equal DX. */
-export const enum LinearBackwardXArg { DY, W, ACC, DX, M, N, K, ENCODING }
+export const enum LinearBackwardXArg {
+  DY,
+  W,
+  ACC,
+  DX,
+  M,
+  N,
+  K,
+  ENCODING,
+}
 export function linearBackwardX(): void {
   const m = size(LinearBackwardXArg.M);
   const n = size(LinearBackwardXArg.N);
@@ -37,7 +55,14 @@ export function linearBackwardX(): void {
 }
 
 /** LinearBackwardW: dw[N,K] += dy[M,N]ᵀ · x[M,K]. */
-export const enum LinearBackwardWArg { DY, X, DW, M, N, K }
+export const enum LinearBackwardWArg {
+  DY,
+  X,
+  DW,
+  M,
+  N,
+  K,
+}
 export function linearBackwardW(): void {
   const m = size(LinearBackwardWArg.M);
   const n = size(LinearBackwardWArg.N);
@@ -49,7 +74,12 @@ export function linearBackwardW(): void {
 }
 
 /** BiasBackward: db[N] += Σ_m dy[m,N]. */
-export const enum BiasBackwardArg { DY, DB, M, N }
+export const enum BiasBackwardArg {
+  DY,
+  DB,
+  M,
+  N,
+}
 export function biasBackward(): void {
   const n = size(BiasBackwardArg.N);
   reads(BiasBackwardArg.DY, 4 * size(BiasBackwardArg.M) * n);

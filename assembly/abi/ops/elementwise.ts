@@ -18,7 +18,15 @@ function slopeBytes(kind: number, keep: number, n: number): number {
  * KEEP = Code8 (smooth functions): KEPT gets N bytes, code = round(128·f′ + 64), clamped; f′ decodes as code/128 - ½, so 0 and 1 are exact.
  * TABLE: address of a Codebook record (abi/codebook.ts) where KEEP = Code4, else 0.
  */
-export const enum ActivationArg { X, Y, KEPT, KIND, KEEP, N, TABLE }
+export const enum ActivationArg {
+  X,
+  Y,
+  KEPT,
+  KIND,
+  KEEP,
+  N,
+  TABLE,
+}
 export function activation(): void {
   const n = size(ActivationArg.N);
   const kind = between(ActivationArg.KIND, 1, LAST_KIND);
@@ -34,7 +42,15 @@ export function activation(): void {
 }
 
 /** ActivationBackward: dx[N] = f′ · dy[N], f′ from x (Value), the bit, or TABLE's level of the code. DX may equal DY. */
-export const enum ActivationBackwardArg { KEPT, DY, DX, KIND, KEEP, N, TABLE }
+export const enum ActivationBackwardArg {
+  KEPT,
+  DY,
+  DX,
+  KIND,
+  KEEP,
+  N,
+  TABLE,
+}
 export function activationBackward(): void {
   const n = size(ActivationBackwardArg.N);
   const kind = between(ActivationBackwardArg.KIND, 1, LAST_KIND);
@@ -46,7 +62,13 @@ export function activationBackward(): void {
 }
 
 /** Add: y[N] = SCALE·(a[N] + b[N]). Y may equal A or B. SCALE is f32. */
-export const enum AddArg { A, B, Y, N, SCALE }
+export const enum AddArg {
+  A,
+  B,
+  Y,
+  N,
+  SCALE,
+}
 export function add(): void {
   const n = size(AddArg.N);
   reads(AddArg.A, 4 * n);

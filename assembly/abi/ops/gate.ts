@@ -10,7 +10,17 @@ export function gateScratch(): number {
 /**
  * Gate: y[B,P,C] = x[B,P,C] · g[B,C]. Y may equal X unless KEEP = Value. KEEP = Group4, Group8 (in GROUPS groups a row): KEPT gets x so coded.
  */
-export const enum GateArg { X, G, Y, KEPT, BATCH, P, C, KEEP, GROUPS }
+export const enum GateArg {
+  X,
+  G,
+  Y,
+  KEPT,
+  BATCH,
+  P,
+  C,
+  KEEP,
+  GROUPS,
+}
 export function gate(): void {
   const b = size(GateArg.BATCH);
   const c = size(GateArg.C);
@@ -27,7 +37,16 @@ export function gate(): void {
 }
 
 /** GateBackwardG: dg[B,C] = Σ_p dy·x, x from KEPT. (dx is Gate of dy.) */
-export const enum GateBackwardGArg { DY, KEPT, DG, BATCH, P, C, KEEP, GROUPS }
+export const enum GateBackwardGArg {
+  DY,
+  KEPT,
+  DG,
+  BATCH,
+  P,
+  C,
+  KEEP,
+  GROUPS,
+}
 export function gateBackwardG(): void {
   const b = size(GateBackwardGArg.BATCH);
   const c = size(GateBackwardGArg.C);

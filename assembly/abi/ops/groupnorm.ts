@@ -9,7 +9,15 @@ export function groupNormScratch(c: number): number {
 }
 
 /** GroupStats: stats[B,GROUPS,2] = mean and 1/√(variance + EPS) of each group of neighbouring channels of x[B,P,C], biased variance, EPS f32. */
-export const enum GroupStatsArg { X, STATS, BATCH, P, C, GROUPS, EPS }
+export const enum GroupStatsArg {
+  X,
+  STATS,
+  BATCH,
+  P,
+  C,
+  GROUPS,
+  EPS,
+}
 export function groupStats(): void {
   const b = size(GroupStatsArg.BATCH);
   const c = size(GroupStatsArg.C);
@@ -21,7 +29,20 @@ export function groupStats(): void {
  * GroupNorm: y = x̂·gamma + beta, x̂ = (x-mean)·rstd by STATS. Y may equal X. XHAT (0: absent) gets x̂ as LayerNorm's by KEEP, a row for each
  * position, CODES groups a row where that is Group8.
  */
-export const enum GroupNormArg { X, STATS, GAMMA, BETA, Y, XHAT, BATCH, P, C, GROUPS, KEEP, CODES }
+export const enum GroupNormArg {
+  X,
+  STATS,
+  GAMMA,
+  BETA,
+  Y,
+  XHAT,
+  BATCH,
+  P,
+  C,
+  GROUPS,
+  KEEP,
+  CODES,
+}
 export function groupNorm(): void {
   const b = size(GroupNormArg.BATCH);
   const c = size(GroupNormArg.C);
@@ -37,7 +58,17 @@ export function groupNorm(): void {
 }
 
 /** GroupSums: sums[B,C] = Σ_p dy, products[B,C] = Σ_p dy·x̂. */
-export const enum GroupSumsArg { DY, XHAT, SUMS, PRODUCTS, BATCH, P, C, KEEP, CODES }
+export const enum GroupSumsArg {
+  DY,
+  XHAT,
+  SUMS,
+  PRODUCTS,
+  BATCH,
+  P,
+  C,
+  KEEP,
+  CODES,
+}
 export function groupSums(): void {
   const b = size(GroupSumsArg.BATCH);
   const c = size(GroupSumsArg.C);
@@ -50,7 +81,21 @@ export function groupSums(): void {
 }
 
 /** GroupNormBackward: dx = rstd·(g - mean(g) - x̂·mean(g·x̂)), g = dy·gamma, means over the group by SUMS and PRODUCTS. DX may equal DY. */
-export const enum GroupNormBackwardArg { DY, XHAT, STATS, GAMMA, SUMS, PRODUCTS, DX, BATCH, P, C, GROUPS, KEEP, CODES }
+export const enum GroupNormBackwardArg {
+  DY,
+  XHAT,
+  STATS,
+  GAMMA,
+  SUMS,
+  PRODUCTS,
+  DX,
+  BATCH,
+  P,
+  C,
+  GROUPS,
+  KEEP,
+  CODES,
+}
 export function groupNormBackward(): void {
   const b = size(GroupNormBackwardArg.BATCH);
   const c = size(GroupNormBackwardArg.C);

@@ -5,7 +5,18 @@ import { mayWrite, reads, size, takesState, whole, writes } from '../bounds.ts';
  * targets f32[B,N] in their own units; a padding row begins with the bits 0xffffffff. scale f32[2,N]: means, then standard deviations, by which
  * targets are standardised. LOSSES f32[B] and ANSWERS f32[B,N] (x in the targets' units) are always written. DELTA: f32 bits.
  */
-export const enum HuberArg { X, TARGETS, SCALE, DLOGITS, LOSSES, ANSWERS, STATE, BATCH, N, DELTA }
+export const enum HuberArg {
+  X,
+  TARGETS,
+  SCALE,
+  DLOGITS,
+  LOSSES,
+  ANSWERS,
+  STATE,
+  BATCH,
+  N,
+  DELTA,
+}
 export function huber(): void {
   const b = size(HuberArg.BATCH);
   const n = size(HuberArg.N);

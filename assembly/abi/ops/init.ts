@@ -12,7 +12,19 @@ export function resizePositionsScratch(h0: number, w0: number): number {
  * w is [O, K] (DEPTHWISE = 0) or [K, O] (DEPTHWISE = 1). GAMMA may be 0 (ones), BETA too (zeros). MEAN and VAR both 0: f = gamma, a layer scale.
  * Of a coded weight (ENCODING) the scales are multiplied.
  */
-export const enum FoldBatchNormArg { W, B, GAMMA, BETA, MEAN, VAR, O, K, EPS, DEPTHWISE, ENCODING }
+export const enum FoldBatchNormArg {
+  W,
+  B,
+  GAMMA,
+  BETA,
+  MEAN,
+  VAR,
+  O,
+  K,
+  EPS,
+  DEPTHWISE,
+  ENCODING,
+}
 export function foldBatchNorm(): void {
   const o = size(FoldBatchNormArg.O);
   writes(FoldBatchNormArg.W, weightBytes(FoldBatchNormArg.ENCODING, o, size(FoldBatchNormArg.K)));
@@ -28,7 +40,17 @@ export function foldBatchNorm(): void {
  * ResizePositions: y[PREFIX + H·W, C] from x[PREFIX + H0·W0, C]: PREFIX rows copied, the grid resampled bicubically
  * (a = -0.75, half-pixel centres; ANTIALIAS = 1 widens the filter when shrinking and uses a = -0.5, as PyTorch does).
  */
-export const enum ResizePositionsArg { X, Y, PREFIX, H0, W0, H, WIDTH, C, ANTIALIAS }
+export const enum ResizePositionsArg {
+  X,
+  Y,
+  PREFIX,
+  H0,
+  W0,
+  H,
+  WIDTH,
+  C,
+  ANTIALIAS,
+}
 export function resizePositions(): void {
   const prefix = between(ResizePositionsArg.PREFIX, 0, MOST_PRODUCT);
   const h0 = size(ResizePositionsArg.H0);
@@ -41,7 +63,13 @@ export function resizePositions(): void {
 }
 
 /** Normal: y[N] = SCALE·z, z standard normal numbers of stream (Initial, NUMBER) under STATE's seed, one a counter from 0. */
-export const enum NormalArg { Y, N, NUMBER, SCALE, STATE }
+export const enum NormalArg {
+  Y,
+  N,
+  NUMBER,
+  SCALE,
+  STATE,
+}
 export function normal(): void {
   writes(NormalArg.Y, 4 * size(NormalArg.N));
   takesState(NormalArg.STATE);

@@ -6,7 +6,16 @@ import { mayWrite, reads, size, takesState, writes } from '../bounds.ts';
  * labels i32[B]; -1 marks a padding row: no loss, zero gradient (its logits must be finite all the same).
  * LOSSES f32[B], CHOICES i32[B] (the arg max) are always written.
  */
-export const enum CrossEntropyArg { X, LABELS, DLOGITS, LOSSES, CHOICES, STATE, BATCH, N }
+export const enum CrossEntropyArg {
+  X,
+  LABELS,
+  DLOGITS,
+  LOSSES,
+  CHOICES,
+  STATE,
+  BATCH,
+  N,
+}
 export function crossEntropy(): void {
   const b = size(CrossEntropyArg.BATCH);
   const n = size(CrossEntropyArg.N);

@@ -19,7 +19,13 @@ function map(at: i32): number {
 }
 
 /** BroadcastAdd: y[B,N] = x[B,N] + p[N]. Y may equal X. */
-export const enum BroadcastAddArg { X, P, Y, BATCH, N }
+export const enum BroadcastAddArg {
+  X,
+  P,
+  Y,
+  BATCH,
+  N,
+}
 export function broadcastAdd(): void {
   const n = size(BroadcastAddArg.N);
   const b = size(BroadcastAddArg.BATCH);
@@ -29,7 +35,12 @@ export function broadcastAdd(): void {
 }
 
 /** SumBatch: y[N] = Σ_b x[B,N], in order of b. */
-export const enum SumBatchArg { X, Y, BATCH, N }
+export const enum SumBatchArg {
+  X,
+  Y,
+  BATCH,
+  N,
+}
 export function sumBatch(): void {
   const n = size(SumBatchArg.N);
   reads(SumBatchArg.X, 4 * size(SumBatchArg.BATCH) * n);
@@ -37,7 +48,16 @@ export function sumBatch(): void {
 }
 
 /** ChannelPool: y[B,COUNT,C/K] = means of K neighbouring channels of x[B,P,C], positions FIRST … FIRST+COUNT-1. */
-export const enum ChannelPoolArg { X, Y, BATCH, P, C, K, FIRST, COUNT }
+export const enum ChannelPoolArg {
+  X,
+  Y,
+  BATCH,
+  P,
+  C,
+  K,
+  FIRST,
+  COUNT,
+}
 export function channelPool(): void {
   const b = size(ChannelPoolArg.BATCH);
   const c = size(ChannelPoolArg.C);
@@ -50,7 +70,17 @@ export function channelPool(): void {
 }
 
 /** ChannelPoolBackward: dx[B,P,C] = dy/K spread over its K channels, 0 at other positions, + acc. ACC may be 0 or equal DX. */
-export const enum ChannelPoolBackwardArg { DY, ACC, DX, BATCH, P, C, K, FIRST, COUNT }
+export const enum ChannelPoolBackwardArg {
+  DY,
+  ACC,
+  DX,
+  BATCH,
+  P,
+  C,
+  K,
+  FIRST,
+  COUNT,
+}
 export function channelPoolBackward(): void {
   const b = size(ChannelPoolBackwardArg.BATCH);
   const c = size(ChannelPoolBackwardArg.C);
@@ -64,7 +94,16 @@ export function channelPoolBackward(): void {
 }
 
 /** AdaptivePool: y[B,OH,OW,C] = means over rows ⌊iH/OH⌋ … ⌈(i+1)H/OH⌉-1 and the like columns of x[B,H,W,C] (PyTorch's adaptive_avg_pool2d). */
-export const enum AdaptivePoolArg { X, Y, BATCH, H, WIDTH, C, OH, OW }
+export const enum AdaptivePoolArg {
+  X,
+  Y,
+  BATCH,
+  H,
+  WIDTH,
+  C,
+  OH,
+  OW,
+}
 export function adaptivePool(): void {
   const fine = map(AdaptivePoolArg.BATCH);
   reads(AdaptivePoolArg.X, fine);
@@ -72,7 +111,16 @@ export function adaptivePool(): void {
 }
 
 /** AdaptivePoolBackward: dx[B,H,W,C] gathers from the windows that hold each pixel. */
-export const enum AdaptivePoolBackwardArg { DY, DX, BATCH, H, WIDTH, C, OH, OW }
+export const enum AdaptivePoolBackwardArg {
+  DY,
+  DX,
+  BATCH,
+  H,
+  WIDTH,
+  C,
+  OH,
+  OW,
+}
 export function adaptivePoolBackward(): void {
   const fine = map(AdaptivePoolBackwardArg.BATCH);
   reads(AdaptivePoolBackwardArg.DY, coarse);

@@ -13,7 +13,19 @@ export function layerNormScratch(c: number): number {
  * KEEP = Value: XHAT gets x̂ f32 [M,C]. KEEP = Group4: XHAT gets rows of `group4RowBytes(C)`; Group8: a group8 tensor in GROUPS
  * groups a row (abi/groups.ts). RSTD gets f32 [M]. Both 0 where KEEP = Nothing.
  */
-export const enum LayerNormArg { X, GAMMA, BETA, Y, XHAT, RSTD, M, C, EPS, KEEP, GROUPS }
+export const enum LayerNormArg {
+  X,
+  GAMMA,
+  BETA,
+  Y,
+  XHAT,
+  RSTD,
+  M,
+  C,
+  EPS,
+  KEEP,
+  GROUPS,
+}
 export function layerNorm(): void {
   const m = size(LayerNormArg.M);
   const c = size(LayerNormArg.C);
@@ -30,7 +42,18 @@ export function layerNorm(): void {
 }
 
 /** LayerNormBackward: dx = rstd·(g - mean(g) - x̂·mean(g·x̂)) + acc, g = dy·gamma. ACC may be 0 or equal DX; DX may equal DY. */
-export const enum LayerNormBackwardArg { XHAT, RSTD, GAMMA, DY, ACC, DX, M, C, KEEP, GROUPS }
+export const enum LayerNormBackwardArg {
+  XHAT,
+  RSTD,
+  GAMMA,
+  DY,
+  ACC,
+  DX,
+  M,
+  C,
+  KEEP,
+  GROUPS,
+}
 export function layerNormBackward(): void {
   const m = size(LayerNormBackwardArg.M);
   const c = size(LayerNormBackwardArg.C);
@@ -44,7 +67,15 @@ export function layerNormBackward(): void {
 }
 
 /** LayerNormBackwardW: dgamma[C] += Σ_m dy·x̂. (dbeta is BiasBackward.) */
-export const enum LayerNormBackwardWArg { XHAT, DY, DGAMMA, M, C, KEEP, GROUPS }
+export const enum LayerNormBackwardWArg {
+  XHAT,
+  DY,
+  DGAMMA,
+  M,
+  C,
+  KEEP,
+  GROUPS,
+}
 export function layerNormBackwardW(): void {
   const m = size(LayerNormBackwardWArg.M);
   const c = size(LayerNormBackwardWArg.C);

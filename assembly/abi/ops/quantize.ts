@@ -20,7 +20,14 @@ function copied(at: i32): void {
  * Quantize: x[ROWS,C] as group8 (abi/groups.ts) in GROUPS groups a row where BITS = 8, as group4 rows where BITS = 4 (GROUPS is not read;
  * a NaN or an infinity makes its whole row NaN).
  */
-export const enum QuantizeArg { X, Y, ROWS, C, GROUPS, BITS }
+export const enum QuantizeArg {
+  X,
+  Y,
+  ROWS,
+  C,
+  GROUPS,
+  BITS,
+}
 export function quantize(): void {
   copied(QuantizeArg.ROWS);
   reads(QuantizeArg.X, whole32);
@@ -28,7 +35,14 @@ export function quantize(): void {
 }
 
 /** Dequantize: y[ROWS,C] from it. */
-export const enum DequantizeArg { X, Y, ROWS, C, GROUPS, BITS }
+export const enum DequantizeArg {
+  X,
+  Y,
+  ROWS,
+  C,
+  GROUPS,
+  BITS,
+}
 export function dequantize(): void {
   copied(DequantizeArg.ROWS);
   reads(DequantizeArg.X, coded);

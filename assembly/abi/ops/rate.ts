@@ -6,7 +6,15 @@ import { between, mayWrite, reads, size, takesState, writes } from '../bounds.ts
  * Observe, where STATE.Measured is not 0 (else it does nothing): SUM[N] += Σ_m x[m,N] and SQUARES[N] += Σ_m x[m,N]², row by row in order, so
  * that pieces of rows give the same bytes as the whole. SUM may be 0. With TOTAL = 1 SQUARES is one number, Σ_m Σ_n x²; SUM is 0 then.
  */
-export const enum ObserveArg { X, M, N, SUM, SQUARES, TOTAL, STATE }
+export const enum ObserveArg {
+  X,
+  M,
+  N,
+  SUM,
+  SQUARES,
+  TOTAL,
+  STATE,
+}
 export function observe(): void {
   const n = size(ObserveArg.N);
   reads(ObserveArg.X, 4 * size(ObserveArg.M) * n);
@@ -32,7 +40,21 @@ export const enum Rule {
  * (INPUT_ROWS rows in a pass, times SPREAD); all are zero afterwards. Logit: SUM and INPUT are of the
  * input, [FEATURES] each. STATE.Measured is the number of passes. POWER 2 squares the rate but for FRACTION. The least and the largest go to STATE.Rates of GROUP. A rate that is not finite ends the walk.
  */
-export const enum SetRatesArg { SCALE, SUM, INPUT, N, ROWS, INPUT_ROWS, SPREAD, FEATURES, RULE, FRACTION, POWER, GROUP, STATE }
+export const enum SetRatesArg {
+  SCALE,
+  SUM,
+  INPUT,
+  N,
+  ROWS,
+  INPUT_ROWS,
+  SPREAD,
+  FEATURES,
+  RULE,
+  FRACTION,
+  POWER,
+  GROUP,
+  STATE,
+}
 export function setRates(): void {
   const n = size(SetRatesArg.N);
   writes(SetRatesArg.SCALE, 4 * n);

@@ -1,7 +1,20 @@
 /** Convolutions and pools of maps. */
 import { code4RowsBytes } from '../sizes.ts';
 import { Patch } from '../tiles.ts';
-import { between, demand, mayRead, mayWrite, MOST_PRODUCT, MOST_STEP, MOST_TILE, reads, size, takesScratch, weightBytes, writes } from '../bounds.ts';
+import {
+  between,
+  demand,
+  mayRead,
+  mayWrite,
+  MOST_PRODUCT,
+  MOST_STEP,
+  MOST_TILE,
+  reads,
+  size,
+  takesScratch,
+  weightBytes,
+  writes,
+} from '../bounds.ts';
 import { gemmScratch } from './dense.ts';
 
 /**
@@ -9,15 +22,34 @@ import { gemmScratch } from './dense.ts';
  * in the instruction, from BATCH to LEFT.
  */
 function isPointwise(
-  h: number, width: number, oh: number, ow: number, r: number, s: number, stride: number, top: number, left: number,
+  h: number,
+  width: number,
+  oh: number,
+  ow: number,
+  r: number,
+  s: number,
+  stride: number,
+  top: number,
+  left: number,
 ): boolean {
   return r === 1 && s === 1 && stride === 1 && top === 0 && left === 0 && oh === h && ow === width;
 }
 
 /** Conv and ConvBackwardW: a tile of patches of so many pixels behind the GEMM's scratch. */
 export function convScratch(
-  batch: number, h: number, width: number, c: number, oh: number, ow: number, _o: number, r: number, s: number, stride: number,
-  top: number, left: number, pixels: number = Patch.Rows,
+  batch: number,
+  h: number,
+  width: number,
+  c: number,
+  oh: number,
+  ow: number,
+  _o: number,
+  r: number,
+  s: number,
+  stride: number,
+  top: number,
+  left: number,
+  pixels: number = Patch.Rows,
 ): number {
   if (isPointwise(h, width, oh, ow, r, s, stride, top, left)) return gemmScratch();
   return gemmScratch() + 4 * Math.min(pixels, batch * oh * ow) * Math.min(Patch.Columns, r * s * c);
@@ -25,8 +57,19 @@ export function convScratch(
 
 /** ConvBackwardX: a tile of dy and, with a stride, one of dx. */
 export function convBackwardXScratch(
-  _batch: number, h: number, width: number, c: number, oh: number, ow: number, o: number, r: number, s: number, stride: number,
-  top: number, left: number, pixels: number = Patch.Rows,
+  _batch: number,
+  h: number,
+  width: number,
+  c: number,
+  oh: number,
+  ow: number,
+  o: number,
+  r: number,
+  s: number,
+  stride: number,
+  top: number,
+  left: number,
+  pixels: number = Patch.Rows,
 ): number {
   if (isPointwise(h, width, oh, ow, r, s, stride, top, left)) return gemmScratch();
   const strided = Math.max(1, Math.min(Math.min(Patch.StridedRows, pixels), Math.floor((Patch.StridedFloats * pixels) / c)));
@@ -79,12 +122,30 @@ function patchScratch(pixels: number): number {
   return convScratch(batch, height, width, channels, outHeight, outWidth, outChannels, R, S, stride, top, left, pixels);
 }
 
-
 /**
  * Conv: x[B,H,W,C] (NHWC), w[O,R,S,C], b[O] or 0, y[B,OH,OW,O]. TOP and LEFT are the zero padding before the first row and column;
  * padding after the last is whatever OH and OW imply. One STRIDE for both axes. PIXELS: most of them in a tile (abi/tiles.ts).
  */
-export const enum ConvArg { X, W, B, Y, BATCH, H, WIDTH, C, OH, OW, O, R, S, STRIDE, TOP, LEFT, ENCODING, PIXELS }
+export const enum ConvArg {
+  X,
+  W,
+  B,
+  Y,
+  BATCH,
+  H,
+  WIDTH,
+  C,
+  OH,
+  OW,
+  O,
+  R,
+  S,
+  STRIDE,
+  TOP,
+  LEFT,
+  ENCODING,
+  PIXELS,
+}
 export function conv(): void {
   window(ConvArg.BATCH, true);
   const pixels = between(ConvArg.PIXELS, 1, MOST_TILE);
@@ -96,7 +157,25 @@ export function conv(): void {
 }
 
 /** ConvBackwardX: dx[B,H,W,C] = convᵀ(dy[B,OH,OW,O], w). */
-export const enum ConvBackwardXArg { DY, W, DX, BATCH, H, WIDTH, C, OH, OW, O, R, S, STRIDE, TOP, LEFT, ENCODING, PIXELS }
+export const enum ConvBackwardXArg {
+  DY,
+  W,
+  DX,
+  BATCH,
+  H,
+  WIDTH,
+  C,
+  OH,
+  OW,
+  O,
+  R,
+  S,
+  STRIDE,
+  TOP,
+  LEFT,
+  ENCODING,
+  PIXELS,
+}
 export function convBackwardX(): void {
   window(ConvBackwardXArg.BATCH, true);
   const pixels = between(ConvBackwardXArg.PIXELS, 1, MOST_TILE);
@@ -107,7 +186,24 @@ export function convBackwardX(): void {
 }
 
 /** ConvBackwardW: dw[O,R,S,C] += Σ dy · patches(x). */
-export const enum ConvBackwardWArg { DY, X, DW, BATCH, H, WIDTH, C, OH, OW, O, R, S, STRIDE, TOP, LEFT, PIXELS }
+export const enum ConvBackwardWArg {
+  DY,
+  X,
+  DW,
+  BATCH,
+  H,
+  WIDTH,
+  C,
+  OH,
+  OW,
+  O,
+  R,
+  S,
+  STRIDE,
+  TOP,
+  LEFT,
+  PIXELS,
+}
 export function convBackwardW(): void {
   window(ConvBackwardWArg.BATCH, true);
   const pixels = between(ConvBackwardWArg.PIXELS, 1, MOST_TILE);
@@ -118,7 +214,23 @@ export function convBackwardW(): void {
 }
 
 /** Depthwise: w[R,S,C], one filter a channel; otherwise as Conv with O = C. */
-export const enum DepthwiseArg { X, W, B, Y, BATCH, H, WIDTH, C, OH, OW, R, S, STRIDE, TOP, LEFT }
+export const enum DepthwiseArg {
+  X,
+  W,
+  B,
+  Y,
+  BATCH,
+  H,
+  WIDTH,
+  C,
+  OH,
+  OW,
+  R,
+  S,
+  STRIDE,
+  TOP,
+  LEFT,
+}
 export function depthwise(): void {
   window(DepthwiseArg.BATCH, false);
   reads(DepthwiseArg.X, imageBytes());
@@ -127,7 +239,22 @@ export function depthwise(): void {
   writes(DepthwiseArg.Y, outputBytes());
 }
 
-export const enum DepthwiseBackwardXArg { DY, W, DX, BATCH, H, WIDTH, C, OH, OW, R, S, STRIDE, TOP, LEFT }
+export const enum DepthwiseBackwardXArg {
+  DY,
+  W,
+  DX,
+  BATCH,
+  H,
+  WIDTH,
+  C,
+  OH,
+  OW,
+  R,
+  S,
+  STRIDE,
+  TOP,
+  LEFT,
+}
 export function depthwiseBackwardX(): void {
   window(DepthwiseBackwardXArg.BATCH, false);
   reads(DepthwiseBackwardXArg.DY, outputBytes());
@@ -136,7 +263,22 @@ export function depthwiseBackwardX(): void {
 }
 
 /** DepthwiseBackwardW: dw[R,S,C] += Σ dy · x. */
-export const enum DepthwiseBackwardWArg { DY, X, DW, BATCH, H, WIDTH, C, OH, OW, R, S, STRIDE, TOP, LEFT }
+export const enum DepthwiseBackwardWArg {
+  DY,
+  X,
+  DW,
+  BATCH,
+  H,
+  WIDTH,
+  C,
+  OH,
+  OW,
+  R,
+  S,
+  STRIDE,
+  TOP,
+  LEFT,
+}
 export function depthwiseBackwardW(): void {
   window(DepthwiseBackwardWArg.BATCH, false);
   reads(DepthwiseBackwardWArg.DY, outputBytes());
@@ -145,7 +287,15 @@ export function depthwiseBackwardW(): void {
 }
 
 /** Pool: y[B,C] = mean over positions FIRST … FIRST+COUNT-1 of x[B,P,C]. COUNT = 1 takes one token, unchanged. */
-export const enum PoolArg { X, Y, BATCH, P, C, FIRST, COUNT }
+export const enum PoolArg {
+  X,
+  Y,
+  BATCH,
+  P,
+  C,
+  FIRST,
+  COUNT,
+}
 export function pool(): void {
   const b = size(PoolArg.BATCH);
   const c = size(PoolArg.C);
@@ -156,7 +306,16 @@ export function pool(): void {
 }
 
 /** PoolBackward: dx[B,P,C] = dy[B,C]/COUNT in the pooled positions, + acc[B,P,C]; 0 elsewhere. ACC may be 0 or equal DX. */
-export const enum PoolBackwardArg { DY, ACC, DX, BATCH, P, C, FIRST, COUNT }
+export const enum PoolBackwardArg {
+  DY,
+  ACC,
+  DX,
+  BATCH,
+  P,
+  C,
+  FIRST,
+  COUNT,
+}
 export function poolBackward(): void {
   const b = size(PoolBackwardArg.BATCH);
   const c = size(PoolBackwardArg.C);
@@ -172,7 +331,22 @@ export function poolBackward(): void {
  * KEPT (0: absent) gets ⌈C/32⌉·16 bytes for each output position, in Code4's blocks: the tap r·S + s that y came from, the first of equals;
  * past C 0.
  */
-export const enum MaxPoolArg { X, Y, KEPT, BATCH, H, WIDTH, C, OH, OW, R, S, STRIDE, TOP, LEFT }
+export const enum MaxPoolArg {
+  X,
+  Y,
+  KEPT,
+  BATCH,
+  H,
+  WIDTH,
+  C,
+  OH,
+  OW,
+  R,
+  S,
+  STRIDE,
+  TOP,
+  LEFT,
+}
 export function maxPool(): void {
   window(MaxPoolArg.BATCH, false);
   demand(R * S <= MOST_TAPS);
@@ -182,7 +356,22 @@ export function maxPool(): void {
 }
 
 /** MaxPoolBackward: dx[B,H,W,C] = Σ dy over the outputs that came from the pixel. */
-export const enum MaxPoolBackwardArg { DY, KEPT, DX, BATCH, H, WIDTH, C, OH, OW, R, S, STRIDE, TOP, LEFT }
+export const enum MaxPoolBackwardArg {
+  DY,
+  KEPT,
+  DX,
+  BATCH,
+  H,
+  WIDTH,
+  C,
+  OH,
+  OW,
+  R,
+  S,
+  STRIDE,
+  TOP,
+  LEFT,
+}
 export function maxPoolBackward(): void {
   window(MaxPoolBackwardArg.BATCH, false);
   demand(R * S <= MOST_TAPS);

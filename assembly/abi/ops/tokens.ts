@@ -12,7 +12,17 @@ function positions(argument: i32, t: number, p: number): number {
  * Embed: y[B,T,C]: the class token, the distillation token (each [C], or 0: absent), then x[B,P,C]; plus pos[T,C]. T = P + tokens present.
  * POSROWS = T, or P where the position embedding has no rows for the extra tokens.
  */
-export const enum EmbedArg { X, CLS, DIST, POS, Y, BATCH, P, C, POSROWS }
+export const enum EmbedArg {
+  X,
+  CLS,
+  DIST,
+  POS,
+  Y,
+  BATCH,
+  P,
+  C,
+  POSROWS,
+}
 export function embed(): void {
   const b = size(EmbedArg.BATCH);
   const p = size(EmbedArg.P);
@@ -26,7 +36,19 @@ export function embed(): void {
 }
 
 /** EmbedBackward: dx[B,P,C] = dy's patch rows; DCLS, DDIST, DPOS += (each may be 0, DX too). T as above; HASCLS, HASDIST are 0 or 1. */
-export const enum EmbedBackwardArg { DY, DX, DCLS, DDIST, DPOS, BATCH, P, C, POSROWS, HASCLS, HASDIST }
+export const enum EmbedBackwardArg {
+  DY,
+  DX,
+  DCLS,
+  DDIST,
+  DPOS,
+  BATCH,
+  P,
+  C,
+  POSROWS,
+  HASCLS,
+  HASDIST,
+}
 export function embedBackward(): void {
   const b = size(EmbedBackwardArg.BATCH);
   const p = size(EmbedBackwardArg.P);

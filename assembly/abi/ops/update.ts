@@ -2,14 +2,20 @@
 import { between, mayRead, reads, size, takesState, writes } from '../bounds.ts';
 
 /** SumSquares: STATE.SumSquares += Σ g², f64, in blocks of 4,096 elements in index order. */
-export const enum SumSquaresArg { G, N, STATE }
+export const enum SumSquaresArg {
+  G,
+  N,
+  STATE,
+}
 export function sumSquares(): void {
   reads(SumSquaresArg.G, 4 * size(SumSquaresArg.N));
   takesState(SumSquaresArg.STATE);
 }
 
 /** Schedule: norm and clip factor from SumSquares (then 0), learning rate for this step, beta powers, Step += 1. */
-export const enum ScheduleArg { STATE }
+export const enum ScheduleArg {
+  STATE,
+}
 export function schedule(): void {
   takesState(ScheduleArg.STATE);
 }
@@ -18,7 +24,18 @@ export function schedule(): void {
  * AdamW: decoupled decay where DECAY = 1; g is scaled by ClipFactor, then zeroed. SCALE[COUNT] gives numbers rates of their own, factors on
  * Rate: that of element i is SCALE[(i / INNER) mod COUNT]. 0: Rate alone.
  */
-export const enum AdamWArg { P, G, MEAN, VARIANCE, N, STATE, DECAY, SCALE, COUNT, INNER }
+export const enum AdamWArg {
+  P,
+  G,
+  MEAN,
+  VARIANCE,
+  N,
+  STATE,
+  DECAY,
+  SCALE,
+  COUNT,
+  INNER,
+}
 export function adamW(): void {
   const bytes = 4 * size(AdamWArg.N);
   writes(AdamWArg.P, bytes);
@@ -32,7 +49,17 @@ export function adamW(): void {
 }
 
 /** Sgd with momentum (PyTorch's convention, decoupled decay where DECAY = 1); g is scaled by ClipFactor, then zeroed. SCALE as AdamW's. */
-export const enum SgdArg { P, G, MOMENTUM, N, STATE, DECAY, SCALE, COUNT, INNER }
+export const enum SgdArg {
+  P,
+  G,
+  MOMENTUM,
+  N,
+  STATE,
+  DECAY,
+  SCALE,
+  COUNT,
+  INNER,
+}
 export function sgd(): void {
   const bytes = 4 * size(SgdArg.N);
   writes(SgdArg.P, bytes);

@@ -21,7 +21,23 @@ function windows(at: i32): void {
  * COLUMNS·WW map that they cover is x at ((py+SY) mod MODH, (px+SX) mod MODW); zero where py ≥ MODH, px ≥ MODW or that lies outside of x.
  * So MODH = H rolls before padding, MODH = ROWS·WH after. MERGE = 1: positions of a window stand column by column (Swin's patch merging).
  */
-export const enum WindowPartitionArg { X, Y, BATCH, H, WIDTH, C, WH, WW, ROWS, COLUMNS, SY, SX, MODH, MODW, MERGE }
+export const enum WindowPartitionArg {
+  X,
+  Y,
+  BATCH,
+  H,
+  WIDTH,
+  C,
+  WH,
+  WW,
+  ROWS,
+  COLUMNS,
+  SY,
+  SX,
+  MODH,
+  MODW,
+  MERGE,
+}
 export function windowPartition(): void {
   windows(WindowPartitionArg.BATCH);
   reads(WindowPartitionArg.X, map);
@@ -29,7 +45,23 @@ export function windowPartition(): void {
 }
 
 /** WindowReverse: y[B,H,W,C] from windows x: each position back to where it was, padding dropped. The transpose of WindowPartition. */
-export const enum WindowReverseArg { X, Y, BATCH, H, WIDTH, C, WH, WW, ROWS, COLUMNS, SY, SX, MODH, MODW, MERGE }
+export const enum WindowReverseArg {
+  X,
+  Y,
+  BATCH,
+  H,
+  WIDTH,
+  C,
+  WH,
+  WW,
+  ROWS,
+  COLUMNS,
+  SY,
+  SX,
+  MODH,
+  MODW,
+  MERGE,
+}
 export function windowReverse(): void {
   windows(WindowReverseArg.BATCH);
   reads(WindowReverseArg.X, cut);
