@@ -1,6 +1,13 @@
 /**
- * The memory of a job block by block, from its graph alone: what each block leaves for backward and what is alive beside that while it
- * works. Two estimates, of a network that recomputes nothing and of one that recomputes all, say what any mixture needs without building it.
+ * What a job's peak memory will be under any choice of checkpointing, without compiling each. For every block two numbers are read off the graph:
+ * what it stores for backward, and what is alive besides while it runs (`working`). They are taken from two graphs, one that recomputes nothing and
+ * one that recomputes every block; a mixture takes each block's numbers from the graph that treats it that way.
+ *
+ *     block             0     1     2        peak while block b runs = stored by blocks before b + working of b
+ *     stored, plain     6     6     6        nothing again:  max(0 + 8, 6 + 8, 12 + 8) = 20
+ *     working, plain    8     8     8        block 0 again:  max(0 + 9, 1 + 8, 7 + 8)  = 15
+ *     stored, again     1     1     1
+ *     working, again    9     9     9
  */
 import { Head } from '../../assembly/abi/head.ts';
 import { ABSENT, nodesOf, rootOf } from '../graph/graph.ts';
@@ -98,7 +105,7 @@ export function peaks({ plain, again }: Estimates, recompute: Recompute): { bloc
     });
 }
 
-/** What a mixture is said to need less than it is found to: then hardly a plan is smaller than its estimate. */
+/** Taken off every estimate, so that hardly a plan turns out smaller than its estimate: the search never looks past one that would fit. */
 const SLACK = 2 * PAGE;
 
 /** Bytes of linear memory, in whole pages, that a mixture needs at least: its temporaries lie without a gap. */

@@ -5,7 +5,7 @@
  *     pixels ─► blocks 0 … 7 ─┊─► block 8 ─► … ─► loss ─► backward      --last 4: blocks 8 … 11 learn
  *                             ┊ what lies across the line is all that the rest of the phase needs of the picture
  *
- * The line is as late as it can be with each value across it f32, the batch its first axis: so that a picture's part is a piece of memory.
+ * The line is as late as possible where every value across it is f32 with the batch as first axis: then a picture's part of it is one piece of memory.
  */
 
 import { Instruction } from '../../assembly/abi/ops.ts';

@@ -1,4 +1,7 @@
-/** From a budget to a compiled program: micro-batch, recompute and, at last, kept bits are chosen here; a job that cannot fit is refused here. */
+/**
+ * Keeps a memory budget: chooses the micro-batch, which blocks are recomputed (checkpointing) and, last, in how many bits things are kept. A job that
+ * cannot fit is refused with the smallest budget that would do.
+ */
 
 import { DEFAULTS } from '../base/defaults.ts';
 import { BudgetError, InputError } from '../base/error.ts';

@@ -1,5 +1,5 @@
 /**
- * Recompute: of a block only its inputs are kept, as f32 or as a copy of 8 or 4 bits an element, and its forward pass runs again right
+ * Recompute (gradient checkpointing): of a block only its inputs are kept, as f32 or as a copy of 8 or 4 bits an element, and its forward pass runs again right
  * before its backward.
  *
  *     forward    x ─┬─► block (keeps nothing) ─► y          backward    copy ─► x′ ─► block again (keeps what it would) ─► dx

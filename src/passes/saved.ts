@@ -38,7 +38,7 @@ export function chooseSaved(
 ): void {
   const codebooks = new Map<string, number>();
   const copies = new Map<number, number>();
-  // Appending copies while walking: a copy stands before the node that wants it, and serves all later ones.
+  // A quantised copy is made just before the first node that keeps it; later nodes with the same input share it.
   const chosen = (nodes: readonly Node[], isChosen: (node: Node) => boolean): Node[] => {
     const train = graph.phases.train;
     graph.phases.train = [];

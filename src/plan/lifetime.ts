@@ -1,4 +1,7 @@
-/** Lifetimes of temporaries, with the values that share memory in place joined into one. Knows values and times, knows no operator. */
+/**
+ * Liveness: from which node to which a temporary is needed. Values that follow each other in the same memory (in place) are joined into one block.
+ * Knows values and times, no operator.
+ */
 import { ABSENT, type Graph, type Node, nodesOf, rangeOf, rootOf } from '../graph/graph.ts';
 
 /** Memory that one or more values use one after the other, alive from node `first` to node `last` (both included). */
@@ -46,7 +49,7 @@ export function lifetimes(graph: Graph): Block[] {
   }
 
   for (const node of nodes) {
-    // Blocks that pass from an operand to an output here: each can do so once.
+    // Blocks whose memory an output takes over from an operand at this node: each only once.
     const passed = new Set<Block>();
     for (const [i, o] of node.inPlace) {
       const from = node.inputs[i];
@@ -61,7 +64,7 @@ export function lifetimes(graph: Graph): Block[] {
       a.last = Math.max(a.last, b.last);
       for (const id of b.values) blockOf.set(id, a);
       before.push(...after);
-      // Only what changes hands piece by piece is out of order.
+      // Uses are out of order only where tiles take over one after the other.
       if (before.length > after.length && before.at(-after.length - 1)!.time > after[0]!.time) before.sort((x, y) => x.time - y.time);
       passed.add(a);
     }
@@ -69,7 +72,11 @@ export function lifetimes(graph: Graph): Block[] {
   return [...new Set(blockOf.values())];
 }
 
-/** Whether every byte is through with its first uses before the others begin, or is replaced where it is last read: `replaced` gives those bytes. */
+/**
+ * Whether block b may live in a's memory: for every byte the last use by a comes before the first by b, or is the very node that overwrites it.
+ * Tile by tile: bytes 0-63 are read by a at time 5 and written by b at time 5 (in place), bytes 64-127 at times 6 and 6: allowed, although a's
+ * last use (6) comes after b's first (5). `replaced` gives the bytes that a node overwrites in place.
+ */
 function mayFollow(before: readonly Use[], after: readonly Use[], replaced: (time: number) => readonly Use[]): boolean {
   const begins = after[0]!.time;
   for (let i = before.length - 1; i >= 0 && before[i]!.time >= begins; i--) {

@@ -1,4 +1,7 @@
-/** Cuts runs of nodes (src/passes/tiling/groups.ts) into pieces, over values that are as large as a piece or views of what others want whole. */
+/**
+ * Cuts groups of nodes (src/passes/tiling/groups.ts) into tiles. A value that only the group reads shrinks to the size of a tile; one that others
+ * read too keeps its size, and each tile writes a view of it.
+ */
 import { ABSENT, addValue, byteLength, type Graph, type Node, rangeOf, rootOf, type Type, u8 } from '../../graph/graph.ts';
 import { definition, scratchOf } from '../../ops/index.ts';
 import { ALIGNMENT, boundsOf, type Candidate, type Cuts, isMatrix, operandsOf, type Run, type TileSize } from './groups.ts';
@@ -83,7 +86,8 @@ function wholeValues(graph: Graph, nodes: readonly Node[], { runs, candidates }:
       touched.set(id, run);
       last.set(id, node);
     }
-  // Piece by piece on top of a value that is read there for the last time another costs nothing, and may be replaced in turn.
+  // In place: y = f(x) where x is whole and dies here. Tile by tile y may overwrite x, so y whole takes no memory of its own; the same may go on
+  // with z = g(y). Example: x of 4 MB whole; y and z as views of its bytes cost 0, as buffers of a tile they would cost 2 × 64 KB.
   for (const node of runs.flat())
     for (const [i, o] of node.inPlace) {
       const [x, y] = [node.inputs[i] ?? ABSENT, node.outputs[o] ?? ABSENT];

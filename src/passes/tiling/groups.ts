@@ -153,7 +153,7 @@ function isOf(graph: Graph, id: number, { of, units }: TileSize): boolean {
 
 const isAlike = (a: TileSize, b: TileSize): boolean => a.of === b.of && a.units === b.units && a.size === b.size;
 
-/** Leaves of the candidates those that stand in runs which are worth it and wanted, and whose privateValues values are read there alone. */
+/** Drops candidates until all that are left stand in groups that are wanted and worth it, and no node outside reads their private values. */
 function settle(graph: Graph, nodes: readonly Node[], candidates: Candidates, users: Users, isWanted: (run: Run) => boolean): void {
   for (let before = -1; before !== candidates.size; ) {
     before = candidates.size;
@@ -169,11 +169,16 @@ function settle(graph: Graph, nodes: readonly Node[], candidates: Candidates, us
   }
 }
 
-/** Whether something in the run that takes memory of its own would be smaller. */
+/**
+ * Whether tiling the group saves memory: some value between its nodes shrinks to a tile. A value that its reader overwrites in place saves nothing
+ * if what overwrites it stays whole, because the whole buffer is there anyway.
+ *
+ *     x [4 MB] ─► fc1 ─► h [16 MB] ─► GELU ─► h′ ─► fc2 ─► y     h is read here alone: 16 MB become 1 MB, worth it
+ *     x [4 MB] ─► add ─► s [4 MB] ─► relu in place ─► y whole    s lies in y's own 4 MB: tiling it saves 0
+ */
 function isWorth(graph: Graph, run: Run, users: Users): boolean {
   const inside = new Set(run);
   const isInner = (id: number): boolean => users.get(id)!.every((user) => inside.has(user));
-  // What lies where something that stays whole will lie costs nothing whole either.
   const isReplaced = (id: number): boolean =>
     users.get(id)!.some((user) => user.inPlace.some(([i, o]) => user.inputs[i] === id && !isInner(user.outputs[o]!)));
   return run.some((node) => node.outputs.some((id) => isMatrix(graph.values[id]!) && isInner(id) && !isReplaced(id)));
@@ -201,7 +206,7 @@ function group(nodes: readonly Node[], candidates: ReadonlyMap<Node, Candidate>)
     const isOther =
       head !== undefined &&
       (head.block !== node.block || head.isBackward !== node.isBackward || !isAlike(candidates.get(head)!.size, candidate.size));
-    // What a node needs whole, no piece of its own run may still have to make.
+    // A node that reads all of a value cannot share a group with the node that makes it: after the first tile only a part would be there.
     const needsWhole = node.inputs.some((id) => made.has(id) && !candidate.cut.has(id));
     if (isOther || needsWhole || node.updates.some((id) => updated.has(id))) close();
     now.push(node);
