@@ -2,7 +2,6 @@
  * Are a folder's weights those of the network that its configuration means? Every tensor that this network reads must be there in its shape,
  * and every other one must be known to change nothing: a block that nothing reads, or a norm, is a sign of another network.
  */
-
 import { State } from '../../assembly/abi/head.ts';
 import { InputError, shown } from '../base/error.ts';
 import type { SafetensorsFile } from '../formats/safetensors.ts';
@@ -10,7 +9,7 @@ import { weightOf } from '../formats/weightsfile.ts';
 import { addValue, createGraph, f32, type Source, u8 } from '../graph/graph.ts';
 import { createBuilder, startPhase } from '../network/builder.ts';
 import { type Method, type MethodLike, methodOf } from '../network/method.ts';
-import { buildModel, type Model, type Spec } from './index.ts';
+import { buildModel, headsOf, type Model } from './index.ts';
 
 /** What is about to be done with the weights; absent: a new head on the whole network. */
 export interface WeightsUse {
@@ -26,9 +25,12 @@ export function checkWeights(model: Model, file: SafetensorsFile, { method, head
   for (const [name, { shape }] of tensorsOf(model, head, depth)) weightOf(file, name, shape);
   // Layers that a depth leaves out belong to the network all the same.
   const known = tensorsOf(model, 'file', undefined);
-  const heads = head === 'new' ? headsOf(model.spec) : [];
+  const heads = head === 'new' ? replaced(model) : [];
   const unread = [...file.tensors.keys()].filter(
-    (name) => !known.has(name) && !HARMLESS.some((r) => r.test(name)) && !heads.some((h) => name.startsWith(`${h}.`)),
+    (name) =>
+      !known.has(name) &&
+      ![...HARMLESS, ...(model.family.unread ?? [])].some((r) => r.test(name)) &&
+      !heads.some((h) => name.startsWith(`${h}.`)),
   );
   const [first] = unread;
   if (first === undefined) return;
@@ -42,12 +44,12 @@ export function checkWeights(model: Model, file: SafetensorsFile, { method, head
 }
 
 /** What a network takes from its checkpoint, by name: what its forward pass declares when it is built for one picture. */
-function tensorsOf({ spec, image, labels }: Model, head: 'file' | 'new', depth: Method['depth']): Map<string, Source> {
+function tensorsOf(model: Model, head: 'file' | 'new', depth: Method['depth']): Map<string, Source> {
   const graph = createGraph();
   const state = addValue(graph, 'state', u8(State.Bytes), 'state');
   const b = createBuilder(graph, methodOf(depth === undefined ? 'probe' : `probe+depth:blocks=${depth.blocks}`), head, state, 'f32');
   startPhase(b, 'eval');
-  buildModel(b, addValue(graph, 'pixels', f32(1, ...image, 3), 'batch'), spec, labels?.length ?? 1);
+  buildModel(b, addValue(graph, 'pixels', f32(1, ...model.image, 3), 'batch'), model, model.labels?.length ?? 1);
   return new Map(graph.values.flatMap(({ source }) => (source ? [[source.tensor, source] as const] : [])));
 }
 
@@ -65,16 +67,4 @@ const HARMLESS: readonly RegExp[] = [
 ];
 
 /** What a new head takes the place of: the checkpoint's classifiers, and (timm before 0.9) the layer between features and classifier. */
-function headsOf(spec: Spec): readonly string[] {
-  switch (spec.family) {
-    case 'vit':
-      return [...spec.names.heads, 'head_dist', 'cls_classifier', 'distillation_classifier', 'pre_logits'];
-    case 'swin':
-    case 'convnext':
-      return [spec.names.head];
-    case 'onnx':
-      return [];
-    default:
-      return [spec.head, 'segmentation_head'];
-  }
-}
+const replaced = (model: Model): readonly string[] => [...headsOf(model), ...(model.family.replaced ?? [])];

@@ -20,12 +20,13 @@ interface Names {
   block(s: number, i: number): string;
   /** Within a block. */
   inner: { filter: string; norm: string; fc1: string; fc2: string; scale?: string };
+  /** Axes of the layer scale in the file: 1, or 3 of which two have length 1. */
+  scaleAxes?: number;
   norm: string;
   head: string;
 }
 
 export interface ConvNext {
-  family: 'convnext';
   image: readonly [number, number];
   patch: number;
   widths: readonly number[];
@@ -69,7 +70,7 @@ function block(b: Builder, x: number, spec: ConvNext, name: string, width: numbe
     spec.pointwise ? conv(b, h, { conv: layer, eps: 0 }, n, { kernel: 1, stride: 1, tfPadding: false }) : linear(b, h, layer, n);
   const hidden = dense(layerNorm(b, mixed, `${name}.${norm}`, spec.eps), `${name}.${fc1}`, 4 * width);
   const out = dense(activation(b, hidden, `${name}.act`, spec.activation), `${name}.${fc2}`, width);
-  if (scale) layerScale(b, `${name}.${fc2}`, `${name}.${scale}`);
+  if (scale) layerScale(b, `${name}.${fc2}`, `${name}.${scale}`, spec.names.scaleAxes);
   return residual(b, x, out, `${name}.add`);
 }
 
@@ -88,7 +89,6 @@ export function hfConvNext(c: Config, imageSize: readonly [number, number] | und
   const depths = integers(c, 'depths', [3, 3, 9, 3], MOST_LAYERS);
   for (const key of ['num_stages', 'num_hidden_layers']) only(c, key, depths.length);
   return checked(c, {
-    family: 'convnext',
     image: imageSize ?? ownImage,
     patch: integer(c, 'patch_size', 4),
     widths: integers(c, 'hidden_sizes', [96, 192, 384, 768]),
@@ -146,7 +146,6 @@ export function timmConvNext(architecture: string, c: Config, imageSize: readonl
   // null says that there is no layer scale.
   const scaled = args.get('ls_init_value') !== null;
   return checked(c, {
-    family: 'convnext',
     image: imageSize ?? inputSize(c) ?? [224, 224],
     patch: integer(args, 'patch_size', 4),
     widths: integers(

@@ -6,13 +6,19 @@ import type { DropRates } from '../network/drop.ts';
 const MOST = 0.9;
 
 /** Of a Hugging Face configuration. `attention_probs_dropout_prob` would need masks over scores that are never stored. */
-export function hfDrop(c: Config): DropRates {
+export function hfDrop(whole: Config): DropRates {
+  // Of pictures and texts, the half for pictures.
+  const c = whole.has('vision_config') ? section(whole, 'vision_config') : whole;
   const hidden = real(c, 'hidden_dropout_prob', 0, 0, MOST);
+  // EfficientNet's is called otherwise. Published MobileNetV1 says 0.999, which is the share that its authors kept.
+  const key = c.has('dropout_rate') ? 'dropout_rate' : 'classifier_dropout_prob';
+  const head = real(c, key, 0);
   return {
-    dropout: { embeddings: hidden, layers: hidden, head: real(c, 'classifier_dropout_prob', 0, 0, MOST) },
+    dropout: { embeddings: hidden, layers: hidden, head: head > MOST ? 0 : head },
     path: real(c, 'drop_path_rate', 0, 0, MOST),
     pathFrom: 'config.json',
-    unused: stated(c, ['attention_probs_dropout_prob']),
+    // EfficientNet's drop_connect_rate is one of elements, and another in each block.
+    unused: stated(c, ['attention_probs_dropout_prob', 'attention_dropout', 'drop_connect_rate', ...(head > MOST ? [key] : [])]),
   };
 }
 

@@ -4,7 +4,6 @@ import { InputError } from '../base/error.ts';
 import { absent, type Config, flag, integer, integers, MOST_LAYERS, MOST_PIXELS, only, pair, real, text } from '../formats/config.ts';
 import { ignore } from '../formats/harmless.ts';
 import { ACTIVATION_NAMES } from '../ops/activations.ts';
-import type { ConvBlock, ConvLayer, MobileNet } from './mobilenet.ts';
 import { backbonePrefix, hasTeacher, holds } from './published.ts';
 import type { Swin } from './swin.ts';
 import type { Vit } from './vit.ts';
@@ -34,7 +33,6 @@ export function hfVit(c: Config, imageSize: readonly [number, number] | undefine
   const pretrainedImage = pair(c, 'image_size', 224);
   const heads = distilled && hasTeacher(c) ? ['cls_classifier', 'distillation_classifier'] : ['classifier'];
   return {
-    family: 'vit',
     image: imageSize ?? pretrainedImage,
     pretrainedImage,
     patch: pair(c, 'patch_size', 16),
@@ -87,7 +85,6 @@ export function hfSwin(c: Config, imageSize: readonly [number, number] | undefin
   // Written from embed_dim; a misspelt patch_norm that transformers never read; the decoder of masked pictures.
   ignore(c, ['hidden_size', 'path_norm', 'encoder_stride']);
   return {
-    family: 'swin',
     image: imageSize ?? pretrainedImage,
     pretrainedImage,
     patch: integer(c, 'patch_size', 4, MOST_PIXELS),
@@ -141,82 +138,15 @@ export function stagesOf(c: Config, depths: readonly number[], heads: readonly n
   });
 }
 
-const CHANNELS = [16, 24, 24, 32, 32, 32, 64, 64, 64, 64, 96, 96, 96, 160, 160, 160, 320];
-const STRIDES = [2, 1, 2, 1, 1, 2, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1];
-
 /** Python's round: halves go to the even neighbour. */
-/** Python's round. */
 export function roundHalfEven(x: number): number {
   const floor = Math.floor(x);
   if (x - floor !== 0.5) return Math.round(x);
   return floor % 2 === 0 ? floor : floor + 1;
 }
 
-/** The nearest multiple of `divisor`, but not more than a tenth below `value` (TF-slim's make_divisible). */
-export function divisible(value: number, divisor: number, least: number): number {
+/** The nearest multiple of `divisor`, but not below `limit` of `value`: by default not more than a tenth (TF-slim's make_divisible). */
+export function divisible(value: number, divisor: number, least: number, limit = 0.9): number {
   const rounded = Math.max(least, Math.floor((value + divisor / 2) / divisor) * divisor);
-  return rounded < 0.9 * value ? rounded + divisor : rounded;
-}
-
-/** `model_type` mobilenet_v2. `batch_norm: "folded"` (ours) says that convolutions carry a bias and there are no normalisation tensors. */
-export function hfMobileNet(c: Config, imageSize: readonly [number, number] | undefined): MobileNet {
-  threeChannels(c, 'num_channels');
-  const outputStride = integer(c, 'output_stride', 32);
-  if (outputStride !== 32)
-    throw new InputError({ where: c.where, what: 'unsupported output_stride (dilated convolutions)', got: outputStride, expected: 32 });
-  const multiplier = real(c, 'depth_multiplier', 1, 0.01, 16);
-  const divisor = integer(c, 'depth_divisible_by', 8);
-  const least = integer(c, 'min_depth', 8);
-  const channels = (n: number): number => divisible(roundHalfEven(n * multiplier), divisor, least);
-  const expanded = (n: number): number => divisible(roundHalfEven(n * real(c, 'expand_ratio', 6, 0.01, 64)), divisor, least);
-  const eps = real(c, 'layer_norm_eps', 0.001);
-  const folded = text(c, 'batch_norm', 'separate') === 'folded';
-  const p = backbonePrefix(c);
-  const activation = activationOf(c, 'relu6');
-  const ownImage = pair(c, 'image_size', 224);
-  // Of its segmentation.
-  ignore(c, ['semantic_loss_ignore_index']);
-
-  const layer = (
-    name: string,
-    out: number,
-    kernel: number,
-    stride: number,
-    activated: boolean,
-    kind: ConvLayer['kind'] = 'dense',
-  ): ConvLayer => ({
-    names: { conv: `${p}${name}.convolution`, ...(folded ? {} : { norm: `${p}${name}.normalization` }), eps },
-    kind,
-    out,
-    kernel,
-    stride,
-    ...(activated ? { activation: activation } : {}),
-  });
-  const width = CHANNELS.map(channels);
-  const stem: ConvLayer[] = [layer('conv_stem.first_conv', channels(32), 3, 2, true)];
-  if (!flag(c, 'first_layer_is_expansion', true)) stem.push(layer('conv_stem.expand_1x1', channels(32), 1, 1, true));
-  stem.push(layer('conv_stem.conv_3x3', 0, 3, 1, true, 'depthwise'), layer('conv_stem.reduce_1x1', width[0]!, 1, 1, false));
-
-  const blocks: ConvBlock[] = [{ name: `${p}conv_stem`, layers: stem, residual: false }];
-  STRIDES.forEach((stride, i) => {
-    const l = `layer.${i}`;
-    blocks.push({
-      name: `${p}${l}`,
-      layers: [
-        layer(`${l}.expand_1x1`, expanded(width[i]!), 1, 1, true),
-        layer(`${l}.conv_3x3`, 0, 3, stride, true, 'depthwise'),
-        layer(`${l}.reduce_1x1`, width[i + 1]!, 1, 1, false),
-      ],
-      residual: stride === 1 && width[i] === width[i + 1],
-    });
-  });
-  const fine = flag(c, 'finegrained_output', true) && multiplier < 1;
-  blocks.push({ name: `${p}conv_1x1`, layers: [layer('conv_1x1', fine ? 1280 : channels(1280), 1, 1, true)], residual: false });
-  return {
-    family: 'mobilenet',
-    image: imageSize ?? ownImage,
-    tfPadding: flag(c, 'tf_padding', true),
-    blocks,
-    head: 'classifier',
-  };
+  return rounded < limit * value ? rounded + divisor : rounded;
 }

@@ -9,6 +9,7 @@ import { baseDigest } from '../formats/weightsfile.ts';
 import { type ImageSize, imageSizeOf } from '../input/fields.ts';
 import { assumedProcessor } from '../input/huggingface.ts';
 import { outputSize, type Preprocess, readPreprocess } from '../input/preprocess.ts';
+import { torchvisionPreprocess } from '../input/torchvision.ts';
 import { checkWeights, type WeightsUse } from './checkweights.ts';
 import { configPath, type Model, readModel } from './index.ts';
 import { onnxNote, onnxPreprocess, openOnnxBase } from './onnx/base.ts';
@@ -66,7 +67,7 @@ export function preprocessOf(base: ModelFolder): Preprocess {
   const { folder, model } = base;
   const [h, w] = model.image;
   if (base.onnx !== undefined) return onnxPreprocess(base.onnx, model.image);
-  if (lacksProcessor(base)) return assumedProcessor(model.type, model.image);
+  if (lacksProcessor(base)) return (model.library === 'torchvision' ? torchvisionPreprocess : assumedProcessor)(model.type, model.image);
   const processor = join(folder, PROCESSOR);
   const where = fileExists(processor) ? processor : join(folder, 'config.json');
   const read = (size?: ImageSize): Preprocess => readPreprocess(readJson(where), where, size, model.type);
@@ -75,9 +76,8 @@ export function preprocessOf(base: ModelFolder): Preprocess {
   return size.height === h && size.width === w ? spec : read(model.image);
 }
 
-/** timm's configurations say how pictures are prepared; Hugging Face's leave that to a file beside them. */
-const lacksProcessor = ({ folder, model }: ModelFolder): boolean =>
-  model.library === 'transformers' && !fileExists(join(folder, PROCESSOR));
+/** timm's configurations say how pictures are prepared; Hugging Face's, and ours for torchvision, leave that to a file beside them. */
+const lacksProcessor = ({ folder, model }: ModelFolder): boolean => model.library !== 'timm' && !fileExists(join(folder, PROCESSOR));
 
 /** One line where a folder does not say how it wants its pictures, of what is done instead. */
 export function processorNote(base: ModelFolder): string | undefined {

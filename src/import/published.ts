@@ -13,6 +13,14 @@ export const CLASS_NAMES: Readonly<Record<string, string>> = {
   mobilenet_v2: 'MobileNetV2',
   resnet: 'ResNet',
   convnext: 'ConvNext',
+  clip: 'CLIP',
+  clip_vision_model: 'CLIPVision',
+  dinov2: 'Dinov2',
+  efficientnet: 'EfficientNet',
+  ijepa: 'IJepa',
+  siglip: 'Siglip',
+  siglip_vision_model: 'SiglipVision',
+  mobilenet_v1: 'MobileNetV1',
 };
 
 /** The class that the configuration says was saved. */

@@ -31,7 +31,6 @@ interface Block {
 }
 
 export interface ResNet {
-  family: 'resnet';
   image: readonly [number, number];
   /** After the stem and at the end of each block. */
   activation: Kind;
@@ -116,7 +115,6 @@ export function hfResNet(c: Config, imageSize: readonly [number, number] | undef
   const ownImage = pair(c, 'image_size', 224);
   const names = (l: string): ConvNames => ({ conv: `${l}.convolution`, norm: `${l}.normalization`, eps: 1e-5 });
   return {
-    family: 'resnet',
     image: imageSize ?? ownImage,
     activation: activationOf(c, 'relu'),
     stem: { names: names(`${p}embedder.embedder`), out: stem, kernel: 7, stride: 2 },
@@ -177,7 +175,6 @@ export function timmResNet(architecture: string, c: Config, imageSize: readonly 
     });
   const width = integer(args, 'base_width', wide ? 128 : 64);
   return {
-    family: 'resnet',
     image: imageSize ?? inputSize(c) ?? [224, 224],
     activation: Kind.Relu,
     stem: { names: { conv: 'conv1', norm: 'bn1', ...norm }, out: 64, kernel: 7, stride: 2 },
@@ -189,13 +186,44 @@ export function timmResNet(architecture: string, c: Config, imageSize: readonly 
       inner: bottleneck ? planes.map((n) => Math.floor((n * width) / 64)) : planes,
       strideInFirst1x1: false,
       downsampleInFirstStage: false,
-      name: (s, i) => `layer${s + 1}.${i}`,
-      layer: (block, j) => ({ conv: `${block}.conv${j + 1}`, norm: `${block}.bn${j + 1}`, ...norm }),
-      shortcut: (block) => ({ conv: `${block}.downsample.0`, norm: `${block}.downsample.1`, ...norm }),
+      ...timmNames(norm),
     }),
     head: 'fc',
   };
 }
+
+/** torchvision's names are timm's. */
+export function tvResNet(architecture: string, c: Config, imageSize: readonly [number, number] | undefined): ResNet {
+  const [, size, wide] = RESNET.exec(architecture) as unknown as [string, string?, string?];
+  const args = c.section('arguments');
+  only(args, 'groups', 1);
+  const bottleneck = size !== '18' && size !== '34';
+  const planes = [64, 128, 256, 512];
+  const width = integer(args, 'width_per_group', wide ? 128 : 64);
+  return {
+    image: imageSize ?? [224, 224],
+    activation: Kind.Relu,
+    stem: { names: { conv: 'conv1', norm: 'bn1', eps: 1e-5 }, out: 64, kernel: 7, stride: 2 },
+    blocks: blocksOf(c, {
+      bottleneck,
+      depths: integers(args, 'layers', DEPTHS[(size ?? wide)!]!, MOST_LAYERS),
+      stem: 64,
+      out: bottleneck ? planes.map((n) => 4 * n) : planes,
+      inner: bottleneck ? planes.map((n) => Math.floor((n * width) / 64)) : planes,
+      strideInFirst1x1: false,
+      downsampleInFirstStage: false,
+      ...timmNames({ eps: 1e-5 }),
+    }),
+    head: 'fc',
+  };
+}
+
+/** Names of timm's, and torchvision's, blocks. */
+const timmNames = (norm: Pick<ConvNames, 'eps' | 'groups'>): Pick<Stages, 'name' | 'layer' | 'shortcut'> => ({
+  name: (s, i) => `layer${s + 1}.${i}`,
+  layer: (block, j) => ({ conv: `${block}.conv${j + 1}`, norm: `${block}.bn${j + 1}`, ...norm }),
+  shortcut: (block) => ({ conv: `${block}.downsample.0`, norm: `${block}.downsample.1`, ...norm }),
+});
 
 /** Settings of timm's ResNet class that make another graph, and the value that does not. */
 const SAME_GRAPH: readonly (readonly [string, ...unknown[]])[] = [

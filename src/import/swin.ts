@@ -8,6 +8,7 @@ import { patches } from '../network/conv.ts';
 import { enterBlock, leaveBlocks } from '../network/entry.ts';
 import { activation, add, attention, classifier, dropout, layerNorm, linear, pool, repartition, residual } from '../network/layer.ts';
 import type { Windows } from '../ops/window.ts';
+import { layersOf, projection, type Qkv } from './vit.ts';
 
 type Pair = readonly [number, number];
 
@@ -21,7 +22,7 @@ export interface SwinNames {
   ): {
     norm1: string;
     norm2: string;
-    qkv: string | { q: string; k: string; v: string };
+    qkv: Qkv;
     table: string;
     out: string;
     fc1: string;
@@ -40,7 +41,6 @@ export interface Stage {
 }
 
 export interface Swin {
-  family: 'swin';
   image: Pair;
   /** Image size that the checkpoint's windows were made for. */
   pretrainedImage: Pair;
@@ -53,8 +53,11 @@ export interface Swin {
   eps: number;
   activation: Kind;
   qkvBias: boolean;
-  /** A map no larger than the window makes the window smaller: `both` sides alike (Hugging Face), each `axis` (timm), or `never`. */
-  shrink: 'both' | 'axis' | 'never';
+  /**
+   * A map no larger than the window makes the window smaller: `both` sides alike (Hugging Face), each `axis` (timm), or `never`; `pads`: the map
+   * is padded and not rolled (torchvision).
+   */
+  shrink: 'both' | 'axis' | 'never' | 'pads';
   /** Maps that no whole number of windows covers: padded, then rolled (Hugging Face), or rolled, then padded (timm). */
   padFirst: boolean;
   /** Drop-path leaves out what attention and MLP put out (timm), or attention's part alone (Hugging Face). */
@@ -77,6 +80,7 @@ function maps({ patch, stages }: Swin, image: Pair): Pair[] {
 /** A block's own window on a map, and whether each axis may be rolled. */
 function windowOn({ shrink }: Swin, [wh, ww]: Pair, [h, w]: Pair): { size: Pair; rolls: readonly [boolean, boolean] } {
   if (shrink === 'never') return { size: [wh, ww], rolls: [true, true] };
+  if (shrink === 'pads') return { size: [wh, ww], rolls: [h > wh, w > ww] };
   if (shrink === 'axis') return { size: [Math.min(wh, h), Math.min(ww, w)], rolls: [h > wh, w > ww] };
   const size = Math.min(h, w, wh);
   return { size: [size, size], rolls: [size < Math.min(h, w), size < Math.min(h, w)] };
@@ -116,6 +120,17 @@ export function checkSwin(where: string, spec: Swin): void {
   });
 }
 
+/** As a family has them. */
+export const swinProjections = ({ qkvBias, stages, dim, names }: Swin): { layers: string[]; n: number }[] =>
+  qkvBias
+    ? []
+    : stages.flatMap(({ depth }, s) =>
+        Array.from({ length: depth }, (_, i) => ({ layers: layersOf(names.block(s, i).qkv), n: dim * 2 ** s })),
+      );
+
+export const swinMergings = ({ stages, names }: Swin): { norm: string; reduction: string }[] =>
+  stages.slice(1).map((_, s) => names.merge(s));
+
 /** x: pixels [B,H,W,3]; returns logits [B,classes]. */
 export function swin(b: Builder, x: number, spec: Swin, classes: number): number {
   const { names, patch, dim, stages } = spec;
@@ -147,8 +162,7 @@ function block(b: Builder, x: number, spec: Swin, s: number, i: number, windows:
   const h = repartition(b, 'WindowPartition', layerNorm(b, x, names.norm1, eps), `${prefix}.windows`, windows);
   const project = (part: 0 | 1 | 2): number => {
     const options = { bias: qkvBias, biasNeverLearns: part === 1, role: PROJECTIONS[part] };
-    if (typeof names.qkv === 'string') return linear(b, h, names.qkv, c, { ...options, rows: { start: part * c, of: 3 * c } });
-    return linear(b, h, [names.qkv.q, names.qkv.k, names.qkv.v][part]!, c, options);
+    return projection(b, h, names.qkv, part, c, options);
   };
   const { heads } = spec.stages[s]!;
   const mixed = attention(b, project(0), project(1), project(2), `${prefix}.attention`, heads, { table: names.table, windows });

@@ -16,20 +16,26 @@ import {
   text,
 } from '../formats/config.ts';
 import { ignore } from '../formats/harmless.ts';
-import { divisible, MOST_WINDOW, stagesOf } from './huggingface.ts';
-import type { ConvBlock, ConvLayer, MobileNet } from './mobilenet.ts';
+import { ACTIVATION_NAMES } from '../ops/activations.ts';
+import { MOST_WINDOW, stagesOf } from './huggingface.ts';
 import { holds } from './published.ts';
 import type { Swin } from './swin.ts';
 import type { Vit } from './vit.ts';
 
-/** Dimension, depth, heads by the size in the architecture's name. */
-const SIZES: Readonly<Record<string, readonly [number, number, number]>> = {
+/** Dimension, depth, heads by the size in the architecture's name, and the MLP's width where it is not four times the dimension. */
+const SIZES: Readonly<Record<string, readonly [number, number, number, number?]>> = {
   tiny: [192, 12, 3],
+  xsmall: [256, 10, 4],
   small: [384, 12, 6],
   medium: [512, 12, 8],
+  betwixt: [640, 12, 10],
   base: [768, 12, 12],
   large: [1024, 24, 16],
+  so400m: [1152, 27, 16, 4304],
   huge: [1280, 32, 16],
+  giant: [1408, 40, 16, 6144],
+  giantopt: [1536, 40, 16],
+  gigantic: [1664, 48, 16, 8192],
 };
 
 /** An architecture's name without the tag of its weights: resnet50.a1_in1k, and as timm before 0.9 wrote it (tv_resnet50, vit_base_patch16_224_dino). */
@@ -48,61 +54,106 @@ function threeChannels(args: Config): void {
   if (got !== 3) throw new InputError({ where: args.where, what: 'unsupported in_chans', got, expected: '3 (RGB pictures)' });
 }
 
-/** `36x1` has so many blocks and a layer scale, `miil` no biases of q, k and v. Every other suffix is another network. */
-const VIT = /^(vit|deit|deit3)_(tiny|small|medium|base|large|huge)_(distilled_)?patch(\d+)_(36x1_)?(\d+)(_miil)?$/;
+/**
+ * `36x1` has so many blocks and a layer scale, `plus` is wider, `miil` has no biases of q, k and v; `gap` reads the mean of the patches, without a class
+ * token; `clip` norms the embeddings, `dinov2` scales its layers. Every other suffix is another network.
+ */
+const VIT =
+  /^(?<kind>vit|deit|deit3)_(?<size>[a-z]+(?:400m)?)_(?<distilled>distilled_)?patch(?<patch>\d+)_(?<deep>36x1_)?(?<plus>plus_)?(?:(?<way>clip|clip_quickgelu|gap|siglip_gap)_)?(?<image>\d+|dinov2)(?<bare>_miil)?$/;
 
-export const isTimmVit = (architecture: string): boolean => VIT.test(architecture);
+export const isTimmVit = (architecture: string): boolean => Object.hasOwn(SIZES, VIT.exec(architecture)?.groups?.size ?? '');
+
+/** What an architecture's name says. */
+interface NamedVit {
+  dim: number;
+  depth: number;
+  heads: number;
+  mlp: number;
+  patch: number;
+  image: number;
+  distilled: boolean;
+  classToken: boolean;
+  pool: 'token' | 'avg';
+  preNorm: boolean;
+  qkvBias: boolean;
+  scaled: boolean;
+  positionsCoverTokens: boolean;
+  act: string;
+}
+
+/** SigLIP networks whose GELU is the tanh form. */
+const TANH = /^vit_(?:base_patch32|giantopt_patch16|so400m_patch16|large_patch16_siglip_gap_512)/;
+
+function namedVit(architecture: string): NamedVit {
+  const { kind, size, distilled, patch, deep, plus, way, image, bare } = VIT.exec(architecture)!.groups as Record<
+    string,
+    string | undefined
+  >;
+  const [dim, depth, heads, mlp] = plus ? [896, 12, 14, 3584] : SIZES[size!]!;
+  const isGap = way === 'gap' || way === 'siglip_gap';
+  const isSmallGap = way === 'gap' && (size === 'medium' || size === 'betwixt');
+  const deit3 = kind === 'deit3';
+  return {
+    dim,
+    depth: deep ? 36 : depth,
+    heads: way === 'gap' && size === 'base' ? 16 : heads,
+    mlp: mlp ?? 4 * dim,
+    patch: Number(patch),
+    image: image === 'dinov2' ? 518 : Number(image),
+    distilled: distilled !== undefined,
+    classToken: !isGap,
+    pool: isGap ? 'avg' : 'token',
+    preNorm: /^clip/.test(way ?? ''),
+    qkvBias: bare === undefined && !isSmallGap,
+    scaled: deit3 || deep !== undefined || image === 'dinov2' || isSmallGap || (plus !== undefined && way === undefined),
+    positionsCoverTokens: !deit3,
+    act: way === 'clip_quickgelu' ? 'quick_gelu' : way === 'siglip_gap' && TANH.test(architecture) ? 'gelu_tanh' : 'gelu',
+  };
+}
 
 export function timmVit(architecture: string, c: Config, imageSize: readonly [number, number] | undefined): Vit {
-  const [, kind, size, distilled, patchText, deep, imageText, bare] = VIT.exec(architecture) as unknown as [
-    string,
-    string,
-    string,
-    string?,
-    string?,
-    string?,
-    string?,
-    string?,
-  ];
-  const [dimPreset, depthPreset, headsPreset] = SIZES[size!]!;
+  const named = namedVit(architecture);
   const args = section(c, 'model_args');
   threeChannels(args);
-  const pretrainedImage = pair(args, 'img_size', inputSize(c) ?? Number(imageText));
-  const dim = integer(args, 'embed_dim', dimPreset);
-  const poolName = text(args, 'global_pool', text(c, 'global_pool', 'token') || 'token');
+  const pretrainedImage = pair(args, 'img_size', inputSize(c) ?? named.image);
+  const dim = integer(args, 'embed_dim', named.dim);
+  const poolName = text(args, 'global_pool', text(c, 'global_pool', named.pool) || named.pool);
   if (poolName !== 'token' && poolName !== 'avg')
     throw new InputError({ where: c.where, what: 'unsupported global_pool', got: poolName, expected: 'token or avg' });
   const mean = poolName === 'avg';
-  const hasCls = flag(args, 'class_token', true);
-  const fcNorm = args.get('fc_norm') === null || args.get('fc_norm') === undefined ? mean : flag(args, 'fc_norm', mean);
+  const hasCls = flag(args, 'class_token', named.classToken);
+  // null, and no key, mean that pooling decides; networks without a class token say no by their names.
+  const normsPooled = mean && named.classToken;
+  const fcNorm = args.get('fc_norm') === null || args.get('fc_norm') === undefined ? normsPooled : flag(args, 'fc_norm', mean);
   for (const [key, ...values] of SAME_VIT) only(args, key, ...values);
+  only(args, 'act_layer', named.act);
+  only(args, 'pre_norm', named.preNorm);
   absent(args, 'embed_layer', 'embed_norm_layer', 'norm_layer', 'block_fn', 'mlp_layer', 'attn_layer');
   // Pictures of other sizes than the model's own, which here are none.
   ignore(args, ['dynamic_img_size', 'dynamic_img_pad', 'strict_img_size']);
-  const deit3 = kind === 'deit3';
-  const scaled = deit3 || deep !== undefined || typeof args.get('init_values') === 'number';
+  const scaled = named.scaled || typeof args.get('init_values') === 'number';
   return {
-    family: 'vit',
     image: imageSize ?? pretrainedImage,
     pretrainedImage,
-    patch: pair(args, 'patch_size', Number(patchText)),
+    patch: pair(args, 'patch_size', named.patch),
     dim,
-    depth: integer(args, 'depth', deep ? 36 : depthPreset, MOST_LAYERS),
-    heads: integer(args, 'num_heads', headsPreset),
-    mlp: Math.floor(dim * real(args, 'mlp_ratio', 4, 0.01, 64)),
-    eps: 1e-6,
-    activation: Kind.Gelu,
+    depth: integer(args, 'depth', named.depth, MOST_LAYERS),
+    heads: integer(args, 'num_heads', named.heads),
+    mlp: Math.floor(dim * real(args, 'mlp_ratio', named.mlp / named.dim, 0.01, 64)),
+    eps: named.preNorm ? 1e-5 : 1e-6,
+    activation: ACTIVATION_NAMES[named.act]!,
     // Some were trained without, which not every configuration says.
-    qkvBias: flag(args, 'qkv_bias', holds(c, 'blocks.0.attn.qkv.bias', bare === undefined)),
-    positionsCoverTokens: !flag(args, 'no_embed_class', deit3),
+    qkvBias: flag(args, 'qkv_bias', holds(c, 'blocks.0.attn.qkv.bias', named.qkvBias)),
+    positionsCoverTokens: !flag(args, 'no_embed_class', !named.positionsCoverTokens),
     antialias: true,
     pool: mean ? 'mean' : 'token',
     normFirst: !fcNorm,
     names: {
       ...(hasCls ? { cls: 'cls_token' } : {}),
-      ...(distilled ? { dist: 'dist_token' } : {}),
+      ...(named.distilled ? { dist: 'dist_token' } : {}),
       positions: 'pos_embed',
       patches: 'patch_embed.proj',
+      ...(named.preNorm ? { preNorm: 'norm_pre' } : {}),
       block(i) {
         const l = `blocks.${i}`;
         return {
@@ -116,7 +167,7 @@ export function timmVit(architecture: string, c: Config, imageSize: readonly [nu
         };
       },
       norm: fcNorm ? 'fc_norm' : 'norm',
-      heads: distilled && !mean ? ['head', 'head_dist'] : ['head'],
+      heads: named.distilled && !mean ? ['head', 'head_dist'] : ['head'],
     },
   };
 }
@@ -129,10 +180,8 @@ const SAME_VIT: readonly (readonly [string, ...unknown[]])[] = [
   ['proj_bias', true],
   ['pos_embed', 'learn'],
   ['reg_tokens', 0],
-  ['pre_norm', false],
   ['final_norm', true],
   ['pool_include_prefix', false],
-  ['act_layer', 'gelu'],
 ];
 
 /** [height, width] of `pretrained_cfg.input_size` ([3, h, w]), where it is given. */
@@ -140,99 +189,6 @@ export function inputSize(c: Config): [number, number] | undefined {
   const list = section(c, 'pretrained_cfg').get('input_size') ?? c.get('input_size');
   return Array.isArray(list) && list.length === 3 && list.every((n) => Number.isSafeInteger(n) && n > 0) ? [list[1], list[2]] : undefined;
 }
-
-const MOBILENET = /^mobilenetv2_(\d{3})(d?)$/;
-export const isTimmMobileNet = (architecture: string): boolean => MOBILENET.test(architecture);
-
-/** [repeats, channels, stride, expansion] by stage. */
-const STAGES = [
-  [1, 16, 1, 1],
-  [2, 24, 2, 6],
-  [3, 32, 2, 6],
-  [4, 64, 2, 6],
-  [3, 96, 1, 6],
-  [3, 160, 2, 6],
-  [1, 320, 1, 6],
-] as const;
-/** Depth multipliers of the widened and deepened variants. */
-const DEPTH: Readonly<Record<string, number>> = { '110d': 1.2, '120d': 1.4 };
-
-export function timmMobileNet(architecture: string, c: Config, imageSize: readonly [number, number] | undefined): MobileNet {
-  const [, digits, deep] = MOBILENET.exec(architecture) as unknown as [string, string, string];
-  const args = section(c, 'model_args');
-  const multiplier = Number(digits) / 100;
-  const channels = (n: number): number => divisible(n * multiplier, 8, 8);
-  const fixed = deep === 'd';
-  const depth = DEPTH[`${digits}${deep}`] ?? 1;
-  const eps = real(args, 'bn_eps', 1e-5);
-  threeChannels(args);
-  for (const [key, ...values] of SAME_MOBILENET) only(args, key, ...values);
-  absent(args, 'norm_layer', 'aa_layer', 'se_layer', 'group_size');
-  const layer = (
-    conv: string,
-    norm: string,
-    out: number,
-    kernel: number,
-    stride: number,
-    activated: boolean,
-    kind: ConvLayer['kind'] = 'dense',
-  ): ConvLayer => ({
-    names: { conv, norm, eps },
-    kind,
-    out,
-    kernel,
-    stride,
-    ...(activated ? { activation: Kind.Relu6 } : {}),
-  });
-  const blocks: ConvBlock[] = [
-    { name: 'stem', layers: [layer('conv_stem', 'bn1', fixed ? 32 : channels(32), 3, 2, true)], residual: false },
-  ];
-  let before = fixed ? 32 : channels(32);
-  STAGES.forEach(([repeats, c0, firstStride, expansion], s) => {
-    const out = channels(c0);
-    const n = s === 0 || s === STAGES.length - 1 ? repeats : Math.ceil(repeats * depth);
-    for (let r = 0; r < n; r++) {
-      const name = `blocks.${s}.${r}`;
-      const stride = r === 0 ? firstStride : 1;
-      const residual = stride === 1 && before === out;
-      const layers =
-        expansion === 1
-          ? [
-              layer(`${name}.conv_dw`, `${name}.bn1`, 0, 3, stride, true, 'depthwise'),
-              layer(`${name}.conv_pw`, `${name}.bn2`, out, 1, 1, false),
-            ]
-          : [
-              layer(`${name}.conv_pw`, `${name}.bn1`, divisible(before * expansion, 8, 8), 1, 1, true),
-              layer(`${name}.conv_dw`, `${name}.bn2`, 0, 3, stride, true, 'depthwise'),
-              layer(`${name}.conv_pwl`, `${name}.bn3`, out, 1, 1, false),
-            ];
-      blocks.push({ name, layers, residual });
-      before = out;
-    }
-  });
-  blocks.push({
-    name: 'head',
-    layers: [layer('conv_head', 'bn2', fixed ? 1280 : Math.max(1280, channels(1280)), 1, 1, true)],
-    residual: false,
-  });
-  return {
-    family: 'mobilenet',
-    image: imageSize ?? inputSize(c) ?? [224, 224],
-    tfPadding: false,
-    pathSteps: blocks.length - 2,
-    blocks,
-    head: 'classifier',
-  };
-}
-
-/** Settings of timm's EfficientNet class that make another graph than MobileNetV2, and the value that does not. */
-const SAME_MOBILENET: readonly (readonly [string, ...unknown[]])[] = [
-  ['output_stride', 32],
-  ['stem_kernel_size', 3],
-  ['pad_type', ''],
-  ['act_layer', 'relu6'],
-  ['global_pool', 'avg'],
-];
 
 /** Dimension, depths, heads by the size in the architecture's name. */
 const SWINS: Readonly<Record<string, readonly [number, readonly number[], readonly number[]]>> = {
@@ -262,7 +218,6 @@ export function timmSwin(architecture: string, c: Config, imageSize: readonly [n
   const mergesBehind = holds(c, 'layers.0.downsample.reduction.weight', isOld);
   const plainHead = holds(c, 'head.weight', isOld);
   return {
-    family: 'swin',
     image: imageSize ?? pretrainedImage,
     pretrainedImage,
     patch: integer(args, 'patch_size', Number(patchText), MOST_PIXELS),

@@ -1,23 +1,6 @@
 /** Networks that are not read: what makes each another network, and the nearest that is read. */
 import { InputError, nearest } from '../base/error.ts';
-
-/** Names of timm's that are read, from which the nearest is chosen. */
-// biome-ignore format: a line a family
-export const READ: readonly string[] = [
-  'vit_tiny_patch16_224', 'vit_small_patch8_224', 'vit_small_patch16_224', 'vit_small_patch32_224', 'vit_base_patch8_224', 'vit_base_patch16_224',
-  'vit_base_patch32_224', 'vit_large_patch14_224', 'vit_large_patch16_224', 'vit_large_patch32_224', 'vit_huge_patch14_224', 'vit_small_patch16_36x1_224',
-  'deit_tiny_patch16_224', 'deit_small_patch16_224', 'deit_base_patch16_224', 'deit_tiny_distilled_patch16_224', 'deit_small_distilled_patch16_224',
-  'deit_base_distilled_patch16_224', 'deit3_small_patch16_224', 'deit3_medium_patch16_224', 'deit3_base_patch16_224', 'deit3_large_patch16_224',
-  'swin_tiny_patch4_window7_224', 'swin_small_patch4_window7_224', 'swin_base_patch4_window7_224', 'swin_large_patch4_window7_224',
-  'mobilenetv2_035', 'mobilenetv2_050', 'mobilenetv2_075', 'mobilenetv2_100', 'mobilenetv2_110d', 'mobilenetv2_120d', 'mobilenetv2_140',
-  'mobilenetv3_small_050', 'mobilenetv3_small_075', 'mobilenetv3_small_100', 'mobilenetv3_large_075', 'mobilenetv3_large_100', 'mobilenetv3_large_150d',
-  'tf_mobilenetv3_small_100', 'tf_mobilenetv3_large_100', 'tf_mobilenetv3_small_minimal_100', 'tf_mobilenetv3_large_minimal_100',
-  'resnet18', 'resnet26', 'resnet34', 'resnet50', 'resnet101', 'resnet152', 'resnet200', 'wide_resnet50_2', 'wide_resnet101_2', 'resnet50_gn',
-  'convnext_atto', 'convnext_femto', 'convnext_pico', 'convnext_nano', 'convnext_tiny', 'convnext_small', 'convnext_base', 'convnext_large',
-  'convnext_xlarge', 'convnext_xxlarge',
-];
-/** And transformers' types. */
-export const READ_TYPES: readonly string[] = ['vit', 'deit', 'swin', 'mobilenet_v2', 'resnet', 'convnext'];
+import { namesOf } from './families.ts';
 
 interface Kind {
   /** What an architecture of timm's, or a model_type of transformers', is called. */
@@ -79,15 +62,21 @@ const KINDS: readonly Kind[] = [
 ];
 
 /** The refusal of a network by its name, which transformers or timm gave it. */
-export function unsupported(where: string, got: string): InputError {
+export function unsupported(where: string, got: string, library?: 'torchvision'): InputError {
+  if (library !== undefined) {
+    const [near] = nearest(got, namesOf(library));
+    const hint = `${near === undefined ? '' : `did you mean ${near}? `}docs/models.md lists the networks that are read`;
+    return new InputError({ where, what: `unsupported model of ${library}'s`, got, hint });
+  }
   const kind = KINDS.find(({ name }) => name.test(got));
   if (kind === undefined) {
-    const [near] = nearest(got, [...READ, ...READ_TYPES]);
+    const [near] = nearest(got, [...namesOf('timm'), ...namesOf('transformers')]);
     const hint = `${near === undefined ? '' : `did you mean ${near}? `}docs/models.md lists the networks that are read`;
     return new InputError({ where, what: 'unsupported model', got, hint });
   }
   const [, first = '', second = ''] = kind.name.exec(got)!;
-  const near = kind.near.map((name) => name.replace('$1', first).replace('$2', second)).find((name) => READ.includes(name));
+  const readable = namesOf('timm');
+  const near = kind.near.map((name) => name.replace('$1', first).replace('$2', second)).find((name) => readable.includes(name));
   return new InputError({
     where,
     what: 'unsupported model',

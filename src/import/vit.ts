@@ -1,32 +1,52 @@
 /** ViT and DeiT, from Hugging Face and timm configurations. Source: arXiv 2010.11929, 2012.12877; layers as the checkpoints name them. */
 import type { Kind } from '../../assembly/generated/kinds.ts';
+import { InputError } from '../base/error.ts';
 import { depthOf } from '../network/blocks.ts';
 import { type Builder, PROJECTIONS } from '../network/builder.ts';
 import { layerScale, patches } from '../network/conv.ts';
 import { enterBlock, leaveBlocks } from '../network/entry.ts';
-import { activation, add, attention, classifier, dropout, embed, layerNorm, linear, pool, residual } from '../network/layer.ts';
+import {
+  activation,
+  add,
+  attention,
+  classifier,
+  dropout,
+  embed,
+  type LayerOptions,
+  layerNorm,
+  linear,
+  pool,
+  residual,
+} from '../network/layer.ts';
+
+/** The layer that gives queries, keys and values at once, or the three that do. `fused`: its tensors are this and `weight`, `bias`. */
+export type Qkv = string | { q: string; k: string; v: string } | { fused: string };
 
 /** Where a checkpoint keeps each tensor. */
 export interface VitNames {
   cls?: string;
   dist?: string;
   positions: string;
+  /** Class token and positions have no axis of length 1 before theirs. */
+  plain?: boolean;
   patches: string;
+  /** A norm of the embeddings; its patches have no bias. */
+  preNorm?: string;
   block(i: number): {
     norm1: string;
     norm2: string;
     out: string;
     fc1: string;
     fc2: string;
-    qkv: string | { q: string; k: string; v: string };
+    qkv: Qkv;
     scale?: [string, string];
   };
-  norm: string;
+  /** After the blocks; absent: none that the head reads through. */
+  norm?: string;
   heads: string[];
 }
 
 export interface Vit {
-  family: 'vit';
   image: readonly [number, number];
   /** Image size that the checkpoint's position embeddings were made for. */
   pretrainedImage: readonly [number, number];
@@ -41,11 +61,40 @@ export interface Vit {
   /** Do position embeddings have rows for the extra tokens? */
   positionsCoverTokens: boolean;
   antialias: boolean;
-  /** `token`: the head reads the class token (and the distillation token where there are two heads). `mean`: the mean of the patches. */
-  pool: 'token' | 'mean';
+  /** `token`: the head reads the class token (and the distillation token where there are two heads). `mean`: the mean of the patches. `both`: one beside the other. */
+  pool: 'token' | 'mean' | 'both';
   /** Norm before pooling, or after it (timm's fc_norm). */
   normFirst: boolean;
   names: VitNames;
+}
+
+/** Throws where sizes do not fit each other. */
+export function checkVit(where: string, { image, pretrainedImage, patch, dim, heads }: Vit): void {
+  const fault = (what: string, got: string, expected: string): never => {
+    throw new InputError({ where, what, got, expected });
+  };
+  if (dim % heads !== 0) fault('hidden size does not divide into heads', `${dim} / ${heads}`, 'a whole number');
+  if (patch[0] !== patch[1]) fault('patches are not square', patch.join('x'), 'equal height and width');
+  for (const [h, w] of [image, pretrainedImage]) {
+    if (h % patch[0] !== 0 || w % patch[1] !== 0)
+      fault('image size is not a multiple of the patch size', `${h}x${w}`, `multiples of ${patch[0]}`);
+  }
+}
+
+/** As a family has it. */
+export const vitProjections = ({ qkvBias, depth, dim, names }: Vit): { layers: string[]; n: number }[] =>
+  qkvBias ? [] : Array.from({ length: depth }, (_, i) => ({ layers: layersOf(names.block(i).qkv), n: dim }));
+
+/** One fused layer, or three. */
+export const layersOf = (qkv: Qkv): string[] => (typeof qkv === 'string' ? [qkv] : 'q' in qkv ? [qkv.q, qkv.k, qkv.v] : [qkv.fused]);
+
+/** Queries (part 0), keys (1) or values (2), `n` wide. */
+export function projection(b: Builder, x: number, qkv: Qkv, part: 0 | 1 | 2, n: number, options: LayerOptions): number {
+  if (typeof qkv !== 'string' && 'q' in qkv) return linear(b, x, [qkv.q, qkv.k, qkv.v][part]!, n, options);
+  const rows = { start: part * n, of: 3 * n };
+  return typeof qkv === 'string'
+    ? linear(b, x, qkv, n, { ...options, rows })
+    : linear(b, x, qkv.fused.replace(/_$/, ''), n, { ...options, rows, tensors: '_' });
 }
 
 /** x: pixels [B,H,W,3]; returns logits [B,classes]. */
@@ -53,19 +102,22 @@ export function vit(b: Builder, x: number, spec: Vit, classes: number): number {
   const { names, dim, patch } = spec;
   const grid = (image: readonly [number, number]): [number, number] => [Math.floor(image[0] / patch[0]), Math.floor(image[1] / patch[1])];
   const extra = (names.cls ? 1 : 0) + (names.dist ? 1 : 0);
-  let h = embed(b, patches(b, x, names.patches, dim, patch), names.cls, names.dist, {
+  const rows = patches(b, x, names.patches, dim, patch, 'dropped', { bias: names.preNorm === undefined });
+  let h = embed(b, rows, names.cls, names.dist, {
     name: names.positions,
     prefix: spec.positionsCoverTokens ? extra : 0,
     from: grid(spec.pretrainedImage),
     to: grid(spec.image),
     antialias: spec.antialias,
+    ...(names.plain ? { plain: true } : {}),
   });
   h = dropout(b, h, 'embeddings', 'embeddings');
+  if (names.preNorm) h = layerNorm(b, h, names.preNorm, spec.eps);
   const blocks = { count: depthOf(b.method, spec.depth), extraTokens: extra, grid: grid(spec.image) };
   for (let i = 0; i < blocks.count; i++) h = block(b, enterBlock(b, h, i, blocks), spec, i);
   leaveBlocks(b, blocks);
 
-  const norm = (x: number): number => layerNorm(b, x, names.norm, spec.eps);
+  const norm = (x: number): number => (names.norm === undefined ? x : layerNorm(b, x, names.norm, spec.eps));
   const [head, distHead] = names.heads as [string, string?];
   if (spec.pool === 'mean') {
     const features = spec.normFirst ? pool(b, norm(h), 'pool', extra) : norm(pool(b, h, 'pool', extra));
@@ -86,8 +138,7 @@ function block(b: Builder, x: number, spec: Vit, i: number): number {
   const h = layerNorm(b, x, names.norm1, eps);
   const project = (part: 0 | 1 | 2): number => {
     const options = { bias: qkvBias, biasNeverLearns: part === 1, role: PROJECTIONS[part] };
-    if (typeof names.qkv === 'string') return linear(b, h, names.qkv, dim, { ...options, rows: { start: part * dim, of: 3 * dim } });
-    return linear(b, h, [names.qkv.q, names.qkv.k, names.qkv.v][part]!, dim, options);
+    return projection(b, h, names.qkv, part, dim, options);
   };
   const mixed = attention(b, project(0), project(1), project(2), `${prefix}.attention`, heads);
   const out = linear(b, mixed, names.out, dim);

@@ -119,6 +119,24 @@ const BY_MODEL: Readonly<Record<string, string>> = {
   mobilenet_v2: 'MobileNetV2',
   resnet: 'ConvNext',
   convnext: 'ConvNext',
+  clip: 'CLIP',
+  clip_vision_model: 'CLIP',
+  efficientnet: 'ViT',
+  ijepa: 'ViT',
+  mobilenet_v1: 'MobileNetV1',
+  siglip: 'Siglip',
+  siglip_vision_model: 'Siglip',
+};
+
+/** Model types whose published folders have other statistics than ImageNet's. */
+const STATS_BY_MODEL: Readonly<Record<string, Defaults['stats']>> = {
+  clip: 'clip',
+  clip_vision_model: 'clip',
+  mobilenet_v1: 'half',
+  mobilenet_v2: 'half',
+  siglip: 'half',
+  siglip_vision_model: 'half',
+  vit: 'half',
 };
 
 function nameOf(c: Config, modelType: string | undefined): string {
@@ -224,13 +242,13 @@ function resampleOf(where: string, code: unknown): Resample {
 
 /**
  * What is assumed of a folder without a `preprocessor_config.json`: what the families' first publishers wrote into theirs. Their statistics are
- * those of ImageNet but for the two that Google trained on its own.
+ * those of ImageNet where `STATS_BY_MODEL` has no others.
  */
 export function assumedProcessor(modelType: string, [height, width]: readonly [number, number]): Preprocess {
-  const [half, imagenet] = [STATS.half, STATS.imagenet].map(({ mean, std }) => ({ image_mean: mean, image_std: std }));
-  const own: Json = modelType === 'vit' || modelType === 'mobilenet_v2' ? half! : imagenet!;
+  const { mean, std } = STATS[STATS_BY_MODEL[modelType] ?? 'imagenet'];
   const size = modelType === 'resnet' || modelType === 'convnext' ? { size: { shortest_edge: 224 }, crop_pct: 0.875 } : {};
-  const json = { ...own, ...size, ...(modelType === 'swin' ? { resample: BICUBIC } : {}) };
+  const by = ['swin', 'efficientnet'].includes(modelType) ? { resample: BICUBIC } : {};
+  const json = { image_mean: mean, image_std: std, ...size, ...by };
   return readProcessor(json, 'preprocessing', { height, width }, modelType);
 }
 

@@ -2,7 +2,7 @@
 import { ABSENT, type Layout, shapeOf } from '../graph/graph.ts';
 import { emit } from '../ops/index.ts';
 import { append, type Builder, PICTURE_CHANNELS, weight, whole } from './builder.ts';
-import { adapted, biasOf, groupNorm } from './layer.ts';
+import { adapted, biasOf, groupNorm, type LayerOptions } from './layer.ts';
 
 /** A convolution's names: its own, and its batch norm's (absent where it was folded before: then the convolution has a bias). */
 export interface ConvNames {
@@ -11,6 +11,10 @@ export interface ConvNames {
   eps: number;
   /** The norm is a group norm of so many groups, which no weight can take in. */
   groups?: number;
+  /** The convolution has a bias besides its norm. */
+  biased?: boolean;
+  /** The file has a linear layer's matrix over [C, R, S]. */
+  flat?: boolean;
 }
 
 export interface Window {
@@ -18,6 +22,8 @@ export interface Window {
   stride: number;
   /** TensorFlow's SAME: the odd row of padding comes last. False: (kernel-1)/2 on every side. */
   tfPadding: boolean;
+  /** In place of both: none, or for stride 2 kernel/2 - 1 rows before and kernel/2 after, whatever the size (transformers' EfficientNet). */
+  padding?: 'none' | 'trailing';
 }
 
 /** Folds a batch norm (or, without statistics, a layer scale) into a layer's weight and bias before the first step. */
@@ -29,16 +35,22 @@ function fold(
   names: { gamma: string; beta?: string; mean?: string; variance?: string },
   eps: number,
   depthwise: number,
+  axes = 1,
 ): void {
   if (b.weights.has(names.gamma)) return;
   const load = (name: string | undefined): number =>
-    name === undefined ? ABSENT : weight(b, { name, shape: [c], kind: 'scale', role: 'temp', source: whole(name, [c]) });
+    name === undefined
+      ? ABSENT
+      : weight(b, { name, shape: [c], kind: 'scale', role: 'temp', source: whole(name, [c, 1, 1].slice(0, axes)) });
   const inputs = [names.gamma, names.beta, names.mean, names.variance].map(load);
   emit(b.graph, 'FoldBatchNorm', `${names.gamma}.fold`, inputs, { eps, depthwise }, { phase: 'init', updates: [w, bias] });
 }
 
 /** Output size and first padding along one axis. */
-export function span(size: number, { kernel, stride, tfPadding }: Window): { out: number; before: number } {
+export function span(size: number, { kernel, stride, tfPadding, padding }: Window): { out: number; before: number } {
+  const half = kernel >> 1;
+  if (padding === 'none') return { out: Math.floor((size - kernel) / stride) + 1, before: 0 };
+  if (padding === 'trailing' && stride === 2) return { out: Math.floor((size + 2 * half - 1 - kernel) / 2) + 1, before: half - 1 };
   if (!tfPadding) {
     const before = (kernel - 1) >> 1;
     return { out: Math.floor((size + 2 * before - kernel) / stride) + 1, before };
@@ -57,14 +69,14 @@ export function conv(b: Builder, x: number, names: ConvNames, o: number, window:
 function convolution(
   b: Builder,
   x: number,
-  { conv: name, norm, groups, eps }: ConvNames,
+  { conv: name, norm, groups, eps, biased, flat }: ConvNames,
   o: number,
   window: Window,
   depthwise: boolean,
 ): number {
   const [, h, wd, c] = shapeOf(b.graph, x) as [number, number, number, number];
   const { kernel: r, stride } = window;
-  const file = [o, depthwise ? 1 : c, r, r];
+  const file = flat ? [o, c * r * r] : [o, depthwise ? 1 : c, r, r];
   const area = r * r;
   // The checkpoint's [O,I,R,S] becomes [O,R,S,I], a depthwise [C,1,R,S] becomes [R,S,C].
   const layout: Layout = depthwise
@@ -76,12 +88,12 @@ function convolution(
     shape: pointwise ? [o, c] : depthwise ? [r, r, c] : [o, r, r, c],
     kind: 'weight',
     source: { tensor: `${name}.weight`, start: 0, ...layout },
-    ...(depthwise || c === PICTURE_CHANNELS ? {} : { layer: 'convolution' as const }),
+    ...(depthwise || c === PICTURE_CHANNELS ? {} : { layer: flat ? ('linear' as const) : ('convolution' as const) }),
   });
   const bias =
     groups !== undefined
       ? biasOf(b, name, o, { bias: false })
-      : weight(b, { name: `${name}.bias`, shape: [o], kind: 'bias', ...(norm ? {} : { source: whole(`${name}.bias`, [o]) }) });
+      : weight(b, { name: `${name}.bias`, shape: [o], kind: 'bias', ...(norm && !biased ? {} : { source: whole(`${name}.bias`, [o]) }) });
   if (norm && groups === undefined) {
     const names = { gamma: `${norm}.weight`, beta: `${norm}.bias`, mean: `${norm}.running_mean`, variance: `${norm}.running_var` };
     fold(b, w, bias, o, names, eps, depthwise ? 1 : 0);
@@ -103,9 +115,9 @@ export function maxPool(b: Builder, x: number, name: string, kernel: number, str
 }
 
 /** Folds a layer scale (deit3) into the linear layer whose output it scales. */
-export function layerScale(b: Builder, linearName: string, gamma: string): void {
+export function layerScale(b: Builder, linearName: string, gamma: string, axes = 1): void {
   const w = b.weights.get(`${linearName}.weight`)!;
-  fold(b, w, b.weights.get(`${linearName}.bias`)!, shapeOf(b.graph, w)[0]!, { gamma }, 0, 0);
+  fold(b, w, b.weights.get(`${linearName}.bias`)!, shapeOf(b.graph, w)[0]!, { gamma }, 0, 0, axes);
 }
 
 /**
@@ -119,6 +131,7 @@ export function patches(
   c: number,
   [ph, pw]: readonly [number, number],
   rest: 'dropped' | 'filled' = 'dropped',
+  options: LayerOptions = {},
 ): number {
   const [, h, w, channels] = shapeOf(b.graph, x) as [number, number, number, number];
   const file = [c, channels, ph, pw];
@@ -130,7 +143,7 @@ export function patches(
     source: { tensor: `${name}.weight`, shape: file, start: 0, dims: [c, channels, area], strides: [area * channels, 1, channels] },
     ...(channels === PICTURE_CHANNELS ? {} : { layer: 'convolution' as const }),
   });
-  const bias = biasOf(b, name, c, {});
+  const bias = biasOf(b, name, c, options);
   const count = rest === 'filled' ? Math.ceil : Math.floor;
   const attributes = { r: ph, s: pw, stride: ph, top: 0, left: 0, oh: count(h / ph), ow: count(w / pw) };
   return append(b, 'Conv', name, [x, filter, bias], attributes);

@@ -19,6 +19,8 @@ export interface DropRates {
 
 export const everywhere = (rate: number): DropoutRates => ({ embeddings: rate, layers: rate, head: rate });
 
+export const NO_DROP: DropRates = { dropout: everywhere(0), path: 0, pathFrom: '', unused: [] };
+
 /** What a job drops: what it says itself, else what the configuration says. */
 export const chosenDrop = (drop: DropRates, given: { dropout?: number | undefined; dropPath?: number | undefined }) => ({
   dropout: given.dropout === undefined ? drop.dropout : everywhere(given.dropout),

@@ -23,6 +23,8 @@ export interface LayerOptions {
   biasNeverLearns?: boolean;
   /** In attention. Queries and values are what low-rank adaptation adapts by default. */
   role?: Projection;
+  /** What stands between its name and `weight` or `bias`; absent: a point. */
+  tensors?: string;
   /** Stands between blocks: low-rank adaptation leaves it alone. */
   isBetweenBlocks?: boolean;
 }
@@ -48,29 +50,30 @@ export function residual(b: Builder, x: number, branch: number, name: string, st
 }
 
 /** A bias of `n` elements, from the checkpoint if it has one; else zero if the method adds biases, else absent. */
-export function biasOf(b: Builder, name: string, n: number, { bias = true, rows, biasNeverLearns }: LayerOptions): number {
+export function biasOf(b: Builder, name: string, n: number, options: LayerOptions): number {
+  const { bias = true, rows, biasNeverLearns, tensors = '.' } = options;
   if (!bias && (!b.method.bias || !learns(b) || biasNeverLearns)) return ABSENT;
   const suffix = rows ? `[${rows.start}:${rows.start + n}]` : '';
   return weight(b, {
-    name: `${name}.bias${suffix}`,
+    name: `${name}${tensors}bias${suffix}`,
     shape: [n],
     kind: 'bias',
     layout: { shape: [n], ...flat([n]) },
     ...(biasNeverLearns ? { role: 'frozen' as const } : {}),
-    ...(bias ? { source: { ...whole(`${name}.bias`, [rows?.of ?? n]), start: rows?.start ?? 0, ...flat([n]) } } : {}),
+    ...(bias ? { source: { ...whole(`${name}${tensors}bias`, [rows?.of ?? n]), start: rows?.start ?? 0, ...flat([n]) } } : {}),
   });
 }
 
 /** y[…,n] = x[…,K]·Wᵀ + b. `rows` takes a slice of a fused tensor. */
 export function linear(b: Builder, x: number, name: string, n: number, options: LayerOptions = {}): number {
   const k = lastDim(b.graph, x);
-  const { rows } = options;
+  const { rows, tensors = '.' } = options;
   const suffix = rows ? `[${rows.start}:${rows.start + n}]` : '';
   const w = weight(b, {
-    name: `${name}.weight${suffix}`,
+    name: `${name}${tensors}weight${suffix}`,
     shape: [n, k],
     kind: 'weight',
-    source: { ...whole(`${name}.weight`, [rows?.of ?? n, k]), start: (rows?.start ?? 0) * k, ...rowwise(n, k) },
+    source: { ...whole(`${name}${tensors}weight`, [rows?.of ?? n, k]), start: (rows?.start ?? 0) * k, ...rowwise(n, k) },
     layout: { shape: [n, k], ...flat([n, k]) },
     layer: 'linear',
   });
@@ -183,14 +186,17 @@ export interface Positions {
   from: readonly [number, number];
   to: readonly [number, number];
   antialias: boolean;
+  /** The file's tensors have no axis of length 1 before theirs. */
+  plain?: boolean;
 }
 
 /** Class and distillation tokens in front, position embeddings (resampled to the picture's grid) on top. */
 export function embed(b: Builder, x: number, cls: string | undefined, dist: string | undefined, p: Positions): number {
   const c = lastDim(b.graph, x);
   const token = (name: string | undefined): number =>
-    name === undefined ? ABSENT : weight(b, { name, shape: [c], kind: 'embedding', source: whole(name, [1, 1, c]) });
+    name === undefined ? ABSENT : weight(b, { name, shape: [c], kind: 'embedding', source: whole(name, p.plain ? [c] : [1, 1, c]) });
   const fileRows = p.prefix + p.from[0] * p.from[1];
+  const file = p.plain ? [fileRows, c] : [1, fileRows, c];
   const rows = p.prefix + p.to[0] * p.to[1];
   const resized = p.from[0] !== p.to[0] || p.from[1] !== p.to[1];
   const known = b.weights.get(p.name);
@@ -200,7 +206,7 @@ export function embed(b: Builder, x: number, cls: string | undefined, dist: stri
       name: p.name,
       shape: [rows, c],
       kind: 'embedding',
-      ...(resized ? { layout: { shape: [1, rows, c], ...flat([rows, c]) } } : { source: whole(p.name, [1, fileRows, c]) }),
+      ...(resized ? { layout: { shape: p.plain ? [rows, c] : [1, rows, c], ...flat([rows, c]) } } : { source: whole(p.name, file) }),
     });
   if (resized && known === undefined) {
     const raw = weight(b, {
@@ -208,7 +214,7 @@ export function embed(b: Builder, x: number, cls: string | undefined, dist: stri
       shape: [fileRows, c],
       kind: 'embedding',
       role: 'temp',
-      source: whole(p.name, [1, fileRows, c]),
+      source: whole(p.name, file),
     });
     const a = { prefix: p.prefix, h0: p.from[0], w0: p.from[1], h: p.to[0], w: p.to[1], antialias: p.antialias ? 1 : 0 };
     emit(b.graph, 'ResizePositions', `${p.name}.resize`, [raw], a, { phase: 'init', updates: [pos] });

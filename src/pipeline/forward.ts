@@ -37,7 +37,7 @@ export function forward(b: Builder, io: Inputs, phase: 'train' | 'eval', options
   const { model, classes, task = CLASSIFY } = options;
   const { graph } = b;
   startPhase(b, phase);
-  const logits = withSide(b, buildModel(b, pixels(graph, io, phase, options), model.spec, classes), classes);
+  const logits = withSide(b, buildModel(b, pixels(graph, io, phase, options), model, classes), classes);
   checkMethod(b);
   const name = phase === 'eval' ? 'eval.loss' : 'loss';
   const inputs = { logits, targets: io.labels, constants: io.constants, state: io.state };

@@ -30,12 +30,16 @@ export function adapterTensors(engine: Engine): TensorData[] {
 }
 
 /** What checkpoints call their classifiers, and the side branch its part. */
-const HEAD = /(^|\.)(classifier(\.1)?|cls_classifier|distillation_classifier|head|head_dist|fc)\.(weight|bias)$/;
+const HEAD = /(^|\.)(classifier(\.\d+)?|cls_classifier|distillation_classifier|head|head_dist|heads\.head|fc)\.(weight|bias)$/;
 
 /** Names of the classifier's tensors among the parameters, for the adapter's `head`. */
 export function headNames({ about, parameters }: Program): string[] {
   const { classes } = about;
-  return parameters.filter((r) => HEAD.test(r.name) && r.shape[0] === classes).map((r) => r.name);
+  const found = parameters.filter((r) => HEAD.test(r.name) && r.shape[0] === classes).map((r) => r.name);
+  // torchvision numbers the layers of `classifier`, of which the last is the classifier.
+  const place = (name: string): number => Number(/(?:^|\.)classifier\.(\d+)\./.exec(name)?.[1] ?? 0);
+  const last = Math.max(...found.map(place));
+  return found.filter((name) => place(name) === last);
 }
 
 /** Puts an adapter's tensors in place. Every parameter must be there, with its shape, and nothing else; all are checked before the first is written. */

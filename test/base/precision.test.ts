@@ -88,8 +88,8 @@ test('norms, biases, head, embeddings, relative positions, depthwise filters and
       const reads = source.shape.length === 4 && source.shape[1] === 3;
       const isDepthwise = type.shape.length === 3;
       const plain = kind !== 'weight' || reads || role === 'param' || weight.includes('relative_position') || isDepthwise;
-      // Convolutions, 1×1 too, have four axes in the checkpoint; all of these are small.
-      const coded = source.shape.length === 4 ? Encoding.Int8 : Encoding.Int4;
+      // Convolutions, 1×1 too, have four axes in the checkpoint; most of these are small.
+      const coded = source.shape.length === 4 && numel(source.shape) < 512 * 1024 ? Encoding.Int8 : Encoding.Int4;
       assert.is(type.encoding ?? Encoding.F32, plain ? Encoding.F32 : coded, `${name}: ${weight}`);
     }
   }

@@ -95,7 +95,7 @@ test('other graphs are refused by name', () => {
   const others = [
     ...['resnet50d', 'resnet50c', 'resnet26t', 'resnext50_32x4d', 'seresnet50', 'ecaresnet26t', 'resnetaa50', 'resnetblur50'],
     ...['resnetrs50', 'resnetv2_50', 'test_resnet', 'resnet50_clip'],
-    ...['mobilenetv3_rw', 'fbnetv3_b', 'lcnet_100', 'mobilenetv4_conv_small'],
+    ...['mobilenetv3_rw', 'fbnetv3_b', 'mobilenetv4_hybrid_medium'],
     ...['convnextv2_tiny', 'convnext_atto_ols', 'convnext_tiny_hnf', 'convnext_zepto_rms', 'convnext_large_mlp', 'test_convnext'],
   ];
   for (const name of others)

@@ -8,6 +8,7 @@
 import { test } from 'uvu';
 import { State } from '../../assembly/abi/head.ts';
 import { type Engine, readParameter } from '../../src/engine/engine.ts';
+import { headNames } from '../../src/training/adapter.ts';
 import { close } from '../support/close.ts';
 import { builtCases, goldenCase, goldenValues, type Values } from '../support/golden.ts';
 import { BATCH, goldenEngine, headPart } from '../support/goldenengine.ts';
@@ -57,14 +58,17 @@ function learn(engine: Engine): Record<'losses' | 'norms' | 'rates', number[]> {
 }
 
 function headAgrees(engine: Engine, values: Values, key: string, tolerance: number): void {
-  const record = engine.program.parameters.find((p) => headPart(p.name) === 'weight')!;
+  const head = headNames(engine.program);
+  const record = engine.program.parameters.find((p) => head.includes(p.name) && headPart(p.name) === 'weight')!;
   close(readParameter(engine, record), values.get(key), tolerance, key);
 }
 
 for (const name of builtCases) {
   const values = goldenValues(name);
   const { rates } = goldenCase(name);
-  const within = (method: string, kind: string): number => 1e-5 + values.get(`sensitivity.${method}.${kind}`)[0]!;
+  // Newer cases were moved twice and not seventeen times: of those the bound of their choice counts.
+  const moved = (key: string): number => (values.names.includes('thin') ? 2e-5 : values.get(key)[0]!);
+  const within = (method: string, kind: string): number => 1e-5 + moved(`sensitivity.${method}.${kind}`);
   for (const method of ['probe', 'bias', 'full'] as const)
     test(`${name}: ${method}, AdamW`, () => {
       const engine = goldenEngine(name, values, { method, optimizer: 'adamw' });

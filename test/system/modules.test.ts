@@ -25,6 +25,11 @@ const NETWORKS = [
   'swin-hf',
   'swin-timm-pad',
   'mobilenetv3-timm',
+  'mobilenetv4-timm',
+  'efficientnet-timm',
+  'clip-hf',
+  'siglip-hf',
+  'ijepa-hf',
 ];
 const METHODS = [
   'bias',

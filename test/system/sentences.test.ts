@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openSafetensors, writeSafetensors } from '../../src/formats/safetensors.ts';
+import { namesOf } from '../../src/import/families.ts';
 import { parseModel, readModel } from '../../src/import/index.ts';
 import { checkFolderWeights, openModelFolder, openWeights } from '../../src/import/modelfolder.ts';
-import { READ, READ_TYPES } from '../../src/import/unsupported.ts';
 import { newFolder, refused } from '../support/folder.ts';
 import { modelFolder } from '../support/golden.ts';
 
@@ -23,8 +23,8 @@ const config = readFileSync('test/golden/vit-hf/config.json');
 const weights = readFileSync('test/golden/vit-hf/model.safetensors');
 
 test('every name that is offered as the nearest is one that is read', () => {
-  for (const name of READ) timm(name);
-  for (const model_type of READ_TYPES) parse({ model_type });
+  for (const name of namesOf('timm')) timm(name);
+  for (const model_type of namesOf('transformers')) parse({ model_type });
 });
 
 test('an unsupported network of timm: why, and its nearest relative', () => {
@@ -34,10 +34,13 @@ test('an unsupported network of timm: why, and its nearest relative', () => {
     ...{ resnetv2_101: 'resnet101', resnetaa50: 'resnet50', resnetrs200: 'resnet200', resnest50d: 'resnet50', res2net101d: 'resnet101' },
     ...{ convnextv2_nano: 'convnext_nano', convnext_atto_ols: 'convnext_atto', convnext_zepto_rms: 'convnext_tiny' },
     ...{ swinv2_base_window8_256: 'swin_base_patch4_window7_224', swin_s3_tiny_224: 'swin_tiny_patch4_window7_224' },
-    ...{ vit_base_patch32_clip_224: 'vit_base_patch32_224', vit_small_patch14_dinov2: 'vit_small_patch16_224' },
-    ...{ vit_base_patch16_siglip_224: 'vit_base_patch16_224', vit_small_patch16_18x2_224: 'vit_small_patch16_36x1_224' },
+    ...{
+      vit_small_patch14_reg4_dinov2: 'vit_small_patch16_224',
+      vit_base_patch16_siglip_224: 'vit_base_patch16_224',
+      vit_small_patch16_18x2_224: 'vit_small_patch16_36x1_224',
+    },
     ...{ beit_base_patch16_224: 'vit_base_patch16_224', eva02_tiny_patch14_224: 'vit_tiny_patch16_224' },
-    ...{ mobilenetv4_conv_small: 'mobilenetv3_large_100', efficientnet_b0: 'mobilenetv3_large_100', regnety_008: 'x' },
+    ...{ mobilenetv4_hybrid_medium: 'mobilenetv3_large_100', efficientnet_b0_gn: 'mobilenetv3_large_100', regnety_008: 'x' },
   };
   for (const [name, near] of Object.entries(nearest)) {
     const said = refused(() => timm(name), `config.json: unsupported model, got ${name}; `);
@@ -50,12 +53,12 @@ test('an unsupported network of timm: why, and its nearest relative', () => {
 });
 
 test('an unsupported network of transformers', () => {
-  for (const model_type of ['dinov2', 'dinov3_vit', 'clip', 'clip_vision_model', 'siglip', 'beit', 'vit_mae', 'data2vec-vision', 'yolos'])
+  for (const model_type of ['dinov2_with_registers', 'dinov3_vit', 'clipseg', 'siglip2', 'beit', 'data2vec-vision', 'yolos'])
     refused(() => parse({ model_type }), `unsupported model, got ${model_type}; `, "transformers' model_type vit");
   refused(() => parse({ model_type: 'convnextv2' }), 'model_type convnext');
   refused(() => parse({ model_type: 'swinv2' }), 'model_type swin');
   refused(() => parse({ model_type: 'bit' }), 'model_type resnet');
-  for (const model_type of ['mobilenet_v1', 'efficientnet', 'mobilevit']) refused(() => parse({ model_type }), 'model_type mobilenet_v2');
+  for (const model_type of ['efficientformer', 'mobilevit']) refused(() => parse({ model_type }), 'model_type mobilenet_v2');
   refused(() => parse({ hidden_size: 4 }), 'names no network', 'model_type', 'architecture');
 });
 

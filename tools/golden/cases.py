@@ -1,8 +1,9 @@
 """The models of the golden data: those the product reads now (index.json), and the families that come next (index-families.json)."""
 
-import timm
+import families
 import torch
 import transformers
+from families import timm_model
 
 IMAGENET = dict(image_mean=[0.485, 0.456, 0.406], image_std=[0.229, 0.224, 0.225])
 
@@ -29,12 +30,6 @@ def resnet(**c):
 
 def convnext(**c):
     return transformers.ConvNextForImageClassification(transformers.ConvNextConfig(num_labels=6, **c))
-
-
-def timm_model(name, **arguments):
-    model = timm.create_model(name, num_classes=6, **arguments)
-    model.arguments = arguments
-    return model
 
 
 SMALL = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, image_size=32, patch_size=8)
@@ -84,10 +79,12 @@ FAMILIES = {
     "convnext-hf": (lambda: convnext(hidden_sizes=[8, 16, 24], depths=[1, 1, 2], num_stages=3), (44, 44), dict(processor=IMAGENET)),
     "convnext-timm": (lambda: timm_model("convnext_tiny", dims=(8, 12, 16, 24), depths=(1, 1, 2, 1)), (72, 64), {}),
     "convnext-timm-conv": (lambda: timm_model("convnext_atto", dims=(8, 8, 12, 16), depths=(1, 1, 1, 1)), (64, 64), {}),
-}
+} | families.FAMILIES
 
 
 def processor_of(model, size, keywords):
+    if model.config.model_type in families.PROCESSORS:
+        return families.processor_of(model, size, keywords)
     kind = {"vit": transformers.ViTImageProcessor, "swin": transformers.ViTImageProcessor, "deit": transformers.DeiTImageProcessor,
             "mobilenet_v2": transformers.MobileNetV2ImageProcessor, "resnet": transformers.ConvNextImageProcessor,
             "convnext": transformers.ConvNextImageProcessor}[model.config.model_type]

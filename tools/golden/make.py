@@ -3,25 +3,28 @@
     python tools/golden/make.py [case …]
 """
 
+import contextlib
 import copy
 import json
 import math
 import shutil
 import sys
+import tempfile
 import zlib
 from pathlib import Path
 
+import families
 import numpy as np
 import safetensors.torch
 import timm
 import torch
 import transformers
 from cases import CASES, FAMILIES, processor_of
-from models import Tuned, Uniform, checkpoint_name, fold, key_biases, loss_of, randomise, trainable, zero_biases
+from models import FUSED, NAMES, Tuned, Uniform, checkpoint_name, fold, key_biases, loss_of, randomise, trainable, zero_biases
 from timm.models import save_for_hf
 
 ROOT = Path(__file__).resolve().parents[2] / "test" / "golden"
-CLASSES, BATCH, STEPS, WHOLE = 5, 4, 10, 2048
+CLASSES, BATCH, STEPS, WHOLE, FEW = 5, 4, 10, 2048, 64
 RATES = {"adamw": 1e-3, "sgd": 0.02}
 CALM = 2e-5
 LABELS = torch.tensor([3, 0, 4, 1])
@@ -36,12 +39,18 @@ def save(model, folder, size, options, recipe):
     if hasattr(model, "config"):
         model.to(options.get("dtype", torch.float32)).save_pretrained(folder)
         processor_of(model, size, options.get("processor", {})).save_pretrained(folder)
-        return
-    save_for_hf(model, folder, model_args=model.arguments, safe_serialization=True)
+    elif hasattr(model, "torchvision"):
+        safetensors.torch.save_file(model.state_dict(), folder / "model.safetensors")
+        config = {"library": "torchvision", "architecture": model.torchvision, "num_classes": 6, "arguments": model.arguments}
+        (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
+    else:
+        save_for_hf(model, folder, model_args=model.arguments, safe_serialization=True)
+    if options.get("few"):
+        recipe = {file: recipe[name] for name, file in NAMES.remember(model, safetensors.torch.load_file(folder / "model.safetensors")) if name in recipe}
     if options.get("recipe"):
         path = folder / "model.safetensors"
         tensors = safetensors.torch.load_file(path)
-        made = {n: part(recipe[n], t) for n, t in tensors.items() if t.ndim > 1}
+        made = {n: part(recipe[n], t) for n, t in tensors.items() if t.ndim > 1 and n in recipe}
         path.unlink()
         safetensors.torch.save_file({n: t for n, t in tensors.items() if n not in made}, folder / "small.safetensors", {"format": "pt"})
         lines = ",\n".join(f'"{n}": {json.dumps(p)}' for n, p in made.items())
@@ -58,17 +67,35 @@ def part(drawn, tensor):
 def load(model, folder, size=None):
     """The model again from its folder, f32, evaluation mode; timm's for another image size resamples the positions as it loads."""
     if hasattr(model, "config"):
-        return type(model).from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+        with whole(folder) as saved:
+            return type(model).from_pretrained(saved, dtype=torch.float32, attn_implementation="eager").eval()
+    if hasattr(model, "torchvision"):
+        again = copy.deepcopy(model)
+        again.load_state_dict(assemble(folder))
+        return again.eval()
     arguments = dict(model.arguments, **({"img_size": size} if size else {}))
     name = json.loads((folder / "config.json").read_text())["architecture"]
-    again = timm.create_model(name, num_classes=6, **arguments).eval()
+    again = (model.build() if hasattr(model, "build") else timm.create_model(name, num_classes=6, **arguments)).eval()
     if (folder / "recipe.json").exists():
-        again.load_state_dict(assemble(folder))
-    elif not name.startswith(("vit", "deit")):
+        tensors = assemble(folder)
+        again.load_state_dict(timm.models.vision_transformer.checkpoint_filter_fn(tensors, again) if size else tensors)
+    elif not name.startswith(("vit_", "deit")):
         again.load_state_dict(safetensors.torch.load_file(folder / "model.safetensors"))
     else:
         timm.models.load_checkpoint(again, str(folder / "model.safetensors"), filter_fn=timm.models.vision_transformer.checkpoint_filter_fn)
     return again
+
+
+@contextlib.contextmanager
+def whole(folder):
+    """The folder with its weights in one file; where they are a recipe, another."""
+    if not (folder / "recipe.json").exists():
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as made:
+        shutil.copy(folder / "config.json", made)
+        safetensors.torch.save_file(assemble(folder), Path(made) / "model.safetensors", {"format": "pt"})
+        yield made
 
 
 def assemble(folder):
@@ -80,6 +107,8 @@ def assemble(folder):
 
 
 def statistics(model, folder):
+    if hasattr(model, "torchvision"):
+        return [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
     if hasattr(model, "config"):
         c = json.loads((folder / "preprocessor_config.json").read_text())
         return c["image_mean"], c["image_std"]
@@ -107,25 +136,30 @@ def head_values(seed, width):
 
 def tuned(model, size, seed, interpolate=False, added=True):
     """The model as it is tuned: batch norm folded, missing biases added for method bias, a random new head."""
-    folded = fold(copy.deepcopy(model))
+    folded = fold(copy.deepcopy(model), size)
     t = Tuned(zero_biases(folded) if added else folded, CLASSES, size, interpolate).eval()
     weight, bias = head_values(seed, t.head.in_features)
     with torch.no_grad():
         t.head.weight.copy_(weight)
         t.head.bias.copy_(bias)
+    # What a picture does not go through (the token of masked patches) is no part of the network.
+    named = [p for p in t.parameters() if p.requires_grad]
+    for p, g in zip(named, torch.autograd.grad(t(torch.ones(1, 3, *size)).sum(), named, allow_unused=True)):
+        p.requires_grad_(g is not None)
     return t
 
 
-def gradients(out, prefix, t, method, x, smoothing=0.0, thin=False):
+def gradients(out, prefix, t, method, x, smoothing=0.0, thin=None):
+    """Under `prefix`; of gradients of more than `thin` elements a part."""
     named = trainable(t, method)
     grads = torch.autograd.grad(loss_of(t(x), LABELS, smoothing), [p for _, p in named])
     for (name, _), g in zip(named, grads):
-        out[f"{prefix}/{name}"] = thinned(g) if thin and g.numel() > WHOLE else g
+        out[f"{prefix}/{name}"] = thinned(g, thin) if thin and g.numel() > thin else g
 
 
-def thinned(g):
-    """Every k-th element of a large gradient, k the smallest odd number that leaves at most WHOLE; flat, which tells it from a whole one."""
-    k = -(-g.numel() // WHOLE)
+def thinned(g, most):
+    """Every k-th element of a large gradient, k the smallest odd number that leaves at most `most`; flat, which tells it from a whole one."""
+    k = -(-g.numel() // most)
     return g.flatten()[:: k + (k % 2 == 0)].contiguous()
 
 
@@ -138,7 +172,7 @@ def learned(t, method):
 def still_keys(named):
     """timm's key biases are the middle third of a fused bias: their gradient is set to zero."""
     for name, p in named:
-        if name.endswith("attn.qkv.bias"):
+        if FUSED.search(name):
             p.grad[p.numel() // 3 : 2 * p.numel() // 3] = 0
 
 
@@ -170,14 +204,14 @@ def train(t, method, x, kind, base):
     return losses, norms, rates, t.head.weight.detach()
 
 
-def scatter(t, method, x, kind, base):
+def scatter(t, method, x, kind, base, nudges=16):
     """
     How far ten losses move when the start does by one part in 10^7 (sixteen times) or the arithmetic to f64: the largest relative distance,
     or the first above CALM. A ReLU6 unit that stands within rounding of 0 or 6 gives another gradient on either side, and an update makes
     that visible from then on.
     """
     losses, largest = torch.tensor(train(t, method, x, kind, base)[0]), torch.zeros(())
-    for number in range(17):
+    for number in [*range(nudges), 16]:
         moved, y, random = copy.deepcopy(t), x, torch.Generator().manual_seed(number)
         if number == 16:
             moved, y = moved.double(), x.double()
@@ -192,14 +226,14 @@ def scatter(t, method, x, kind, base):
     return largest
 
 
-def calm_pictures(t, plain, size, seed, mean, std, rates):
+def calm_pictures(t, plain, size, seed, mean, std, rates, nudges):
     """The first pictures on which every kind of training is decided by the numbers, not by how they round."""
     for attempt in range(200):
         images = pictures(size, seed + 7919 * attempt)
         x = normalise(images, mean, std)
         scatters = {}
         for method, kind in reversed(TRAININGS):
-            scatters[method, kind] = scatter(t if method == "bias" else plain, method, x, kind, rates[kind])
+            scatters[method, kind] = scatter(t if method == "bias" else plain, method, x, kind, rates[kind], nudges)
             if scatters[method, kind] > CALM:
                 break
         else:
@@ -207,12 +241,15 @@ def calm_pictures(t, plain, size, seed, mean, std, rates):
     raise AssertionError("no calm pictures")
 
 
-def golden(model, folder, size, seed, rates):
+def golden(model, folder, size, seed, rates, few=False):
     mean, std = statistics(model, folder)
     again = load(model, folder)
     t, plain = tuned(again, size, seed), tuned(again, size, seed, added=False)
-    images, x, scatters = calm_pictures(t, plain, size, seed, mean, std, rates)
+    images, x, scatters = calm_pictures(t, plain, size, seed, mean, std, rates, 1 if few else 16)
     out = {"images": images, "labels": LABELS.int(), "mean": torch.tensor(mean), "std": torch.tensor(std)}
+    thin = FEW if few else WHOLE if (folder / "recipe.json").exists() else None
+    if few:
+        out["thin"] = torch.tensor([FEW], dtype=torch.int32)
     with torch.no_grad():
         logits = again(x)
     out["logits"] = logits if torch.is_tensor(logits) else logits.logits
@@ -224,8 +261,8 @@ def golden(model, folder, size, seed, rates):
         assert torch.allclose(out["features"], unfolded, atol=2e-5 * unfolded.abs().max().item()), "folding changed the model"
         out["loss"], out["loss.smooth"] = [loss_of(out["logits.new"], LABELS, s).reshape(1) for s in (0.0, 0.1)]
     for method in ("probe", "bias", "full"):
-        gradients(out, method, t if method == "bias" else plain, method, x, thin=(folder / "recipe.json").exists())
-    gradients(out, "smooth", t, "bias", x, 0.1)
+        gradients(out, method, t if method == "bias" else plain, method, x, thin=thin)
+    gradients(out, "smooth", t, "bias", x, 0.1, thin if few else None)
     for method, kind in TRAININGS:
         start = t if method == "bias" else plain
         losses, norms, applied, head = train(start, method, x, kind, rates[kind])
@@ -242,17 +279,20 @@ def golden(model, folder, size, seed, rates):
 def other_size(model, folder, size, seed):
     """The same checkpoint at another image size: interpolated position embeddings."""
     mean, std = statistics(model, folder)
-    interpolate = hasattr(model, "config")
+    transformers_own = hasattr(model, "config")
+    # DINOv2's classes always do.
+    interpolate = transformers_own and not model.config.model_type.startswith("dinov2")
     again = load(model, folder, size)
     images = pictures(size, seed + size[0])
     x = normalise(images, mean, std)
     out = {"images": images, "labels": LABELS.int(), "mean": torch.tensor(mean), "std": torch.tensor(std)}
     t = tuned(again, size, seed, interpolate)
     with torch.no_grad():
-        if interpolate:
-            out["logits"] = again(x, interpolate_pos_encoding=True).logits
+        if transformers_own:
+            out["logits"] = again(x, **({"interpolate_pos_encoding": True} if interpolate else {})).logits
             embeddings = again.base_model.embeddings
-            count = (size[0] // embeddings.patch_size) * (size[1] // embeddings.patch_size)
+            patch = embeddings.patch_size if isinstance(embeddings.patch_size, int) else embeddings.patch_size[0]
+            count = (size[0] // patch) * (size[1] // patch)
             out["positions"] = embeddings.interpolate_pos_encoding(torch.zeros(1, count + 1, embeddings.cls_token.shape[-1]), *size)
         else:
             out["logits"], out["positions"] = again(x), again.pos_embed.detach()
@@ -276,7 +316,9 @@ def readable(folder):
 
 def make(name, number):
     build, size, options = (CASES | FAMILIES)[name]
-    options = dict(options, seed=1000 + number)
+    few = name in families.FAMILIES
+    NAMES.forget()
+    options = dict(options, seed=1000 + number, **(dict(few=True, recipe=True) if few else {}))
     folder = ROOT / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -285,7 +327,7 @@ def make(name, number):
     recipe = randomise(model, options["seed"], batch)
     save(model, folder, size, options, recipe)
     rates = RATES | options.get("rates", {})
-    t, out = golden(model, folder, size, options["seed"], rates)
+    t, out = golden(model, folder, size, options["seed"], rates, few)
     for other in options.get("other_sizes", []):
         other_size(model, folder, other, options["seed"])
     keys, fused = key_biases(t.backbone)

@@ -71,8 +71,86 @@ def randomise(model, seed, images=None, adjust=None):
     return recipe
 
 
+class Names:
+    """The names that files have for the parameters in memory, told by their numbers."""
+
+    def __init__(self):
+        self.modules = {}
+
+    def forget(self):
+        self.modules = {}
+
+    def remember(self, model, tensors):
+        """Pairs of names, in memory and in the file."""
+        by_value = {t.numpy().tobytes(): name for name, t in tensors.items()}
+        pairs = [(name, by_value[p.detach().contiguous().numpy().tobytes()]) for name, p in model.named_parameters()]
+        self.modules = {name.rpartition(".")[0]: file.rpartition(".")[0] for name, file in pairs}
+        return pairs
+
+    def of(self, name):
+        module, _, last = name.rpartition(".")
+        return f"{self.modules[module]}.{last}".lstrip(".") if module in self.modules else None
+
+
+NAMES = Names()
+
+
 @torch.no_grad()
-def fold(model):
+def fold_what_follows(model, size):
+    """Folds every batch norm that reads a convolution's output, and every layer scale that reads a layer's; found by running the model."""
+    is_norm = lambda m: isinstance(m, nn.BatchNorm2d)  # noqa: E731
+    is_scale = lambda m: type(m).__name__ in SCALES  # noqa: E731
+    for follows, into in ((is_norm, norm_into), (is_scale, scale_into)):
+        made, pairs = {}, []
+
+        def layer(module, _, y, made=made):
+            made[id(y)] = (module, y)
+
+        def follower(module, args, _, made=made, pairs=pairs):
+            if id(args[0]) in made:
+                pairs.append((module, made[id(args[0])][0]))
+
+        hooks = [m.register_forward_hook(layer) for m in model.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
+        hooks += [m.register_forward_hook(follower) for m in model.modules() if follows(m)]
+        model.eval()(torch.zeros(1, 3, *size))
+        for hook in hooks:
+            hook.remove()
+        parents = {child: (parent, name) for parent in model.modules() for name, child in parent.named_children()}
+        for module, inner in pairs:
+            into(module, inner)
+            parent, name = parents[module]
+            setattr(parent, name, getattr(module, "act", nn.Identity()))
+    for module in model.modules():
+        for scale, linear in PARAMETERS:
+            gamma = getattr(module, scale, None)
+            if isinstance(gamma, nn.Parameter):
+                inner = module.get_submodule(linear)
+                inner.weight.mul_(gamma.view(-1, *[1] * (inner.weight.ndim - 1)))
+                inner.bias.mul_(gamma.flatten())
+                setattr(module, scale, nn.Parameter(torch.ones_like(gamma), requires_grad=False))
+
+
+# Layer scales that are parameters of a block: BEiT's (timm's, transformers'), torchvision's ConvNeXt's.
+PARAMETERS = [("gamma_1", "attn.proj"), ("gamma_2", "mlp.fc2"), ("lambda_1", "attention.output.dense"), ("lambda_2", "output.dense"), ("layer_scale", "block.5")]
+SCALES = ("LayerScale", "LayerScale2d", "Dinov2LayerScale", "Dinov2WithRegistersLayerScale")
+
+
+def norm_into(norm, inner):
+    scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
+    bias = 0 if inner.bias is None else inner.bias.double()
+    inner.weight.copy_(inner.weight.double() * scale.view(-1, *[1] * (inner.weight.ndim - 1)))
+    inner.bias = nn.Parameter((norm.bias.double() + (bias - norm.running_mean.double()) * scale).float())
+
+
+def scale_into(scale, inner):
+    gamma = getattr(scale, "gamma", None)
+    gamma = scale.lambda1 if gamma is None else gamma
+    inner.weight.mul_(gamma.view(-1, *[1] * (inner.weight.ndim - 1)))
+    inner.bias.mul_(gamma)
+
+
+@torch.no_grad()
+def fold(model, size=None):
     """Folds every batch norm (evaluation statistics) into the convolution before it, in f64, and every layer scale into its linear."""
 
     def take(conv, norm):
@@ -80,7 +158,7 @@ def fold(model):
         conv.weight.copy_(conv.weight.double() * scale.view(-1, 1, 1, 1))
         conv.bias = nn.Parameter((norm.bias.double() - norm.running_mean.double() * scale).float())
 
-    for module in list(model.modules()):
+    for module in list(model.modules()) if not NAMES.modules else []:
         children = dict(module.named_children())
         if "convolution" in children and children.get("normalization") is not None:  # transformers
             take(children["convolution"], children["normalization"])
@@ -110,21 +188,29 @@ def fold(model):
                 inner.weight.mul_(gamma.view(-1, *[1] * (inner.weight.ndim - 1)))
                 inner.bias.mul_(gamma)
                 setattr(module, scale, None)
-    assert not any(isinstance(m, nn.BatchNorm2d) for m in model.modules())
+    if size is not None and NAMES.modules:
+        fold_what_follows(model, size)
+    else:
+        assert not any(isinstance(m, nn.BatchNorm2d) for m in model.modules())
     return model
 
 
 @torch.no_grad()
 def zero_biases(model):
     """A frozen linear without a bias gets a zero one, which learns."""
+    # Their biases of queries and values stand beside the layer.
+    whole = {m.qkv for m in model.modules() if getattr(m, "q_bias", None) is not None and hasattr(m, "qkv")}
     for m in model.modules():
-        if isinstance(m, (nn.Linear, nn.Conv2d)) and m.bias is None:
+        if isinstance(m, (nn.Linear, nn.Conv2d)) and m.bias is None and m not in whole:
             m.bias = nn.Parameter(torch.zeros(m.weight.shape[0]))
     return model
 
 
 def checkpoint_name(name):
     """transformers 5 renamed the modules of ViT, DeiT and Swin in memory; files keep the older names."""
+    known = NAMES.of(name)
+    if known is not None:
+        return known
     if name.startswith("swin."):
         for new, old in [("q_proj", "self.query"), ("k_proj", "self.key"), ("v_proj", "self.value"), ("o_proj", "output.dense"),
                          ("relative_position_bias.", "self.")]:
@@ -141,6 +227,13 @@ def checkpoint_name(name):
     return name
 
 
+def without_head(model):
+    """torchvision's classifiers are the last linear layer of `fc`, `head`, `heads` or `classifier`."""
+    name = [n for n, m in model.named_modules() if isinstance(m, nn.Linear)][-1]
+    parent, _, last = name.rpartition(".")
+    setattr(model.get_submodule(parent), last, nn.Identity())
+
+
 class Tuned(nn.Module):
     """The backbone under a new head. A distilled model's new head reads the mean of the class and the distillation token."""
 
@@ -148,7 +241,9 @@ class Tuned(nn.Module):
         super().__init__()
         self.transformers = hasattr(model, "config")
         self.keywords = {"interpolate_pos_encoding": True} if interpolate else {}
-        if not self.transformers:
+        if hasattr(model, "torchvision"):
+            without_head(model)
+        elif not self.transformers:
             model.reset_classifier(0)
         for name in ("classifier", "cls_classifier", "distillation_classifier"):
             if self.transformers and hasattr(model, name):
@@ -168,16 +263,20 @@ class Tuned(nn.Module):
 def key_biases(model):
     """Names of the key biases (their gradient is identically zero) and of timm's fused biases (the middle third is)."""
     names = [checkpoint_name(n) for n, _ in model.named_parameters()]
-    return [n for n in names if re.search(r"attention\.(self\.)?key\.bias$", n)], [n for n in names if n.endswith("attn.qkv.bias")]
+    return [n for n in names if KEYS.search(n)], [n for n in names if FUSED.search(n)]
+
+
+KEYS = re.compile(r"(attention\.(self\.)?key|self_attn\.k_proj)\.bias$")
+FUSED = re.compile(r"attn\.qkv\.bias$|in_proj_bias$")
 
 
 def trainable(tuned, method):
     """[(checkpoint name, parameter)] of a method; `head.*` is the new head."""
-    named = [(checkpoint_name(n.removeprefix("backbone.")), p) for n, p in tuned.named_parameters()]
+    named = [(checkpoint_name(n.removeprefix("backbone.")), p) for n, p in tuned.named_parameters() if p.requires_grad]
     head = ("head.weight", "head.bias")  # and not timm's head.norm
     chosen = {
         "probe": lambda n: n in head,
-        "bias": lambda n: n in head or n.endswith(".bias"),
+        "bias": lambda n: n in head or n.endswith("bias"),
         "full": lambda n: True,
     }[method]
     return [(n, p) for n, p in named if chosen(n)]

@@ -6,14 +6,17 @@ import { enterBlock, leaveBlocks } from '../../network/entry.ts';
 import { activation, adapted, add, biasOf, classifier, pool, residual } from '../../network/layer.ts';
 import { emit } from '../../ops/index.ts';
 import type { Windows } from '../../ops/window.ts';
+import type { Family } from '../family.ts';
 import type { Network } from './network.ts';
 import type { Step } from './steps.ts';
 
 export interface Onnx {
-  family: 'onnx';
   image: readonly [number, number];
   network: Network;
 }
+
+/** What a graph needs of a family; its head is named by its nodes. */
+export const ONNX: Family<Onnx> = { title: 'ONNX', readers: [], build: onnx, heads: () => [], check: () => {} };
 
 /** What a linear layer is in attention, by the value that it makes. */
 function projections(steps: readonly Step[]): Map<number, Projection> {

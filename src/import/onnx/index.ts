@@ -5,7 +5,7 @@ import { fileExists, isFolder } from '../../base/files.ts';
 import type { SafetensorsFile } from '../../formats/safetensors.ts';
 import { everywhere } from '../../network/drop.ts';
 import type { Model } from '../index.ts';
-import type { Onnx } from './build.ts';
+import { ONNX, type Onnx } from './build.ts';
 import { type OnnxFile, openOnnx, type Port } from './model.ts';
 import { paramsOf, readNetwork } from './network.ts';
 import { openWeightsOf } from './weights.ts';
@@ -96,7 +96,7 @@ export function openOnnxModel(path: string, beside: Beside = {}): { model: Model
     const port = pictureOf(file);
     const image = sizeOf(file, port, beside);
     const network = readNetwork(file, { port, size: image });
-    const spec: Onnx = { family: 'onnx', image, network };
+    const spec: Onnx = { image, network };
     const rows = network.head?.shape[0];
     const labels =
       rows === undefined
@@ -104,7 +104,16 @@ export function openOnnxModel(path: string, beside: Beside = {}): { model: Model
         : beside.labels?.length === rows
           ? beside.labels
           : Array.from({ length: rows }, (_, i) => `LABEL_${i}`);
-    const model: Model = { type: 'onnx', library: 'onnx', spec, image, labels, bare: network.head === undefined, drop: NO_DROP };
+    const model: Model = {
+      type: 'onnx',
+      library: 'onnx',
+      family: ONNX,
+      spec,
+      image,
+      labels,
+      bare: network.head === undefined,
+      drop: NO_DROP,
+    };
     return { model, weights: openWeightsOf(file, paramsOf(network)) };
   } catch (error) {
     file.close();

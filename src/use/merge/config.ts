@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { fileExists, readJson } from '../../base/files.ts';
 import { stableJson } from '../../base/json.ts';
+import { headsOf } from '../../import/index.ts';
 import type { ModelFolder } from '../../import/modelfolder.ts';
 import { CLASS_NAMES } from '../../import/published.ts';
 import { processorFor } from '../../input/huggingface.ts';
@@ -28,20 +29,20 @@ export function mergedConfig({ folder, model }: ModelFolder, changes: Changes): 
 
 /** Are there biases of q, k, v in the merged file? Undefined where the network has no such layers. */
 const qkvBiases = ({ spec }: ModelFolder['model'], { qkvBias }: Changes): boolean | undefined =>
-  spec.family === 'vit' || spec.family === 'swin' ? spec.qkvBias || qkvBias : undefined;
+  'qkvBias' in spec ? spec.qkvBias === true || qkvBias : undefined;
 
 function huggingFaceConfig(config: Json, model: ModelFolder['model'], changes: Changes): Json {
-  const { type, image, spec } = model;
+  const { type, image } = model;
   const { labels } = changes;
   const [h, w] = image;
   const before = config.image_size;
   const same = Array.isArray(before) ? before[0] === h && before[1] === w : before === h && h === w;
   // Where the key is absent its default holds, but for ResNets, which have no such key.
-  const states = before !== undefined || (spec.family !== 'resnet' && (h !== 224 || w !== 224));
+  const states = before !== undefined || (type !== 'resnet' && (h !== 224 || w !== 224));
   const biases = qkvBiases(model, changes);
   // Not every file says that it has none, and the library's default is that it has.
   const saysBiases = biases !== undefined && config.qkv_bias !== biases && ('qkv_bias' in config || !biases);
-  const teacher = spec.family === 'vit' && spec.names.heads.length > 1 ? 'WithTeacher' : '';
+  const teacher = headsOf(model).length > 1 ? 'WithTeacher' : '';
   const out: Json = {
     ...config,
     architectures: [`${CLASS_NAMES[type]}ForImageClassification${teacher}`],

@@ -14,18 +14,15 @@ export interface Norms {
 }
 
 /** Is this a network whose norms only this project leaves out? */
-export const isFolded = ({ spec }: Model): boolean =>
-  spec.family === 'mobilenet' && spec.blocks.some(({ layers }) => layers.some(({ names }) => names.norm === undefined));
+export const isFolded = (model: Model): boolean => foldedOf(model).length > 0;
+
+const foldedOf = ({ family, spec }: Model) => family.folded?.(spec) ?? [];
 
 /** The norms of convolutions that have none; nothing for networks that keep theirs. */
-export function identityNorms({ spec }: Model, where: string): Norms {
+export function identityNorms(model: Model, where: string): Norms {
   const renamed = new Map<string, string>();
   const made: TensorData[] = [];
-  const layers = spec.family === 'mobilenet' ? spec.blocks.flatMap((block) => block.layers) : [];
-  let channels = 0;
-  for (const { names, out, kind } of layers) {
-    if (kind === 'dense') channels = out;
-    if (names.norm !== undefined) continue;
+  for (const { names, channels } of foldedOf(model)) {
     const norm = names.conv.replace(/convolution$/, 'normalization');
     renamed.set(`${names.conv}.bias`, `${norm}.bias`);
     const filled = (part: string, value: number): void => {

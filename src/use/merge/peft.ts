@@ -75,7 +75,8 @@ export function exportPeft({ model, adapter: path, out }: PeftOptions): PeftResu
     const learnt = layers.size;
     // PEFT takes no adapter without a layer, so one gets a product of zeros where none learnt. transformers' MobileNetV2 asks its
     // convolutions for their stride, which PEFT's wrapper has not: there that is the head.
-    const onHead = learnt === 0 && base.model.spec.family === 'mobilenet' && base.model.spec.tfPadding;
+    const onHead =
+      learnt === 0 && base.model.library === 'transformers' && 'tfPadding' in base.model.spec && base.model.spec.tfPadding === true;
     if (learnt === 0) {
       const tensor = onHead ? `${heads[0]}.weight` : firstLayer(graph);
       const shape = onHead ? merged.made.get(tensor)!.shape : weights.tensor(tensor).shape;

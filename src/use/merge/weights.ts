@@ -1,8 +1,8 @@
 /**
  * Where each learnt tensor goes in the checkpoint. Most replace the tensor that they were; the others:
  *
- *     convolution + batch norm      the program folds the norm: w' = w·γ/σ, b' = β - μ·γ/σ. A learnt b' goes back as β = b' + μ·γ/σ; where w' has
- *                                   learnt, γ = σ is written, so that the norm scales by one: w = w', β = b' + μ
+ *     convolution + batch norm      the program folds the norm: w' = w·γ/σ, b' = β + (b - μ)·γ/σ, b mostly absent. A learnt b' goes back as
+ *                                   β = b' + (μ - b)·γ/σ; where w' has learnt, γ = σ is written, so that the norm scales by one: w = w', β = b' + μ - b
  *     linear layer + layer scale    w' = γ·w, b' = γ·b: written with γ = 1
  *     low-rank product              added to its weight
  *     bias of q, k, v               where the checkpoint has none, the configuration's qkv_bias becomes true
@@ -12,7 +12,7 @@ import { InputError } from '../../base/error.ts';
 import type { Shape } from '../../base/tensor.ts';
 import type { SafetensorsFile } from '../../formats/safetensors.ts';
 import { type Graph, type Node, shapeOf, type Value } from '../../graph/graph.ts';
-import type { Model } from '../../import/index.ts';
+import { headsOf, type Model } from '../../import/index.ts';
 import type { Method } from '../../network/method.ts';
 import { type Edit, type LowRank, type Made, readFloats } from './rows.ts';
 import { leastNorm } from './solve.ts';
@@ -99,12 +99,14 @@ export function mergeWeights(inputs: Inputs): Merged {
     const deviation = (o: number): number => (variance ? Math.sqrt(variance[o]! + node.attributes.eps!) : 1);
     const factor = (o: number): number => (gamma?.[o] ?? 1) / deviation(o);
     const isNorm = mean !== undefined;
-    const before = isNorm ? undefined : read(bias.id);
-    const folded = (o: number): number => newB?.[o] ?? (isNorm ? (beta?.[o] ?? 0) - mean[o]! * factor(o) : factor(o) * (before?.[o] ?? 0));
+    // Of a convolution that has a bias beside its norm, or of the layer that a scale was folded into; less the norm's mean.
+    const before = read(bias.id);
+    const shift = (o: number): number => (before?.[o] ?? 0) - (mean?.[o] ?? 0);
+    const folded = (o: number): number => newB?.[o] ?? (beta?.[o] ?? 0) + shift(o) * factor(o);
     if (isNorm && !newW && !product) {
       replace(
         tensorOf(1),
-        each((o) => folded(o) + mean[o]! * factor(o)),
+        each((o) => folded(o) - shift(o) * factor(o)),
       );
       return;
     }
@@ -115,7 +117,7 @@ export function mergeWeights(inputs: Inputs): Merged {
     if (isNorm)
       replace(
         tensorOf(1),
-        each((o) => folded(o) + mean[o]!),
+        each((o) => folded(o) - shift(o)),
       );
     else replace(sourceOf(bias.name).tensor, each(folded));
   }
@@ -154,7 +156,7 @@ function addHeads(
   made: Map<string, Made>,
   take: (name: string) => Float32Array<ArrayBuffer> | undefined,
 ): void {
-  const copies = model.spec.family === 'vit' ? model.spec.names.heads : [];
+  const copies = headsOf(model);
   for (const name of head) {
     const values = take(name)!;
     const part = name.replace(/.*\./, '');
@@ -212,16 +214,6 @@ function housed(
 }
 
 /** Projections to q, k, v of models whose checkpoints have no biases there: one fused layer, or three of `n` rows. */
-function projections({ spec }: Model): { layers: string[]; n: number }[] {
-  const layersOf = (qkv: string | { q: string; k: string; v: string }): string[] =>
-    typeof qkv === 'string' ? [qkv] : [qkv.q, qkv.k, qkv.v];
-  if ((spec.family !== 'vit' && spec.family !== 'swin') || spec.qkvBias) return [];
-  if (spec.family === 'vit')
-    return Array.from({ length: spec.depth }, (_, i) => ({ layers: layersOf(spec.names.block(i).qkv), n: spec.dim }));
-  return spec.stages.flatMap(({ depth }, s) =>
-    Array.from({ length: depth }, (_, i) => ({ layers: layersOf(spec.names.block(s, i).qkv), n: spec.dim * 2 ** s })),
-  );
-}
+const projections = ({ family, spec }: Model) => family.projections?.(spec) ?? [];
 
-const mergings = ({ spec }: Model): { norm: string; reduction: string }[] =>
-  spec.family === 'swin' ? spec.stages.slice(1).map((_, s) => spec.names.merge(s)) : [];
+const mergings = ({ family, spec }: Model) => family.mergings?.(spec) ?? [];

@@ -1,0 +1,274 @@
+/**
+ * Every family of networks that is read, and by which names. Golden files and a row of docs/models.md belong to each:
+ * test/import/families.test.ts says which is missing.
+ */
+
+import type { Config } from '../formats/config.ts';
+import { type Chain, chain, foldedLayers } from './chain.ts';
+import { designOf } from './chaintables.ts';
+import { type ConvNext, convNext, hfConvNext, isTimmConvNext, timmConvNext } from './convnext.ts';
+import type { Family, Library, Reader, Size, Spec } from './family.ts';
+import { hfEfficientNet, hfMobileNet, hfMobileNetV1 } from './hfchain.ts';
+import { hfIJepa, hfTower } from './hfvit.ts';
+import { hfSwin, hfVit } from './huggingface.ts';
+import { hfResNet, isTimmResNet, type ResNet, resNet, timmResNet, tvResNet } from './resnet.ts';
+import { checkSwin, type Swin, swin, swinMergings, swinProjections } from './swin.ts';
+import { isTimmSwin, isTimmVit, timmSwin, timmVit } from './timm.ts';
+import { timmChain } from './timmchain.ts';
+import { tvConvNext, tvSwin, tvVit } from './torchvision.ts';
+import { tvChain } from './tvchain.ts';
+import { isVgg, timmVgg, tvVgg, type Vgg, vgg } from './vgg.ts';
+import { checkVit, type Vit, vit, vitProjections } from './vit.ts';
+
+/** Names with a part each that changes: `named('resnet$', '18 34')`. */
+const named = (pattern: string, words: string): string[] => words.split(' ').map((word) => pattern.replace('$', word));
+
+/** transformers' model types. */
+const transformers = <S extends Spec>(types: readonly string[], golden: readonly string[], read: Read<S>): Reader<S> => ({
+  library: 'transformers',
+  reads: (name) => types.includes(name),
+  names: types,
+  golden,
+  read: (c, name, image) => read(c, image, name),
+});
+type Read<S> = (c: Config, image: Size, type: string) => S;
+
+const timm = <S extends Spec>(
+  reads: (name: string) => boolean,
+  names: readonly string[],
+  golden: readonly string[],
+  read: (name: string, c: Config, image: Size) => S,
+): Reader<S> => ({ library: 'timm', reads, names, golden, read: (c, name, image) => read(name, c, image) });
+
+/** torchvision's functions of these names. */
+const torchvision = <S extends Spec>(
+  names: readonly string[],
+  golden: readonly string[],
+  read: (name: string, c: Config, image: Size) => S,
+): Reader<S> => ({
+  library: 'torchvision',
+  reads: (name) => names.includes(name),
+  names,
+  golden,
+  read: (c, name, image) => read(name, c, image),
+});
+
+/** timm's chains of blocks whose names begin so. */
+const chains = (pattern: RegExp, names: readonly string[], golden: readonly string[]): Reader<Chain> =>
+  timm((name) => pattern.test(name) && designOf(name) !== undefined, names, golden, timmChain);
+
+const asChain = { build: chain, heads: ({ head }: Chain) => [head], replaced: ['segmentation_head'], folded: foldedLayers };
+
+const VIT: Family<Vit> = {
+  title: 'ViT, DeiT',
+  readers: [
+    transformers(['vit', 'deit'], ['vit-hf', 'vit-hf-rect', 'vit-hf-f16', 'vit-hf-bf16', 'deit-hf'], hfVit),
+    timm(
+      isTimmVit,
+      [
+        ...named('vit_$_224', 'tiny_patch16 small_patch8 small_patch16 small_patch32 base_patch8 base_patch16 base_patch32'),
+        ...named('vit_$_224', 'large_patch14 large_patch16 large_patch32 huge_patch14 small_patch16_36x1'),
+        ...named('deit_$_patch16_224', 'tiny small base tiny_distilled small_distilled base_distilled'),
+        ...named('deit3_$_patch16_224', 'small medium base large'),
+      ],
+      ['vit-timm', 'vit-timm-avg', 'vit-timm-gap', 'deit-timm', 'deit3-timm'],
+      timmVit,
+    ),
+    torchvision(named('vit_$', 'b_16 b_32 l_16 l_32 h_14'), ['vit-torchvision'], tvVit),
+  ],
+  build: vit,
+  heads: ({ names }) => names.heads,
+  replaced: ['head_dist', 'cls_classifier', 'distillation_classifier', 'pre_logits'],
+  check: checkVit,
+  projections: vitProjections,
+};
+
+const IJEPA: Family<Vit> = { ...VIT, title: 'I-JEPA', readers: [transformers(['ijepa'], ['ijepa-hf'], hfIJepa)] };
+
+const TOWERS: Family<Vit> = {
+  ...VIT,
+  title: 'CLIP, SigLIP: the half for pictures',
+  readers: [
+    transformers(['clip', 'clip_vision_model', 'siglip', 'siglip_vision_model'], ['clip-hf', 'siglip-hf'], (c, image, type) =>
+      hfTower(c, type, image),
+    ),
+    timm(
+      (name) => isTimmVit(name) && /_(clip|siglip_gap)_/.test(name),
+      [
+        ...named(
+          'vit_$_clip_224',
+          'xsmall_patch16 medium_patch16 medium_patch32 betwixt_patch32 base_patch16 base_patch32 large_patch14 huge_patch14',
+        ),
+        ...named('vit_$_clip_quickgelu_224', 'base_patch16 base_patch32 large_patch14 huge_patch14'),
+        ...named(
+          'vit_$',
+          'base_patch16_siglip_gap_224 base_patch32_siglip_gap_256 large_patch16_siglip_gap_256 so400m_patch14_siglip_gap_224',
+        ),
+      ],
+      ['clip-timm', 'clip-timm-quick', 'siglip-timm'],
+      timmVit,
+    ),
+  ],
+  unread: [/^(text_model|visual_projection|text_projection)\./, /^logit_(scale|bias)$/, /^vision_model\.(post_layernorm|head)\./],
+};
+
+const SWIN: Family<Swin> = {
+  title: 'Swin v1',
+  readers: [
+    transformers(['swin'], ['swin-hf', 'swin-hf-pad'], hfSwin),
+    timm(isTimmSwin, named('swin_$_patch4_window7_224', 'tiny small base large'), ['swin-timm', 'swin-timm-pad'], timmSwin),
+    torchvision(named('swin_$', 't s b'), ['swin-torchvision'], tvSwin),
+  ],
+  build: swin,
+  heads: ({ names }) => [names.head],
+  check: checkSwin,
+  projections: swinProjections,
+  mergings: swinMergings,
+  dropPath: 0.1,
+};
+
+const RESNET: Family<ResNet> = {
+  title: 'ResNet',
+  readers: [
+    transformers(['resnet'], ['resnet-hf', 'resnet-hf-basic', 'resnet-hf-v1'], hfResNet),
+    timm(
+      isTimmResNet,
+      [...named('resnet$', '18 26 34 50 101 152 200'), ...named('wide_resnet$_2', '50 101'), 'resnet50_gn'],
+      ['resnet18-timm', 'resnet50-timm', 'resnet50gn-timm'],
+      timmResNet,
+    ),
+    torchvision([...named('resnet$', '18 34 50 101 152'), ...named('wide_resnet$_2', '50 101')], ['resnet-torchvision'], tvResNet),
+  ],
+  build: resNet,
+  heads: ({ head }) => [head],
+  replaced: ['segmentation_head'],
+};
+
+const CONVNEXT: Family<ConvNext> = {
+  title: 'ConvNeXt v1',
+  readers: [
+    transformers(['convnext'], ['convnext-hf'], hfConvNext),
+    timm(
+      isTimmConvNext,
+      named('convnext_$', 'atto femto pico nano tiny small base large xlarge xxlarge'),
+      ['convnext-timm', 'convnext-timm-conv'],
+      timmConvNext,
+    ),
+    torchvision(named('convnext_$', 'tiny small base large'), ['convnext-torchvision'], tvConvNext),
+  ],
+  build: convNext,
+  heads: ({ names }) => [names.head],
+};
+
+const VGG: Family<Vgg> = {
+  title: 'VGG',
+  readers: [
+    timm(isVgg, named('vgg$', '11 13 16 19 11_bn 13_bn 16_bn 19_bn'), ['vgg-timm-bn'], timmVgg),
+    torchvision(named('vgg$', '11 13 16 19 11_bn 13_bn 16_bn 19_bn'), ['vgg-torchvision'], tvVgg),
+  ],
+  build: vgg,
+  heads: ({ head }) => [head],
+};
+
+const MOBILENETV1: Family<Chain> = {
+  ...asChain,
+  title: 'MobileNetV1',
+  readers: [transformers(['mobilenet_v1'], ['mobilenetv1-hf'], hfMobileNetV1)],
+};
+
+const MOBILENETV2: Family<Chain> = {
+  ...asChain,
+  title: 'MobileNetV2',
+  readers: [
+    transformers(['mobilenet_v2'], ['mobilenetv2-hf', 'mobilenetv2-hf-symmetric'], hfMobileNet),
+    chains(/^mobilenetv2_/, named('mobilenetv2_$', '035 050 075 100 110d 120d 140'), ['mobilenetv2-timm']),
+    torchvision(['mobilenet_v2'], ['mobilenetv2-torchvision'], tvChain),
+  ],
+};
+
+const MOBILENETV3: Family<Chain> = {
+  ...asChain,
+  title: 'MobileNetV3',
+  readers: [
+    chains(
+      /^(tf_)?mobilenetv3_/,
+      [
+        ...named('mobilenetv3_$', 'small_050 small_075 small_100 large_075 large_100 large_150d'),
+        ...named('tf_mobilenetv3_$', 'small_100 large_100 small_minimal_100 large_minimal_100'),
+      ],
+      ['mobilenetv3-timm', 'mobilenetv3-timm-tf'],
+    ),
+    torchvision(['mobilenet_v3_small', 'mobilenet_v3_large'], ['mobilenetv3-torchvision'], tvChain),
+  ],
+};
+
+const MOBILENETV4: Family<Chain> = {
+  ...asChain,
+  title: 'MobileNetV4 (convolutions)',
+  readers: [chains(/^mobilenetv4_/, named('mobilenetv4_conv_$', 'small_035 small_050 small medium large'), ['mobilenetv4-timm'])],
+};
+
+const EFFICIENTNET: Family<Chain> = {
+  ...asChain,
+  title: 'EfficientNet B, Lite, Edge and V2; TinyNet',
+  readers: [
+    transformers(['efficientnet'], ['efficientnet-hf'], hfEfficientNet),
+    chains(
+      /efficientnet|^tinynet_|^mobilenet_edgetpu_/,
+      [
+        ...named('efficientnet_$', 'b0 b1 b2 b3 b4 b5 b6 b7 b8 l2 lite0 lite1 lite2 lite3 lite4 es em el'),
+        ...named('tf_efficientnet_$', 'b0 b1 b2 b3 b4 b5 b6 b7 b8 l2 lite0 lite1 lite2 lite3 lite4 es em el'),
+        ...named('efficientnetv2_$', 's m l xl rw_t rw_s rw_m'),
+        ...named('tf_efficientnetv2_$', 's m l xl b0 b1 b2 b3'),
+        ...named('tinynet_$', 'a b c d e'),
+        'mobilenet_edgetpu_100',
+        'test_efficientnet',
+      ],
+      ['efficientnet-timm', 'efficientnet-timm-tiny'],
+    ),
+    torchvision(named('efficientnet_$', 'b0 b1 b2 b3 b4 b5 b6 b7 v2_s v2_m v2_l'), ['efficientnet-torchvision'], tvChain),
+  ],
+};
+
+const MNASNET: Family<Chain> = {
+  ...asChain,
+  title: 'MNASNet',
+  readers: [
+    chains(/mnasnet_/, [...named('mnasnet_$', '050 075 100 140 small'), ...named('semnasnet_$', '050 075 100 140')], ['mnasnet-timm']),
+  ],
+};
+
+const LCNET: Family<Chain> = {
+  ...asChain,
+  title: 'PP-LCNet',
+  readers: [chains(/^lcnet_/, named('lcnet_$', '035 050 075 100 150'), ['lcnet-timm'])],
+};
+
+// biome-ignore format: one a line
+export const FAMILIES: readonly Family[] = [
+  TOWERS,
+  VIT,
+  IJEPA,
+  SWIN,
+  RESNET,
+  CONVNEXT,
+  VGG,
+  MOBILENETV1,
+  MOBILENETV2,
+  MOBILENETV3,
+  MOBILENETV4,
+  EFFICIENTNET,
+  MNASNET,
+  LCNET,
+];
+
+/** Who reads a name of a library's; undefined: nobody. */
+export function readerOf(library: Library, name: string): { family: Family; reader: Reader } | undefined {
+  for (const family of FAMILIES)
+    for (const reader of family.readers) if (reader.library === library && reader.reads(name)) return { family, reader };
+  return undefined;
+}
+
+/** Names of a library's that are read. */
+export const namesOf = (library: Library): string[] =>
+  FAMILIES.flatMap(({ readers }) => readers.filter((reader) => reader.library === library).flatMap(({ names }) => names));

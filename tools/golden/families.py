@@ -1,0 +1,133 @@
+"""More families, each in two small configurations: what people have from transformers, timm and torchvision."""
+
+import timm
+import torchvision
+import transformers
+from torch import nn
+from torchvision.models import convnext, efficientnet
+
+HALF = dict(image_mean=[0.5] * 3, image_std=[0.5] * 3)
+
+
+def timm_model(name, **arguments):
+    model = timm.create_model(name, num_classes=6, **arguments)
+    model.arguments = arguments
+    return model
+
+
+def hf(name, **c):
+    """`name` of transformers: NameConfig and NameForImageClassification."""
+    config = getattr(transformers, f"{name}Config")(num_labels=6, **c)
+    return getattr(transformers, f"{name}ForImageClassification")(config)
+
+
+def tower(name, **c):
+    """The half for pictures of a model of pictures and texts, as its class for classification saves it."""
+    text = dict(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, vocab_size=8)
+    return hf(name, text_config=text, vision_config=c)
+
+
+def tv(architecture, build, **arguments):
+    """A network of torchvision's: `arguments` are what its config.json says."""
+    model = build(num_classes=6)
+    model.torchvision, model.arguments = architecture, arguments
+    return model
+
+
+def pruned(name, **arguments):
+    """A VGG with fewer channels than its name says, which no configuration can state: the file's shapes do."""
+    vgg = timm.models.vgg
+    def build():  # noqa: E306
+        whole = dict(vgg.cfgs)
+        vgg.cfgs.update({k: [v if v == "M" else v // 16 for v in layers] for k, layers in whole.items()})
+        model = timm_model(name, **arguments)
+        vgg.cfgs.update(whole)
+        return model
+    model = build()  # noqa: E305
+    model.build = build
+    return model
+
+
+def tv_vgg(**k):
+    layers = [v if v == "M" else v // 16 for v in torchvision.models.vgg.cfgs["A"]]
+    model = torchvision.models.VGG(torchvision.models.vgg.make_layers(layers), **k)
+    model.classifier = nn.Sequential(nn.Linear(32 * 49, 24), nn.ReLU(), nn.Dropout(), nn.Linear(24, 16), nn.ReLU(), nn.Dropout(), nn.Linear(16, 6))
+    return model
+
+
+SMALL = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, image_size=32, patch_size=8)
+TIMM_VIT = dict(embed_dim=32, depth=2, num_heads=2, img_size=32, patch_size=8)
+TV_VIT = dict(image_size=32, patch_size=8, num_layers=2, num_heads=2, hidden_dim=32, mlp_dim=64)
+TV_SWIN = dict(patch_size=[2, 2], embed_dim=8, depths=[2, 2, 2], num_heads=[1, 2, 4], window_size=[4, 4], mlp_ratio=2.0)
+CALM = dict(rates=dict(adamw=1e-5, sgd=2e-3))
+STILL = dict(rates=dict(adamw=2e-6, sgd=5e-4))
+
+# name: (model, image size, options)
+FAMILIES = {
+    # Rows and columns of odd sizes: the padding of kernels 3 and 5 differs from stage to stage.
+    "efficientnet-hf": (lambda: hf("EfficientNet", image_size=43, width_coefficient=0.25, depth_coefficient=0.5, hidden_dim=320), (43, 43), {}),
+    "efficientnet-timm": (lambda: timm_model("test_efficientnet"), (48, 40), {}),
+    "efficientnet-timm-tiny": (lambda: timm_model("tinynet_e"), (48, 48), {}),
+    "efficientnet-timm-same": (lambda: timm_model("tf_efficientnetv2_b0"), (45, 45), {}),
+    "efficientnet-timm-lite": (lambda: timm_model("efficientnet_lite0"), (40, 48), STILL),
+    "mobilenetv1-hf": (lambda: hf("MobileNetV1", image_size=45, depth_multiplier=0.05, min_depth=6), (45, 45), CALM),
+    "mobilenetv1-timm": (lambda: timm_model("mobilenetv1_100"), (32, 32), STILL),
+    "lcnet-timm": (lambda: timm_model("lcnet_035"), (40, 48), {}),
+    "mnasnet-timm": (lambda: timm_model("mnasnet_small"), (32, 32), STILL),
+    "mobilenetv4-timm": (lambda: timm_model("mobilenetv4_conv_small_035"), (48, 48), CALM),
+    "vgg-timm-bn": (lambda: pruned("vgg11_bn", mlp_ratio=0.002), (48, 32), CALM),
+    "resnext-timm": (lambda: timm_model("resnext50_32x4d", layers=(1, 1, 1, 1), channels=(8, 8, 16, 16), cardinality=2, base_width=32), (40, 40), STILL),
+    "seresnet-timm": (lambda: timm_model("seresnet50", layers=(1, 1, 1, 1), channels=(8, 8, 12, 16)), (40, 40), STILL),
+    "seresnet-timm-basic": (lambda: timm_model("seresnet18", layers=(1, 1, 1, 1), channels=(8, 8, 12, 16)), (40, 40), STILL),
+    "resnetd-timm": (lambda: timm_model("resnet26d", layers=(1, 1, 1, 1), channels=(8, 8, 12, 16)), (44, 40), STILL),
+    "resnett-timm": (lambda: timm_model("resnet14t", layers=(1, 1, 1, 1), channels=(8, 8, 12, 16)), (40, 48), STILL),
+    "regnet-hf": (lambda: hf("RegNet", embedding_size=8, hidden_sizes=[8, 16, 24, 32], depths=[1, 1, 2, 1], groups_width=4), (40, 40), dict(CALM, processor=HALF)),
+    "regnetx-timm": (lambda: timm_model("regnetx_002", depth=5, w0=8, wa=8.0, wm=2.0, group_size=4), (40, 40), STILL),
+    "regnety-timm": (lambda: timm_model("regnety_002", depth=5, w0=8, wa=8.0, wm=2.0, group_size=4), (40, 48), STILL),
+    "dinov2-hf": (lambda: hf("Dinov2", **{k: v for k, v in SMALL.items() if k != "intermediate_size"}, mlp_ratio=2), (32, 32), dict(other_sizes=[(48, 48)])),
+    "dinov2-hf-registers": (lambda: hf("Dinov2WithRegisters", **{k: v for k, v in SMALL.items() if k != "intermediate_size"}, mlp_ratio=2, num_register_tokens=3), (32, 32), {}),
+    "dinov2-timm": (lambda: timm_model("vit_small_patch14_dinov2", mlp_ratio=2.0, **TIMM_VIT), (32, 32), dict(other_sizes=[(48, 48)])),
+    "dinov2-timm-registers": (lambda: timm_model("vit_small_patch14_reg4_dinov2", mlp_ratio=2.0, **TIMM_VIT), (32, 32), dict(other_sizes=[(48, 48)])),
+    "clip-hf": (lambda: tower("CLIP", **SMALL), (32, 32), {}),
+    "clip-timm": (lambda: timm_model("vit_base_patch32_clip_224", mlp_ratio=2.0, **TIMM_VIT), (32, 32), {}),
+    "clip-timm-quick": (lambda: timm_model("vit_base_patch32_clip_quickgelu_224", mlp_ratio=2.0, **TIMM_VIT), (32, 32), {}),
+    "siglip-hf": (lambda: tower("Siglip", **SMALL), (32, 32), {}),
+    "siglip-timm": (lambda: timm_model("vit_base_patch16_siglip_gap_224", mlp_ratio=2.0, **TIMM_VIT), (32, 32), {}),
+    "beit-hf": (lambda: hf("Beit", **SMALL), (32, 32), {}),
+    "beit-timm": (lambda: timm_model("beit_base_patch16_224", mlp_ratio=2.0, **TIMM_VIT), (32, 32), {}),
+    "ijepa-hf": (lambda: hf("IJepa", **SMALL), (32, 32), {}),
+    "eva02-timm": (lambda: timm_model("eva02_tiny_patch14_224", mlp_ratio=2.0, **TIMM_VIT), (32, 32), {}),
+    "convnextv2-hf": (lambda: hf("ConvNextV2", hidden_sizes=[8, 16, 24], depths=[1, 1, 2], num_stages=3, image_size=44), (44, 44), {}),
+    "convnextv2-timm": (lambda: timm_model("convnextv2_tiny", dims=(8, 12, 16, 24), depths=(1, 1, 2, 1)), (72, 64), {}),
+    "convnextv2-timm-conv": (lambda: timm_model("convnextv2_atto", dims=(8, 8, 12, 16), depths=(1, 1, 1, 1)), (64, 64), {}),
+    "swinv2-hf": (lambda: hf("Swinv2", embed_dim=8, depths=[2, 2, 2], num_heads=[1, 2, 4], window_size=4, image_size=32, patch_size=2, mlp_ratio=2.0), (32, 32), {}),
+    "swinv2-timm": (lambda: timm_model("swinv2_tiny_window8_256", img_size=32, patch_size=2, embed_dim=8, depths=(2, 2, 2), num_heads=(1, 2, 4), window_size=4, mlp_ratio=2.0), (32, 32), {}),
+    "resnet-torchvision": (lambda: tv("resnet50", lambda **k: torchvision.models.ResNet(torchvision.models.resnet.Bottleneck, [1, 1, 1, 1], width_per_group=4, **k),
+                                      layers=[1, 1, 1, 1], width_per_group=4), (40, 40), STILL),
+    "vgg-torchvision": (lambda: tv("vgg11", tv_vgg), (40, 48), STILL),
+    "mobilenetv2-torchvision": (lambda: tv("mobilenet_v2", lambda **k: torchvision.models.mobilenet_v2(width_mult=0.25, **k), width_mult=0.25), (48, 48), CALM),
+    "mobilenetv3-torchvision": (lambda: tv("mobilenet_v3_small", lambda **k: torchvision.models.mobilenet_v3_small(width_mult=0.5, **k), width_mult=0.5), (48, 40), {}),
+    "efficientnet-torchvision": (lambda: tv("efficientnet_b0", lambda **k: torchvision.models.EfficientNet(
+        efficientnet._efficientnet_conf("efficientnet_b0", width_mult=0.25, depth_mult=0.5)[0], 0.2, **k), width_mult=0.25, depth_mult=0.5), (48, 40), {}),
+    "vit-torchvision": (lambda: tv("vit_b_16", lambda **k: torchvision.models.VisionTransformer(**TV_VIT, **k), **TV_VIT), (32, 32), {}),
+    "swin-torchvision": (lambda: tv("swin_t", lambda **k: torchvision.models.SwinTransformer(**TV_SWIN, **k), **TV_SWIN), (32, 32), {}),
+    "convnext-torchvision": (lambda: tv("convnext_tiny", lambda **k: torchvision.models.ConvNeXt(
+        [convnext.CNBlockConfig(8, 16, 1), convnext.CNBlockConfig(16, 24, 1), convnext.CNBlockConfig(24, None, 2)], 0.1, **k),
+        block_setting=[[8, 16, 1], [16, 24, 1], [24, None, 2]]), (72, 64), {}),
+}
+
+PROCESSORS = {"efficientnet": "EfficientNet", "mobilenet_v1": "MobileNetV1", "regnet": "ConvNext", "dinov2": "Bit", "dinov2_with_registers": "Bit", "clip": "CLIP",
+              "siglip": "Siglip", "beit": "Beit", "ijepa": "ViT", "convnextv2": "ConvNext", "swinv2": "ViT"}
+
+
+def processor_of(model, size, keywords):
+    name = PROCESSORS[model.config.model_type]
+    kind = getattr(transformers, f"{name}ImageProcessor")
+    shape = {"height": size[0], "width": size[1]}
+    if name in ("EfficientNet", "ViT", "Siglip"):
+        return kind(size=shape, **keywords)
+    if name in ("CLIP", "Bit", "MobileNetV1"):
+        return kind(size={"shortest_edge": size[0] * 8 // 7}, crop_size=shape, **keywords)
+    if name == "Beit":
+        return kind(size=shape, do_center_crop=False, **keywords)
+    return kind(size={"shortest_edge": min(size)}, **keywords)
