@@ -20,3 +20,15 @@ export const enum Status {
   /** What a layer puts out, measured before the first step, is NaN or infinite. */
   OutputNotFinite = 9,
 }
+
+/** The sentence of a status. */
+export function statusText(status: Status): string {
+  if (status === Status.UnknownOp) return 'unknown operator';
+  if (status === Status.Truncated) return 'the code ends inside an instruction';
+  if (status === Status.LossNotFinite) return 'the loss is not finite (NaN or infinite)';
+  if (status === Status.GradientNotFinite) return 'the gradient is not finite (NaN or infinite)';
+  if (status === Status.BadLabel) return 'a label lies outside the classes';
+  if (status === Status.BadEncoding) return 'an encoding that the kernel does not have';
+  if (status === Status.OutputNotFinite) return 'what the network puts out on the first pictures is not finite (NaN or infinite)';
+  return 'a status that the engine does not have';
+}

@@ -1,6 +1,6 @@
 /** Walking ranges of a program: one thread's walk beside those of others, and what a status that is not Ok means as an error. */
 import { Head } from '../../assembly/abi/head.ts';
-import { Status } from '../../assembly/abi/status.ts';
+import { Status, statusText } from '../../assembly/abi/status.ts';
 import { EngineError } from '../base/error.ts';
 import { createPace, turn } from '../base/pace.ts';
 import type { Program } from '../program/program.ts';
@@ -18,15 +18,6 @@ interface Walking {
   resume?(): number;
 }
 
-const REASONS: Readonly<Record<number, string>> = {
-  [Status.UnknownOp]: 'unknown operator',
-  [Status.Truncated]: 'the code ends inside an instruction',
-  [Status.LossNotFinite]: 'the loss is not finite (NaN or infinite)',
-  [Status.GradientNotFinite]: 'the gradient is not finite (NaN or infinite)',
-  [Status.BadLabel]: 'a label lies outside the classes',
-  [Status.BadEncoding]: 'an encoding that the kernel does not have',
-  [Status.OutputNotFinite]: 'what the network puts out on the first pictures is not finite (NaN or infinite)',
-};
 const HINTS: Readonly<Record<number, string>> = {
   [Status.LossNotFinite]: 'try a smaller --lr',
   [Status.GradientNotFinite]: 'try a smaller --lr',
@@ -41,7 +32,7 @@ function failure(status: number, memory: WebAssembly.Memory, { symbols }: Progra
   const node = symbols[new DataView(memory.buffer).getInt32(Head.FailedNode, true)] ?? 'unknown node';
   const hint = HINTS[status];
   const isNotFinite = status === Status.LossNotFinite || status === Status.GradientNotFinite;
-  return new EngineError({ where: node, what: REASONS[status] ?? `status ${status}`, ...(hint ? { hint } : {}) }, isNotFinite);
+  return new EngineError({ where: node, what: statusText(status), ...(hint ? { hint } : {}) }, isNotFinite);
 }
 
 /** Both ways to walk a stretch: at once, or giving the host its turns. Throw EngineError. */

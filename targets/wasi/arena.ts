@@ -1,13 +1,13 @@
 /** The linear memory of a program, inside this program's own: the engine's sources run on it, with every address relative to it. */
 import { Head } from '../../assembly/abi/head';
 import { LayoutWord, Section } from '../../assembly/abi/program';
-import { Status } from '../../assembly/abi/status';
+import { Status, statusText } from '../../assembly/abi/status';
 import { writeConstants } from '../../assembly/engine/math';
 import { walk } from '../../assembly/engine/run';
 import { configure } from '../../assembly/engine/team';
-import { arena, layoutWord, lineAt, lineBytes, portOffset, section, sectionBytes } from './program';
+import { arena, layoutWord, portOffset, section, sectionBytes, selectLine } from './program';
 import { begin, ENGINE, finish } from './refuse';
-import { number } from './text';
+import { say } from './text';
 
 /** The phases, in the order of their entries. */
 export const INIT: u32 = 0;
@@ -27,12 +27,10 @@ export function openArena(): void {
 export function state(): usize {
   return arena + layoutWord(LayoutWord.RegionOffset);
 }
-
 /** A port's bytes. */
 export function port(id: u32): usize {
   return arena + portOffset(id);
 }
-
 /** Scratch of the one thread, for what is between two phases. */
 export function stage(): usize {
   return arena + layoutWord(LayoutWord.ScratchOffset);
@@ -41,38 +39,32 @@ export function stageBytes(): usize {
   return min<usize>(65536, layoutWord(LayoutWord.ScratchBytes));
 }
 
-/** Has the program no such phase? */
-export function isEmpty(phase: u32): bool {
-  return layoutWord(LayoutWord.Entries + 2 * phase) == layoutWord(LayoutWord.Entries + 2 * phase + 1);
+/** Where the instructions of a phase begin and end. */
+export function startOf(phase: u32): u32 {
+  return layoutWord(LayoutWord.Entries + 2 * phase);
+}
+export function endOf(phase: u32): u32 {
+  return layoutWord(LayoutWord.Entries + 2 * phase + 1);
 }
 
 /**
- * Runs a phase to its end; a status that is not 0 ends the program with the node's name. With `mayFail` numbers that are not finite do not:
- * false says so.
+ * Runs a phase to its end, or up to an instruction; a status that is not 0 ends the program with the node's name. With `mayFail` numbers that are not
+ * finite do not: false says so.
  */
-export function run(phase: u32, mayFail: bool = false): bool {
-  return runUntil(phase, layoutWord(LayoutWord.Entries + 2 * phase + 1), mayFail);
-}
-
-/** The same up to the instruction at this offset. */
-export function runUntil(phase: u32, end: u32, mayFail: bool = false): bool {
-  const status = walk(layoutWord(LayoutWord.Entries + 2 * phase), end);
+export function run(phase: u32, mayFail: bool = false, end: u32 = 0): bool {
+  const status = walk(startOf(phase), end == 0 ? endOf(phase) : end);
   if (status == Status.Ok) return true;
-  if (mayFail && (status == Status.LossNotFinite || status == Status.GradientNotFinite)) return false;
-  const n = lineBytes(Section.Symbols, load<u32>(arena + Head.FailedNode));
-  begin(lineAt, n, reason(status));
-  if (status > Status.BadEncoding && status != Status.OutputNotFinite) number(status);
-  finish(status == Status.LossNotFinite || status == Status.GradientNotFinite ? 'pack with a smaller --lr' : '', ENGINE);
+  const isNotFinite = status == Status.LossNotFinite || status == Status.GradientNotFinite;
+  if (mayFail && isNotFinite) return false;
+  endAtNode(status, isNotFinite ? 'pack with a smaller --lr' : '');
   return false;
 }
 
-function reason(status: i32): string {
-  if (status == Status.UnknownOp) return 'unknown operator';
-  if (status == Status.Truncated) return 'the code ends inside an instruction';
-  if (status == Status.LossNotFinite) return 'the loss is not finite (NaN or infinite)';
-  if (status == Status.GradientNotFinite) return 'the gradient is not finite (NaN or infinite)';
-  if (status == Status.BadLabel) return 'a label lies outside the classes';
-  if (status == Status.BadEncoding) return 'an encoding that the kernel does not have';
-  if (status == Status.OutputNotFinite) return 'what the network puts out on the first pictures is not finite (NaN or infinite)';
-  return 'status ';
+/** Ends the program with the node that failed. */
+export function endAtNode(status: Status, hint: string): void {
+  begin(0);
+  selectLine(Section.Symbols, load<u32>(arena + Head.FailedNode));
+  say('&: ');
+  say(statusText(status));
+  finish(status == Status.OutputNotFinite ? 'are these the weights that belong to the configuration?' : hint, ENGINE);
 }

@@ -1,8 +1,8 @@
 /** The command's words: positionals, and options `--name value` or `--name`. */
 import { args_get, args_sizes_get } from 'bindings/wasi_snapshot_preview1';
-import { setPath } from './path';
-import { begin, finish, refuseArgument } from './refuse';
-import { text } from './text';
+import { isText, setPath } from './path';
+import { finish, refuse } from './refuse';
+import { say, select, STDERR, to } from './text';
 
 const MOST_WORDS: u32 = 64;
 const MOST_BYTES: u32 = 8192;
@@ -17,7 +17,7 @@ export let argCount: u32 = 0;
 export function readArguments(): void {
   if (args_sizes_get(sizes, sizes + 4) != 0) return;
   const n = load<u32>(sizes);
-  if (n > MOST_WORDS || load<u32>(sizes, 4) > MOST_BYTES) refuseArgument('arguments', 'there are too many');
+  if (n > MOST_WORDS || load<u32>(sizes, 4) > MOST_BYTES) refuse(0, 'arguments: there are too many');
   if (args_get(pointers, buffer) == 0) argCount = n;
 }
 
@@ -31,11 +31,25 @@ export function bytesOf(string: usize): usize {
   return end - string;
 }
 export function isArg(i: u32, word: string): bool {
-  const p = arg(i);
-  const n = word.length;
-  if (bytesOf(p) != <usize>n) return false;
-  for (let k = 0; k < n; k++) if (<u16>load<u8>(p + k) != load<u16>(changetype<usize>(word) + ((<usize>k) << 1))) return false;
-  return true;
+  return isText(arg(i), bytesOf(arg(i)), word);
+}
+/** The sentence about a word that stands in the command. */
+export function refuseArg(i: u32, what: string, more: string = ''): void {
+  select(arg(i), bytesOf(arg(i)));
+  to(STDERR);
+  say('s2a: &: ');
+  say(what);
+  say(more);
+  finish();
+}
+/** The sentence about an option. */
+export function refuseOption(name: string, what: string, hint: string = ''): void {
+  to(STDERR);
+  say('s2a: ');
+  say(name);
+  say(': ');
+  say(what);
+  finish(hint);
 }
 
 /** Whether an option without a value stands there. */
@@ -54,7 +68,7 @@ export function option(name: string): u32 {
   let found: u32 = 0;
   for (let i: u32 = 2; i < argCount; i++) {
     if (load<u8>(taken + i) != 0 || !isArg(i, name)) continue;
-    if (i + 1 == argCount || found != 0) refuseArgument(name, found != 0 ? 'is given twice' : 'has no value');
+    if (i + 1 == argCount || found != 0) refuseOption(name, found != 0 ? 'is given twice' : 'has no value');
     found = i + 1;
     store<u8>(taken + i, 1);
     store<u8>(taken + i + 1, 1);
@@ -84,7 +98,7 @@ export function wholeOption(name: string, otherwise: u32): u32 {
     }
     value = value * 10 + digit;
   }
-  if (value == 0 || value > 0x7fffffff) refuseArgument(name, 'wrong value', 'give a whole number of at least 1');
+  if (value == 0 || value > 0x7fffffff) refuseOption(name, 'wrong value', 'give a whole number of at least 1');
   return <u32>value;
 }
 
@@ -100,10 +114,6 @@ export function positional(): u32 {
 
 /** Nothing is left over. */
 export function noMore(usage: string): void {
-  for (let i: u32 = 2; i < argCount; i++) {
-    if (load<u8>(taken + i) != 0) continue;
-    begin(arg(i), bytesOf(arg(i)), 'unknown option or one word too many, expected ');
-    text(usage);
-    finish();
-  }
+  for (let i: u32 = 2; i < argCount; i++)
+    if (load<u8>(taken + i) == 0) refuseArg(i, 'unknown option or one word too many, expected ', usage);
 }

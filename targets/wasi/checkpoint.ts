@@ -5,16 +5,16 @@
 import { Checkpoint, CheckpointHead, EpochRecord } from '../../assembly/abi/checkpoint';
 import { State } from '../../assembly/abi/head';
 import { Section } from '../../assembly/abi/program';
+import { shaAdd, shaBegin, shaEnd } from '../../assembly/digest/sha256';
 import { hasMagic, headFault, putSizes, regionStart, settingsStart } from '../../assembly/formats/checkpoint';
 import { stage, stageBytes, state } from './arena';
 import { countOf, LEARN } from './data';
-import { closeFile, fileBytes, measure, need, opened, openFile, readAt } from './files';
-import { append, appendNumber, copyPath, enter, lengthOf, textOf } from './path';
+import { closeFile, fileBytes, measure, need, needBytes, opened, openFile, readAt } from './files';
+import { append, appendNumber, endsWith, pathIn } from './path';
 import { epochCount, headerWord, runHead, section, sectionBytes } from './program';
-import { refuse } from './refuse';
+import { begin, refuse } from './refuse';
 import { steps } from './runner';
-import { shaAdd, shaBegin, shaEnd } from '../../assembly/digest/sha256';
-import { bytes, flush, line, STDERR, text, to } from './text';
+import { flush, say } from './text';
 import { words } from './words';
 import { create, entry, entryBytes, makeFolder, nextEntry, openListing, place, put, remove, seal, syncFolder } from './write';
 
@@ -80,19 +80,14 @@ export function writeCheckpoint(folder: usize, p: usize, n: usize, withRun: bool
 
 /** Sets `path` to a checkpoint's. */
 function nameOf(folder: usize, step: u32): void {
-  copyPath(path, folder);
-  enter(path, 'checkpoint-');
+  pathIn(path, folder, 'checkpoint-');
   appendNumber(path, step);
   append(path, '.s2ac');
 }
 
 /** The step that an entry's name tells; -1 where it is no checkpoint's. */
 function stepOf(p: usize, n: usize): i64 {
-  const prefix = 'checkpoint-';
-  const suffix = '.s2ac';
-  if (n < 17 || n > 26) return -1;
-  for (let i = 0; i < 11; i++) if (load<u8>(p + i) != <u8>prefix.charCodeAt(i)) return -1;
-  for (let i = 0; i < 5; i++) if (load<u8>(p + n - 5 + i) != <u8>suffix.charCodeAt(i)) return -1;
+  if (n < 17 || n > 26 || !endsWith(p, 11, 'checkpoint-') || !endsWith(p, n, '.s2ac')) return -1;
   let step: i64 = 0;
   for (let i: usize = 11; i < n - 5; i++) {
     const digit = <i64>load<u8>(p + i) - 0x30;
@@ -118,7 +113,7 @@ export function openNewest(folder: usize): i64 {
   const step = stepBelow(folder, 0x100000000);
   if (step < 0) return step;
   nameOf(folder, <u32>step);
-  need(openFile(textOf(path), lengthOf(path)), textOf(path), lengthOf(path));
+  need(openFile(path), path);
   return step;
 }
 
@@ -161,25 +156,21 @@ export function readLatest(folder: usize, p: usize, n: usize, withRun: bool, las
       return true;
     }
     failed++;
-    to(STDERR);
-    text('s2a: ');
-    bytes(textOf(path), lengthOf(path));
-    text(': damaged checkpoint: ');
-    text(damage);
-    text(stepBelow(folder, bound) < 0 ? '; none before it' : '; going on from the one before it');
-    line();
+    begin(path);
+    say('damaged checkpoint: ');
+    say(damage);
+    say(stepBelow(folder, bound) < 0 ? '; none before it\n' : '; going on from the one before it\n');
     flush();
   }
   if (failed == 0) return false;
-  copyPath(path, folder);
-  refuse(textOf(path), lengthOf(path), 'every checkpoint is damaged', 'start anew without --resume');
+  refuse(folder, 'every checkpoint is damaged', 'start anew without --resume');
   return false;
 }
 
 /** Whether the file at `path` is a whole checkpoint of that size, and open; else `damage` says why. */
 function isWhole(regionBytes: usize, withRun: bool): bool {
   damage = 'it cannot be read';
-  if (openFile(textOf(path), lengthOf(path)) != 0) return false;
+  if (openFile(path) != 0) return false;
   if (isGood(regionBytes, withRun)) return true;
   closeFile(opened);
   return false;
@@ -239,28 +230,28 @@ function belongs(): void {
     const room = min<usize>(stageBytes(), Checkpoint.MostSettings);
     for (let done: usize = 0; isSame && done < n; done += room) {
       const part = min<usize>(room, <usize>n - done);
-      need(readAt(opened, at + done, stage(), part), textOf(path), lengthOf(path));
+      needBytes(opened, at + done, stage(), part, path);
       isSame = memory.compare(stage(), section(Section.Settings) + done, part) == 0;
     }
   }
-  if (!isSame) refuse(textOf(path), lengthOf(path), 'the checkpoint belongs to a run with other settings', hint);
+  if (!isSame) refuse(path, 'the checkpoint belongs to a run with other settings', hint);
   if (memory.compare(head + CheckpointHead.Data, dataDigest, 32) != 0)
-    refuse(textOf(path), lengthOf(path), 'the checkpoint belongs to a run with other pictures', hint);
+    refuse(path, 'the checkpoint belongs to a run with other pictures', hint);
   if (memory.compare(head + CheckpointHead.Program, programDigest, 32) != 0)
-    refuse(textOf(path), lengthOf(path), 'the checkpoint belongs to a run with another program', hint);
+    refuse(path, 'the checkpoint belongs to a run with another program', hint);
 }
 
 /** Reads the region into place and, of a run, what it remembers. */
 function take(p: usize, n: usize, withRun: bool): void {
-  need(readAt(opened, <u64>regionStart(words, head), p, n), textOf(path), lengthOf(path));
+  needBytes(opened, <u64>regionStart(words, head), p, n, path);
   if (!withRun) return;
-  need(readAt(opened, 0, runHead, <usize>settingsStart(words, head)), textOf(path), lengthOf(path));
+  needBytes(opened, 0, runHead, <usize>settingsStart(words, head), path);
   const s = state();
   const isSame =
     load<u32>(s, State.Step) == headWord(CheckpointHead.Step) &&
     load<u32>(s, State.Epoch) == headWord(CheckpointHead.Epoch) &&
     load<u32>(s, State.Position) == headWord(CheckpointHead.Position);
-  if (!isSame) refuse(textOf(path), lengthOf(path), 'the checkpoint disagrees with itself', 'start anew without --resume');
+  if (!isSame) refuse(path, 'the checkpoint disagrees with itself', 'start anew without --resume');
 }
 
 /** The epoch of the checkpoint that was read last. */

@@ -5,24 +5,36 @@
 import { State } from '../../assembly/abi/head';
 import { Io } from '../../assembly/abi/program';
 import { RunField } from '../../assembly/abi/run';
+import { shaAdd, shaBegin, shaEnd } from '../../assembly/digest/sha256';
+import { sampleAt } from '../../assembly/engine/random';
 import { axes, axis, dataOffset, Kind, kind, size } from '../../assembly/formats/npy';
 import { clearClasses, countClass } from '../../assembly/runner/classes';
 import { Part, stateWord } from '../../assembly/runner/run';
-import { sampleAt } from '../../assembly/engine/random';
 import { port, stage, stageBytes } from './arena';
-import { need, readAt } from './files';
-import { file, openArray } from './npy';
-import { append, copyPath, enter, lengthOf, textOf } from './path';
+import { needBytes } from './files';
+import { openArray } from './npy';
+import { append, copyPath, pathIn } from './path';
 import { portOffset, runWord } from './program';
-import { begin, finish, refuse, refuseNumbers } from './refuse';
+import { begin, finish, refuse } from './refuse';
 import { current } from './runner';
-import { shaAdd, shaBegin, shaEnd } from '../../assembly/digest/sha256';
-import { number, text } from './text';
+import { say } from './text';
 
 export const LEARN: u32 = Part.Learn;
 export const JUDGE: u32 = Part.Judge;
 
-/** u32 images, u64 their first byte at 8, u32 bytes of a channel at 16, u32 labels at 20, u64 their first byte at 24, u32 kind, size, count. */
+/** A part that is open: its files, their first bytes, bytes of a channel, what labels are and their bytes, how many. */
+@unmanaged
+class Opened {
+  images: u32;
+  labels: u32;
+  imagesAt: u64;
+  labelsAt: u64;
+  channelBytes: u32;
+  labelKind: u32;
+  labelBytes: u32;
+  count: u32;
+}
+
 const parts = memory.data(128);
 const imagePaths = memory.data(2048);
 const labelPaths = memory.data(2048);
@@ -31,11 +43,11 @@ const outer = memory.data(128);
 const inner = memory.data(128);
 const digest = memory.data(32);
 
-function at(part: u32): usize {
-  return parts + (part << 6);
+function at(part: u32): Opened {
+  return changetype<Opened>(parts + (part << 6));
 }
 export function countOf(part: u32): u32 {
-  return load<u32>(at(part), 40);
+  return at(part).count;
 }
 function imagePath(part: u32): usize {
   return imagePaths + (part << 10);
@@ -50,98 +62,72 @@ function values(): usize {
 }
 
 /** Opens images of that path into a part: their shape must be the program's, their element type one that it takes. */
-export function openImages(part: u32, path: usize, mayBeEmpty: bool = false): void {
-  copyPath(imagePath(part), path);
-  const p = textOf(path);
-  const n = lengthOf(path);
-  openArray(p, n);
+export function openImages(part: u32, from: usize, mayBeEmpty: bool = false): void {
+  const path = imagePath(part);
+  copyPath(path, from);
+  const file = openArray(path);
   const height = runWord(RunField.Height);
   const width = runWord(RunField.Width);
   if (axes != 4 || axis(1) != height || axis(2) != width || axis(3) != 3) {
-    begin(p, n, 'has the wrong shape, got [');
-    for (let i: u32 = 0; i < <u32>axes; i++) {
-      if (i > 0) text(', ');
-      number(<u64>axis(i));
-    }
-    text('], expected [N, ');
-    number(height);
-    text(', ');
-    number(width);
-    text(', 3]');
+    begin(path);
+    say('has the wrong shape, got [');
+    for (let i: u32 = 0; i < <u32>axes; i++) say(i > 0 ? ', #' : '#', axis(i));
+    say('], expected [N, #, #, 3]', height, width);
     finish();
   }
   const isBytes = kind == Kind.Uint && size == 1;
-  if (!isBytes && !(kind == Kind.Float && size == 4)) refuse(p, n, 'has the wrong element type, expected uint8 or float32');
+  if (!isBytes && !(kind == Kind.Float && size == 4)) refuse(path, 'has the wrong element type, expected uint8 or float32');
   if (!isBytes && runWord(RunField.PixelBytes) == 1)
-    refuse(p, n, 'holds float32, but the program was packed for uint8 pictures', 'pack with --pixels f32');
-  if ((axis(0) == 0 && !mayBeEmpty) || axis(0) > 0x7fffffff) refuse(p, n, 'holds no pictures');
-  const record = at(part);
-  store<u32>(record, file);
-  store<u64>(record, <u64>dataOffset, 8);
-  store<u32>(record, <u32>size, 16);
-  store<u32>(record, <u32>axis(0), 40);
+    refuse(path, 'holds float32, but the program was packed for uint8 pictures', 'pack with --pixels f32');
+  if ((axis(0) == 0 && !mayBeEmpty) || axis(0) > 0x7fffffff) refuse(path, 'holds no pictures');
+  const opened = at(part);
+  opened.images = file;
+  opened.imagesAt = <u64>dataOffset;
+  opened.channelBytes = <u32>size;
+  opened.count = <u32>axis(0);
 }
 
 /** Opens `<name>-images.npy` and `<name>-labels.npy` of a folder; what is judged by while training may hold nothing. */
 export function openPart(part: u32, folder: usize, name: string, mayBeEmpty: bool = false): void {
-  const path = imagePath(part);
-  copyPath(path, folder);
-  enter(path, name);
-  append(path, '-images.npy');
-  openImages(part, path, mayBeEmpty);
-  const labels = labelPath(part);
-  copyPath(labels, folder);
-  enter(labels, name);
-  append(labels, '-labels.npy');
-  openArray(textOf(labels), lengthOf(labels));
-  if (kind == Kind.Float) refuse(textOf(labels), lengthOf(labels), 'holds numbers that are not whole');
-  const record = at(part);
-  if (axes != 1 || axis(0) != load<u32>(record, 40))
-    refuseNumbers(
-      textOf(labels),
-      lengthOf(labels),
-      'has another number of labels than there are pictures',
-      axes == 0 ? 0 : <u64>axis(0),
-      load<u32>(record, 40),
-    );
-  store<u32>(record, file, 20);
-  store<u64>(record, <u64>dataOffset, 24);
-  store<u32>(record, kind, 32);
-  store<u32>(record, <u32>size, 36);
+  pathIn(imagePath(part), folder, name);
+  append(imagePath(part), '-images.npy');
+  openImages(part, imagePath(part), mayBeEmpty);
+  const path = labelPath(part);
+  pathIn(path, folder, name);
+  append(path, '-labels.npy');
+  const opened = at(part);
+  opened.labels = openArray(path);
+  if (kind == Kind.Float) refuse(path, 'holds numbers that are not whole');
+  if (axes != 1 || axis(0) != opened.count) {
+    const found = axes == 0 ? 0 : axis(0);
+    refuse(path, 'has another number of labels than there are pictures, got #, expected #', '', found, opened.count);
+  }
+  opened.labelsAt = <u64>dataOffset;
+  opened.labelKind = kind;
+  opened.labelBytes = <u32>size;
 }
 
 /** The label of a picture; one that is no class ends the program. */
 export function labelOf(part: u32, index: u32): i32 {
-  const record = at(part);
-  const bytes = load<u32>(record, 36);
-  const path = labelPath(part);
-  need(readAt(load<u32>(record, 20), load<u64>(record, 24) + <u64>index * bytes, raw, bytes), textOf(path), lengthOf(path));
-  let value: i64 = 0;
-  if (load<u32>(record, 32) == Kind.Int)
-    value = bytes == 1 ? <i64>load<i8>(raw) : bytes == 2 ? <i64>load<i16>(raw) : bytes == 4 ? <i64>load<i32>(raw) : load<i64>(raw);
-  else value = bytes == 1 ? <i64>load<u8>(raw) : bytes == 2 ? <i64>load<u16>(raw) : bytes == 4 ? <i64>load<u32>(raw) : load<i64>(raw);
+  const opened = at(part);
+  const bytes = opened.labelBytes;
+  needBytes(opened.labels, opened.labelsAt + <u64>index * bytes, raw, bytes, labelPath(part));
+  // As many bytes as there are, with the sign where they have one.
+  const unused = <i64>(64 - (bytes << 3));
+  const shifted = load<i64>(raw) << unused;
+  const value = opened.labelKind == Kind.Int ? shifted >> unused : <i64>(<u64>shifted >> unused);
   const classes = runWord(RunField.Classes);
-  if (value < 0 || value >= <i64>classes) {
-    begin(textOf(path), lengthOf(path), 'label ');
-    if (value < 0) text('-');
-    number(value < 0 ? <u64>-value : <u64>value);
-    text(' of picture ');
-    number(index);
-    text(' is a class that the program lacks: it was packed for ');
-    number(classes);
-    text(', 0 to ');
-    number(classes - 1);
-    finish('s2a.wasm info names them; pack with pictures of every class');
-  }
-  return <i32>value;
+  if (value >= 0 && value < <i64>classes) return <i32>value;
+  begin(labelPath(part));
+  say('label # of picture # is a class that the program lacks: it was packed for #, 0 to #', <f64>value, index, classes, classes - 1);
+  finish('s2a.wasm info names them; pack with pictures of every class');
+  return 0;
 }
 
 /** Reads `n` bytes of a picture, from `from` on. */
 function readPicture(part: u32, index: u32, from: usize, p: usize, n: usize): void {
-  const record = at(part);
-  const bytes = values() * load<u32>(record, 16);
-  const path = imagePath(part);
-  need(readAt(load<u32>(record), load<u64>(record, 8) + <u64>index * bytes + from, p, n), textOf(path), lengthOf(path));
+  const opened = at(part);
+  needBytes(opened.images, opened.imagesAt + <u64>index * values() * opened.channelBytes + from, p, n, imagePath(part));
 }
 
 /** Puts a picture into row `row` of the pictures' port; bytes become f32 where the program takes those. */
@@ -149,7 +135,7 @@ function readInto(part: u32, index: u32, row: u32): void {
   const n = values();
   const wanted = runWord(RunField.PixelBytes);
   const target = port(Io.Pictures) + <usize>row * n * wanted;
-  if (load<u32>(at(part), 16) == wanted) {
+  if (at(part).channelBytes == wanted) {
     readPicture(part, index, 0, target, n * wanted);
     return;
   }
@@ -159,14 +145,10 @@ function readInto(part: u32, index: u32, row: u32): void {
   for (let i: usize = 0; i < n; i++) store<f32>(target + (i << 2), <f32>load<u8>(source + i));
 }
 
-/** One row of the ports: picture `index` with its label. */
-export function fillRow(part: u32, index: u32, row: u32): void {
+/** One row of the ports: picture `index`, with its label where that is known. */
+export function fillRow(part: u32, index: u32, row: u32, isLabelled: bool = true): void {
   readInto(part, index, row);
-  store<i32>(port(Io.Labels) + (row << 2), labelOf(part, index));
-}
-/** The same for a picture whose label nobody knows. */
-export function fillUnlabelled(part: u32, index: u32, row: u32): void {
-  readInto(part, index, row);
+  if (isLabelled) store<i32>(port(Io.Labels) + (row << 2), labelOf(part, index));
 }
 
 /** Marks every row as padding. */
@@ -215,7 +197,7 @@ export function digestData(out: usize): void {
 }
 
 function digestPicture(part: u32, index: u32): void {
-  const bytes = load<u32>(at(part), 16);
+  const bytes = at(part).channelBytes;
   const total = values() * bytes;
   const room = stageBytes() & ~3;
   shaBegin(inner);
@@ -229,11 +211,7 @@ function digestPicture(part: u32, index: u32): void {
 }
 
 function checkFinite(part: u32, index: u32, n: usize): void {
-  for (let i: usize = 0; i < n; i++) {
-    if (isFinite<f32>(load<f32>(stage() + (i << 2)))) continue;
-    begin(textOf(imagePath(part)), lengthOf(imagePath(part)), 'picture ');
-    number(index);
-    text(' holds a number that is NaN or infinite');
-    finish();
-  }
+  for (let i: usize = 0; i < n; i++)
+    if (!isFinite<f32>(load<f32>(stage() + (i << 2))))
+      refuse(imagePath(part), 'picture # holds a number that is NaN or infinite', '', index);
 }

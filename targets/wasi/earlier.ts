@@ -4,9 +4,8 @@ import { settingsStart } from '../../assembly/formats/checkpoint';
 import { stage, stageBytes } from './arena';
 import { openNewest } from './checkpoint';
 import { closeFile, opened, openFile, readAt } from './files';
-import { copyPath, enter, lengthOf, textOf } from './path';
-import { begin, finish } from './refuse';
-import { number, text } from './text';
+import { endsWith, pathIn } from './path';
+import { refuse } from './refuse';
 import { words } from './words';
 
 const head = memory.data(128);
@@ -18,12 +17,13 @@ export function guardEarlier(out: usize, runFolder: usize): void {
   // One that went astray has been put back to its start.
   if (step <= 0) return;
   if (isDone() && hasAdapter(out)) return;
-  begin(textOf(runFolder), lengthOf(runFolder), 'holds a run that was interrupted, got step ');
-  number(step);
-  text(', ');
-  number(load<u32>(head, CheckpointHead.Epoch));
-  text(' epochs done');
-  finish('--resume goes on with it, --overwrite throws it away and starts anew');
+  refuse(
+    runFolder,
+    'holds a run that was interrupted, got step #, # epochs done',
+    '--resume goes on with it, --overwrite throws it away and starts anew',
+    <f64>step,
+    load<u32>(head, CheckpointHead.Epoch),
+  );
 }
 
 /** Whether nothing is left to learn for the run of the checkpoint that is open: all epochs are done, or patience has ended. */
@@ -46,13 +46,10 @@ function isDone(): bool {
 
 /** A whole number of the settings' text; 0 where it has none of that name. */
 function setting(key: string, n: usize): u32 {
-  const length = <usize>key.length;
-  for (let i: usize = 0; i + length < n; i++) {
-    let k: usize = 0;
-    while (k < length && <u16>load<u8>(stage() + i + k) == load<u16>(changetype<usize>(key) + (k << 1))) k++;
-    if (k < length) continue;
+  for (let i = <usize>key.length; i < n; i++) {
+    if (!endsWith(stage(), i, key)) continue;
     let value: u32 = 0;
-    for (let p = i + length; p < n && value < 100000000; p++) {
+    for (let p = i; p < n && value < 100000000; p++) {
       const digit = <u32>load<u8>(stage() + p) - 0x30;
       if (digit > 9) break;
       value = value * 10 + digit;
@@ -63,9 +60,8 @@ function setting(key: string, n: usize): u32 {
 }
 
 function hasAdapter(out: usize): bool {
-  copyPath(path, out);
-  enter(path, 'adapter_model.safetensors');
-  if (openFile(textOf(path), lengthOf(path)) != 0) return false;
+  pathIn(path, out, 'adapter_model.safetensors');
+  if (openFile(path) != 0) return false;
   closeFile(opened);
   return true;
 }

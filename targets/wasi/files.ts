@@ -19,8 +19,9 @@ import {
   prestat_dir,
   rights,
 } from 'bindings/wasi_snapshot_preview1';
+import { lengthOf, textOf } from './path';
 import { begin, finish } from './refuse';
-import { text } from './text';
+import { say } from './text';
 
 const FIRST_PREOPEN: u32 = 3;
 /** Longer names of folders than this are not looked at. */
@@ -36,23 +37,23 @@ export let folder: u32 = 0;
 export let rest: usize = 0;
 export let restBytes: usize = 0;
 
-/** Finds the preopened folder with the longest name that the path [p, p + n) begins with. */
-export function locate(p: usize, n: usize): u32 {
-  const end = p + n;
+/** Finds the preopened folder with the longest name that the path begins with. */
+export function locate(path: usize): u32 {
+  const end = textOf(path) + lengthOf(path);
   let longest: usize = 0;
   folder = 0;
-  const path = withoutRoot(p, end);
+  const p = withoutRoot(textOf(path), end);
   for (let fd = FIRST_PREOPEN; fd_prestat_get(fd, changetype<prestat>(state)) == errno.SUCCESS; fd++) {
     const length = <usize>changetype<prestat_dir>(state).name_len;
     if (length > NAME_BYTES || fd_prestat_dir_name(fd, name, length) != errno.SUCCESS) continue;
     const start = withoutRoot(name, name + length);
     const prefix = name + length - start;
-    if ((folder != 0 && prefix <= longest) || !leadsInto(path, end, start, prefix)) continue;
+    if ((folder != 0 && prefix <= longest) || !leadsInto(p, end, start, prefix)) continue;
     folder = fd;
     longest = prefix;
   }
   if (folder == 0) return errno.NOTCAPABLE;
-  rest = withoutRoot(path + longest, end);
+  rest = withoutRoot(p + longest, end);
   restBytes = end - rest;
   if (restBytes == 0) {
     // The folder itself.
@@ -65,9 +66,9 @@ export function locate(p: usize, n: usize): u32 {
 /** The file that `openFile` opened last. */
 export let opened: u32 = 0;
 
-/** Opens the file of path [p, p + n) for reading. */
-export function openFile(p: usize, n: usize): u32 {
-  const failed = locate(p, n);
+/** Opens a file for reading. */
+export function openFile(path: usize): u32 {
+  const failed = locate(path);
   return failed != errno.SUCCESS ? failed : openLocated(rights.FD_READ | rights.FD_SEEK | rights.FD_FILESTAT_GET, 0, 0);
 }
 
@@ -132,16 +133,26 @@ export function readAt(fd: u32, offset: u64, p: usize, n: usize): u32 {
   return errno.SUCCESS;
 }
 
+/** Ends the program where something failed. */
+export function need(failed: u32, path: usize, what: string = 'cannot be read: '): void {
+  if (failed == errno.SUCCESS) return;
+  begin(path);
+  say(what);
+  say(meaning(failed));
+  finish();
+}
+/** Opens a file and measures it, or ends the program. */
+export function needFile(path: usize): u32 {
+  need(openFile(path), path);
+  need(measure(opened), path);
+  return opened;
+}
+/** Reads all of [offset, offset + n) of an open file, or ends the program. */
+export function needBytes(fd: u32, offset: u64, p: usize, n: usize, path: usize): void {
+  need(readAt(fd, offset, p, n), path);
+}
 export function closeFile(fd: u32): void {
   fd_close(fd);
-}
-
-/** Ends the program where something failed. */
-export function need(failed: u32, where: usize, n: usize, what: string = 'cannot be read: '): void {
-  if (failed == errno.SUCCESS) return;
-  begin(where, n, what);
-  text(meaning(failed));
-  finish();
 }
 
 /** What an errno means to the person who reads it. */

@@ -3,11 +3,11 @@ import { ParameterWord, Section, WeightWord } from '../../assembly/abi/program';
 import * as header from '../../assembly/formats/safetensors';
 import { isText } from '../../assembly/formats/json';
 import { fault, isGood } from '../../assembly/formats/scan';
-import { fileBytes, measure, need, opened, openFile } from './files';
-import { countRecords, lineAt, lineBytes, recordOf, section, sectionBytes, tensorTable } from './program';
+import { fileBytes, needFile } from './files';
+import { countRecords, section, sectionBytes, selectLine, Tensor, tensorOf, tensorTable } from './program';
 import { byteAt, openReader } from './reader';
-import { begin, finish, refuseNumbers } from './refuse';
-import { bytes, number, text } from './text';
+import { begin, finish } from './refuse';
+import { say, select } from './text';
 import { words } from './words';
 
 /** A tensor's place: 1 + the index of its file, its element type, its first byte. */
@@ -17,7 +17,6 @@ const OFFSET: usize = 8;
 
 const name = memory.data(1152);
 let where: usize = 0;
-let whereBytes: usize = 0;
 
 function placeOf(i: u32): usize {
   return tensorTable + (i << 4);
@@ -40,31 +39,31 @@ export function forgetPlaces(): void {
 /** Tensors of the file that the program has no place for. */
 export let unknown: u32 = 0;
 
-/** Opens the file of that path, reads its header, and notes the places of the tensors of one of the program's lists. */
-export function readHeader(p: usize, n: usize, list: u32, file: u32): void {
-  where = p;
-  whereBytes = n;
+/** Opens the file of that path, reads its header, and notes the places of the tensors of one of the program's lists. Returns the file. */
+export function readHeader(path: usize, list: u32, file: u32): u32 {
+  where = path;
   unknown = 0;
-  need(openFile(p, n), p, n);
-  need(measure(opened), p, n);
-  openReader(opened, fileBytes, p, n);
+  const fd = needFile(path);
+  openReader(fd, fileBytes, path);
   if (header.openHeader(byteAt, <f64>fileBytes, words, name)) while (header.nextTensor()) note(list, file);
-  if (isGood()) return;
-  if (header.isAboutTensor) about(fault);
-  if (header.got >= 0) refuseNumbers(p, n, fault, <u64>header.got, <u64>header.expected, 'was the copy complete?');
-  begin(p, n, fault);
+  if (isGood()) return fd;
+  if (header.isAboutTensor) refuseTensor(fault);
+  begin(path);
+  say(fault);
+  if (header.got >= 0) say(', got #, expected #', header.got, header.expected);
   finish('was the copy complete?');
+  return fd;
 }
 
 /** Begins a sentence about the tensor that is being read. */
 function beginTensor(): void {
-  begin(where, whereBytes, 'tensor ');
-  bytes(name, min(<usize>header.nameBytes, 100));
-  text(' ');
+  select(name, min(<usize>header.nameBytes, 100));
+  begin(where);
+  say('tensor & ');
 }
-function about(what: string): void {
+function refuseTensor(what: string): void {
   beginTensor();
-  text(what);
+  say(what);
   finish();
 }
 
@@ -87,15 +86,14 @@ function note(list: u32, file: u32): void {
   let isKnown = false;
   const line = lineOfName();
   for (let i: u32 = 0, n = countRecords(list); i < n; i++) {
-    const record = recordOf(list, i);
-    if (load<u32>(record, WeightWord.Name << 2) != line) continue;
+    const t = tensorOf(list, i);
+    if (t.name != line) continue;
     isKnown = true;
-    if (header.type < 0) about('has an element type that weights may not have, expected F32, F16 or BF16');
-    if (load<u32>(placeOf(i), FILE) != 0) about('stands twice');
-    let isSame = load<u32>(record, WeightWord.Rank << 2) == <u32>header.rank;
-    for (let axis: u32 = 0; isSame && axis < <u32>header.rank; axis++)
-      isSame = header.axis(axis) == load<u32>(record + ((WeightWord.Shape + axis) << 2));
-    if (!isSame) wrongShape(record);
+    if (header.type < 0) refuseTensor('has an element type that weights may not have, expected F32, F16 or BF16');
+    if (load<u32>(placeOf(i), FILE) != 0) refuseTensor('stands twice');
+    let isSame = t.rank == <u32>header.rank;
+    for (let axis: u32 = 0; isSame && axis < t.rank; axis++) isSame = header.axis(axis) == sizeOf(t, axis);
+    if (!isSame) wrongShape(t);
     store<u32>(placeOf(i), file + 1, FILE);
     store<i32>(placeOf(i), <i32>header.type, TYPE);
     store<u64>(placeOf(i), <u64>header.offset, OFFSET);
@@ -104,30 +102,28 @@ function note(list: u32, file: u32): void {
   if (!isKnown && !isText(words, name, header.nameBytes, 's2a.rates')) unknown++;
 }
 
-function wrongShape(record: usize): void {
+/** The size of an axis in the file. */
+function sizeOf(t: Tensor, axis: u32): u32 {
+  return load<u32>(changetype<usize>(t) + ((WeightWord.Shape + axis) << 2));
+}
+
+function wrongShape(t: Tensor): void {
   beginTensor();
-  text('has the wrong shape, got [');
-  for (let axis: u32 = 0; axis < <u32>header.rank; axis++) {
-    if (axis > 0) text(', ');
-    number(<u64>header.axis(axis));
-  }
-  text('], expected [');
-  for (let axis: u32 = 0, n = load<u32>(record, WeightWord.Rank << 2); axis < n; axis++) {
-    if (axis > 0) text(', ');
-    number(load<u32>(record + ((WeightWord.Shape + axis) << 2)));
-  }
-  text(']');
+  say('has the wrong shape, got [');
+  for (let axis: u32 = 0; axis < <u32>header.rank; axis++) say(axis > 0 ? ', #' : '#', header.axis(axis));
+  say('], expected [');
+  for (let axis: u32 = 0; axis < t.rank; axis++) say(axis > 0 ? ', #' : '#', sizeOf(t, axis));
+  say(']');
   finish();
 }
 
 /** Every tensor of the list has its place, or the first that has none is named. */
-export function allPlaced(list: u32, p: usize, n: usize): void {
+export function allPlaced(list: u32, path: usize): void {
   for (let i: u32 = 0, count = countRecords(list); i < count; i++) {
     if (load<u32>(placeOf(i), FILE) != 0) continue;
-    begin(p, n, 'tensor ');
-    const length = lineBytes(Section.Names, load<u32>(recordOf(list, i)));
-    bytes(lineAt, length);
-    text(' is missing');
+    selectLine(Section.Names, tensorOf(list, i).name);
+    begin(path);
+    say('tensor & is missing');
     finish();
   }
 }

@@ -2,25 +2,38 @@
  * The head before the first step, as src/training/headstart.ts makes it: one pass over the pictures, what the classifier reads into a file, ridge
  * regression of it by the engine's own code. Nothing is taken but the memory that the plan has.
  */
-import { fd_close, oflags, rights } from 'bindings/wasi_snapshot_preview1';
+import { oflags, rights } from 'bindings/wasi_snapshot_preview1';
 import { LinearArg } from '../../assembly/abi/ops/dense';
 import { Instruction, Op } from '../../assembly/abi/ops';
-import { Io, LayoutWord, ParameterWord, Section } from '../../assembly/abi/program';
+import { Io, LayoutWord, Section } from '../../assembly/abi/program';
 import { Found, Want } from '../../assembly/abi/ridge';
 import { RunField } from '../../assembly/abi/run';
 import { Encoding } from '../../assembly/abi/weights';
 import { ridgeBegin, ridgeFound, ridgeNext, ridgePictures, ridgeRow } from '../../assembly/ridge/ridge';
-import { EVAL, runUntil } from './arena';
+import { endOf, EVAL, run, startOf } from './arena';
 import { clearLabels, countOf, fillRow, LEARN, labelOf } from './data';
-import { need, openLocated, opened, locate, readAt } from './files';
-import { copyPath, enter, lengthOf, textOf } from './path';
-import { arena, countRecords, layoutWord, lineAt, lineBytes, portBytes, portOffset, runWord, section } from './program';
-import { begin, ENGINE, finish } from './refuse';
-import { flush, json, line, number, real, STDERR, text, to } from './text';
+import { closeFile, locate, need, needBytes, opened, openLocated } from './files';
+import { endsWith, pathIn } from './path';
+import {
+  arena,
+  countRecords,
+  elements,
+  layoutWord,
+  lineAt,
+  lineBytes,
+  portBytes,
+  portOffset,
+  runWord,
+  selectLine,
+  tensorOf,
+} from './program';
+import { ENGINE, fail } from './refuse';
+import { flush, say, STDERR, to } from './text';
 import { appendTo, remove } from './write';
 
 const path = memory.data(1024);
 const word = memory.data(4);
+const UNWRITTEN = 'cannot be written: ';
 
 // The classifier: offsets of its instruction, of what it reads, of its parameters and their gradients.
 let instruction: u32 = 0;
@@ -43,12 +56,9 @@ export function startHead(folder: usize): void {
   const most = <u32>ridgePictures(roomBytes, <i32>all, <i32>features, <i32>classes);
   const quota = quotaOf(most);
   if (most == 0 || quota == 0) return zero('the plan has no room for the regression');
-  copyPath(path, folder);
-  enter(path, '.head.wasi.tmp');
-  const p = textOf(path);
-  const n = lengthOf(path);
-  need(locate(p, n), p, n, 'cannot be written: ');
-  need(openLocated(rights.FD_READ | rights.FD_WRITE | rights.FD_SEEK, oflags.CREAT | oflags.TRUNC, 0), p, n, 'cannot be written: ');
+  pathIn(path, folder, '.head.wasi.tmp');
+  need(locate(path), path, UNWRITTEN);
+  need(openLocated(rights.FD_READ | rights.FD_WRITE | rights.FD_SEEK, oflags.CREAT | oflags.TRUNC, 0), path, UNWRITTEN);
   const file = opened;
   const taken = writeFeatures(file, quota);
   const width = features << 2;
@@ -56,59 +66,40 @@ export function startHead(folder: usize): void {
   let wanted = taken < 2 ? Want.Constant : ridgeNext(0);
   while (wanted >= 0) {
     const from = <u64>wanted * (width + 4);
-    need(readAt(file, from, arena + ridgeRow(), width), p, n);
-    need(readAt(file, from + width, word, 4), p, n);
+    needBytes(file, from, arena + ridgeRow(), width, path);
+    needBytes(file, from + width, word, 4, path);
     wanted = ridgeNext(load<i32>(word));
   }
-  fd_close(file);
+  closeFile(file);
   remove(path);
   if (wanted == Want.Constant) return zero('what it reads is the same for every picture, or of one class alone');
-  if (wanted == Want.NotFinite) {
-    begin(p, 0, 'head: reads features that are NaN or infinite');
-    finish('pack with --head zero to start without them', ENGINE);
-  }
+  const hint = 'pack with --head zero to start without them';
+  if (wanted == Want.NotFinite) fail(ENGINE, 0, 'head: reads features that are NaN or infinite', hint);
   used = taken;
   tell(taken, all);
 }
 
 function zero(why: string): void {
   to(STDERR);
-  text('head starts from zero: ');
-  text(why);
-  line();
+  say('head starts from zero: ');
+  say(why);
+  say('\n');
 }
 
 function tell(taken: u32, all: u32): void {
   to(STDERR);
-  text('head starts from ridge regression on ');
-  number(taken);
-  if (taken != all) {
-    text(' of ');
-    number(all);
-  }
-  text(' pictures: lambda ');
-  real(ridgeFound(Found.Relative), 4);
-  text(', logits x ');
-  real(ridgeFound(Found.Factor), 2);
-  if (ridgeFound(Found.LeftOut) > 0) {
-    text('; left out one by one ');
-    real(100 * ridgeFound(Found.Right), 1);
-    text(' % of them are named rightly');
-  }
-  line();
+  say('head starts from ridge regression on #', taken);
+  if (taken != all) say(' of #', all);
+  say(' pictures: lambda @4, logits x @2', ridgeFound(Found.Relative), ridgeFound(Found.Factor));
+  if (ridgeFound(Found.LeftOut) > 0) say('; left out one by one @1 % of them are named rightly', 100 * ridgeFound(Found.Right));
+  say('\n');
 }
 
 /** The same for the metrics, as `s2a train` writes it; nothing where the head starts at zero. */
 export function headMetrics(metrics: u32): void {
   if (used == 0) return;
   to(metrics);
-  text('{"head":"ridge","pictures":');
-  number(used);
-  text(',"lambda":');
-  json(ridgeFound(Found.Relative));
-  text(',"factor":');
-  json(ridgeFound(Found.Factor));
-  text('}\n');
+  say('{"head":"ridge","pictures":#,"lambda":~,"factor":~}\n', used, ridgeFound(Found.Relative), ridgeFound(Found.Factor));
   flush();
 }
 
@@ -123,48 +114,35 @@ function roomOffset(): u32 {
 function findClassifier(): void {
   const classes = runWord(RunField.Classes);
   instruction = 0;
-  const end = layoutWord(LayoutWord.Entries + 2 * EVAL + 1);
-  for (let at = layoutWord(LayoutWord.Entries + 2 * EVAL); at < end; ) {
-    const p = arena + at;
-    const a = p + (Instruction.Arguments << 2);
-    if (
-      load<u32>(p, Instruction.Op << 2) == <u32>Op.Linear &&
-      load<u32>(a, LinearArg.N << 2) == classes &&
-      load<u32>(a, LinearArg.M << 2) == runWord(RunField.MicroBatch) &&
-      load<u32>(a, LinearArg.ENCODING << 2) == <u32>Encoding.F32
-    ) {
-      const k = load<u32>(a, LinearArg.K << 2);
-      const w = parameterAt(load<u32>(a, LinearArg.W << 2), <u64>classes * k);
-      const b = parameterAt(load<u32>(a, LinearArg.B << 2), classes);
-      if (w != 0 && b != 0) {
-        instruction = at;
-        x = load<u32>(a, LinearArg.X << 2);
-        features = k;
-        weight = load<u32>(w, ParameterWord.Offset << 2);
-        bias = load<u32>(b, ParameterWord.Offset << 2);
-        gradient = load<u32>(w, ParameterWord.Gradient << 2);
-        biasGradient = load<u32>(b, ParameterWord.Gradient << 2);
-      }
-    }
-    at += load<u32>(p, Instruction.Words << 2) << 2;
+  for (let at = startOf(EVAL), end = endOf(EVAL); at < end; at += load<u32>(arena + at, Instruction.Words << 2) << 2) {
+    const a = arena + at + (Instruction.Arguments << 2);
+    if (load<u32>(arena + at, Instruction.Op << 2) != <u32>Op.Linear || load<u32>(a, LinearArg.N << 2) != classes) continue;
+    if (load<u32>(a, LinearArg.M << 2) != runWord(RunField.MicroBatch) || load<u32>(a, LinearArg.ENCODING << 2) != <u32>Encoding.F32)
+      continue;
+    const k = load<u32>(a, LinearArg.K << 2);
+    const w = parameterAt(load<u32>(a, LinearArg.W << 2), <u64>classes * k);
+    const b = parameterAt(load<u32>(a, LinearArg.B << 2), classes);
+    if (w < 0 || b < 0) continue;
+    instruction = at;
+    x = load<u32>(a, LinearArg.X << 2);
+    features = k;
+    weight = tensorOf(Section.Parameters, w).offset;
+    gradient = tensorOf(Section.Parameters, w).start;
+    bias = tensorOf(Section.Parameters, b).offset;
+    biasGradient = tensorOf(Section.Parameters, b).start;
   }
-  if (instruction != 0) return;
-  begin(path, 0, 'program: has no classifier to start');
-  finish('', ENGINE);
+  if (instruction == 0) fail(ENGINE, 0, 'program: has no classifier to start');
 }
 
-/** The record of the parameter at an offset, of so many numbers, with a gradient; 0: none, or the side branch's. */
-function parameterAt(offset: u32, numbers: u64): usize {
+/** The parameter at an offset, of so many numbers, with a gradient; -1: none, or the side branch's. */
+function parameterAt(offset: u32, numbers: u64): i32 {
   for (let i: u32 = 0, n = countRecords(Section.Parameters); i < n; i++) {
-    const r = section(Section.Parameters) + i * (ParameterWord.Count << 2);
-    if (load<u32>(r, ParameterWord.Offset << 2) != offset || load<u32>(r, ParameterWord.Gradient << 2) == 0) continue;
-    const size = <u64>load<u32>(r, ParameterWord.D0 << 2) * load<u32>(r, ParameterWord.D1 << 2) * load<u32>(r, ParameterWord.D2 << 2);
-    if (size != numbers) continue;
-    const bytes = lineBytes(Section.Names, load<u32>(r, ParameterWord.Name << 2));
-    if (bytes >= 5 && load<u32>(lineAt) == 0x65646973 && load<u8>(lineAt, 4) == 0x2e) continue;
-    return r;
+    const t = tensorOf(Section.Parameters, i);
+    if (t.offset != offset || t.start == 0 || elements(t) != numbers) continue;
+    selectLine(Section.Names, t.name);
+    if (lineBytes < 5 || !endsWith(lineAt, 5, 'side.')) return i;
   }
-  return 0;
+  return -1;
 }
 
 /** Pictures by class, u32, where the bias's gradient is: it is zero before the first step, and again after `startHead`. */
@@ -211,11 +189,11 @@ function writeFeatures(file: u32, quota: u32): u32 {
       fillRow(LEARN, i, row++);
     }
     if (row == 0) break;
-    runUntil(EVAL, instruction);
+    run(EVAL, false, instruction);
     const labels = arena + portOffset(Io.Labels);
     for (let r: u32 = 0; r < row; r++) {
-      need(appendTo(file, arena + x + ((<usize>r * features) << 2), features << 2), textOf(path), lengthOf(path), 'cannot be written: ');
-      need(appendTo(file, labels + ((<usize>r) << 2), 4), textOf(path), lengthOf(path), 'cannot be written: ');
+      need(appendTo(file, arena + x + ((<usize>r * features) << 2), features << 2), path, UNWRITTEN);
+      need(appendTo(file, labels + ((<usize>r) << 2), 4), path, UNWRITTEN);
     }
     taken += row;
   }

@@ -2,30 +2,44 @@
 import { LayoutWord, Section } from '../../assembly/abi/program';
 import { RunField } from '../../assembly/abi/run';
 import { tellLabels, tellPrepared } from './about';
-import { openArena, state, TRAIN } from './arena';
-import { arg, argCount, bytesOf, flag, isArg, noMore, option, pathOption, positional, readArguments, wholeOption } from './args';
+import { EVAL, INIT, openArena, state, TRAIN, UPDATE } from './arena';
+import {
+  arg,
+  argCount,
+  bytesOf,
+  flag,
+  isArg,
+  noMore,
+  option,
+  pathOption,
+  positional,
+  readArguments,
+  refuseArg,
+  refuseOption,
+  wholeOption,
+} from './args';
 import { dataDigest, digestProgram, readLatest } from './checkpoint';
 import { digestData, JUDGE, LEARN, openImages, openPart } from './data';
 import { pagesFor } from './memory';
-import { copyPath, enter, setPath } from './path';
+import { pathIn, setPath } from './path';
 import { predictArray, predictRaw } from './predict';
 import {
   countRecords,
-  headerWord,
-  isPacked,
   elements,
+  headerWord,
   instructionsOf,
+  isPacked,
   layoutWord,
   openProgram,
-  recordOf,
-  refuse as refuseProgram,
+  refuseProgram,
   runWord,
   section,
   sectionBytes,
+  tensorOf,
 } from './program';
-import { refuse, refuseArgument } from './refuse';
+import { refuse } from './refuse';
 import { current, openRun } from './runner';
-import { bytes, exit, label, line, number, real, STDOUT, text, to } from './text';
+import { exit, say, select, STDOUT, to } from './text';
 import { judge, train } from './train';
 import { applyAdapter, loadBase, openModelFolder } from './weights';
 
@@ -41,40 +55,31 @@ export function pages(fileBytes: u32, tensors: u32, epochs: u32, classes: u32, l
 }
 
 function usage(): void {
-  text('s2a.wasm: S2A under WASI: what s2a pack prepared is trained, judged and used here\n\n');
-  text('  s2a.wasm info    <program.s2a> [--model M] [--data D] [--adapter A] [--out O]\n');
-  text('                   what it holds; checks it, and whatever else is named\n');
-  text('  s2a.wasm train   <program.s2a> --model M --data D --out O [--save-every N] [--resume | --overwrite] [--steps N]\n');
-  text('  s2a.wasm eval    <program.s2a> --model M --adapter A --data D [--split train|val]\n');
-  text('  s2a.wasm predict <program.s2a> --model M --adapter A [images.npy] [--top N]\n');
-  text('                   without images: raw RGB on standard input, one picture after the other\n\n');
-  text('M: the model folder, or its weights file. D: a folder with {train,val}-{images,labels}.npy.\n');
-  text('O: the folder for the adapter; O/run holds checkpoints and metrics. A: such a folder.\n');
-  text('Exit codes: 0 done, 2 wrong input, 3 too little memory, 4 engine, 5 stopped after --steps.\n');
+  say('s2a.wasm: S2A under WASI: what s2a pack prepared is trained, judged and used here\n\n');
+  say('  s2a.wasm info    <program.s2a> [--model M] [--data D] [--adapter A] [--out O]\n');
+  say('                   what it holds; checks it, and whatever else is named\n');
+  say('  s2a.wasm train   <program.s2a> --model M --data D --out O [--save-every N] [--resume | --overwrite] [--steps N]\n');
+  say('  s2a.wasm eval    <program.s2a> --model M --adapter A --data D [--split train|val]\n');
+  say('  s2a.wasm predict <program.s2a> --model M --adapter A [images.npy] [--top N]\n');
+  say('                   without images: raw RGB on standard input, one picture after the other\n\n');
+  say('M: the model folder, or its weights file. D: a folder with {train,val}-{images,labels}.npy.\n');
+  say('O: the folder for the adapter; O/run holds checkpoints and metrics. A: such a folder.\n');
+  say('Exit codes: 0 done, 2 wrong input, 3 too little memory, 4 engine, 5 stopped after --steps.\n');
 }
 
-function instructions(phase: u32, name: string): void {
-  text(name);
-  text(' ');
-  number(instructionsOf(phase));
-}
-
-function tensors(id: u32): void {
-  number(countRecords(id));
-  text(' tensors, ');
+function tellTensors(id: u32): void {
   let sum: u64 = 0;
-  for (let i: u32 = 0, n = countRecords(id); i < n; i++) sum += elements(recordOf(id, i));
-  number(sum);
-  text(' numbers\n');
+  for (let i: u32 = 0, n = countRecords(id); i < n; i++) sum += elements(tensorOf(id, i));
+  say('# tensors, # numbers\n', countRecords(id), <f64>sum);
 }
 
 /** Reads the program that the command names; `withArena`: what needs more than a look at it. */
 function open(withArena: bool): void {
   const i = positional();
-  if (i == 0) refuseArgument('arguments', 'the program is missing', 'see s2a.wasm --help');
+  if (i == 0) refuse(0, 'arguments: the program is missing', 'see s2a.wasm --help');
   openProgram(arg(i), bytesOf(arg(i)), withArena);
   if (!withArena) return;
-  if (!isPacked()) refuse(arg(i), bytesOf(arg(i)), 'holds no run', 'write it with s2a pack');
+  if (!isPacked()) refuseProgram('holds no run', 'write it with s2a pack');
   openArena();
 }
 
@@ -85,7 +90,7 @@ function info(): void {
   const hasOut = pathOption('--out', out);
   open(hasModel || hasData || hasAdapter || hasOut);
   noMore('s2a.wasm info <program.s2a>');
-  if (hasOut && !hasData) refuseArgument('--out', 'needs --data, to know what its checkpoints belong to');
+  if (hasOut && !hasData) refuseOption('--out', 'needs --data, to know what its checkpoints belong to');
   if (hasModel) openModelFolder(model);
   if (hasAdapter) applyAdapter(adapter);
   if (hasData) openData();
@@ -93,52 +98,33 @@ function info(): void {
     openRun();
     digestData(dataDigest);
     digestProgram();
-    copyPath(images, out);
-    enter(images, 'run');
+    pathIn(images, out, 'run');
     readLatest(images, state(), layoutWord(LayoutWord.RegionBytes), true);
   }
+  tellProgram();
+}
+
+function tellProgram(): void {
   to(STDOUT);
-  label('linear memory');
-  number(headerWord(4));
-  text(' bytes\n');
-  label('program file');
-  number(headerWord(2));
-  text(' bytes, version ');
-  number(headerWord(1));
-  line();
-  label('threads');
-  text('at most ');
-  number(layoutWord(LayoutWord.MaxThreads));
-  line();
-  label('instructions');
-  instructions(0, 'init');
-  instructions(1, ', train');
-  instructions(2, ', update');
-  instructions(3, ', eval');
-  line();
-  label('weights');
-  tensors(Section.Weights);
-  label('parameters');
-  tensors(Section.Parameters);
+  say('linear memory   # bytes\n', headerWord(4));
+  say('program file    # bytes, version #\n', headerWord(2), headerWord(1));
+  say('threads         at most #\n', layoutWord(LayoutWord.MaxThreads));
+  const learn = instructionsOf(TRAIN);
+  say('instructions    init #, train #, update #, eval #\n', instructionsOf(INIT), learn, instructionsOf(UPDATE), instructionsOf(EVAL));
+  say('weights         ');
+  tellTensors(Section.Weights);
+  say('parameters      ');
+  tellTensors(Section.Parameters);
   if (isPacked()) {
-    label('pictures');
-    number(runWord(RunField.Height));
-    text('x');
-    number(runWord(RunField.Width));
-    text(runWord(RunField.PixelBytes) == 1 ? ' RGB, uint8\n' : ' RGB, float32 or uint8\n');
-    label('run');
-    number(runWord(RunField.Epochs));
-    text(' epochs, batches of ');
-    number(runWord(RunField.BatchSize));
-    text(' in passes of ');
-    number(runWord(RunField.MicroBatch));
-    line();
+    say('pictures        #x# RGB, ', runWord(RunField.Height), runWord(RunField.Width));
+    say(runWord(RunField.PixelBytes) == 1 ? 'uint8\n' : 'float32 or uint8\n');
+    const batch = runWord(RunField.BatchSize);
+    say('run             # epochs, batches of # in passes of #\n', runWord(RunField.Epochs), batch, runWord(RunField.MicroBatch));
     tellLabels();
     tellPrepared();
   }
-  label('about');
-  bytes(section(Section.About), sectionBytes(Section.About));
-  line();
+  select(section(Section.About), sectionBytes(Section.About));
+  say('about           &\n');
 }
 
 function openData(): void {
@@ -148,7 +134,7 @@ function openData(): void {
 
 /** A path that a command cannot do without. */
 function required(name: string, path: usize): void {
-  if (!pathOption(name, path)) refuseArgument(name, 'is missing', 'see s2a.wasm --help');
+  if (!pathOption(name, path)) refuseOption(name, 'is missing', 'see s2a.wasm --help');
 }
 
 function trainCommand(): void {
@@ -159,7 +145,7 @@ function trainCommand(): void {
   const steps = wholeOption('--steps', 0);
   const resume = flag('--resume');
   const overwrite = flag('--overwrite');
-  if (resume && overwrite) refuseArgument('--overwrite', 'throws away what --resume goes on from, expected one of the two');
+  if (resume && overwrite) refuseOption('--overwrite', 'throws away what --resume goes on from, expected one of the two');
   open(true);
   noMore('s2a.wasm train <program.s2a> --model M --data D --out O');
   if (instructionsOf(TRAIN) == 0) refuseProgram('was packed for predicting alone', 'pack pictures instead of --adapter');
@@ -176,7 +162,7 @@ function evalCommand(): void {
   required('--data', data);
   const split = option('--split');
   const isTrain = split != 0 && isArg(split, 'train');
-  if (split != 0 && !isTrain && !isArg(split, 'val')) refuseArgument('--split', 'unknown value, expected train or val');
+  if (split != 0 && !isTrain && !isArg(split, 'val')) refuseOption('--split', 'unknown value, expected train or val');
   open(true);
   noMore('s2a.wasm eval <program.s2a> --model M --adapter A --data D');
   openPart(JUDGE, data, isTrain ? 'train' : 'val');
@@ -185,15 +171,8 @@ function evalCommand(): void {
   applyAdapter(adapter);
   judge(JUDGE);
   to(STDOUT);
-  text('accuracy ');
-  real((100 * current.correct) / current.count, 1);
-  text(' %: ');
-  number(<u64>current.correct);
-  text(' of ');
-  number(<u64>current.count);
-  text(' pictures, loss ');
-  real(current.loss / current.count, 4);
-  line();
+  const mean = current.loss / current.count;
+  say('accuracy @1 %: # of # pictures, loss @4\n', (100 * current.correct) / current.count, current.correct, current.count, mean);
 }
 
 function predictCommand(): void {
@@ -227,5 +206,5 @@ else if (isArg(1, 'info')) info();
 else if (isArg(1, 'train')) trainCommand();
 else if (isArg(1, 'eval')) evalCommand();
 else if (isArg(1, 'predict')) predictCommand();
-else refuse(arg(1), bytesOf(arg(1)), 'unknown command, expected info, train, eval or predict');
+else refuseArg(1, 'unknown command, expected info, train, eval or predict');
 exit(0);

@@ -1,20 +1,19 @@
 /** An array's file: opened, and its head read by assembly/formats/npy.ts. */
-import { dataOffset, expected, got, hint, readHead } from '../../assembly/formats/npy';
+import { expected, got, hint, readHead } from '../../assembly/formats/npy';
 import { fault } from '../../assembly/formats/scan';
-import { fileBytes, measure, need, opened, openFile } from './files';
+import { fileBytes, needFile } from './files';
 import { byteAt, openReader } from './reader';
-import { begin, finish, refuseNumbers } from './refuse';
+import { begin, finish } from './refuse';
+import { say } from './text';
 
-/** The file of the array that was opened last. */
-export let file: u32 = 0;
-
-export function openArray(p: usize, n: usize): void {
-  need(openFile(p, n), p, n);
-  file = opened;
-  need(measure(file), p, n);
-  openReader(file, fileBytes, p, n);
-  if (readHead(byteAt, <f64>fileBytes)) return;
-  if (got >= 0) refuseNumbers(p, n, fault, <u64>got, <u64>expected, hint);
-  begin(p, n, fault);
+/** Opens the array of that path and returns its file. */
+export function openArray(path: usize): u32 {
+  const file = needFile(path);
+  openReader(file, fileBytes, path);
+  if (readHead(byteAt, <f64>fileBytes)) return file;
+  begin(path);
+  say(fault);
+  if (got >= 0) say(', got #, expected #', got, expected);
   finish(hint);
+  return 0;
 }

@@ -4,14 +4,13 @@ import { Io, Section } from '../../assembly/abi/program';
 import { RunField } from '../../assembly/abi/run';
 import { exp64 } from '../../assembly/engine/math';
 import { EVAL, port, run } from './arena';
-import { clearLabels, countOf, fillUnlabelled, LEARN } from './data';
-import { lineAt, lineBytes, runWord } from './program';
-import { begin, ENGINE, finish, refuseNumbers } from './refuse';
-import { bytes, flush, line, number, real, STDOUT, text, to } from './text';
+import { clearLabels, countOf, fillRow, LEARN } from './data';
+import { runWord, selectLine } from './program';
+import { ENGINE, fail, refuse } from './refuse';
+import { flush, say, STDOUT, to } from './text';
 
 const vector = memory.data(8);
 const word = memory.data(4);
-const stdin = memory.data<u8>([0x73, 0x74, 0x64, 0x69, 0x6e]);
 
 /** The `top` most probable classes of every picture of the opened array, a line each. */
 export function predictArray(top: u32): void {
@@ -20,7 +19,7 @@ export function predictArray(top: u32): void {
   for (let from: u32 = 0; from < n; from += micro) {
     const count = min(micro, n - from);
     clearLabels();
-    for (let row: u32 = 0; row < count; row++) fillUnlabelled(LEARN, from + row, row);
+    for (let row: u32 = 0; row < count; row++) fillRow(LEARN, from + row, row, false);
     run(EVAL);
     for (let row: u32 = 0; row < count; row++) tell(from + row, row, top);
   }
@@ -34,8 +33,8 @@ export function predictRaw(top: u32): void {
     clearLabels();
     const got = readPicture(port(Io.Pictures), size * pixel);
     if (got == 0 && i > 0) return;
-    if (got < size * pixel)
-      refuseNumbers(stdin, 5, 'ends inside a picture', got, size * pixel, 'give raw RGB of the height and width that info tells');
+    const hint = 'give raw RGB of the height and width that info tells';
+    if (got < size * pixel) refuse(0, 'stdin: ends inside a picture, got #, expected #', hint, got, size * pixel);
     run(EVAL);
     tell(i, 0, top);
   }
@@ -64,31 +63,28 @@ function tell(index: u32, row: u32, top: u32): void {
   for (let i: u32 = 1; i < n; i++) largest = max(largest, load<f32>(logits + (i << 2)));
   let sum: f64 = 0;
   for (let i: u32 = 0; i < n; i++) sum += exp64(<f64>load<f32>(logits + (i << 2)) - <f64>largest);
-  if (!isFinite<f64>(sum)) {
-    begin(stdin, 0, 'the logits are not finite (NaN or infinite)');
-    finish('', ENGINE);
-  }
+  if (!isFinite<f64>(sum)) fail(ENGINE, 0, 'the logits are not finite (NaN or infinite)');
   to(STDOUT);
-  number(index);
+  say('#', index);
   let last: f32 = Infinity;
   let lastIndex: i32 = -1;
   for (let k: u32 = 0; k < min(top, n); k++) {
-    // The next after (last, lastIndex) by descending logit, then by index.
-    let best: i32 = -1;
-    for (let i: u32 = 0; i < n; i++) {
-      const x = load<f32>(logits + (i << 2));
-      if (x > last || (x == last && <i32>i <= lastIndex)) continue;
-      if (best < 0 || x > load<f32>(logits + (best << 2))) best = i;
-    }
-    last = load<f32>(logits + (best << 2));
-    lastIndex = best;
-    text('  ');
-    const length = lineBytes(Section.Labels, best);
-    bytes(lineAt, length);
-    text(' ');
-    real((100 * exp64(<f64>last - <f64>largest)) / sum, 1);
-    text(' %');
+    lastIndex = following(logits, n, last, lastIndex);
+    last = load<f32>(logits + (lastIndex << 2));
+    selectLine(Section.Labels, lastIndex);
+    say('  & @1 %', (100 * exp64(<f64>last - <f64>largest)) / sum);
   }
-  line();
+  say('\n');
   flush();
+}
+
+/** The class after (last, lastIndex) by descending logit, then by index. */
+function following(logits: usize, n: u32, last: f32, lastIndex: i32): i32 {
+  let best: i32 = -1;
+  for (let i: u32 = 0; i < n; i++) {
+    const x = load<f32>(logits + (i << 2));
+    if (x > last || (x == last && <i32>i <= lastIndex)) continue;
+    if (best < 0 || x > load<f32>(logits + (best << 2))) best = i;
+  }
+  return best;
 }

@@ -5,10 +5,11 @@ import { LayoutWord, ParameterWord, ProgramFile, Section, WeightWord } from '../
 import { RunField } from '../../assembly/abi/run';
 import { crc32 } from '../../assembly/digest/crc';
 import * as checked from '../../assembly/formats/program';
-import { closeFile, fileBytes, measure, need, openFile, opened, readAt } from './files';
+import { closeFile, fileBytes, needBytes, needFile } from './files';
 import { CLASS_BYTES, carve, headBytes, pagesFor, TENSOR_BYTES, takePages } from './memory';
-import { BUDGET, begin, finish, refuseNumbers } from './refuse';
-import { bytes, number, text } from './text';
+import { setPath } from './path';
+import { BUDGET, begin, fail, finish, refuse } from './refuse';
+import { say, select } from './text';
 import { words } from './words';
 
 /** Larger than any program: code and tables of the largest model take a few MiB. */
@@ -19,8 +20,7 @@ const HINT = 'compile it again';
 /** Header and sections' list: all that is needed to know how much memory the rest takes. */
 const LOOK_WORDS: u32 = ProgramFile.HeaderWords + 3 * Section.AdapterOrder;
 
-let path: usize = 0;
-let pathBytes: usize = 0;
+const path = memory.data(1024);
 let file: usize = 0;
 const look = memory.data(256);
 const run = memory.data(16);
@@ -46,9 +46,8 @@ export function runWord(at: u32): u32 {
 }
 
 /** One sentence about the program, exit code 2. */
-export function refuse(what: string, hint: string = HINT): void {
-  begin(path, pathBytes, what);
-  finish(hint);
+export function refuseProgram(form: string, hint: string = HINT, a: f64 = 0, b: f64 = 0): void {
+  refuse(path, form, hint, a, b);
 }
 
 /** Epochs of the run, and the address of its linear memory where it is given one. */
@@ -64,30 +63,29 @@ export let classTable: usize = 0;
  * memory that will ever be used is taken here.
  */
 export function openProgram(p: usize, n: usize, withArena: bool): void {
-  path = p;
-  pathBytes = n;
-  need(openFile(p, n), p, n);
-  const fd = opened;
-  need(measure(fd), p, n);
-  if (fileBytes < <u64>(ProgramFile.HeaderWords << 2)) refuse('is not a program file');
+  setPath(path, p, n);
+  const fd = needFile(path);
+  if (fileBytes < <u64>(ProgramFile.HeaderWords << 2)) refuseProgram('is not a program file');
   file = look;
   const lookBytes = <usize>min<u64>(fileBytes, LOOK_WORDS << 2);
-  need(readAt(fd, 0, look, lookBytes), p, n);
+  needBytes(fd, 0, look, lookBytes, path);
   // Looked at before the rest is read, so that a large file of another kind costs nothing.
-  if (headerWord(0) != ProgramFile.Magic) refuse('is not a program file');
-  if (headerWord(1) != ProgramFile.Version)
-    refuseNumbers(p, n, 'was compiled for another version of the engine', headerWord(1), ProgramFile.Version, HINT);
-  if (headerWord(2) != fileBytes) refuseNumbers(p, n, 'has the wrong length', fileBytes, headerWord(2), HINT);
-  if (fileBytes > MOST_BYTES) refuseNumbers(p, n, 'is too large for a program', fileBytes, MOST_BYTES, HINT);
+  if (headerWord(0) != ProgramFile.Magic) refuseProgram('is not a program file');
+  const version = headerWord(1);
+  const size = <f64>fileBytes;
+  if (version != ProgramFile.Version)
+    refuseProgram('was compiled for another version of the engine, got #, expected #', HINT, version, ProgramFile.Version);
+  if (headerWord(2) != fileBytes) refuseProgram('has the wrong length, got #, expected #', HINT, size, headerWord(2));
+  if (fileBytes > MOST_BYTES) refuseProgram('is too large for a program, got #, expected at most #', HINT, size, <f64>MOST_BYTES);
   checked.openSections(words, look);
   takeMemory(fd, withArena);
-  need(readAt(fd, 0, file, <usize>fileBytes), p, n);
+  needBytes(fd, 0, file, <usize>fileBytes, path);
   closeFile(fd);
   // The header is checked where it lies now: the file may have changed since the first look.
-  if (memory.compare(file, look, lookBytes) != 0) refuse('changed while it was read');
+  if (memory.compare(file, look, lookBytes) != 0) refuseProgram('changed while it was read');
   const unchecked: usize = ProgramFile.UncheckedWords << 2;
-  if (headerWord(3) != crc32(file + unchecked, <usize>fileBytes - unchecked)) refuse('is damaged: its checksum does not match');
-  if (!checked.checkProgram(words, file, <f64>fileBytes, words, tensorTable)) refuseFault();
+  if (headerWord(3) != crc32(file + unchecked, <usize>fileBytes - unchecked)) refuseProgram('is damaged: its checksum does not match');
+  if (!checked.checkProgram(words, file, size, words, tensorTable)) refuseFault();
 }
 
 /** By what the first look says. */
@@ -95,18 +93,14 @@ function takeMemory(fd: u32, withArena: bool): void {
   const size = <usize>fileBytes;
   const planned = withArena ? headerWord(4) : 0;
   const at = <u64>(section(Section.Run) - file) + RunField.Epochs;
-  if (sectionBytes(Section.Run) == <u32>RunField.Bytes && at + 16 <= fileBytes) need(readAt(fd, at, run, 16), path, pathBytes);
+  if (sectionBytes(Section.Run) == <u32>RunField.Bytes && at + 16 <= fileBytes) needBytes(fd, at, run, 16, path);
   epochCount = min(load<u32>(run), MOST_EPOCHS);
   const classes = min(load<u32>(run, RunField.Classes), MOST_CLASSES);
   const tensors = max(countRecords(Section.Weights), countRecords(Section.Parameters));
-  if (<u64>tensors * (ParameterWord.Count << 2) > fileBytes) refuse('has a section outside the file');
+  if (<u64>tensors * (ParameterWord.Count << 2) > fileBytes) refuseProgram('has a section outside the file');
   const pages = pagesFor(size, tensors, epochCount, classes, planned);
-  if (!takePages(pages)) {
-    begin(path, pathBytes, 'does not fit into the memory that the runtime allows, it needs ');
-    number(pages << 16);
-    text(' bytes in all');
-    finish('', BUDGET);
-  }
+  if (!takePages(pages))
+    fail(BUDGET, path, 'does not fit into the memory that the runtime allows, it needs # bytes in all', '', <f64>(pages << 16));
   file = carve(size);
   tensorTable = carve(TENSOR_BYTES * <u64>tensors);
   runHead = carve(headBytes(epochCount));
@@ -116,24 +110,14 @@ function takeMemory(fd: u32, withArena: bool): void {
 
 /** Ends the program with what is wrong with the file. */
 function refuseFault(): void {
-  begin(path, pathBytes, checked.fault);
+  begin(path);
+  say(checked.fault);
   if (checked.names != 0) {
-    text(': ');
-    const n = lineBytes(<u32>checked.names, <u32>checked.nameLine);
-    bytes(lineAt, n);
+    selectLine(<u32>checked.names, <u32>checked.nameLine);
+    say(': &');
   }
-  if (checked.argument >= 0) {
-    text(', operator ');
-    number(<u64>checked.operator);
-    text(', argument ');
-    number(<u64>checked.argument);
-  }
-  if (checked.got >= 0) {
-    text(', got ');
-    number(<u64>checked.got);
-    text(', expected ');
-    number(<u64>checked.expected);
-  }
+  if (checked.argument >= 0) say(', operator #, argument #', checked.operator, checked.argument);
+  if (checked.got >= 0) say(', got #, expected #', checked.got, checked.expected);
   finish(HINT);
 }
 
@@ -155,13 +139,31 @@ export function recordBytes(id: u32): u32 {
 export function countRecords(id: u32): u32 {
   return sectionBytes(id) / recordBytes(id);
 }
-/** A record of the list. */
-export function recordOf(id: u32, i: u32): usize {
-  return section(id) + i * recordBytes(id);
+/** A record of either list, word by word as WeightWord names them; of a parameter `start` is its gradient, and there is no encoding. */
+@unmanaged
+export class Tensor {
+  name: u32;
+  offset: u32;
+  start: u32;
+  d0: u32;
+  d1: u32;
+  d2: u32;
+  s0: u32;
+  s1: u32;
+  s2: u32;
+  rank: u32;
+  shape: u64;
+  shapeEnd: u64;
+  encoding: u32;
+}
+if (offsetof<Tensor>('encoding') != WeightWord.Encoding << 2) ERROR('records are laid out otherwise');
+
+export function tensorOf(id: u32, i: u32): Tensor {
+  return changetype<Tensor>(section(id) + i * recordBytes(id));
 }
 /** Numbers in a tensor. */
-export function elements(record: usize): u64 {
-  return <u64>load<u32>(record, WeightWord.D0 << 2) * load<u32>(record, WeightWord.D1 << 2) * load<u32>(record, WeightWord.D2 << 2);
+export function elements(t: Tensor): u64 {
+  return <u64>t.d0 * t.d1 * t.d2;
 }
 
 /** A port's place in the linear memory; 0 where the program has none. */
@@ -172,13 +174,15 @@ export function portBytes(port: u32): u32 {
   return <u32>checked.port(port, false);
 }
 
-/** Line `i` of a section of lines: its address into `lineAt`, its bytes are returned. */
+/** Line `i` of a section of lines, for `&` of `say`; its address and bytes. */
 export let lineAt: usize = 0;
-export function lineBytes(id: u32, i: u32): usize {
+export let lineBytes: usize = 0;
+export function selectLine(id: u32, i: u32): void {
   let p = section(id);
   const end = p + sectionBytes(id);
   for (; i > 0 && p < end; p++) i -= <u32>(load<u8>(p) == 0x0a);
   lineAt = p;
   while (p < end && load<u8>(p) != 0x0a) p++;
-  return p - lineAt;
+  lineBytes = p - lineAt;
+  select(lineAt, lineBytes);
 }

@@ -1,27 +1,26 @@
 /** Relative rates: outputs are measured on the first pictures, rates set from them, and told. */
-import { Head, State } from '../../assembly/abi/head';
-import { Section } from '../../assembly/abi/program';
+import { State } from '../../assembly/abi/head';
 import { Rates } from '../../assembly/abi/rates';
+import { Status } from '../../assembly/abi/status';
 import { Want } from '../../assembly/runner/run';
 import { beginMeasuring, next } from '../../assembly/runner/runner';
-import { EVAL, isEmpty, RATES, run, state } from './arena';
+import { endAtNode, endOf, EVAL, RATES, run, startOf, state } from './arena';
 import { fillOrder } from './data';
-import { arena, lineAt, lineBytes } from './program';
-import { begin, ENGINE, finish } from './refuse';
 import { current } from './runner';
-import { flush, json, line, real, STDERR, text, to } from './text';
+import { flush, say, STDERR, to } from './text';
+
+/** Has the program rates to be measured? */
+function hasRates(): bool {
+  return endOf(RATES) > startOf(RATES);
+}
 
 /** Before the first step; nothing where rates are absolute. */
 export function measureRates(): void {
-  if (isEmpty(RATES)) return;
+  if (!hasRates()) return;
   beginMeasuring(current);
   while (next(current) == Want.Measure) {
     fillOrder(0);
-    if (!run(EVAL, true)) {
-      const name = lineBytes(Section.Symbols, load<u32>(arena + Head.FailedNode));
-      begin(lineAt, name, 'what the network puts out on the first pictures is not finite (NaN or infinite)');
-      finish('are these the weights that belong to the configuration?', ENGINE);
-    }
+    if (!run(EVAL, true)) endAtNode(Status.OutputNotFinite, '');
   }
   run(RATES);
   next(current);
@@ -44,37 +43,28 @@ function nameOf(group: u32): string {
 
 /** What was measured: on the terminal and, of a run that begins, as the first line of its metrics. */
 export function tellRates(metrics: u32, isNew: bool): void {
-  if (isEmpty(RATES)) return;
+  if (!hasRates()) return;
   if (isNew) {
     to(metrics);
-    text('{"rates":{');
-    for (let group: u32 = 0, shown = false; group < <u32>Rates.Groups; group++) {
-      if (rateOf(group, 4) == 0) continue;
-      text(shown ? ',"' : '"');
-      shown = true;
-      text(nameOf(group));
-      text('":[');
-      json(rateOf(group, 0));
-      text(',');
-      json(rateOf(group, 4));
-      text(']');
-    }
-    text('}}\n');
+    list('{"rates":{', '"', ',"', '":[~,~]');
+    say('}}\n');
   }
   to(STDERR);
-  text('rates:');
-  for (let group: u32 = 0, shown = false; group < <u32>Rates.Groups; group++) {
-    if (rateOf(group, 4) == 0) continue;
-    text(shown ? ', ' : ' ');
-    shown = true;
-    text(nameOf(group));
-    text(' ');
-    real(rateOf(group, 0), 7);
-    text(' to ');
-    real(rateOf(group, 4), 7);
-  }
-  line();
+  list('rates:', ' ', ', ', ' @7 to @7');
+  say('\n');
   flush();
+}
+/** Every group that learns: what comes before all, before the first and before the others; and its rates. */
+function list(begin: string, first: string, other: string, form: string): void {
+  say(begin);
+  let isFirst = true;
+  for (let group: u32 = 0; group < <u32>Rates.Groups; group++) {
+    if (rateOf(group, 4) == 0) continue;
+    say(isFirst ? first : other);
+    isFirst = false;
+    say(nameOf(group));
+    say(form, rateOf(group, 0), rateOf(group, 4));
+  }
 }
 
 /** What the adapter tells of them: smallest and largest peak rate of each group, to `p`. */

@@ -1,11 +1,11 @@
 /** The run of this program, as assembly/runner moves it on: laid over static memory, its numbers in this program's own. */
 import { State } from '../../assembly/abi/head';
-import { Io, LayoutWord, ParameterWord, Section } from '../../assembly/abi/program';
+import { Io, Section } from '../../assembly/abi/program';
 import { RunField } from '../../assembly/abi/run';
 import { Run, stateWord } from '../../assembly/runner/run';
-import { port, state, UPDATE } from './arena';
+import { endOf, port, startOf, state, UPDATE } from './arena';
 import { countOf, JUDGE, LEARN } from './data';
-import { arena, classTable, countRecords, epochCount, layoutWord, runHead, runWord, section } from './program';
+import { arena, classTable, countRecords, elements, epochCount, runHead, runWord, tensorOf } from './program';
 import { words } from './words';
 
 export const current = changetype<Run>(memory.data(512));
@@ -20,8 +20,8 @@ export function openRun(): void {
   current.stateAt = state();
   current.labelsAt = port(Io.Labels);
   current.choicesAt = port(Io.EvalChoices);
-  current.updateAt = arena + layoutWord(LayoutWord.Entries + 2 * UPDATE);
-  current.updateEnd = arena + layoutWord(LayoutWord.Entries + 2 * UPDATE + 1);
+  current.updateAt = arena + startOf(UPDATE);
+  current.updateEnd = arena + endOf(UPDATE);
   current.headAt = runHead;
   current.countsAt = classTable;
   current.epochs = epochCount;
@@ -40,11 +40,9 @@ function findParameters(): void {
   let from: u32 = u32.MAX_VALUE;
   let end: u32 = 0;
   for (let i: u32 = 0, n = countRecords(Section.Parameters); i < n; i++) {
-    const r = section(Section.Parameters) + i * (ParameterWord.Count << 2);
-    const offset = load<u32>(r, ParameterWord.Offset << 2);
-    const bytes = (load<u32>(r, ParameterWord.D0 << 2) * load<u32>(r, ParameterWord.D1 << 2) * load<u32>(r, ParameterWord.D2 << 2)) << 2;
-    from = min(from, offset);
-    end = max(end, offset + bytes);
+    const t = tensorOf(Section.Parameters, i);
+    from = min(from, t.offset);
+    end = max(end, t.offset + ((<u32>elements(t)) << 2));
   }
   current.parametersAt = arena + from;
   current.parameterBytes = end - from;

@@ -1,16 +1,16 @@
 /** What a run says while it goes and when it ends: to a person on the standard streams, to a program in metrics.jsonl. */
-import { fd_close } from 'bindings/wasi_snapshot_preview1';
+import { CheckpointHead, EpochRecord } from '../../assembly/abi/checkpoint';
 import { State } from '../../assembly/abi/head';
 import { Section } from '../../assembly/abi/program';
 import { classCount, fewestOf, mostFrequent } from '../../assembly/runner/classes';
 import { headWord, Part, recordAt } from '../../assembly/runner/run';
 import { reasonOf } from '../../assembly/runner/watch';
-import { CheckpointHead, EpochRecord } from '../../assembly/abi/checkpoint';
 import { state } from './arena';
 import { countOf, JUDGE, LEARN } from './data';
-import { epochCount, lineAt, lineBytes } from './program';
+import { closeFile } from './files';
+import { epochCount, selectLine } from './program';
 import { current, steps } from './runner';
-import { bytes, flush, json, line, logged, number, real, STDERR, STDOUT, text, to } from './text';
+import { flush, logged, say, STDERR, STDOUT, to } from './text';
 import { written } from './write';
 
 const NOTHING_JUDGED = 'nothing to judge by: the last epoch is kept, and no accuracy is known\n';
@@ -20,97 +20,59 @@ export function logTo(fd: u32): void {
   metrics = fd;
 }
 
+function total(): u32 {
+  return load<u32>(state(), State.TotalSteps);
+}
+function remembered(field: CheckpointHead): f64 {
+  return headWord(current, field);
+}
+/** A sum of an epoch's record. */
+function sum(record: usize, field: EpochRecord): f64 {
+  return load<f64>(record + field);
+}
+function count(record: usize, field: EpochRecord): u32 {
+  return load<u32>(record + field);
+}
+function selectLabel(label: f64): void {
+  selectLine(Section.Labels, <u32>label);
+}
+
 export function tellStart(goesOn: bool): void {
   to(STDERR);
-  number(countOf(LEARN));
-  text(' pictures to learn from, ');
-  number(countOf(JUDGE));
-  text(' to judge by');
-  if (goesOn) {
-    text('; going on from step ');
-    number(load<u32>(state(), State.Step));
-    text(' of ');
-    number(load<u32>(state(), State.TotalSteps));
-  }
-  line();
-  if (countOf(JUDGE) == 0) text(NOTHING_JUDGED);
+  say('# pictures to learn from, # to judge by', countOf(LEARN), countOf(JUDGE));
+  if (goesOn) say('; going on from step # of #', steps(), total());
+  say('\n');
+  if (countOf(JUDGE) == 0) say(NOTHING_JUDGED);
   flush();
 }
 
 export function tellStep(): void {
-  const s = state();
-  const epoch = <u64>current.epoch + 1;
+  const epoch = current.epoch + 1;
   const loss = current.loss / current.count;
+  const rate = load<f32>(state(), State.Rate);
   to(metrics);
-  text('{"step":');
-  number(steps());
-  text(',"epoch":');
-  number(epoch);
-  text(',"loss":');
-  json(loss);
-  text(',"rate":');
-  json(load<f32>(s, State.Rate));
-  text(',"norm":');
-  json(load<f32>(s, State.Norm));
-  text('}\n');
+  say('{"step":#,"epoch":#,"loss":~,"rate":~,"norm":~}\n', steps(), epoch, loss, rate, load<f32>(state(), State.Norm));
   to(STDERR);
-  place(epoch);
-  text('  step ');
-  number(steps());
-  text('/');
-  number(load<u32>(s, State.TotalSteps));
-  text('  loss ');
-  real(loss, 4);
-  text('  accuracy ');
-  real((100 * remembered(CheckpointHead.Correct)) / remembered(CheckpointHead.Count), 1);
-  text(' %\n');
+  const accuracy = (100 * remembered(CheckpointHead.Correct)) / remembered(CheckpointHead.Count);
+  say('epoch #/#  step #/#  loss @4  accuracy @1 %\n', epoch, epochCount, steps(), total(), loss, accuracy);
   flush();
 }
 
-function place(epoch: u64): void {
-  text('epoch ');
-  number(epoch);
-  text('/');
-  number(epochCount);
-}
-
-function remembered(field: CheckpointHead): f64 {
-  return headWord(current, field);
-}
-function record(i: f64): usize {
-  return <usize>recordAt(current, i);
-}
-
 export function tellEpoch(): void {
-  const epoch = <u64>current.epoch + 1;
-  const r = record(current.epoch);
-  const isBest = (load<u32>(r, EpochRecord.Flags) & 1) != 0;
-  const trainLoss = load<f64>(r, EpochRecord.TrainLoss) / <f64>load<u32>(r, EpochRecord.TrainCount);
-  const count = <f64>load<u32>(r, EpochRecord.ValCount);
-  const loss = load<f64>(r, EpochRecord.ValLoss) / count;
-  const accuracy = <f64>load<u32>(r, EpochRecord.ValCorrect) / count;
+  const epoch = current.epoch + 1;
+  const r = <usize>recordAt(current, current.epoch);
+  const isBest = (count(r, EpochRecord.Flags) & 1) != 0;
+  const trainLoss = sum(r, EpochRecord.TrainLoss) / <f64>count(r, EpochRecord.TrainCount);
+  const n = <f64>count(r, EpochRecord.ValCount);
+  const loss = sum(r, EpochRecord.ValLoss) / n;
+  const accuracy = <f64>count(r, EpochRecord.ValCorrect) / n;
   to(metrics);
-  text('{"epoch":');
-  number(epoch);
-  text(',"trainLoss":');
-  json(trainLoss);
-  text(',"valLoss":');
-  json(loss);
-  text(',"valAccuracy":');
-  json(accuracy);
-  text(isBest ? ',"best":true}\n' : ',"best":false}\n');
+  say('{"epoch":#,"trainLoss":~,"valLoss":~,"valAccuracy":~', epoch, trainLoss, loss, accuracy);
+  say(isBest ? ',"best":true}\n' : ',"best":false}\n');
   to(STDERR);
-  place(epoch);
-  text('  train loss ');
-  real(trainLoss, 4);
-  if (count > 0) {
-    text('  val loss ');
-    real(loss, 4);
-    text('  val accuracy ');
-    real(100 * accuracy, 1);
-    text(isBest ? ' %  best' : ' %');
-  }
-  line();
+  say('epoch #/#  train loss @4', epoch, epochCount, trainLoss);
+  if (n > 0) say('  val loss @4  val accuracy @1 %', loss, 100 * accuracy);
+  say(n > 0 && isBest ? '  best\n' : '\n');
   flush();
 }
 
@@ -118,101 +80,58 @@ export function tellEpoch(): void {
 export function tellBack(): void {
   const rate = load<f32>(state(), State.BaseRate);
   const reason = reasonOf(current.reason);
-  const epoch = <u64>current.epoch + 1;
-  const target = <u64>current.to;
+  const epoch = current.epoch + 1;
   to(metrics);
-  text('{"back":');
-  number(<u64>remembered(CheckpointHead.Backs));
-  text(',"epoch":');
-  number(epoch);
-  text(',"to":');
-  number(target);
-  text(',"reason":"');
-  text(reason);
-  text('","rate":');
-  json(rate);
-  text('}\n');
+  say('{"back":#,"epoch":#,"to":#,"reason":"', remembered(CheckpointHead.Backs), epoch, current.to);
+  say(reason);
+  say('","rate":~}\n', rate);
   to(STDERR);
-  text('epoch ');
-  number(epoch);
-  text(': ');
-  text(reason);
-  text('; the run goes back to ');
-  if (target == 0) text('its start');
-  else {
-    text('the end of epoch ');
-    number(target);
-  }
-  text(' and goes on with a tenth of the rate: ');
-  json(rate);
-  line();
+  say('epoch #: ', epoch);
+  say(reason);
+  say(current.to == 0 ? '; the run goes back to its start' : '; the run goes back to the end of epoch #', current.to);
+  say(' and goes on with a tenth of the rate: ~\n', rate);
   flush();
-}
-
-function nameOf(label: u32): void {
-  const n = lineBytes(Section.Labels, label);
-  bytes(lineAt, n);
 }
 
 /** The figures of the kept epoch, and a warning where they say no more than the most frequent class would. */
 export function summary(): void {
-  fd_close(metrics);
+  closeFile(metrics);
   const bestEpoch = remembered(CheckpointHead.BestEpoch);
-  const r = record(bestEpoch - 1);
-  const count = load<u32>(r, EpochRecord.ValCount);
-  const correct = load<u32>(r, EpochRecord.ValCorrect);
+  const r = <usize>recordAt(current, bestEpoch - 1);
+  const n = count(r, EpochRecord.ValCount);
+  const correct = count(r, EpochRecord.ValCorrect);
   const label = mostFrequent(current, Part.Judge);
-  const most = <u32>classCount(current, Part.Judge, label);
+  const most = classCount(current, Part.Judge, label);
   to(STDOUT);
-  if (count == 0) text(NOTHING_JUDGED);
-  else figures(r, correct, count, <u32>label, most);
-  text('written ');
-  number(written + logged);
-  text(' bytes\n');
-  if (count == 0 ? bestEpoch == 1 || (load<u32>(r, EpochRecord.Flags) & 2) != 0 : correct > most) return;
-  text('warning: ');
-  if (count == 0) text('the training loss is hardly better than that of one answer for every picture');
+  if (n == 0) say(NOTHING_JUDGED);
+  else tellFigures(r, <f64>correct, <f64>n, label, most);
+  say('written # bytes\n', <f64>(written + logged));
+  if (n == 0 ? bestEpoch == 1 || (count(r, EpochRecord.Flags) & 2) != 0 : correct > most) return;
+  say('warning: ');
+  selectLabel(label);
+  if (n == 0) say('the training loss is hardly better than that of one answer for every picture');
   else {
-    if (load<u32>(r, EpochRecord.Answers) == 1) text('the same answer for every picture: ');
-    text('no better than always saying ');
-    nameOf(<u32>label);
+    if (count(r, EpochRecord.Answers) == 1) say('the same answer for every picture: ');
+    say('no better than always saying &');
   }
   const backs = remembered(CheckpointHead.Backs);
-  if (backs > 0) text(backs == 1 ? ' even with a tenth of the rate' : ' even with a hundredth of the rate');
+  if (backs > 0) say(backs == 1 ? ' even with a tenth of the rate' : ' even with a hundredth of the rate');
   // A loss that is still falling has not been destroyed by the step.
-  const last = record(remembered(CheckpointHead.Epochs) - 1);
-  const isFalling =
-    load<f64>(last, EpochRecord.TrainLoss) <
-    current.own.f32(current.headAt + CheckpointHead.FirstLoss) * <f64>load<u32>(last, EpochRecord.TrainCount);
-  text(isFalling ? '; pack with more --epochs, another --lr' : '; pack with a smaller --lr');
-  text(', more pictures, another checkpoint, or --depth\n');
+  const last = <usize>recordAt(current, remembered(CheckpointHead.Epochs) - 1);
+  const first = current.own.f32(current.headAt + CheckpointHead.FirstLoss);
+  const isFalling = sum(last, EpochRecord.TrainLoss) < first * <f64>count(last, EpochRecord.TrainCount);
+  say(isFalling ? '; pack with more --epochs, another --lr' : '; pack with a smaller --lr');
+  say(', more pictures, another checkpoint, or --depth\n');
 }
 
-function figures(r: usize, correct: u32, count: u32, label: u32, most: u32): void {
-  const isUneven = 2 * <f64>most > 3 * fewestOf(current, Part.Judge);
-  text('accuracy ');
-  real((100 * <f64>correct) / <f64>count, 1);
-  text(' % on ');
-  number(count);
-  text(' pictures, epoch ');
-  number(<u64>remembered(CheckpointHead.BestEpoch));
-  text('; chance ');
-  real((100 * <f64>most) / <f64>count, 1);
-  text(' %');
-  if (isUneven) {
-    text(' (always ');
-    nameOf(label);
-    text(')');
-  }
-  line();
+function tellFigures(r: usize, correct: f64, n: f64, label: f64, most: f64): void {
+  const isUneven = 2 * most > 3 * fewestOf(current, Part.Judge);
+  const epoch = remembered(CheckpointHead.BestEpoch);
+  say('accuracy @1 % on # pictures, epoch #; chance @1 %', (100 * correct) / n, n, epoch, (100 * most) / n);
+  selectLabel(label);
+  say(isUneven ? ' (always &)\n' : '\n');
   if (!isUneven) return;
-  text('balanced ');
-  real(100 * load<f64>(r, EpochRecord.Balanced), 1);
-  text(' %, the mean over classes; worst ');
-  nameOf(load<u32>(r, EpochRecord.Worst));
-  text(': ');
-  number(load<u32>(r, EpochRecord.WorstCorrect));
-  text(' of ');
-  number(load<u32>(r, EpochRecord.WorstCount));
-  line();
+  selectLabel(count(r, EpochRecord.Worst));
+  say('balanced @1 %, the mean over classes; worst &: ', 100 * sum(r, EpochRecord.Balanced));
+  say('# of #\n', count(r, EpochRecord.WorstCorrect), count(r, EpochRecord.WorstCount));
 }

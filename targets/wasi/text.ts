@@ -4,6 +4,7 @@
  */
 import { fd_write, iovec, proc_exit } from 'bindings/wasi_snapshot_preview1';
 import { isUnseen } from '../../assembly/abi/unseen';
+import { lengthOf, textOf } from './path';
 
 export const STDOUT: u32 = 1;
 export const STDERR: u32 = 2;
@@ -46,23 +47,14 @@ function put(byte: u32): void {
   used++;
 }
 
-export function text(literal: string): void {
-  const p = changetype<usize>(literal);
-  for (let i = 0, n = literal.length; i < n; i++) put(load<u16>(p + ((<usize>i) << 1)));
-}
-
-export function line(): void {
-  put(0x0a);
-}
-
-export function number(n: u64): void {
+function number(n: u64): void {
   let unit: u64 = 1;
   while (n / unit >= 10) unit *= 10;
   for (; unit > 0; unit /= 10) put(0x30 + <u32>((n / unit) % 10));
 }
 
 /** Bytes from outside, as UTF-8; what a terminal would obey, or nobody sees, as src/base/visible.ts shows it; what is no UTF-8 as `\xe9`. */
-export function bytes(p: usize, n: usize): void {
+function bytes(p: usize, n: usize): void {
   for (let i: usize = 0; i < n; ) {
     const first = <u32>load<u8>(p + i);
     const size = sizeOf(p + i, n - i);
@@ -71,12 +63,12 @@ export function bytes(p: usize, n: usize): void {
       let code = size == 1 ? first : first & (0xff >> (<u32>size + 1));
       for (let k: usize = 1; k < size; k++) code = (code << 6) | (<u32>load<u8>(p + i + k) & 63);
       if (!isUnseen(<f64>code)) for (let k: usize = 0; k < size; k++) put(load<u8>(p + i + k));
-      else if (code == 0x0a) text('\\n');
-      else if (code == 0x0d) text('\\r');
-      else if (code == 0x09) text('\\t');
+      else if (code == 0x0a) say('\\n');
+      else if (code == 0x0d) say('\\r');
+      else if (code == 0x09) say('\\t');
       else if (code > 0xffff) {
         escaped('\\u{', code, 5);
-        text('}');
+        put(0x7d);
       } else escaped('\\u', code, 4);
     }
     i += max(size, 1);
@@ -97,17 +89,46 @@ function sizeOf(p: usize, n: usize): usize {
 }
 
 function escaped(begin: string, code: u32, digits: i32): void {
-  text(begin);
+  say(begin);
   for (let k = digits - 1; k >= 0; k--) {
     const digit = (code >> ((<u32>k) << 2)) & 15;
     put(digit < 10 ? 0x30 + digit : 0x57 + digit);
   }
 }
 
-/** Text left-aligned in a column. */
-export function label(literal: string): void {
-  text(literal);
-  for (let i = literal.length; i < 16; i++) put(0x20);
+/** Bytes that `&` stands for in `say`. */
+let span: usize = 0;
+let spanBytes: usize = 0;
+export function select(p: usize, n: usize): void {
+  span = p;
+  spanBytes = n;
+}
+
+/**
+ * Text with what is given in its places: `#` a whole number, `~` one in JSON's notation, `@` and a digit one with so many decimals, `$` the bytes of a
+ * path, `&` those that were selected.
+ */
+export function say(form: string, a: f64 = 0, b: f64 = 0, c: f64 = 0, d: f64 = 0, e: f64 = 0, f: f64 = 0): void {
+  for (let i = 0, n = form.length; i < n; i++) {
+    const mark = form.charCodeAt(i);
+    if (mark == 0x26) bytes(span, spanBytes);
+    else if (mark == 0x23 || mark == 0x7e || mark == 0x40 || mark == 0x24) {
+      if (mark == 0x23) whole(a);
+      else if (mark == 0x7e) json(a);
+      else if (mark == 0x40) real(a, form.charCodeAt(++i) - 0x30);
+      else bytes(textOf(<usize>a), lengthOf(<usize>a));
+      a = b;
+      b = c;
+      c = d;
+      d = e;
+      e = f;
+    } else put(mark);
+  }
+}
+
+function whole(x: f64): void {
+  if (x < 0) put(0x2d);
+  number(<u64>abs<f64>(x));
 }
 
 /** Ends the program; whatever was collected is written first. */
@@ -118,9 +139,9 @@ export function exit(code: u32): void {
 }
 
 /** A real number with that many decimals, rounded half up. */
-export function real(x: f64, decimals: u32): void {
-  if (!isFinite<f64>(x)) return text(isNaN<f64>(x) ? 'NaN' : x < 0 ? '-Infinity' : 'Infinity');
-  if (x < 0) text('-');
+function real(x: f64, decimals: u32): void {
+  if (!isFinite<f64>(x)) return say(isNaN<f64>(x) ? 'NaN' : x < 0 ? '-Infinity' : 'Infinity');
+  if (x < 0) put(0x2d);
   let unit: u64 = 1;
   for (let i: u32 = 0; i < decimals; i++) unit *= 10;
   const scaled = <u64>(abs<f64>(x) * <f64>unit + 0.5);
@@ -131,10 +152,10 @@ export function real(x: f64, decimals: u32): void {
 }
 
 /** A real number for a program to read: nine digits, JSON's notation; null where it is none. */
-export function json(x: f64): void {
-  if (!isFinite<f64>(x)) return text('null');
+function json(x: f64): void {
+  if (!isFinite<f64>(x)) return say('null');
   let size = abs<f64>(x);
-  if (size == 0) return text('0');
+  if (size == 0) return put(0x30);
   let exponent = 0;
   while (size >= 10) {
     size /= 10;
@@ -146,6 +167,6 @@ export function json(x: f64): void {
   }
   real(x < 0 ? -size : size, 8);
   if (exponent == 0) return;
-  text(exponent < 0 ? 'e-' : 'e');
+  say(exponent < 0 ? 'e-' : 'e');
   number(abs(exponent));
 }

@@ -4,7 +4,7 @@ import { State } from '../../assembly/abi/head';
 import { LayoutWord, Section } from '../../assembly/abi/program';
 import { RunField } from '../../assembly/abi/run';
 import { headWord, Part, Want } from '../../assembly/runner/run';
-import { beginJudging, beginRun, fail, interrupt, mayGoBack, next } from '../../assembly/runner/runner';
+import { beginJudging, beginRun, fail as failed, interrupt, mayGoBack, next } from '../../assembly/runner/runner';
 import { writeAdapter } from './adapter';
 import { EVAL, run, state, TRAIN, UPDATE } from './arena';
 import { clearCheckpoints, dataDigest, readEpoch, readLatest, writeCheckpoint } from './checkpoint';
@@ -12,13 +12,13 @@ import { countOf, digestData, fillOrder, fillPart, JUDGE, LEARN } from './data';
 import { guardEarlier } from './earlier';
 import { need, opened } from './files';
 import { headMetrics, startHead } from './headstart';
-import { copyPath, enter, lengthOf, textOf } from './path';
+import { pathIn } from './path';
 import { layoutWord, runWord, section } from './program';
 import { measureRates, tellRates } from './rates';
-import { begin, ENGINE, finish, INTERRUPTED, refuseNumbers } from './refuse';
+import { begin, ENGINE, fail, finish, INTERRUPTED } from './refuse';
 import { current, openRun, steps } from './runner';
 import { logTo, summary, tellBack, tellEpoch, tellStart, tellStep } from './tell';
-import { number } from './text';
+import { say } from './text';
 import { makeFolder, openToWrite, removeLeftovers } from './write';
 
 const runFolder = memory.data(1024);
@@ -44,7 +44,7 @@ export function train(out: usize, resume: bool, overwrite: bool, every: u32, mos
   digestData(dataDigest);
   const goesOn = resume && readLatest(runFolder, state(), layoutWord(LayoutWord.RegionBytes), true);
   if (!goesOn) startRun();
-  need(openToWrite(metricsPath, goesOn), textOf(metricsPath), lengthOf(metricsPath), 'cannot be written: ');
+  need(openToWrite(metricsPath, goesOn), metricsPath, 'cannot be written: ');
   logTo(opened);
   headMetrics(opened);
   tellStart(goesOn);
@@ -52,19 +52,10 @@ export function train(out: usize, resume: bool, overwrite: bool, every: u32, mos
   const finished = loop(most);
   // Saved at the end too: a finished run that is resumed has nothing left to do.
   save();
-  if (!finished) {
-    begin(textOf(runFolder), lengthOf(runFolder), 'stopped, and saved at step ');
-    number(steps());
-    finish('--resume continues it', INTERRUPTED);
-  }
+  if (!finished) fail(INTERRUPTED, runFolder, 'stopped, and saved at step #', '--resume continues it', steps());
   if (countOf(JUDGE) > 0) restore(<u32>headWord(current, CheckpointHead.BestEpoch));
   writeAdapter(out);
   summary();
-}
-
-function pathIn(path: usize, folder: usize, name: string): void {
-  copyPath(path, folder);
-  enter(path, name);
 }
 
 /** The state block as it was packed, its steps counted anew, for the pictures may be others; the head, the rates. */
@@ -121,15 +112,12 @@ function serve(want: Want): void {
   else if (want == Want.KeepBest) keep(bestFolder);
   else if (want == Want.Restore) restore(<u32>current.to);
   else if (want == Want.Back) tellBack();
-  else {
-    begin(textOf(runFolder), lengthOf(runFolder), 'a number that was learnt is NaN or infinite');
-    finish('pack with a smaller --lr', ENGINE);
-  }
+  else fail(ENGINE, runFolder, 'a number that was learnt is NaN or infinite', 'pack with a smaller --lr');
 }
 
 /** Numbers that are not finite end the program only where the run may not go back. */
 function runSoundly(phase: u32): void {
-  if (!run(phase, mayGoBack(current))) fail(current);
+  if (!run(phase, mayGoBack(current))) failed(current);
 }
 
 /** Loss and accuracy over all pictures of a part, in order: `current` then holds them. */
@@ -147,13 +135,10 @@ export function judge(part: u32): void {
 function restore(epoch: u32): void {
   const folder = epoch == 0 ? startFolder : bestFolder;
   const found = readLatest(folder, <usize>current.parametersAt, <usize>current.parameterBytes, false, epoch);
-  if (!found || readEpoch() != epoch)
-    refuseNumbers(
-      textOf(folder),
-      lengthOf(folder),
-      epoch == 0 ? 'does not hold the start of the run' : 'does not hold the best epoch',
-      found ? readEpoch() : 0,
-      epoch,
-      'it was changed while the run went on; start anew without --resume',
-    );
+  const got = found ? readEpoch() : 0;
+  if (found && got == epoch) return;
+  begin(folder);
+  say(epoch == 0 ? 'does not hold the start of the run' : 'does not hold the best epoch');
+  say(', got #, expected #', got, epoch);
+  finish('it was changed while the run went on; start anew without --resume');
 }

@@ -17,7 +17,7 @@ import {
   rights,
 } from 'bindings/wasi_snapshot_preview1';
 import { folder, locate, need, opened, openLocated, rest, restBytes } from './files';
-import { append, appendBytes, copyPath, enter, leave, lengthOf, textOf } from './path';
+import { append, appendBytes, copyPath, endsWith, leave, pathIn } from './path';
 
 const vector = memory.data(8);
 const word = memory.data(4);
@@ -47,7 +47,7 @@ export function appendTo(fd: u32, p: usize, n: usize): u32 {
 
 /** Opens a file to write to: what was in it is gone, or stays (`keep`) and what is written comes after it. */
 export function openToWrite(path: usize, keep: bool): u32 {
-  const failed = locate(textOf(path), lengthOf(path));
+  const failed = locate(path);
   if (failed != errno.SUCCESS) return failed;
   const wanted = rights.FD_WRITE | rights.FD_SYNC | rights.FD_SEEK | rights.FD_FILESTAT_GET;
   return openLocated(wanted, keep ? oflags.CREAT : oflags.CREAT | oflags.TRUNC, keep ? fdflags.APPEND : 0);
@@ -61,8 +61,8 @@ let target: usize = 0;
 function check(failed: u32): void {
   if (failed == errno.SUCCESS) return;
   // Nothing half-written stays behind.
-  if (locate(textOf(temporary), lengthOf(temporary)) == errno.SUCCESS) path_unlink_file(folder, rest, restBytes);
-  need(failed, textOf(target), lengthOf(target), 'cannot be written: ');
+  if (locate(temporary) == errno.SUCCESS) path_unlink_file(folder, rest, restBytes);
+  need(failed, target, 'cannot be written: ');
 }
 
 /** Begins the file of that path. One at a time; `place` tells where its bytes are until it is complete. */
@@ -89,17 +89,17 @@ export function place(path: usize): void {
   target = path;
   copyPath(temporary, path);
   append(temporary, '.wasi.tmp');
-  check(locate(textOf(temporary), lengthOf(temporary)));
+  check(locate(temporary));
   const from = folder;
   const p = rest;
   const n = restBytes;
-  check(locate(textOf(path), lengthOf(path)));
+  check(locate(path));
   check(path_rename(from, p, n, folder, rest, restBytes));
 }
 
 /** Makes renames in a folder durable. Some file systems cannot: the rename is then as durable as they make it. */
 export function syncFolder(path: usize): void {
-  if (locate(textOf(path), lengthOf(path)) != errno.SUCCESS) return;
+  if (locate(path) != errno.SUCCESS) return;
   if (openLocated(rights.FD_SYNC | rights.FD_READDIR, oflags.DIRECTORY, 0) != errno.SUCCESS) return;
   fd_sync(opened);
   fd_close(opened);
@@ -107,7 +107,7 @@ export function syncFolder(path: usize): void {
 
 /** Makes the folder; its parent must be there. */
 export function makeFolder(path: usize): void {
-  let failed = locate(textOf(path), lengthOf(path));
+  let failed = locate(path);
   if (failed == errno.SUCCESS) failed = path_create_directory(folder, rest, restBytes);
   if (failed == errno.SUCCESS) {
     copyPath(temporary, path);
@@ -121,11 +121,11 @@ export function makeFolder(path: usize): void {
     fd_close(opened);
     return;
   }
-  need(failed, textOf(path), lengthOf(path), 'cannot be made: ');
+  need(failed, path, 'cannot be made: ');
 }
 
 export function remove(path: usize): void {
-  const failed = locate(textOf(path), lengthOf(path));
+  const failed = locate(path);
   if (failed == errno.SUCCESS) path_unlink_file(folder, rest, restBytes);
 }
 
@@ -140,7 +140,7 @@ const ENTRY: usize = 24;
 
 /** Begins to list a folder; false where there is none. */
 export function openListing(path: usize): bool {
-  if (locate(textOf(path), lengthOf(path)) != errno.SUCCESS) return false;
+  if (locate(path) != errno.SUCCESS) return false;
   if (openLocated(rights.FD_READDIR, oflags.DIRECTORY, 0) != errno.SUCCESS) return false;
   listed = opened;
   cookie = 0;
@@ -178,17 +178,10 @@ const leftover = memory.data(1024);
 
 /** Removes temporary files that a power cut left in a folder: this program's, which writes there alone. */
 export function removeLeftovers(path: usize): void {
-  const suffix = '.wasi.tmp';
-  const n = <usize>suffix.length;
   if (!openListing(path)) return;
   while (nextEntry()) {
-    if (entryBytes <= n) continue;
-    let isOurs = true;
-    for (let i: usize = 0; i < n; i++)
-      if (<u16>load<u8>(entry + entryBytes - n + i) != load<u16>(changetype<usize>(suffix) + (i << 1))) isOurs = false;
-    if (!isOurs) continue;
-    copyPath(leftover, path);
-    enter(leftover, '');
+    if (entryBytes <= 9 || !endsWith(entry, entryBytes, '.wasi.tmp')) continue;
+    pathIn(leftover, path, '');
     appendBytes(leftover, entry, entryBytes);
     remove(leftover);
   }
