@@ -4,19 +4,20 @@
  *
  * Features lie in a file of the run's folder while the engine asks for them row by row: n × F × 4 bytes, gone when the head is written.
  */
-
 import { rmSync } from 'node:fs';
-import { LinearArg } from '../../assembly/abi/ops/dense.ts';
-import { Instruction, Op } from '../../assembly/abi/ops.ts';
 import { Found, Want } from '../../assembly/abi/ridge.ts';
-import { Encoding } from '../../assembly/abi/weights.ts';
+import { countClass } from '../../assembly/runner/classes.ts';
+import * as head from '../../assembly/runner/head.ts';
+import { Part, type Run } from '../../assembly/runner/run.ts';
 import { DEFAULTS } from '../base/defaults.ts';
 import { EngineError } from '../base/error.ts';
 import { openStore } from '../base/files.ts';
 import { turnIfDue } from '../base/pace.ts';
 import type { Engine } from '../engine/engine.ts';
+import { numel } from '../graph/graph.ts';
 import { type MethodLike, methodOf } from '../network/method.ts';
-import type { ParameterRecord, Program } from '../program/program.ts';
+import type { Program } from '../program/program.ts';
+import { createRun } from './runner.ts';
 import { pass, type Samples } from './train.ts';
 
 export const HEAD_STARTS = ['ridge', 'zero'] as const;
@@ -61,12 +62,14 @@ interface HeadOptions {
 
 /** Writes the rows from `first` on. */
 export async function startHead(engine: Engine, samples: Samples, { path, first = 0 }: HeadOptions): Promise<HeadFound | NoHead> {
-  const { weight, bias, at, x, features, classes } = classifierOf(engine.program);
+  const { classes } = engine.program.about;
+  const run = createRun(engine, { train: samples.count });
+  const { weight, bias, at, x, features } = classifierOf(engine.program, run);
   const room = roomOf(engine.program);
   const { ridge, memory } = engine;
   const labels = Int32Array.from({ length: samples.count }, (_, i) => samples.label(i));
   const n = ridge.ridgePictures(room.bytes, samples.count, features, classes);
-  const chosen = chooseEvenly(labels, classes, n);
+  const chosen = chooseEvenly(run, labels, n);
   if (n === 0 || chosen.length < 2) return { why: 'the plan has no room for the regression' };
   const store = openStore(path, 4 * features * chosen.length);
   try {
@@ -103,14 +106,10 @@ export async function startHead(engine: Engine, samples: Samples, { path, first 
 }
 
 /** At most `most` of the pictures, in their order: as many of each class as can be, the first of it. */
-export function chooseEvenly(labels: Int32Array, classes: number, most: number): number[] {
-  if (labels.length <= most) return [...labels.keys()];
-  const counts = new Int32Array(classes);
-  for (const label of labels) counts[label]!++;
-  let quota = 0;
-  while (counts.reduce((sum, count) => sum + Math.min(count, quota + 1), 0) <= most) quota++;
-  counts.fill(0);
-  return [...labels.keys()].filter((i) => counts[labels[i]!]!++ < quota);
+export function chooseEvenly(run: Run, labels: Int32Array, most: number): number[] {
+  for (const label of labels) countClass(run, Part.Learn, label);
+  const quota = head.quotaOf(run, most);
+  return [...labels.keys()].filter((i) => head.isTaken(run, labels[i]!, quota));
 }
 
 /** The memory between two passes: from the end of what the host writes and reads to scratch. */
@@ -121,26 +120,11 @@ function roomOf({ io, scratch }: Program): { offset: number; bytes: number } {
 }
 
 /** The backbone's classifier: its parameters, where its instruction stands in the evaluation phase, and what it reads. */
-function classifierOf(program: Program) {
-  const { about, parameters, entries, image, programOffset } = program;
-  const words = new Int32Array(image.buffer, image.byteOffset, image.length >> 2);
-  let found: { weight: ParameterRecord; bias: ParameterRecord; at: number; x: number; features: number; classes: number } | undefined;
+function classifierOf({ parameters, entries }: Program, run: Run) {
+  const parameterAt = (offset: number, numbers: number): number =>
+    parameters.findIndex((p) => p.offset === offset && p.gradient !== 0 && numel(p.dims) === numbers && !p.name.startsWith('side.'));
   const { start, end } = entries.eval;
-  for (let at = start; at < end; ) {
-    const word = (at - programOffset) >> 2;
-    const argument = (i: LinearArg): number => words[word + Instruction.Arguments + i]!;
-    const parameter = (i: LinearArg) => parameters.find((p) => p.offset === argument(i) && !p.name.startsWith('side.'));
-    if (
-      words[word + Instruction.Op] === Op.Linear &&
-      argument(LinearArg.N) === about.classes &&
-      argument(LinearArg.ENCODING) === Encoding.F32
-    ) {
-      const [weight, bias] = [parameter(LinearArg.W), parameter(LinearArg.B)];
-      if (weight && bias && argument(LinearArg.M) === about.microBatch)
-        found = { weight, bias, at, x: argument(LinearArg.X), features: argument(LinearArg.K), classes: about.classes };
-    }
-    at += 4 * words[word + Instruction.Words]!;
-  }
-  if (found === undefined) throw new EngineError({ where: 'program', what: 'has no classifier to start' });
-  return found;
+  if (!head.findClassifier(run, start, end, parameterAt)) throw new EngineError({ where: 'program', what: 'has no classifier to start' });
+  const { weight, bias, instruction: at, x, features } = head;
+  return { weight: parameters[weight]!, bias: parameters[bias]!, at, x, features };
 }

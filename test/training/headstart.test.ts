@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Found, Want } from '../../assembly/abi/ridge.ts';
+import { Run } from '../../assembly/runner/run.ts';
 import { digest } from '../../src/base/digest.ts';
 import { Interrupted } from '../../src/base/error.ts';
+import { wordsOf } from '../../src/base/words.ts';
 import type { Ridge } from '../../src/engine/engine.ts';
 import { readAdapter } from '../../src/formats/adapterfile.ts';
 import { chooseEvenly, type HeadFound, type NoHead } from '../../src/training/headstart.ts';
@@ -241,8 +243,12 @@ test('room decides how many pictures are taken; of the classes as many each as c
   assert.ok(few > 200 && few < 512, String(few));
   assert.is(ridge.ridgePictures(1000, 50, 96, 10), 0);
   const labels = Int32Array.from([0, 0, 0, 0, 1, 0, 1, 2, 0, 1]);
-  assert.equal(chooseEvenly(labels, 3, 20), [...labels.keys()]);
-  assert.equal(chooseEvenly(labels, 3, 5), [0, 1, 4, 6, 7]);
+  const counting = (): Run => {
+    const table = new DataView(new ArrayBuffer(16 * 3));
+    return Object.assign(new Run(), { counts: wordsOf(() => table), classes: 3, train: labels.length });
+  };
+  assert.equal(chooseEvenly(counting(), labels, 20), [...labels.keys()]);
+  assert.equal(chooseEvenly(counting(), labels, 5), [0, 1, 4, 6, 7]);
 });
 
 const DATA = pictureFolder({ classes: 4, train: 5, val: 3 });
