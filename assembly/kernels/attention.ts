@@ -95,6 +95,45 @@ export function attention(p: usize): void {
   }
 }
 
+/** Where backward's parts lie in scratch, and the row strides of scores and of operands: `layOut` sets them. */
+let scoreStride: usize = 0;
+let operandStride: usize = 0;
+let bias: usize = 0;
+let ds: usize = 0;
+let dbias: usize = 0;
+let operands: usize = 0;
+let codes: usize = 0;
+
+/**
+ * scores │ bias, with a table │ ds │ dbias, with a table that learns │ q, k and v of a head, where they are coded │ codes. Scores and ds have `tile`
+ * rows, both kinds of bias T.
+ */
+function layOut(p: usize, tile: i32, stride: usize): void {
+  const t = int(p, B.T);
+  const keep = int(p, B.KEEP);
+  scoreStride = padded(t);
+  const all = <usize>t * scoreStride;
+  bias = scratch + GEMM_SCRATCH + <usize>tile * scoreStride;
+  ds = address(p, B.TABLE) != 0 ? bias + all : bias;
+  dbias = ds + <usize>tile * scoreStride;
+  operands = address(p, B.DTABLE) != 0 ? dbias + all : dbias;
+  operandStride = keep == Keep.Value ? stride : rowBytes(int(p, B.C) / int(p, B.HEADS), keep);
+  codes = operands + (keep == Keep.Value ? 0 : 3 * <usize>t * operandStride);
+}
+
+/** Decodes q, k and v of one head, one after the other. */
+function decodeOperands(p: usize, row: i32, head: i32): void {
+  const t = int(p, B.T);
+  const keep = int(p, B.KEEP);
+  const rows = int(p, B.BATCH) * t;
+  const c = int(p, B.C);
+  const heads = int(p, B.HEADS);
+  const bytes = <usize>t * operandStride;
+  decodeHead(address(p, B.Q), operands, keep, rows, row, t, c, heads, head);
+  decodeHead(address(p, B.K), operands + bytes, keep, rows, row, t, c, heads, head);
+  decodeHead(address(p, B.V), operands + 2 * bytes, keep, rows, row, t, c, heads, head);
+}
+
 export function attentionBackward(p: usize): void {
   const dO = address(p, B.DO);
   const dq = address(p, B.DQ);
@@ -106,71 +145,50 @@ export function attentionBackward(p: usize): void {
   const keep = int(p, B.KEEP);
   const scale = float(p, B.SCALE);
   const d = c / heads;
-  const rows = int(p, B.BATCH) * t;
   if (keep != Keep.Value && keep != Keep.Group8 && keep != Keep.Signed4) return fail(Status.BadEncoding);
   const stride = <usize>c << 2;
-  const scoreStride = padded(t);
   const tile = tileRows(t, max(1, int(p, B.QUERIES)));
+  layOut(p, tile, stride);
   const scores = scratch + GEMM_SCRATCH;
-  const tileBytes = <usize>tile * scoreStride;
   const table = address(p, B.TABLE);
   const dtable = address(p, B.DTABLE);
   const geometry = p + (B.WH << 2);
-  const wh = int(geometry, 0);
-  const ww = int(geometry, 1);
-  const all = <usize>t * scoreStride;
-  const bias = scores + tileBytes;
-  const ds = table != 0 ? bias + all : bias;
-  const dbias = ds + tileBytes;
-  const decoded = dtable != 0 ? dbias + all : dbias;
-  // The operands of one head: in place, or decoded, one after the other, with a row stride of their own.
-  const kept = keep == Keep.Value ? stride : rowBytes(d, keep);
   const kp = address(p, B.KP);
-  const codes = decoded + (keep == Keep.Value ? 0 : 3 * <usize>t * kept);
-  const decodedBytes = <usize>t * kept;
   const batch = int(p, B.BATCH);
   const begin = dtable != 0 ? first(heads) * batch : first(heads * batch);
   const end = dtable != 0 ? last(heads) * batch : last(heads * batch);
   for (let pair = begin; pair < end; pair++) {
     const row = pair % batch * t;
     const head = pair / batch;
-    if (table != 0 && (pair == begin || row == 0)) expandBias(table, heads, head, wh, ww, bias, scoreStride);
-    if (dtable != 0 && row == 0) memory.fill(dbias, 0, all);
+    if (table != 0 && (pair == begin || row == 0)) expandBias(table, heads, head, int(geometry, 0), int(geometry, 1), bias, scoreStride);
+    if (dtable != 0 && row == 0) memory.fill(dbias, 0, <usize>t * scoreStride);
     const at = <usize>row * stride + (<usize>(head * d) << 2);
-    let q = address(p, B.Q);
-    let k = address(p, B.K);
-    let v = address(p, B.V);
-    if (keep != Keep.Value) {
-      decodeHead(q, decoded, keep, rows, row, t, c, heads, head);
-      decodeHead(k, decoded + decodedBytes, keep, rows, row, t, c, heads, head);
-      decodeHead(v, decoded + 2 * decodedBytes, keep, rows, row, t, c, heads, head);
-      q = decoded;
-      k = decoded + decodedBytes;
-      v = decoded + 2 * decodedBytes;
-    } else {
-      q += at;
-      k += at;
-      v += at;
-    }
+    // The operands of one head: in place, or decoded, with a row stride of their own.
+    const coded = keep != Keep.Value;
+    if (coded) decodeOperands(p, row, head);
+    const bytes = <usize>t * operandStride;
+    const q = coded ? operands : address(p, B.Q) + at;
+    const k = coded ? operands + bytes : address(p, B.K) + at;
+    const v = coded ? operands + 2 * bytes : address(p, B.V) + at;
     const matrix = kp + <usize>(pair % batch * heads + head) * codesBefore(t, t, tile);
     for (let i = 0; i < t; i += tile) {
       const m = min(tile, t - i);
       const more = i > 0 ? 1 : 0;
-      const qTile = q + <usize>i * kept;
+      const qTile = q + <usize>i * operandStride;
       const there = at + <usize>i * stride;
       if (kp != 0) decodeRows(matrix + codesBefore(i, t, tile), m, t, codes, scores, scoreStride);
       else {
-        gemmNT(m, t, d, qTile, kept, k, kept, scores, scoreStride, 0, 0, scratch);
+        gemmNT(m, t, d, qTile, operandStride, k, operandStride, scores, scoreStride, 0, 0, scratch);
         probabilities(scores, i, m, t, scoreStride, scale, table != 0 ? bias : 0, geometry, pair % batch, 0);
       }
-      gemmNT(m, t, d, dO + there, stride, v, kept, ds, scoreStride, 0, 0, scratch);
+      gemmNT(m, t, d, dO + there, stride, v, operandStride, ds, scoreStride, 0, 0, scratch);
       gemmTN(t, d, m, scores, scoreStride, dO + there, stride, dv + at, stride, more, scratch);
       softmaxBackward(scores, ds, m, t, scoreStride, scale);
       if (dtable != 0) addScores(dbias + <usize>i * scoreStride, ds, <usize>m * scoreStride);
-      gemmTN(t, d, m, ds, scoreStride, qTile, kept, dk + at, stride, more, scratch);
-      gemmNN(m, d, t, ds, scoreStride, k, kept, dq + there, stride, 0, scratch);
+      gemmTN(t, d, m, ds, scoreStride, qTile, operandStride, dk + at, stride, more, scratch);
+      gemmNN(m, d, t, ds, scoreStride, k, operandStride, dq + there, stride, 0, scratch);
     }
-    if (dtable != 0 && pair % batch == batch - 1) foldBias(dbias, scoreStride, 1 / scale, heads, head, wh, ww, dtable);
+    if (dtable != 0 && pair % batch == batch - 1) foldBias(dbias, scoreStride, 1 / scale, heads, head, int(geometry, 0), int(geometry, 1), dtable);
   }
 }
 

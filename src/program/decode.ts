@@ -8,13 +8,45 @@ import { readBoard } from './board.ts';
 import { checkProgram } from './check.ts';
 import { type About, encodeProgram, type Placed, type Program } from './program.ts';
 
+/** The sections of a file whose header and table have been checked. */
+interface Sections {
+  section(id: Section): Uint8Array;
+  /** Words of a section that is made of records of `count`. */
+  records(id: Section, count: number): Uint32Array[];
+  text(id: Section): string;
+  lines(id: Section): string[];
+}
+
+function sectionsOf(file: Uint8Array<ArrayBuffer>, fault: (what: string) => never): Sections {
+  const section = (id: Section): Uint8Array => file.subarray(sectionStart(id), sectionStart(id) + sectionBytes(id));
+  const text = (id: Section): string => {
+    try {
+      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(section(id));
+    } catch {
+      return fault(`section ${id} is not UTF-8 text`);
+    }
+  };
+  return {
+    section,
+    text,
+    records(id, count) {
+      const all = new Uint32Array(section(id).slice().buffer);
+      return Array.from({ length: all.length / count }, (_, i) => all.subarray(i * count, (i + 1) * count));
+    },
+    lines(id) {
+      const all = text(id);
+      return all === '' ? [] : all.split('\n');
+    },
+  };
+}
+
 /**
  * Reads a program file back, allocating no more than a few times the file. Throws InputError for anything that is not exactly one of
  * ours: `where` names it there.
  */
 export function decodeProgram(bytes: Uint8Array, where = 'program'): Program {
   // A Buffer's slice is no copy; a plain view's is.
-  const file = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+  const file = new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length);
   const fault = (what: string, hint = 'compile it again'): never => {
     throw new InputError({ where, what, hint });
   };
@@ -25,25 +57,41 @@ export function decodeProgram(bytes: Uint8Array, where = 'program'): Program {
   if (word(1) !== ProgramFile.Version) fault(`was compiled for version ${word(1)} of the engine, this is ${ProgramFile.Version}`);
   if (word(2) !== file.length) fault(`is truncated: ${file.length} bytes of ${word(2)}`);
   if (word(3) !== crc32(file.subarray(4 * ProgramFile.UncheckedWords))) fault('is damaged: its checksum does not match');
-  const section = (id: Section): Uint8Array => file.subarray(sectionStart(id), sectionStart(id) + sectionBytes(id));
-  /** Words of a section that is made of records of `count`. */
-  const records = (id: Section, count: number): Uint32Array[] => {
-    const all = new Uint32Array(section(id).slice().buffer);
-    return Array.from({ length: all.length / count }, (_, i) => all.subarray(i * count, (i + 1) * count));
+  const sections = sectionsOf(file, fault);
+  checkProgram(file, where, sections.lines);
+  const program: Program = {
+    linearBytes: word(4),
+    ...readLayout(sections),
+    ...readRecords(sections),
+    symbols: sections.lines(Section.Symbols),
+    about: readAbout(parseJson(where, sections.section(Section.About)), fault),
   };
-  const textOf = (id: Section): string => {
-    try {
-      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(section(id));
-    } catch {
-      return fault(`section ${id} is not UTF-8 text`);
-    }
+  if (word(5) === ALL_SECTIONS) program.board = readBoard(sections);
+  // One program, one file: what is left (order, padding, unused words, names) must be as encoding writes it.
+  const same = encodeProgram(program);
+  if (same.length !== file.length || same.some((byte, i) => byte !== file[i])) fault('is not as it would be written');
+  return program;
+}
+
+type Laid = 'image' | 'programOffset' | 'region' | 'scratch' | 'maxThreads' | 'entries';
+function readLayout({ section, records }: Sections): Pick<Program, Laid> {
+  const layout = records(Section.Layout, LayoutWord.Count)[0]!;
+  const entry = (i: number): { start: number; end: number } => ({
+    start: layout[LayoutWord.Entries + 2 * i]!,
+    end: layout[LayoutWord.Entries + 2 * i + 1]!,
+  });
+  return {
+    image: section(Section.Image),
+    programOffset: layout[LayoutWord.ProgramOffset]!,
+    region: { offset: layout[LayoutWord.RegionOffset]!, bytes: layout[LayoutWord.RegionBytes]! },
+    scratch: { offset: layout[LayoutWord.ScratchOffset]!, bytes: layout[LayoutWord.ScratchBytes]! },
+    maxThreads: layout[LayoutWord.MaxThreads]!,
+    entries: { init: entry(0), train: entry(1), update: entry(2), eval: entry(3), rates: entry(4) },
   };
-  const linesOf = (id: Section): string[] => {
-    const text = textOf(id);
-    return text === '' ? [] : text.split('\n');
-  };
-  checkProgram(file, where, linesOf);
-  const names = linesOf(Section.Names);
+}
+
+function readRecords({ records, lines }: Sections): Pick<Program, 'weights' | 'io' | 'parameters'> {
+  const names = lines(Section.Names);
   const placed = (r: Uint32Array): Placed => ({
     name: names[r[WeightWord.Name]!]!,
     offset: r[WeightWord.Offset]!,
@@ -51,19 +99,7 @@ export function decodeProgram(bytes: Uint8Array, where = 'program'): Program {
     strides: [r[WeightWord.S0]!, r[WeightWord.S1]!, r[WeightWord.S2]!],
     shape: [...r.subarray(WeightWord.Shape, WeightWord.Shape + r[WeightWord.Rank]!)],
   });
-  const layout = records(Section.Layout, LayoutWord.Count)[0]!;
-  const entry = (i: number): { start: number; end: number } => ({
-    start: layout[LayoutWord.Entries + 2 * i]!,
-    end: layout[LayoutWord.Entries + 2 * i + 1]!,
-  });
-  const program: Program = {
-    linearBytes: word(4),
-    image: section(Section.Image),
-    programOffset: layout[LayoutWord.ProgramOffset]!,
-    region: { offset: layout[LayoutWord.RegionOffset]!, bytes: layout[LayoutWord.RegionBytes]! },
-    scratch: { offset: layout[LayoutWord.ScratchOffset]!, bytes: layout[LayoutWord.ScratchBytes]! },
-    maxThreads: layout[LayoutWord.MaxThreads]!,
-    entries: { init: entry(0), train: entry(1), update: entry(2), eval: entry(3), rates: entry(4) },
+  return {
     weights: records(Section.Weights, WeightWord.Count).map((r) => ({
       ...placed(r),
       start: r[WeightWord.Start]!,
@@ -71,14 +107,7 @@ export function decodeProgram(bytes: Uint8Array, where = 'program'): Program {
     })),
     io: new Map(records(Section.Io, 3).map((r) => [r[0] as Io, { offset: r[1]!, bytes: r[2]! }])),
     parameters: records(Section.Parameters, ParameterWord.Count).map((r) => ({ ...placed(r), gradient: r[ParameterWord.Gradient]! })),
-    symbols: linesOf(Section.Symbols),
-    about: readAbout(parseJson(where, section(Section.About)), fault),
   };
-  if (word(5) === ALL_SECTIONS) program.board = readBoard({ section, text: textOf, lines: linesOf });
-  // One program, one file: what is left (order, padding, unused words, names) must be as encoding writes it.
-  const same = encodeProgram(program);
-  if (same.length !== file.length || same.some((byte, i) => byte !== file[i])) fault('is not as it would be written');
-  return program;
 }
 
 function readAbout(values: Record<string, unknown>, fault: (what: string) => never): About {
