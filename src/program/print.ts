@@ -104,10 +104,24 @@ function code(p: Program, origin: Origin | undefined): string[] {
       });
       if (word(at + Instruction.Barrier)) lines.push('          ---- threads meet');
       lines.push(`  ${String(at).padStart(6)}  ${signature?.op ?? `op ${word(at)}`}  ; ${p.symbols[id] ?? `node ${id}`}`);
-      if (args.length > 0) lines.push(`          ${args.join(', ')}`);
+      if (args.length > 0) lines.push(`          ${inLists(args).join(', ')}`);
     }
   }
   return lines;
+}
+
+/** `D0=2, D1=3` as `D=[2, 3]`: arguments that are a list. */
+function inLists(args: readonly string[]): string[] {
+  const result: string[] = [];
+  for (let i = 0; i < args.length; ) {
+    const [, name] = /^([A-Z]+)0=/.exec(args[i]!) ?? [];
+    const values: string[] = [];
+    while (name !== undefined && args[i + values.length]?.startsWith(`${name}${values.length}=`))
+      values.push(args[i + values.length]!.slice(`${name}${values.length}=`.length));
+    result.push(values.length > 1 ? `${name}=[${values.join(', ')}]` : args[i]!);
+    i += Math.max(1, values.length);
+  }
+  return result;
 }
 
 /** The value that a node means by an address: operands first, since an output may have taken an operand's place. */

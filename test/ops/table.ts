@@ -243,6 +243,10 @@ function runForward(c: Forward, r: Float32Array, variant: Variant): Outcome {
   return { result, graph, y: result.floats(op.outputs[0]!), gradients, kept: kept.map((id) => result.bytes(id)) };
 }
 
+/** A case with everything kept as it is, and this gradient of y. */
+export const runCase = (c: Forward, dy: Numbers): Pick<Outcome, 'y' | 'gradients'> =>
+  runForward(c, Float32Array.from(dy), { policy: 'exact' });
+
 const dot = (a: Numbers, b: Numbers): number => {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
