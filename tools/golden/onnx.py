@@ -40,6 +40,11 @@ class MobileNet(torchvision.models.MobileNetV2):
         self.classifier = nn.Identity()
 
 
+class DenseNet(torchvision.models.DenseNet):
+    def reset_classifier(self, _):
+        self.classifier = nn.Identity()
+
+
 def torchvision_mobilenet():
     model = MobileNet(num_classes=7, width_mult=0.25, inverted_residual_setting=[[1, 16, 1, 1], [6, 24, 2, 2], [6, 32, 2, 2]])
     model.features[-1] = torchvision.models.mobilenetv2.Conv2dNormActivation(8, 24, kernel_size=1, norm_layer=nn.BatchNorm2d, activation_layer=nn.ReLU6)
@@ -77,6 +82,15 @@ CASES = {
     "swin-hf": (lambda: swin(embed_dim=8, depths=[2, 1], num_heads=[1, 2], window_size=4, image_size=32, patch_size=2), (32, 32),
                 dict(opset=17, simplified=True)),
     "convnext-timm": (lambda: timm_model("convnext_tiny", depths=(1, 1, 1, 1), dims=(8, 12, 16, 16)), (40, 40), dict(opset=12)),
+    "convnextv2-timm": (lambda: timm_model("convnextv2_atto", depths=(1, 1, 1, 1), dims=(8, 12, 16, 16)), (40, 40), dict(opset=17, batch="any")),
+    "regnet-hf": (lambda: transformers.RegNetForImageClassification(transformers.RegNetConfig(
+        num_labels=6, embedding_size=8, hidden_sizes=[8, 16], depths=[1, 2], groups_width=4)), (40, 40), dict(opset=17)),
+    "densenet-torchvision": (lambda: DenseNet(growth_rate=4, block_config=(3, 2), num_init_features=8, bn_size=2, num_classes=7), (40, 40), dict(opset=17)),
+    "pvt-timm": (lambda: timm.models.pvt_v2.PyramidVisionTransformerV2(
+        num_classes=6, depths=(1, 1), embed_dims=(8, 16), num_heads=(1, 2), sr_ratios=(2, 1), mlp_ratios=(2, 2)), (32, 32), dict(opset=17)),
+    "swinv2-timm": (lambda: timm.models.swin_transformer_v2.SwinTransformerV2(
+        img_size=32, patch_size=2, num_classes=6, embed_dim=8, depths=(2, 1), num_heads=(1, 2), window_size=4, mlp_ratio=2.0), (32, 32),
+                    dict(opset=17, simplified=True)),
     "convnext-hf-dynamo": (lambda: convnext(hidden_sizes=[8, 12, 16], depths=[1, 2, 1], num_stages=3), (36, 44), dict(opset=18, dynamo=True)),
 }
 
@@ -93,6 +107,11 @@ def fold_neighbours(model):
                 shift = b.bias.double() - b.running_mean.double() * scale
                 a.bias = nn.Parameter((shift + (0 if a.bias is None else a.bias.double() * scale)).float())
                 setattr(module, name, nn.Identity())
+    for layer in model.modules():
+        if isinstance(layer, torchvision.models.densenet._DenseLayer):
+            pair = nn.Sequential(layer.conv1, layer.norm2)
+            fold_neighbours(pair)
+            layer.norm2 = nn.Identity()
     return model
 
 
@@ -179,16 +198,23 @@ def write(name):
     out["logits"] = logits.detach()
     apart = (reference(path, x) - out["logits"]).abs().max().item()
     assert apart < (0.05 if options.get("half") else 2e-5), f"{name}: onnxruntime and PyTorch are {apart} apart"
-    tuned = Tuned(zero_biases(fold(fold_neighbours(copy.deepcopy(model)))), CLASSES, size).eval()
+    folded = fold_neighbours(copy.deepcopy(model))
+    # DenseNet's norms stand before their convolutions and stay.
+    tuned = Tuned(zero_biases(folded if "densenet" in name else fold(folded)), CLASSES, size).eval()
     weight, bias = head_values(seed, tuned.head.in_features)
     with torch.no_grad():
         tuned.head.weight.copy_(weight)
         tuned.head.bias.copy_(bias)
+    keys = [(n.removeprefix("backbone."), k.requires_grad_()) for n, k in tuned.named_buffers() if n.endswith("k_bias")]
     again = tuned(x)
     out.update({"head.weight": weight, "head.bias": bias, "logits.new": again.detach()})
-    named = [(n.removeprefix("backbone."), p) for n, p in tuned.named_parameters() if n.endswith(".bias") or n == "head.weight"]
+    named = [(n.removeprefix("backbone."), p) for n, p in tuned.named_parameters()
+             if n == "head.weight" or (n.endswith((".bias", ".q_bias", ".v_bias")) and "cpb_mlp" not in n)] + keys
     grads = torch.autograd.grad(loss_of(again, LABELS), [p for _, p in named], allow_unused=True)
     out.update({f"bias/{n}": g for (n, _), g in zip(named, grads) if g is not None})
+    # Swin V2 puts the bias of its fused projection together from three, of which the keys' are zeros that never learn there.
+    for key in [k for k in out if k.endswith(".q_bias")]:
+        out[key.replace("q_bias", "bias")] = torch.cat([out.pop(key.replace("q_bias", f"{part}_bias")) for part in "qkv"])
     file = ROOT / f"{name}.safetensors"
     safetensors.torch.save_file({k: v.contiguous().clone() for k, v in out.items()}, file)
     for written in ROOT.glob(f"{name}.*"):
@@ -203,6 +229,10 @@ def main():
     known = json.loads(index.read_text())["cases"] if index.exists() else {}
     for name in sys.argv[1:] or CASES:
         known[name] = write(name)
+        write_index(index, known)
+
+
+def write_index(index, known):
     versions = {m.__name__: m.__version__ for m in (torch, torchvision, timm, transformers, onnx, onnxruntime)}
     lines = ",\n".join(f"{json.dumps(n)}: {json.dumps(known[n])}" for n in CASES if n in known)
     index.write_text(f'{{"versions": {json.dumps(versions)}, "cases": {{\n{lines}\n}}}}\n')

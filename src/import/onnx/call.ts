@@ -133,3 +133,17 @@ export function splitSizes<T>(call: Call<T>, size: number): number[] {
     throw call.fault('does not split its axis', `[${sizes}] of ${size}`);
   return sizes;
 }
+
+/** The part of a shape that `Shape` gives (from opset 15 on it may be a part). */
+export function shapeRange<T>(call: Call<T>, shape: readonly number[]): number[] {
+  const end = call.int('end', shape.length);
+  return shape.slice(call.int('start', 0), end);
+}
+
+export function unsqueezed<T>(call: Call<T>, shape: readonly number[]): number[] {
+  const list = intsOf(call, 1, 'axes') ?? [];
+  const rank = shape.length + list.length;
+  const axes = list.map((a) => (a < 0 ? a + rank : a));
+  const rest = [...shape];
+  return Array.from({ length: rank }, (_, i) => (axes.includes(i) ? 1 : rest.shift()!));
+}

@@ -32,6 +32,7 @@ export interface NewStep {
   views?: readonly View[];
   pointwise?: ReadonlyMap<number, (x: number) => number>;
   constant?: Constant;
+  wants?: readonly (readonly number[])[];
   /** Of another layer than the node's own. */
   name?: string;
 }
@@ -46,6 +47,8 @@ export class Lowering {
   private readonly names = new Map<string, number>();
   private readonly known = new Map<string, number>();
   private readonly transposed = new Map<string, number>();
+  /** Values that more than one node reads: what follows one of them must not be taken into the layer that makes it. */
+  readonly shared = new Set<number>();
 
   private readonly rules: Rules;
 
@@ -93,7 +96,7 @@ export class Lowering {
     const key = JSON.stringify([view.value, view.axes, order]);
     const known = this.transposed.get(key);
     if (known !== undefined) return known;
-    const shape = order.map((i) => view.axes[i]!);
+    const shape = groupedShape(view, order);
     const windows = this.rules.windows(this, view.value, view.axes, order);
     if (windows !== undefined) {
       this.transposed.set(key, windows);
@@ -114,6 +117,7 @@ export class Lowering {
   run(picture: { port: Port; size: readonly [number, number] }): void {
     const { file } = this;
     this.begin(picture);
+    const reads = readersOf(file);
     for (const node of file.nodes) {
       this.node = node;
       if (node.outputs.every((name) => name === '')) continue;
@@ -123,6 +127,7 @@ export class Lowering {
         if (name === '' || value === undefined) return;
         if (this.values.has(name)) throw new InputError({ where: file.path, what: `${shown(name)} is made twice` });
         this.values.set(name, value);
+        if (value.kind === 'view' && reads(name) > 1) this.shared.add(value.value);
       });
     }
     this.node = undefined;
@@ -167,6 +172,44 @@ export class Lowering {
     if (rule === undefined) throw call.fault('is not supported');
     return checked(rule(call, this), call);
   }
+}
+
+/** Operators whose output is the same value in another form, or says nothing of its numbers. */
+const FORMS: ReadonlySet<string> = new Set([
+  'Identity',
+  'Dropout',
+  'Cast',
+  'Reshape',
+  'Transpose',
+  'Squeeze',
+  'Unsqueeze',
+  'Flatten',
+  'Expand',
+]);
+
+/** How many nodes compute with a value, whatever forms it takes on the way; an output of the file reads it too. */
+function readersOf({ nodes, outputs }: OnnxFile): (name: string) => number {
+  const counts = new Map<string, number>();
+  const add = (name: string, n: number): unknown => counts.set(name, (counts.get(name) ?? 0) + n);
+  for (const { name } of outputs) add(name, 1);
+  for (let i = nodes.length - 1; i >= 0; i--) {
+    const { op, inputs, outputs: made } = nodes[i]!;
+    if (op === 'Shape') continue;
+    const isForm = FORMS.has(op);
+    for (const [k, name] of inputs.entries()) add(name, isForm ? (k === 0 ? (counts.get(made[0]!) ?? 0) : 0) : 1);
+  }
+  return (name) => counts.get(name) ?? 0;
+}
+
+/** The shape of a copy: axes that stay neighbours within an axis of the file are one. */
+function groupedShape({ axes, dims }: View, order: readonly number[]): number[] {
+  const after = new Map(dims.flatMap((dim) => dim.slice(1).map((axis, i) => [axis, dim[i]!] as const)));
+  const shape: number[] = [];
+  order.forEach((axis, i) => {
+    if (i > 0 && after.get(axis) === order[i - 1]) shape[shape.length - 1]! *= axes[axis]!;
+    else shape.push(axes[axis]!);
+  });
+  return shape;
 }
 
 function checked<T extends Operand>(values: T[], call: Call<Operand>): T[] {

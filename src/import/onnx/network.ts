@@ -1,6 +1,8 @@
 /** A file's graph as a network: its steps without what nothing reads, where its head is, and its blocks. */
 import { InputError, shown } from '../../base/error.ts';
+import { elements } from '../../base/tensor.ts';
 import { type Block, blocksOf } from './blocks.ts';
+import { type Constant, constant } from './constant.ts';
 import { Lowering } from './lower.ts';
 import type { OnnxFile, Port } from './model.ts';
 import { RULES } from './rules/index.ts';
@@ -33,14 +35,13 @@ export function readNetwork(file: OnnxFile, picture: { port: Port; size: readonl
   for (const { value } of [...ends].sort((a, b) => Number(b.name === 'logits') - Number(a.name === 'logits'))) {
     let at = value;
     const dropped: string[] = [];
-    while (
-      AFTER_LOGITS.includes(steps[at]!.op) &&
-      steps[steps[at]!.inputs[0]!]!.shape.length === 1 &&
-      steps[steps[at]!.inputs[0]!]!.op === 'linear'
-    ) {
+    const before = (id: number): Step | undefined => steps[steps[id]!.inputs[0] ?? -1];
+    while (AFTER_LOGITS.includes(steps[at]!.op) && before(at)?.op === 'linear' && before(at)!.shape.length === 1) {
       dropped.push(steps[at]!.node);
       at = steps[at]!.inputs[0]!;
     }
+    const mean = meanOfHeads(steps, at) ?? pooledHead(steps, at);
+    if (mean !== undefined) return finished(file, steps, mean, undefined, dropped);
     const step = steps[at]!;
     if (step.shape.length !== 1) continue;
     const isHead = step.op === 'linear' && step.params.weight !== undefined;
@@ -54,6 +55,34 @@ export function readNetwork(file: OnnxFile, picture: { port: Port; size: readonl
   });
 }
 
+/** Two heads whose logits are averaged (a teacher's beside the labels'): a new one reads the mean of what the two read. */
+function meanOfHeads(steps: Step[], at: number): number | undefined {
+  const half = steps[at]!;
+  const sum = steps[half.inputs[0] ?? -1];
+  const heads = sum?.op === 'add' ? sum.inputs.map((id) => steps[id]!) : [];
+  const isMean = half.op === 'line' && half.a.m === 0.5 && half.a.c === 0;
+  if (!isMean || heads.length !== 2 || heads.some(({ op, shape }) => op !== 'linear' || shape.length !== 1)) return undefined;
+  const inputs = heads.map((head) => head.inputs[0]!);
+  const { shape } = steps[inputs[0]!]!;
+  if (String(steps[inputs[1]!]!.shape) !== String(shape)) return undefined;
+  if (inputs[0] === inputs[1]) return inputs[0];
+  const both = steps.push({ ...sum!, inputs, shape, pointwise: new Map() }) - 1;
+  return steps.push({ ...half, inputs: [both], shape, pointwise: new Map() }) - 1;
+}
+
+/** A head at every position, whose logits are averaged over the map: a new one reads the mean of what it reads. */
+function pooledHead(steps: Step[], at: number): number | undefined {
+  const pool = steps[at]!;
+  if (pool.op !== 'pool') return undefined;
+  let head = steps[pool.inputs[0]!]!;
+  if (head.op === 'activation') head = steps[head.inputs[0]!]!;
+  if (head.op !== 'linear' || head.a.pointwise !== 1 || head.shape.length !== 3 || head.params.weight === undefined) return undefined;
+  const k = head.params.weight.shape[1]!;
+  // A wide layer before the mean is a network's last, and no head.
+  if (head.shape.at(-1)! >= k) return undefined;
+  return steps.push({ ...pool, inputs: head.inputs, shape: [k] }) - 1;
+}
+
 function finished(file: OnnxFile, steps: readonly Step[], features: number, head: Step | undefined, dropped: readonly string[]): Network {
   const live = new Set<number>();
   const todo = [features];
@@ -65,6 +94,7 @@ function finished(file: OnnxFile, steps: readonly Step[], features: number, head
   const order = [...live].sort((a, b) => a - b);
   const moved = new Map(order.map((id, i) => [id, i]));
   const kept = order.map((id) => completed({ ...steps[id]!, inputs: steps[id]!.inputs.map((i) => moved.get(i)!) }));
+  shapeCopies(kept);
   const odd = kept.find(({ op }) => !BUILT.has(op));
   if (odd)
     throw new InputError({
@@ -83,21 +113,45 @@ function finished(file: OnnxFile, steps: readonly Step[], features: number, head
   };
 }
 
+/** A copy in another order is made in the shape in which it is read. */
+function shapeCopies(steps: Step[]): void {
+  for (const { inputs, wants } of steps)
+    wants?.forEach((shape, i) => {
+      const source = steps[inputs[i]!]!;
+      if (source.op === 'transpose' && elements(shape) === elements(source.shape)) steps[inputs[i]!] = { ...source, shape };
+    });
+}
+
 /** A norm that no factor or summand followed has ones and zeros. */
 function completed(step: Step): Step {
-  if (step.op === 'line' && step.a.c === 0) return { ...step, op: 'scale' };
-  if (step.op !== 'layerNorm') return step;
+  if (step.op === 'line') return lineLayer(step);
+  if (!['layerNorm', 'groupNorm', 'responseNorm'].includes(step.op)) return step;
   const c = step.shape.at(-1)!;
   const gamma: Param = step.params.gamma ?? { name: `${step.name}.weight`, shape: [c], from: ones(c) };
   const beta: Param = step.params.beta ?? { name: `${step.name}.bias`, shape: [c], from: zeros(c) };
   return { ...step, params: { gamma, beta } };
 }
 
+/** A factor and a summand for all channels, which no layer took in; they are no bias, and never learn. */
+function lineLayer(step: Step): Step {
+  if (step.a.c === 0) return { ...step, op: 'scale' };
+  const c = step.shape.at(-1) ?? 1;
+  const all = (value: number): Constant => constant([c], false, () => new Float64Array(c).fill(value));
+  const own = (key: string, value: number): Param => ({
+    name: `${step.name}.${key}.${step.a.m}.${step.a.c}`,
+    shape: [c],
+    from: all(value),
+  });
+  return { ...step, op: 'affine', a: { frozen: 1 }, params: { scale: own('factor', step.a.m!), shift: own('summand', step.a.c!) } };
+}
+
 /** A classifier has a bias, of zeros where the file has none. */
 function withBias(head: Step): Step {
   const [n] = head.shape as [number];
   const name = head.params.weight!.name.replace(/\.weight$/, '.bias');
-  return { ...head, params: { bias: { name, shape: [n], from: zeros(n) }, ...head.params } };
+  const weight = head.params.weight!;
+  const matrix = { ...weight, shape: [n, elements(weight.shape) / n] };
+  return { ...head, params: { bias: { name, shape: [n], from: zeros(n) }, ...head.params, weight: matrix } };
 }
 
 /** What steps that stand for themselves mean, in messages. */

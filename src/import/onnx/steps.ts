@@ -31,6 +31,8 @@ export interface Step {
   views?: readonly View[];
   /** It is a function of one value, element by element: of which, and how. */
   pointwise?: ReadonlyMap<number, (x: number) => number>;
+  /** The shape that it reads each input in, where its operator asks for one. */
+  wants?: readonly (readonly number[])[];
   /** What is added to it, in the order of its elements. */
   constant?: Constant;
 }
@@ -38,11 +40,14 @@ export interface Step {
 /** Operators that the engine has, or that are built of such. The others stand for a node that no pattern took in. */
 export const BUILT: ReadonlySet<string> = new Set([
   ...['picture', 'conv', 'linear', 'activation', 'add', 'gate', 'layerNorm', 'pool', 'maxPool', 'embed', 'attention'],
-  ...['partition', 'reverse', 'scale'],
+  ...['partition', 'reverse', 'scale', 'affine', 'groupConv', 'averagePool', 'times', 'transpose', 'concat', 'slice', 'rows'],
+  ...['rmsNorm', 'groupNorm', 'responseNorm', 'crossAttention', 'resize', 'pad'],
 ]);
 
 /** Values that a step's own op treats row by row: the shape of its input's rows is its own. */
-export const ROWWISE: ReadonlySet<string> = new Set(['linear', 'activation', 'layerNorm', 'add', 'gate', 'line', 'scale']);
+export const ROWWISE: ReadonlySet<string> = new Set([
+  ...['linear', 'activation', 'layerNorm', 'add', 'gate', 'line', 'scale', 'affine', 'times'],
+]);
 
 export const channelsOf = ({ shape }: Step): number => shape.at(-1) ?? 1;
 export const sizeOfStep = ({ shape }: Step): number => elements(shape);

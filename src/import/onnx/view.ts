@@ -13,6 +13,8 @@ export interface View {
   axes: readonly number[];
   /** For each axis of the ONNX value the axes (positions in `axes`) that it is made of, outermost first. */
   dims: readonly (readonly number[])[];
+  /** The file repeats it along axes of one: only what broadcasts anyway may read it. */
+  repeated?: true;
 }
 
 export const sizeOf = ({ axes }: Pick<View, 'axes'>, dim: readonly number[]): number => dim.reduce((n, i) => n * axes[i]!, 1);

@@ -9,8 +9,9 @@ import { channelsOf, joined, sizeOfStep } from '../steps.ts';
 import { alike, shapeOfView, type View } from '../view.ts';
 import { areChannels, channelLayer, fitted, plusChannels, timesChannels } from './channels.ts';
 import { applied, apply } from './functions.ts';
-import { quotient } from './normalise.ts';
+import { normalised, quotient } from './normalise.ts';
 import { withPositions } from './parts.ts';
+import { responsePart, withResponse } from './response.ts';
 
 type Two = (x: number, y: number) => number;
 type Name = 'Add' | 'Sub' | 'Mul' | 'Div' | 'Pow' | 'Min' | 'Max';
@@ -40,7 +41,12 @@ function sameOrder(l: Lowering, a: View, b: View): { a: View; b: number } | unde
 /** Views of the same number of axes: ones are put before the shorter one's. */
 function levelled(a: View, b: View): [View, View] {
   const rank = Math.max(a.dims.length, b.dims.length);
-  const up = (v: View): View => ({ ...v, dims: [...Array.from({ length: rank - v.dims.length }, () => []), ...v.dims] });
+  const up = ({ kind, value, axes, dims }: View): View => ({
+    kind,
+    value,
+    axes,
+    dims: [...Array.from({ length: rank - dims.length }, () => []), ...dims],
+  });
   return [up(a), up(b)];
 }
 
@@ -50,16 +56,24 @@ function ofTwo(l: Lowering, name: Name, first: View, second: View): View {
   const pointwise = same && joined(l.steps, [same.a.value, same.b], TWO[name]);
   if (pointwise) return applied(l, same.a, pointwise);
   if (name === 'Div') {
-    const norm = quotient(l, a, b);
+    const norm = quotient(l, a, b) ?? normalised(l, a, b);
     if (norm) return norm;
   }
   if (name === 'Mul') {
-    const gated = gate(l, a, b) ?? gate(l, b, a);
+    const gated = responsePart(l, a, b) ?? responsePart(l, b, a) ?? gate(l, a, b) ?? gate(l, b, a);
     if (gated) return gated;
   }
   if (same) {
     const { shape } = l.steps[same.a.value]!;
-    const op = { Add: 'add', Mul: 'times', Sub: 'minus' }[name as string];
+    if (name === 'Sub') {
+      const less = apply(l, { ...same.a, value: same.b }, (x) => -x);
+      return { ...same.a, value: l.emit({ op: 'add', inputs: [same.a.value, less.value], shape }) };
+    }
+    if (name === 'Add') {
+      const response = withResponse(l, same.a.value, same.b) ?? withResponse(l, same.b, same.a.value);
+      if (response !== undefined) return { ...same.a, value: response };
+    }
+    const op = { Add: 'add', Mul: 'times' }[name as string];
     if (op) return { ...same.a, value: l.emit({ op, inputs: [same.a.value, same.b], shape }) };
   }
   // Not one of ours by itself; a norm may take it in.
@@ -84,7 +98,7 @@ function gate(l: Lowering, x: View, g: View): View | undefined {
 /** Equal numbers by channel still are numbers by channel where a layer before can take them. */
 function takesVector(l: Lowering, view: View, c: Constant): boolean {
   const { op } = l.steps[view.value]!;
-  return elements(c.shape) > 1 && (op === 'conv' || op === 'linear' || op === 'layerNorm');
+  return elements(c.shape) > 1 && ['conv', 'linear', 'layerNorm', 'rmsNorm', 'groupNorm', 'response'].includes(op);
 }
 
 function withConstant(call: Call<Operand>, l: Lowering, name: Name, view: View, c: Constant, isFirst: boolean): View {
@@ -100,13 +114,25 @@ function withConstant(call: Call<Operand>, l: Lowering, name: Name, view: View, 
   const isProduct = name === 'Mul' || (name === 'Div' && !isFirst);
   if (isByChannel && isSum) {
     const own = name === 'Sub' ? negated(numbers) : numbers;
-    const done = plusChannels(l, view, own) ?? channelLayer(l, view, undefined, own);
-    if (done) return done;
+    return plusChannels(l, view, own) ?? channelLayer(l, view, undefined, own);
   }
   if (isByChannel && isProduct) {
     const own = name === 'Div' ? inverted(numbers) : numbers;
-    const done = timesChannels(l, view, own) ?? channelLayer(l, view, own, undefined);
-    if (done) return done;
+    return timesChannels(l, view, own) ?? channelLayer(l, view, own, undefined);
+  }
+  if (isProduct && step.op === 'matmul') {
+    const a = Object.fromEntries(axes.map((axis, i) => [`axis${i}`, axis]));
+    return {
+      ...view,
+      value: l.emit({
+        op: 'byHead',
+        inputs: [view.value],
+        shape: step.shape,
+        views: [view],
+        constant: name === 'Div' ? inverted(numbers) : numbers,
+        a,
+      }),
+    };
   }
   if (isSum) return withPositions(l, view, name === 'Sub' ? negated(c) : c, axes);
   throw call.fault('takes together a value and numbers in a way that is not supported', `[${shapeOfView(view)}] and [${c.shape}]`);

@@ -54,13 +54,15 @@ export function areChannels(view: View, axes: readonly number[], channels: numbe
 }
 
 const FOLDED = ['conv', 'linear'];
+const TAKES_FACTOR = ['layerNorm', 'rmsNorm', 'groupNorm', 'response'];
+const TAKES_SUMMAND = ['layerNorm', 'groupNorm', 'response'];
 
 const folds = (step: Step): number => Object.keys(step.a).filter((key) => /^fold\d+$/.test(key)).length;
 
 /** A layer with one more set of numbers folded into its weight and bias: a batch norm's, or a factor's or a summand's alone. */
 export function folded(l: Lowering, view: View, given: Readonly<Record<string, Param>>, eps: number): View | undefined {
   const step = l.steps[view.value]!;
-  if (!FOLDED.includes(step.op)) return undefined;
+  if (!FOLDED.includes(step.op) || l.shared.has(view.value)) return undefined;
   const n = folds(step);
   const params = Object.fromEntries(Object.entries(given).map(([key, param]) => [`fold${n}.${key}`, param]));
   return replaced(l, view, { ...step, a: { ...step.a, [`fold${n}`]: eps }, params: { ...step.params, ...params } });
@@ -73,8 +75,9 @@ export function replaced(l: Lowering, view: View, step: Step): View {
 /** y = x · c by channel. */
 export function timesChannels(l: Lowering, view: View, c: Constant): View | undefined {
   const step = l.steps[view.value]!;
+  if (l.shared.has(view.value)) return undefined;
   const vector = reshaped(c, [channelsOf(step)]);
-  if (step.op === 'layerNorm' && !step.params.gamma && !step.params.beta)
+  if (TAKES_FACTOR.includes(step.op) && !step.params.gamma && !step.params.beta)
     return replaced(l, view, { ...step, params: { gamma: { name: `${step.name}.weight`, shape: vector.shape, from: vector } } });
   return folded(l, view, { gamma: { name: l.layer(`${step.name}.scale`), shape: vector.shape, from: vector } }, 0);
 }
@@ -82,34 +85,24 @@ export function timesChannels(l: Lowering, view: View, c: Constant): View | unde
 /** y = x + c by channel. */
 export function plusChannels(l: Lowering, view: View, c: Constant): View | undefined {
   const step = l.steps[view.value]!;
+  if (l.shared.has(view.value)) return undefined;
   const vector = reshaped(c, [channelsOf(step)]);
   const bias = { name: `${step.name}.bias`, shape: vector.shape, from: vector };
-  if (step.op === 'layerNorm' && !step.params.beta) return replaced(l, view, { ...step, params: { ...step.params, beta: bias } });
+  if (TAKES_SUMMAND.includes(step.op) && !step.params.beta) return replaced(l, view, { ...step, params: { ...step.params, beta: bias } });
   if (!FOLDED.includes(step.op)) return undefined;
   if (!step.params.bias && folds(step) === 0) return replaced(l, view, { ...step, params: { ...step.params, bias } });
   return folded(l, view, { beta: { ...bias, name: l.layer(`${step.name}.shift`) } }, 0);
 }
 
-/** A factor and a summand by channel as a layer of its own: a depthwise convolution of one tap, on maps. */
-export function channelLayer(l: Lowering, view: View, factor: Constant | undefined, summand: Constant | undefined): View | undefined {
+/** A factor and a summand by channel as a layer of its own. */
+export function channelLayer(l: Lowering, view: View, factor: Constant | undefined, summand: Constant | undefined): View {
   const step = l.steps[view.value]!;
-  const [h, w, c] = step.shape as [number, number, number];
-  if (step.shape.length !== 3) return undefined;
-  const ones = constant([c], false, () => new Float64Array(c).fill(1));
+  const c = channelsOf(step);
   const name = l.layer();
-  const weight = reshaped(factor ?? ones, [c, 1, 1, 1]);
-  const value = l.emit({
-    op: 'conv',
-    name,
-    inputs: [view.value],
-    shape: step.shape,
-    a: { r: 1, s: 1, stride: 1, top: 0, left: 0, oh: h, ow: w, depthwise: 1 },
-    params: {
-      weight: { name: `${name}.weight`, shape: weight.shape, from: weight },
-      ...(summand ? { bias: { name: `${name}.bias`, shape: [c], from: reshaped(summand, [c]) } } : {}),
-    },
-  });
-  return { ...view, value };
+  const own = (key: string, from: Constant | undefined): Record<string, Param> =>
+    from ? { [key]: { name: `${name}.${key === 'scale' ? 'weight' : 'bias'}`, shape: [c], from: reshaped(from, [c]) } } : {};
+  const params = { ...own('scale', factor), ...own('shift', summand) };
+  return { ...view, value: l.emit({ op: 'affine', name, inputs: [view.value], shape: step.shape, params }) };
 }
 
 /** A constant that is broadcast to a view. */

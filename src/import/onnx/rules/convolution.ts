@@ -13,6 +13,10 @@ interface Span {
   kernel: number;
   stride: number;
   before: number;
+  /** Padding behind, where it is stated. */
+  after: number;
+  /** Distance between taps. */
+  gap: number;
   out: number;
 }
 
@@ -29,15 +33,16 @@ function spans(
   const mode = call.text('auto_pad', 'NOTSET');
   const ceil = call.int('ceil_mode', 0) !== 0;
   if (kernel.length !== 2 || strides.length !== 2 || pads.length !== 4) throw call.fault('is not over two axes, height and width');
-  if (dilations.some((d) => d !== 1)) throw call.fault('has gaps between its taps (dilations), which is not supported', `[${dilations}]`);
   if (pads.some((p) => p < 0)) throw call.fault('pads by less than nothing', `[${pads}]`);
   const span = (axis: 0 | 1): Span => {
-    const [k, stride, n] = [kernel[axis]!, strides[axis]!, size[axis]];
+    const [taps, stride, n, gap] = [kernel[axis]!, strides[axis]!, size[axis], dilations[axis] ?? 1];
+    const k = gap * (taps - 1) + 1;
     if (!(k >= 1 && stride >= 1)) throw call.fault('has a wrong window', `${k} taps, stride ${stride}`);
     if (mode.startsWith('SAME')) {
       const out = Math.ceil(n / stride);
       const total = Math.max((out - 1) * stride + k - n, 0);
-      return { kernel: k, stride, out, before: mode === 'SAME_UPPER' ? total >> 1 : total - (total >> 1) };
+      const first = mode === 'SAME_UPPER' ? total >> 1 : total - (total >> 1);
+      return { kernel: taps, stride, gap, out, before: first + padded[axis], after: total - first };
     }
     const [before, after] = mode === 'VALID' ? [0, 0] : [pads[axis]!, pads[axis + 2]!];
     const steps = (n + before + after - k) / stride;
@@ -45,12 +50,9 @@ function spans(
     // The last window begins within the map or its padding before.
     if (ceil && (out - 1) * stride >= n + before) out--;
     if (out < 1) throw call.fault('is larger than what it goes over', `${k} taps on ${n + before + after}`);
-    return { kernel: k, stride, before: before + padded[axis], out };
+    return { kernel: taps, stride, gap, before: before + padded[axis], after, out };
   };
-  const found: [Span, Span] = [span(0), span(1)];
-  if (found[0].stride !== found[1].stride)
-    throw call.fault('has two strides, which is not supported', `${strides[0]} and ${strides[1]}`, 'one');
-  return found;
+  return [span(0), span(1)];
 }
 
 /** A map, lying as [H, W, C]. */
@@ -85,6 +87,7 @@ function conv(call: Call<Operand>, l: Lowering): Operand[] {
   // Zeros around a map are what a convolution reads beyond its edge anyway.
   const pad = l.steps[map]!.op === 'pad' ? l.steps[map]! : undefined;
   const value = pad ? pad.inputs[0]! : map;
+  const grown: [number, number] = pad ? [pad.a.top! + pad.a.bottom!, pad.a.left! + pad.a.right!] : [0, 0];
   const [o, i, r, s] = weight.shape as [number, number, number, number];
   const groups = call.int('group', 1);
   if (weight.shape.length !== 4 || i * groups !== c || o % groups !== 0)
@@ -102,18 +105,30 @@ function conv(call: Call<Operand>, l: Lowering): Operand[] {
     const id = l.emit({ op: 'linear', name, inputs: [value], shape: [...shape.slice(0, -1), o], a: { pointwise: 1 }, params });
     return [channelsFirst(id, [h, w, o])];
   }
-  const depthwise = groups === c && o === c && groups > 1 ? 1 : 0;
-  if (groups > 1 && !depthwise) throw call.fault('is a grouped convolution, which is not supported', `${groups} groups of ${c} channels`);
+  const shape = [found[0].out, found[1].out, o];
+  const isSimple = found.every(({ gap }) => gap === 1) && found[0].stride === found[1].stride;
+  const depthwise = isSimple && groups === c && o === c && groups > 1 ? 1 : 0;
+  const isGrouped = !isSimple || (groups > 1 && !depthwise);
+  const a = isGrouped ? { ...windowOf(found), ...distancesOf(found), groups } : { ...windowOf(found), depthwise };
   const id = l.emit({
-    op: 'conv',
+    op: isGrouped ? 'groupConv' : 'conv',
     name,
     inputs: [value],
-    shape: [found[0].out, found[1].out, o],
-    a: { ...windowOf(found), depthwise },
+    shape,
+    a,
     params,
+    wants: [[h - grown[0], w - grown[1], c]],
   });
   return [channelsFirst(id, [found[0].out, found[1].out, o])];
 }
+
+/** Strides and distances between taps, down and across. */
+const distancesOf = ([v, u]: readonly [Span, Span]): Record<string, number> => ({
+  stepY: v.stride,
+  stepX: u.stride,
+  down: v.gap,
+  across: u.gap,
+});
 
 function batchNorm(call: Call<Operand>, l: Lowering): Operand[] {
   const view = viewAt(call, 0);
@@ -143,9 +158,7 @@ function batchNorm(call: Call<Operand>, l: Lowering): Operand[] {
     const [f, m] = [factor.numbers(), mean.numbers()];
     return beta.numbers().map((b, i) => b - f[i]! * m[i]!);
   });
-  const layer = channelLayer(l, view, factor, summand);
-  if (layer === undefined) throw call.fault('is a batch norm that stands alone on no map, which is not supported');
-  return [layer];
+  return [channelLayer(l, view, factor, summand)];
 }
 
 /** Zeros around a map, for the convolution or the windows that read it. */
@@ -172,7 +185,13 @@ function pad(call: Call<Operand>, l: Lowering): Operand[] {
   }) as [number, number][];
   const [[top, bottom], [left, right]] = sides as [[number, number], [number, number]];
   const shape = [view.axes[0]! + top + bottom, view.axes[1]! + left + right, view.axes[2]!];
-  return [{ ...view, axes: shape, value: l.emit({ op: 'pad', inputs: [view.value], shape, a: { top, bottom, left, right } }) }];
+  return [
+    {
+      ...view,
+      axes: shape,
+      value: l.emit({ op: 'pad', inputs: [view.value], wants: [view.axes], shape, a: { top, bottom, left, right } }),
+    },
+  ];
 }
 
 /** The mean over a whole map. */
@@ -197,9 +216,17 @@ function windowPool(op: 'maxPool' | 'averagePool'): Rule {
     const isWhole = kernel[0] === h && kernel[1] === w && found.every(({ out, before }) => out === 1 && before === 0);
     if (op === 'averagePool' && isWhole) return globalPool(call, l);
     if (op === 'maxPool' && kernel[0]! * kernel[1]! > 16) throw call.fault('has too many taps', `${kernel[0]}x${kernel[1]}`, 'at most 16');
-    const padded = op === 'averagePool' && call.int('count_include_pad', 0) !== 0 ? 1 : 0;
-    const id = l.emit({ op, inputs: [value], shape: [found[0].out, found[1].out, c], a: { ...windowOf(found), padded } });
-    return [channelsFirst(id, [found[0].out, found[1].out, c])];
+    const wants = [[h, w, c]];
+    const shape = [found[0].out, found[1].out, c];
+    if (op === 'maxPool') {
+      if (found.some(({ gap }) => gap > 1) || found[0].stride !== found[1].stride)
+        throw call.fault('is a maximum with gaps or of two strides, which is not supported');
+      return [channelsFirst(l.emit({ op, inputs: [value], shape, a: windowOf(found), wants }), [shape[0]!, shape[1]!, c])];
+    }
+    const padded = call.int('count_include_pad', 0) !== 0 ? 1 : 0;
+    const a = { ...windowOf(found), ...distancesOf(found), bottom: found[0].after, right: found[1].after, padded };
+    if (found.some(({ gap }) => gap > 1)) throw call.fault('is a mean with gaps, which is not supported');
+    return [channelsFirst(l.emit({ op, inputs: [value], shape, a, wants }), [shape[0]!, shape[1]!, c])];
   };
 }
 

@@ -7,6 +7,7 @@ import { functions } from './functions.ts';
 import { normalise } from './normalise.ts';
 import { parts } from './parts.ts';
 import { reorder } from './reorder.ts';
+import { resizing } from './resize.ts';
 import { asWindows } from './windows.ts';
 
 export const RULES: Rules = {
@@ -18,6 +19,7 @@ export const RULES: Rules = {
     ...normalise,
     ...parts,
     ...reorder,
+    ...resizing,
   },
   windows: asWindows,
 };

@@ -1,11 +1,11 @@
 /** Norms over channels, means, and softmax. */
 import { axesOf, axisOf, type Call } from '../call.ts';
-import { type Constant, constant } from '../constant.ts';
+import { type Constant, constant, scalarOf } from '../constant.ts';
 import type { Lowering, Operand, Rule } from '../lower.ts';
 import { nameOf } from '../names.ts';
-import { channelsOf, type Step } from '../steps.ts';
-import { liesPlainly, type View } from '../view.ts';
-import { areChannels } from './channels.ts';
+import { channelsOf, type Step, sizeOfStep } from '../steps.ts';
+import { liesPlainly, sizeOf, type View } from '../view.ts';
+import { areChannels, plusChannels, timesChannels } from './channels.ts';
 import { plainCopy, viewAt } from './reorder.ts';
 
 function layerNorm(call: Call<Operand>, l: Lowering): Operand[] {
@@ -75,6 +75,87 @@ export function quotient(l: Lowering, d: View, root: View): View | undefined {
   return undefined;
 }
 
+/** ‖x‖ over channels, or over all positions. */
+function length(call: Call<Operand>, l: Lowering): Operand[] {
+  const view = viewAt(call, 0);
+  const axes = axesOf(call, view.dims.length) ?? [...view.dims.keys()];
+  const keep = call.int('keepdims', 1) !== 0;
+  const gone = axes.flatMap((i) => view.dims[i]!).sort((a, b) => a - b);
+  const left = view.axes.map((_, i) => i).filter((i) => !gone.includes(i));
+  const isLast = gone.every((axis, i) => axis === view.axes.length - gone.length + i);
+  const isFirst = gone.every((axis, i) => axis === i);
+  if (!isLast && !isFirst) throw call.fault('is a length over axes that are neither the last nor all positions');
+  const shape = left.map((i) => view.axes[i]!);
+  const value = l.emit({
+    op: 'length',
+    inputs: [view.value],
+    shape,
+    a: { last: isLast ? 1 : 0, width: gone.reduce((n, i) => n * view.axes[i]!, 1) },
+  });
+  const dims = view.dims.flatMap((dim, i) => (axes.includes(i) ? (keep ? [[]] : []) : [dim]));
+  return [{ kind: 'view', value, axes: shape, dims: dims.map((dim) => dim.map((i) => left.indexOf(i))) }];
+}
+
+/** x / max(‖x‖, eps), or x / √(mean(x²) + eps), over the last axis. */
+export function normalised(l: Lowering, x: View, root: View): View | undefined {
+  const [step, bottom] = [l.steps[x.value]!, l.steps[root.value]!];
+  for (const [leaf, f] of new Map([[root.value, (v: number) => v], ...(bottom.pointwise ?? [])])) {
+    const source = l.steps[leaf]!;
+    const width = source.op === 'length' && source.a.last ? source.a.width! : channelsOf(step);
+    const rows = [sizeOfStep(step) / width, width];
+    const found = (a: Record<string, number>): View => ({
+      ...x,
+      value: l.emit({
+        op: 'rmsNorm',
+        name: l.layer(),
+        inputs: [x.value],
+        shape: step.shape,
+        a,
+        wants: [rows],
+      }),
+    });
+    if (source.op === 'length' && source.a.last && source.inputs[0] === x.value && Math.abs(f(3) - 3) < 1e-6)
+      return found({ eps: Math.fround(f(0)), unit: 1 });
+    const square = source.op === 'mean' ? l.steps[source.inputs[0]!]!.pointwise?.get(x.value) : undefined;
+    const eps = f(0) ** 2;
+    if (square && [0.5, -1.5, 3].every((t) => Math.abs(square(t) - t * t) < 1e-6) && Math.abs(f(1) - Math.sqrt(1 + eps)) < 1e-6)
+      return found({ eps: Math.fround(eps), unit: 0 });
+  }
+  return undefined;
+}
+
+/** Instance norm over groups of channels: what group norms are exported as; one group, or as many as there are channels, are others' names. */
+function instanceNorm(call: Call<Operand>, l: Lowering): Operand[] {
+  const view = viewAt(call, 0);
+  const step = l.steps[view.value]!;
+  const c = channelsOf(step);
+  const [one = [], groups = [], ...rest] = view.dims;
+  const g = sizeOf(view, groups);
+  const channels = [...groups, ...rest.flat().filter((i) => areChannels(view, [...groups, i], c))];
+  if (
+    one.length > 0 ||
+    !areChannels(
+      view,
+      [...channels].sort((a, b) => a - b),
+      c,
+    ) ||
+    channels.some((axis, i) => i > 0 && axis < channels[i - 1]!)
+  )
+    throw call.fault('is a norm over instances of no map, which is not supported');
+  const name = l.layer(nameOf(call.node));
+  let out: View = {
+    ...view,
+    value: l.emit({ op: 'groupNorm', name, inputs: [view.value], shape: step.shape, a: { groups: g, eps: call.float('epsilon', 1e-5) } }),
+  };
+  const [factor, summand] = [call.constant(1), call.constant(2)];
+  const isOne = scalarOf(factor) === 1 && scalarOf(summand) === 0;
+  if (!isOne) {
+    if (g !== c) throw call.fault('scales groups of channels, which is not supported');
+    out = plusChannels(l, timesChannels(l, out, factor)!, summand)!;
+  }
+  return [out];
+}
+
 function softmax(call: Call<Operand>, l: Lowering): Operand[] {
   const given = viewAt(call, 0);
   const axis = axisOf(call, call.int('axis', call.opset < 13 ? 1 : -1), given.dims.length);
@@ -110,6 +191,8 @@ export const normalise: Readonly<Record<string, Rule>> = {
   Where: where,
   LayerNormalization: layerNorm,
   ReduceMean: mean,
+  ReduceL2: length,
+  InstanceNormalization: instanceNorm,
   Softmax: softmax,
   LogSoftmax: softmax,
 };

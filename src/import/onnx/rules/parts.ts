@@ -1,6 +1,8 @@
 /** Parts of values and values put together: rows of fused layers, tokens, rolled maps, patches that are merged. */
+
+import { elements } from '../../../base/tensor.ts';
 import { axisOf, type Call, sliceRanges, splitSizes } from '../call.ts';
-import { type Constant, reshaped } from '../constant.ts';
+import { type Constant, constant, reshaped } from '../constant.ts';
 import type { Lowering, Operand, Rule } from '../lower.ts';
 import { nameOf } from '../names.ts';
 import { channelsOf, type Param } from '../steps.ts';
@@ -42,9 +44,18 @@ function part(l: Lowering, given: View, axis: number, range: { from: number; cou
     return left(isNorm ? l.emit({ ...source, inputs: [row], shape: [c], params: source.params }) : row);
   }
   if (at === 0 && step === 1 && inner === c)
-    return left(l.emit({ op: 'rows', inputs: [view.value], shape: [count, c], a: { first: from, count }, views: [view] }));
+    return left(
+      l.emit({
+        op: 'rows',
+        inputs: [view.value],
+        shape: [count, c],
+        a: { first: from, count },
+        views: [view],
+        wants: [[view.axes[0]!, c]],
+      }),
+    );
   const shape = view.axes.map((d, i) => (i === at ? count : d));
-  return left(l.emit({ op: 'slice', inputs: [view.value], shape, a: { axis: at, from, count, step }, views: [view] }));
+  return left(l.emit({ op: 'slice', inputs: [view.value], shape, a: { axis: at, from, count, step }, views: [view], wants: [view.axes] }));
 }
 
 const slice: Rule = (call, l) => {
@@ -98,8 +109,31 @@ function tokens(call: Call<Operand>, l: Lowering, extra: Constant[], view: View,
       view.axes.map((_, i) => i).filter((i) => !position.includes(i)),
       c,
     );
-  if (!isRows || extra.length > 2 || extra.some((e) => e.shape.reduce((n, d) => n * d, 1) !== c)) return undefined;
-  const scope = nameOf(call.node);
+  const counts = extra.map((e) => elements(e.shape) / c);
+  if (!isRows || counts.some((n) => !Number.isInteger(n)) || counts.reduce((a, b) => a + b, 0) > MOST_TOKENS) return undefined;
+  // Each row of a constant is a token; two of them at a time stand before what is there, the last first.
+  const rows = extra.flatMap((e, i) => Array.from({ length: counts[i]! }, (_, row) => (counts[i] === 1 ? e : rowOf(e, row, c))));
+  return pairsBefore(l, nameOf(call.node), view, rows, { position, axis, c });
+}
+
+/** More than so many tokens are a sequence of their own. */
+const MOST_TOKENS = 32;
+
+const rowOf = (e: Constant, row: number, c: number): Constant => constant([c], false, () => e.numbers().subarray(row * c, (row + 1) * c));
+
+interface Rows {
+  /** The axes of its positions, and which dim they are. */
+  position: readonly number[];
+  axis: number;
+  c: number;
+}
+
+function pairsBefore(l: Lowering, scope: string, view: View, extra: readonly Constant[], rows: Rows): View {
+  if (extra.length > 2) {
+    const inner = pairsBefore(l, scope, view, extra.slice(-2), rows);
+    return pairsBefore(l, scope, inner, extra.slice(0, -2), { ...rows, position: [0] });
+  }
+  const { position, axis, c } = rows;
   const params: Record<string, Param> = {};
   extra.forEach((e, i) => {
     const key = i === 0 ? 'cls' : 'dist';
@@ -191,6 +225,38 @@ function neighbours(l: Lowering, parts: readonly View[], axis: number): View | u
   return { ...map, value, axes: [h / 2, w / 2, 4 * c] };
 }
 
+/** Values one after the other along an axis, all in the order in which the largest of them lies. */
+function joined(call: Call<Operand>, l: Lowering, views: readonly View[], axis: number): View {
+  const main = views.reduce((a, b) => (sizeOf(b, b.dims[axis]!) > sizeOf(a, a.dims[axis]!) ? b : a));
+  const present = main.dims
+    .map((dim, i) => ({ i, first: dim.length > 0 ? Math.min(...dim) : -1 }))
+    .filter(({ i }) => i === axis || views.some((v) => v.dims[i]!.length > 0));
+  const dims = present.sort((a, b) => a.first - b.first).map(({ i }) => i);
+  const shapes = views.map((v) => dims.map((i) => sizeOf(v, v.dims[i]!)));
+  const at = dims.indexOf(axis);
+  if (views.length > 8 && at >= 0) {
+    const half = Math.ceil(views.length / 2);
+    return joined(call, l, [joined(call, l, views.slice(0, half), axis), joined(call, l, views.slice(half), axis)], axis);
+  }
+  if (shapes.some((s) => s.some((d, i) => i !== at && d !== shapes[0]![i])))
+    throw call.fault('puts values together that do not fit each other', shapes.map((s) => `[${s}]`).join(' '));
+  const inputs = views.map((v) =>
+    l.ordered(
+      v,
+      dims.flatMap((i) => v.dims[i]!),
+    ),
+  );
+  const shape = shapes[0]!.map((d, i) => (i === at ? shapes.reduce((n, s) => n + s[at]!, 0) : d));
+  const value = l.emit({ op: 'concat', inputs, shape, a: { axis: at }, wants: shapes });
+  const kept = dims.filter((_, i) => shape[i] !== 1);
+  return {
+    kind: 'view',
+    value,
+    axes: shape.filter((d) => d !== 1),
+    dims: main.dims.map((_, i) => (kept.includes(i) ? [kept.indexOf(i)] : [])),
+  };
+}
+
 const concat: Rule = (call, l) => {
   const operands = call.inputs.map((_, i) => call.at(i));
   if (operands.length === 1) return [operands[0]!];
@@ -202,11 +268,8 @@ const concat: Rule = (call, l) => {
     const done = tokens(call, l, constants, views[0]!, axis);
     if (done) return [done];
   }
-  if (constants.length === 0) {
-    const done = rolled(l, views, axis) ?? neighbours(l, views, axis);
-    if (done) return [done];
-  }
-  throw call.fault('puts values together in a way that is not supported', `along axis ${axis}`);
+  if (constants.length === 0) return [rolled(l, views, axis) ?? neighbours(l, views, axis) ?? joined(call, l, views, axis)];
+  throw call.fault('puts a constant and a value together in a way that is not supported', `along axis ${axis}`);
 };
 
 export const parts: Readonly<Record<string, Rule>> = { Slice: slice, Split: split, Gather: gather, Concat: concat };

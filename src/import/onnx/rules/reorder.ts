@@ -1,16 +1,19 @@
 /** Operators that move nothing: other shapes and orders of the same values. */
 
+import { elements } from '../../../base/tensor.ts';
 import type { Call } from '../call.ts';
-import { axesOf, intsOf, reshapeTo } from '../call.ts';
+import { axesOf, intsOf, reshapeTo, shapeRange, unsqueezed } from '../call.ts';
 import { broadcast, listOf } from '../constant.ts';
-import { shapeRange, unsqueezed } from '../fold.ts';
 import type { Lowering, Operand, Rule } from '../lower.ts';
 import { merged, reshapeView, shapeOfView, transposeView, type View } from '../view.ts';
 
 /** The operand that follows from the picture. */
 export function viewAt(call: Call<Operand>, i: number): View {
   const value = call.at(i);
-  if (value.kind === 'view') return value;
+  if (value.kind === 'view') {
+    if (value.repeated) throw call.fault('reads a value that is repeated along an axis, which is not supported');
+    return value;
+  }
   throw call.fault(`operand ${i} is known beforehand, which is not supported there`);
 }
 
@@ -84,8 +87,10 @@ export const reorder: Readonly<Record<string, Rule>> = {
     const view = viewAt(call, 0);
     const own = shapeOfView(view);
     const shape = broadcast(own, intsOf(call, 1) ?? []);
-    const size = (list: readonly number[]): number => list.reduce((n, d) => n * d, 1);
-    if (shape === undefined || size(shape) !== size(own)) throw call.fault('repeats what follows from the picture, which is not supported');
-    return [{ ...view, dims: [...shape.slice(own.length).map(() => []), ...view.dims] }];
+    if (shape === undefined) throw call.fault('does not fit the shape that it is to have', `[${own}]`);
+    const isRepeated = elements(shape) !== elements(own);
+    return [
+      { ...view, dims: [...shape.slice(own.length).map(() => []), ...view.dims], ...(isRepeated ? { repeated: true as const } : {}) },
+    ];
   },
 };

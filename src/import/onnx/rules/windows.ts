@@ -2,6 +2,7 @@
  * Windows of a map, as Swin has them: the copies that cut a map into windows and put it together again, and what is added to the scores within
  * them: biases by relative position, and a mask between regions that a rolled map brings together.
  */
+import { elements } from '../../../base/tensor.ts';
 import type { Call } from '../call.ts';
 import { constant, walk } from '../constant.ts';
 import type { Lowering, Operand } from '../lower.ts';
@@ -20,13 +21,13 @@ const MASKED = -100;
 /** The value that rows come from, through layers that work row by row. */
 export function sourceOf(l: Lowering, value: number): Step {
   let step = l.steps[value]!;
-  while (ROWWISE.has(step.op) && step.inputs.length > 0) step = l.steps[step.inputs[0]!]!;
+  while ((ROWWISE.has(step.op) || step.op === 'rmsNorm') && step.inputs.length > 0) step = l.steps[step.inputs[0]!]!;
   return step;
 }
 
-/** The sum of what is added, [windows, heads, t, t]. */
-function total(added: readonly Added[], [windows, heads, t]: readonly [number, number, number]): Float64Array {
-  const out = new Float64Array(windows * heads * t * t);
+/** The sum of what is added, [windows, heads, queries, keys]. */
+function total(added: readonly Added[], shape: readonly number[]): Float64Array {
+  const out = new Float64Array(elements(shape));
   for (const { step, factor } of added) {
     const [view] = step.views!;
     const axes = view!.axes.map((_, i) => i).filter((i) => Object.values(step.a).includes(i));
@@ -63,6 +64,26 @@ function windowSize(l: Lowering, q: number, t: number): Record<string, number> |
 /** The region that a row or column belongs to after the map was rolled by `shift`: regions that were apart before do not meet. */
 const region = (y: number, n: number, window: number, shift: number): number => (shift === 0 || y < n - window ? 0 : y < n - shift ? 1 : 2);
 
+/** What is added to the scores as it is: of each window and head, or once where these do not differ. */
+export function scoresBias(
+  call: Call<Operand>,
+  l: Lowering,
+  added: readonly Added[],
+  shape: readonly [number, number, number, number],
+): Param {
+  const [windows, heads, t, s] = shape;
+  const sums = total(added, shape);
+  const [one, all] = [t * s, heads * t * s];
+  const sameWindows = sums.every((v, i) => v === sums[i % all]);
+  const sameHeads = sums.every((v, i) => v === sums[i - (Math.floor(i / one) % heads) * one]);
+  const own = [sameWindows ? 1 : windows, sameHeads ? 1 : heads, t, s];
+  const from = constant(own, false, () => {
+    const at = walk(own, [all, one, s, 1]);
+    return Float64Array.from(at, (i) => sums[i]!);
+  });
+  return { name: l.layer(`${nameOf(call.node)}.attention_bias`), shape: own, from };
+}
+
 /** The table of relative positions, and the windows, where what is added to the scores is just that. */
 export function relativeTable(
   call: Call<Operand>,
@@ -70,11 +91,10 @@ export function relativeTable(
   q: number,
   added: readonly Added[],
   { windows, t, heads }: { windows: number; t: number; heads: number },
-): { table: Param; a: Record<string, number> } {
+): { table: Param; a: Record<string, number> } | undefined {
   const size = windowSize(l, q, t);
-  const sums = total(added, [windows, heads, t]);
-  const refuse = (why: string) => call.fault(`adds to attention's scores what is not supported (${why})`);
-  if (size === undefined) throw refuse('numbers of no window');
+  const sums = total(added, [windows, heads, t, t]);
+  if (size === undefined) return undefined;
   const { wh, ww, rows, columns, sy, sx, h, w } = size as Record<'wh' | 'ww' | 'rows' | 'columns' | 'sy' | 'sx' | 'h' | 'w', number>;
   const span = 2 * ww - 1;
   const table = new Float64Array((2 * wh - 1) * span * heads).fill(Number.NaN);
@@ -94,7 +114,7 @@ export function relativeTable(
           const value = sums[((win * heads + head) * t + i) * t + j]! - mask;
           const known = table[cell + head]!;
           if (Number.isNaN(known)) table[cell + head] = value;
-          else if (Math.abs(known - value) > 1e-4) throw refuse('neither biases by relative position nor the mask of rolled windows');
+          else if (Math.abs(known - value) > 1e-4) return undefined;
         }
       }
   }
@@ -117,13 +137,14 @@ export function asWindows(l: Lowering, value: number, axes: readonly number[], o
     return l.emit({ op: 'partition', inputs: [value], shape: [a, c, b * d * e], a: attributes });
   }
   if (swap !== '0,2,1,3,4') return undefined;
-  const isReverse = sourceOf(l, value).op === 'attention';
-  if (isReverse) {
+  const source0 = l.steps[value]!;
+  if (/ttention$/.test(sourceOf(l, value).op) && source0.shape[0] === a * b) {
     const [h, w] = [a * c, b * d];
     const attributes = { h, w, c: e, wh: c, ww: d, rows: a, columns: b, sy: 0, sx: 0, modh: h, modw: w, merge: 0 };
     return l.emit({ op: 'reverse', inputs: [value], shape: [h, w, e], a: attributes });
   }
   const [h, w] = [a * b, c * d];
+  if (source0.shape.length !== 3 || source0.shape[0] !== h || source0.shape[1] !== w) return undefined;
   let source = value;
   const shift = [0, 0];
   for (let step = l.steps[source]!; step.op === 'roll' && step.a.axis! < 2 && shift[step.a.axis!] === 0; step = l.steps[source]!) {
