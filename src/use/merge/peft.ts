@@ -47,30 +47,15 @@ export interface PeftResult {
 /** Writes the folder. Throws InputError where PEFT has no place for what was learnt. */
 export function exportPeft({ model, adapter: path, out }: PeftOptions): PeftResult {
   guardOutput(out, { model, adapter: path });
-  return withMerged(model, path, ({ adapter, base, weights, graph, merged, named }) => {
+  return withMerged(model, path, (all) => {
+    const { adapter, base, weights, graph, merged, named } = all;
     if (isFolded(base.model))
       throw new InputError({
         where: join(model, 'config.json'),
         what: 'its batch norms are folded, which no other library reads, so there is no base for PEFT',
         hint: 's2a merge without --peft writes a folder that transformers loads',
       });
-    const refuse = (tensor: string, what: string): never => {
-      throw new InputError({
-        where: `${adapter.path}, ${tensor}`,
-        what: `PEFT has no place for ${what}`,
-        hint: 's2a merge without --peft writes one model of both',
-      });
-    };
-    const layers = new Map<string, Product>();
-    const biases = new Map<string, Float32Array>();
-    for (const [tensor, edit] of merged.edits) {
-      const module = tensor.replace(/\.[^.]*$/, '');
-      if (edit.low.length > 0 && edit.slices.length === 0 && !edit.scale)
-        layers.set(named(module), stacked(edit.low, weights.tensor(tensor).shape));
-      else if (tensor.endsWith('.bias') && edit.low.length === 0 && !edit.scale) biases.set(named(module), edited(weights, tensor, edit));
-      else refuse(tensor, 'a weight that is scaled or replaced');
-    }
-    for (const tensor of merged.made.keys()) if (!isHead(tensor)) refuse(tensor, 'a tensor that the base has not, or has in another shape');
+    const { layers, biases } = learntParts(all);
     const heads = [...new Set([...merged.made.keys()].map((tensor) => tensor.replace(/\.[^.]*$/, '')))];
     const learnt = layers.size;
     // PEFT takes no adapter without a layer, so one gets a product of zeros where none learnt. transformers' MobileNetV2 asks its
@@ -82,32 +67,11 @@ export function exportPeft({ model, adapter: path, out }: PeftOptions): PeftResu
       const shape = onHead ? merged.made.get(tensor)!.shape : weights.tensor(tensor).shape;
       layers.set(onHead ? heads[0]! : named(tensor.replace(/\.weight$/, '')), nothing(shape));
     }
-    const tensors: TensorData[] = [...merged.made].map(([name, { shape, values }]) =>
+    const made = [...merged.made].map(([name, { shape, values }]) =>
       f32(onHead ? name.replace(/\.(\w+)$/, '.base_layer.$1') : name, shape, values),
     );
-    for (const [module, { a, b }] of layers)
-      for (const name of namesOf(module))
-        tensors.push(f32(`${name}.lora_A.weight`, a.shape, a.values), f32(`${name}.lora_B.weight`, b.shape, b.values));
-    // PEFT moves a layer that it wraps one name down.
-    for (const [module, values] of biases)
-      for (const name of namesOf(module))
-        tensors.push(f32(`${name}${layers.has(module) ? '.base_layer' : ''}.bias`, [values.length], values));
-    const [first] = layers.values();
-    const config = {
-      peft_type: 'LORA',
-      task_type: null,
-      base_model_name_or_path: model,
-      inference_mode: true,
-      r: first!.rank,
-      lora_alpha: first!.alpha,
-      lora_dropout: 0,
-      fan_in_fan_out: false,
-      bias: biases.size > 0 ? 'all' : 'none',
-      target_modules: [...layers.keys()].flatMap(namesOf),
-      rank_pattern: patterns(layers, ({ rank }) => rank),
-      alpha_pattern: patterns(layers, ({ alpha }) => alpha),
-      modules_to_save: onHead ? null : heads,
-    };
+    const tensors = [...made, ...tensorsOf(layers, biases)];
+    const config = configOf({ model, layers, biases, heads: onHead ? null : heads });
     makeFolder(out);
     writeAtomic(join(out, 'adapter_model.safetensors'), (write) =>
       writeTensors(out, write, tensors, { format: 'pt', labels: JSON.stringify(adapter.labels) }),
@@ -115,11 +79,68 @@ export function exportPeft({ model, adapter: path, out }: PeftOptions): PeftResu
     writeText(join(out, 'labels.json'), `${JSON.stringify(adapter.labels, undefined, 2)}\n`);
     writeText(join(out, 'adapter_config.json'), `${stableJson(config, 2)}\n`);
     return { out, classes: adapter.labels, layers: learnt, biases: biases.size };
-
-    function isHead(tensor: string): boolean {
-      return adapter.head.includes(tensor) || /(^|\.)(head_dist|distillation_classifier)\.(weight|bias)$/.test(tensor);
-    }
   });
+}
+
+/** By module: low-rank products that were learnt, and biases that replace the base's. */
+interface Learnt {
+  layers: Map<string, Product>;
+  biases: Map<string, Float32Array>;
+}
+
+function learntParts({ adapter, weights, merged, named }: Parameters<Parameters<typeof withMerged>[2]>[0]): Learnt {
+  const refuse = (tensor: string, what: string): never => {
+    throw new InputError({
+      where: `${adapter.path}, ${tensor}`,
+      what: `PEFT has no place for ${what}`,
+      hint: 's2a merge without --peft writes one model of both',
+    });
+  };
+  const layers = new Map<string, Product>();
+  const biases = new Map<string, Float32Array>();
+  for (const [tensor, edit] of merged.edits) {
+    const module = tensor.replace(/\.[^.]*$/, '');
+    if (edit.low.length > 0 && edit.slices.length === 0 && !edit.scale)
+      layers.set(named(module), stacked(edit.low, weights.tensor(tensor).shape));
+    else if (tensor.endsWith('.bias') && edit.low.length === 0 && !edit.scale) biases.set(named(module), edited(weights, tensor, edit));
+    else refuse(tensor, 'a weight that is scaled or replaced');
+  }
+  const isHead = (tensor: string): boolean =>
+    adapter.head.includes(tensor) || /(^|\.)(head_dist|distillation_classifier)\.(weight|bias)$/.test(tensor);
+  for (const tensor of merged.made.keys()) if (!isHead(tensor)) refuse(tensor, 'a tensor that the base has not, or has in another shape');
+  return { layers, biases };
+}
+
+function tensorsOf(layers: Learnt['layers'], biases: Learnt['biases']): TensorData[] {
+  const tensors: TensorData[] = [];
+  for (const [module, { a, b }] of layers)
+    for (const name of namesOf(module))
+      tensors.push(f32(`${name}.lora_A.weight`, a.shape, a.values), f32(`${name}.lora_B.weight`, b.shape, b.values));
+  // PEFT moves a layer that it wraps one name down.
+  for (const [module, values] of biases)
+    for (const name of namesOf(module))
+      tensors.push(f32(`${name}${layers.has(module) ? '.base_layer' : ''}.bias`, [values.length], values));
+  return tensors;
+}
+
+/** adapter_config.json. `heads`: what is saved whole. */
+function configOf({ model, layers, biases, heads }: Learnt & { model: string; heads: string[] | null }): Record<string, unknown> {
+  const [first] = layers.values();
+  return {
+    peft_type: 'LORA',
+    task_type: null,
+    base_model_name_or_path: model,
+    inference_mode: true,
+    r: first!.rank,
+    lora_alpha: first!.alpha,
+    lora_dropout: 0,
+    fan_in_fan_out: false,
+    bias: biases.size > 0 ? 'all' : 'none',
+    target_modules: [...layers.keys()].flatMap(namesOf),
+    rank_pattern: patterns(layers, ({ rank }) => rank),
+    alpha_pattern: patterns(layers, ({ alpha }) => alpha),
+    modules_to_save: heads,
+  };
 }
 
 /** What transformers 5 made of a checkpoint's names, in this order. */

@@ -43,31 +43,53 @@ export interface Merged {
 
 const isParameter = (v: Value): boolean => v.kind !== undefined;
 
+/** A merge under way: what it has so far, and how its steps read and change it. */
+interface Merging {
+  inputs: Inputs;
+  merged: Merged;
+  /** Low-rank products that have not found their place yet, by the name of the weight that they adapt. */
+  products: ReturnType<typeof lowRank>;
+  /** The changes of one of the file's tensors. */
+  edit(tensor: string): Edit;
+  replace(tensor: string, contents: Float32Array): void;
+  /** A learnt value, which counts as used. */
+  take(name: string): Float32Array<ArrayBuffer> | undefined;
+  /** What the file holds for a value. */
+  read(id: number | undefined): Float32Array | undefined;
+  sourceOf(weight: string): NonNullable<Value['source']>;
+}
+
 export function mergeWeights(inputs: Inputs): Merged {
   const { graph, learnt, where, weights } = inputs;
   const merged: Merged = { edits: new Map(), made: new Map(), qkvBias: false };
   const values = new Map(graph.values.filter(isParameter).map((v) => [v.name, v]));
+  const used = new Set<string>();
   const edit = (tensor: string): Edit => {
     const known = merged.edits.get(tensor) ?? { slices: [], low: [] };
     merged.edits.set(tensor, known);
     return known;
   };
-  const replace = (tensor: string, contents: Float32Array): void => void edit(tensor).slices.push({ start: 0, values: contents });
-  const used = new Set<string>();
   const take = (name: string): Float32Array<ArrayBuffer> | undefined => {
     const found = learnt.get(name);
     if (found) used.add(name);
     return found;
   };
-  const read = (id: number | undefined): Float32Array | undefined => {
-    const source = id === undefined || id < 0 ? undefined : graph.values[id]!.source;
-    return source && readFloats(weights, weights.tensor(source.tensor));
+  const sourceOf = (weight: string): NonNullable<Value['source']> => {
+    const source = values.get(weight)?.source;
+    if (!source) throw new InputError({ where, what: `tensor ${weight} is not in the checkpoint` });
+    return source;
   };
-
-  const products = lowRank(inputs, take);
-  for (const node of graph.phases.init.filter((n) => n.op === 'FoldBatchNorm')) unfold(node);
-  for (const [name, product] of products) edit(sourceOf(name).tensor).low.push(product);
-  for (const node of graph.phases.init.filter((n) => n.op === 'ResizePositions')) resize(node);
+  const merging: Merging = {
+    ...{ inputs, merged, products: lowRank(inputs, take), edit, take, sourceOf },
+    replace: (tensor, contents) => void edit(tensor).slices.push({ start: 0, values: contents }),
+    read(id) {
+      const source = id === undefined || id < 0 ? undefined : graph.values[id]!.source;
+      return source && readFloats(weights, weights.tensor(source.tensor));
+    },
+  };
+  for (const node of graph.phases.init.filter((n) => n.op === 'FoldBatchNorm')) unfold(merging, node);
+  for (const [name, product] of merging.products) edit(sourceOf(name).tensor).low.push(product);
+  for (const node of graph.phases.init.filter((n) => n.op === 'ResizePositions')) resize(merging, node);
   addHeads(inputs, merged.made, take);
   const orphans = new Map<string, Float32Array<ArrayBuffer>>();
   for (const [name, contents] of learnt) {
@@ -78,56 +100,51 @@ export function mergeWeights(inputs: Inputs): Merged {
   }
   housed(inputs, merged, orphans, edit);
   return merged;
+}
 
-  function sourceOf(weight: string): NonNullable<Value['source']> {
-    const source = values.get(weight)?.source;
-    if (!source) throw new InputError({ where, what: `tensor ${weight} is not in the checkpoint` });
-    return source;
+/** A folded pair of weight and bias, and the norm or scale that it was folded with. */
+function unfold({ inputs: { graph }, products, edit, replace, take, read, sourceOf }: Merging, node: Node): void {
+  const [w, bias] = node.updates.map((id) => graph.values[id]!) as [Value, Value];
+  const [newW, newB, product] = [take(w.name), take(bias.name), products.get(w.name)];
+  if (!newW && !newB && !product) return;
+  products.delete(w.name);
+  const c = shapeOf(graph, bias.id)[0]!;
+  const [gamma, beta, mean, variance] = node.inputs.map(read);
+  const { tensor } = sourceOf(w.name);
+  const tensorOf = (i: number): string => graph.values[node.inputs[i]!]!.source!.tensor;
+  const each = (f: (o: number) => number): Float32Array => Float32Array.from({ length: c }, (_, o) => f(o));
+  const deviation = (o: number): number => (variance ? Math.sqrt(variance[o]! + node.attributes.eps!) : 1);
+  const factor = (o: number): number => (gamma?.[o] ?? 1) / deviation(o);
+  const isNorm = mean !== undefined;
+  // Of a convolution that has a bias beside its norm, or of the layer that a scale was folded into; less the norm's mean.
+  const before = read(bias.id);
+  const shift = (o: number): number => (before?.[o] ?? 0) - (mean?.[o] ?? 0);
+  const folded = (o: number): number => newB?.[o] ?? (beta?.[o] ?? 0) + shift(o) * factor(o);
+  if (isNorm && !newW && !product) {
+    replace(
+      tensorOf(1),
+      each((o) => folded(o) - shift(o) * factor(o)),
+    );
+    return;
   }
+  if (newW) edit(tensor).slices.push({ start: 0, values: newW });
+  else edit(tensor).scale = Float64Array.from({ length: c }, (_, o) => factor(o));
+  if (product) edit(tensor).low.push(product);
+  replace(tensorOf(0), each(deviation));
+  if (isNorm)
+    replace(
+      tensorOf(1),
+      each((o) => folded(o) - shift(o)),
+    );
+  else replace(sourceOf(bias.name).tensor, each(folded));
+}
 
-  /** A folded pair of weight and bias, and the norm or scale that it was folded with. */
-  function unfold(node: Node): void {
-    const [w, bias] = node.updates.map((id) => graph.values[id]!) as [Value, Value];
-    const [newW, newB, product] = [take(w.name), take(bias.name), products.get(w.name)];
-    if (!newW && !newB && !product) return;
-    products.delete(w.name);
-    const c = shapeOf(graph, bias.id)[0]!;
-    const [gamma, beta, mean, variance] = node.inputs.map(read);
-    const { tensor } = sourceOf(w.name);
-    const tensorOf = (i: number): string => graph.values[node.inputs[i]!]!.source!.tensor;
-    const each = (f: (o: number) => number): Float32Array => Float32Array.from({ length: c }, (_, o) => f(o));
-    const deviation = (o: number): number => (variance ? Math.sqrt(variance[o]! + node.attributes.eps!) : 1);
-    const factor = (o: number): number => (gamma?.[o] ?? 1) / deviation(o);
-    const isNorm = mean !== undefined;
-    // Of a convolution that has a bias beside its norm, or of the layer that a scale was folded into; less the norm's mean.
-    const before = read(bias.id);
-    const shift = (o: number): number => (before?.[o] ?? 0) - (mean?.[o] ?? 0);
-    const folded = (o: number): number => newB?.[o] ?? (beta?.[o] ?? 0) + shift(o) * factor(o);
-    if (isNorm && !newW && !product) {
-      replace(
-        tensorOf(1),
-        each((o) => folded(o) - shift(o) * factor(o)),
-      );
-      return;
-    }
-    if (newW) edit(tensor).slices.push({ start: 0, values: newW });
-    else edit(tensor).scale = Float64Array.from({ length: c }, (_, o) => factor(o));
-    if (product) edit(tensor).low.push(product);
-    replace(tensorOf(0), each(deviation));
-    if (isNorm)
-      replace(
-        tensorOf(1),
-        each((o) => folded(o) - shift(o)),
-      );
-    else replace(sourceOf(bias.name).tensor, each(folded));
-  }
-
-  /** Position embeddings for the picture size that was trained. */
-  function resize(node: Node): void {
-    const [raw, resized] = [graph.values[node.inputs[0]!]!, graph.values[node.updates[0]!]!];
-    const shape = [1, ...shapeOf(graph, resized.id)];
-    merged.made.set(raw.source!.tensor, { shape, values: take(resized.name) ?? inputs.initialised(resized.id) });
-  }
+/** Position embeddings for the picture size that was trained. */
+function resize({ inputs, merged, take }: Merging, node: Node): void {
+  const { graph } = inputs;
+  const [raw, resized] = [graph.values[node.inputs[0]!]!, graph.values[node.updates[0]!]!];
+  const shape = [1, ...shapeOf(graph, resized.id)];
+  merged.made.set(raw.source!.tensor, { shape, values: take(resized.name) ?? inputs.initialised(resized.id) });
 }
 
 /** Every learnt low-rank product, by the name of the weight that it adapts. */
