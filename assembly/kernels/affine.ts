@@ -10,7 +10,7 @@ import { first, last } from '../engine/team';
  */
 export function affine(p: usize): void {
   const c = int(p, AffineArg.C);
-  const row = <usize>c << 2;
+  const row = (<usize>c) << 2;
   const scale = address(p, AffineArg.SCALE);
   const shift = address(p, AffineArg.SHIFT);
   const begin = first(int(p, AffineArg.M));
@@ -47,7 +47,7 @@ export function batchNormTerms(p: usize): void {
   const gamma = address(p, BatchNormTermsArg.GAMMA);
   const beta = address(p, BatchNormTermsArg.BETA);
   for (let i = first(c), end = last(c); i < end; i++) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     const factor: f64 = gamma == 0 ? 1 : load<f32>(gamma + at);
     const scale = factor / sqrt<f64>(<f64>load<f32>(address(p, BatchNormTermsArg.VAR) + at) + <f64>float(p, BatchNormTermsArg.EPS));
     const offset: f64 = beta == 0 ? 0 : load<f32>(beta + at);

@@ -41,11 +41,11 @@ import { addBias, addScores, expandBias, foldBias, maskRegions } from './window'
 
 /** Bytes of the codes of one matrix of probabilities before row `i`, the first of a tile or T. */
 function codesBefore(i: i32, t: i32, tile: i32): usize {
-  return <usize>(i / tile) * packedBytes(tile * t) + packedBytes(i % tile * t);
+  return <usize>(i / tile) * packedBytes(tile * t) + packedBytes((i % tile) * t);
 }
 
 @inline export function padded(floats: i32): usize {
-  return ((<usize>floats << 2) + 15) & ~15;
+  return (((<usize>floats) << 2) + 15) & ~15;
 }
 
 export function attention(p: usize): void {
@@ -60,7 +60,7 @@ export function attention(p: usize): void {
   const d = c / heads;
   const rows = int(p, F.BATCH) * t;
   if (keep != Keep.Nothing && keep != Keep.Value && keep != Keep.Group8 && keep != Keep.Signed4) return fail(Status.BadEncoding);
-  const stride = <usize>c << 2;
+  const stride = (<usize>c) << 2;
   const scoreStride = padded(t);
   const tile = tileRows(t, max(1, int(p, F.QUERIES)));
   const scores = scratch + GEMM_SCRATCH;
@@ -73,17 +73,16 @@ export function attention(p: usize): void {
   const pairs = heads * batch;
   const begin = first(pairs);
   for (let pair = begin, end = last(pairs); pair < end; pair++) {
-    const row = pair % batch * t;
+    const row = (pair % batch) * t;
     const head = pair / batch;
-    if (table != 0 && (pair == begin || row == 0))
-      expandBias(table, heads, head, int(geometry, 0), int(geometry, 1), bias, scoreStride);
+    if (table != 0 && (pair == begin || row == 0)) expandBias(table, heads, head, int(geometry, 0), int(geometry, 1), bias, scoreStride);
     if (keep == Keep.Group8 || keep == Keep.Signed4) {
       encodeHead(q, address(p, F.KQ), keep, rows, row, t, c, heads, head);
       encodeHead(k, address(p, F.KK), keep, rows, row, t, c, heads, head);
       encodeHead(v, address(p, F.KV), keep, rows, row, t, c, heads, head);
     }
-    const matrix = kp + <usize>(pair % batch * heads + head) * codesBefore(t, t, tile);
-    const at = <usize>row * stride + (<usize>(head * d) << 2);
+    const matrix = kp + <usize>((pair % batch) * heads + head) * codesBefore(t, t, tile);
+    const at = <usize>row * stride + ((<usize>(head * d)) << 2);
     for (let i = 0; i < t; i += tile) {
       const m = min(tile, t - i);
       const there = at + <usize>i * stride;
@@ -146,7 +145,7 @@ export function attentionBackward(p: usize): void {
   const scale = float(p, B.SCALE);
   const d = c / heads;
   if (keep != Keep.Value && keep != Keep.Group8 && keep != Keep.Signed4) return fail(Status.BadEncoding);
-  const stride = <usize>c << 2;
+  const stride = (<usize>c) << 2;
   const tile = tileRows(t, max(1, int(p, B.QUERIES)));
   layOut(p, tile, stride);
   const scores = scratch + GEMM_SCRATCH;
@@ -158,11 +157,11 @@ export function attentionBackward(p: usize): void {
   const begin = dtable != 0 ? first(heads) * batch : first(heads * batch);
   const end = dtable != 0 ? last(heads) * batch : last(heads * batch);
   for (let pair = begin; pair < end; pair++) {
-    const row = pair % batch * t;
+    const row = (pair % batch) * t;
     const head = pair / batch;
     if (table != 0 && (pair == begin || row == 0)) expandBias(table, heads, head, int(geometry, 0), int(geometry, 1), bias, scoreStride);
     if (dtable != 0 && row == 0) memory.fill(dbias, 0, <usize>t * scoreStride);
-    const at = <usize>row * stride + (<usize>(head * d) << 2);
+    const at = <usize>row * stride + ((<usize>(head * d)) << 2);
     // The operands of one head: in place, or decoded, with a row stride of their own.
     const coded = keep != Keep.Value;
     if (coded) decodeOperands(p, row, head);
@@ -170,7 +169,7 @@ export function attentionBackward(p: usize): void {
     const q = coded ? operands : address(p, B.Q) + at;
     const k = coded ? operands + bytes : address(p, B.K) + at;
     const v = coded ? operands + 2 * bytes : address(p, B.V) + at;
-    const matrix = kp + <usize>(pair % batch * heads + head) * codesBefore(t, t, tile);
+    const matrix = kp + <usize>((pair % batch) * heads + head) * codesBefore(t, t, tile);
     for (let i = 0; i < t; i += tile) {
       const m = min(tile, t - i);
       const more = i > 0 ? 1 : 0;
@@ -188,13 +187,14 @@ export function attentionBackward(p: usize): void {
       gemmTN(t, d, m, ds, scoreStride, qTile, operandStride, dk + at, stride, more, scratch);
       gemmNN(m, d, t, ds, scoreStride, k, operandStride, dq + there, stride, 0, scratch);
     }
-    if (dtable != 0 && pair % batch == batch - 1) foldBias(dbias, scoreStride, 1 / scale, heads, head, int(geometry, 0), int(geometry, 1), dtable);
+    if (dtable != 0 && pair % batch == batch - 1)
+      foldBias(dbias, scoreStride, 1 / scale, heads, head, int(geometry, 0), int(geometry, 1), dtable);
   }
 }
 
 /** Bytes of one decoded row of `d` channels. */
 @inline export function rowBytes(d: i32, keep: i32): usize {
-  return keep == Keep.Signed4 ? <usize>((d + 31) & ~31) << 2 : padded(d);
+  return keep == Keep.Signed4 ? (<usize>((d + 31) & ~31)) << 2 : padded(d);
 }
 
 /** Writes the coded copy of one head: `t` rows of x[rows, C] from `row` on. */
@@ -204,8 +204,8 @@ export function encodeHead(x: usize, kept: usize, keep: i32, rows: i32, row: i32
   for (let r = row; r < row + t; r++) {
     const at = <usize>r * <usize>c + <usize>(head * d);
     const group = r * heads + head;
-    if (keep == Keep.Signed4) encodeSigned4(x + (at << 2), d, kept + signed4CodeBytes(group, d), scales + (<usize>group << 1));
-    else encode8(x + (at << 2), d, kept + at, scales + (<usize>(r * heads + head) << 1));
+    if (keep == Keep.Signed4) encodeSigned4(x + (at << 2), d, kept + signed4CodeBytes(group, d), scales + ((<usize>group) << 1));
+    else encode8(x + (at << 2), d, kept + at, scales + ((<usize>(r * heads + head)) << 1));
   }
 }
 
@@ -215,15 +215,24 @@ export function decodeHead(kept: usize, out: usize, keep: i32, rows: i32, row: i
   const scales = kept + (keep == Keep.Signed4 ? signed4CodeBytes(rows * heads, d) : group8CodeBytes(rows, c));
   for (let r = row; r < row + t; r++) {
     const group = r * heads + head;
-    if (keep == Keep.Signed4) decodeSigned4(kept + signed4CodeBytes(group, d), d, scales + (<usize>group << 1), out);
-    else decode8(kept + <usize>r * <usize>c + <usize>(head * d), d, scales + (<usize>(r * heads + head) << 1), out);
+    if (keep == Keep.Signed4) decodeSigned4(kept + signed4CodeBytes(group, d), d, scales + ((<usize>group) << 1), out);
+    else decode8(kept + <usize>r * <usize>c + <usize>(head * d), d, scales + ((<usize>(r * heads + head)) << 1), out);
     out += rowBytes(d, keep);
   }
 }
 
 /** Rows [i, i + m) of q·kᵀ of one head and window become probabilities. `geometry`: WH, WW, ROWS, COLUMNS, SY, SX, read where `bias` is not 0. */
 function probabilities(
-  s: usize, i: i32, m: i32, t: i32, stride: usize, scale: f32, bias: usize, geometry: usize, window: i32, codes: usize,
+  s: usize,
+  i: i32,
+  m: i32,
+  t: i32,
+  stride: usize,
+  scale: f32,
+  bias: usize,
+  geometry: usize,
+  window: i32,
+  codes: usize,
 ): void {
   if (bias != 0) {
     addBias(s, <usize>m * stride, scale, bias + <usize>i * stride);
@@ -242,7 +251,7 @@ function probabilities(
 /** Each of `m` rows of `n` scores becomes softmax(scale·s), with its codes at `codes` unless that is 0. The padding of a row becomes 0. */
 export function softmax(s: usize, m: i32, n: i32, stride: usize, scale: f32, codes: usize): void {
   for (; m > 0; m--) {
-    for (let i = <usize>n << 2; i < stride; i += 4) store<f32>(s + i, -Infinity);
+    for (let i = (<usize>n) << 2; i < stride; i += 4) store<f32>(s + i, -Infinity);
     const largest = rowMaximum(s, s + stride);
     const total = exponentials(s, s + stride, largest, scale);
     if (codes != 0) {
@@ -301,7 +310,7 @@ export function softmaxBackward(p: usize, ds: usize, m: i32, n: i32, stride: usi
   const factor = f32x4.splat(scale);
   for (; m > 0; m--) {
     // p is 0 in the padding; what lies there in ds must be finite for 0 to win.
-    for (let i = <usize>n << 2; i < stride; i += 4) store<f32>(ds + i, 0);
+    for (let i = (<usize>n) << 2; i < stride; i += 4) store<f32>(ds + i, 0);
     let sum = f32x4.splat(0);
     for (let i: usize = 0; i < stride; i += 16) sum = madd(v128.load(p + i), v128.load(ds + i), sum);
     const mean = f32x4.splat(sum4(sum));

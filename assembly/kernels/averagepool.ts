@@ -26,7 +26,7 @@ let pixel: usize = 0;
 function readShape(p: usize, at: i32): void {
   height = int(p, at);
   width = int(p, at + 1);
-  pixel = <usize>int(p, at + 2) << 2;
+  pixel = (<usize>int(p, at + 2)) << 2;
   outHeight = int(p, at + 3);
   outWidth = int(p, at + 4);
   R = int(p, at + 5);
@@ -60,14 +60,13 @@ export function averagePool(p: usize): void {
     const i = row % outHeight;
     const from = max(i * stepY - top, 0);
     const until = min(i * stepY - top + R, height);
-    const picture = address(p, AveragePoolArg.X) + <usize>(row / outHeight * height * width) * pixel;
+    const picture = address(p, AveragePoolArg.X) + <usize>((row / outHeight) * height * width) * pixel;
     for (let j = 0; j < outWidth; j++, y += pixel) {
       const v0 = max(j * stepX - left, 0);
       const v1 = min(j * stepX - left + S, width);
       const factor = factorOf(i, j);
       memory.fill(y, 0, pixel);
-      for (let h = from; h < until; h++)
-        for (let v = v0; v < v1; v++) addScaled(picture + <usize>(h * width + v) * pixel, 1, y);
+      for (let h = from; h < until; h++) for (let v = v0; v < v1; v++) addScaled(picture + <usize>(h * width + v) * pixel, 1, y);
       scale(y, factor);
     }
   }
@@ -78,10 +77,10 @@ export function averagePoolBackward(p: usize): void {
   const rows = int(p, AveragePoolBackwardArg.BATCH) * height;
   let dx = address(p, AveragePoolBackwardArg.DX) + <usize>(first(rows) * width) * pixel;
   for (let row = first(rows), end = last(rows); row < end; row++) {
-    const h = row % height + top;
+    const h = (row % height) + top;
     const i0 = firstWindow(h, R, stepY);
     const i1 = min(h / stepY + 1, outHeight);
-    const picture = address(p, AveragePoolBackwardArg.DY) + <usize>(row / height * outHeight * outWidth) * pixel;
+    const picture = address(p, AveragePoolBackwardArg.DY) + <usize>((row / height) * outHeight * outWidth) * pixel;
     for (let v = left; v < width + left; v++, dx += pixel) {
       const j0 = firstWindow(v, S, stepX);
       const j1 = min(v / stepX + 1, outWidth);

@@ -50,7 +50,7 @@ function readSizes(p: usize, at: i32): void {
 /** Where the bias, or its gradient, of picture b and head h begins, of [BIASBATCH, BIASHEADS, TQ, TK]. */
 @inline function matrixOf(start: usize, b: i32, h: i32): usize {
   const head = biasHeads == 1 ? 0 : h;
-  return start + (<usize>(b % biasBatch * biasHeads + head) * <usize>(TQ * TK) << 2);
+  return start + ((<usize>((b % biasBatch) * biasHeads + head) * <usize>(TQ * TK)) << 2);
 }
 
 export function crossAttention(p: usize): void {
@@ -62,10 +62,10 @@ export function crossAttention(p: usize): void {
   const q = address(p, F.Q);
   const k = address(p, F.K);
   const v = address(p, F.V);
-  const qRow = <usize>(heads * DK) << 2;
-  const kRow = <usize>(pairs * DK) << 2;
-  const vRow = <usize>(pairs * DV) << 2;
-  const oRow = <usize>(heads * DV) << 2;
+  const qRow = (<usize>(heads * DK)) << 2;
+  const kRow = (<usize>(pairs * DK)) << 2;
+  const vRow = (<usize>(pairs * DV)) << 2;
+  const oRow = (<usize>(heads * DV)) << 2;
   const scoreRow = padded(TK);
   const tile = tileRows(TQ, int(p, F.QUERIES));
   const scores = scratch + GEMM_SCRATCH;
@@ -78,14 +78,14 @@ export function crossAttention(p: usize): void {
       encodeHead(k, address(p, F.KK), keep, batch * TK, b * TK, TK, pairs * DK, pairs, pair);
       encodeHead(v, address(p, F.KV), keep, batch * TK, b * TK, TK, pairs * DV, pairs, pair);
     }
-    const keys = k + <usize>(b * TK) * kRow + (<usize>(pair * DK) << 2);
-    const values = v + <usize>(b * TK) * vRow + (<usize>(pair * DV) << 2);
+    const keys = k + <usize>(b * TK) * kRow + ((<usize>(pair * DK)) << 2);
+    const values = v + <usize>(b * TK) * vRow + ((<usize>(pair * DV)) << 2);
     for (let h = pair * share; h < (pair + 1) * share; h++) {
       if (isCoded) encodeHead(q, address(p, F.KQ), keep, batch * TQ, b * TQ, TQ, heads * DK, heads, h);
-      const o = address(p, F.O) + <usize>(b * TQ) * oRow + (<usize>(h * DV) << 2);
+      const o = address(p, F.O) + <usize>(b * TQ) * oRow + ((<usize>(h * DV)) << 2);
       for (let i = 0; i < TQ; i += tile) {
         const m = min(tile, TQ - i);
-        const at = q + <usize>(b * TQ + i) * qRow + (<usize>(h * DK) << 2);
+        const at = q + <usize>(b * TQ + i) * qRow + ((<usize>(h * DK)) << 2);
         gemmNT(m, TK, DK, at, qRow, keys, kRow, scores, scoreRow, 0, 0, scratch);
         probabilities(scores, i, m, scoreRow, float(p, F.SCALE), b, h);
         gemmNN(m, DV, TK, scores, scoreRow, values, vRow, o + <usize>i * oRow, oRow, 0, scratch);
@@ -99,12 +99,12 @@ function probabilities(s: usize, i: i32, m: i32, stride: usize, scale: f32, b: i
   if (bias == 0) return softmax(s, m, TK, stride, scale, 0);
   for (let r = 0; r < m; r++) {
     const row = s + <usize>r * stride;
-    if (index == 0) addRow(row, scale, matrixOf(bias, b, h) + (<usize>((i + r) * TK) << 2));
+    if (index == 0) addRow(row, scale, matrixOf(bias, b, h) + ((<usize>((i + r) * TK)) << 2));
     else
       for (let j = 0; j < TK; j++) {
-        const at = row + (<usize>j << 2);
-        const entry = load<u32>(index + (<usize>((i + r) * TK + j) << 2));
-        const more: f32 = entry < <u32>biasRows ? load<f32>(bias + (<usize>(entry * heads + h) << 2)) : 0;
+        const at = row + ((<usize>j) << 2);
+        const entry = load<u32>(index + ((<usize>((i + r) * TK + j)) << 2));
+        const more: f32 = entry < <u32>biasRows ? load<f32>(bias + ((<usize>(entry * heads + h)) << 2)) : 0;
         store<f32>(at, load<f32>(at) * scale + more);
       }
   }
@@ -114,7 +114,7 @@ function probabilities(s: usize, i: i32, m: i32, stride: usize, scale: f32, b: i
 /** s = s·scale + b, one row of scores. */
 function addRow(s: usize, scale: f32, b: usize): void {
   const factor = f32x4.splat(scale);
-  const bytes = <usize>TK << 2;
+  const bytes = (<usize>TK) << 2;
   let i: usize = 0;
   for (; i + 16 <= bytes; i += 16) v128.store(s + i, f32x4.add(f32x4.mul(v128.load(s + i), factor), v128.load(b + i)));
   for (; i < bytes; i += 4) store<f32>(s + i, load<f32>(s + i) * scale + load<f32>(b + i));
@@ -138,19 +138,20 @@ export function crossAttentionBackward(p: usize): void {
   }
   const share = heads / pairs;
   for (let unit = begin; unit < end; unit++)
-    for (let n = 0; n < share; n++) backwardHead(p, unit % batch, unit / batch, unit / batch * share + n, n > 0, dbias);
+    for (let n = 0; n < share; n++) backwardHead(p, unit % batch, unit / batch, (unit / batch) * share + n, n > 0, dbias);
 }
 
 /** Zeros the gradient of the bias for the heads of the pairs [from, until). */
 function clear(dbias: usize, from: i32, until: i32, isOneHead: bool): void {
   const share = heads / pairs;
-  const matrix = <usize>(TQ * TK) << 2;
+  const matrix = (<usize>(TQ * TK)) << 2;
   if (isOneHead) {
     if (until > 0) memory.fill(dbias, 0, <usize>biasBatch * matrix);
   } else if (index == 0)
     for (let b = 0; b < biasBatch; b++) memory.fill(matrixOf(dbias, b, from * share), 0, <usize>((until - from) * share) * matrix);
   else
-    for (let r = 0; r < biasRows; r++) memory.fill(dbias + (<usize>(r * heads + from * share) << 2), 0, <usize>((until - from) * share) << 2);
+    for (let r = 0; r < biasRows; r++)
+      memory.fill(dbias + ((<usize>(r * heads + from * share)) << 2), 0, (<usize>((until - from) * share)) << 2);
 }
 
 /** One head of one picture; `more`: another head of its keys came before. */
@@ -161,17 +162,17 @@ function backwardHead(p: usize, b: i32, pair: i32, h: i32, more: bool, dbias: us
   const tile = tileRows(TQ, int(p, B.QUERIES));
   const scores = scratch + GEMM_SCRATCH;
   const ds = scores + <usize>tile * scoreRow;
-  const dkRow = <usize>(pairs * DK) << 2;
-  const dvRow = <usize>(pairs * DV) << 2;
-  const qStride = <usize>(heads * DK) << 2;
-  const oRow = <usize>(heads * DV) << 2;
-  const dq = address(p, B.DQ) + <usize>(b * TQ) * qStride + (<usize>(h * DK) << 2);
-  const dk = address(p, B.DKEYS) + <usize>(b * TK) * dkRow + (<usize>(pair * DK) << 2);
-  const dv = address(p, B.DVALUES) + <usize>(b * TK) * dvRow + (<usize>(pair * DV) << 2);
-  const dO = address(p, B.DO) + <usize>(b * TQ) * oRow + (<usize>(h * DV) << 2);
-  let q = address(p, B.Q) + <usize>(b * TQ) * qStride + (<usize>(h * DK) << 2);
-  let k = address(p, B.K) + <usize>(b * TK) * dkRow + (<usize>(pair * DK) << 2);
-  let v = address(p, B.V) + <usize>(b * TK) * dvRow + (<usize>(pair * DV) << 2);
+  const dkRow = (<usize>(pairs * DK)) << 2;
+  const dvRow = (<usize>(pairs * DV)) << 2;
+  const qStride = (<usize>(heads * DK)) << 2;
+  const oRow = (<usize>(heads * DV)) << 2;
+  const dq = address(p, B.DQ) + <usize>(b * TQ) * qStride + ((<usize>(h * DK)) << 2);
+  const dk = address(p, B.DKEYS) + <usize>(b * TK) * dkRow + ((<usize>(pair * DK)) << 2);
+  const dv = address(p, B.DVALUES) + <usize>(b * TK) * dvRow + ((<usize>(pair * DV)) << 2);
+  const dO = address(p, B.DO) + <usize>(b * TQ) * oRow + ((<usize>(h * DV)) << 2);
+  let q = address(p, B.Q) + <usize>(b * TQ) * qStride + ((<usize>(h * DK)) << 2);
+  let k = address(p, B.K) + <usize>(b * TK) * dkRow + ((<usize>(pair * DK)) << 2);
+  let v = address(p, B.V) + <usize>(b * TK) * dvRow + ((<usize>(pair * DV)) << 2);
   let qRow = qStride;
   let kRow = dkRow;
   let vRow = dvRow;
@@ -208,14 +209,14 @@ function addToBias(dbias: usize, ds: usize, i: i32, m: i32, stride: usize, b: i3
   for (let r = 0; r < m; r++) {
     const row = ds + <usize>r * stride;
     if (index == 0) {
-      const to = matrixOf(dbias, b, h) + (<usize>((i + r) * TK) << 2);
-      for (let j: usize = 0, end = <usize>TK << 2; j < end; j += 4) store<f32>(to + j, load<f32>(to + j) + load<f32>(row + j));
+      const to = matrixOf(dbias, b, h) + ((<usize>((i + r) * TK)) << 2);
+      for (let j: usize = 0, end = (<usize>TK) << 2; j < end; j += 4) store<f32>(to + j, load<f32>(to + j) + load<f32>(row + j));
     } else
       for (let j = 0; j < TK; j++) {
-        const entry = load<u32>(index + (<usize>((i + r) * TK + j) << 2));
+        const entry = load<u32>(index + ((<usize>((i + r) * TK + j)) << 2));
         if (entry >= <u32>biasRows) continue;
-        const to = dbias + (<usize>(entry * heads + h) << 2);
-        store<f32>(to, load<f32>(to) + load<f32>(row + (<usize>j << 2)));
+        const to = dbias + ((<usize>(entry * heads + h)) << 2);
+        store<f32>(to, load<f32>(to) + load<f32>(row + ((<usize>j) << 2)));
       }
   }
 }

@@ -66,25 +66,25 @@ export function groupConv(p: usize): void {
   const pixels = int(p, GroupConvArg.PIXELS);
   const M = batch * outHeight * outWidth;
   const K = R * S * groupIn;
-  const row = <usize>K << 2;
-  const line = <usize>outChannels << 2;
+  const row = (<usize>K) << 2;
+  const line = (<usize>outChannels) << 2;
   if (encoding != Encoding.F32) openWeight(w, encoding, outChannels, K);
   const tile = scratch + GEMM_SCRATCH;
-  const units = (M + pixels - 1) / pixels * groups;
+  const units = ((M + pixels - 1) / pixels) * groups;
   for (let unit = first(units), end = last(units); unit < end; unit++) {
-    const m = unit / groups * pixels;
+    const m = (unit / groups) * pixels;
     const group = unit % groups;
     const rows = min(pixels, M - m);
     const o = group * groupOut;
-    const to = address(p, GroupConvArg.Y) + <usize>m * line + (<usize>o << 2);
+    const to = address(p, GroupConvArg.Y) + <usize>m * line + ((<usize>o) << 2);
     for (let k = 0; k < K; k += Patch.Columns) {
       const columns = min<i32>(Patch.Columns, K - k);
       gatherPatches(address(p, GroupConvArg.X), group, m, rows, k, columns, tile);
-      const start = bias != 0 && k == 0 ? bias + (<usize>o << 2) : 0;
-      const bytes = <usize>columns << 2;
+      const start = bias != 0 && k == 0 ? bias + ((<usize>o) << 2) : 0;
+      const bytes = (<usize>columns) << 2;
       const more = i32(k > 0);
       if (encoding != Encoding.F32) gemmNTCoded(rows, groupOut, columns, tile, bytes, o, k, to, line, start, more, scratch);
-      else gemmNT(rows, groupOut, columns, tile, bytes, w + <usize>o * row + (<usize>k << 2), row, to, line, start, more, scratch);
+      else gemmNT(rows, groupOut, columns, tile, bytes, w + <usize>o * row + ((<usize>k) << 2), row, to, line, start, more, scratch);
     }
   }
 }
@@ -95,19 +95,19 @@ export function groupConvBackwardW(p: usize): void {
   const M = batch * outHeight * outWidth;
   const K = R * S * groupIn;
   const tile = scratch + GEMM_SCRATCH;
-  const line = <usize>outChannels << 2;
+  const line = (<usize>outChannels) << 2;
   const parts = (K + Patch.Columns - 1) / Patch.Columns;
   for (let unit = first(groups * parts), end = last(groups * parts); unit < end; unit++) {
     const group = unit / parts;
-    const k = unit % parts * Patch.Columns;
+    const k = (unit % parts) * Patch.Columns;
     const columns = min<i32>(Patch.Columns, K - k);
     const o = group * groupOut;
-    const to = address(p, GroupConvBackwardWArg.DW) + (<usize>o * <usize>K + <usize>k << 2);
+    const to = address(p, GroupConvBackwardWArg.DW) + ((<usize>o * <usize>K + <usize>k) << 2);
     for (let m = 0; m < M; m += pixels) {
       const rows = min(pixels, M - m);
       gatherPatches(address(p, GroupConvBackwardWArg.X), group, m, rows, k, columns, tile);
-      const dy = address(p, GroupConvBackwardWArg.DY) + <usize>m * line + (<usize>o << 2);
-      gemmTN(groupOut, columns, rows, dy, line, tile, <usize>columns << 2, to, <usize>K << 2, 1, scratch);
+      const dy = address(p, GroupConvBackwardWArg.DY) + <usize>m * line + ((<usize>o) << 2);
+      gemmTN(groupOut, columns, rows, dy, line, tile, (<usize>columns) << 2, to, (<usize>K) << 2, 1, scratch);
     }
   }
 }
@@ -120,29 +120,29 @@ export function groupConvBackwardX(p: usize): void {
   const pixels = int(p, GroupConvBackwardXArg.PIXELS);
   const M = batch * height * width;
   const K = R * S * groupIn;
-  const row = <usize>K << 2;
-  const line = <usize>channels << 2;
+  const row = (<usize>K) << 2;
+  const line = (<usize>channels) << 2;
   if (encoding != Encoding.F32) openWeight(w, encoding, outChannels, K);
   const tile = scratch + GEMM_SCRATCH;
-  const units = (M + pixels - 1) / pixels * groups;
+  const units = ((M + pixels - 1) / pixels) * groups;
   for (let unit = first(units), end = last(units); unit < end; unit++) {
-    const m = unit / groups * pixels;
+    const m = (unit / groups) * pixels;
     const group = unit % groups;
     const rows = min(pixels, M - m);
-    const to = address(p, GroupConvBackwardXArg.DX) + <usize>m * line + (<usize>(group * groupIn) << 2);
+    const to = address(p, GroupConvBackwardXArg.DX) + <usize>m * line + ((<usize>(group * groupIn)) << 2);
     let started = 0;
     for (let tap = 0; tap < R * S; tap++)
       for (let k = 0; k < groupOut; k += Patch.Columns) {
         const columns = min<i32>(Patch.Columns, groupOut - k);
         const o = group * groupOut + k;
-        const bytes = <usize>columns << 2;
+        const bytes = (<usize>columns) << 2;
         if (!gatherOutputs(address(p, GroupConvBackwardXArg.DY), m, rows, tap / S, tap % S, o, columns, tile)) continue;
         const at = tap * groupIn;
         if (encoding != Encoding.F32) gemmNNCoded(rows, groupIn, columns, tile, bytes, o, at, to, line, started, scratch);
-        else gemmNN(rows, groupIn, columns, tile, bytes, w + <usize>o * row + (<usize>at << 2), row, to, line, started, scratch);
+        else gemmNN(rows, groupIn, columns, tile, bytes, w + <usize>o * row + ((<usize>at) << 2), row, to, line, started, scratch);
         started = 1;
       }
-    if (!started) for (let i = 0; i < rows; i++) memory.fill(to + <usize>i * line, 0, <usize>groupIn << 2);
+    if (!started) for (let i = 0; i < rows; i++) memory.fill(to + <usize>i * line, 0, (<usize>groupIn) << 2);
   }
 }
 
@@ -150,17 +150,17 @@ export function groupConvBackwardX(p: usize): void {
 function gatherPatches(x: usize, group: i32, pixel: i32, rows: i32, k: i32, columns: i32, to: usize): void {
   for (let m = pixel; m < pixel + rows; m++) {
     const ow = m % outWidth;
-    const oh = m / outWidth % outHeight;
+    const oh = (m / outWidth) % outHeight;
     const b = m / outWidth / outHeight;
     for (let at = k; at < k + columns; ) {
       const tap = at / groupIn;
       const c = at - tap * groupIn;
       const n = min(groupIn - c, k + columns - at);
-      const h = oh * stepY + tap / S * down - top;
-      const v = ow * stepX + tap % S * across - left;
-      if (h < 0 || h >= height || v < 0 || v >= width) memory.fill(to, 0, <usize>n << 2);
-      else copyFloats(n, x + (<usize>(((b * height + h) * width + v) * channels + group * groupIn + c) << 2), to);
-      to += <usize>n << 2;
+      const h = oh * stepY + (tap / S) * down - top;
+      const v = ow * stepX + (tap % S) * across - left;
+      if (h < 0 || h >= height || v < 0 || v >= width) memory.fill(to, 0, (<usize>n) << 2);
+      else copyFloats(n, x + ((<usize>(((b * height + h) * width + v) * channels + group * groupIn + c)) << 2), to);
+      to += (<usize>n) << 2;
       at += n;
     }
   }
@@ -173,17 +173,18 @@ function gatherPatches(x: usize, group: i32, pixel: i32, rows: i32, k: i32, colu
 function gatherOutputs(dy: usize, pixel: i32, rows: i32, r: i32, s: i32, o: i32, columns: i32, to: usize): bool {
   let found = false;
   for (let m = pixel; m < pixel + rows; m++) {
-    const v = m % width + left - s * across;
-    const h = m / width % height + top - r * down;
+    const v = (m % width) + left - s * across;
+    const h = ((m / width) % height) + top - r * down;
     const oh = h / stepY;
     const ow = v / stepX;
-    if (h < 0 || v < 0 || h != oh * stepY || v != ow * stepX || oh >= outHeight || ow >= outWidth) memory.fill(to, 0, <usize>columns << 2);
+    if (h < 0 || v < 0 || h != oh * stepY || v != ow * stepX || oh >= outHeight || ow >= outWidth)
+      memory.fill(to, 0, (<usize>columns) << 2);
     else {
       found = true;
       const b = m / width / height;
-      copyFloats(columns, dy + (<usize>(((b * outHeight + oh) * outWidth + ow) * outChannels + o) << 2), to);
+      copyFloats(columns, dy + ((<usize>(((b * outHeight + oh) * outWidth + ow) * outChannels + o)) << 2), to);
     }
-    to += <usize>columns << 2;
+    to += (<usize>columns) << 2;
   }
   return found;
 }

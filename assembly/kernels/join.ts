@@ -8,11 +8,11 @@ import { first, last } from '../engine/team';
 export function concat(p: usize): void {
   const outer = int(p, ConcatArg.OUTER);
   let row: usize = 0;
-  for (let i = 0; i < Join.Most; i++) row += <usize>int(p, ConcatArg.N0 + i) << 2;
+  for (let i = 0; i < Join.Most; i++) row += (<usize>int(p, ConcatArg.N0 + i)) << 2;
   let y = address(p, ConcatArg.Y) + <usize>first(outer) * row;
   for (let o = first(outer), end = last(outer); o < end; o++)
     for (let i = 0; i < Join.Most; i++) {
-      const bytes = <usize>int(p, ConcatArg.N0 + i) << 2;
+      const bytes = (<usize>int(p, ConcatArg.N0 + i)) << 2;
       if (bytes == 0) continue;
       memory.copy(y, address(p, ConcatArg.X0 + i) + <usize>o * bytes, bytes);
       y += bytes;
@@ -22,18 +22,19 @@ export function concat(p: usize): void {
 /** Slice: y[OUTER,COUNT] = floats FROM … of each row of x[OUTER,ROW]. Nothing overlaps. Threads share the rows. */
 export function slice(p: usize): void {
   const outer = int(p, SliceArg.OUTER);
-  const row = <usize>int(p, SliceArg.ROW) << 2;
-  const bytes = <usize>int(p, SliceArg.COUNT) << 2;
-  const x = address(p, SliceArg.X) + (<usize>int(p, SliceArg.FROM) << 2);
-  for (let o = first(outer), end = last(outer); o < end; o++) memory.copy(address(p, SliceArg.Y) + <usize>o * bytes, x + <usize>o * row, bytes);
+  const row = (<usize>int(p, SliceArg.ROW)) << 2;
+  const bytes = (<usize>int(p, SliceArg.COUNT)) << 2;
+  const x = address(p, SliceArg.X) + ((<usize>int(p, SliceArg.FROM)) << 2);
+  for (let o = first(outer), end = last(outer); o < end; o++)
+    memory.copy(address(p, SliceArg.Y) + <usize>o * bytes, x + <usize>o * row, bytes);
 }
 
 /** SliceBackward: dy back in its place of dx's rows, + acc, 0 elsewhere. ACC may be 0 or DX; DY overlaps neither. Threads share the rows. */
 export function sliceBackward(p: usize): void {
   const outer = int(p, SliceBackwardArg.OUTER);
-  const row = <usize>int(p, SliceBackwardArg.ROW) << 2;
-  const bytes = <usize>int(p, SliceBackwardArg.COUNT) << 2;
-  const from = <usize>int(p, SliceBackwardArg.FROM) << 2;
+  const row = (<usize>int(p, SliceBackwardArg.ROW)) << 2;
+  const bytes = (<usize>int(p, SliceBackwardArg.COUNT)) << 2;
+  const from = (<usize>int(p, SliceBackwardArg.FROM)) << 2;
   const acc = address(p, SliceBackwardArg.ACC);
   for (let o = first(outer), end = last(outer); o < end; o++) {
     const dx = address(p, SliceBackwardArg.DX) + <usize>o * row;

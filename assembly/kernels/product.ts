@@ -5,8 +5,8 @@ import { firstBy, lastBy } from '../engine/team';
 /** Multiply: y[N] = a[N]·b[N]. Y may equal A or B. Threads share N in blocks of 32 elements. Moves 12 bytes an element. */
 export function multiply(p: usize): void {
   const n = int(p, MultiplyArg.N);
-  const from = <usize>firstBy(n, 32) << 2;
-  const until = <usize>lastBy(n, 32) << 2;
+  const from = (<usize>firstBy(n, 32)) << 2;
+  const until = (<usize>lastBy(n, 32)) << 2;
   const a = address(p, MultiplyArg.A);
   const b = address(p, MultiplyArg.B);
   const y = address(p, MultiplyArg.Y);

@@ -7,14 +7,14 @@ import { first, last } from '../engine/team';
  */
 export function rearrange(p: usize): void {
   const n = int(p, RearrangeArg.D5);
-  const step = <usize>int(p, RearrangeArg.S5) << 2;
+  const step = (<usize>int(p, RearrangeArg.S5)) << 2;
   let rows = 1;
   for (let i = 0; i < Axes.Most - 1; i++) rows *= int(p, RearrangeArg.D0 + i);
   const begin = first(rows);
-  let y = address(p, RearrangeArg.Y) + (<usize>begin * <usize>n << 2);
+  let y = address(p, RearrangeArg.Y) + ((<usize>begin * <usize>n) << 2);
   for (let row = begin, end = last(rows); row < end; row++) {
     copyRow(n, address(p, RearrangeArg.X) + rowOffset(p, row), step, y);
-    y += <usize>n << 2;
+    y += (<usize>n) << 2;
   }
 }
 
@@ -32,7 +32,7 @@ function rowOffset(p: usize, row: i32): usize {
 /** n floats, `step` bytes apart. */
 function copyRow(n: i32, x: usize, step: usize, y: usize): void {
   if (step == 4) {
-    memory.copy(y, x, <usize>n << 2);
+    memory.copy(y, x, (<usize>n) << 2);
     return;
   }
   for (; n > 0; n--) {

@@ -18,11 +18,11 @@ let share: f32 = 0;
 /** Where pixel i of `out` lies among `size`. */
 function locate(i: i32, size: i32, out: i32, mode: i32): void {
   let at: f64 = 0;
-  if (mode == Resizing.Nearest) at = <f64>(<i64>i * <i64>size / <i64>out);
-  else if (mode == Resizing.NearestCentre) at = <f64>(((<i64>i << 1) + 1) * <i64>size / (<i64>out << 1));
-  else if (mode == Resizing.Centre) at = max<f64>((<f64>i + 0.5) * <f64>size / <f64>out - 0.5, 0);
-  else if (mode == Resizing.Edge) at = <f64>i * <f64>size / <f64>out;
-  else if (out > 1) at = <f64>i * <f64>(size - 1) / <f64>(out - 1);
+  if (mode == Resizing.Nearest) at = <f64>((<i64>i * <i64>size) / <i64>out);
+  else if (mode == Resizing.NearestCentre) at = <f64>(((((<i64>i) << 1) + 1) * <i64>size) / ((<i64>out) << 1));
+  else if (mode == Resizing.Centre) at = max<f64>(((<f64>i + 0.5) * <f64>size) / <f64>out - 0.5, 0);
+  else if (mode == Resizing.Edge) at = (<f64>i * <f64>size) / <f64>out;
+  else if (out > 1) at = (<f64>i * <f64>(size - 1)) / <f64>(out - 1);
   low = min(<i32>at, size - 1);
   high = min(low + 1, size - 1);
   share = <f32>(at - <f64>low);
@@ -35,11 +35,11 @@ export function resize(p: usize): void {
   const oh = int(p, ResizeArg.OH);
   const ow = int(p, ResizeArg.OW);
   const mode = int(p, ResizeArg.MODE);
-  const pixel = <usize>int(p, ResizeArg.C) << 2;
+  const pixel = (<usize>int(p, ResizeArg.C)) << 2;
   const rows = int(p, ResizeArg.BATCH) * oh;
   let y = address(p, ResizeArg.Y) + <usize>(first(rows) * ow) * pixel;
   for (let row = first(rows), end = last(rows); row < end; row++) {
-    const picture = address(p, ResizeArg.X) + <usize>(row / oh * h * w) * pixel;
+    const picture = address(p, ResizeArg.X) + <usize>((row / oh) * h * w) * pixel;
     locate(row % oh, h, oh, mode);
     const top = picture + <usize>(low * w) * pixel;
     const bottom = picture + <usize>(high * w) * pixel;
@@ -76,11 +76,11 @@ export function resizeBackward(p: usize): void {
   const oh = int(p, ResizeBackwardArg.OH);
   const ow = int(p, ResizeBackwardArg.OW);
   const mode = int(p, ResizeBackwardArg.MODE);
-  const pixel = <usize>int(p, ResizeBackwardArg.C) << 2;
+  const pixel = (<usize>int(p, ResizeBackwardArg.C)) << 2;
   const rows = int(p, ResizeBackwardArg.BATCH) * h;
   for (let row = first(rows), end = last(rows); row < end; row++) {
     const line = address(p, ResizeBackwardArg.DX) + <usize>(row * w) * pixel;
-    const picture = address(p, ResizeBackwardArg.DY) + <usize>(row / h * oh * ow) * pixel;
+    const picture = address(p, ResizeBackwardArg.DY) + <usize>((row / h) * oh * ow) * pixel;
     memory.fill(line, 0, <usize>w * pixel);
     for (let i = 0; i < oh; i++) {
       locate(i, h, oh, mode);

@@ -22,7 +22,7 @@ const BLOCK: i32 = 64;
 
 /** Bytes between the rows of scratch. */
 @inline function padded(c: i32): usize {
-  return ((<usize>c << 2) + 127) & ~127;
+  return (((<usize>c) << 2) + 127) & ~127;
 }
 
 export function responseStats(p: usize): void {
@@ -30,10 +30,10 @@ export function responseStats(p: usize): void {
   const positions = int(p, T.P);
   const blocks = (c + BLOCK - 1) / BLOCK;
   const all = int(p, T.BATCH) * blocks;
-  const row = <usize>c << 2;
+  const row = (<usize>c) << 2;
   for (let unit = first(all), end = last(all); unit < end; unit++) {
     const picture = unit / blocks;
-    const at = <usize>(unit % blocks * BLOCK) << 2;
+    const at = (<usize>((unit % blocks) * BLOCK)) << 2;
     const bytes = min<usize>(BLOCK << 2, row - at);
     const stats = address(p, T.STATS) + <usize>picture * row + at;
     memory.fill(stats, 0, bytes);
@@ -53,13 +53,14 @@ function addSquares(x: usize, total: usize, bytes: usize): void {
 /** The mean of a picture's stats, and EPS. */
 function divisor(stats: usize, c: i32, eps: f32): f32 {
   let sum: f64 = 0;
-  for (let i = 0; i < c; i++) sum += load<f32>(stats + (<usize>i << 2));
+  for (let i = 0; i < c; i++) sum += load<f32>(stats + ((<usize>i) << 2));
   return <f32>(sum / c) + eps;
 }
 
 /** factors[C] = 1 + gamma·stats/by. */
 function writeFactors(stats: usize, gamma: usize, c: i32, by: f32, factors: usize): void {
-  for (let i: usize = 0, end = <usize>c << 2; i < end; i += 4) store<f32>(factors + i, 1 + load<f32>(gamma + i) * (load<f32>(stats + i) / by));
+  for (let i: usize = 0, end = (<usize>c) << 2; i < end; i += 4)
+    store<f32>(factors + i, 1 + load<f32>(gamma + i) * (load<f32>(stats + i) / by));
 }
 
 export function responseNorm(p: usize): void {
@@ -68,7 +69,7 @@ export function responseNorm(p: usize): void {
   if (keep != Keep.Nothing && keep != Keep.Value && keep != Keep.Group4 && keep != Keep.Group8) return fail(Status.BadEncoding);
   const positions = int(p, F.P);
   const rows = int(p, F.BATCH) * positions;
-  const row = <usize>c << 2;
+  const row = (<usize>c) << 2;
   const kept = address(p, F.KEPT);
   let known = -1;
   for (let m = first(rows), end = last(rows); m < end; m++) {
@@ -101,7 +102,7 @@ export function responseNormBackward(p: usize): void {
   const c = int(p, B.C);
   const positions = int(p, B.P);
   const rows = int(p, B.BATCH) * positions;
-  const row = <usize>c << 2;
+  const row = (<usize>c) << 2;
   const kept = address(p, B.KEPT);
   const shares = scratch + padded(c);
   const decoded = shares + padded(c);
@@ -134,28 +135,28 @@ export function responseNormBackward(p: usize): void {
 /** k of each channel (above). */
 function writeShares(stats: usize, gamma: usize, products: usize, c: i32, by: f32, shares: usize): void {
   let sum: f64 = 0;
-  const end = <usize>c << 2;
+  const end = (<usize>c) << 2;
   for (let i: usize = 0; i < end; i += 4) sum += <f64>load<f32>(gamma + i) * <f64>load<f32>(products + i) * <f64>load<f32>(stats + i);
   const all = <f32>(sum / (<f64>c * <f64>by * <f64>by));
   for (let i: usize = 0; i < end; i += 4) {
     const length = load<f32>(stats + i);
-    store<f32>(shares + i, length == 0 ? 0 : (load<f32>(gamma + i) * load<f32>(products + i) / by - all) / length);
+    store<f32>(shares + i, length == 0 ? 0 : ((load<f32>(gamma + i) * load<f32>(products + i)) / by - all) / length);
   }
 }
 
 /** dgamma += Σ over pictures of n·S, this thread's channels. */
 function addGamma(p: usize): void {
   const c = int(p, B.C);
-  const row = <usize>c << 2;
-  const from = <usize>first(c) << 2;
-  const until = <usize>last(c) << 2;
+  const row = (<usize>c) << 2;
+  const from = (<usize>first(c)) << 2;
+  const until = (<usize>last(c)) << 2;
   for (let b = 0; b < int(p, B.BATCH); b++) {
     const at = <usize>b * row;
     const stats = address(p, B.STATS) + at;
     const by = divisor(stats, c, float(p, B.EPS));
     for (let i = from; i < until; i += 4) {
       const to = address(p, B.DGAMMA) + i;
-      store<f32>(to, load<f32>(to) + load<f32>(stats + i) / by * load<f32>(address(p, B.PRODUCTS) + at + i));
+      store<f32>(to, load<f32>(to) + (load<f32>(stats + i) / by) * load<f32>(address(p, B.PRODUCTS) + at + i));
     }
   }
 }

@@ -23,7 +23,7 @@ export function rmsNorm(p: usize): void {
   const c = int(p, F.C);
   const keep = int(p, F.KEEP);
   if (keep != Keep.Nothing && !isKept(keep)) return fail(Status.BadEncoding);
-  const row = <usize>c << 2;
+  const row = (<usize>c) << 2;
   const kept = address(p, F.XHAT);
   const eps = float(p, F.EPS);
   for (let m = first(int(p, F.M)), end = last(int(p, F.M)); m < end; m++) {
@@ -35,7 +35,7 @@ export function rmsNorm(p: usize): void {
     scaleRow(x, r, xhat, row);
     if (keep == Keep.Group4) encode4(xhat, c, kept + <usize>m * group4RowBytes(c));
     else if (keep == Keep.Group8) encodeRow8(xhat, m, int(p, F.M), c, int(p, F.GROUPS), kept);
-    if (keep != Keep.Nothing) store<f32>(address(p, F.RSTD) + (<usize>m << 2), r);
+    if (keep != Keep.Nothing) store<f32>(address(p, F.RSTD) + ((<usize>m) << 2), r);
     multiplyRow(xhat, address(p, F.GAMMA), address(p, F.Y) + at, row);
   }
 }
@@ -44,7 +44,7 @@ export function rmsNormBackward(p: usize): void {
   const c = int(p, B.C);
   const keep = int(p, B.KEEP);
   if (!isKept(keep)) return fail(Status.BadEncoding);
-  const row = <usize>c << 2;
+  const row = (<usize>c) << 2;
   const kept = address(p, B.XHAT);
   const acc = address(p, B.ACC);
   const unit = int(p, B.UNIT) != 0;
@@ -57,9 +57,18 @@ export function rmsNormBackward(p: usize): void {
       if (keep == Keep.Group4) decode4(kept + <usize>m * group4RowBytes(c), c, 0, c, scratch);
       else decodeRow8(kept, m, int(p, B.M), c, int(p, B.GROUPS), 0, int(p, B.GROUPS), scratch);
     }
-    const r = load<f32>(address(p, B.RSTD) + (<usize>m << 2));
+    const r = load<f32>(address(p, B.RSTD) + ((<usize>m) << 2));
     const cut = unit && r >= most;
-    backwardRow(xhat, r, address(p, B.GAMMA), address(p, B.DY) + at, acc == 0 ? 0 : acc + at, address(p, B.DX) + at, row, cut ? 0 : unit ? 1 : <f32>c);
+    backwardRow(
+      xhat,
+      r,
+      address(p, B.GAMMA),
+      address(p, B.DY) + at,
+      acc == 0 ? 0 : acc + at,
+      address(p, B.DX) + at,
+      row,
+      cut ? 0 : unit ? 1 : <f32>c,
+    );
   }
 }
 

@@ -15,7 +15,7 @@ export function rotary(p: usize): void {
   const from = int(p, RotaryArg.FIRST);
   const neighbours = int(p, RotaryArg.NEIGHBOURS) != 0;
   const sign: f32 = int(p, RotaryArg.BACK) ? -1 : 1;
-  const head = <usize>d << 2;
+  const head = (<usize>d) << 2;
   const row = <usize>heads * head;
   const rows = int(p, RotaryArg.BATCH) * t;
   for (let m = first(rows), end = last(rows); m < end; m++) {
@@ -23,7 +23,7 @@ export function rotary(p: usize): void {
     const y = address(p, RotaryArg.Y) + <usize>m * row;
     if (x != y) memory.copy(y, x, row);
     if (m % t < from) continue;
-    const cosines = address(p, RotaryArg.TABLE) + (<usize>(m % t - from) * <usize>turned << 2);
+    const cosines = address(p, RotaryArg.TABLE) + ((<usize>((m % t) - from) * <usize>turned) << 2);
     for (let h = 0; h < heads; h++) {
       if (neighbours) turnNeighbours(y + <usize>h * head, cosines, turned >> 1, sign);
       else turnHalves(y + <usize>h * head, cosines, turned >> 1, sign);
@@ -33,7 +33,7 @@ export function rotary(p: usize): void {
 
 /** Turns `n` pairs (i, i + n) where they lie. */
 function turnHalves(y: usize, cosines: usize, n: i32, sign: f32): void {
-  const half = <usize>n << 2;
+  const half = (<usize>n) << 2;
   const sines = cosines + half;
   const s4 = f32x4.splat(sign);
   let i: usize = 0;
@@ -50,8 +50,8 @@ function turnHalves(y: usize, cosines: usize, n: i32, sign: f32): void {
 
 /** Turns `n` pairs (2i, 2i + 1) where they lie. */
 function turnNeighbours(y: usize, cosines: usize, n: i32, sign: f32): void {
-  const sines = cosines + (<usize>n << 2);
-  for (let i: usize = 0, end = <usize>n << 2; i < end; i += 4)
+  const sines = cosines + ((<usize>n) << 2);
+  for (let i: usize = 0, end = (<usize>n) << 2; i < end; i += 4)
     turn(y + 2 * i, y + 2 * i + 4, load<f32>(cosines + i), load<f32>(sines + i) * sign);
 }
 
@@ -71,14 +71,14 @@ export function rotaryTable(p: usize): void {
   const scale = <f64>float(p, RotaryTableArg.SCALE);
   const centred = int(p, RotaryTableArg.CENTRED) != 0;
   for (let at = first(h * w), end = last(h * w); at < end; at++) {
-    const cosines = address(p, RotaryTableArg.Y) + (<usize>at * <usize>bands << 4);
-    const sines = cosines + (<usize>bands << 3);
+    const cosines = address(p, RotaryTableArg.Y) + ((<usize>at * <usize>bands) << 4);
+    const sines = cosines + ((<usize>bands) << 3);
     const down = place(at / w, h, scale, centred);
     const across = place(at % w, w, scale, centred);
     for (let k = 0; k < 2 * bands; k++) {
-      const turns = (k < bands ? down : across) * exp64(<f64>-(k % bands) / <f64>bands * theta) / 3.141592653589793;
-      store<f32>(cosines + (<usize>k << 2), <f32>cosPi(turns));
-      store<f32>(sines + (<usize>k << 2), <f32>cosPi(turns - 0.5));
+      const turns = ((k < bands ? down : across) * exp64((<f64>-(k % bands) / <f64>bands) * theta)) / 3.141592653589793;
+      store<f32>(cosines + ((<usize>k) << 2), <f32>cosPi(turns));
+      store<f32>(sines + ((<usize>k) << 2), <f32>cosPi(turns - 0.5));
     }
   }
 }

@@ -11,7 +11,19 @@ import { INIT, run, stage, stageBytes, state } from './arena';
 import { closeFile, fileBytes, needBytes, needFile } from './files';
 import { allPlaced, forgetPlaces, placeFile, placeOffset, placeType, readHeader, unknown } from './header';
 import { appendBytes, copyPath, endsWith, lengthOf, pathIn, textOf } from './path';
-import { arena, countLines, countRecords, layoutWord, lineAt, lineBytes, section, sectionBytes, selectLine, Tensor, tensorOf } from './program';
+import {
+  arena,
+  countLines,
+  countRecords,
+  layoutWord,
+  lineAt,
+  lineBytes,
+  section,
+  sectionBytes,
+  selectLine,
+  Tensor,
+  tensorOf,
+} from './program';
 import { begin, finish, refuse } from './refuse';
 import { say } from './text';
 

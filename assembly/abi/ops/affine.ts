@@ -2,7 +2,14 @@
 import { mayRead, reads, size, writes } from '../bounds.ts';
 
 /** Affine: y[M,C] = x[M,C]·scale[C] + shift[C]. SCALE may be 0 (ones), SHIFT too (zeros). Y may equal X. */
-export const enum AffineArg { X, SCALE, SHIFT, Y, M, C }
+export const enum AffineArg {
+  X,
+  SCALE,
+  SHIFT,
+  Y,
+  M,
+  C,
+}
 export function affine(): void {
   const m = size(AffineArg.M);
   const c = size(AffineArg.C);
@@ -13,7 +20,16 @@ export function affine(): void {
 }
 
 /** BatchNormTerms: scale[C] = gamma/√(var + EPS), shift[C] = beta - mean·scale. GAMMA may be 0 (ones), BETA too (zeros). */
-export const enum BatchNormTermsArg { SCALE, SHIFT, GAMMA, BETA, MEAN, VAR, C, EPS }
+export const enum BatchNormTermsArg {
+  SCALE,
+  SHIFT,
+  GAMMA,
+  BETA,
+  MEAN,
+  VAR,
+  C,
+  EPS,
+}
 export function batchNormTerms(): void {
   const c = size(BatchNormTermsArg.C);
   writes(BatchNormTermsArg.SCALE, 4 * c);

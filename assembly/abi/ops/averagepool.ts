@@ -34,7 +34,25 @@ function windows(at: i32): void {
  * TOP rows above and LEFT columns left of the picture. PADDED = 0: the mean of those pixels that there are; 1: zeros around the picture count, TOP
  * rows of them above, BOTTOM below, LEFT and RIGHT of it.
  */
-export const enum AveragePoolArg { X, Y, BATCH, H, WIDTH, C, OH, OW, R, S, STEPY, STEPX, TOP, LEFT, BOTTOM, RIGHT, PADDED }
+export const enum AveragePoolArg {
+  X,
+  Y,
+  BATCH,
+  H,
+  WIDTH,
+  C,
+  OH,
+  OW,
+  R,
+  S,
+  STEPY,
+  STEPX,
+  TOP,
+  LEFT,
+  BOTTOM,
+  RIGHT,
+  PADDED,
+}
 export function averagePool(): void {
   windows(AveragePoolArg.BATCH);
   reads(AveragePoolArg.X, image);
@@ -42,7 +60,25 @@ export function averagePool(): void {
 }
 
 /** AveragePoolBackward: dx[B,H,W,C] = Σ dy/(pixels that count) over the windows that hold the pixel. */
-export const enum AveragePoolBackwardArg { DY, DX, BATCH, H, WIDTH, C, OH, OW, R, S, STEPY, STEPX, TOP, LEFT, BOTTOM, RIGHT, PADDED }
+export const enum AveragePoolBackwardArg {
+  DY,
+  DX,
+  BATCH,
+  H,
+  WIDTH,
+  C,
+  OH,
+  OW,
+  R,
+  S,
+  STEPY,
+  STEPX,
+  TOP,
+  LEFT,
+  BOTTOM,
+  RIGHT,
+  PADDED,
+}
 export function averagePoolBackward(): void {
   windows(AveragePoolBackwardArg.BATCH);
   reads(AveragePoolBackwardArg.DY, means);

@@ -17,7 +17,12 @@ export function crossAttentionScratch(tq: number, tk: number, queries: number = 
 
 /** Also the tile's gradients and, from coded copies, one head's q, k and v. */
 export function crossAttentionBackwardScratch(
-  tq: number, tk: number, dk: number, dv: number, keep: number, queries: number = Scores.Rows,
+  tq: number,
+  tk: number,
+  dk: number,
+  dv: number,
+  keep: number,
+  queries: number = Scores.Rows,
 ): number {
   return gemmScratch() + 2 * scoreBytes(tq, tk, queries) + (tq + tk) * decodedRow(dk, keep) + tk * decodedRow(dv, keep);
 }
@@ -64,7 +69,28 @@ function sizes(at: i32, index: i32): void {
  * positions (none: 0 is added where it is no row of the table). KEEP and KQ, KK, KV as Attention's, in groups of a head.
  */
 export const enum CrossAttentionArg {
-  Q, K, V, O, KQ, KK, KV, BIAS, INDEX, BATCH, TQ, TK, HEADS, PAIRS, DK, DV, BIASBATCH, BIASHEADS, ROWS, SCALE, KEEP, QUERIES
+  Q,
+  K,
+  V,
+  O,
+  KQ,
+  KK,
+  KV,
+  BIAS,
+  INDEX,
+  BATCH,
+  TQ,
+  TK,
+  HEADS,
+  PAIRS,
+  DK,
+  DV,
+  BIASBATCH,
+  BIASHEADS,
+  ROWS,
+  SCALE,
+  KEEP,
+  QUERIES,
 }
 export function crossAttention(): void {
   sizes(CrossAttentionArg.BATCH, CrossAttentionArg.INDEX);
@@ -86,7 +112,30 @@ export function crossAttention(): void {
 
 /** CrossAttentionBackward: dq, dk, dv from do, the probabilities computed again. DBIAS, as BIAS, is 0, or += (ADDS = 1), or written (ADDS = 0). */
 export const enum CrossAttentionBackwardArg {
-  Q, K, V, DO, DQ, DKEYS, DVALUES, BIAS, INDEX, DBIAS, BATCH, TQ, TK, HEADS, PAIRS, DK, DV, BIASBATCH, BIASHEADS, ROWS, SCALE, KEEP, QUERIES, ADDS
+  Q,
+  K,
+  V,
+  DO,
+  DQ,
+  DKEYS,
+  DVALUES,
+  BIAS,
+  INDEX,
+  DBIAS,
+  BATCH,
+  TQ,
+  TK,
+  HEADS,
+  PAIRS,
+  DK,
+  DV,
+  BIASBATCH,
+  BIASHEADS,
+  ROWS,
+  SCALE,
+  KEEP,
+  QUERIES,
+  ADDS,
 }
 export function crossAttentionBackward(): void {
   sizes(CrossAttentionBackwardArg.BATCH, CrossAttentionBackwardArg.INDEX);

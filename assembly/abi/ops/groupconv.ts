@@ -1,6 +1,19 @@
 /** Convolutions in groups, with steps and spacing of their own along each axis. */
 import { Patch } from '../tiles.ts';
-import { between, demand, groups, mayRead, MOST_PRODUCT, MOST_STEP, MOST_TILE, reads, size, takesScratch, weightBytes, writes } from '../bounds.ts';
+import {
+  between,
+  demand,
+  groups,
+  mayRead,
+  MOST_PRODUCT,
+  MOST_STEP,
+  MOST_TILE,
+  reads,
+  size,
+  takesScratch,
+  weightBytes,
+  writes,
+} from '../bounds.ts';
 import { gemmScratch } from './dense.ts';
 
 /** GroupConv and GroupConvBackwardW: a tile of one group's patches behind the GEMM's scratch. */
@@ -59,7 +72,28 @@ function outputBytes(): number {
  * before the first row and column; padding after the last is whatever OH and OW imply. PIXELS: most of them in a tile (abi/tiles.ts).
  */
 export const enum GroupConvArg {
-  X, W, B, Y, BATCH, H, WIDTH, C, OH, OW, O, R, S, STEPY, STEPX, DOWN, ACROSS, TOP, LEFT, GROUPS, ENCODING, PIXELS
+  X,
+  W,
+  B,
+  Y,
+  BATCH,
+  H,
+  WIDTH,
+  C,
+  OH,
+  OW,
+  O,
+  R,
+  S,
+  STEPY,
+  STEPX,
+  DOWN,
+  ACROSS,
+  TOP,
+  LEFT,
+  GROUPS,
+  ENCODING,
+  PIXELS,
 }
 export function groupConv(): void {
   window(GroupConvArg.BATCH);
@@ -73,7 +107,27 @@ export function groupConv(): void {
 
 /** GroupConvBackwardX: dx[B,H,W,C], the transpose of GroupConv without its bias, of dy[B,OH,OW,O]. */
 export const enum GroupConvBackwardXArg {
-  DY, W, DX, BATCH, H, WIDTH, C, OH, OW, O, R, S, STEPY, STEPX, DOWN, ACROSS, TOP, LEFT, GROUPS, ENCODING, PIXELS
+  DY,
+  W,
+  DX,
+  BATCH,
+  H,
+  WIDTH,
+  C,
+  OH,
+  OW,
+  O,
+  R,
+  S,
+  STEPY,
+  STEPX,
+  DOWN,
+  ACROSS,
+  TOP,
+  LEFT,
+  GROUPS,
+  ENCODING,
+  PIXELS,
 }
 export function groupConvBackwardX(): void {
   window(GroupConvBackwardXArg.BATCH);
@@ -86,7 +140,26 @@ export function groupConvBackwardX(): void {
 
 /** GroupConvBackwardW: dw[O,R,S,C/GROUPS] += Σ dy · patches(x). */
 export const enum GroupConvBackwardWArg {
-  DY, X, DW, BATCH, H, WIDTH, C, OH, OW, O, R, S, STEPY, STEPX, DOWN, ACROSS, TOP, LEFT, GROUPS, PIXELS
+  DY,
+  X,
+  DW,
+  BATCH,
+  H,
+  WIDTH,
+  C,
+  OH,
+  OW,
+  O,
+  R,
+  S,
+  STEPY,
+  STEPX,
+  DOWN,
+  ACROSS,
+  TOP,
+  LEFT,
+  GROUPS,
+  PIXELS,
 }
 export function groupConvBackwardW(): void {
   window(GroupConvBackwardWArg.BATCH);

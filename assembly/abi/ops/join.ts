@@ -2,10 +2,31 @@
 import { between, demand, mayRead, MOST_PRODUCT, reads, size, whole, writes } from '../bounds.ts';
 
 /** Most operands of one Concat. */
-export const enum Join { Most = 8 }
+export const enum Join {
+  Most = 8,
+}
 
 /** Concat: y[OUTER, ΣN] = the rows of X0[OUTER,N0], X1[OUTER,N1], …, one after the other. Xi = 0 has Ni = 0. */
-export const enum ConcatArg { X0, X1, X2, X3, X4, X5, X6, X7, Y, OUTER, N0, N1, N2, N3, N4, N5, N6, N7 }
+export const enum ConcatArg {
+  X0,
+  X1,
+  X2,
+  X3,
+  X4,
+  X5,
+  X6,
+  X7,
+  Y,
+  OUTER,
+  N0,
+  N1,
+  N2,
+  N3,
+  N4,
+  N5,
+  N6,
+  N7,
+}
 /** Floats in a row of an operand: none where it is absent. */
 function rowOf(x: i32, n: i32): number {
   return whole(x) === 0 ? between(n, 0, 0) : size(n);
@@ -32,7 +53,14 @@ export function concat(): void {
 }
 
 /** Slice: y[OUTER,COUNT] = floats FROM … FROM+COUNT-1 of each row of x[OUTER,ROW]. */
-export const enum SliceArg { X, Y, OUTER, ROW, FROM, COUNT }
+export const enum SliceArg {
+  X,
+  Y,
+  OUTER,
+  ROW,
+  FROM,
+  COUNT,
+}
 export function slice(): void {
   const outer = size(SliceArg.OUTER);
   const row = size(SliceArg.ROW);
@@ -43,7 +71,15 @@ export function slice(): void {
 }
 
 /** SliceBackward: dx[OUTER,ROW] = dy[OUTER,COUNT] from float FROM of each row on and 0 elsewhere, + acc[OUTER,ROW]. ACC may be 0 or equal DX. */
-export const enum SliceBackwardArg { DY, ACC, DX, OUTER, ROW, FROM, COUNT }
+export const enum SliceBackwardArg {
+  DY,
+  ACC,
+  DX,
+  OUTER,
+  ROW,
+  FROM,
+  COUNT,
+}
 export function sliceBackward(): void {
   const outer = size(SliceBackwardArg.OUTER);
   const row = size(SliceBackwardArg.ROW);

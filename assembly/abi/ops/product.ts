@@ -2,7 +2,12 @@
 import { reads, size, writes } from '../bounds.ts';
 
 /** Multiply: y[N] = a[N]·b[N]. Y may equal A or B. */
-export const enum MultiplyArg { A, B, Y, N }
+export const enum MultiplyArg {
+  A,
+  B,
+  Y,
+  N,
+}
 export function multiply(): void {
   const n = size(MultiplyArg.N);
   reads(MultiplyArg.A, 4 * n);

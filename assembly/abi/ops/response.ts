@@ -9,7 +9,13 @@ export function responseScratch(c: number): number {
 }
 
 /** ResponseStats: stats[B,C] = the length √Σx² of each channel over the positions of x[B,P,C]. */
-export const enum ResponseStatsArg { X, STATS, BATCH, P, C }
+export const enum ResponseStatsArg {
+  X,
+  STATS,
+  BATCH,
+  P,
+  C,
+}
 export function responseStats(): void {
   const bc = size(ResponseStatsArg.BATCH) * size(ResponseStatsArg.C);
   reads(ResponseStatsArg.X, 4 * bc * size(ResponseStatsArg.P));
@@ -20,7 +26,20 @@ export function responseStats(): void {
  * ResponseNorm: y = x·(1 + gamma·n) + beta, n = stats/(mean of the picture's stats + EPS). BETA may be 0. Y may equal X. KEPT (0: absent) gets x
  * as group4 rows, or group8 in CODES groups a row, by KEEP; with Value x itself stays.
  */
-export const enum ResponseNormArg { X, STATS, GAMMA, BETA, Y, KEPT, BATCH, P, C, EPS, KEEP, CODES }
+export const enum ResponseNormArg {
+  X,
+  STATS,
+  GAMMA,
+  BETA,
+  Y,
+  KEPT,
+  BATCH,
+  P,
+  C,
+  EPS,
+  KEEP,
+  CODES,
+}
 export function responseNorm(): void {
   const b = size(ResponseNormArg.BATCH);
   const c = size(ResponseNormArg.C);
@@ -39,7 +58,21 @@ export function responseNorm(): void {
  * ResponseNormBackward: of dy and products[B,C] = Σ_p dy·x (GroupSums with x for x̂): dx, which may equal DY, or 0; and DGAMMA += Σ_b n·products,
  * or 0.
  */
-export const enum ResponseNormBackwardArg { DY, KEPT, STATS, GAMMA, PRODUCTS, DX, DGAMMA, BATCH, P, C, EPS, KEEP, CODES }
+export const enum ResponseNormBackwardArg {
+  DY,
+  KEPT,
+  STATS,
+  GAMMA,
+  PRODUCTS,
+  DX,
+  DGAMMA,
+  BATCH,
+  P,
+  C,
+  EPS,
+  KEEP,
+  CODES,
+}
 export function responseNormBackward(): void {
   const b = size(ResponseNormBackwardArg.BATCH);
   const c = size(ResponseNormBackwardArg.C);

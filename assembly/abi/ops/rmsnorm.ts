@@ -12,7 +12,19 @@ export function rmsNormScratch(c: number): number {
  * RmsNorm: y[M,C] = x̂·gamma, x̂ = x·r by row. UNIT = 0: r = 1/√(mean of x² + EPS); 1: r = 1/max(√Σx², EPS), rows of length 1. GAMMA may be 0
  * (ones). Y may equal X. XHAT gets x̂ and RSTD r as in LayerNorm, by KEEP.
  */
-export const enum RmsNormArg { X, GAMMA, Y, XHAT, RSTD, M, C, EPS, KEEP, GROUPS, UNIT }
+export const enum RmsNormArg {
+  X,
+  GAMMA,
+  Y,
+  XHAT,
+  RSTD,
+  M,
+  C,
+  EPS,
+  KEEP,
+  GROUPS,
+  UNIT,
+}
 export function rmsNorm(): void {
   const m = size(RmsNormArg.M);
   const c = size(RmsNormArg.C);
@@ -32,7 +44,20 @@ export function rmsNorm(): void {
  * RmsNormBackward: dx = r·(g - x̂·mean(g·x̂)) + acc, g = dy·gamma; with UNIT the sum instead of the mean, and nothing where EPS cut r. ACC may be 0
  * or equal DX; DX may equal DY. (dgamma is LayerNormBackwardW.)
  */
-export const enum RmsNormBackwardArg { XHAT, RSTD, GAMMA, DY, ACC, DX, M, C, EPS, KEEP, GROUPS, UNIT }
+export const enum RmsNormBackwardArg {
+  XHAT,
+  RSTD,
+  GAMMA,
+  DY,
+  ACC,
+  DX,
+  M,
+  C,
+  EPS,
+  KEEP,
+  GROUPS,
+  UNIT,
+}
 export function rmsNormBackward(): void {
   const m = size(RmsNormBackwardArg.M);
   const c = size(RmsNormBackwardArg.C);

@@ -6,7 +6,19 @@ import { between, demand, MOST_PRODUCT, reads, size, writes } from '../bounds.ts
  * v·cos + u·sin). TABLE f32 [T - FIRST, TURNED]: a row's cosines, then its sines. Rows before FIRST stay as they are. NEIGHBOURS = 1: pairs are
  * channels 2i and 2i+1; 0: i and i + TURNED/2. BACK = 1 turns the other way, the derivative. Y may equal X.
  */
-export const enum RotaryArg { X, TABLE, Y, BATCH, T, HEADS, D, TURNED, FIRST, NEIGHBOURS, BACK }
+export const enum RotaryArg {
+  X,
+  TABLE,
+  Y,
+  BATCH,
+  T,
+  HEADS,
+  D,
+  TURNED,
+  FIRST,
+  NEIGHBOURS,
+  BACK,
+}
 export function rotary(): void {
   const t = size(RotaryArg.T);
   const d = size(RotaryArg.D);
@@ -25,7 +37,15 @@ export function rotary(): void {
  * RotaryTable: Rotary's table for a grid of H × W positions, row by row, y[H·W, 4·BANDS]: the first BANDS angles are the row's place times
  * THETA^(-k/BANDS), k = 0 … BANDS-1, the next ones the column's. A place is SCALE·i or, CENTRED, SCALE·((2i+1)/H - 1).
  */
-export const enum RotaryTableArg { Y, H, WIDTH, BANDS, THETA, SCALE, CENTRED }
+export const enum RotaryTableArg {
+  Y,
+  H,
+  WIDTH,
+  BANDS,
+  THETA,
+  SCALE,
+  CENTRED,
+}
 export function rotaryTable(): void {
   const bands = between(RotaryTableArg.BANDS, 1, MOST_PRODUCT);
   writes(RotaryTableArg.Y, 16 * size(RotaryTableArg.H) * size(RotaryTableArg.WIDTH) * bands);
