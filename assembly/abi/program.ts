@@ -45,6 +45,8 @@ export const enum Section {
   AdapterHead = 13,
   AdapterConfig = 14,
   AdapterOrder = 15,
+  /** The name of the figure by which the task's epochs are told (src/task). */
+  Score = 16,
 }
 
 export const enum LayoutWord {

@@ -24,5 +24,10 @@ export const enum RunField {
   Retries = 248,
   /** u32: 1 where the head starts from ridge regression, 0 at zero. */
   Head = 252,
-  Bytes = 256,
+  /** u32: an `Answer` and a `Better` of task.ts; whether the score is a share; f32: Huber's delta, where the answer is numbers. */
+  Answer = 256,
+  Better = 260,
+  IsShare = 264,
+  Delta = 268,
+  Bytes = 272,
 }

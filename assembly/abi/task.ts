@@ -24,12 +24,12 @@ export const enum Better {
 }
 
 /** Bytes of a picture's target. */
-export function targetBytes(answer: Answer, outputs: number): number {
+export function targetBytes(answer: number, outputs: number): number {
   return answer === Answer.Class ? 4 : 4 * outputs;
 }
 
 /** Bytes that the runner counts an output's answers in: four whole numbers, or three sums in f64. */
-export function countBytes(answer: Answer): number {
+export function countBytes(answer: number): number {
   return answer === Answer.Numbers ? 24 : 16;
 }
 

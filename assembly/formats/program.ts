@@ -12,6 +12,7 @@ import { RunField } from '../abi/run.ts';
 import { codedBytes } from '../abi/sizes.ts';
 import { allow, fault as argumentAtFault } from '../abi/bounds.ts';
 import { MOST_BACKS } from '../abi/watch.ts';
+import { Answer, Better, targetBytes } from '../abi/task.ts';
 import { Encoding } from '../abi/weights.ts';
 import { Words } from './words.ts';
 
@@ -27,7 +28,7 @@ const MOST_BATCH: number = 2147483647;
 const MOST_SIDE: number = 4096;
 /** Sections that every program has, the first, and those of one that was packed. */
 export const CORE_SECTIONS: number = Section.About;
-export const ALL_SECTIONS: number = Section.AdapterOrder;
+export const ALL_SECTIONS: number = Section.Score;
 
 /** What is wrong, and with what: numbers below 0 where there are none, the line of a section of names. */
 export let fault: string = '';
@@ -338,8 +339,10 @@ function checkRun(): boolean {
   const warmup = words!.f64(file + sectionStart(Section.Run) + RunField.Warmup);
   const isSplit = micro > 0 && batch > 0 && batch <= MOST_BATCH && batch % micro === 0;
   const isPicture = height > 0 && width > 0 && height <= MOST_SIDE && width <= MOST_SIDE && (pixel === 1 || pixel === 4);
-  const isKnown = run(RunField.Classes) > 0 && run(RunField.Head) <= 1 && run(RunField.Retries) <= MOST_BACKS && warmup >= 0 && warmup <= 1;
+  const isKnown = run(RunField.Classes) > 0 && run(RunField.Head) <= 1 && run(RunField.Retries) <= MOST_BACKS && run(RunField.Answer) <= Answer.Numbers && run(RunField.Better) <= Better.Loss && warmup >= 0 && warmup <= 1;
   if (!isSplit || !isPicture || !isKnown) return refuse('has a broken run');
+  if (!(words!.f32(file + sectionStart(Section.Run) + RunField.Delta) >= 0)) return refuse('has a broken run');
+  if (countLines(Section.Score) !== 1) return refuse('does not name its score');
   const state = RunField.State;
   if (run(state + State.Step) !== 0 || run(state + State.Epoch) !== 0 || run(state + State.Position) !== 0)
     return refuse('has a run that has begun');
@@ -350,11 +353,13 @@ function checkRun(): boolean {
 /** The ports have the run's pictures. */
 function checkPorts(): boolean {
   const micro = run(RunField.MicroBatch);
+  const answer = run(RunField.Answer);
   const pixels = run(RunField.Height) * run(RunField.Width) * 3;
   const fits =
     port(Io.Pictures, false) === micro * pixels * run(RunField.PixelBytes) &&
-    port(Io.Labels, false) === 4 * micro &&
-    port(Io.EvalChoices, false) === 4 * micro &&
+    port(Io.Labels, false) === micro * targetBytes(answer, run(RunField.Classes)) &&
+    port(Io.EvalChoices, false) === micro * targetBytes(answer, run(RunField.Classes)) &&
+    (answer !== Answer.Numbers || port(Io.Constants, false) === 8 * run(RunField.Classes)) &&
     port(Io.Logits, false) === 4 * micro * run(RunField.Classes) &&
     (port(Io.Samples, true) === 0 || port(Io.Samples, false) === 4 * micro) &&
     port(Io.State, true) === layout(LayoutWord.RegionOffset);

@@ -3,13 +3,14 @@
  *
  *     arena     stateAt   | state block of the region, which the engine moves on as well |
  *     own       headAt    | head of a checkpoint | a record of 64 bytes for each epoch |
- *     counts    countsAt  | 4 rows of a u32 for each class |
+ *     counts    countsAt  | 4 rows of a u32 for each class or label; where the answer is numbers 3 f64 for each |
  *
  * What a run has to remember stands where a checkpoint writes it (abi/checkpoint.ts): saving copies bytes, going on puts them back. Written in what
  * both languages share (abi/touch.ts), its numbers doubles on either side; the WASI program lays it over static memory, so nothing is allocated.
  */
 import { CheckpointHead as Head, EpochRecord } from '../abi/checkpoint.ts';
 import { State } from '../abi/head.ts';
+import { Answer, Better } from '../abi/task.ts';
 import { Astray } from '../abi/watch.ts';
 import { Words } from '../formats/words.ts';
 
@@ -93,6 +94,12 @@ export class Run {
   batchSize: number = 0;
   microBatch: number = 0;
   classes: number = 0;
+  /** How targets and answers are read, and which of two epochs is better (abi/task.ts). */
+  answer: Answer = Answer.Class;
+  better: Better = Better.Correct;
+  /** Where the answer is numbers: means, then standard deviations, and Huber's delta. */
+  constantsAt: number = 0;
+  delta: number = 0;
   /** Pictures to learn from and to judge by. */
   train: number = 0;
   val: number = 0;
@@ -121,6 +128,9 @@ export class Run {
   valConstant: number = 0;
   valMost: number = 0;
   uniform: number = 0;
+  /** Sums of the losses of the answer 0, by part, where the answer is numbers. */
+  trainZero: number = 0;
+  valZero: number = 0;
   /** Classes that there are pictures of to judge by. */
   valClasses: number = 0;
 }

@@ -10,13 +10,13 @@
 import { CheckpointHead as Head, EpochRecord } from '../abi/checkpoint.ts';
 import { State } from '../abi/head.ts';
 import { Rates } from '../abi/rates.ts';
+import { Better } from '../abi/task.ts';
 import { Astray } from '../abi/watch.ts';
-import { clearClasses, countChoices, putChoices } from './classes.ts';
+import { clearAnswers, countAnswers, putAnswers } from './answers.ts';
 import {
   addHeadWord,
   clearTally,
   headWord,
-  Part,
   recordAt,
   Run,
   Stage,
@@ -63,7 +63,7 @@ export function next(run: Run): Want {
   if (run.stage === Stage.Updated) return stepped(run);
   if (run.stage === Stage.Stepped) return afterStep(run);
   if (run.stage === Stage.Judged) {
-    countChoices(run);
+    countAnswers(run);
     return judge(run, run.first + run.rows);
   }
   if (run.stage === Stage.Kept) return want(run, Stage.Told, Want.Epoch);
@@ -137,9 +137,7 @@ function afterStep(run: Run): Want {
 function judge(run: Run, from: number): Want {
   if (from === 0) {
     clearTally(run);
-    clearClasses(run, Part.Judge);
-    clearClasses(run, Part.Correct);
-    clearClasses(run, Part.Answered);
+    clearAnswers(run);
   }
   if (from >= run.val) return judged(run);
   run.first = from;
@@ -176,17 +174,24 @@ function putRecord(run: Run): void {
   run.own.setU32(record + EpochRecord.ValCorrect, run.correct);
   run.own.setU32(record + EpochRecord.ValCount, run.count);
   run.own.setU32(record + EpochRecord.Flags, 0);
-  putChoices(run, record);
+  putAnswers(run, record);
 }
 
-/** Nothing to judge by, more correct, or as many with a smaller loss. */
+/** Nothing to judge by, or what the task says is better; between equals a smaller loss. */
 function isBetter(run: Run): boolean {
   const epoch = headWord(run, Head.BestEpoch);
   if (epoch === 0 || run.count === 0) return true;
   const best = recordAt(run, epoch - 1);
   const count = run.own.u32(best + EpochRecord.ValCount);
-  const mine = run.correct * count;
-  const its = run.own.u32(best + EpochRecord.ValCorrect) * run.count;
+  let mine: number = 0;
+  let its: number = 0;
+  if (run.better === Better.Correct) {
+    mine = run.correct * count;
+    its = run.own.u32(best + EpochRecord.ValCorrect) * run.count;
+  } else if (run.better === Better.Score) {
+    mine = run.own.f64(recordAt(run, run.epoch) + EpochRecord.Balanced);
+    its = run.own.f64(best + EpochRecord.Balanced);
+  }
   return mine > its || (mine === its && run.loss * count < run.own.f64(best + EpochRecord.ValLoss) * run.count);
 }
 

@@ -3,12 +3,15 @@ import { CheckpointHead as Head, EpochRecord } from '../abi/checkpoint.ts';
 import { State } from '../abi/head.ts';
 import { AdamWArg, SgdArg } from '../abi/ops/update.ts';
 import { Instruction, Op } from '../abi/ops.ts';
+import { Answer } from '../abi/task.ts';
 import { Astray, astray, constantTerm, isTime, SMALLER, showsLearning } from '../abi/watch.ts';
 import { classCount, classesOf, mostFrequent } from './classes.ts';
 import { headWord, hadLearnt, Part, recordAt, Run, setHeadWord, setStateWord, stateWord } from './run.ts';
 
-/** The least mean loss of an answer that does not look at the picture. */
+/** The least mean loss of an answer that does not look at the picture; of numbers that of their means. */
 function constantLoss(run: Run, part: Part, total: number): number {
+  if (run.answer === Answer.Numbers) return total > 0 ? (part === Part.Learn ? run.trainZero : run.valZero) / total : 0;
+  if (run.answer === Answer.Labels) return constantLabels(run, part, total);
   const smoothing = run.arena.f32(run.stateAt + State.Smoothing);
   let loss: number = 0;
   if (total > 0)
@@ -16,8 +19,34 @@ function constantLoss(run: Run, part: Part, total: number): number {
   return loss;
 }
 
-/** The labels of both parts are counted. */
+/** Of every label how frequent it is. */
+function constantLabels(run: Run, part: Part, total: number): number {
+  const smoothing = run.arena.f32(run.stateAt + State.Smoothing);
+  let loss: number = 0;
+  if (total > 0)
+    for (let c: number = 0; c < run.classes; c++) {
+      const there = classCount(run, part, c);
+      loss += constantTerm(there, total, 2, smoothing) + constantTerm(total - there, total, 2, smoothing);
+    }
+  return loss / run.classes;
+}
+
+/** The same of answers that are no class: no number of right ones shows learning, and the start is as good as any answer. */
+function beginOther(run: Run): void {
+  run.trainConstant = constantLoss(run, Part.Learn, run.train);
+  run.valConstant = constantLoss(run, Part.Judge, run.val);
+  run.trainMost = run.train;
+  run.valMost = run.val;
+  run.uniform = run.answer === Answer.Labels ? 2 * constantTerm(1, 2, 2, 0) : run.trainConstant;
+  run.valClasses = 0;
+}
+
+/** The targets of both parts are counted. */
 export function beginWatch(run: Run): void {
+  if (run.answer !== Answer.Class) {
+    beginOther(run);
+    return;
+  }
   const smoothing = run.arena.f32(run.stateAt + State.Smoothing);
   run.uniform = 0;
   for (let c: number = 0; c < run.classes; c++) run.uniform += constantTerm(1, run.classes, run.classes, smoothing);

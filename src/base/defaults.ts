@@ -34,6 +34,8 @@ export const DEFAULTS = {
   holdOut: 0.2,
   /** Bytes on disk for what the part that never changes makes of the pictures. */
   featureCache: 512 << 20,
+  /** The probability from which a label is answered. */
+  threshold: 0.5,
   /** Pictures that calibration measures; steps before, and batches of, a comparison of gradients. */
   pictures: 64,
   steps: 20,

@@ -1,11 +1,14 @@
 /** What a folder of pictures holds, once it has been looked through: scan.ts. */
+import type { TaskName } from '../task/index.ts';
 import type { PartName } from './parts.ts';
 
 export interface Sample {
   /** Below the root, with `/` between its parts. */
   path: string;
-  /** Index into the classes. */
+  /** Index into the classes; 0 where the task has targets. */
   label: number;
+  /** Targets by output, f32, where the task is not one class of several. */
+  values?: readonly number[];
   bytes: number;
   modifiedMs: number;
   /** SHA-256 of its bytes, once it has been read. */
@@ -20,7 +23,9 @@ export interface Skipped {
 
 export interface Folder {
   root: string;
-  /** Sorted names of classes, composed (NFC); a label is an index into them. */
+  /** What its pictures are for; absent: classification. */
+  task?: Exclude<TaskName, 'classify'>;
+  /** Sorted names of classes, composed (NFC); a label is an index into them. Of other tasks the outputs' names, in the order of `values`. */
   classes: string[];
   train: Sample[];
   /** Null where the folder has no such part. */
@@ -32,9 +37,11 @@ export interface Folder {
 }
 
 /** A picture with the name of its class, before classes have numbers. */
-export interface Named extends Omit<Sample, 'label'> {
+export interface Named extends Omit<Sample, 'label' | 'values'> {
   /** Composed (NFC). */
   label: string;
+  /** By the output's name, where the task is not one class of several. */
+  targets?: ReadonlyMap<string, number>;
   /** Where a table says so. */
   part?: PartName;
 }

@@ -8,12 +8,12 @@
 import { join } from 'node:path';
 import { counted } from '../base/counted.ts';
 import { InputError, nearest, shown } from '../base/error.ts';
-import { readLimited } from '../base/reading.ts';
-import { parseCsv, type Table } from '../formats/csv.ts';
 import { byBytes, composed, entriesOf, realPath } from './entries.ts';
 import { listed, type Named, type Skipped } from './folder.ts';
 import { isPicture, whyNot } from './kinds.ts';
 import { type PartName, partOf } from './parts.ts';
+import { COLUMNS, type LabelTable } from './table.ts';
+import { type Targets, targetsIn } from './targets.ts';
 
 export interface Labelled {
   pictures: Named[];
@@ -22,49 +22,11 @@ export interface Labelled {
   notes: string[];
 }
 
-/** Tables that are found by their names. */
-export const TABLES: readonly string[] = ['labels.csv', 'metadata.csv'];
-
-const MEGABYTES = 64;
-const COLUMNS = {
-  file: ['file_name', 'file', 'filename', 'image', 'path'],
-  label: ['label', 'class', 'category'],
-  part: ['split', 'part'],
-} as const;
-type Column = keyof typeof COLUMNS;
-
-export interface LabelTable extends Table {
-  where: string;
-  columns: Partial<Record<Column, number>>;
-}
-
-/** Reads a table; columns that it has not are absent. */
-export function readTable(where: string): LabelTable {
-  const table = parseCsv(readLimited(where, MEGABYTES << 20, 'a table of labels'), where);
-  const columns: LabelTable['columns'] = {};
-  for (const [i, name] of table.header.entries()) {
-    const column = columnOf(name);
-    if (column === undefined) continue;
-    const other = columns[column];
-    if (other !== undefined)
-      throw new InputError({
-        where,
-        what: `two columns for the ${column}`,
-        got: `${table.header[other]} and ${name}`,
-        expected: 'one of them',
-      });
-    columns[column] = i;
-  }
-  return { ...table, where, columns };
-}
-
-const columnOf = (name: string): Column | undefined =>
-  (Object.keys(COLUMNS) as Column[]).find((column) => (COLUMNS[column] as readonly string[]).includes(name.toLowerCase()));
-
 /** The pictures of a table; `base` is the folder below `root` that its files are named from, empty or with `/` at its end. */
-export function labelled(root: string, base: string, table: LabelTable): Labelled {
+export function labelled(root: string, base: string, table: LabelTable, targets: Targets): Labelled {
   const { where, header, rows, columns } = table;
-  const { file, label } = columns;
+  const { file } = columns;
+  const label = targets.columns[0]?.at;
   if (file === undefined || label === undefined) {
     const missing = file === undefined ? 'file' : 'label';
     throw new InputError({
@@ -77,7 +39,8 @@ export function labelled(root: string, base: string, table: LabelTable): Labelle
   if (rows.length === 0) throw new InputError({ where, what: 'has a header and no rows' });
   const there = walk(root, base, table);
   const notes = [...there.notes];
-  const unknown = header.filter((name) => columnOf(name) === undefined);
+  const used = new Set([columns.file, columns.part, ...targets.columns.map(({ at }) => at)]);
+  const unknown = header.filter((_, i) => !used.has(i));
   if (unknown.length > 0) notes.push(`${where}: not used: column${unknown.length === 1 ? '' : 's'} ${listed(unknown)}`);
 
   const found = new Map<string, { line: number; row: Named }>();
@@ -86,7 +49,8 @@ export function labelled(root: string, base: string, table: LabelTable): Labelle
     const name = fields[file]!;
     const at = `${where} line ${line}`;
     if (name === '') throw new InputError({ where: at, what: 'no file is named' });
-    if (fields[label] === '') throw new InputError({ where: at, what: `the label of ${name} is empty` });
+    const isClass = targets.task === 'classify';
+    if (isClass && fields[label] === '') throw new InputError({ where: at, what: `the label of ${name} is empty` });
     const key = keyOf(name, there.files, at);
     const entry = there.files.get(key);
     if (entry === undefined) {
@@ -95,12 +59,16 @@ export function labelled(root: string, base: string, table: LabelTable): Labelle
     }
     const before = found.get(key);
     const part = columns.part === undefined ? undefined : partIn(fields[columns.part]!, at, header[columns.part]!);
-    const row: Named = { ...entry, label: composed(fields[label]!), ...(part ? { part } : {}) };
+    const target = isClass ? { label: composed(fields[label]!) } : { label: '', targets: targetsIn(targets, fields, at) };
+    const row: Named = { ...entry, ...target, ...(part ? { part } : {}) };
     if (before)
       throw new InputError({
         where: at,
         what: `${name} stands twice`,
-        got: before.row.label === row.label ? `line ${before.line} too` : `${row.label}, and ${before.row.label} on line ${before.line}`,
+        got:
+          before.row.label === row.label || !isClass
+            ? `line ${before.line} too`
+            : `${row.label}, and ${before.row.label} on line ${before.line}`,
         expected: 'one line for each picture',
       });
     found.set(key, { line, row });

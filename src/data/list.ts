@@ -60,7 +60,12 @@ export function listPictures(runFolder: string, root: string, resume: boolean, o
 
 function readList(path: string, root: string): Folder {
   const list = readJson(path, limitBytes) as unknown as Omit<Folder, 'root'>;
-  const isList = (value: unknown) => Array.isArray(value) && value.every((s) => typeof s?.path === 'string' && Number.isInteger(s.label));
+  const isTargets = (values: unknown) =>
+    list.task === undefined
+      ? values === undefined
+      : Array.isArray(values) && values.length === list.classes.length && values.every(Number.isFinite);
+  const isList = (value: unknown) =>
+    Array.isArray(value) && value.every((s) => typeof s?.path === 'string' && Number.isInteger(s.label) && isTargets(s.values));
   if (!Array.isArray(list.classes) || !Array.isArray(list.skipped) || ![list.train, list.val ?? [], list.test ?? []].every(isList))
     throw new InputError({ where: path, what: 'damaged list of pictures', hint: 'start anew without --resume' });
   // What was said when the run began need not be said again.

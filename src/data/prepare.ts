@@ -12,6 +12,7 @@ import { codeOf } from '../base/reading.ts';
 import { decoderName, defaultDecoderBytes } from '../input/decode.ts';
 import { type Decoder, type DecoderFile, startDecoder } from '../input/decoder.ts';
 import { outputSize, type Preprocess } from '../input/preprocess.ts';
+import type { TaskName } from '../task/index.ts';
 import { type Cache, type CacheWriter, type Listing, type Outcome, openCache, type Picture, writeCache } from './cache.ts';
 import { isSame } from './content.ts';
 import { unreadClass } from './kinds.ts';
@@ -26,6 +27,8 @@ export interface PrepareOptions {
   folder?: Folder;
   /** A table of labels, where it is listed here (labels.ts). */
   labels?: string | undefined;
+  /** What the pictures are for, where it is listed here (targets.ts). */
+  task?: TaskName | undefined;
   /** Pictures of `folder` that are gone: only an earlier cache has them. */
   vanished?: readonly string[];
   preprocess: Preprocess;
@@ -50,6 +53,8 @@ export interface PrepareOptions {
 
 export interface Prepared {
   cache: Cache;
+  /** Absent: classification. */
+  task?: Folder['task'];
   classes: string[];
   /** Indices into the cache. */
   train: number[];
@@ -104,11 +109,12 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
         what: 'gone since the run began, and its prepared copy with it',
         hint: 'put it back, or start anew without --resume',
       });
-    written = await decodeAll(options, listing, { path, limit, classes: folder.classes });
+    written = await decodeAll(options, listing, { path, limit, classes: folder.task ? [''] : folder.classes });
     cache = openCache(path, listing);
   }
   return {
     cache,
+    ...(folder.task ? { task: folder.task } : {}),
     classes: folder.classes,
     ...parts(cache, options, folder.val !== null),
     skipped: cache.skipped,
@@ -217,7 +223,11 @@ function unreadable(root: string, label: string, files: readonly Skipped[]): Inp
   );
   if (kind) return new InputError({ where: folder, ...kind }, 'S2A_PICTURE');
   return new InputError(
-    { where: folder, what: `no readable picture in this class (${label})`, hint: `${first!.path}: ${first!.reason}` },
+    {
+      where: folder,
+      what: label === '' ? 'no readable picture to learn from' : `no readable picture in this class (${label})`,
+      hint: `${first!.path}: ${first!.reason}`,
+    },
     'S2A_PICTURE',
   );
 }

@@ -2,21 +2,28 @@
  * Which pictures a folder holds: `root/class/*` or `root/{train,val,test}/class/*`, or those of a table (labels.ts). No picture is opened.
  * docs/data.md says what a folder may look like, and what is said of one that looks otherwise.
  */
+
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import { Answer } from '../../assembly/abi/task.ts';
 import { InputError, nearest } from '../base/error.ts';
+import { type TaskName, taskOf } from '../task/index.ts';
 import { classFolders } from './classes.ts';
-import { type Entries, entriesOf, realPath } from './entries.ts';
+import { composed, type Entries, entriesOf, realPath } from './entries.ts';
 import { type Folder, listed, type Named, type Sample, SHAPES, type Skipped } from './folder.ts';
 import { isPicture } from './kinds.ts';
-import { type LabelTable, labelled, readTable, TABLES } from './labels.ts';
+import { labelled } from './labels.ts';
 import { ownKind, PART_NAMES, type PartName, partOf } from './parts.ts';
+import { type LabelTable, readTable, TABLES } from './table.ts';
+import { isUsable, type Targets, targetsOf } from './targets.ts';
 
 export type { Folder, Sample, Skipped } from './folder.ts';
 
 export interface ScanOptions {
   /** A table of labels, instead of class folders or a table among them. */
   labels?: string | undefined;
+  /** What the pictures are for, where the table's columns do not say it. */
+  task?: TaskName | undefined;
 }
 
 /** Size and time of a listed picture as they are now; undefined where it is gone. */
@@ -28,6 +35,9 @@ export function statSample(root: string, { path }: Pick<Sample, 'path'>): Pick<S
 /** What has been found so far. */
 interface Found {
   root: string;
+  wish: TaskName | undefined;
+  /** What the tables are for, and which of them said it; lists of names name no output that no picture has. */
+  targets?: Targets & { where: string };
   parts: Partial<Record<PartName, Named[]>>;
   /** Class folders of train without a picture. */
   empty: InputError[];
@@ -36,8 +46,8 @@ interface Found {
 }
 
 /** Lists a folder of pictures without opening one. */
-export function scanFolder(root: string, { labels }: ScanOptions = {}): Folder {
-  const found: Found = { root, parts: {}, empty: [], skipped: [], notes: [] };
+export function scanFolder(root: string, { labels, task }: ScanOptions = {}): Folder {
+  const found: Found = { root, wish: task, parts: {}, empty: [], skipped: [], notes: [] };
   const top = entriesOf(root);
   const given = labels === undefined ? tableIn(root, top, found) : readTable(labels);
   if (given) readLabelled(found, '', given, foldersOfParts(root, top));
@@ -54,7 +64,7 @@ function tableIn(root: string, { files, folders }: Entries, found: Found): Label
   const names = files.map(({ name }) => name).filter((name) => TABLES.includes(name.toLowerCase()));
   if (names.length === 0) return undefined;
   const tables = names.map((name) => readTable(join(root, name)));
-  const usable = tables.filter(({ columns }) => columns.file !== undefined && columns.label !== undefined);
+  const usable = tables.filter((table) => isUsable(table, found.wish));
   if (usable.length > 1)
     throw new InputError({
       where: root,
@@ -124,8 +134,16 @@ function readPart(found: Found, part: PartName, base: string, entries: Entries):
     readLabelled(found, base, table, new Map(), part);
     return;
   }
-  const { root } = found;
+  const { root, wish = 'classify' } = found;
   const where = join(root, base);
+  if (wish !== 'classify')
+    throw new InputError({
+      where,
+      what: `class folders do not say what ${wish} learns`,
+      expected: taskOf(wish).answer === Answer.Numbers ? 'a table: labels.csv with file,value' : 'a table: labels.csv with file,labels',
+      hint: '--labels names another',
+    });
+  checkTargets(found, { task: 'classify', columns: [], isList: false }, where);
   const isTop = base === '';
   const classes: string[] = [];
   for (const name of entries.folders) {
@@ -186,7 +204,9 @@ function sayLoose(found: Found, where: string, { files }: Entries): void {
 
 /** The pictures of a table: all of one part, or of those that its rows or the folders that it names say. */
 function readLabelled(found: Found, base: string, table: LabelTable, folders: ReadonlyMap<PartName, string>, part?: PartName): void {
-  const { pictures, skipped, notes } = labelled(found.root, base, table);
+  const targets = targetsOf(table, found.wish);
+  checkTargets(found, targets, table.where);
+  const { pictures, skipped, notes } = labelled(found.root, base, table, targets);
   const partBy = new Map([...folders].map(([name, folder]) => [folder, name]));
   const inFolder = (path: string): PartName | undefined => partBy.get(path.split('/')[0]!);
   const isDivided = part === undefined && pictures.every(({ path, part: said }) => said === undefined && inFolder(path) !== undefined);
@@ -202,8 +222,66 @@ function readLabelled(found: Found, base: string, table: LabelTable, folders: Re
   found.notes.push(...notes);
 }
 
+/** Refuses tables of one folder that are for several tasks, or have other columns. */
+function checkTargets(found: Found, targets: Targets, where: string): void {
+  const { targets: before } = found;
+  found.targets ??= { ...targets, where };
+  if (before === undefined) return;
+  if (before.task !== targets.task)
+    throw new InputError({ where, what: 'another task than beside it', got: targets.task, expected: `${before.task}, as ${before.where}` });
+  const names = ({ columns, isList }: Targets): string =>
+    isList || targets.task === 'classify'
+      ? ''
+      : columns
+          .map(({ name }) => composed(name))
+          .sort()
+          .join(', ');
+  if (names(before) !== names(targets))
+    throw new InputError({
+      where,
+      what: 'other columns than beside it',
+      got: names(targets),
+      expected: `${names(before)}, as ${before.where}`,
+    });
+}
+
+/** Numbers the outputs of tasks other than classification, and each picture's targets by them. */
+function finishTargets({ root, parts, skipped, notes }: Found, { task, columns, isList }: Targets): Folder {
+  const { train = [] } = parts;
+  if (train.length === 0) throw new InputError({ where: root, what: 'no pictures to learn from' });
+  const named = [...new Set(train.flatMap(({ targets }) => [...targets!.keys()]))].sort((a, b) =>
+    Buffer.compare(Buffer.from(a), Buffer.from(b)),
+  );
+  const classes = isList ? named : columns.map(({ name }) => composed(name));
+  if (classes.length === 0) throw new InputError({ where: root, what: 'no picture to learn from has a label' });
+  const twice = classes.find((name, i) => name === '' || classes.indexOf(name) !== i);
+  if (twice !== undefined)
+    throw new InputError({
+      where: root,
+      what: twice === '' ? 'a column has no name' : `two columns of the name ${twice}`,
+      expected: 'a name for each',
+    });
+  const samples = (part: PartName): Sample[] | null =>
+    parts[part]?.map(({ path, bytes, modifiedMs, targets }) => {
+      const unknown = [...targets!.keys()].find((name) => !classes.includes(name));
+      if (unknown !== undefined) {
+        const near = nearest(unknown, classes)[0];
+        const hint = near ? { hint: `did you mean ${near}?` } : {};
+        throw new InputError({ where: join(root, path), what: 'a label that no picture to learn from has', got: unknown, ...hint });
+      }
+      return { path, label: 0, values: classes.map((name) => targets!.get(name) ?? 0), bytes, modifiedMs };
+    }) ?? null;
+  const never =
+    taskOf(task).answer === Answer.Labels ? classes.filter((name) => !train.some(({ targets }) => targets!.get(name) === 1)) : [];
+  if (never.length > 0) notes.push(`${root}: no picture to learn from has the label ${listed(never)}`);
+  const name = task as Exclude<TaskName, 'classify'>;
+  return { root, task: name, classes, train: samples('train')!, val: samples('val'), test: samples('test'), skipped, notes };
+}
+
 /** Numbers the classes and refuses what cannot train. */
-function finish({ root, parts, empty, skipped, notes }: Found): Folder {
+function finish(found: Found): Folder {
+  if (found.targets && found.targets.task !== 'classify') return finishTargets(found, found.targets);
+  const { root, parts, empty, skipped, notes } = found;
   const { train = [] } = parts;
   if (empty[0]) throw empty[0];
   if (train.length === 0) throw new InputError({ where: root, what: 'no pictures to learn from', expected: SHAPES });

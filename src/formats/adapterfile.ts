@@ -17,6 +17,7 @@ import { isRecord, parseJson, stableJson } from '../base/json.ts';
 import { PRECISIONS, type Precision } from '../base/precision.ts';
 import { shapeText } from '../base/tensor.ts';
 import { layTensors, openSafetensors, type SafetensorsFile, type TensorData, writeTensors } from './safetensors.ts';
+import { isTaskSettings, type TaskSettings } from './tasksettings.ts';
 
 /** What an adapter says about itself. */
 export interface AdapterInfo {
@@ -35,6 +36,8 @@ export interface AdapterInfo {
   precision: Precision;
   /** Present where it was trained with relaxed SIMD, whose last bits are the machine's own. */
   arithmetic?: 'relaxed';
+  /** What it was taught, where that is not one class of several (src/task). */
+  task?: TaskSettings;
   /** Names of the tensors that make up the classifier; the first axis of each counts the classes. */
   head: readonly string[];
   /** The classes' names, in the order of the logits. */
@@ -129,9 +132,9 @@ export function checkBase(adapter: AdapterFile, base: AdapterInfo['base']): void
 type Fields = Record<string, unknown>;
 
 /** AdapterInfo as it stands in the file. Only what is named here is written. */
-function fieldsOf({ method, base, precision, arithmetic, head, labels, preprocessing, createdBy }: AdapterInfo): Fields {
+function fieldsOf({ method, base, precision, arithmetic, task, head, labels, preprocessing, createdBy }: AdapterInfo): Fields {
   const { type, digest: hash, imageSize } = base;
-  const how = { precision, ...(arithmetic ? { arithmetic } : {}) };
+  const how = { precision, ...(arithmetic ? { arithmetic } : {}), ...(task ? { task } : {}) };
   return { version: formatVersion, method, base: { type, digest: hash, imageSize }, ...how, head, labels, preprocessing, createdBy };
 }
 
@@ -173,7 +176,7 @@ function parseInfo(path: string, fields: Fields): AdapterInfo {
     Array.isArray(value) && value.length > 0 && value.every(isText) && new Set(value).size === value.length;
 
   // Adapters from before there was a choice were trained over f32.
-  const { version, method, base, precision = 'f32', arithmetic, head, labels, preprocessing, createdBy } = fields;
+  const { version, method, base, precision = 'f32', arithmetic, task, head, labels, preprocessing, createdBy } = fields;
   need(version === formatVersion, 'format version', version, `${formatVersion}`);
   need(isText(method), 'method', method, 'a name');
   need(isText(createdBy), 'createdBy', createdBy, 'program and version');
@@ -181,6 +184,12 @@ function parseInfo(path: string, fields: Fields): AdapterInfo {
   need(arithmetic === undefined || arithmetic === 'relaxed', 'arithmetic', arithmetic, 'relaxed, or nothing');
   need(isTexts(head), 'head', head, 'a list of different tensor names');
   need(isTexts(labels), 'labels', labels, 'a list of different class names');
+  need(
+    task === undefined || isTaskSettings(task, (labels as string[]).length),
+    'task',
+    task,
+    `a name, and ${(labels as string[]).length} numbers under each of its constants`,
+  );
   need(isRecord(preprocessing), 'preprocessing', preprocessing, 'an object');
   need(isRecord(base), 'base', base, 'an object');
   const { type, digest: hash, imageSize } = base as Fields;
@@ -188,7 +197,7 @@ function parseInfo(path: string, fields: Fields): AdapterInfo {
   need(typeof hash === 'string' && /^[0-9a-f]{64}$/.test(hash), 'base.digest', hash, '64 hex digits');
   const isSize = (value: unknown) => Number.isSafeInteger(value) && (value as number) > 0;
   need(Array.isArray(imageSize) && imageSize.length === 2 && imageSize.every(isSize), 'base.imageSize', imageSize, '[height, width]');
-  const how = { precision, ...(arithmetic ? { arithmetic } : {}) };
+  const how = { precision, ...(arithmetic ? { arithmetic } : {}), ...(task ? { task } : {}) };
   return { method, base: { type, digest: hash, imageSize }, ...how, head, labels, preprocessing, createdBy } as AdapterInfo;
 }
 

@@ -35,6 +35,12 @@ export function writePictures(
   }
 }
 
+/** [pictures, outputs] of f32. */
+export function writeTargets(write: Write, targets: readonly (readonly number[])[], outputs: number): void {
+  write(npyHead('<f4', [targets.length, outputs]));
+  write(new Uint8Array(Float32Array.from(targets.flat()).buffer));
+}
+
 export function writeLabels(write: Write, labels: readonly number[]): void {
   write(npyHead('<i4', [labels.length]));
   write(new Uint8Array(Int32Array.from(labels).buffer));

@@ -12,6 +12,7 @@ import { type DropRates, NO_DROP } from '../network/drop.ts';
 import { hfDrop, timmDrop } from './droprates.ts';
 import { readerOf } from './families.ts';
 import type { Family, Library, Reader, Size, Spec } from './family.ts';
+import { problemOf, thresholdsOf } from './problem.ts';
 import { isBare, labelsOf } from './published.ts';
 import { plainName } from './timm.ts';
 import { unsupported } from './unsupported.ts';
@@ -32,6 +33,10 @@ export interface Model {
   image: readonly [number, number];
   /** Labels of the checkpoint's own head, by row; undefined where it has none. */
   labels: string[] | undefined;
+  /** What its own head answers, as `problem_type` says it; undefined where it does not. */
+  problem?: string | undefined;
+  /** From which probabilities its labels are answered, where a merged adapter says it. */
+  thresholds?: readonly number[] | undefined;
   /** A Hugging Face backbone that was saved without a head: its tensors lack the prefix that they have in a classifier. */
   bare: boolean;
   /** What its configuration leaves out in training; a job applies it unless it says otherwise. */
@@ -76,6 +81,8 @@ export function parseModel(source: ConfigSource, imageSize?: Size): Model {
     spec,
     image: spec.image,
     labels: labelsOf(c),
+    problem: problemOf(c),
+    thresholds: thresholdsOf(c),
     bare: isBare(c),
     drop: reader.library === 'torchvision' ? NO_DROP : isTimm ? timmDrop(c, family.dropPath ?? 0) : hfDrop(c),
   };

@@ -11,38 +11,40 @@ function autograd(node: Node, graph: Graph): { values: number[]; bytes: number }
   return { values: [], bytes: 8 * b * n };
 }
 
-export const losses: Record<string, OpDef> = {
-  /**
-   * inputs logits[B,N], targets f32[B,N] (0 to 1), thresholds f32[N]; outputs losses[B], choices i32[B,N] (1: answered) and, with attribute train,
-   * dlogits[B,N]; updates state.
-   */
-  BinaryCrossEntropy: {
-    opcode: Op.BinaryCrossEntropy,
-    infer(inputs, a) {
-      const [b, n] = shape(inputs, 0) as [number, number];
-      same('binary cross entropy: targets', shape(inputs, 1), [b, n]);
-      same('binary cross entropy: thresholds', shape(inputs, 2), [n]);
-      return [f32(b), i32(b, n), ...(a.train ? [f32(b, n)] : [])];
-    },
-    split: alone,
-    autograd,
-    lower: (node, at, graph) => {
-      const [b, n] = shapeOf(graph, node.inputs[0]!) as [number, number];
-      return words({
-        [BinaryCrossEntropyArg.X]: at.input(0),
-        [BinaryCrossEntropyArg.TARGETS]: at.input(1),
-        [BinaryCrossEntropyArg.THRESHOLDS]: at.input(2),
-        [BinaryCrossEntropyArg.DLOGITS]: node.attributes.train ? at.output(2) : 0,
-        [BinaryCrossEntropyArg.LOSSES]: at.output(0),
-        [BinaryCrossEntropyArg.CHOICES]: at.output(1),
-        [BinaryCrossEntropyArg.STATE]: at.update(0),
-        [BinaryCrossEntropyArg.BATCH]: b,
-        [BinaryCrossEntropyArg.N]: n,
-      });
-    },
-    cost: moves,
-    costRate: MOVE,
+/**
+ * inputs logits[B,N], targets f32[B,N] (0 to 1), thresholds f32[N]; outputs losses[B], choices i32[B,N] (1: answered) and, with attribute train,
+ * dlogits[B,N]; updates state.
+ */
+const binaryCrossEntropy: OpDef = {
+  opcode: Op.BinaryCrossEntropy,
+  infer(inputs, a) {
+    const [b, n] = shape(inputs, 0) as [number, number];
+    same('binary cross entropy: targets', shape(inputs, 1), [b, n]);
+    same('binary cross entropy: thresholds', shape(inputs, 2), [n]);
+    return [f32(b), i32(b, n), ...(a.train ? [f32(b, n)] : [])];
   },
+  split: alone,
+  autograd,
+  lower: (node, at, graph) => {
+    const [b, n] = shapeOf(graph, node.inputs[0]!) as [number, number];
+    return words({
+      [BinaryCrossEntropyArg.X]: at.input(0),
+      [BinaryCrossEntropyArg.TARGETS]: at.input(1),
+      [BinaryCrossEntropyArg.THRESHOLDS]: at.input(2),
+      [BinaryCrossEntropyArg.DLOGITS]: node.attributes.train ? at.output(2) : 0,
+      [BinaryCrossEntropyArg.LOSSES]: at.output(0),
+      [BinaryCrossEntropyArg.CHOICES]: at.output(1),
+      [BinaryCrossEntropyArg.STATE]: at.update(0),
+      [BinaryCrossEntropyArg.BATCH]: b,
+      [BinaryCrossEntropyArg.N]: n,
+    });
+  },
+  cost: moves,
+  costRate: MOVE,
+};
+
+export const losses: Record<string, OpDef> = {
+  BinaryCrossEntropy: binaryCrossEntropy,
   /**
    * inputs logits[B,N], targets f32[B,N] in their units, scale f32[2,N] (means, standard deviations); outputs losses[B], answers f32[B,N] in the
    * targets' units and, with attribute train, dlogits[B,N]; updates state; attribute delta: where squares become lines, 0: nowhere.

@@ -14,6 +14,8 @@ export interface Board {
   adapterConfig: Uint8Array;
   /** Indices of parameters, and one more for measured rates where there are some, in the order in which the adapter holds them. */
   adapterOrder: readonly number[];
+  /** What the task's score is called. */
+  score: string;
 }
 
 const text = new TextEncoder();
@@ -26,6 +28,7 @@ export const boardSections = (b: Board): [Section, Uint8Array][] => [
   [Section.AdapterHead, b.adapterHead],
   [Section.AdapterConfig, b.adapterConfig],
   [Section.AdapterOrder, new Uint8Array(Uint32Array.from(b.adapterOrder).buffer)],
+  [Section.Score, text.encode(b.score)],
 ];
 
 /** How the decoder reads a section: its bytes, its text, the lines of its text. */
@@ -44,4 +47,5 @@ export const readBoard = (read: Reader): Board => ({
   adapterHead: read.section(Section.AdapterHead),
   adapterConfig: read.section(Section.AdapterConfig),
   adapterOrder: [...new Uint32Array(read.section(Section.AdapterOrder).slice().buffer)],
+  score: read.text(Section.Score),
 });

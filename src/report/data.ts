@@ -1,5 +1,6 @@
 /** What a report shows. Plain data: a run's JSON has the same fields, so a page can be made again from it. */
 
+import type { Measured, Metric } from '../task/index.ts';
 import type { Fidelity } from '../use/fidelity/measure.ts';
 
 /** Bytes of linear memory by part, in the order they are shown; the same names as in the plan's JSON. */
@@ -71,6 +72,8 @@ export interface EpochPoint {
   trainAccuracy?: number;
   valLoss: number;
   valAccuracy: number;
+  /** What the epoch was judged by, where the task is another than classification. */
+  valScore?: number;
 }
 
 /** One picture with what it is and what the model says. */
@@ -79,8 +82,10 @@ export interface Prediction {
   png: Uint8Array;
   truth: string;
   predicted: string;
-  /** Probability of the predicted class, 0 … 1. */
-  confidence: number;
+  /** Probability of the predicted class, 0 … 1; absent where the task is another than classification. */
+  confidence?: number;
+  /** Absent: by the words; where the answer is numbers there is no right and wrong. */
+  isRight?: boolean | undefined;
   /** Where the picture came from. */
   file?: string;
 }
@@ -102,6 +107,15 @@ export interface ReportData {
     part: string;
     /** Further figures, as the terminal names them. */
     more?: readonly string[];
+  };
+  /** Of another task: its name for outputs, its loss, its score and the figures of the kept epoch. */
+  task?: {
+    outputs: string;
+    loss: string;
+    score: Pick<Metric, 'name' | 'isShare'>;
+    /** Whether pictures are right or wrong. */
+    isNumbers: boolean;
+    judged?: Measured & { pictures: string };
   };
   /** Why the result is worth nothing. */
   warning?: string;

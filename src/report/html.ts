@@ -5,10 +5,11 @@
 
 import { mebibytes } from '../base/bytes.ts';
 import { counted } from '../base/counted.ts';
+import type { Metric } from '../task/index.ts';
 import { escapeText, lineChart } from './chart.ts';
 import { PARTS, type PlanColumn, type Prediction, paddingBytes, type ReportData } from './data.ts';
 import { fidelitySection } from './fidelity.ts';
-import { NOTHING_JUDGED } from './figures.ts';
+import { metricText, NOTHING_JUDGED } from './figures.ts';
 import { STYLESHEET } from './stylesheet.ts';
 import { formatDuration, formatPercent } from './terminal.ts';
 import { timelineChart } from './timeline.ts';
@@ -58,8 +59,29 @@ export function wilson(share: number, n: number): [low: number, high: number] {
   return [Math.max(0, middle - half), Math.min(1, middle + half)];
 }
 
-function accuracySection({ accuracy, classes, warning }: ReportData): string {
+/** The figures of another task: in all, and a table of the outputs. */
+function taskSection({ task, classes }: ReportData, said: string): string {
+  const { judged, outputs } = task!;
+  if (judged === undefined) return `<section><h2>Result</h2>${said}<p class="quiet">${capital(NOTHING_JUDGED)}.</p></section>`;
+  const figure = (m: Metric): string =>
+    m.isShare
+      ? `<div><div class="head"><span>${escapeText(m.name)}</span><b>${metricText(m)}</b></div>
+<div class="track"><span style="width:${(100 * Math.max(0, m.value || 0)).toFixed(2)}%;background:var(--blue)"></span></div></div>`
+      : `<div><div class="head"><span>${escapeText(m.name)}</span><b>${metricText(m)}</b></div></div>`;
+  const head = judged.outputs[0]!.metrics.map(({ name }) => `<th>${escapeText(name)}</th>`).join('');
+  const rows = judged.outputs.map(
+    ({ label, metrics }) => `<tr><th>${escapeText(label)}</th>${metrics.map((m) => `<td>${metricText(m)}</td>`).join('')}</tr>`,
+  );
+  return `<section><h2>Result</h2>${said}
+<p class="quiet">${classes.length} ${escapeText(outputs)}, ${escapeText(judged.pictures)} that the model never learned from.</p>
+<div class="bars">${judged.all.map(figure).join('')}</div>
+<div class="scroll"><table class="number"><thead><tr><th></th>${head}</tr></thead><tbody>${rows.join('\n')}</tbody></table></div></section>`;
+}
+
+function accuracySection(data: ReportData): string {
+  const { accuracy, classes, warning } = data;
   const said = warning === undefined ? '' : `<p><b>${escapeText(capital(warning))}.</b></p>`;
+  if (data.task) return taskSection(data, said);
   if (accuracy === undefined) return `<section><h2>Accuracy</h2>${said}<p class="quiet">${capital(NOTHING_JUDGED)}.</p></section>`;
   const { chance, head, after, predictions, part } = accuracy;
   const row = (label: string, share: number, colour: string) => {
@@ -78,12 +100,12 @@ function accuracySection({ accuracy, classes, warning }: ReportData): string {
 <div class="bars">${rows.join('')}</div></section>`;
 }
 
-function lossSection({ losses, epochs, bestEpoch }: ReportData): string {
+function lossSection({ losses, epochs, bestEpoch, task }: ReportData): string {
   const steps = losses.at(-1)?.step ?? 1;
   const chart = lineChart({
     title: 'Loss by epoch',
     xLabel: 'epoch',
-    yLabel: 'loss (cross-entropy)',
+    yLabel: `loss (${task?.loss ?? 'cross-entropy'})`,
     yRange: [0, 0.1],
     series: [
       { label: 'training', points: epochs.map((e) => [e.epoch, e.trainLoss]) },
@@ -109,7 +131,8 @@ function thin(losses: ReportData['losses'], count: number): ReportData['losses']
   });
 }
 
-function epochSection({ epochs, accuracy, bestEpoch }: ReportData): string {
+function epochSection({ epochs, accuracy, bestEpoch, task }: ReportData): string {
+  if (task) return scoreSection({ epochs, bestEpoch, task });
   const trained = epochs.filter((e) => e.trainAccuracy !== undefined);
   const rules = accuracy === undefined ? [] : [{ y: accuracy.chance, label: 'chance' }];
   if (accuracy?.head !== undefined) rules.push({ y: accuracy.head, label: 'classifier alone' });
@@ -127,6 +150,27 @@ function epochSection({ epochs, accuracy, bestEpoch }: ReportData): string {
     mark: { x: bestEpoch, label: `kept: epoch ${bestEpoch}` },
   });
   return `<section><h2>Accuracy by epoch</h2>${chart}</section>`;
+}
+
+/** The task's score by epoch; there is none of the pictures that are learnt from. */
+function scoreSection({
+  epochs,
+  bestEpoch,
+  task,
+}: Pick<ReportData, 'epochs' | 'bestEpoch'> & { task: NonNullable<ReportData['task']> }): string {
+  const { name, isShare } = task.score;
+  const points = judged(epochs).map((e): [number, number] => [e.epoch, e.valScore!]);
+  if (points.length === 0) return '';
+  const chart = lineChart({
+    title: `${name} by epoch`,
+    xLabel: 'epoch',
+    yLabel: name,
+    yRange: [Math.min(0, ...points.map(([, y]) => y)), 1],
+    ...(isShare ? { yText: (v: number) => `${Math.round(100 * v)} %` } : {}),
+    series: [{ label: 'validation', points }],
+    mark: { x: bestEpoch, label: `kept: epoch ${bestEpoch}` },
+  });
+  return `<section><h2>${escapeText(name)} by epoch</h2>${chart}</section>`;
 }
 
 function memorySection({ plan, others, budgetBytes, measured }: ReportData): string {
@@ -178,17 +222,22 @@ function timelineSection({ timeline }: ReportData): string {
 backward; the flat bands stay through the whole run.</p>${timelineChart(timeline)}</section>`;
 }
 
-function picturesSection({ pictures }: ReportData): string {
+function picturesSection({ pictures, task }: ReportData): string {
   if (pictures.length === 0) return '';
-  const wrong = pictures.filter((p) => p.truth !== p.predicted).length;
+  const wrong = pictures.filter((p) => !(p.isRight ?? p.truth === p.predicted)).length;
+  if (task?.isNumbers)
+    return `<section><h2>Pictures</h2>
+<p class="quiet">What is wanted of each, and what the model says.</p>
+<div class="pictures">${pictures.map((p) => figure({ ...p, isRight: true }, '')).join('\n')}</div></section>`;
   return `<section><h2>Pictures</h2>
 <p class="quiet">What each is, and what the model says. ${wrong === 0 ? `All ${pictures.length} are right.` : `${wrong} of these ${pictures.length} are wrong, in red.`}</p>
-<div class="pictures">${pictures.map(figure).join('\n')}</div></section>`;
+<div class="pictures">${pictures.map((p) => figure(p)).join('\n')}</div></section>`;
 }
 
-function figure({ png, truth, predicted, confidence, file }: Prediction): string {
-  const right = truth === predicted;
-  const verdict = `${right ? '&check;' : '&cross;'} ${escapeText(predicted)} ${Math.round(100 * confidence)}&nbsp;%`;
+function figure({ png, truth, predicted, confidence, isRight, file }: Prediction, mark?: string): string {
+  const right = isRight ?? truth === predicted;
+  const sure = confidence === undefined ? '' : ` ${Math.round(100 * confidence)}&nbsp;%`;
+  const verdict = `${mark ?? (right ? '&check; ' : '&cross; ')}${escapeText(predicted)}${sure}`;
   return `<figure class="${right ? 'right' : 'wrong'}"><img src="data:image/png;base64,${base64(png)}" alt="${escapeText(truth)}" loading="lazy"${
     file ? ` title="${escapeText(file)}"` : ''
   }><figcaption><span>${escapeText(truth)}</span><span>${verdict}</span></figcaption></figure>`;

@@ -103,6 +103,8 @@ export interface EpochLine {
   trainLoss: number;
   valLoss: number;
   valAccuracy: number;
+  /** What is said instead of the accuracy where the task is another. */
+  score?: { name: string; text: string };
   seconds: number;
   best: boolean;
 }
@@ -113,7 +115,7 @@ export function epochLine(e: EpochLine): string {
   // Where nothing is judged there is no accuracy.
   const judged = Number.isNaN(e.valLoss)
     ? ''
-    : `  validation ${e.valLoss.toFixed(3)}  accuracy ${formatPercent(e.valAccuracy).padStart(7)}`;
+    : `  validation ${e.valLoss.toFixed(3)}  ${e.score?.name ?? 'accuracy'} ${(e.score?.text ?? formatPercent(e.valAccuracy)).padStart(7)}`;
   return `epoch ${count}  loss ${e.trainLoss.toFixed(3)}${judged}  ${formatDuration(e.seconds)}${e.best ? '  best' : ''}`;
 }
 

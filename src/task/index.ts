@@ -11,20 +11,21 @@ export { ranked } from './classify.ts';
 export { standardise } from './regress.ts';
 export type * from './task.ts';
 
-const TASKS: readonly Task[] = [classify, multilabel, regress];
-export const TASK_NAMES = ['classify', 'multilabel', 'regress'] as const;
-export type TaskName = (typeof TASK_NAMES)[number];
+const TASKS = { classify, multilabel, regress } as const satisfies Record<string, Task>;
+export type TaskName = keyof typeof TASKS;
+export const TASK_NAMES = Object.keys(TASKS) as TaskName[];
+const LIST: readonly Task[] = Object.values(TASKS);
 
 export const CLASSIFY: TaskSettings = { name: 'classify' };
 
 /** A task by its name; `where` names what says it. */
 export function taskOf(name: string, where = '--task'): Task {
-  const task = TASKS.find((t) => t.name === name);
+  const task = LIST.find((t) => t.name === name);
   if (task) return task;
-  throw new InputError({ where, what: 'unknown task', got: name, expected: TASKS.map((t) => t.name).join(', ') });
+  throw new InputError({ where, what: 'unknown task', got: name, expected: TASK_NAMES.join(', ') });
 }
 /** The task that a configuration's problem_type names. */
-export const taskOfProblem = (type: unknown): Task | undefined => TASKS.find((t) => t.problemType === type);
+export const taskOfProblem = (type: unknown): Task | undefined => LIST.find((t) => t.problemType === type);
 
 /** Targets of a batch, in the arena. */
 export const targetType = ({ answer }: Task, batch: number, outputs: number): Type =>

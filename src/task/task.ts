@@ -4,16 +4,10 @@
  * file beside these (docs/recipes/task.md).
  */
 import type { Answer, Better } from '../../assembly/abi/task.ts';
-import type { Graph, Type } from '../graph/graph.ts';
+import type { TaskSettings } from '../formats/tasksettings.ts';
+import type { Graph } from '../graph/graph.ts';
 
-/** A task as it was chosen for a run: plain JSON, in every adapter of a task other than classification. */
-export interface TaskSettings {
-  name: string;
-  /** Which of its losses, where it has several. */
-  loss?: string;
-  /** Numbers that its loss reads, f32, one for each output under each name: thresholds, or means and standard deviations. */
-  constants?: Readonly<Record<string, readonly number[]>>;
-}
+export type { TaskSettings } from '../formats/tasksettings.ts';
 
 /** Values that a loss reads; `constants` only where the task has such. */
 export interface LossInputs {
@@ -49,6 +43,7 @@ export interface Measured {
 
 /** One output of an answer. */
 export interface Prediction {
+  /** The class's, label's or number's name. */
   label: string;
   /** Index of the label. */
   index: number;
@@ -90,6 +85,3 @@ export interface LossHow {
   phase: 'train' | 'eval';
   block: number;
 }
-
-/** The type of a batch of targets. */
-export type TargetType = (batch: number, outputs: number) => Type;

@@ -32,6 +32,9 @@ export function adapterTensors(engine: Engine): TensorData[] {
 /** What checkpoints call their classifiers, and the side branch its part. */
 const HEAD = /(^|\.)(classifier(\.\d+)?|cls_classifier|distillation_classifier|head|head_dist|heads\.head|fc)\.(weight|bias)$/;
 
+/** Whether a checkpoint's tensor is of its classifier, by its name. */
+export const isHeadTensor = (name: string): boolean => HEAD.test(name);
+
 /** Names of the classifier's tensors among the parameters, for the adapter's `head`. */
 export function headNames({ about, parameters }: Program): string[] {
   const { classes } = about;

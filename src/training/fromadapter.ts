@@ -17,8 +17,10 @@ import type { Precision } from '../base/precision.ts';
 import { composed } from '../data/entries.ts';
 import { type Engine, writeParameter } from '../engine/engine.ts';
 import { type AdapterFile, type AdapterInfo, checkBase, readAdapter } from '../formats/adapterfile.ts';
+import type { TaskSettings } from '../formats/tasksettings.ts';
 import type { Preprocess } from '../input/preprocess.ts';
 import { type MethodLike, methodOf } from '../network/method.ts';
+import { CLASSIFY } from '../task/index.ts';
 import { checkTensors } from './adapter.ts';
 import { CALIBRATION } from './calibrate/file.ts';
 
@@ -30,6 +32,9 @@ export interface Start {
   precision: Precision;
   imageSize: readonly [height: number, width: number];
   labels: readonly string[];
+  task: TaskSettings;
+  /** Where it lies, for messages. */
+  where: string;
   /** Its calibrated tables, where there are some. */
   tables: string | undefined;
   /** Of all that the run takes from it: what a checkpoint of the run belongs to. */
@@ -65,6 +70,8 @@ export function openStart(path: string, method: MethodLike | undefined, out?: st
     precision: adapter.precision,
     imageSize: adapter.base.imageSize,
     labels: adapter.labels,
+    task: adapter.task ?? CLASSIFY,
+    where: adapter.path,
     tables: existsSync(join(dirname(adapter.path), CALIBRATION)) ? join(dirname(adapter.path), CALIBRATION) : undefined,
     digest: contents(adapter),
     check(base, preprocess) {

@@ -16,13 +16,14 @@ import { VERSION } from '../base/version.ts';
 import { planReport } from '../budget/report.ts';
 import type { Planned } from '../budget/search.ts';
 import { planForBudget } from '../compile.ts';
-import { type Cache, removeOtherCaches } from '../data/cache.ts';
+import { removeOtherCaches } from '../data/cache.ts';
 import { dataDigest } from '../data/digest.ts';
 import { keepList, listPictures, sayChanges } from '../data/list.ts';
 import { prepare } from '../data/prepare.ts';
 import { createEngine, type Engine, loadWeights } from '../engine/engine.ts';
 import { engineBytes } from '../engine/wasm.ts';
 import { type AdapterInfo, writeAdapter } from '../formats/adapterfile.ts';
+import type { TaskSettings } from '../formats/tasksettings.ts';
 import { identity, type ModelFolder, openModelFolder, openWeights, preprocessOf, processorNote } from '../import/modelfolder.ts';
 import type { Preprocess } from '../input/preprocess.ts';
 import { chosenDrop, dropNotes } from '../network/drop.ts';
@@ -30,6 +31,7 @@ import { methodOf } from '../network/method.ts';
 import { readRate } from '../passes/rates.ts';
 import type { CompileOptions } from '../pipeline/options.ts';
 import type { Program } from '../program/program.ts';
+import { CLASSIFY } from '../task/index.ts';
 import { adapterTensors, headNames } from './adapter.ts';
 import { needSpace, runBytes, tryRun } from './beforehand.ts';
 import { CALIBRATION, writeCalibration } from './calibrate/file.ts';
@@ -39,26 +41,19 @@ import { guardEarlier } from './earlier.ts';
 import { type FeatureCache, featureLimit, openFeatures } from './featurecache.ts';
 import { resultOf } from './figures.ts';
 import { guardAdapter, joinLabels, openStart, rowsOfLabels, type Start } from './fromadapter.ts';
-import { type HeadFound, type NoHead, startHead, unusualHead, usualHead } from './headstart.ts';
+import { type HeadFound, type HeadStart, type NoHead, startHead, unusualHead, usualHead } from './headstart.ts';
 import type { JobHooks, JobResult, TrainJob } from './jobtypes.ts';
 import { hasRelativeRates, measuredRates, measureRates } from './measure.ts';
 import { notesOn, outcomeOf, warningOf } from './outcome.ts';
 import { openRun, programDigest } from './runfolder.ts';
+import { samplesOf } from './samples.ts';
 import { decoderBytesOf, shareThreads } from './share.ts';
+import { chooseTask, unusualTask } from './taskchoice.ts';
+import { measureTask } from './taskmeasure.ts';
 import { type Samples, startRun, TRAIN_DEFAULTS, type TrainOptions, train } from './train.ts';
 import { checkWatch } from './watch.ts';
 
 export type * from './jobtypes.ts';
-
-/** A list of cache indices as samples; `labels[i]` is the row of the head that the cache's class `i` belongs to. */
-export const samplesOf = (cache: Cache, indices: readonly number[], labels?: readonly number[]): Samples => ({
-  count: indices.length,
-  label(i) {
-    const { label } = cache.pictures[indices[i]!]!;
-    return labels === undefined ? label : labels[label]!;
-  },
-  readInto: (i, target) => cache.readInto(indices[i]!, target),
-});
 
 /** Options with every default in place; part of what a checkpoint belongs to. */
 export function settle(job: TrainJob): TrainOptions {
@@ -94,12 +89,13 @@ interface Sources {
   options: TrainOptions;
   preprocess: Preprocess;
   classes: number;
+  task?: TaskSettings | undefined;
 }
 
 /** The job's program and plan; BudgetError where it does not fit. */
 export function compileJob(
   job: TrainJob,
-  { base, options, preprocess, classes, pixels, ownTables }: Pick<CompileOptions, 'pixels'> & { ownTables?: boolean } & Sources,
+  { base, options, preprocess, classes, task, pixels, ownTables }: Pick<CompileOptions, 'pixels'> & { ownTables?: boolean } & Sources,
 ): Planned {
   return planForBudget({
     model: base.model,
@@ -121,19 +117,25 @@ export function compileJob(
       fast: job.fast,
       pixels,
       ownTables,
+      task,
     }),
   });
 }
 
+/** Where the head begins: ridge regression is of classes alone. */
+export const headOf = (job: Pick<TrainJob, 'head' | 'method'>, task: TaskSettings): HeadStart =>
+  task.name === CLASSIFY.name ? (job.head ?? usualHead(job.method)) : 'zero';
+
 /** What an adapter of this job will say about itself. */
 export const adapterInfo = (
   job: TrainJob,
-  about: { who: AdapterInfo['base']; program: Program; labels: readonly string[]; preprocess: Preprocess },
+  about: { who: AdapterInfo['base']; program: Program; labels: readonly string[]; preprocess: Preprocess; task?: TaskSettings | undefined },
 ): AdapterInfo => ({
   method: methodOf(job.method ?? DEFAULTS.method).name,
   base: about.who,
   precision: about.program.about.weights as Precision,
   ...(about.program.about.arithmetic ? { arithmetic: about.program.about.arithmetic } : {}),
+  ...(about.task ? { task: about.task } : {}),
   head: headNames(about.program),
   labels: about.labels,
   preprocessing: about.preprocess as unknown as Record<string, unknown>,
@@ -189,8 +191,16 @@ async function runAlone(job: TrainJob, start: Start | undefined, hooks: JobHooks
   const without = rowsOfLabels(classes, start?.labels ?? []);
   const missing = (start?.labels ?? []).filter((_, i) => without[i]! < 0);
   if (missing.length > 0) warn(`no pictures of ${missing.join(', ')}: learning the others may cost what the adapter knows of them`);
+  const task = chooseTask(job, listed.folder, labels, start);
   const tables = openTables(job, start?.tables);
-  const compiled = compileJob(job, { base, options, preprocess, classes: labels.length, ownTables: tables !== undefined });
+  const compiled = compileJob(job, {
+    base,
+    options,
+    preprocess,
+    classes: labels.length,
+    task: unusualTask(task),
+    ownTables: tables !== undefined,
+  });
   const threads = shareThreads(job, compiled);
   // Read now: a runtime that has not what was asked for is told before pictures are decoded.
   const wasm = engineBytes(threads, compiled.program.about);
@@ -233,10 +243,11 @@ async function runAlone(job: TrainJob, start: Start | undefined, hooks: JobHooks
     loadWeights(engine, weights, options.seed);
     start?.fill(engine);
     const rows = rowsOfLabels(labels, prepared.classes);
-    const data = { train: samplesOf(prepared.cache, prepared.train, rows), val: samplesOf(prepared.cache, prepared.val, rows) };
+    const samples = (indices: readonly number[]): Samples => samplesOf(prepared.cache, indices, rows, labels.length);
+    const data = { train: samples(prepared.train), val: samples(prepared.val) };
     const seen = { samples: data.train, seed: options.seed, runFolder, resume: job.resume ?? false };
     const calibration = tables && (await installTables(engine, compiled, tables, seen));
-    const headStart = job.head ?? usualHead(job.method);
+    const headStart = headOf(job, task);
     const pictures = dataDigest(prepared.cache, prepared.train, prepared.val);
     const run = openRun(runFolder, engine, {
       options,
@@ -304,15 +315,21 @@ async function runAlone(job: TrainJob, start: Start | undefined, hooks: JobHooks
     isFinished = true;
     const { bestEpoch, backs, epochs } = run.history;
     if (data.val.count > 0) run.restore(bestEpoch);
-    const outcome = outcomeOf({ data, history: run.history, labels, valGiven: prepared.valGiven });
+    const measured = data.val.count > 0 && unusualTask(task) ? await measureTask(engine, data.val, labels) : undefined;
+    const outcome = outcomeOf({ data, history: run.history, labels, valGiven: prepared.valGiven, measured });
     if (calibration) writeCalibration(join(job.out, CALIBRATION), calibration);
     else rmSync(join(job.out, CALIBRATION), { force: true });
-    writeAdapter(job.out, adapterInfo(job, { who, program: engine.program, labels, preprocess }), adapterTensors(engine));
+    writeAdapter(
+      job.out,
+      adapterInfo(job, { who, program: engine.program, labels, preprocess, task: unusualTask(task) }),
+      adapterTensors(engine),
+    );
     return {
       adapter: job.out,
       failures,
       plan,
       classes: labels,
+      task,
       head: head ?? null,
       epochs: epochs.map(resultOf),
       bestEpoch,

@@ -6,6 +6,7 @@ import type { PlanReport } from '../budget/report.ts';
 import type { PlanOptions } from '../budget/search.ts';
 import type { Prepared, PrepareOptions } from '../data/prepare.ts';
 import type { Threads } from '../engine/threads.ts';
+import type { TaskSettings } from '../formats/tasksettings.ts';
 import type { ImageSize } from '../input/fields.ts';
 import type { MethodLike } from '../network/method.ts';
 import type { KeepLike } from '../passes/keeppolicy.ts';
@@ -16,10 +17,11 @@ import type { FeatureCache } from './featurecache.ts';
 import type { HeadFound, HeadStart, NoHead } from './headstart.ts';
 import type { MeasuredRates } from './measure.ts';
 import type { Outcome } from './outcome.ts';
+import type { TaskWish } from './taskchoice.ts';
 import type { EpochResult, TrainHooks, TrainOptions } from './train.ts';
 
 /** What training takes: model, pictures, where the adapter goes. Everything else has a default, named at each. */
-export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>> {
+export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>>, Pick<TaskWish, 'task' | 'threshold' | 'loss'> {
   /** Folder with config.json and model.safetensors. */
   model: string;
   /** Folder of pictures: root/class/*, root/{train,val}/class/*, or with a table of labels (docs/data.md). */
@@ -134,8 +136,10 @@ export interface JobResult {
   failures: string[];
   /** The plan that it ran by. */
   plan: PlanReport;
-  /** The classes' names, in the order of the logits. */
+  /** Names of the classes, labels or numbers, in the order of the logits. */
   classes: string[];
+  /** What it was taught, with its thresholds, or its means and deviations. */
+  task: TaskSettings;
   /** What the head started from; null: from zero or from an adapter alone, or the run was resumed. */
   head: HeadFound | NoHead | null;
   /** Every epoch, the first one first. */

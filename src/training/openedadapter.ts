@@ -4,11 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { prepare } from '../data/prepare.ts';
 import { type Engine, loadWeights } from '../engine/engine.ts';
+import type { TaskSettings } from '../formats/tasksettings.ts';
 import { identity, type ModelFolder, openModelFolder, openWeights, preprocessOf } from '../import/modelfolder.ts';
 import type { Preprocess } from '../input/preprocess.ts';
+import type { TaskName } from '../task/index.ts';
 import { joinLabels, openStart, rowsOfLabels, type Start } from './fromadapter.ts';
-import { samplesOf, settle, type TrainJob } from './job.ts';
+import { settle, type TrainJob } from './job.ts';
+import { samplesOf } from './samples.ts';
 import { decoderBytesOf } from './share.ts';
+import { chooseTask, unusualTask } from './taskchoice.ts';
 import type { Samples, TrainOptions } from './train.ts';
 
 export interface Measured extends Omit<TrainJob, 'out'> {
@@ -27,6 +31,8 @@ export interface Opened {
   preprocess: Preprocess;
   start: Start | undefined;
   labels: readonly string[];
+  /** Absent: classification. */
+  task: TaskSettings | undefined;
   /** The pictures to learn from. */
   samples: Samples;
   /** Puts the base's weights, and then the adapter's, into an engine. */
@@ -59,6 +65,7 @@ export async function withPictures<T>(
     const prepared = await prepare({
       root: job.data,
       labels: job.labels,
+      task: job.task ?? (start?.task.name as TaskName | undefined),
       preprocess,
       cacheFolder: scratch,
       decoderBytes: decoderBytesOf(job),
@@ -70,6 +77,8 @@ export async function withPictures<T>(
     const labels = joinLabels(start?.labels ?? [], prepared.classes);
     for (const note of prepared.notes) warn?.(note);
     const rows = rowsOfLabels(labels, prepared.classes);
+    const train = prepared.train.map((i) => prepared.cache.pictures[i]!);
+    const folder = { root: job.data, classes: prepared.classes, train, ...(prepared.task ? { task: prepared.task } : {}) };
     return await use({
       job,
       base,
@@ -77,7 +86,8 @@ export async function withPictures<T>(
       preprocess,
       start,
       labels,
-      samples: samplesOf(prepared.cache, prepared.train, rows),
+      task: unusualTask(chooseTask(job, folder, labels, start)),
+      samples: samplesOf(prepared.cache, prepared.train, rows, labels.length),
       load(engine) {
         loadWeights(engine, weights, options.seed);
         start?.fill(engine);

@@ -1,7 +1,9 @@
 /** What a run ends with, in figures and in words: from which pictures they come, and whether they say more than the most frequent class would. */
 
+import { Answer } from '../../assembly/abi/task.ts';
 import { InputError } from '../base/error.ts';
 import type { Prepared } from '../data/prepare.ts';
+import { CLASSIFY, type Measured, taskOf } from '../task/index.ts';
 import { countLabels, mostFrequent } from './figures.ts';
 import type { History } from './history.ts';
 import type { Samples } from './train.ts';
@@ -31,6 +33,8 @@ export interface Outcome {
   worst: { label: string; correct: number; count: number } | null;
   /** How many different classes were answered. */
   answers: number | null;
+  /** The figures of another task than classification, of which what is above says nothing but the pictures; absent where there were none. */
+  measured?: Measured;
 }
 
 interface Source {
@@ -38,16 +42,19 @@ interface Source {
   history: History;
   labels: readonly string[];
   valGiven: boolean;
+  measured?: Measured | undefined;
 }
 
 /** The figures of the epoch that is kept. */
-export function outcomeOf({ data, history, labels, valGiven }: Source): Outcome {
+export function outcomeOf({ data, history, labels, valGiven, measured }: Source): Outcome {
   const { val, judged } = history.epoch(history.bestEpoch - 1);
   const nothing = { accuracy: null, chance: null, mostFrequent: null, balanced: null, worst: null, answers: null };
   if (val.count === 0) return { part: 'none', pictures: 0, correct: 0, uneven: false, ...nothing };
+  const part = valGiven ? 'val' : 'held out';
+  if (measured) return { part, pictures: val.count, correct: val.correct, uneven: false, ...nothing, measured };
   const most = mostFrequent(countLabels(data.val, labels.length));
   return {
-    part: valGiven ? 'val' : 'held out',
+    part,
     pictures: val.count,
     correct: val.correct,
     accuracy: val.correct / val.count,
@@ -61,7 +68,11 @@ export function outcomeOf({ data, history, labels, valGiven }: Source): Outcome 
 }
 
 /** The sentence for a run that learnt nothing that its judged pictures show, with what to try; null for any other. */
-export function warningOf({ accuracy, chance, mostFrequent: most, answers }: Outcome, history: History, method: string): string | null {
+export function warningOf(
+  { accuracy, chance, mostFrequent: most, answers, measured }: Outcome,
+  history: History,
+  method: string,
+): string | null {
   const { backs, epochs, firstLoss } = history;
   const last = epochs.at(-1)!.train;
   // A loss that is still falling has not been destroyed by the step.
@@ -69,6 +80,7 @@ export function warningOf({ accuracy, chance, mostFrequent: most, answers }: Out
   const tries = `try ${rate}, more pictures, another checkpoint${method.includes('depth') ? '' : ', or --depth'}`;
   const smaller = backs === 0 ? '' : ` even with ${backs === 1 ? 'a tenth' : 'a hundredth'} of the rate`;
   if (accuracy === null || chance === null) {
+    if (measured) return epochs.some(({ learnt }) => learnt) ? null : `no better than one answer for every picture${smaller}; ${tries}`;
     // The loss of a single epoch tells of how it began.
     if (epochs.length === 1 || epochs.at(-1)!.learnt) return null;
     return `the training loss is hardly better than that of one answer for every picture${smaller}; ${tries}`;
@@ -79,9 +91,13 @@ export function warningOf({ accuracy, chance, mostFrequent: most, answers }: Out
 }
 
 /** Classes with few pictures, to learn from and to judge by together. */
-export function fewPictures({ cache, classes, train, val }: Prepared): { label: string; pictures: number }[] {
+export function fewPictures({ cache, task, classes, train, val }: Prepared): { label: string; pictures: number }[] {
   const all = [...train, ...val];
-  const counts = countLabels({ count: all.length, label: (i) => cache.pictures[all[i]!]!.label }, classes.length);
+  if (taskOf(task ?? CLASSIFY.name).answer === Answer.Numbers) return [];
+  const counts =
+    task === undefined
+      ? countLabels({ count: all.length, label: (i) => cache.pictures[all[i]!]!.label }, classes.length)
+      : classes.map((_, c) => all.filter((i) => cache.pictures[i]!.values![c] === 1).length);
   return classes.flatMap((label, c) => (counts[c]! < FEW ? [{ label, pictures: counts[c]! }] : []));
 }
 

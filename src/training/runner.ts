@@ -1,10 +1,12 @@
 /** The training loop's state machine (assembly/runner) over an engine's memory. */
 import { Io } from '../../assembly/abi/program.ts';
+import { countBytes } from '../../assembly/abi/task.ts';
 import { Run } from '../../assembly/runner/run.ts';
 import { wordsOf } from '../base/words.ts';
 import type { Engine } from '../engine/engine.ts';
 import { numel } from '../graph/graph.ts';
 import type { Program } from '../program/program.ts';
+import { CLASSIFY, taskOf } from '../task/index.ts';
 import { History } from './history.ts';
 
 /** What a run is given beside its program. */
@@ -13,13 +15,20 @@ export type RunSettings = Partial<Pick<Run, 'epochs' | 'batchSize' | 'train' | '
 /** A run that stands where the engine's state block and its history say. */
 export function createRun({ program, memory }: Engine, settings: RunSettings, history = new History()): Run {
   const { microBatch, classes } = program.about;
-  const [arena, table] = [new DataView(memory.buffer), new DataView(new ArrayBuffer(16 * classes))];
+  const task = taskOf(program.about.task ?? CLASSIFY.name, 'program');
+  const [arena, table] = [new DataView(memory.buffer), new DataView(new ArrayBuffer(countBytes(task.answer) * classes))];
   const parameters = parametersOf(program);
   return Object.assign(new Run(), {
     ...{ arena: wordsOf(() => arena), own: history.words, counts: wordsOf(() => table) },
     stateAt: program.region.offset,
     labelsAt: program.io.get(Io.Labels)?.offset,
     choicesAt: program.io.get(Io.EvalChoices)?.offset,
+    ...{
+      answer: task.answer,
+      better: task.better,
+      delta: task.delta({ name: task.name, ...(program.about.loss ? { loss: program.about.loss } : {}) }),
+    },
+    constantsAt: program.io.get(Io.Constants)?.offset ?? 0,
     updateAt: program.entries.update.start,
     updateEnd: program.entries.update.end,
     parametersAt: parameters.offset,

@@ -14,7 +14,9 @@ import { type KeepLike, type KeepPolicy, keepOf } from '../passes/keeppolicy.ts'
 import { type RateWish, readRate } from '../passes/rates.ts';
 import { type RecomputeChoice, recomputeOf } from '../passes/recompute.ts';
 import { OPTIMIZERS } from '../passes/update.ts';
+import { TASK_NAMES } from '../task/index.ts';
 import { HEAD_STARTS } from './headstart.ts';
+import type { Thresholds } from './taskchoice.ts';
 
 /** What an option may be. `where` is its name as the caller wrote it. */
 export interface Kind<T> {
@@ -178,6 +180,28 @@ const augment: Kind<{ shift: number; flip: boolean }> = {
   },
 };
 
+const EXPECTED = 'a probability between 0 and 1, or one for each label: sun=0.3,rain=0.6';
+const isProbability = (value: unknown): boolean => typeof value === 'number' && value > 0 && value < 1;
+/** From which probability a label is answered. */
+const thresholds: Kind<Thresholds> = {
+  check(value, where) {
+    if (!isProbability(value) && !(isRecord(value) && Object.values(value).every(isProbability))) throw wrong(where, value, EXPECTED);
+  },
+  read(text, where) {
+    if (!text.includes('=')) {
+      if (text.trim() === '' || !isProbability(Number(text))) throw wrongText(where, text, EXPECTED);
+      return Number(text);
+    }
+    const pairs = text.split(',').map((pair): [string, number] => {
+      const at = pair.lastIndexOf('=');
+      const [label, value] = [pair.slice(0, at).trim(), pair.slice(at + 1).trim()];
+      if (at < 1 || value === '' || !isProbability(Number(value))) throw wrongText(where, pair, EXPECTED);
+      return [label, Number(value)];
+    });
+    return Object.fromEntries(pairs);
+  },
+};
+
 /** A setting: what it may be, and its flag where that is not its name in kebab-case. */
 const as = <T>(kind: Kind<T>, flag: string): Kind<T> & { flag: string } => ({ ...kind, flag });
 
@@ -219,6 +243,9 @@ export const SETTINGS = {
   overwrite: toggle,
   calibrate: whole(),
   head: oneOf(...HEAD_STARTS),
+  task: oneOf(...TASK_NAMES),
+  threshold: thresholds,
+  loss: oneOf('huber', 'squares'),
   seed: whole(0),
   weightDecay: real(0, 1e3),
   warmup: real(0, 1),

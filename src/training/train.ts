@@ -1,12 +1,14 @@
 /** The training loop's host: what the run wants (assembly/runner) is done here, with the event loop's turns between. */
 import { State } from '../../assembly/abi/head.ts';
 import { Io } from '../../assembly/abi/program.ts';
+import { Answer } from '../../assembly/abi/task.ts';
 import type { Astray } from '../../assembly/abi/watch.ts';
-import { countClass } from '../../assembly/runner/classes.ts';
+import { countTarget } from '../../assembly/runner/answers.ts';
 import { Part, type Run, Want } from '../../assembly/runner/run.ts';
 import { beginJudging, beginRun, fail, interrupt, next } from '../../assembly/runner/runner.ts';
 import { DEFAULTS } from '../base/defaults.ts';
 import { EngineError } from '../base/error.ts';
+import { wordsOf } from '../base/words.ts';
 import type { Engine } from '../engine/engine.ts';
 import { checkBatch } from '../pipeline/options.ts';
 import { type EpochResult, type Figures, figuresOf, resultOf, type Tally } from './figures.ts';
@@ -18,7 +20,10 @@ export type { CountedEpoch, EpochResult, Figures, Judged, Tally } from './figure
 /** Labelled pictures, read one at a time into the arena. */
 export interface Samples {
   count: number;
+  /** Its class; where the task has targets 0. */
   label(index: number): number;
+  /** Its targets, f32 by output; absent where it has a class. */
+  targets?(index: number): Float32Array;
   readInto(index: number, target: Uint8Array): void;
   /** Where absent, every pass begins with the pictures' pixels. */
   features?: Features;
@@ -191,8 +196,8 @@ export async function train(
   const counts = { train: data.train.count, val: data.val.count };
   const run = createRun(engine, { ...options, ...counts, saveEvery, retries: keeper ? options.retries : 0 }, history);
   if (keeper) {
-    for (let i = 0; i < data.train.count; i++) countClass(run, Part.Learn, data.train.label(i));
-    for (let i = 0; i < data.val.count; i++) countClass(run, Part.Judge, data.val.label(i));
+    countTargets(run, Part.Learn, data.train);
+    countTargets(run, Part.Judge, data.val);
   }
   beginRun(run);
   const host: Host = { engine, data, options, history, hooks, run };
@@ -213,6 +218,16 @@ export async function train(
     }
   }
   return true;
+}
+
+/** What an answer that does not look at the pictures could know of a part. */
+function countTargets(run: Run, part: Part, samples: Samples): void {
+  let target = new DataView(Int32Array.of(0).buffer);
+  const words = wordsOf(() => target);
+  for (let i = 0; i < samples.count; i++) {
+    target = new DataView((samples.targets?.(i) ?? Int32Array.of(samples.label(i))).slice().buffer);
+    countTarget(run, part, words, 0);
+  }
 }
 
 /** Does what the run wants. */
@@ -275,7 +290,7 @@ function learn(engine: Engine, samples: Samples, { epoch, first, rows }: Run): P
 
 /** Runs a pass over pictures, as many as a micro-batch has at most; the other rows are padding. */
 export async function pass(engine: Engine, what: Pass, indices: readonly number[], samples: Samples): Promise<void> {
-  fillLabels(engine, indices, samples);
+  fillTargets(engine, indices, samples);
   if (samples.features) return samples.features.run(engine, what, indices, () => fillPictures(engine, indices, samples));
   fillPictures(engine, indices, samples);
   await engine.runAsync(rangeOf(engine, what));
@@ -283,17 +298,22 @@ export async function pass(engine: Engine, what: Pass, indices: readonly number[
 
 const listed = (count: number, indexOf: (row: number) => number): number[] => Array.from({ length: count }, (_, row) => indexOf(row));
 
-/** Writes `count` pictures and labels into a micro-batch; the rows past them have label -1. */
+/** Writes `count` pictures and targets into a micro-batch; the rows past them are padding. */
 export function fill(engine: Engine, count: number, indexOf: (row: number) => number, samples: Samples): void {
   const indices = listed(count, indexOf);
-  fillLabels(engine, indices, samples);
+  fillTargets(engine, indices, samples);
   fillPictures(engine, indices, samples);
 }
 
-function fillLabels(engine: Engine, indices: readonly number[], samples: Samples): void {
-  const labels = engine.ints(Io.Labels);
-  labels.fill(-1);
-  for (const [row, index] of indices.entries()) labels[row] = samples.label(index);
+/** Rows without a picture are marked as padding: every bit is set. */
+function fillTargets(engine: Engine, indices: readonly number[], samples: Samples): void {
+  const port = engine.ints(Io.Labels);
+  port.fill(-1);
+  for (const [row, index] of indices.entries()) {
+    const targets = samples.targets?.(index);
+    if (targets) engine.floats(Io.Labels).set(targets, row * targets.length);
+    else port[row] = samples.label(index);
+  }
 }
 
 function fillPictures(engine: Engine, indices: readonly number[], samples: Samples): void {
@@ -302,11 +322,11 @@ function fillPictures(engine: Engine, indices: readonly number[], samples: Sampl
   for (const [row, index] of indices.entries()) samples.readInto(index, pictures.subarray(row * size, (row + 1) * size));
 }
 
-/** Loss and accuracy over all samples, in order; `each` sees every picture's logits and choice. */
+/** Loss and accuracy over all samples, in order; `each` sees every picture's answer (abi/task.ts) and logits. */
 export async function evaluate(
   engine: Engine,
   samples: Samples,
-  each?: (index: number, choice: number, logits: Float32Array) => void,
+  each?: (index: number, answer: Int32Array | Float32Array, logits: Float32Array) => void,
 ): Promise<Tally> {
   const { classes } = engine.program.about;
   const run = createRun(engine, { val: samples.count });
@@ -319,8 +339,11 @@ export async function evaluate(
       listed(rows, (row) => first + row),
       samples,
     );
-    const [choices, logits] = [engine.ints(Io.EvalChoices), engine.floats(Io.Logits)];
-    if (each) for (let row = 0; row < rows; row++) each(first + row, choices[row]!, logits.subarray(row * classes, (row + 1) * classes));
+    const answers = run.answer === Answer.Numbers ? engine.floats(Io.EvalChoices) : engine.ints(Io.EvalChoices);
+    const logits = engine.floats(Io.Logits);
+    const wide = run.answer === Answer.Class ? 1 : classes;
+    for (let row = 0; row < (each ? rows : 0); row++)
+      each?.(first + row, answers.subarray(row * wide, (row + 1) * wide), logits.subarray(row * classes, (row + 1) * classes));
     await pause();
   }
   return { lossSum: run.loss, correct: run.correct, count: run.count };

@@ -1,9 +1,10 @@
 /** Inference for applications: a plan that keeps nothing, one memory, many predictions. */
 
 import { Io } from '../../assembly/abi/program.ts';
+import { Answer } from '../../assembly/abi/task.ts';
 import { type Bytes, parseBytes } from '../base/bytes.ts';
 import { DEFAULTS } from '../base/defaults.ts';
-import { EngineError, InputError } from '../base/error.ts';
+import { InputError } from '../base/error.ts';
 import { stableJson } from '../base/json.ts';
 import type { Precision } from '../base/precision.ts';
 import type { PlanOptions } from '../budget/search.ts';
@@ -12,22 +13,16 @@ import { createEngine, type Engine, loadWeights } from '../engine/engine.ts';
 import { type StartThread, type Threads, threadsOf } from '../engine/threads.ts';
 import { engineBytes } from '../engine/wasm.ts';
 import { type AdapterFile, type AdapterInfo, checkBase, readAdapter } from '../formats/adapterfile.ts';
+import type { TaskSettings } from '../formats/tasksettings.ts';
 import { configOf } from '../import/index.ts';
 import { identity, type ModelFolder, openModelFolder, openWeights, preprocessOf } from '../import/modelfolder.ts';
 import { unnamedHead } from '../import/published.ts';
 import { checkPreprocess, outputSize, type Preprocess, resizeRgb } from '../input/preprocess.ts';
 import { methodOf } from '../network/method.ts';
+import { CLASSIFY, constantsOf, type Prediction, taskOf, taskOfProblem } from '../task/index.ts';
 import { applyAdapter } from '../training/adapter.ts';
 
-/** One class and how probable it is. */
-export interface Prediction {
-  /** The class's name. */
-  label: string;
-  /** Index of the label. */
-  index: number;
-  /** Softmax probability, 0 … 1. */
-  probability: number;
-}
+export type { Prediction } from '../task/index.ts';
 
 /** How a classifier is opened. */
 export interface ClassifierOptions {
@@ -43,14 +38,16 @@ export interface ClassifierOptions {
 
 /** A network with an adapter, ready to predict. Made by `loadClassifier`. */
 export interface Classifier {
-  /** Names of the classes, in the order of the logits; changes with the adapter. */
+  /** What it is asked: `classify`, `multilabel` or `regress`. */
+  readonly task: string;
+  /** Names of the classes, labels or numbers, in the order of the logits; changes with the adapter. */
   readonly labels: readonly string[];
   /** How a picture becomes the network's input. */
   readonly preprocess: Preprocess;
   /** Bytes of linear memory: all that the classifier uses beside JavaScript, the same for its whole life. */
   readonly linearBytes: number;
   /**
-   * Every class of one picture, the most probable first.
+   * Every class of one picture, the most probable first; of labels each with whether it is `answered`; numbers in their order, each with its `value`.
    * `pixels`: width · height · 3 bytes RGB, or · 4 RGBA as a canvas gives it (what is transparent is not seen so: alpha is left out), rows from the top,
    * upright; any size: it is resized and cropped as in training.
    * Throws InputError for a wrong number of bytes, EngineError for logits that are not finite, or once one of its threads has died.
@@ -59,7 +56,7 @@ export interface Classifier {
   /** The same for a picture that `preprocess` has been done to already, as `decodePicture` returns it: H · W · 3 bytes. */
   predictPrepared(pixels: Uint8Array | Uint8ClampedArray): Prediction[];
   /**
-   * Changes to another adapter of the same base, precision, method, preprocessing and number of classes. The new one is read and checked whole
+   * Changes to another adapter of the same base, task, precision, method, preprocessing and number of classes. The new one is read and checked whole
    * before the first number is written, so one that is refused (InputError) leaves the classifier as it was.
    */
   changeAdapter(adapter: string): void;
@@ -98,9 +95,10 @@ function openOwn({
   const weights = openWeights(base, { head: 'file' });
   try {
     const preprocess = preprocessOf(base);
+    const task = ownTask(base.model, labels.length);
     const engine = inferenceEngine(
       base,
-      { head: 'file', classes: labels.length, method: 'probe', weights: precision, normalize: preprocess },
+      { head: 'file', classes: labels.length, method: 'probe', weights: precision, normalize: preprocess, task },
       microBatch,
       { budget, threads, start },
     );
@@ -108,7 +106,16 @@ function openOwn({
     const preprocessing = preprocess as unknown as Record<string, unknown>;
     return {
       engine,
-      adapter: { method: 'probe', base: identity(base, weights), precision, head: [], labels, preprocessing, createdBy: '' },
+      adapter: {
+        method: 'probe',
+        base: identity(base, weights),
+        precision,
+        ...(task ? { task } : {}),
+        head: [],
+        labels,
+        preprocessing,
+        createdBy: '',
+      },
       preprocess,
     };
   } finally {
@@ -120,9 +127,19 @@ function openOwn({
 const headless = (where: string): InputError =>
   new InputError({ where, what: 'ends in features, so it has no head that can be used', hint: 'give an adapter' });
 
+/** What a checkpoint's own head answers; its numbers are in their own units. */
+function ownTask({ problem, thresholds }: ModelFolder['model'], outputs: number): TaskSettings | undefined {
+  const task = taskOfProblem(problem) ?? taskOf(CLASSIFY.name);
+  if (task.name === CLASSIFY.name) return undefined;
+  const constants = { threshold: 0.5, mean: 0, std: 1 };
+  const of = (name: string): number[] => new Array(outputs).fill(constants[name as keyof typeof constants]);
+  if (thresholds && task.constants.includes('threshold')) return { name: task.name, constants: { threshold: thresholds } };
+  return { name: task.name, constants: Object.fromEntries(task.constants.map((name) => [name, of(name)])) };
+}
+
 const inferenceEngine = (
   base: ModelFolder,
-  options: Pick<PlanOptions, 'head' | 'classes' | 'method' | 'weights' | 'normalize'>,
+  options: Pick<PlanOptions, 'head' | 'classes' | 'method' | 'weights' | 'normalize' | 'task'>,
   microBatch: number,
   { budget, threads: asked = 1, start }: { budget: Bytes | undefined; threads: Threads | undefined; start: StartThread | undefined },
 ): Engine => {
@@ -152,7 +169,7 @@ function openAdapter(path: string, { model, budget, threads, start, weights: pre
       const method = methodOf(adapter.method, adapter.path).name;
       const engine = inferenceEngine(
         base,
-        { classes: adapter.labels.length, method, weights: precision ?? adapter.precision, normalize: preprocess },
+        { classes: adapter.labels.length, method, weights: precision ?? adapter.precision, normalize: preprocess, task: adapter.task },
         microBatch,
         { budget, threads, start },
       );
@@ -182,6 +199,8 @@ export function loadClassifier(adapter: string | undefined, options: ClassifierO
   const pictures = engine.bytes(Io.Pictures);
   const labelPort = engine.ints(Io.Labels);
   const logits = engine.floats(Io.Logits);
+  const task = taskOf(first.task?.name ?? CLASSIFY.name, adapter);
+  const answers = task.answer === Answer.Numbers ? engine.floats(Io.EvalChoices) : engine.ints(Io.EvalChoices);
 
   const predictPrepared = (pixels: Uint8Array | Uint8ClampedArray): Prediction[] => {
     bytesOf(pixels, 'predictPrepared');
@@ -190,12 +209,13 @@ export function loadClassifier(adapter: string | undefined, options: ClassifierO
     pictures.set(pixels);
     labelPort.fill(-1);
     engine.run('eval');
-    return ranked(logits, labels);
+    return task.decode(logits, answers, labels);
   };
   return {
     get labels() {
       return labels;
     },
+    task: task.name,
     preprocess,
     linearBytes: engine.memory.buffer.byteLength,
     predict: (pixels, width, height) => predictPrepared(resizeRgb(rgbOf(pixels, width, height), width, height, preprocess)),
@@ -205,12 +225,14 @@ export function loadClassifier(adapter: string | undefined, options: ClassifierO
       const next = readAdapter(path);
       try {
         checkBase(next, first.base);
+        checkSame(next, 'was trained for another task', next.task?.name ?? CLASSIFY.name, task.name);
         checkSame(next, 'was trained with another method', next.method, first.method);
         if (options.weights === undefined)
           checkSame(next, 'was trained over weights of another precision', next.precision, first.precision);
         checkSame(next, 'has another number of classes', next.labels.length, labels.length);
         checkSame(next, 'wants its pictures prepared otherwise', stableJson(next.preprocessing), stableJson(first.preprocessing));
         applyAdapter(engine, next);
+        if (next.task && task.constants.length > 0) engine.floats(Io.Constants).set(constantsOf(next.task, labels.length, next.path));
         labels = next.labels;
       } finally {
         next.weights.close();
@@ -251,15 +273,4 @@ function rgbOf(pixels: unknown, width: number, height: number): Uint8Array {
 function checkSame(next: AdapterFile, what: string, got: string | number, expected: string | number): void {
   if (got !== expected)
     throw new InputError({ where: next.path, what: `the adapter ${what}`, got, expected, hint: 'load it with loadClassifier' });
-}
-
-/** Softmax of logits, most probable first. */
-export function ranked(logits: Float32Array, labels: readonly string[]): Prediction[] {
-  const top = logits.reduce((m, x) => Math.max(m, x), Number.NEGATIVE_INFINITY);
-  const powers = Array.from(logits, (x) => Math.exp(x - top));
-  const sum = powers.reduce((a, b) => a + b, 0);
-  if (!Number.isFinite(sum)) throw new EngineError({ where: 'logits', what: 'they are not finite (NaN or infinite)' });
-  return powers
-    .map((p, index) => ({ label: labels[index]!, index, probability: p / sum }))
-    .sort((a, b) => b.probability - a.probability || a.index - b.index);
 }

@@ -55,7 +55,7 @@ const training = {
   ...{ maxThreads: s.maxThreads, fast: s.fast, holdOut: s.holdOut, augment: s.augment, dropout: s.dropout, dropPath: s.dropPath },
   ...{ calibrate: s.calibrate, tables: s.tables, head: s.head, epochs: s.epochs, weightDecay: s.weightDecay, warmup: s.warmup },
   ...{ finalFraction: s.finalFraction, clipNorm: s.clipNorm, smoothing: s.smoothing, momentum: s.momentum, patience: s.patience },
-  retries: s.retries,
+  ...{ retries: s.retries, task: s.task, threshold: s.threshold, loss: s.loss },
 };
 const TRAIN: Spec<TrainJob> = {
   ...training,

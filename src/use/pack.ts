@@ -20,7 +20,7 @@ import { scanFolder } from '../data/scan.ts';
 import { createEngine, loadWeights } from '../engine/engine.ts';
 import { commandBytes, commandPages, engineBytes, withMaximum } from '../engine/wasm.ts';
 import { layAdapter } from '../formats/adapterfile.ts';
-import { writeLabels, writePictures } from '../formats/npy.ts';
+import { writeLabels, writePictures, writeTargets } from '../formats/npy.ts';
 import type { SafetensorsFile } from '../formats/safetensors.ts';
 import {
   identity,
@@ -38,14 +38,17 @@ import { dropNotes } from '../network/drop.ts';
 import type { Compiled } from '../pipeline/compiled.ts';
 import type { Board } from '../program/board.ts';
 import { encodeProgram, type Program } from '../program/program.ts';
+import { type TaskSettings, taskOf } from '../task/index.ts';
 import { adapterRecords } from '../training/adapter.ts';
 import { CALIBRATION, writeCalibration } from '../training/calibrate/file.ts';
 import { installTables, openTables, type TableSource } from '../training/calibrate/run.ts';
 import { settingsText } from '../training/checkpointfile.ts';
-import { type HeadStart, unusualHead, usualHead } from '../training/headstart.ts';
-import { adapterInfo, compileJob, type JobHooks, samplesOf, settle, type TrainJob } from '../training/job.ts';
+import { type HeadStart, unusualHead } from '../training/headstart.ts';
+import { adapterInfo, compileJob, headOf, type JobHooks, settle, type TrainJob } from '../training/job.ts';
 import { notesOn } from '../training/outcome.ts';
 import { settingsOf } from '../training/runfolder.ts';
+import { samplesOf } from '../training/samples.ts';
+import { chooseTask, unusualTask } from '../training/taskchoice.ts';
 import { type TrainOptions, writeState } from '../training/train.ts';
 
 /** As `trainJob`, but for what the board decides when it trains. `out`: the folder to hand over. */
@@ -97,7 +100,9 @@ async function packBase(job: PackJob, base: ModelFolder, weights: SafetensorsFil
   const assumed = processorNote(base);
   if (assumed !== undefined) hooks.warn?.(assumed);
   guardOutput(job.out, job);
-  const { classes } = scanFolder(job.data, job);
+  const folder = scanFolder(job.data, job);
+  const { classes } = folder;
+  const task = chooseTask(job, folder, classes, undefined);
   const tables = openTables(job);
   const compiled = compileJob(job, {
     base,
@@ -106,6 +111,7 @@ async function packBase(job: PackJob, base: ModelFolder, weights: SafetensorsFil
     classes: classes.length,
     pixels: job.pixels,
     ownTables: tables !== undefined,
+    task: unusualTask(task),
   });
   const plan = planReport(compiled, options.batchSize, undefined);
   hooks.onPlan?.(plan, compiled);
@@ -113,7 +119,7 @@ async function packBase(job: PackJob, base: ModelFolder, weights: SafetensorsFil
   // The arrays are what stays; the cache is of use only where it is named. Not the system's folder for such: pack writes to its own alone.
   const cacheFolder = job.cacheFolder ?? mkdtempSync(join(job.out, '.cache-'));
   try {
-    return await packPictures(job, { base, weights, options, preprocess, compiled, tables, plan, cacheFolder }, hooks);
+    return await packPictures(job, { base, weights, options, preprocess, compiled, tables, task, plan, cacheFolder }, hooks);
   } finally {
     if (job.cacheFolder === undefined) rmSync(cacheFolder, { recursive: true, force: true });
   }
@@ -126,18 +132,20 @@ interface Ready {
   preprocess: Preprocess;
   compiled: Compiled;
   tables: TableSource | undefined;
+  task: TaskSettings;
   plan: PlanReport;
   cacheFolder: string;
 }
 
 async function packPictures(
   job: PackJob,
-  { base, weights, options, preprocess, compiled, tables, plan, cacheFolder }: Ready,
+  { base, weights, options, preprocess, compiled, tables, task, plan, cacheFolder }: Ready,
   hooks: PackHooks,
 ): Promise<Packed> {
   const prepared = await prepare({
     root: job.data,
     labels: job.labels,
+    task: job.task,
     preprocess,
     cacheFolder,
     seed: options.seed,
@@ -157,11 +165,18 @@ async function packPictures(
       writeAtomic(join(job.out, `${part}-images.npy`), (write) =>
         writePictures(write, { count: indices.length, ...cache.size, type }, (i, target) => cache.readInto(indices[i]!, target)),
       );
+      const of = indices.map((i) => cache.pictures[i]!);
       writeAtomic(join(job.out, `${part}-labels.npy`), (write) =>
-        writeLabels(
-          write,
-          indices.map((i) => cache.pictures[i]!.label),
-        ),
+        prepared.task
+          ? writeTargets(
+              write,
+              of.map(({ values }) => values!),
+              prepared.classes.length,
+            )
+          : writeLabels(
+              write,
+              of.map(({ label }) => label),
+            ),
       );
     }
     if (tables) {
@@ -175,12 +190,13 @@ async function packPictures(
     const files = weights.files.map(({ path }) => basename(path));
     const board = boardOf(compiled.program, {
       options,
-      head: job.head ?? usualHead(job.method),
+      head: headOf(job, task),
+      task,
       pixelBytes: job.pixels === 'f32' ? 4 : 1,
       samples: prepared.train.length,
       files,
       labels: prepared.classes,
-      info: adapterInfo(job, { who, program: compiled.program, labels: prepared.classes, preprocess }),
+      info: adapterInfo(job, { who, program: compiled.program, labels: prepared.classes, preprocess, task: unusualTask(task) }),
     });
     const program = encodeProgram({ ...compiled.program, board });
     const command = commandBytes();
@@ -210,16 +226,21 @@ interface Facts {
   samples: number;
   files: readonly string[];
   labels: readonly string[];
+  task: TaskSettings;
   info: ReturnType<typeof adapterInfo>;
   /** Whether its adapters tell measured rates: where absent, if the program measures them. */
   tellsRates?: boolean;
 }
 
 /** All that the run needs beside the program's core. */
-export function boardOf(program: Program, { options, head: start, pixelBytes, samples, files, labels, info, tellsRates }: Facts): Board {
+export function boardOf(
+  program: Program,
+  { options, head: start, pixelBytes, samples, files, labels, task: settings, info, tellsRates }: Facts,
+): Board {
   const broken = [...labels, ...files].find((name) => name.includes('\n'));
   if (broken !== undefined) throw new InputError({ where: JSON.stringify(broken), what: 'a name with a line break cannot be packed' });
   const { about } = program;
+  const task = taskOf(settings.name);
   const run = new Uint8Array(RunField.Bytes);
   const view = new DataView(run.buffer);
   const words: [RunField, number][] = [
@@ -233,9 +254,13 @@ export function boardOf(program: Program, { options, head: start, pixelBytes, sa
     [RunField.Patience, options.patience],
     [RunField.Retries, options.retries],
     [RunField.Head, start === 'ridge' ? 1 : 0],
+    [RunField.Answer, task.answer],
+    [RunField.Better, task.better],
+    [RunField.IsShare, task.score.isShare ? 1 : 0],
   ];
   for (const [at, value] of words) view.setUint32(at, value, true);
   view.setFloat64(RunField.Warmup, options.warmup, true);
+  view.setFloat32(RunField.Delta, task.delta(settings), true);
   writeState(new DataView(run.buffer, RunField.State, State.Bytes), options, samples);
   run.set(Buffer.from(info.base.digest, 'hex'), RunField.Base);
   const { head, order, config } = layAdapter(info, adapterRecords(program, tellsRates));
@@ -247,5 +272,6 @@ export function boardOf(program: Program, { options, head: start, pixelBytes, sa
     adapterHead: head,
     adapterConfig: config,
     adapterOrder: order,
+    score: task.score.name,
   };
 }

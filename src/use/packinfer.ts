@@ -9,6 +9,7 @@ import { openModelFolder, openWeights, refuseOnnx } from '../import/modelfolder.
 import { ffmpegLine } from '../input/ffmpeg.ts';
 import type { Preprocess } from '../input/preprocess.ts';
 import { encodeProgram } from '../program/program.ts';
+import { CLASSIFY } from '../task/index.ts';
 import { tellsRates } from '../training/adapter.ts';
 import { settle } from '../training/job.ts';
 import { openInference } from './classifier.ts';
@@ -63,6 +64,7 @@ export function packInference({ model, adapter: path, out, microBatch = 1, ...op
     samples: 1,
     files,
     labels: adapter.labels,
+    task: adapter.task ?? CLASSIFY,
     info: adapter,
     tellsRates: tells,
   });

@@ -3,7 +3,9 @@
 import { counted } from '../../src/base/counted.ts';
 import { InputError } from '../../src/base/error.ts';
 import { openModelFolder } from '../../src/import/modelfolder.ts';
+import { metricsText, metricText } from '../../src/report/figures.ts';
 import { formatPercent, table } from '../../src/report/terminal.ts';
+import { CLASSIFY, type Metric } from '../../src/task/index.ts';
 import { sayAssumed } from './assumed.ts';
 import { type Judgement, judgeAdapter, type Split } from './judge.ts';
 import { defined, parse, read } from './options.ts';
@@ -25,6 +27,7 @@ function matrix(classes: Judgement['classes'], mistakes: Judgement['mistakes']):
 const FLAGS = {
   split: 'text',
   labels: 'text',
+  task: 'text',
   weights: 'text',
   'micro-batch': 'text',
   budget: 'text',
@@ -33,6 +36,27 @@ const FLAGS = {
   seed: 'text',
   json: 'flag',
 } as const;
+
+/** The figures of another task than classification, in all and by output. */
+function tellMeasured(
+  out: Output,
+  isJson: boolean,
+  { tally, task, measured, skipped, split }: Pick<Judgement, 'tally' | 'task' | 'measured' | 'skipped' | 'split'>,
+): void {
+  const loss = tally.lossSum / tally.count;
+  if (isJson) {
+    const named = (metrics: readonly Metric[]) =>
+      Object.fromEntries(metrics.map(({ name, value }) => [name, Number.isNaN(value) ? null : value]));
+    const outputs = measured.outputs.map(({ label, metrics }) => ({ label, ...named(metrics) }));
+    out.json({ split, task, ...named(measured.all), count: tally.count, loss, outputs, skipped });
+    return;
+  }
+  out.line(`${metricsText(measured.all)}: ${counted(tally.count, 'picture')} (${split}), loss ${loss.toFixed(3)}\n`);
+  const [first] = measured.outputs;
+  const rows = measured.outputs.map(({ label, metrics }) => [label, ...metrics.map(metricText)]);
+  out.line(table([['', ...first!.metrics.map(({ name }) => name)], ...rows]));
+  for (const { path, reason } of skipped) out.warn(`skipped ${path}: ${reason}`);
+}
 
 export async function evaluate(args: string[], out: Output): Promise<void> {
   const p = parse(args, FLAGS, { least: 2, most: 3, usage: 's2a eval <model folder> [adapter] <pictures>' });
@@ -44,6 +68,8 @@ export async function evaluate(args: string[], out: Output): Promise<void> {
   if (adapter === undefined) sayAssumed(openModelFolder(model), out);
   const {
     tally,
+    task,
+    measured,
     classes,
     mistakes,
     skipped,
@@ -56,6 +82,7 @@ export async function evaluate(args: string[], out: Output): Promise<void> {
     ...defined({
       adapter,
       labels: read(p, 'labels'),
+      task: read(p, 'task'),
       split: split as Split | undefined,
       microBatch: read(p, 'microBatch'),
       budget: read(p, 'budget'),
@@ -65,6 +92,10 @@ export async function evaluate(args: string[], out: Output): Promise<void> {
       seed: read(p, 'seed'),
     }),
   });
+  if (task !== CLASSIFY.name) {
+    tellMeasured(out, p.flag('json'), { tally, task, measured, skipped, split: used });
+    return;
+  }
   const accuracy = tally.correct / tally.count;
   if (p.flag('json')) {
     out.json({

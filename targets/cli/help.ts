@@ -67,7 +67,8 @@ ${COMMON}
   train: `s2a train <model folder> <pictures> --out <folder> [options]
 
 <pictures> holds root/class/*.jpg or root/{train,val}/class/*.jpg (.jpeg, .png, .webp; any case), or
-labels.csv or metadata.csv with the columns file and label (docs/data.md).
+labels.csv or metadata.csv with the columns file and label (docs/data.md). With labels instead,
+names and | between them, it teaches several labels a picture, with value numbers (docs/tasks.md).
 Without val, a seeded part of each class is held out. The best epoch is kept; the last, where there
 is nothing to judge by. A run that goes astray goes back and takes a tenth of the step.
 Ctrl-C, SIGTERM and a lost terminal save the run: --resume goes on. Exit code 2 after the
@@ -75,6 +76,11 @@ adapter was written: something else was not, and is said.
 
   --out DIR                  where the adapter goes; DIR/run holds cache, checkpoints, metrics
   --labels FILE              a table of labels, file,label, for the pictures below <pictures>
+  --task NAME                classify, multilabel or regress, where the table's columns do not
+                             say what the pictures are for
+  --threshold X, --threshold LABEL=X,LABEL=X
+                             multilabel: the probability from which a label is answered (${d.threshold})
+  --loss huber|squares       regress (huber)
   --epochs N                 (${d.epochs})
   --lr X, --lr 0.5x          peak learning rate; or a factor on rates that are
                              measured, layer by layer, before the first step (1x)
@@ -126,12 +132,13 @@ decoding and split of train: the adapter is the same, byte for byte. Options as 
   s2a pack models/mobilenetv2 photos --budget 24MiB --epochs 15 --out board
   s2a pack models/mobilenetv2 --adapter my-adapter --out camera
   wasmtime --dir . board/s2a.wasm train board/program.s2a --model models/mobilenetv2 --data board --out my-adapter`,
-  eval: `s2a eval <model folder> [adapter] <pictures> [options]: accuracy on labelled pictures
+  eval: `s2a eval <model folder> [adapter] <pictures> [options]: how well it does on labelled pictures
 
 Without an adapter the model's own head is judged.
 
   --split all|train|val|test which part of <pictures> (test, else val, else all)
   --labels FILE              a table of labels, file,label, for the pictures below <pictures>
+  --task NAME                what they are for (what the adapter was taught)
   --weights f32|int8|int4    not the precision that the adapter was trained over
   --micro-batch N            pictures in one pass (8)
   --budget SIZE              most linear memory
@@ -144,7 +151,7 @@ Without an adapter the model's own head is judged.
 
 Without an adapter the model's own head says what it sees.
 
-  --top N                    how many classes to show (1)
+  --top N                    how many classes to show (1), or labels, answered or not
   --weights f32|int8|int4    not the precision that the adapter was trained over
   --budget SIZE              most linear memory
   --threads N|auto           threads that share the work (1)

@@ -2,21 +2,27 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Answer } from '../../assembly/abi/task.ts';
 import type { Bytes } from '../../src/base/bytes.ts';
 import { InputError, nearest } from '../../src/base/error.ts';
 import { guarded } from '../../src/base/files.ts';
 import type { Precision } from '../../src/base/precision.ts';
 import { type Prepared, prepare } from '../../src/data/prepare.ts';
 import type { Threads } from '../../src/engine/threads.ts';
+import { type Measured, type Task, type TaskName, taskOf } from '../../src/task/index.ts';
 import { rowsOfLabels } from '../../src/training/fromadapter.ts';
-import { samplesOf } from '../../src/training/job.ts';
-import { evaluate, type Tally } from '../../src/training/train.ts';
-import { openInference, ranked } from '../../src/use/classifier.ts';
+import { samplesOf } from '../../src/training/samples.ts';
+import { sameTask } from '../../src/training/taskchoice.ts';
+import { measureTask } from '../../src/training/taskmeasure.ts';
+import type { Samples, Tally } from '../../src/training/train.ts';
+import { openInference } from '../../src/use/classifier.ts';
 
 export interface Judged {
   truth: string;
   predicted: string;
-  confidence: number;
+  /** Probability of the class that was named; absent where the task is another. */
+  confidence?: number;
+  isRight?: boolean;
   file: string;
   width: number;
   height: number;
@@ -30,8 +36,9 @@ export interface JudgeOptions {
   /** Absent: the model's own head. */
   adapter?: string;
   data: string;
-  /** A table of labels for them. */
+  /** A table of labels for them, and what it is for where its columns do not say it. */
   labels?: string;
+  task?: TaskName;
   split?: Split;
   cacheFolder?: string;
   seed?: number;
@@ -46,6 +53,9 @@ export interface JudgeOptions {
 
 export interface Judgement {
   tally: Tally;
+  task: string;
+  /** All figures of the task. */
+  measured: Measured;
   split: Split;
   labels: readonly string[];
   /** Pictures of each class, and how many of them were named rightly. */
@@ -66,6 +76,29 @@ function temporaryFolder(): string {
   return guarded(above, 'cannot hold the prepared pictures; name a folder with --cache', () => mkdtempSync(join(above, 's2a-')));
 }
 
+/** What a picture is and what is said of it, in words. */
+function verdict(
+  task: Task,
+  samples: Samples,
+  i: number,
+  answer: ArrayLike<number>,
+  logits: Float32Array,
+  labels: readonly string[],
+): Pick<Judged, 'truth' | 'predicted' | 'confidence' | 'isRight'> {
+  if (task.answer === Answer.Class) {
+    const confidence = task.decode(logits, answer, labels)[0]!.probability;
+    return { truth: labels[samples.label(i)]!, predicted: labels[answer[0]!]!, confidence };
+  }
+  const targets = samples.targets!(i);
+  if (task.answer === Answer.Labels) {
+    const said = (list: ArrayLike<number>): string => labels.filter((_, c) => list[c]! >= 0.5).join(', ') || 'none';
+    return { truth: said(targets), predicted: said(answer), isRight: said(targets) === said(answer) };
+  }
+  const said = (list: ArrayLike<number>): string =>
+    labels.map((label, c) => `${labels.length > 1 ? `${label} ` : ''}${Number(list[c]!.toPrecision(3))}`).join(', ');
+  return { truth: said(targets), predicted: said(answer) };
+}
+
 /** Evaluates; `each` sees every picture with its prediction. */
 export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judged) => void): Promise<Judgement> {
   const { engine, adapter, preprocess } = openInference(options.adapter, { ...options, microBatch: options.microBatch ?? 8 });
@@ -74,6 +107,7 @@ export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judge
     const prepared = await prepare({
       root: options.data,
       labels: options.labels,
+      task: options.task ?? (adapter.task?.name as TaskName | undefined),
       preprocess,
       cacheFolder: folder,
       seed: options.seed ?? 0,
@@ -83,6 +117,8 @@ export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judge
     });
     try {
       for (const note of prepared.notes) options.warn?.(note);
+      const where = options.adapter ?? options.model;
+      const task = taskOf(sameTask(adapter.task, prepared, where).name);
       const labelOf = rowsOfLabels(adapter.labels, prepared.classes);
       const unknown = prepared.classes.find((_, i) => labelOf[i]! < 0);
       if (unknown !== undefined) {
@@ -90,7 +126,7 @@ export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judge
         const near = sameButCase ?? nearest(unknown, adapter.labels)[0];
         throw new InputError({
           where: options.data,
-          what: `class ${unknown} is unknown to the ${options.adapter === undefined ? 'model' : 'adapter'}`,
+          what: `${task.noun.one} ${unknown} is unknown to the ${options.adapter === undefined ? 'model' : 'adapter'}`,
           expected: adapter.labels.length > 12 ? `one of its ${adapter.labels.length} labels` : adapter.labels.join(', '),
           ...(near === undefined ? {} : { hint: `did you mean ${near}?` }),
         });
@@ -98,31 +134,37 @@ export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judge
       const split = options.split ?? (prepared.test.length > 0 ? 'test' : prepared.valGiven ? 'val' : 'all');
       const indices = { ...prepared, all: [...prepared.train, ...prepared.val, ...prepared.test] }[split];
       if (indices.length === 0) throw new InputError({ where: options.data, what: `no pictures in ${split}` });
-      const raw = samplesOf(prepared.cache, indices);
-      const samples = { ...raw, label: (i: number): number => labelOf[raw.label(i)]! };
-      const classes = adapter.labels.map((label) => ({ label, count: 0, correct: 0 }));
+      const unasked = adapter.labels.find((label) => !prepared.classes.includes(label));
+      if (task.answer === Answer.Numbers && unasked !== undefined)
+        throw new InputError({ where: options.data, what: `no numbers of ${unasked} to judge by`, expected: adapter.labels.join(', ') });
+      const samples = samplesOf(prepared.cache, indices, labelOf, adapter.labels.length);
+      const isClass = task.answer === Answer.Class;
+      const classes = isClass ? adapter.labels.map((label) => ({ label, count: 0, correct: 0 })) : [];
       const wrong = new Map<number, number>();
       const pixels = new Uint8Array(prepared.cache.pictureBytes);
-      const tally = await evaluate(engine, samples, (i, choice, logits) => {
-        const truth = samples.label(i);
-        classes[truth]!.count++;
-        if (truth === choice) classes[truth]!.correct++;
-        const pair = truth * adapter.labels.length + choice;
-        if (truth !== choice) wrong.set(pair, (wrong.get(pair) ?? 0) + 1);
+      const measured = await measureTask(engine, samples, adapter.labels, (i, answer, logits) => {
+        if (isClass) {
+          const [truth, choice] = [samples.label(i), answer[0]!];
+          classes[truth]!.count++;
+          if (truth === choice) classes[truth]!.correct++;
+          const pair = truth * adapter.labels.length + choice;
+          if (truth !== choice) wrong.set(pair, (wrong.get(pair) ?? 0) + 1);
+        }
         if (!each) return;
         samples.readInto(i, pixels);
         each({
-          truth: adapter.labels[samples.label(i)]!,
-          predicted: adapter.labels[choice]!,
-          confidence: ranked(logits, adapter.labels)[0]!.probability,
+          ...verdict(task, samples, i, answer, logits, adapter.labels),
           file: prepared.cache.pictures[indices[i]!]!.path,
           ...prepared.cache.size,
           pixels: pixels.slice(),
         });
       });
+      const { tally } = measured;
       const n = adapter.labels.length;
       return {
         tally,
+        task: task.name,
+        measured,
         split,
         labels: adapter.labels,
         classes,

@@ -7,10 +7,33 @@ import { isPicture } from '../../src/data/kinds.ts';
 import { openModelFolder } from '../../src/import/modelfolder.ts';
 import { decodePicture, defaultDecoderBytes } from '../../src/input/decode.ts';
 import { formatPercent } from '../../src/report/terminal.ts';
+import type { Prediction } from '../../src/task/index.ts';
 import { loadClassifier } from '../../src/use/classifier.ts';
 import { sayAssumed } from './assumed.ts';
 import { defined, parse, read, whole } from './options.ts';
 import type { Output } from './output.ts';
+
+/** Numbers are all told; of labels those that are answered, of classes the first, unless it is said how many. */
+function chosen(said: readonly Prediction[], top: number | undefined): readonly Prediction[] {
+  if (said[0]?.value !== undefined) return said.slice(0, top);
+  const isLabels = said[0]?.answered !== undefined;
+  return isLabels && top === undefined ? said.filter(({ answered }) => answered) : said.slice(0, top ?? 1);
+}
+
+function textOf(said: readonly Prediction[], top: number | undefined): string[] {
+  const words = chosen(said, top).map(({ label, probability, value }) =>
+    value === undefined ? `${label} ${formatPercent(probability)}` : `${label} ${Number(value.toPrecision(6))}`,
+  );
+  return words.length > 0 ? words : ['none'];
+}
+
+function jsonOf(said: readonly Prediction[], top: number | undefined): object {
+  if (said[0]?.value !== undefined) return { values: Object.fromEntries(said.map(({ label, value }) => [label, value])) };
+  const list = chosen(said, top);
+  if (said[0]?.answered !== undefined)
+    return { labels: list.map(({ label, probability, answered }) => ({ label, probability, answered })) };
+  return { classes: list.map(({ label, probability }) => ({ label, probability })) };
+}
 
 export async function predict(args: string[], out: Output): Promise<void> {
   const flags = { top: 'text', weights: 'text', budget: 'text', threads: 'text', json: 'flag' } as const;
@@ -19,7 +42,7 @@ export async function predict(args: string[], out: Output): Promise<void> {
   const noAdapter = rest.length === 0 || isPicture(second);
   const adapter = noAdapter ? undefined : second;
   const files = noAdapter ? [second, ...rest] : rest;
-  const top = whole(p, 'top') ?? 1;
+  const top = whole(p, 'top');
   const classifier = loadClassifier(adapter, {
     model,
     ...defined({ budget: read(p, 'budget'), weights: read(p, 'weights'), threads: read(p, 'threads') }),
@@ -37,9 +60,9 @@ export async function predict(args: string[], out: Output): Promise<void> {
       if (files.length > 1) out.warn(`skipped ${file}: ${reason}`);
       continue;
     }
-    const classes = classifier.predictPrepared(pixels).slice(0, top);
-    if (p.flag('json')) out.json({ file, classes: classes.map(({ label, probability }) => ({ label, probability })) });
-    else out.line(visible([file, ...classes.map(({ label, probability }) => `${label} ${formatPercent(probability)}`)].join('  ')));
+    const said = classifier.predictPrepared(pixels);
+    if (p.flag('json')) out.json({ file, ...jsonOf(said, top) });
+    else out.line(visible([file, ...textOf(said, top)].join('  ')));
   }
   if (skipped.length < files.length) return;
   const [first] = skipped;

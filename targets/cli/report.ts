@@ -1,6 +1,7 @@
 /** The HTML page of a run: the result with some of the pictures it was judged by. */
 
 import { encode } from 'fast-png';
+import { Answer } from '../../assembly/abi/task.ts';
 import { counted } from '../../src/base/counted.ts';
 import { writeText } from '../../src/base/files.ts';
 import { planReport } from '../../src/budget/report.ts';
@@ -10,6 +11,7 @@ import { type Method, methodOf, withBlocks } from '../../src/network/method.ts';
 import type { PlanColumn, Prediction, ReportData } from '../../src/report/data.ts';
 import { balancedLine, judgedBy, NOTHING_JUDGED } from '../../src/report/figures.ts';
 import { reportPage } from '../../src/report/html.ts';
+import { CLASSIFY, type Task, taskOf } from '../../src/task/index.ts';
 import type { JobResult, TrainJob } from '../../src/training/job.ts';
 import { ratesText } from '../../src/training/measure.ts';
 import { judgeAdapter } from './judge.ts';
@@ -26,13 +28,15 @@ export async function writeReport(
 ): Promise<void> {
   const pictures = await shownPictures(job, result);
   const { plan, memory } = result;
+  const task = taskOf(result.task.name);
   const column = (label: string, p: typeof plan): PlanColumn => ({ label, parts: p.parts, linearBytes: p.linearBytes });
   const trained = result.pictures.train * result.epochs.length;
   const data: ReportData = {
-    title: `${plan.model}: ${result.classes.length} classes, method ${plan.method}`,
+    title: `${plan.model}: ${result.classes.length} ${result.classes.length === 1 ? task.noun.one : task.noun.many}, method ${plan.method}`,
     summary: `Fine-tuned on ${counted(result.pictures.train, 'picture')} for ${counted(result.epochs.length, 'epoch')}; ${judgement(result)}.`,
     classes: result.classes,
     ...accuracyOf(result),
+    ...taskIn(result, task),
     ...(result.warning === null ? {} : { warning: result.warning }),
     losses,
     epochs: result.epochs.map((e) => ({
@@ -41,6 +45,7 @@ export async function writeReport(
       trainAccuracy: e.train.correct / e.train.count,
       valLoss: e.val.loss,
       valAccuracy: e.val.correct / e.val.count,
+      valScore: e.judged.balanced,
     })),
     bestEpoch: result.bestEpoch,
     plan: column(`${plan.method}, ${plan.keep}${plan.weights === 'f32' ? '' : `, weights ${plan.weights}`}`, plan),
@@ -72,6 +77,14 @@ export async function writeReport(
     adapter: result.adapter,
   };
   writeText(path, reportPage(data));
+}
+
+/** What a page needs to know of another task than classification. */
+function taskIn({ task: settings, judged }: JobResult, task: Task): Pick<ReportData, 'task'> {
+  if (task.answer === Answer.Class) return {};
+  const { noun, score } = task;
+  const measured = judged.measured === undefined ? {} : { judged: { ...judged.measured, pictures: judgedBy(judged) } };
+  return { task: { outputs: noun.many, loss: task.lossName(settings), score, isNumbers: task.answer === Answer.Numbers, ...measured } };
 }
 
 const judgement = ({ judged }: JobResult): string => (judged.part === 'none' ? NOTHING_JUDGED : `judged by ${judgedBy(judged)}`);
@@ -109,7 +122,7 @@ function otherPlans(job: TrainJob, { plan, classes }: JobResult): PlanColumn[] {
 async function shownPictures(job: TrainJob, result: JobResult): Promise<Prediction[]> {
   if (result.judged.part === 'none') return [];
   const list: Prediction[] = [];
-  const each = Math.max(1, Math.floor(SHOWN / result.classes.length));
+  const each = result.task.name === CLASSIFY.name ? Math.max(1, Math.floor(SHOWN / result.classes.length)) : 4;
   const shown = new Map<string, number>();
   const { seed, holdOut } = job;
   const from = {
@@ -119,6 +132,7 @@ async function shownPictures(job: TrainJob, result: JobResult): Promise<Predicti
     cacheFolder: job.cacheFolder ?? `${job.out}/run`,
     split: 'val' as const,
     ...(job.labels === undefined ? {} : { labels: job.labels }),
+    ...(job.task === undefined ? {} : { task: job.task }),
   };
   await judgeAdapter({ ...from, ...(seed === undefined ? {} : { seed }), ...(holdOut === undefined ? {} : { holdOut }) }, (picture) => {
     const n = shown.get(picture.truth) ?? 0;
@@ -129,7 +143,8 @@ async function shownPictures(job: TrainJob, result: JobResult): Promise<Predicti
       png: encode({ width, height, data: pixels, channels: 3, depth: 8 }),
       truth: picture.truth,
       predicted: picture.predicted,
-      confidence: picture.confidence,
+      ...(picture.confidence === undefined ? {} : { confidence: picture.confidence }),
+      ...(picture.isRight === undefined ? {} : { isRight: picture.isRight }),
       file: picture.file,
     });
   });

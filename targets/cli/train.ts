@@ -1,6 +1,7 @@
 /** `s2a train`: progress while it goes, planned against measured at the end. */
 
 import { join } from 'node:path';
+import { Answer } from '../../assembly/abi/task.ts';
 import { reasonOf } from '../../assembly/runner/watch.ts';
 import { counted } from '../../src/base/counted.ts';
 import { DEFAULTS } from '../../src/base/defaults.ts';
@@ -8,9 +9,10 @@ import { InputError } from '../../src/base/error.ts';
 import { visible } from '../../src/base/visible.ts';
 import { openModelFolder } from '../../src/import/modelfolder.ts';
 import type { ReportData } from '../../src/report/data.ts';
-import { figureLines } from '../../src/report/figures.ts';
+import { figureLines, metricText } from '../../src/report/figures.ts';
 import { timelineOf } from '../../src/report/plantimeline.ts';
 import { epochLine, formatBytes, formatDuration, formatPercent, plainLine, progressLine } from '../../src/report/terminal.ts';
+import { CLASSIFY, taskOf } from '../../src/task/index.ts';
 import { tryFile } from '../../src/training/beforehand.ts';
 import type { HeadFound, NoHead } from '../../src/training/headstart.ts';
 import { type JobHooks, type JobResult, type TrainJob, trainJob } from '../../src/training/job.ts';
@@ -28,6 +30,9 @@ import { untilStopped } from './signals.ts';
 export const TRAIN_FLAGS: Flags = {
   ...PLAN_FLAGS,
   labels: 'text',
+  task: 'text',
+  threshold: 'text',
+  loss: 'text',
   out: 'text',
   epochs: 'text',
   warmup: 'text',
@@ -96,6 +101,9 @@ export function jobOf(p: Parsed): TrainJob {
       cacheFolder: read(p, 'cacheFolder'),
       featureCache: read(p, 'featureCache'),
       labels: read(p, 'labels'),
+      task: read(p, 'task'),
+      threshold: read(p, 'threshold'),
+      loss: read(p, 'loss'),
       from: read(p, 'from'),
       head: read(p, 'head'),
       calibrate: read(p, 'calibrate'),
@@ -154,11 +162,13 @@ function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Se
   let seen = 0;
   let lastPlain = 0;
   let head: HeadFound | NoHead | undefined;
+  let task = taskOf(CLASSIFY.name);
   return {
     signal,
     warn: (sentence) => out.warn(sentence),
     onPlan(plan, compiled) {
       collected.timeline = timelineOf(compiled, plan.budgetBytes ?? undefined);
+      task = taskOf(compiled.program.about.task ?? CLASSIFY.name);
       out.note(`${planLines(plan)}\n`);
     },
     onPrepare: ({ done, total, skipped }) => out.live(`preparing pictures ${done}/${total}${skipped ? `, ${skipped} skipped` : ''}`),
@@ -195,7 +205,7 @@ function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Se
         step,
         steps: totalSteps,
         loss,
-        accuracy: tally.correct / tally.count,
+        ...(task.answer === Answer.Class ? { accuracy: tally.correct / tally.count } : {}),
         imagesPerSecond: seen / seconds,
         secondsLeft: (seconds / (step - firstStep)) * (totalSteps - step),
       };
@@ -205,8 +215,10 @@ function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Se
         out.note(plainLine(line));
       }
     },
-    onEpoch({ epoch, train: t, val, best }) {
-      metrics.add({ epoch, trainLoss: t.loss, valLoss: val.loss, valAccuracy: val.correct / val.count, best });
+    onEpoch({ epoch, train: t, val, judged, best }) {
+      const isClass = task.answer === Answer.Class;
+      const score = isClass ? val.correct / val.count : val.count > 0 ? judged.balanced : Number.NaN;
+      metrics.add({ epoch, trainLoss: t.loss, valLoss: val.loss, [isClass ? 'valAccuracy' : 'valScore']: score, best });
       const seconds = (Date.now() - epochBegan) / 1000;
       epochBegan = Date.now();
       out.note(
@@ -215,7 +227,8 @@ function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Se
           epochs,
           trainLoss: t.loss,
           valLoss: val.loss,
-          valAccuracy: val.correct / val.count,
+          valAccuracy: score,
+          ...(isClass ? {} : { score: { name: task.score.name, text: metricText({ ...task.score, value: score }) } }),
           seconds,
           best: best && val.count > 0,
         }),
@@ -258,7 +271,10 @@ function summary(r: JobResult, { model }: TrainJob, report: string | undefined):
   const beyond = formatBytes(memory.residentPeakBytes - memory.linearBytes);
   const decoder = memory.decoderPeakBytes ? `, the decoder's process ${formatBytes(memory.decoderPeakBytes)}` : '';
   const rows: [string, string][] = [
-    ...figureLines(r.judged, r.bestEpoch).map((line, i): [string, string] => [i === 0 ? 'accuracy' : '', line]),
+    ...figureLines(r.judged, r.bestEpoch).map((line, i): [string, string] => [
+      i > 0 ? '' : r.judged.measured ? 'judged' : 'accuracy',
+      line,
+    ]),
     ['linear memory', `${formatBytes(memory.plannedBytes)} planned, ${formatBytes(memory.linearBytes)} measured${budget}`],
     [
       'process, peak',

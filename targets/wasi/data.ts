@@ -1,23 +1,25 @@
 /**
- * Pictures and labels of one part, in a pair of .npy files: images [N,H,W,3] of uint8 or f32 (the same numbers, 0 … 255), labels [N] of
- * whole numbers. Two parts may be open: the one to learn from and the one to judge by.
+ * Pictures and targets of one part, in a pair of .npy files: images [N,H,W,3] of uint8 or f32 (the same numbers, 0 … 255); labels [N] of whole numbers, or
+ * where the task is not one class of several targets [N,n] of f32. Two parts may be open: the one to learn from and the one to judge by.
  */
 import { State } from '../../assembly/abi/head';
 import { Io } from '../../assembly/abi/program';
 import { RunField } from '../../assembly/abi/run';
+import { Answer, targetBytes } from '../../assembly/abi/task';
 import { shaAdd, shaBegin, shaEnd } from '../../assembly/digest/sha256';
 import { sampleAt } from '../../assembly/engine/random';
 import { axes, axis, dataOffset, Kind, kind, size } from '../../assembly/formats/npy';
-import { clearClasses, countClass } from '../../assembly/runner/classes';
+import { clearTargets, countTarget } from '../../assembly/runner/answers';
 import { Part, stateWord } from '../../assembly/runner/run';
 import { port, stage, stageBytes } from './arena';
 import { needBytes } from './files';
 import { openArray } from './npy';
 import { append, copyPath, pathIn } from './path';
-import { portOffset, runWord } from './program';
+import { portBytes, portOffset, runWord } from './program';
 import { begin, finish, refuse } from './refuse';
 import { current } from './runner';
 import { say } from './text';
+import { words } from './words';
 
 export const LEARN: u32 = Part.Learn;
 export const JUDGE: u32 = Part.Judge;
@@ -97,14 +99,38 @@ export function openPart(part: u32, folder: usize, name: string, mayBeEmpty: boo
   append(path, '-labels.npy');
   const opened = at(part);
   opened.labels = openArray(path);
-  if (kind == Kind.Float) refuse(path, 'holds numbers that are not whole');
-  if (axes != 1 || axis(0) != opened.count) {
+  const outputs = runWord(RunField.Classes);
+  const isClass = runWord(RunField.Answer) == Answer.Class;
+  if (isClass && kind == Kind.Float) refuse(path, 'holds numbers that are not whole');
+  if (!isClass && (kind != Kind.Float || size != 4 || axes != 2 || axis(1) != outputs))
+    refuse(path, 'does not hold the targets of this task, expected float32 [N, #], in the order in which info names them', '', outputs);
+  if ((isClass && axes != 1) || axis(0) != opened.count) {
     const found = axes == 0 ? 0 : axis(0);
     refuse(path, 'has another number of labels than there are pictures, got #, expected #', '', found, opened.count);
   }
   opened.labelsAt = <u64>dataOffset;
   opened.labelKind = kind;
   opened.labelBytes = <u32>size;
+}
+
+/** Puts a picture's targets at `p`, as the port has them; one that its task does not know ends the program. */
+function readTargets(part: u32, index: u32, p: usize): void {
+  const answer = runWord(RunField.Answer);
+  if (answer == Answer.Class) {
+    store<i32>(p, labelOf(part, index));
+    return;
+  }
+  const n = targetSize();
+  const opened = at(part);
+  needBytes(opened.labels, opened.labelsAt + <u64>index * n, p, n, labelPath(part));
+  for (let i: u32 = 0; i < n; i += 4) {
+    const value = load<f32>(p + i);
+    if (answer == Answer.Numbers && !isFinite<f32>(value)) refuse(labelPath(part), 'the targets of picture # are not all finite numbers', '', index);
+    if (answer == Answer.Labels && !(value >= 0 && value <= 1)) refuse(labelPath(part), 'the targets of picture # are not all from 0 to 1', '', index);
+  }
+}
+function targetSize(): u32 {
+  return <u32>targetBytes(runWord(RunField.Answer), runWord(RunField.Classes));
 }
 
 /** The label of a picture; one that is no class ends the program. */
@@ -148,12 +174,12 @@ function readInto(part: u32, index: u32, row: u32): void {
 /** One row of the ports: picture `index`, with its label where that is known. */
 export function fillRow(part: u32, index: u32, row: u32, isLabelled: bool = true): void {
   readInto(part, index, row);
-  if (isLabelled) store<i32>(port(Io.Labels) + (row << 2), labelOf(part, index));
+  if (isLabelled) readTargets(part, index, port(Io.Labels) + row * targetSize());
 }
 
 /** Marks every row as padding. */
 export function clearLabels(): void {
-  memory.fill(port(Io.Labels), 0xff, (<usize>runWord(RunField.MicroBatch)) << 2);
+  memory.fill(port(Io.Labels), 0xff, portBytes(Io.Labels));
 }
 
 /** The pictures that the run wants, in an epoch's order, from the first again after the last; with the numbers that augmentation counts by. */
@@ -175,22 +201,23 @@ export function fillPart(part: u32): void {
 
 /**
  * Reads all pictures and labels once: every label is a class, and counted, every number finite; SHA-256 to `out`, as src/data/digest.ts has it: of both
- * parts the count, then of each picture the SHA-256 of its pixels and the label.
+ * parts the count, then of each picture the SHA-256 of its pixels and its label or targets.
  */
 export function digestData(out: usize): void {
   shaBegin(outer);
   for (let part = LEARN; part <= JUDGE; part++) {
     const count = countOf(part);
-    clearClasses(current, part);
+    clearTargets(current, part);
     store<u32>(raw, count);
     shaAdd(outer, raw, 4);
     for (let i: u32 = 0; i < count; i++) {
-      const wanted = labelOf(part, i);
+      // The port is free until the first pass.
+      const target = port(Io.Labels);
+      readTargets(part, i, target);
       digestPicture(part, i);
       shaAdd(outer, digest, 32);
-      countClass(current, part, wanted);
-      store<i32>(raw, wanted);
-      shaAdd(outer, raw, 4);
+      countTarget(current, part, words, <f64>target);
+      shaAdd(outer, target, targetSize());
     }
   }
   shaEnd(outer, out);

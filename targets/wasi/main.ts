@@ -1,6 +1,10 @@
 /** The WASI command: trains, judges and predicts from a packed program, under any preview1 runtime with SIMD and no JavaScript. */
+import { EpochRecord } from '../../assembly/abi/checkpoint';
 import { LayoutWord, Section } from '../../assembly/abi/program';
 import { RunField } from '../../assembly/abi/run';
+import { Answer } from '../../assembly/abi/task';
+import { putAnswers } from '../../assembly/runner/answers';
+import { recordAt } from '../../assembly/runner/run';
 import { tellLabels, tellPrepared } from './about';
 import { EVAL, INIT, openArena, state, TRAIN, UPDATE } from './arena';
 import {
@@ -40,6 +44,7 @@ import {
 import { refuse } from './refuse';
 import { current, openRun } from './runner';
 import { exit, say, select, STDOUT, to } from './text';
+import { tellScore } from './tell';
 import { judge, train } from './train';
 import { applyAdapter, loadBase, openModelFolder } from './weights';
 
@@ -172,7 +177,15 @@ function evalCommand(): void {
   judge(JUDGE);
   to(STDOUT);
   const mean = current.loss / current.count;
-  say('accuracy @1 %: # of # pictures, loss @4\n', (100 * current.correct) / current.count, current.correct, current.count, mean);
+  if (runWord(RunField.Answer) == Answer.Class) say('accuracy @1 %: # of ', (100 * current.correct) / current.count, current.correct);
+  else {
+    // The record of the first epoch is free where none is learnt.
+    const record = recordAt(current, 0);
+    putAnswers(current, record);
+    tellScore(load<f64>(<usize>record, EpochRecord.Balanced));
+    say(': ');
+  }
+  say('# pictures, loss @4\n', current.count, mean);
 }
 
 function predictCommand(): void {

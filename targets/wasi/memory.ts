@@ -2,15 +2,15 @@
  * Memory is taken once, when it is known how much a command needs, and never again. There is no managed heap: what lies above the static
  * data is the program's own.
  *
- *     0        __heap_base       · program file   · 16 a tensor    · 128, and 64 an epoch · 16 a class     · linear memory of the plan
+ *     0        __heap_base       · program file   · 16 a tensor    · 128, and 64 an epoch · 24 a class     · linear memory of the plan
  *     | static | (16-aligned)    | as it is       | where it lies  | a checkpoint's head   | pictures of it | arena                    |
  */
 import { CheckpointHead, EpochRecord } from '../../assembly/abi/checkpoint';
 
 /** Bytes that are kept for each tensor: its file, element type, place (weights.ts). */
 export const TENSOR_BYTES: u64 = 16;
-/** Bytes for the counts of each class (figures.ts). */
-export const CLASS_BYTES: u64 = 16;
+/** Bytes for the counts of each class, label or number (abi/task.ts). */
+export const CLASS_BYTES: u64 = 24;
 /** Bytes of what a run of so many epochs remembers: a checkpoint's head, and their records. */
 export function headBytes(epochs: u64): u64 {
   return CheckpointHead.Bytes + EpochRecord.Bytes * epochs;

@@ -2,6 +2,7 @@
 import { fd_read, iovec } from 'bindings/wasi_snapshot_preview1';
 import { Io, Section } from '../../assembly/abi/program';
 import { RunField } from '../../assembly/abi/run';
+import { Answer } from '../../assembly/abi/task';
 import { exp64 } from '../../assembly/engine/math';
 import { EVAL, port, run } from './arena';
 import { clearLabels, countOf, fillRow, LEARN } from './data';
@@ -55,8 +56,36 @@ function readPicture(p: usize, n: usize): usize {
   return done;
 }
 
-/** A line: the picture's number, then classes with their softmax probabilities, the most probable first. */
+/** A line: the picture's number, then what is said of it. */
 function tell(index: u32, row: u32, top: u32): void {
+  const answer = runWord(RunField.Answer);
+  if (answer == Answer.Class) tellClasses(index, row, top);
+  else tellOutputs(index, row, answer == Answer.Numbers);
+}
+
+/** Numbers in their units; of labels those that are answered, with their probabilities. */
+function tellOutputs(index: u32, row: u32, isNumbers: bool): void {
+  const n = runWord(RunField.Classes);
+  to(STDOUT);
+  say('#', index);
+  let isNone = true;
+  for (let i: u32 = 0; i < n; i++) {
+    const at = (row * n + i) << 2;
+    const logit = <f64>load<f32>(port(Io.Logits) + at);
+    if (!isFinite<f64>(logit)) fail(ENGINE, 0, 'the logits are not finite (NaN or infinite)');
+    const answer = port(Io.EvalChoices) + at;
+    if (!isNumbers && load<i32>(answer) == 0) continue;
+    isNone = false;
+    selectLine(Section.Labels, i);
+    if (isNumbers) say('  & ~', load<f32>(answer));
+    else say('  & @1 %', 100 / (1 + exp64(-logit)));
+  }
+  say(isNone ? '  none\n' : '\n');
+  flush();
+}
+
+/** Classes with their softmax probabilities, the most probable first. */
+function tellClasses(index: u32, row: u32, top: u32): void {
   const n = runWord(RunField.Classes);
   const logits = port(Io.Logits) + ((row * n) << 2);
   let largest = load<f32>(logits);

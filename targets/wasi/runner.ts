@@ -5,7 +5,7 @@ import { RunField } from '../../assembly/abi/run';
 import { Run, stateWord } from '../../assembly/runner/run';
 import { endOf, port, startOf, state, UPDATE } from './arena';
 import { countOf, JUDGE, LEARN } from './data';
-import { arena, classTable, countRecords, elements, epochCount, runHead, runWord, tensorOf } from './program';
+import { arena, classTable, countRecords, elements, epochCount, runHead, runWord, section, tensorOf } from './program';
 import { words } from './words';
 
 export const current = changetype<Run>(memory.data(512));
@@ -28,6 +28,10 @@ export function openRun(): void {
   current.batchSize = runWord(RunField.BatchSize);
   current.microBatch = runWord(RunField.MicroBatch);
   current.classes = runWord(RunField.Classes);
+  current.answer = runWord(RunField.Answer);
+  current.better = runWord(RunField.Better);
+  current.constantsAt = port(Io.Constants);
+  current.delta = <f64>load<f32>(section(Section.Run), RunField.Delta);
   current.patience = runWord(RunField.Patience);
   current.retries = runWord(RunField.Retries);
   current.train = countOf(LEARN);

@@ -2,13 +2,15 @@
 import { CheckpointHead, EpochRecord } from '../../assembly/abi/checkpoint';
 import { State } from '../../assembly/abi/head';
 import { Section } from '../../assembly/abi/program';
+import { RunField } from '../../assembly/abi/run';
+import { Answer } from '../../assembly/abi/task';
 import { classCount, fewestOf, mostFrequent } from '../../assembly/runner/classes';
 import { headWord, Part, recordAt } from '../../assembly/runner/run';
 import { reasonOf } from '../../assembly/runner/watch';
 import { state } from './arena';
 import { countOf, JUDGE, LEARN } from './data';
 import { closeFile } from './files';
-import { epochCount, selectLine } from './program';
+import { epochCount, runWord, selectLine } from './program';
 import { current, steps } from './runner';
 import { flush, logged, say, STDERR, STDOUT, to } from './text';
 import { written } from './write';
@@ -20,6 +22,9 @@ export function logTo(fd: u32): void {
   metrics = fd;
 }
 
+function isClass(): bool {
+  return runWord(RunField.Answer) == Answer.Class;
+}
 function total(): u32 {
   return load<u32>(state(), State.TotalSteps);
 }
@@ -54,7 +59,9 @@ export function tellStep(): void {
   say('{"step":#,"epoch":#,"loss":~,"rate":~,"norm":~}\n', steps(), epoch, loss, rate, load<f32>(state(), State.Norm));
   to(STDERR);
   const accuracy = (100 * remembered(CheckpointHead.Correct)) / remembered(CheckpointHead.Count);
-  say('epoch #/#  step #/#  loss @4  accuracy @1 %\n', epoch, epochCount, steps(), total(), loss, accuracy);
+  say('epoch #/#  step #/#  loss @4', epoch, epochCount, steps(), total(), loss);
+  if (isClass()) say('  accuracy @1 %', accuracy);
+  say('\n');
   flush();
 }
 
@@ -65,15 +72,26 @@ export function tellEpoch(): void {
   const trainLoss = sum(r, EpochRecord.TrainLoss) / <f64>count(r, EpochRecord.TrainCount);
   const n = <f64>count(r, EpochRecord.ValCount);
   const loss = sum(r, EpochRecord.ValLoss) / n;
-  const accuracy = <f64>count(r, EpochRecord.ValCorrect) / n;
+  const score = isClass() ? <f64>count(r, EpochRecord.ValCorrect) / n : n > 0 ? sum(r, EpochRecord.Balanced) : NaN;
   to(metrics);
-  say('{"epoch":#,"trainLoss":~,"valLoss":~,"valAccuracy":~', epoch, trainLoss, loss, accuracy);
+  say('{"epoch":#,"trainLoss":~,"valLoss":~', epoch, trainLoss, loss);
+  say(isClass() ? ',"valAccuracy":~' : ',"valScore":~', score);
   say(isBest ? ',"best":true}\n' : ',"best":false}\n');
   to(STDERR);
   say('epoch #/#  train loss @4', epoch, epochCount, trainLoss);
-  if (n > 0) say('  val loss @4  val accuracy @1 %', loss, 100 * accuracy);
+  if (n > 0) {
+    say('  val loss @4  val ', loss);
+    tellScore(score);
+  }
   say(n > 0 && isBest ? '  best\n' : '\n');
   flush();
+}
+
+/** The score by the name that the program gives it. */
+export function tellScore(score: f64): void {
+  selectLine(Section.Score, 0);
+  if (runWord(RunField.IsShare) != 0) say('& @1 %', 100 * score);
+  else say('& @4', score);
 }
 
 /** The run has gone back to the end of an epoch, or to its start. */
@@ -104,12 +122,14 @@ export function summary(): void {
   const most = classCount(current, Part.Judge, label);
   to(STDOUT);
   if (n == 0) say(NOTHING_JUDGED);
+  else if (!isClass()) tellScored(r, <f64>n);
   else tellFigures(r, <f64>correct, <f64>n, label, most);
   say('written # bytes\n', <f64>(written + logged));
-  if (n == 0 ? bestEpoch == 1 || (count(r, EpochRecord.Flags) & 2) != 0 : correct > most) return;
+  if (n == 0 || !isClass() ? bestEpoch == 1 || (count(r, EpochRecord.Flags) & 2) != 0 : correct > most) return;
   say('warning: ');
   selectLabel(label);
-  if (n == 0) say('the training loss is hardly better than that of one answer for every picture');
+  if (n > 0 && !isClass()) say('no better than one answer for every picture');
+  else if (n == 0) say('the training loss is hardly better than that of one answer for every picture');
   else {
     if (count(r, EpochRecord.Answers) == 1) say('the same answer for every picture: ');
     say('no better than always saying &');
@@ -122,6 +142,13 @@ export function summary(): void {
   const isFalling = sum(last, EpochRecord.TrainLoss) < first * <f64>count(last, EpochRecord.TrainCount);
   say(isFalling ? '; pack with more --epochs, another --lr' : '; pack with a smaller --lr');
   say(', more pictures, another checkpoint, or --depth\n');
+}
+
+/** Of another task than classification. */
+function tellScored(r: usize, n: f64): void {
+  tellScore(sum(r, EpochRecord.Balanced));
+  selectLabel(count(r, EpochRecord.Worst));
+  say(' on # pictures, epoch #; worst &\n', n, remembered(CheckpointHead.BestEpoch));
 }
 
 function tellFigures(r: usize, correct: f64, n: f64, label: f64, most: f64): void {

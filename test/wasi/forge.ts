@@ -226,7 +226,7 @@ function strayWrites(board: Board, file: Uint8Array, memory: Uint8Array): string
   );
   const run = (field: RunField): number => word(board.sections.get(Section.Run)!.at + field / 4);
   const remembered = CheckpointHead.Bytes + EpochRecord.Bytes * run(RunField.Epochs);
-  const arena = aligned(at + file.length) + 16 * tensors + remembered + 16 * run(RunField.Classes);
+  const arena = aligned(at + file.length) + 16 * tensors + remembered + aligned(24 * run(RunField.Classes));
   const code = arena + word(layout + LayoutWord.ProgramOffset);
   if (!buffer.subarray(code, code + 4 * words).equals(file.subarray(4 * image, 4 * (image + words)))) return 'the code was written over';
   if (buffer.subarray(arena + word(4)).some((byte) => byte !== 0)) return 'written past the arena';

@@ -23,8 +23,8 @@ export type CalibrateJob = Pick<
 
 /** Measures and writes. Throws InputError where no layer keeps a derivative code. */
 export function calibrateJob({ out, pictures = DEFAULTS.pictures, ...given }: CalibrateJob): Promise<Calibration> {
-  return withPictures(given, async ({ job, base, options, preprocess, labels, samples, load }) => {
-    const compiled = compileJob(job, { base, options, preprocess, classes: labels.length, ownTables: true });
+  return withPictures(given, async ({ job, base, options, preprocess, labels, task, samples, load }) => {
+    const compiled = compileJob(job, { base, options, preprocess, classes: labels.length, task, ownTables: true });
     if (calibratedLayers(compiled).size === 0)
       throw new InputError({
         where: job.model,

@@ -28,12 +28,12 @@ export type FidelityJob = Pick<
 
 /** Compares a policy's gradients with those of `exact` on given pictures. Reads the training pictures of a folder; writes nothing that stays. */
 export function fidelity({ steps, batches = DEFAULTS.batches, onStep, ...given }: FidelityJob): Promise<Fidelity> {
-  return withPictures(given, ({ job, base, options, preprocess, start, labels, samples, load }) => {
+  return withPictures(given, ({ job, base, options, preprocess, start, labels, task, samples, load }) => {
     const common = {
       model: base.model,
       classes: labels.length,
       normalize: preprocess,
-      ...defined({ method: job.method, keep: job.keep, optimizer: job.optimizer, rates: readRate(job.rate).rates }),
+      ...defined({ task, method: job.method, keep: job.keep, optimizer: job.optimizer, rates: readRate(job.rate).rates }),
     };
     const { microBatch } = planForBudget({ ...common, batchSize: options.batchSize, ...defined({ microBatch: job.microBatch }) }).program
       .about;

@@ -7,11 +7,14 @@ import type { ModelFolder } from '../../import/modelfolder.ts';
 import { CLASS_NAMES } from '../../import/published.ts';
 import { processorFor } from '../../input/huggingface.ts';
 import { type Preprocess, readPreprocess } from '../../input/preprocess.ts';
+import { CLASSIFY, type TaskSettings, taskOf } from '../../task/index.ts';
 
 type Json = Record<string, unknown>;
 
 export interface Changes {
   labels: readonly string[];
+  /** What the adapter was taught, where that is not one class of several. */
+  task?: TaskSettings | undefined;
   /** Biases of q, k, v were added. */
   qkvBias: boolean;
 }
@@ -52,12 +55,20 @@ function huggingFaceConfig(config: Json, model: ModelFolder['model'], changes: C
     ...(states && !same ? { image_size: h === w ? h : [h, w] } : {}),
     ...(saysBiases ? { qkv_bias: biases } : {}),
   };
-  // Several labels at once, or numbers: the adapter learnt one of its classes.
-  if (out.problem_type !== undefined && out.problem_type !== null) out.problem_type = 'single_label_classification';
+  writeTask(out, changes);
   // Ours alone; the file has its norms now.
   delete out.batch_norm;
   for (const key of ['dtype', 'torch_dtype']) if (key in out) out[key] = 'float32';
   return out;
+}
+
+/** What the head answers: said where it is no class, or where the base said something. Thresholds of labels are a key of ours. */
+function writeTask(out: Json, { task }: Changes): void {
+  const { problemType } = taskOf(task?.name ?? CLASSIFY.name);
+  if (task || (out.problem_type !== undefined && out.problem_type !== null)) out.problem_type = problemType;
+  delete out.s2a_thresholds;
+  const { threshold = [] } = task?.constants ?? {};
+  if (threshold.some((t) => t !== 0.5)) out.s2a_thresholds = threshold;
 }
 
 function timmConfig(config: Json, model: ModelFolder['model'], changes: Changes): Json {
@@ -82,7 +93,7 @@ function timmConfig(config: Json, model: ModelFolder['model'], changes: Changes)
   };
   // transformers' wrapper around timm takes its labels from label_names, but from these where they are there.
   for (const key of ['id2label', 'label2id', 'num_labels', 'label_descriptions']) delete out[key];
-  if (out.problem_type !== undefined && out.problem_type !== null) out.problem_type = 'single_label_classification';
+  writeTask(out, changes);
   for (const key of ['dtype', 'torch_dtype']) if (key in out) out[key] = 'float32';
   return out;
 }

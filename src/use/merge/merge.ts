@@ -17,7 +17,8 @@ import { type Graph, numel } from '../../graph/graph.ts';
 import { identity, type ModelFolder, openModelFolder, openWeights, preprocessOf, refuseOnnx } from '../../import/modelfolder.ts';
 import { checkPreprocess, type Preprocess } from '../../input/preprocess.ts';
 import { methodOf } from '../../network/method.ts';
-import { checkTensors } from '../../training/adapter.ts';
+import { constantsOf, taskOf } from '../../task/index.ts';
+import { checkTensors, isHeadTensor } from '../../training/adapter.ts';
 import { mergedConfig, mergedProcessor } from './config.ts';
 import { identityNorms } from './folded.ts';
 import { editedPieces, isFloat } from './rows.ts';
@@ -102,6 +103,7 @@ export function withMerged<T>(model: string, path: string, use: (opened: Opened)
           return new Float32Array(engine.memory.buffer, plan.offsets[id]!, numel(graph.values[id]!.type.shape)).slice();
         },
       });
+      inUnits(merged, adapter);
       const { bare, type } = base.model;
       const named = (name: string): string => (!bare || adapter.head.includes(name) ? name : `${type}.${name}`);
       return use({ base, adapter, preprocess, weights, graph, merged, named, isBare: bare });
@@ -110,6 +112,20 @@ export function withMerged<T>(model: string, path: string, use: (opened: Opened)
     }
   } finally {
     adapter.weights.close();
+  }
+}
+
+/** A head of numbers answers in their units: rows times the deviation, biases plus the mean. */
+function inUnits({ made }: Merged, { task, labels, path }: AdapterFile): void {
+  if (task === undefined || !taskOf(task.name, path).constants.includes('std')) return;
+  const constants = constantsOf(task, labels.length, path);
+  const [mean, std] = [constants.subarray(0, labels.length), constants.subarray(labels.length)];
+  for (const [name, { shape, values }] of made) {
+    if (!isHeadTensor(name) || shape[0] !== labels.length) continue;
+    const row = values.length / labels.length;
+    const isBias = name.endsWith('.bias');
+    const scaled = values.map((x, i) => x * std[Math.floor(i / row)]! + (isBias ? mean[i]! : 0));
+    made.set(name, { shape, values: scaled });
   }
 }
 
@@ -135,7 +151,7 @@ export function mergeAdapter({ model, adapter: path, out }: MergeOptions): Merge
       else tensors.push({ name: placed(name), dtype, shape, data: () => whole(tensor.bytes, (target) => weights.read(tensor, target)) });
     }
 
-    const config = mergedConfig(base, { labels: adapter.labels, qkvBias: merged.qkvBias });
+    const config = mergedConfig(base, { labels: adapter.labels, task: adapter.task, qkvBias: merged.qkvBias });
     const processor = mergedProcessor(base, preprocess);
     if (processor === undefined && base.model.library === 'transformers')
       throw new InputError({

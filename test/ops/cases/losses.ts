@@ -51,18 +51,25 @@ const byRow =
   (x: ArrayLike<number>): Float64Array =>
     Float64Array.from({ length: batch }, (_, b) => (b < rows ? of(Array.from(x).slice(b * n, (b + 1) * n), b) : 0));
 
-function binary(batch: number, n: number, train: boolean, spread = 3): Direct {
+/** A loss of labels, by the f64 reference of a picture's. */
+interface OfLabels {
+  op: string;
+  loss: typeof binaryCrossEntropy;
+}
+const BCE: OfLabels = { op: 'BinaryCrossEntropy', loss: binaryCrossEntropy };
+
+function binary(batch: number, n: number, train: boolean, spread = 3, { op, loss }: OfLabels = BCE): Direct {
   const logits = numbers(batch * n, 300 + n, spread);
   const rows = batch > 1 ? batch - 1 : batch;
   const wanted = Float32Array.from({ length: batch * n }, (_, i) => ((i * 7 + (i >> 2)) % 3 === 0 ? 1 : 0));
   // A target may be any share from 0 to 1.
   wanted[0] = 0.75;
   const thresholds = Float32Array.from({ length: n }, (_, j) => 0.1 + 0.8 * (j / n));
-  const total = byRow(batch, n, rows, (x, b) => binaryCrossEntropy(x, wanted.slice(b * n, (b + 1) * n), SMOOTHING));
+  const total = byRow(batch, n, rows, (x, b) => loss(x, wanted.slice(b * n, (b + 1) * n), SMOOTHING));
   const answers = Int32Array.from(logits, (x, i) => Number(1 / (1 + Math.exp(-x)) >= thresholds[i % n]!));
   return {
-    op: 'BinaryCrossEntropy',
-    name: `BinaryCrossEntropy [${batch},${n}]${train ? '' : ', evaluation'}${spread === 3 ? '' : `, logits × ${spread}`}`,
+    op,
+    name: `${op} [${batch},${n}]${train ? '' : ', evaluation'}${spread === 3 ? '' : `, logits × ${spread}`}`,
     phase: train ? 'train' : 'eval',
     inputs: [plain(logits, [batch, n]), plain(padded(wanted.slice(), batch, n), [batch, n], 'batch'), plain(thresholds, [n])],
     updates: [plain(stateBlock(), [State.Bytes], 'state')],
