@@ -7,6 +7,8 @@ import { planReport } from '../../src/budget/report.ts';
 import type { PlanOptions } from '../../src/budget/search.ts';
 import { planForBudget } from '../../src/compile.ts';
 import { checkFolderWeights, openModelFolder, preprocessOf } from '../../src/import/modelfolder.ts';
+import type { Onnx } from '../../src/import/onnx/build.ts';
+import { summaryOf } from '../../src/import/onnx/summary.ts';
 import { chosenDrop } from '../../src/network/drop.ts';
 import { readRate } from '../../src/passes/rates.ts';
 import { encodeProgram } from '../../src/program/program.ts';
@@ -76,8 +78,9 @@ export function plan(args: string[], out: Output): void {
     const timeline = timelineOf(compiled, options.budgetBytes);
     writeText(picture, picture.endsWith('.svg') ? timelineFile(timeline) : timelinePage(timeline));
   }
-  if (p.flag('json')) out.json(report);
-  else out.line(`${planLines(report)}\n\n${planNotes(report)}`);
+  const graph = options.model.library === 'onnx' ? summaryOf((options.model.spec as Onnx).network) : undefined;
+  if (p.flag('json')) out.json(graph === undefined ? report : { ...report, graph });
+  else out.line(`${planLines(report)}\n\n${planNotes(report)}${graph === undefined ? '' : `\n\nthe graph: ${graph}`}`);
 }
 
 /** Options of one plan, and what a table has instead. */

@@ -5,10 +5,13 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Io } from '../../../assembly/abi/program.ts';
 import { Interrupted } from '../../../src/base/error.ts';
+import { readJson } from '../../../src/base/files.ts';
 import { compile } from '../../../src/compile.ts';
 import { readParameter } from '../../../src/engine/engine.ts';
+import { parseModel } from '../../../src/import/index.ts';
 import { openModelFolder, preprocessOf, processorNote } from '../../../src/import/modelfolder.ts';
 import { openOnnxModel } from '../../../src/import/onnx/index.ts';
+import { summaryOf } from '../../../src/import/onnx/summary.ts';
 import { trainJob } from '../../../src/training/job.ts';
 import { loadClassifier } from '../../../src/use/classifier.ts';
 import { newFolder } from '../../support/folder.ts';
@@ -66,6 +69,25 @@ for (const name of ['vit-timm', 'mobilenetv2-torchvision', 'swin-timm'])
     const apart = Math.sqrt(want.reduce((sum, x, i) => sum + (x - got[i]!) ** 2, 0) / want.reduce((sum, x) => sum + x * x, 0));
     assert.ok(apart > 0 && apart < 0.05, String(apart));
   });
+
+test('a graph keeps for backward what the same network keeps that is built by its configuration', () => {
+  const { model, weights } = openOnnxModel(fileOf('vit-timm'));
+  weights.close();
+  const values = readJson('test/golden/vit-timm/config.json') as Record<string, Record<string, unknown>>;
+  Object.assign(values.model_args!, { embed_dim: 24 });
+  Object.assign(values, { num_features: 24 });
+  const native = parseModel({ where: 'config.json', values });
+  for (const method of ['bias', 'full', 'bias+prompt+side:ratio=1']) {
+    const [ours, theirs] = [model, native].map((m) => compile({ model: m, classes: 5, microBatch: 4, method }));
+    assert.equal(ours!.plan.parts, theirs!.plan.parts, method);
+    assert.is(ours!.autogradBytes, theirs!.autogradBytes);
+  }
+});
+
+test('what was recognised is said', () => {
+  assert.is(summaryOf(networkOf('vit-timm')), '1 convolution, 1 tokens and positions, 5 layer norm, 12 linear layer, 2 attention, 2 GELU');
+  assert.match(summaryOf(networkOf('densenet-torchvision')), /as they stand: .*5 concatenation/);
+});
 
 test('a run on an ONNX file, cut and resumed, ends in the adapter of the run that was not, and the adapter classifies', async () => {
   const model = fileOf('efficientnet-timm');
