@@ -1,7 +1,7 @@
 /**
  * What each instruction touches: every operator's function beside its arguments (abi/ops/) says, in the words of this file, how many bytes lie
  * behind each of its addresses, as its kernel reads and writes them, and which numbers its kernel can work with. A program from a file is held
- * against it before it runs (src/program/check.ts; targets/wasi/check.ts), so no kernel asks again: whatever the numbers say, every access stays
+ * against it before it runs (assembly/formats/program.ts), so no kernel asks again: whatever the numbers say, every access stays
  * where the plan has room for it.
  *
  *     program offset      image end        region        + state block                scratch
