@@ -19,6 +19,9 @@ export { type EngineFile, type EngineSource, useEngine } from './engine/wasm.ts'
 export { type AdapterFile, type AdapterInfo, readAdapter } from './formats/adapterfile.ts';
 export { type Model, parseModel, readModel } from './import/index.ts';
 export { type ModelFolder, openModelFolder, preprocessOf } from './import/modelfolder.ts';
+export type { ArrayPreparation } from './input/example.ts';
+export type { Normalize } from './input/normalize.ts';
+export type { Preparation } from './input/preparation.ts';
 export type { ImageSize, Preprocess } from './input/preprocess.ts';
 export { type Method, methodOf } from './network/method.ts';
 export { type KeepPolicy, keepOf } from './passes/keeppolicy.ts';
@@ -46,6 +49,7 @@ export {
   packInference,
   packJob,
   planForBudget,
+  readArray,
   trainJob,
 } from './use/library.ts';
 export type { MergeOptions, MergeResult } from './use/merge/merge.ts';

@@ -24,7 +24,7 @@ export { compile } from './src/compile.ts';
 export { createEngine, loadWeights } from './src/engine/engine.ts'; export { engineBytes } from './src/engine/wasm.ts';
 export { openSafetensors } from './src/formats/safetensors.ts'; export { readAdapter, writeAdapter } from './src/formats/adapterfile.ts';
 export { readModel } from './src/import/index.ts'; export { openModelFolder, identity, preprocessOf } from './src/import/modelfolder.ts';
-export { resizeRgb } from './src/input/preprocess.ts';
+export { resizePacked } from './src/input/preprocess.ts';
 export { ACTIVATIONS } from './src/ops/activations.ts';
 export { printProgram } from './src/program/print.ts'; export { adapterTensors, headNames } from './src/training/adapter.ts';
 export { measureRates } from './src/training/measure.ts'; export { startRun, TRAIN_DEFAULTS } from './src/training/train.ts';`,
@@ -50,7 +50,7 @@ function drawings(preprocess) {
   );
   return list.map(({ grey, label }) => {
     const rgb = Uint8Array.from({ length: 3 * grey.length }, (_, i) => grey[Math.floor(i / 3)]);
-    return { label, pixels: s.resizeRgb(rgb, 28, 28, preprocess) };
+    return { label, pixels: s.resizePacked(rgb, 28, 28, preprocess) };
   });
 }
 

@@ -10,6 +10,7 @@ import { Instruction } from '../abi/ops.ts';
 import { Io, LayoutWord, ParameterWord, ProgramFile, Section, WeightWord } from '../abi/program.ts';
 import { RunField } from '../abi/run.ts';
 import { codedBytes } from '../abi/sizes.ts';
+import { MOST_CHANNELS } from '../abi/ops/pixels.ts';
 import { allow, fault as argumentAtFault } from '../abi/bounds.ts';
 import { MOST_BACKS } from '../abi/watch.ts';
 import { Answer, Better, targetBytes } from '../abi/task.ts';
@@ -354,9 +355,13 @@ function checkRun(): boolean {
 function checkPorts(): boolean {
   const micro = run(RunField.MicroBatch);
   const answer = run(RunField.Answer);
-  const pixels = run(RunField.Height) * run(RunField.Width) * 3;
+  // The port says how many channels its pictures have.
+  const channel = micro * run(RunField.Height) * run(RunField.Width) * run(RunField.PixelBytes);
+  const channels = port(Io.Pictures, false) / channel;
   const fits =
-    port(Io.Pictures, false) === micro * pixels * run(RunField.PixelBytes) &&
+    channels >= 1 &&
+    channels <= MOST_CHANNELS &&
+    channels === Math.floor(channels) &&
     port(Io.Labels, false) === micro * targetBytes(answer, run(RunField.Classes)) &&
     port(Io.EvalChoices, false) === micro * targetBytes(answer, run(RunField.Classes)) &&
     (answer !== Answer.Numbers || port(Io.Constants, false) === 8 * run(RunField.Classes)) &&

@@ -1,4 +1,4 @@
-import { Augment, PixelsArg } from '../abi/ops/pixels';
+import { Augment, CHANNELS_UNIT, PixelsArg } from '../abi/ops/pixels';
 import { State } from '../abi/head';
 import { Stream } from '../abi/random';
 import { address, int } from '../engine/argument';
@@ -6,14 +6,15 @@ import { below, random } from '../engine/random';
 import { first, last } from '../engine/team';
 
 /**
- * Pixels: y[B,H,W,3] f32 = x[B,SH,SW,3]·scale[c] + shift[c] (x u8, or f32 with AUGMENT.Float), seen through a window of H×W; TABLE is scale[3], shift[3].
+ * Pixels: y[B,H,W,C] f32 = x[B,SH,SW,C]·scale[c] + shift[c] (x u8, or f32 with Augment.Float), seen through a window of H×W; TABLE is scale[C],
+ * shift[C].
  *
- * The window lies in the middle (an odd difference leaves the extra pixel after it), with AUGMENT.Crop moved by -PAD … PAD on each axis,
- * with AUGMENT.Flip mirrored left to right for half of the pictures. Positions outside x repeat its edge pixels. The random bits of
+ * The window lies in the middle (an odd difference leaves the extra pixel after it), with Augment.Crop moved by -PAD … PAD on each axis,
+ * with Augment.Flip mirrored left to right for half of the pictures. Positions outside x repeat its edge pixels. The random bits of
  * picture i are a function of (STATE.Seed, SAMPLES[i]) alone, the same whichever augmentations are on. SAMPLES and STATE are read only
- * with AUGMENT.Crop or Flip.
+ * with Augment.Crop or Flip.
  *
- * Y overlaps nothing. Threads share the B·H rows. Moves 3 + 12 bytes a pixel.
+ * Y overlaps nothing. Threads share the B·H rows. Moves C + 4·C bytes a pixel.
  */
 export function pixels(p: usize): void {
   const x = address(p, PixelsArg.X);
@@ -27,8 +28,10 @@ export function pixels(p: usize): void {
   const width = int(p, PixelsArg.WIDTH);
   const augment = int(p, PixelsArg.AUGMENT) & (Augment.Crop | Augment.Flip);
   const isFloat = (int(p, PixelsArg.AUGMENT) & Augment.Float) != 0;
+  const said = int(p, PixelsArg.AUGMENT) / CHANNELS_UNIT;
+  const channels = said == 0 ? 3 : said;
   const pad = int(p, PixelsArg.PAD);
-  const sourceRow = <usize>sourceWidth * (isFloat ? 12 : 3);
+  const sourceRow = <usize>sourceWidth * channels * (isFloat ? 4 : 1);
   const rows = int(p, PixelsArg.BATCH) * height;
   const until = last(rows);
   for (let r = first(rows); r < until; r++) {
@@ -47,9 +50,10 @@ export function pixels(p: usize): void {
     }
     const line = clampTo(top + r - picture * height, sourceHeight);
     const source = x + <usize>(picture * sourceHeight + line) * sourceRow;
-    const out = y + <usize>r * (<usize>width * 12);
-    if (isFloat) normaliseFloats(source, sourceWidth, left, flip, out, width, table);
-    else normaliseRow(source, sourceWidth, left, flip, out, width, table);
+    const out = y + <usize>r * (<usize>width * channels * 4);
+    if (isFloat) anyRow<f32>(source, sourceWidth, left, flip, out, width, channels, table);
+    else if (channels == 3) rgbRow(source, sourceWidth, left, flip, out, width, table);
+    else anyRow<u8>(source, sourceWidth, left, flip, out, width, channels, table);
   }
 }
 
@@ -57,8 +61,8 @@ export function pixels(p: usize): void {
   return max(0, min(n - 1, i));
 }
 
-/** One row of the window: source columns left, left+1, …, clamped; written backwards when flipped. */
-function normaliseRow(source: usize, sourceWidth: i32, left: i32, flip: bool, y: usize, width: i32, table: usize): void {
+/** One row of the window of three bytes a pixel: source columns left, left+1, …, clamped; written backwards when flipped. */
+function rgbRow(source: usize, sourceWidth: i32, left: i32, flip: bool, y: usize, width: i32, table: usize): void {
   if (!flip && left >= 0 && left + width <= sourceWidth) {
     const done = width & ~3;
     normalise4(source + <usize>left * 3, y, done >> 2, table);
@@ -71,16 +75,20 @@ function normaliseRow(source: usize, sourceWidth: i32, left: i32, flip: bool, y:
   }
 }
 
-/** The same for a source of f32: the same numbers give the same result. */
-function normaliseFloats(source: usize, sourceWidth: i32, left: i32, flip: bool, y: usize, width: i32, table: usize): void {
+/** The same row of any number of channels, of bytes or of f32: the same numbers give the same result. */
+function anyRow<T>(source: usize, sourceWidth: i32, left: i32, flip: bool, y: usize, width: i32, channels: i32, table: usize): void {
+  const shift = table + (<usize>channels << 2);
   for (let i = 0; i < width; i++) {
-    const x = source + <usize>clampTo(left + i, sourceWidth) * 12;
-    const out = y + <usize>(flip ? width - 1 - i : i) * 12;
-    for (let c: usize = 0; c < 12; c += 4) store<f32>(out + c, load<f32>(x + c) * load<f32>(table + c) + load<f32>(table + c, 12));
+    const x = source + <usize>clampTo(left + i, sourceWidth) * channels * sizeof<T>();
+    const out = y + (<usize>(flip ? width - 1 - i : i) * channels << 2);
+    for (let c = 0; c < channels; c++) {
+      const at = <usize>c << 2;
+      store<f32>(out + at, <f32>load<T>(x + c * sizeof<T>()) * load<f32>(table + at) + load<f32>(shift + at));
+    }
   }
 }
 
-/** One pixel. */
+/** One pixel of three bytes. */
 @inline function normalise(x: usize, y: usize, table: usize): void {
   store<f32>(y, <f32>load<u8>(x) * load<f32>(table) + load<f32>(table, 12));
   store<f32>(y, <f32>load<u8>(x, 1) * load<f32>(table, 4) + load<f32>(table, 16), 4);

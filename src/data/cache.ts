@@ -1,7 +1,7 @@
 /**
  * The prepared pictures in one file, read by ranges: training never holds more than its micro-batch.
  *
- *     n × H × W × RGB bytes │ JSON: what became of each listed picture │ its length, u32 little-endian │ its SHA-256 │ "S2APICT2"
+ *     n × H × W × C bytes │ JSON: what became of each listed picture │ its length, u32 little-endian │ its SHA-256 │ "S2APICT2"
  *
  * The JSON comes last, since which pictures are readable is known last; with it in the same file one rename is atomic. Of the file nothing is
  * believed but what its checksums say: the JSON by its own, each picture by the JSON's whenever it is read. Labels, parts, counts and sizes are
@@ -35,6 +35,8 @@ export interface Picture extends Sample {
 export interface Listing {
   digest: string;
   size: Size;
+  /** Bytes of a prepared picture. */
+  pictureBytes: number;
   pictures: readonly Picture[];
   /** Files that were passed over before. */
   skipped: readonly Skipped[];
@@ -48,7 +50,7 @@ export interface Cache {
   size: Size;
   /** Size of the file. */
   bytes: number;
-  /** Bytes of one picture: H · W · 3. */
+  /** Bytes of one picture: H · W · C. */
   pictureBytes: number;
   /** The readable pictures: an index here is one into the file. */
   pictures: readonly Picture[];
@@ -82,7 +84,7 @@ export function openCache(path: string, listing: Listing): Cache {
   }
 }
 
-function readCache(path: string, file: number, { digest, size, pictures: listed, skipped: before }: Listing): Cache {
+function readCache(path: string, file: number, { digest, size, pictureBytes, pictures: listed, skipped: before }: Listing): Cache {
   const { size: bytes } = fstatSync(file);
   const { outcomes, pixelsEnd } = readOutcomes(path, file, bytes, { digest, count: listed.length });
   const pictures: Picture[] = [];
@@ -99,7 +101,6 @@ function readCache(path: string, file: number, { digest, size, pictures: listed,
       skipped.push({ path: listed[i]!.path, reason: outcome.reason });
     }
   }
-  const pictureBytes = size.height * size.width * 3;
   if (pixelsEnd !== pictures.length * pictureBytes) throw damaged(path);
   let trial: Uint8Array | undefined;
   const holds = (index: number, target: Uint8Array): boolean =>

@@ -1,9 +1,12 @@
 /** Whether a picture is the one that was there: by its time where that is the same, else by its bytes. A copy has other times and is the same picture. */
+
 import { join } from 'node:path';
 import { fileDigest } from '../base/digest.ts';
 import { InputError } from '../base/error.ts';
 import { openFile } from '../base/files.ts';
+import { placeOf, storedDigest } from '../input/example.ts';
 import type { Sample } from './folder.ts';
+import { ARRAYS } from './kinds.ts';
 
 /** What a file was when it was decoded. */
 export interface Known {
@@ -20,6 +23,7 @@ export const isSame = (root: string, sample: Pick<Sample, 'path' | 'modifiedMs'>
 /** SHA-256 of a file's bytes; undefined where it cannot be read. */
 function contentOf(path: string): string | undefined {
   try {
+    if (ARRAYS.isOne(placeOf(path).file)) return storedDigest(path);
     const file = openFile(path);
     try {
       return fileDigest(file);

@@ -1,4 +1,6 @@
 /** What a folder of pictures holds, once it has been looked through: scan.ts. */
+
+import type { ArrayFacts } from '../input/example.ts';
 import type { TaskName } from '../task/index.ts';
 import type { PartName } from './parts.ts';
 
@@ -32,6 +34,8 @@ export interface Folder {
   val: Sample[] | null;
   test: Sample[] | null;
   skipped: Skipped[];
+  /** What its examples are where they are arrays, not pictures. */
+  arrays?: ArrayFacts;
   /** What else a person has to know: folders passed over, pictures that no class has. One sentence each. */
   notes: string[];
 }

@@ -1,5 +1,7 @@
 /** Kinds of files by their names: what is read, and for what is not its name and the command that converts it. */
+
 import { counted } from '../base/counted.ts';
+import { isArray } from '../input/example.ts';
 
 /** What is read. */
 const READ = /\.(jpe?g|jfif|jpe|png|webp)$/i;
@@ -74,3 +76,26 @@ export function unreadClass(
     hint: `ImageMagick converts ${files.length === 1 ? 'it' : 'them'}: ${mogrify}`,
   };
 }
+
+/** What a folder is looked through for. */
+export interface Wanted {
+  one: string;
+  many: string;
+  /** Endings, for sentences. */
+  read: string;
+  isOne(name: string): boolean;
+  /** Why a file is none. */
+  whyNot(name: string): string;
+  /** Where a class has nothing but files of one kind that is not read: what they are, and what converts them. */
+  unread(folder: string, files: readonly { name: string }[]): { what: string; hint: string } | undefined;
+}
+
+export const PICTURES: Wanted = { one: 'picture', many: 'pictures', read: READ_KINDS, isOne: isPicture, whyNot, unread: unreadClass };
+export const ARRAYS: Wanted = {
+  one: 'array',
+  many: 'arrays',
+  read: '.npy',
+  isOne: isArray,
+  whyNot: (name) => (isPicture(name) ? 'a picture among arrays' : 'not .npy'),
+  unread: () => undefined,
+};

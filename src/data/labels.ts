@@ -10,7 +10,7 @@ import { counted } from '../base/counted.ts';
 import { InputError, nearest, shown } from '../base/error.ts';
 import { byBytes, composed, entriesOf, realPath } from './entries.ts';
 import { listed, type Named, type Skipped } from './folder.ts';
-import { isPicture, whyNot } from './kinds.ts';
+import { PICTURES, type Wanted } from './kinds.ts';
 import { type PartName, partOf } from './parts.ts';
 import { COLUMNS, type LabelTable } from './table.ts';
 import { type Targets, targetsIn } from './targets.ts';
@@ -23,7 +23,7 @@ export interface Labelled {
 }
 
 /** The pictures of a table; `base` is the folder below `root` that its files are named from, empty or with `/` at its end. */
-export function labelled(root: string, base: string, table: LabelTable, targets: Targets): Labelled {
+export function labelled(root: string, base: string, table: LabelTable, targets: Targets, wanted: Wanted = PICTURES): Labelled {
   const { where, header, rows, columns } = table;
   const { file } = columns;
   const label = targets.columns[0]?.at;
@@ -83,14 +83,14 @@ export function labelled(root: string, base: string, table: LabelTable, targets:
       ...(near ? { hint: `did you mean ${near}?` } : {}),
     });
   }
-  const unnamed = [...there.files].filter(([key, { path }]) => !found.has(key) && isPicture(path)).map(([, { path }]) => path);
+  const unnamed = [...there.files].filter(([key, { path }]) => !found.has(key) && wanted.isOne(path)).map(([, { path }]) => path);
   if (unnamed.length > 0)
     notes.push(
-      `${where} does not name ${counted(unnamed.length, 'picture')}, which ${unnamed.length === 1 ? 'is' : 'are'} not used: ${listed(unnamed)}`,
+      `${where} does not name ${counted(unnamed.length, wanted.one)}, which ${unnamed.length === 1 ? 'is' : 'are'} not used: ${listed(unnamed)}`,
     );
   const pictures = [...found.values()].map(({ row }) => row).sort((a, b) => byBytes(a.path, b.path));
-  const skipped = pictures.filter(({ path }) => !isPicture(path)).map(({ path }) => ({ path, reason: whyNot(path) }));
-  return { pictures: pictures.filter(({ path }) => isPicture(path)), skipped, notes };
+  const skipped = pictures.filter(({ path }) => !wanted.isOne(path)).map(({ path }) => ({ path, reason: wanted.whyNot(path) }));
+  return { pictures: pictures.filter(({ path }) => wanted.isOne(path)), skipped, notes };
 }
 
 function partIn(word: string, where: string, column: string): PartName {

@@ -9,9 +9,9 @@ import { InputError, Interrupted } from '../base/error.ts';
 import { freeBytes, meaningOf } from '../base/files.ts';
 import { stableJson } from '../base/json.ts';
 import { codeOf } from '../base/reading.ts';
-import { decoderName, defaultDecoderBytes } from '../input/decode.ts';
-import { type Decoder, type DecoderFile, startDecoder } from '../input/decoder.ts';
-import { outputSize, type Preprocess } from '../input/preprocess.ts';
+import { defaultDecoderBytes } from '../input/decode.ts';
+import type { Decoder, DecoderFile } from '../input/decoder.ts';
+import { inputOf, type Preparation, portOf } from '../input/index.ts';
 import type { TaskName } from '../task/index.ts';
 import { type Cache, type CacheWriter, type Listing, type Outcome, openCache, type Picture, writeCache } from './cache.ts';
 import { isSame } from './content.ts';
@@ -31,7 +31,7 @@ export interface PrepareOptions {
   task?: TaskName | undefined;
   /** Pictures of `folder` that are gone: only an earlier cache has them. */
   vanished?: readonly string[];
-  preprocess: Preprocess;
+  preprocess: Preparation;
   /** Where the cache file is kept, and found again. */
   cacheFolder: string;
   /** Of the hold-out, where the folder has no `val`. */
@@ -52,6 +52,8 @@ export interface PrepareOptions {
 }
 
 export interface Prepared {
+  /** What was prepared. */
+  input: 'picture' | 'array';
   cache: Cache;
   /** Absent: classification. */
   task?: Folder['task'];
@@ -75,13 +77,15 @@ export interface Prepared {
 
 export async function prepare(options: PrepareOptions): Promise<Prepared> {
   const folder = options.folder ?? scanFolder(options.root, options);
+  const input = inputOf(options.preprocess);
+  checkKind(options, folder);
   const limit = options.decoderBytes ?? defaultDecoderBytes;
   const pictures: Picture[] = [];
   for (const part of ['train', 'val', 'test'] as const) for (const sample of folder[part] ?? []) pictures.push({ ...sample, part });
   const identity = {
     format: 4,
     spec: options.preprocess,
-    decoder: decoderName(),
+    decoder: input.preparedBy(),
     limit,
     classes: folder.classes,
     // Of their contents the cache knows more than their times.
@@ -91,7 +95,8 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
   const digest = createHash('sha256').update(stableJson(identity)).digest('hex');
   const path = join(options.cacheFolder, `${digest.slice(0, 16)}.pictures`);
 
-  const listing: Listing = { digest, size: outputSize(options.preprocess), pictures, skipped: folder.skipped };
+  const { height, width, bytes: pictureBytes } = portOf(options.preprocess);
+  const listing: Listing = { digest, size: { height, width }, pictureBytes, pictures, skipped: folder.skipped };
   let written = { bytes: 0, decoderPeakBytes: 0 };
   let cache = reusable(path, listing, options);
   if (cache) {
@@ -113,6 +118,7 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
     cache = openCache(path, listing);
   }
   return {
+    input: input.name,
     cache,
     ...(folder.task ? { task: folder.task } : {}),
     classes: folder.classes,
@@ -121,9 +127,22 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
     notes: folder.notes,
     bytesWritten: written.bytes,
     decoderPeakBytes: written.decoderPeakBytes,
-    decoder: decoderName(),
+    decoder: input.preparedBy(),
     digest,
   };
+}
+
+/** Arrays where pictures are wanted, or pictures where arrays are, are refused by name. */
+function checkKind({ root, preprocess }: PrepareOptions, { arrays }: Folder): void {
+  const wanted = inputOf(preprocess);
+  const isArrays = wanted.name === 'array';
+  if ((arrays !== undefined) === isArrays) return;
+  throw new InputError({
+    where: root,
+    what: `holds ${isArrays ? 'pictures' : 'arrays'}`,
+    expected: wanted.noun.many,
+    hint: `the network's input was ${wanted.noun.many}`,
+  });
 }
 
 /** An earlier cache of the same pictures; a damaged one is said and made again. */
@@ -152,13 +171,12 @@ function newCache(path: string, pictureBytes: number): CacheWriter {
 }
 
 async function decodeAll(
-  { root, preprocess, onProgress, signal, start = startDecoder, space = freeBytes }: PrepareOptions,
-  { digest, size, pictures, skipped: before }: Listing,
+  { root, preprocess, onProgress, signal, start = inputOf(preprocess).start, space = freeBytes }: PrepareOptions,
+  { digest, size, pictureBytes, pictures, skipped: before }: Listing,
   { path, limit, classes }: { path: string; limit: number; classes: readonly string[] },
 ): Promise<{ bytes: number; decoderPeakBytes: number }> {
   let decoderPeakBytes = 0;
   let skipped = before.length;
-  const pictureBytes = size.height * size.width * 3;
   const writer = newCache(path, pictureBytes);
   const [free, wanted] = [space(path), pictures.length * pictureBytes];
   if (free !== undefined && free < wanted) {

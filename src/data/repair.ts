@@ -3,8 +3,8 @@ import { closeSync, fsyncSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError, Interrupted } from '../base/error.ts';
 import { codeOf, meaningOf, openOrdinary } from '../base/reading.ts';
-import { type Decoder, type DecoderFile, startDecoder } from '../input/decoder.ts';
-import type { Preprocess } from '../input/preprocess.ts';
+import type { Decoder, DecoderFile } from '../input/decoder.ts';
+import { inputOf, type Preparation } from '../input/index.ts';
 import type { Cache, Listing } from './cache.ts';
 import { listed } from './folder.ts';
 
@@ -16,7 +16,7 @@ export type Repaired = { bytes: number; decoderPeakBytes: number };
 /** As for preparing them (prepare.ts). */
 export interface Repairs {
   root: string;
-  preprocess: Preprocess;
+  preprocess: Preparation;
   limit: number;
   vanished?: readonly string[];
   signal?: AbortSignal;
@@ -25,7 +25,7 @@ export interface Repairs {
 }
 
 /** Reads every picture of the cache and mends those that are damaged; undefined where one can no longer be decoded to what it was. */
-export async function repair(cache: Cache, { size }: Listing, options: Repairs): Promise<Repaired | undefined> {
+export async function repair(cache: Cache, { pictureBytes }: Listing, options: Repairs): Promise<Repaired | undefined> {
   const { root, warn, vanished = [] } = options;
   const spoilt = await damagedIn(cache, options.signal);
   if (spoilt.length === 0) return { bytes: 0, decoderPeakBytes: 0 };
@@ -38,7 +38,7 @@ export async function repair(cache: Cache, { size }: Listing, options: Repairs):
       hint: 'put it back, or start anew without --resume',
     });
   warn?.(`${cache.path}: damaged copies are prepared anew: ${listed(names)}`);
-  return await decodeInPlace(cache, spoilt, { ...options, pictureBytes: size.height * size.width * 3 });
+  return await decodeInPlace(cache, spoilt, { ...options, pictureBytes });
 }
 
 /** Indices of the pictures that are not what was written. */
@@ -58,7 +58,7 @@ async function damagedIn(cache: Cache, signal: AbortSignal | undefined): Promise
 async function decodeInPlace(
   { path, pictures, digests }: Cache,
   spoilt: readonly number[],
-  { root, preprocess, limit, signal, start = startDecoder, pictureBytes }: Repairs & { pictureBytes: number },
+  { root, preprocess, limit, signal, start = inputOf(preprocess).start, pictureBytes }: Repairs & { pictureBytes: number },
 ): Promise<Repaired | undefined> {
   const fd = openOrdinary(path, 'r+');
   const decoder = start({ fd, path });

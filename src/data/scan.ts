@@ -7,15 +7,18 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Answer } from '../../assembly/abi/task.ts';
 import { InputError, nearest } from '../base/error.ts';
+import { placeOf } from '../input/example.ts';
 import { type TaskName, taskOf } from '../task/index.ts';
 import { classFolders } from './classes.ts';
 import { composed, type Entries, entriesOf, realPath } from './entries.ts';
 import { type Folder, listed, type Named, type Sample, SHAPES, type Skipped } from './folder.ts';
-import { isPicture } from './kinds.ts';
+import { ARRAYS, PICTURES, type Wanted } from './kinds.ts';
 import { labelled } from './labels.ts';
 import { ownKind, PART_NAMES, type PartName, partOf } from './parts.ts';
+import { findStacks, listStacks, refuseArchives } from './stacks.ts';
 import { type LabelTable, readTable, TABLES } from './table.ts';
 import { isUsable, type Targets, targetsOf } from './targets.ts';
+import { arrayFacts, holdsArrays } from './whicharrays.ts';
 
 export type { Folder, Sample, Skipped } from './folder.ts';
 
@@ -28,13 +31,14 @@ export interface ScanOptions {
 
 /** Size and time of a listed picture as they are now; undefined where it is gone. */
 export function statSample(root: string, { path }: Pick<Sample, 'path'>): Pick<Sample, 'bytes' | 'modifiedMs'> | undefined {
-  const stats = statSync(join(root, path), { throwIfNoEntry: false });
+  const stats = statSync(join(root, placeOf(path).file), { throwIfNoEntry: false });
   return stats?.isFile() ? { bytes: stats.size, modifiedMs: Math.trunc(stats.mtimeMs) } : undefined;
 }
 
 /** What has been found so far. */
 interface Found {
   root: string;
+  wanted: Wanted;
   wish: TaskName | undefined;
   /** What the tables are for, and which of them said it; lists of names name no output that no picture has. */
   targets?: Targets & { where: string };
@@ -45,10 +49,22 @@ interface Found {
   notes: string[];
 }
 
-/** Lists a folder of pictures without opening one. */
+/** Lists a folder of pictures without opening one, or a folder of arrays by their headers. */
 export function scanFolder(root: string, { labels, task }: ScanOptions = {}): Folder {
-  const found: Found = { root, wish: task, parts: {}, empty: [], skipped: [], notes: [] };
+  const isArrays = holdsArrays(root);
+  const found: Found = { root, wish: task, wanted: isArrays ? ARRAYS : PICTURES, parts: {}, empty: [], skipped: [], notes: [] };
   const top = entriesOf(root);
+  if (isArrays) {
+    refuseArchives(root, top);
+    const stacks = labels === undefined ? findStacks(root, top) : undefined;
+    if (stacks && task !== undefined && task !== 'classify')
+      throw new InputError({
+        where: root,
+        what: `arrays of labels teach one class of several, not ${task}`,
+        hint: 'a table beside arrays says other tasks',
+      });
+    if (stacks) return listStacks(root, stacks, top);
+  }
   const given = labels === undefined ? tableIn(root, top, found) : readTable(labels);
   if (given) readLabelled(found, '', given, foldersOfParts(root, top));
   else {
@@ -56,7 +72,8 @@ export function scanFolder(root: string, { labels, task }: ScanOptions = {}): Fo
     if (parts === undefined) readPart(found, 'train', '', top);
     else for (const [part, name] of parts) readPart(found, part, `${name}/`, entriesOf(join(root, name)));
   }
-  return finish(found);
+  const folder = finish(found);
+  return isArrays ? { ...folder, arrays: arrayFacts(folder) } : folder;
 }
 
 /** A table of labels among a folder's entries; one without the columns of one is said, where class folders stand beside it. */
@@ -103,7 +120,7 @@ function partsOf(root: string, top: Entries, found: Found): Map<PartName, string
   if (train === undefined) {
     const holdsFolders = (name: string): boolean => {
       const inner = entriesOf(join(root, name));
-      return inner.folders.length > 0 && !inner.files.some((file) => isPicture(file.name));
+      return inner.folders.length > 0 && !inner.files.some((file) => found.wanted.isOne(file.name));
     };
     if (top.folders.length > 0 && !top.folders.some(isOther) && top.folders.every(holdsFolders))
       throw new InputError({
@@ -118,7 +135,7 @@ function partsOf(root: string, top: Entries, found: Found): Map<PartName, string
   const inner = entriesOf(join(root, train));
   const hasTable = inner.files.some(({ name }) => TABLES.includes(name.toLowerCase()));
   if (inner.folders.length === 0 && !hasTable) return undefined;
-  if (top.folders.some(isOther) && !hasTable && inner.files.some(({ name }) => isPicture(name))) return undefined;
+  if (top.folders.some(isOther) && !hasTable && inner.files.some(({ name }) => found.wanted.isOne(name))) return undefined;
   const parts = foldersOfParts(root, top);
   const others = [...top.folders.filter(isOther), ...top.others.map(({ name }) => name)];
   if (others.length > 0)
@@ -152,26 +169,30 @@ function readPart(found: Found, part: PartName, base: string, entries: Entries):
     else classes.push(name);
   }
   for (const { name, reason, mayBeFolder } of entries.others) {
-    if (mayBeFolder && !isPicture(name))
-      throw new InputError({ where: join(where, name), what: `a class that cannot be read: ${reason}`, expected: 'a folder of pictures' });
+    if (mayBeFolder && !found.wanted.isOne(name))
+      throw new InputError({
+        where: join(where, name),
+        what: `a class that cannot be read: ${reason}`,
+        expected: `a folder of ${found.wanted.many}`,
+      });
     found.notes.push(`${join(where, name)}: passed over, ${reason}`);
   }
   sayLoose(found, where, entries);
-  if (part === 'train') checkClasses(root, base, classes);
-  const { pictures, skipped, empty } = classFolders(root, base, classes);
+  if (part === 'train') checkClasses(found, base, classes);
+  const { pictures, skipped, empty } = classFolders(root, base, classes, found.wanted);
   found.parts[part] = pictures;
   found.skipped.push(...skipped);
   if (part === 'train') found.empty.push(...empty);
 }
 
 /** Two classes at least, each with a name of its own. */
-function checkClasses(root: string, base: string, classes: readonly string[]): void {
+function checkClasses({ root, wanted }: Found, base: string, classes: readonly string[]): void {
   if (classes.length === 0) throw new InputError({ where: join(root, base), what: 'no class folders', expected: SHAPES });
   if (classes.length === 1) {
     const [only] = classes as [string];
     const inner = join(root, base, only);
     const { folders, files } = entriesOf(inner);
-    const isDeeper = folders.length > 0 && !files.some(({ name }) => isPicture(name));
+    const isDeeper = folders.length > 0 && !files.some(({ name }) => wanted.isOne(name));
     throw new InputError({
       where: join(root, base),
       what: 'only one class',
@@ -189,15 +210,19 @@ function ownFolder(root: string, name: string): string | undefined {
   const here = realPath(root);
   if (here === real || here.startsWith(`${real}/`)) return 'a link that leads back to the folder itself';
   const { files } = entriesOf(join(root, name));
-  const kind = files.some((file) => isPicture(file.name)) ? undefined : ownKind(files.map((file) => file.name));
+  const kind = files.some(({ name }) => PICTURES.isOne(name) || ARRAYS.isOne(name)) ? undefined : ownKind(files.map((file) => file.name));
   return kind && `${kind} of s2a and no class`;
 }
 
 /** Pictures beside folders belong to no class. */
 function sayLoose(found: Found, where: string, { files }: Entries): void {
-  const loose = files.map(({ name }) => name).filter(isPicture);
-  if (loose.length === 1) found.notes.push(`${where}: a picture beside the class folders is not used: ${loose[0]}`);
-  if (loose.length > 1) found.notes.push(`${where}: ${loose.length} pictures beside the class folders are not used: ${listed(loose)}`);
+  const loose = files.map(({ name }) => name).filter(found.wanted.isOne);
+  if (loose.length === 1)
+    found.notes.push(
+      `${where}: ${found.wanted.one === 'array' ? 'an array' : 'a picture'} beside the class folders is not used: ${loose[0]}`,
+    );
+  if (loose.length > 1)
+    found.notes.push(`${where}: ${loose.length} ${found.wanted.many} beside the class folders are not used: ${listed(loose)}`);
   const own = files.find(({ name }) => ownKind([name]) !== undefined);
   if (own) found.notes.push(`${join(where, own.name)}: passed over, ${ownKind([own.name])} of s2a`);
 }
@@ -206,7 +231,7 @@ function sayLoose(found: Found, where: string, { files }: Entries): void {
 function readLabelled(found: Found, base: string, table: LabelTable, folders: ReadonlyMap<PartName, string>, part?: PartName): void {
   const targets = targetsOf(table, found.wish);
   checkTargets(found, targets, table.where);
-  const { pictures, skipped, notes } = labelled(found.root, base, table, targets);
+  const { pictures, skipped, notes } = labelled(found.root, base, table, targets, found.wanted);
   const partBy = new Map([...folders].map(([name, folder]) => [folder, name]));
   const inFolder = (path: string): PartName | undefined => partBy.get(path.split('/')[0]!);
   const isDivided = part === undefined && pictures.every(({ path, part: said }) => said === undefined && inFolder(path) !== undefined);
@@ -281,10 +306,10 @@ function finishTargets({ root, parts, skipped, notes }: Found, { task, columns, 
 /** Numbers the classes and refuses what cannot train. */
 function finish(found: Found): Folder {
   if (found.targets && found.targets.task !== 'classify') return finishTargets(found, found.targets);
-  const { root, parts, empty, skipped, notes } = found;
+  const { root, wanted, parts, empty, skipped, notes } = found;
   const { train = [] } = parts;
   if (empty[0]) throw empty[0];
-  if (train.length === 0) throw new InputError({ where: root, what: 'no pictures to learn from', expected: SHAPES });
+  if (train.length === 0) throw new InputError({ where: root, what: `no ${wanted.many} to learn from`, expected: SHAPES });
   const classes = [...new Set(train.map(({ label }) => label))].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
   if (classes.length === 1)
     throw new InputError({ where: root, what: 'only one class', got: classes[0]!, hint: 'a classifier needs two or more' });

@@ -22,7 +22,9 @@ export interface WeightsUse {
 /** Throws InputError for the first tensor that is missing or has a wrong shape or type, and for those that nothing reads. */
 export function checkWeights(model: Model, file: SafetensorsFile, { method, head = 'new' }: WeightsUse = {}): void {
   const depth = method === undefined ? undefined : methodOf(method).depth;
-  for (const [name, { shape }] of tensorsOf(model, head, depth)) weightOf(file, name, shape);
+  const read = tensorsOf(model, head, depth);
+  checkChannels(model, file, read);
+  for (const [name, { shape }] of read) weightOf(file, name, shape);
   // Layers that a depth leaves out belong to the network all the same.
   const known = tensorsOf(model, 'file', undefined);
   const heads = head === 'new' ? replaced(model) : [];
@@ -43,13 +45,30 @@ export function checkWeights(model: Model, file: SafetensorsFile, { method, head
   });
 }
 
+/** The first convolution reads as many channels as the configuration says. */
+function checkChannels({ library, channels }: Model, file: SafetensorsFile, read: ReadonlyMap<string, Source>): void {
+  // Layers declare their weights in the order in which an input goes through them; a class token has not four axes.
+  const entry = [...read.values()].find(({ shape }) => shape.length === 4);
+  const shape = entry && file.tensors.get(entry.tensor)?.shape;
+  if (entry === undefined || shape?.length !== 4 || shape[1] === channels) return;
+  if (shape[0] !== entry.shape[0] || shape[2] !== entry.shape[2] || shape[3] !== entry.shape[3]) return;
+  const key = library === 'timm' ? 'model_args.in_chans' : 'num_channels';
+  throw new InputError({
+    where: file.path,
+    what: `${entry.tensor} reads another number of channels than config.json says`,
+    got: shape[1]!,
+    expected: channels,
+    hint: `where the weights are right write "${key}": ${shape[1]} into config.json`,
+  });
+}
+
 /** What a network takes from its checkpoint, by name: what its forward pass declares when it is built for one picture. */
 function tensorsOf(model: Model, head: 'file' | 'new', depth: Method['depth']): Map<string, Source> {
   const graph = createGraph();
   const state = addValue(graph, 'state', u8(State.Bytes), 'state');
   const b = createBuilder(graph, methodOf(depth === undefined ? 'probe' : `probe+depth:blocks=${depth.blocks}`), head, state, 'f32');
   startPhase(b, 'eval');
-  buildModel(b, addValue(graph, 'pixels', f32(1, ...model.image, 3), 'batch'), model, model.labels?.length ?? 1);
+  buildModel(b, addValue(graph, 'pixels', f32(1, ...model.image, model.channels), 'batch'), model, model.labels?.length ?? 1);
   return new Map(graph.values.flatMap(({ source }) => (source ? [[source.tensor, source] as const] : [])));
 }
 

@@ -8,7 +8,7 @@ import type { Builder } from '../network/builder.ts';
 import { conv, layerScale, patches } from '../network/conv.ts';
 import { enterBlock, leaveBlocks } from '../network/entry.ts';
 import { activation, classifier, layerNorm, linear, pool, residual } from '../network/layer.ts';
-import { activationOf, threeChannels } from './huggingface.ts';
+import { activationOf } from './huggingface.ts';
 import { backbonePrefix } from './published.ts';
 import { inputSize } from './timm.ts';
 
@@ -40,7 +40,7 @@ export interface ConvNext {
   names: Names;
 }
 
-/** x: pixels [B,H,W,3]; returns logits [B,classes]. */
+/** x: pixels [B,H,W,C]; returns logits [B,classes]. */
 export function convNext(b: Builder, x: number, spec: ConvNext, classes: number): number {
   const { names, eps, patch } = spec;
   let h = layerNorm(b, patches(b, x, names.stem.conv, spec.widths[0]!, [patch, patch]), names.stem.norm, eps);
@@ -83,7 +83,6 @@ function checked(c: Config, spec: ConvNext): ConvNext {
 
 /** `model_type` convnext. */
 export function hfConvNext(c: Config, imageSize: readonly [number, number] | undefined): ConvNext {
-  threeChannels(c, 'num_channels');
   const p = backbonePrefix(c);
   const ownImage = pair(c, 'image_size', 224);
   const depths = integers(c, 'depths', [3, 3, 9, 3], MOST_LAYERS);
@@ -139,7 +138,6 @@ export function timmConvNext(architecture: string, c: Config, imageSize: readonl
   const size = CONVNEXT.exec(architecture)![1]!;
   const [width, depths] = SIZES[size]!;
   const args = section(c, 'model_args');
-  threeChannels(args, 'in_chans');
   for (const [key, ...values] of SAME_GRAPH) only(args, key, ...values);
   absent(args, 'norm_layer', 'head_hidden_size');
   const eps = real(args, 'norm_eps', size === 'xxlarge' ? 1e-5 : 1e-6);

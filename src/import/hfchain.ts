@@ -4,7 +4,7 @@ import { InputError } from '../base/error.ts';
 import { type Config, flag, integer, integers, MOST_LAYERS, only, pair, real, text } from '../formats/config.ts';
 import { ignore } from '../formats/harmless.ts';
 import type { Chain, ConvBlock, ConvLayer } from './chain.ts';
-import { activationOf, divisible, roundHalfEven, threeChannels } from './huggingface.ts';
+import { activationOf, divisible, roundHalfEven } from './huggingface.ts';
 import { backbonePrefix } from './published.ts';
 
 type Size = readonly [number, number] | undefined;
@@ -29,7 +29,6 @@ function mobileLayers(c: Config): Named {
 
 /** `model_type` mobilenet_v1. */
 export function hfMobileNetV1(c: Config, imageSize: Size): Chain {
-  threeChannels(c, 'num_channels');
   const layer = mobileLayers(c);
   const p = backbonePrefix(c);
   const [multiplier, least] = [real(c, 'depth_multiplier', 1, 0.01, 16), integer(c, 'min_depth', 8)];
@@ -52,7 +51,6 @@ const STRIDES = [2, 1, 2, 1, 1, 2, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1];
 
 /** `model_type` mobilenet_v2. */
 export function hfMobileNet(c: Config, imageSize: Size): Chain {
-  threeChannels(c, 'num_channels');
   const outputStride = integer(c, 'output_stride', 32);
   if (outputStride !== 32)
     throw new InputError({ where: c.where, what: 'unsupported output_stride (dilated convolutions)', got: outputStride, expected: 32 });
@@ -88,7 +86,6 @@ export function hfMobileNet(c: Config, imageSize: Size): Chain {
 
 /** `model_type` efficientnet. */
 export function hfEfficientNet(c: Config, imageSize: Size): Chain {
-  threeChannels(c, 'num_channels');
   const p = backbonePrefix(c);
   const [divisor, factor] = [integer(c, 'depth_divisor', 8), real(c, 'width_coefficient', 2, 0.01, 16)];
   const depth = real(c, 'depth_coefficient', 3.1, 0.01, 16);

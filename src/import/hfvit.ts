@@ -2,13 +2,12 @@
 import { absent, type Config, flag, integer, MOST_LAYERS, only, pair, real } from '../formats/config.ts';
 import { ignore, TRANSFORMERS } from '../formats/harmless.ts';
 import type { Size } from './family.ts';
-import { activationOf, hfVit, threeChannels } from './huggingface.ts';
+import { activationOf, hfVit } from './huggingface.ts';
 import type { Vit, VitNames } from './vit.ts';
 
 type Sizes = Pick<Vit, 'image' | 'pretrainedImage' | 'patch' | 'dim' | 'depth' | 'heads' | 'eps'>;
 
 function sizesOf(c: Config, image: Size, eps: number): Sizes {
-  threeChannels(c, 'num_channels');
   const pretrainedImage = pair(c, 'image_size', 224);
   return {
     image: image ?? pretrainedImage,

@@ -16,14 +16,8 @@ export function activationOf(c: Config, preset: string): number {
   return kind;
 }
 
-export const threeChannels = (c: Config, key: string): void => {
-  const n = integer(c, key, 3);
-  if (n !== 3) throw new InputError({ where: c.where, what: `unsupported ${key}`, got: n, expected: '3 (RGB pictures)' });
-};
-
 /** `model_type` vit or deit. */
 export function hfVit(c: Config, imageSize: readonly [number, number] | undefined): Vit {
-  threeChannels(c, 'num_channels');
   absent(c, 'pruned_heads');
   // The decoder of masked pictures, and the pooler, are not part of the classifier.
   ignore(c, ['encoder_stride', 'pooler_output_size', 'pooler_act']);
@@ -72,7 +66,6 @@ export function hfVit(c: Config, imageSize: readonly [number, number] | undefine
 
 /** `model_type` swin. */
 export function hfSwin(c: Config, imageSize: readonly [number, number] | undefined): Swin {
-  threeChannels(c, 'num_channels');
   if (flag(c, 'use_absolute_embeddings', false))
     throw new InputError({ where: c.where, what: 'unsupported use_absolute_embeddings', got: 'true', expected: 'false' });
   const p = backbonePrefix(c);

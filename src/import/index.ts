@@ -1,9 +1,10 @@
 /** From a model folder's config.json to a model that can be built. */
 
 import { join } from 'node:path';
+import { MOST_CHANNELS } from '../../assembly/abi/ops/pixels.ts';
 import { InputError } from '../base/error.ts';
 import { fileExists, isFolder, readJson } from '../base/files.ts';
-import { type Config, type ConfigSource, openConfig, refuseUnread, section } from '../formats/config.ts';
+import { type Config, type ConfigSource, integer, openConfig, refuseUnread, section } from '../formats/config.ts';
 import { ignore, PRETRAINED, TIMM, TIMM_ARGS, TIMM_WRAPPER, TRANSFORMERS } from '../formats/harmless.ts';
 import { refuseOtherFiles } from '../formats/otherfiles.ts';
 import { tensorShapes } from '../formats/safetensors.ts';
@@ -31,6 +32,8 @@ export interface Model {
   spec: Spec;
   /** Height and width that the network is built for. */
   image: readonly [number, number];
+  /** Numbers of a position of what goes in: three of a colour picture. */
+  channels: number;
   /** Labels of the checkpoint's own head, by row; undefined where it has none. */
   labels: string[] | undefined;
   /** What its own head answers, as `problem_type` says it; undefined where it does not. */
@@ -80,6 +83,7 @@ export function parseModel(source: ConfigSource, imageSize?: Size): Model {
     family,
     spec,
     image: spec.image,
+    channels: channelsOf(c, reader.library),
     labels: labelsOf(c),
     problem: problemOf(c),
     thresholds: thresholdsOf(c),
@@ -97,6 +101,12 @@ export function parseModel(source: ConfigSource, imageSize?: Size): Model {
   } else ignore(c, TRANSFORMERS);
   refuseUnread(c);
   return model;
+}
+
+/** How many channels the first convolution reads; of a model of pictures and texts the half for pictures says it. */
+function channelsOf(c: Config, library: Library): number {
+  if (library === 'timm') return integer(section(c, 'model_args'), 'in_chans', 3, MOST_CHANNELS);
+  return integer(c.has('vision_config') ? section(c, 'vision_config') : c, 'num_channels', 3, MOST_CHANNELS);
 }
 
 /** Who reads the configuration, and the name that it goes by. */
@@ -135,8 +145,11 @@ function check(where: string, family: Family, spec: Spec): void {
     throw new InputError({ where, what: 'image size is too small', got: `${h}x${w}`, expected: 'at least 32x32' });
 }
 
-/** Appends the network's forward nodes; `x` is the normalised picture [B,H,W,3]. Returns the logits. */
-export const buildModel = (b: Builder, x: number, { family, spec }: Model, classes: number): number => family.build(b, x, spec, classes);
+/** Appends the network's forward nodes; `x` is the normalised input [B,H,W,C]. Returns the logits. */
+export function buildModel(b: Builder, x: number, { family, spec }: Model, classes: number): number {
+  b.input = x;
+  return family.build(b, x, spec, classes);
+}
 
 /** The checkpoint's own classifiers: of several the logits are the mean. */
 export const headsOf = ({ family, spec }: Model): readonly string[] => family.heads(spec);

@@ -8,8 +8,10 @@ import { hasWeights, openSafetensors, type SafetensorsFile } from '../formats/sa
 import { baseDigest } from '../formats/weightsfile.ts';
 import { type ImageSize, imageSizeOf } from '../input/fields.ts';
 import { assumedProcessor } from '../input/huggingface.ts';
+import { checkPreparation, type Preparation, portOf } from '../input/index.ts';
 import { outputSize, type Preprocess, readPreprocess } from '../input/preprocess.ts';
 import { torchvisionPreprocess } from '../input/torchvision.ts';
+import { checkPictureChannels } from '../pictures/channels.ts';
 import { checkWeights, type WeightsUse } from './checkweights.ts';
 import { configPath, type Model, readModel } from './index.ts';
 import { onnxNote, onnxPreprocess, openOnnxBase } from './onnx/base.ts';
@@ -56,7 +58,8 @@ function processorSize(folder: string): { height: number; width: number } | unde
   const config = readJson(configPath(folder));
   const processor = join(folder, PROCESSOR);
   if (config.model_type !== 'resnet' || config.image_size !== undefined || !fileExists(processor)) return undefined;
-  return outputSize(readPreprocess(readJson(processor), processor, undefined, 'resnet'));
+  const channels = typeof config.num_channels === 'number' ? config.num_channels : undefined;
+  return outputSize(readPreprocess(readJson(processor), processor, undefined, 'resnet', channels));
 }
 
 /**
@@ -66,14 +69,38 @@ function processorSize(folder: string): { height: number; width: number } | unde
 export function preprocessOf(base: ModelFolder): Preprocess {
   const { folder, model } = base;
   const [h, w] = model.image;
-  if (base.onnx !== undefined) return onnxPreprocess(base.onnx, model.image);
-  if (lacksProcessor(base)) return (model.library === 'torchvision' ? torchvisionPreprocess : assumedProcessor)(model.type, model.image);
+  checkPictureChannels(model.channels, folder);
+  if (base.onnx !== undefined) return onnxPreprocess(base.onnx, model.image, model.channels);
+  if (lacksProcessor(base))
+    return model.library === 'torchvision'
+      ? torchvisionPreprocess(model.type, model.image)
+      : assumedProcessor(model.type, model.image, model.channels);
   const processor = join(folder, PROCESSOR);
   const where = fileExists(processor) ? processor : join(folder, 'config.json');
-  const read = (size?: ImageSize): Preprocess => readPreprocess(readJson(where), where, size, model.type);
+  const read = (size?: ImageSize): Preprocess => readPreprocess(readJson(where), where, size, model.type, model.channels);
   const spec = read();
   const size = outputSize(spec);
   return size.height === h && size.width === w ? spec : read(model.image);
+}
+
+/** Beside config.json, where a network was merged that learnt from arrays: no processor of the libraries says how these are prepared. */
+export const ARRAY_INPUT = 's2a_input.json';
+
+/** What the folder's own head wants: pictures, or arrays where it says so. */
+export function ownPreparation(base: ModelFolder): Preparation {
+  const path = join(base.folder, ARRAY_INPUT);
+  if (!fileExists(path)) return preprocessOf(base);
+  const own = checkPreparation(readJson(path), path);
+  const { height, width, channels } = portOf(own);
+  const { image, channels: read } = base.model;
+  if (height !== image[0] || width !== image[1] || channels !== read)
+    throw new InputError({
+      where: path,
+      what: 'is of arrays of another shape than config.json says',
+      got: `${height}x${width}x${channels}`,
+      expected: `${image.join('x')}x${read}`,
+    });
+  return own;
 }
 
 /** timm's configurations say how pictures are prepared; Hugging Face's, and ours for torchvision, leave that to a file beside them. */
@@ -81,8 +108,8 @@ const lacksProcessor = ({ folder, model }: ModelFolder): boolean => model.librar
 
 /** One line where a folder does not say how it wants its pictures, of what is done instead. */
 export function processorNote(base: ModelFolder): string | undefined {
-  if (base.onnx !== undefined) return onnxNote(base.onnx, base.model.image);
-  if (!lacksProcessor(base)) return undefined;
+  if (base.onnx !== undefined) return onnxNote(base.onnx, base.model.image, base.model.channels);
+  if (!lacksProcessor(base) || fileExists(join(base.folder, ARRAY_INPUT))) return undefined;
   const { resize, crop, resample, mean, std } = preprocessOf(base);
   const [h, w] = base.model.image;
   const form = resize.mode === 'exact' && !crop ? `stretched to ${h}x${w}` : `resized and cut to ${h}x${w}`;

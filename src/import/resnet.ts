@@ -11,7 +11,7 @@ import type { Builder } from '../network/builder.ts';
 import { type ConvNames, conv, maxPool } from '../network/conv.ts';
 import { enterBlock, leaveBlocks } from '../network/entry.ts';
 import { activation, classifier, pool, residual } from '../network/layer.ts';
-import { activationOf, threeChannels } from './huggingface.ts';
+import { activationOf } from './huggingface.ts';
 import { backbonePrefix } from './published.ts';
 import { inputSize } from './timm.ts';
 
@@ -39,7 +39,7 @@ export interface ResNet {
   head: string;
 }
 
-/** x: pixels [B,H,W,3]; returns logits [B,classes]. */
+/** x: pixels [B,H,W,C]; returns logits [B,classes]. */
 export function resNet(b: Builder, x: number, spec: ResNet, classes: number): number {
   const act = (h: number, name: string): number => activation(b, h, `${name}.act`, spec.activation);
   let h = maxPool(b, act(layer(b, x, spec.stem), spec.stem.names.conv), 'maxpool', 3, 2);
@@ -104,7 +104,6 @@ function blocksOf(c: Config, s: Stages): Block[] {
 
 /** `model_type` resnet. Its configuration has no image_size: 224 unless it, or the caller, says otherwise. */
 export function hfResNet(c: Config, imageSize: readonly [number, number] | undefined): ResNet {
-  threeChannels(c, 'num_channels');
   const type = text(c, 'layer_type', 'bottleneck');
   if (type !== 'bottleneck' && type !== 'basic')
     throw new InputError({ where: c.where, what: 'unsupported layer_type', got: type, expected: 'bottleneck or basic' });
@@ -157,7 +156,6 @@ export function timmResNet(architecture: string, c: Config, imageSize: readonly 
   const plain = size ?? grouped;
   const norm = { eps: 1e-5, ...(grouped ? { groups: GROUPS } : {}) };
   const args = section(c, 'model_args');
-  threeChannels(args, 'in_chans');
   for (const [key, ...values] of SAME_GRAPH) only(args, key, ...values);
   only(args, 'norm_layer', ...(grouped ? ['groupnorm'] : ['batchnorm2d', 'batchnorm']));
   absent(args, 'aa_layer', 'block_args');

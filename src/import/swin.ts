@@ -131,7 +131,7 @@ export const swinProjections = ({ qkvBias, stages, dim, names }: Swin): { layers
 export const swinMergings = ({ stages, names }: Swin): { norm: string; reduction: string }[] =>
   stages.slice(1).map((_, s) => names.merge(s));
 
-/** x: pixels [B,H,W,3]; returns logits [B,classes]. */
+/** x: pixels [B,H,W,C]; returns logits [B,classes]. */
 export function swin(b: Builder, x: number, spec: Swin, classes: number): number {
   const { names, patch, dim, stages } = spec;
   const sizes = maps(spec, spec.image);

@@ -49,11 +49,6 @@ export function plainName(architecture: string): string {
     .replace(/^(mobilenetv3_.*)_miil$/, '$1');
 }
 
-function threeChannels(args: Config): void {
-  const got = integer(args, 'in_chans', 3);
-  if (got !== 3) throw new InputError({ where: args.where, what: 'unsupported in_chans', got, expected: '3 (RGB pictures)' });
-}
-
 /**
  * `36x1` has so many blocks and a layer scale, `plus` is wider, `miil` has no biases of q, k and v; `gap` reads the mean of the patches, without a class
  * token; `clip` norms the embeddings, `dinov2` scales its layers. Every other suffix is another network.
@@ -114,7 +109,6 @@ function namedVit(architecture: string): NamedVit {
 export function timmVit(architecture: string, c: Config, imageSize: readonly [number, number] | undefined): Vit {
   const named = namedVit(architecture);
   const args = section(c, 'model_args');
-  threeChannels(args);
   const pretrainedImage = pair(args, 'img_size', inputSize(c) ?? named.image);
   const dim = integer(args, 'embed_dim', named.dim);
   const poolName = text(args, 'global_pool', text(c, 'global_pool', named.pool) || named.pool);
@@ -204,7 +198,6 @@ export function timmSwin(architecture: string, c: Config, imageSize: readonly [n
   const [, size, patchText, windowText, imageText] = SWIN.exec(architecture) as unknown as [string, string, string, string, string];
   const [dim, depthsPreset, headsPreset] = SWINS[size]!;
   const args = section(c, 'model_args');
-  threeChannels(args);
   absent(args, 'head_dim', 'embed_layer', 'norm_layer');
   only(args, 'global_pool', 'avg');
   // Pictures of other sizes than the model's own, which here are none.

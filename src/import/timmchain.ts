@@ -3,14 +3,13 @@ import type { Kind } from '../../assembly/generated/kinds.ts';
 import { absent, type Config, only, real, section } from '../formats/config.ts';
 import type { Chain, ConvBlock, ConvLayer, Squeeze } from './chain.ts';
 import { type Design, designOf, type Run, type Squeezed } from './chaintables.ts';
-import { divisible, roundHalfEven, threeChannels } from './huggingface.ts';
+import { divisible, roundHalfEven } from './huggingface.ts';
 import { inputSize } from './timm.ts';
 
 /** Builds an architecture that chaintables.ts lists. */
 export function timmChain(architecture: string, c: Config, imageSize: readonly [number, number] | undefined): Chain {
   const design = designOf(architecture)!;
   const args = section(c, 'model_args');
-  threeChannels(args, 'in_chans');
   for (const [key, value] of sameGraph(design)) only(args, key, value);
   absent(args, 'norm_layer', 'aa_layer', 'se_layer', 'group_size', 'layer_scale_init_value');
   const eps = real(args, 'bn_eps', design.tf ? 1e-3 : 1e-5);

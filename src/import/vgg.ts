@@ -8,7 +8,6 @@ import { type ConvNames, conv, maxPool } from '../network/conv.ts';
 import { enterBlock, leaveBlocks } from '../network/entry.ts';
 import { activation, classifier, pool } from '../network/layer.ts';
 import type { Size } from './family.ts';
-import { threeChannels } from './huggingface.ts';
 import { inputSize } from './timm.ts';
 
 interface Layer {
@@ -97,7 +96,6 @@ function vggOf(
 
 export function timmVgg(name: string, c: Config, image: Size): Vgg {
   const args = section(c, 'model_args');
-  threeChannels(args, 'in_chans');
   for (const [key, value] of [
     ['output_stride', 32],
     ['global_pool', 'avg'],

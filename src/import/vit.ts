@@ -97,7 +97,7 @@ export function projection(b: Builder, x: number, qkv: Qkv, part: 0 | 1 | 2, n: 
     : linear(b, x, qkv.fused.replace(/_$/, ''), n, { ...options, rows, tensors: '_' });
 }
 
-/** x: pixels [B,H,W,3]; returns logits [B,classes]. */
+/** x: pixels [B,H,W,C]; returns logits [B,classes]. */
 export function vit(b: Builder, x: number, spec: Vit, classes: number): number {
   const { names, dim, patch } = spec;
   const grid = (image: readonly [number, number]): [number, number] => [Math.floor(image[0] / patch[0]), Math.floor(image[1] / patch[1])];

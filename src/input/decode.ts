@@ -24,7 +24,7 @@ const held = { jpeg: 'progressive ', png: 'interlaced ', webp: 'lossless ' };
 const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 
 /**
- * H × W × RGB of one JPEG, PNG or WebP. Throws Unreadable, whose message is the reason, for a picture that cannot be used or would
+ * H × W × C (grey, RGB or RGBA, as the specification says) of one JPEG, PNG or WebP. Throws Unreadable, whose message is the reason, for a picture that cannot be used or would
  * take more than `limit` bytes to decode.
  */
 export async function decodePicture(bytes: Uint8Array, spec: Preprocess, limit = defaultDecoderBytes): Promise<Uint8Array> {
@@ -33,16 +33,17 @@ export async function decodePicture(bytes: Uint8Array, spec: Preprocess, limit =
   if (width * height > LARGEST_PIXELS) {
     throw new Unreadable(`too large: ${width}×${height}, the limit is ${Math.floor(LARGEST_PIXELS / 1e6)} megapixels`);
   }
+  const withAlpha = spec.mean.length === 4;
   const inRows = format === 'jpeg' && (header.components === 4 || decodeBytes(header, bytes.length) > limit);
-  const needed = inRows ? rowsBytes(header, bytes.length) : decodeBytes(header, bytes.length);
+  const needed = inRows ? rowsBytes(header, bytes.length) : decodeBytes(header, bytes.length, withAlpha);
   if (needed > limit) {
     const kind = `${progressive ? held[format] : ''}${names[format]}`;
     throw new Unreadable(`too large: a ${kind} of ${width}×${height} takes ${mib(needed)} to decode, the limit is ${mib(limit)}`);
   }
-  if (header.format === 'png') return preparePixels(decodePng(bytes, header), header.orientation, spec);
+  if (header.format === 'png') return preparePixels(decodePng(bytes, header, withAlpha), header.orientation, spec);
   if (header.format === 'webp') {
     await openWebp(limit);
-    return decodeWebp(bytes, (pixels) => preparePixels(pixels, header.orientation, spec));
+    return decodeWebp(bytes, withAlpha, (pixels) => preparePixels(pixels, header.orientation, spec));
   }
   const ended = withEnd(bytes);
   try {

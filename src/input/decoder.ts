@@ -2,15 +2,20 @@
  * The decoder as seen from outside: the one place of src/data that starts a process or a thread. A process gives all its memory back when
  * it ends; of a thread's, 20 to 40 MiB stay with the allocator. Deno takes the thread: it may not run programs without being asked.
  */
+
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { InputError } from '../base/error.ts';
 import { ownFile } from '../base/ownfile.ts';
+import type { Preparation } from './preparation.ts';
 import type { Reply, Request } from './worker.ts';
 
+/** What is to be prepared, how, and where in the file it belongs. */
+export type Wish = Omit<Request, 'spec'> & { spec: Preparation };
+
 export interface Decoder {
-  decode(request: Request): Promise<Decoded>;
+  decode(request: Wish): Promise<Decoded>;
   /** Ends the decoder; its memory is returned before this resolves. */
   close(): Promise<void>;
 }
@@ -104,7 +109,8 @@ export function startDecoder(target: DecoderFile, kind: 'process' | 'thread' = o
     await current?.end();
   };
   return {
-    async decode(request) {
+    async decode(wish) {
+      const request = wish as Request;
       let reply = await ask(request);
       if ('full' in reply || 'ended' in reply) {
         await end();

@@ -40,8 +40,11 @@ export function ffmpegFilter(spec: Preprocess): string {
     spec.crop?.rounding === 'even' ? `(${side}-${part})/2` : call('floor', `(${side}-${part})/2`);
   const crop = spec.crop ? [`crop=${out.width}:${out.height}:${margin('iw', out.width)}:${margin('ih', out.height)}:exact=1`] : [];
   const scale = `scale=w=${width}:h=${height}:flags=${FLAGS[spec.resample].replace(':', '+accurate_rnd+full_chroma_int:')}`;
-  return ['format=rgb24', scale.includes('accurate_rnd') ? scale : `${scale}+accurate_rnd+full_chroma_int`, ...crop].join(',');
+  return [`format=${format(spec)}`, scale.includes('accurate_rnd') ? scale : `${scale}+accurate_rnd+full_chroma_int`, ...crop].join(',');
 }
 
-/** The whole line, for one picture or a stream: raw RGB on standard output. */
-export const ffmpegLine = (spec: Preprocess): string => `ffmpeg -i FILE -vf '${ffmpegFilter(spec)}' -f rawvideo -pix_fmt rgb24 -`;
+/** What ffmpeg calls pixels of so many channels. */
+const format = ({ mean }: Preprocess): string => (mean.length === 1 ? 'gray' : mean.length === 4 ? 'rgba' : 'rgb24');
+
+/** The whole line, for one picture or a stream: raw pixels on standard output. */
+export const ffmpegLine = (spec: Preprocess): string => `ffmpeg -i FILE -vf '${ffmpegFilter(spec)}' -f rawvideo -pix_fmt ${format(spec)} -`;

@@ -29,16 +29,18 @@ export function sizeOf(where: string, key: string, value: unknown): Size {
 export const finite = (where: string, key: string, value: unknown): number =>
   typeof value === 'number' && Number.isFinite(value) ? value : fault(where, key, value, 'a number');
 
-/** Three numbers; one stands for all channels. */
-export function triple(where: string, key: string, value: unknown): [number, number, number] {
-  if (typeof value === 'number') return triple(where, key, [value, value, value]);
-  if (!Array.isArray(value) || value.length !== 3) return fault(where, key, value, 'three numbers');
-  return [finite(where, key, value[0]), finite(where, key, value[1]), finite(where, key, value[2])];
+const COUNTS: Readonly<Record<number, string>> = { 1: 'one number', 3: 'three numbers', 4: 'four numbers' };
+
+/** A number for each channel; one alone stands for all. */
+export function perChannel(where: string, key: string, value: unknown, channels: number): number[] {
+  if (typeof value === 'number') return Array<number>(channels).fill(finite(where, key, value));
+  if (!Array.isArray(value) || value.length !== channels) return fault(where, key, value, COUNTS[channels] ?? `${channels} numbers`);
+  return value.map((v) => finite(where, key, v));
 }
 
-export function divisors(where: string, key: string, value: unknown): [number, number, number] {
-  const three = triple(where, key, value);
-  return three.every((v) => v > 0) ? three : fault(where, key, value, 'numbers above 0');
+export function divisors(where: string, key: string, value: unknown, channels: number): number[] {
+  const list = perChannel(where, key, value, channels);
+  return list.every((v) => v > 0) ? list : fault(where, key, value, 'numbers above 0');
 }
 
 /** What a crop keeps of the resized picture. */

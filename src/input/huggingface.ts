@@ -6,7 +6,7 @@ import { InputError, shown, shownValue } from '../base/error.ts';
 import { type Config, flag, only, openConfig, refuseUnread } from '../formats/config.ts';
 import { ignore } from '../formats/harmless.ts';
 import { RESAMPLES, type Resample } from '../pictures/resample.ts';
-import { divisors, finite, pixels, type Size, shareOf, sizeOf, triple } from './fields.ts';
+import { divisors, finite, perChannel, pixels, type Size, shareOf, sizeOf } from './fields.ts';
 import { type Frame, framedFor, keeping, type Preprocess } from './resized.ts';
 
 type Json = Record<string, unknown>;
@@ -64,7 +64,7 @@ const OTHERS = ['Perceiver', 'MobileViT', 'DINOv3ViT', 'GLPN', 'TextNet', 'Vilt'
 /** Fields that say nothing of pixels, or nothing of RGB pictures: how arrays lie and are handed over, and labels of segmentation. */
 const HARMLESS = [
   ...['processor_class', '_processor_class', '_valid_processor_keys', '_valid_kwargs_names', 'model_input_names', '_auto_class'],
-  ...['do_convert_rgb', 'data_format', 'input_data_format', 'device', 'return_tensors', 'disable_grouping', 'backend', 'pad_size'],
+  ...['data_format', 'input_data_format', 'device', 'return_tensors', 'disable_grouping', 'backend', 'pad_size'],
   ...['do_reduce_labels', 'reduce_labels', 'image_seq_length', 'transformers_version'],
 ];
 
@@ -81,20 +81,31 @@ const NOT_KNOWN: readonly (readonly [string, unknown])[] = [
   ['offset', false],
 ];
 
-/** Reads the fields. `modelType`: the configuration's, whose class holds where the file names none. */
-export function readProcessor(json: Json, where: string, image?: Size, modelType?: string): Preprocess {
+/** What is known of a network beside its processor's file. */
+interface For {
+  image?: Size | undefined;
+  /** The configuration's, whose class holds where the file names none. */
+  modelType?: string | undefined;
+  channels?: number;
+}
+
+/** Reads the fields. */
+export function readProcessor(json: Json, where: string, { image, modelType, channels = 3 }: For = {}): Preprocess {
   const c = openConfig({ where, values: json });
   const name = nameOf(c, modelType);
   const known = Object.hasOwn(CLASSES, name) ? CLASSES[name] : undefined;
   ignore(c, HARMLESS);
   for (const [key, harmless] of NOT_KNOWN) only(c, key, harmless);
+  // Three channels are what it makes of any picture.
+  if (channels === 3) ignore(c, ['do_convert_rgb']);
+  else only(c, 'do_convert_rgb', false);
   if (!flag(c, 'do_resize', true)) throw new InputError({ where, what: 'do_resize must not be false: pictures of one size are needed' });
   // A crop's size alone does not say whether a class that is not known cuts.
   if (known === undefined && (c.get('crop_size') ?? undefined) !== undefined) needed(c, 'do_center_crop', name, undefined);
   const cuts = flag(c, 'do_center_crop', known?.crop !== undefined && known.cuts !== false);
   const frame = known?.way === 'share' ? sharedFrame(c, cuts, image) : plainFrame(c, cuts, name, known, image);
   const resample = resampleOf(where, needed(c, 'resample', name, known?.resample));
-  const spec = { ...frame, resample, ...numbers(c, name, known) };
+  const spec = { ...frame, resample, ...numbers(c, name, known, channels) };
   refuseUnread(c, 'it may change what pictures become');
   return spec;
 }
@@ -212,7 +223,7 @@ function sharedFrame(c: Config, cuts: boolean, image: Size | undefined): Frame {
 }
 
 /** (pixel · scale − mean) / std. */
-function numbers(c: Config, name: string, known: Defaults | undefined): Pick<Preprocess, 'scale' | 'mean' | 'std'> {
+function numbers(c: Config, name: string, known: Defaults | undefined, channels: number): Pick<Preprocess, 'scale' | 'mean' | 'std'> {
   const { where } = c;
   const factor = finite(where, 'rescale_factor', c.get('rescale_factor') ?? 1 / 255);
   const rescales = flag(c, 'do_rescale', true);
@@ -220,18 +231,23 @@ function numbers(c: Config, name: string, known: Defaults | undefined): Pick<Pre
   const usual = known && STATS[known.stats];
   const normalizes = flag(c, 'do_normalize', true);
   // Read in any case: EfficientNet divides by it twice.
-  const given = normalizes || known ? divisors(where, 'image_std', needed(c, 'image_std', name, usual?.std)) : ONES;
-  const mean = normalizes ? triple(where, 'image_mean', needed(c, 'image_mean', name, usual?.mean)) : triple(where, 'image_mean', 0);
+  const list = (value: unknown): unknown =>
+    value === usual?.std || value === usual?.mean ? forChannels(value as number[], channels) : value;
+  const ones = Array<number>(channels).fill(1);
+  const given = normalizes || known ? divisors(where, 'image_std', list(needed(c, 'image_std', name, usual?.std)), channels) : ones;
+  const mean = perChannel(where, 'image_mean', normalizes ? list(needed(c, 'image_mean', name, usual?.mean)) : 0, channels);
   ignore(c, ['image_mean', 'image_std']);
-  const std = normalizes ? given : ONES;
+  const std = normalizes ? given : ones;
   if (known?.way !== 'top') return { scale, mean, std };
   // Less one after scaling, and divided by the deviation once more.
   const less = flag(c, 'rescale_offset', false) && rescales ? 1 : 0;
-  const again = flag(c, 'include_top', true) ? given : ONES;
-  return { scale, mean: mean.map((m) => m + less) as Preprocess['mean'], std: std.map((s, i) => s * again[i]!) as Preprocess['std'] };
+  const again = flag(c, 'include_top', true) ? given : ones;
+  return { scale, mean: mean.map((m) => m + less), std: std.map((s, i) => s * again[i]!) };
 }
 
-const ONES: [number, number, number] = [1, 1, 1];
+/** A class's own numbers where they are the same for every channel: then they are for any number of channels. */
+const forChannels = (usual: readonly number[], channels: number): readonly number[] =>
+  usual.every((v) => v === usual[0]) ? Array<number>(channels).fill(usual[0]!) : usual;
 
 function resampleOf(where: string, code: unknown): Resample {
   const found = RESAMPLES[Number(code)];
@@ -244,12 +260,12 @@ function resampleOf(where: string, code: unknown): Resample {
  * What is assumed of a folder without a `preprocessor_config.json`: what the families' first publishers wrote into theirs. Their statistics are
  * those of ImageNet where `STATS_BY_MODEL` has no others.
  */
-export function assumedProcessor(modelType: string, [height, width]: readonly [number, number]): Preprocess {
+export function assumedProcessor(modelType: string, [height, width]: readonly [number, number], channels = 3): Preprocess {
   const { mean, std } = STATS[STATS_BY_MODEL[modelType] ?? 'imagenet'];
   const size = modelType === 'resnet' || modelType === 'convnext' ? { size: { shortest_edge: 224 }, crop_pct: 0.875 } : {};
   const by = ['swin', 'efficientnet'].includes(modelType) ? { resample: BICUBIC } : {};
   const json = { image_mean: mean, image_std: std, ...size, ...by };
-  return readProcessor(json, 'preprocessing', { height, width }, modelType);
+  return readProcessor(json, 'preprocessor_config.json is missing: preprocessing', { image: { height, width }, modelType, channels });
 }
 
 /** A `preprocessor_config.json` for these pictures, every field said; undefined where no processor keeps a picture's shape so. */
@@ -267,6 +283,6 @@ export function processorFor({ resize, resample, crop, scale, mean, std }: Prepr
     do_normalize: true,
     image_mean: mean,
     image_std: std,
-    do_convert_rgb: true,
+    do_convert_rgb: mean.length === 3,
   };
 }

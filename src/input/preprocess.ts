@@ -3,10 +3,12 @@
  * `preprocessor_config.json` or a timm `config.json`. Resizing and cropping are done here, once, into the cache; scaling and
  * normalising are numbers that the engine applies to each batch.
  */
+
 import { InputError, shownValue } from '../base/error.ts';
 import { isRecord } from '../base/json.ts';
+import { checkPictureChannels, premultiplied, rgbaPixels, unmultiply, withChannels } from '../pictures/channels.ts';
 import { type Pixels, RESAMPLES, type Resample, resample } from '../pictures/resample.ts';
-import { divisors, finite, type ImageSize, imageSizeOf, pixels, sizeOf, triple } from './fields.ts';
+import { divisors, finite, type ImageSize, imageSizeOf, perChannel, pixels, sizeOf } from './fields.ts';
 import { readProcessor } from './huggingface.ts';
 import { type Frame, outputSize, type Preprocess, resizedSize, roundEven, target } from './resized.ts';
 import { readTimm } from './timm.ts';
@@ -16,13 +18,14 @@ export { outputSize, type Preprocess } from './resized.ts';
 
 /**
  * Reads the specification from a parsed `preprocessor_config.json` (Hugging Face) or `config.json` with `pretrained_cfg` (timm).
- * `imageSize` makes pictures of that size instead, with the crop's share of the picture kept; `modelType`: the configuration's.
+ * `imageSize` makes pictures of that size instead, with the crop's share of the picture kept; `modelType`: the configuration's; `channels`: of
+ * the pictures, grey, RGB or RGBA.
  */
-export function readPreprocess(json: unknown, where: string, imageSize?: ImageSize, modelType?: string): Preprocess {
+export function readPreprocess(json: unknown, where: string, imageSize?: ImageSize, modelType?: string, channels = 3): Preprocess {
   if (!isRecord(json)) throw new InputError({ where, what: 'not a JSON object' });
   const image = imageSize === undefined ? undefined : imageSizeOf(imageSize, 'image size');
   const isTimm = 'pretrained_cfg' in json || 'architecture' in json;
-  const read = isTimm ? readTimm(json, where, image) : readProcessor(json, where, image, modelType);
+  const read = isTimm ? readTimm(json, where, image, channels) : readProcessor(json, where, { image, modelType, channels });
   checkCrop(read, where);
   return read;
 }
@@ -42,10 +45,12 @@ function checkCrop(frame: Frame, where: string): void {
 }
 
 /**
- * The prepared picture, H × W × RGB, of `picture` turned upright by its EXIF orientation (1 to 8). Rows are resized as they come
+ * The prepared picture, H × W × C (of as many channels as the specification has numbers for), of `picture` turned upright by its EXIF orientation (1 to 8). Rows are resized as they come
  * and the small result is turned, so a rotated photo is never held twice.
  */
-export function preparePixels(picture: Pixels, orientation: number, spec: Preprocess): Uint8Array {
+export function preparePixels(decoded: Pixels, orientation: number, spec: Preprocess): Uint8Array {
+  const channels = checkPictureChannels(spec.mean.length, 'preprocessing');
+  const picture = withChannels(decoded, channels);
   const transposed = orientation >= 5;
   const mirrored = orientation === 2 || orientation === 3 || orientation === 7 || orientation === 8;
   const flipped = orientation === 3 || orientation === 4 || orientation === 6 || orientation === 7;
@@ -64,37 +69,46 @@ export function preparePixels(picture: Pixels, orientation: number, spec: Prepro
   const window = transposed ? { left: top, top: left, width: height, height: width } : { left, top, width, height };
   if (mirrored) window.left = fileWidth - window.left - window.width;
   if (flipped) window.top = fileHeight - window.top - window.height;
-  const small = resample(picture, fileWidth, fileHeight, window, spec.resample);
+  const isResized = fileWidth !== picture.width || fileHeight !== picture.height;
+  const byAlpha = channels === 4 && isResized && spec.resample !== 'nearest';
+  const small = resample(byAlpha ? premultiplied(picture) : picture, fileWidth, fileHeight, window, spec.resample);
+  if (byAlpha) unmultiply(small);
   if (orientation === 1) return small;
 
-  const out = new Uint8Array(height * width * 3);
+  const out = new Uint8Array(height * width * channels);
   for (let y = 0, to = 0; y < height; y++) {
-    for (let x = 0; x < width; x++, to += 3) {
+    for (let x = 0; x < width; x++, to += channels) {
       let sx = transposed ? y : x;
       let sy = transposed ? x : y;
       if (mirrored) sx = window.width - 1 - sx;
       if (flipped) sy = window.height - 1 - sy;
-      const from = (sy * window.width + sx) * 3;
-      out[to] = small[from]!;
-      out[to + 1] = small[from + 1]!;
-      out[to + 2] = small[from + 2]!;
+      const from = (sy * window.width + sx) * channels;
+      for (let c = 0; c < channels; c++) out[to + c] = small[from + c]!;
     }
   }
   return out;
 }
 
-/** Prepares packed RGB pixels that are already upright. */
-export function resizeRgb(rgb: Uint8Array, width: number, height: number, spec: Preprocess): Uint8Array {
-  if (!(Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0) || rgb.length !== width * height * 3) {
+/**
+ * Prepares packed pixels that are already upright: RGB, RGBA (whose alpha only a network of four channels sees) or, for a network of one channel,
+ * grey as it is.
+ */
+export function resizePacked(packed: Uint8Array, width: number, height: number, spec: Preprocess): Uint8Array {
+  const isSized = Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0;
+  const isGrey = spec.mean.length === 1;
+  const given = packed.length / (width * height);
+  if (!isSized || !(given === 3 || given === 4 || (given === 1 && isGrey))) {
     throw new InputError({
       where: 'picture',
-      what: `wrong number of bytes for ${width}×${height} RGB or RGBA`,
-      got: rgb.length,
-      expected: `${width * height * 3} or ${width * height * 4}`,
+      what: `wrong number of bytes for ${width}×${height} ${isGrey ? 'grey, RGB or RGBA' : 'RGB or RGBA'}`,
+      got: packed.length,
+      expected: `${isGrey ? `${width * height}, ` : ''}${width * height * 3} or ${width * height * 4}`,
     });
   }
-  const readRow = (y: number, row: Uint8Array) => row.set(rgb.subarray(y * width * 3, (y + 1) * width * 3));
-  return preparePixels({ width, height, readRow }, 1, spec);
+  const line = width * given;
+  const whole = (y: number, row: Uint8Array): void => row.set(packed.subarray(y * line, (y + 1) * line));
+  if (given === 4) return preparePixels(rgbaPixels(packed, width, height), 1, spec);
+  return preparePixels({ width, height, readRow: whole, ...(given === 1 ? { channels: 1 } : {}) }, 1, spec);
 }
 
 type Json = Record<string, unknown>;
@@ -114,6 +128,7 @@ export function checkPreprocess(value: unknown, where: string): Preprocess {
   if (crop && rounding !== 'floor' && rounding !== 'even') fault('crop.rounding', rounding, 'floor or even');
   const by = json.resample;
   if (!RESAMPLES.includes(by as Resample)) fault('resample', by, RESAMPLES.join(', '));
+  const channels = Array.isArray(json.mean) ? checkPictureChannels(json.mean.length, where) : 3;
   const spec: Preprocess = {
     resize:
       mode === 'shortest'
@@ -122,8 +137,8 @@ export function checkPreprocess(value: unknown, where: string): Preprocess {
     resample: by as Resample,
     crop: crop && { ...sizeOf(where, 'preprocessing.crop', crop), rounding: rounding as 'floor' | 'even' },
     scale: finite(where, 'preprocessing.scale', json.scale),
-    mean: triple(where, 'preprocessing.mean', json.mean),
-    std: divisors(where, 'preprocessing.std', json.std),
+    mean: perChannel(where, 'preprocessing.mean', json.mean, channels),
+    std: divisors(where, 'preprocessing.std', json.std, channels),
   };
   outputSize(spec);
   return spec;

@@ -26,10 +26,10 @@ export interface Preprocess extends Frame {
   resample: Resample;
   /** The model sees (pixel · scale − mean) / std. */
   scale: number;
-  /** By channel: red, green, blue. */
-  mean: [number, number, number];
+  /** Of each channel: one number for grey pictures, three for RGB, four for RGBA. */
+  mean: readonly number[];
   /** The same. */
-  std: [number, number, number];
+  std: readonly number[];
 }
 
 /** Height and width of every prepared picture. */

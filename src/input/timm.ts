@@ -2,17 +2,23 @@
 import { InputError, shownValue } from '../base/error.ts';
 import { isRecord } from '../base/json.ts';
 import { RESAMPLES, type Resample } from '../pictures/resample.ts';
-import { divisors, pixels, type Size, shareOf, triple } from './fields.ts';
+import { divisors, perChannel, pixels, type Size, shareOf } from './fields.ts';
 import { keeping, type Preprocess } from './resized.ts';
 
 type Json = Record<string, unknown>;
 
-export function readTimm(json: Json, where: string, image?: Size): Preprocess {
+export function readTimm(json: Json, where: string, image?: Size, channels = 3): Preprocess {
   // Files of timm before 0.9 keep these keys at the top.
   const cfg = isRecord(json.pretrained_cfg) ? json.pretrained_cfg : json;
   const input = cfg.input_size;
-  if (!Array.isArray(input) || input.length !== 3 || input[0] !== 3) {
-    throw new InputError({ where, what: 'wrong pretrained_cfg.input_size', got: shownValue(input), expected: '[3, height, width]' });
+  if (!Array.isArray(input) || input.length !== 3 || input[0] !== channels) {
+    throw new InputError({
+      where,
+      what: 'wrong pretrained_cfg.input_size',
+      got: shownValue(input),
+      expected: `[${channels}, height, width]`,
+      ...(channels === 3 ? {} : { hint: `model_args.in_chans is ${channels}` }),
+    });
   }
   const { height, width } = image ?? { height: pixels(where, 'input_size', input[1]), width: pixels(where, 'input_size', input[2]) };
   const share = shareOf(where, 'crop_pct', cfg.crop_pct ?? 0.875);
@@ -30,7 +36,13 @@ export function readTimm(json: Json, where: string, image?: Size): Preprocess {
     resample: by as Resample,
     crop: { height, width, rounding: 'even' },
     scale: 1 / 255,
-    mean: triple(where, 'mean', cfg.mean ?? [0.485, 0.456, 0.406]),
-    std: divisors(where, 'std', cfg.std ?? [0.229, 0.224, 0.225]),
+    mean: perChannel(where, 'mean', spread(cfg.mean ?? [0.485, 0.456, 0.406], channels), channels),
+    std: divisors(where, 'std', spread(cfg.std ?? [0.229, 0.224, 0.225], channels), channels),
   };
+}
+
+/** Numbers of three channels for a network of another number: timm takes the mean of them for each. */
+function spread(value: unknown, channels: number): unknown {
+  if (!Array.isArray(value) || value.length === channels || !value.every((v) => typeof v === 'number')) return value;
+  return value.length === 0 ? value : value.reduce((a, b) => a + b, 0) / value.length;
 }

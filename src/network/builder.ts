@@ -2,6 +2,7 @@
 import { Encoding } from '../../assembly/abi/weights.ts';
 import { encodingFor, type Precision } from '../base/precision.ts';
 import {
+  ABSENT,
   addValue,
   f32,
   type Graph,
@@ -38,6 +39,8 @@ export interface Builder {
   precision: Precision;
   /** The state block, for initial values. */
   state: number;
+  /** What goes in: the layer that reads it keeps f32 weights, which are few and come before everything. */
+  input: number;
   /** Dropout and drop-path in training; undefined: none. */
   drop: Drop | undefined;
   /** Which block is being built; before the first, index -1. */
@@ -60,6 +63,7 @@ export function createBuilder(graph: Graph, method: Method, head: 'file' | 'new'
     weights: new Map(),
     precision,
     state,
+    input: ABSENT,
     drop: undefined,
     block,
     adaptable: [],
@@ -102,9 +106,6 @@ export const flat = (shape: readonly number[]): Pick<Source, 'dims' | 'strides'>
 
 /** The same, row by row. */
 export const rowwise = (n: number, k: number): Pick<Source, 'dims' | 'strides'> => ({ dims: [n, 1, k], strides: [k, k, 1] });
-
-/** The picture's own channels: the layer that reads them keeps f32 weights, which are few and come before everything. */
-export const PICTURE_CHANNELS = 3;
 
 /** A tensor taken from the checkpoint as it is. */
 export const whole = (tensor: string, shape: readonly number[]): Source => ({ tensor, shape, start: 0, ...flat(shape) });

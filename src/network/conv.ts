@@ -1,7 +1,7 @@
 /** Convolutions with their norms, pooling by maxima, and the patches that a transformer begins with. */
 import { ABSENT, type Layout, shapeOf } from '../graph/graph.ts';
 import { emit } from '../ops/index.ts';
-import { append, type Builder, PICTURE_CHANNELS, weight, whole } from './builder.ts';
+import { append, type Builder, weight, whole } from './builder.ts';
 import { adapted, biasOf, groupNorm, type LayerOptions } from './layer.ts';
 
 /** A convolution's names: its own, and its batch norm's (absent where it was folded before: then the convolution has a bias). */
@@ -88,7 +88,7 @@ function convolution(
     shape: pointwise ? [o, c] : depthwise ? [r, r, c] : [o, r, r, c],
     kind: 'weight',
     source: { tensor: `${name}.weight`, start: 0, ...layout },
-    ...(depthwise || c === PICTURE_CHANNELS ? {} : { layer: flat ? ('linear' as const) : ('convolution' as const) }),
+    ...(depthwise || x === b.input ? {} : { layer: flat ? ('linear' as const) : ('convolution' as const) }),
   });
   const bias =
     groups !== undefined
@@ -141,7 +141,7 @@ export function patches(
     shape: [c, ph, pw, channels],
     kind: 'weight',
     source: { tensor: `${name}.weight`, shape: file, start: 0, dims: [c, channels, area], strides: [area * channels, 1, channels] },
-    ...(channels === PICTURE_CHANNELS ? {} : { layer: 'convolution' as const }),
+    ...(x === b.input ? {} : { layer: 'convolution' as const }),
   });
   const bias = biasOf(b, name, c, options);
   const count = rest === 'filled' ? Math.ceil : Math.floor;

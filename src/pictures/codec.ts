@@ -6,7 +6,6 @@
  */
 import { readFileSync } from 'node:fs';
 import { collectGarbage } from '../base/processmemory.ts';
-import type { Pixels } from './resample.ts';
 import { require } from './version.ts';
 
 interface Instance {
@@ -157,19 +156,4 @@ export class Codec {
     if (outcome && 'error' in outcome) throw outcome.error;
     return outcome ?? { fault: undefined };
   }
-}
-
-export function rgbaPixels(rgba: Uint8Array, width: number, height: number): Pixels {
-  return {
-    width,
-    height,
-    readRow(y, row) {
-      let p = y * width * 4;
-      for (let i = 0; i < width * 3; i += 3, p += 4) {
-        row[i] = rgba[p]!;
-        row[i + 1] = rgba[p + 1]!;
-        row[i + 2] = rgba[p + 2]!;
-      }
-    },
-  };
 }

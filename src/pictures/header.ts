@@ -4,6 +4,7 @@
  */
 
 import { readOrientation } from './exif.ts';
+import { heldBytes } from './held.ts';
 import { Unreadable } from './unreadable.ts';
 import { readWebp } from './webpheader.ts';
 
@@ -33,15 +34,15 @@ export const rowsBytes = ({ width, samples }: Header, fileBytes: number): number
   fileBytes + Math.ceil((width + 32) * (samples * 4 * 32 + 32));
 
 /** The bytes that decoding a PNG, or a JPEG by the codec, takes beside the resized picture, from the header alone. */
-export function decodeBytes({ format, width, height, samples, progressive, depth }: Header, fileBytes: number): number {
+export function decodeBytes({ format, width, height, samples, progressive, depth }: Header, fileBytes: number, withAlpha = false): number {
   const pixels = width * height;
   // A piece, what inflating leaves until it is collected, two rows and their RGB; interlaced, the samples too.
   if (format === 'png') {
     const row = Math.ceil((width * samples * depth) / 8);
-    return fileBytes + 4 * row + Math.min(24 << 20, 3 * row * height) + (progressive ? pixels * (samples < 3 ? 1 : 3) : 0);
+    return fileBytes + 4 * row + Math.min(24 << 20, 3 * row * height) + (progressive ? pixels * heldBytes(samples, withAlpha) : 0);
   }
-  // RGBA, lossless a second time, and the file's bytes here and there.
-  if (format === 'webp') return 2 * fileBytes + pixels * (progressive ? 8 : 4);
+  // RGBA, lossless a second time, alpha that is coded apart, and the file's bytes here and there.
+  if (format === 'webp') return 2 * fileBytes + pixels * (progressive ? 8 : withAlpha ? 6 : 4);
   // RGBA, and the coefficients of a progressive one; the file's bytes are held here and copied into the decoder's memory.
   return 2 * fileBytes + Math.ceil(pixels * (progressive ? 4 + 2 * samples : 4));
 }

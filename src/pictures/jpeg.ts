@@ -1,6 +1,7 @@
 /** JPEG by @jsquash/jpeg (mozjpeg as WebAssembly). */
 import createCodec from '@jsquash/jpeg/codec/dec/mozjpeg_dec.js';
-import { Codec, rgbaPixels } from './codec.ts';
+import { rgbaPixels } from './channels.ts';
+import { Codec } from './codec.ts';
 import type { Pixels } from './resample.ts';
 import { Unreadable } from './unreadable.ts';
 import { packageName } from './version.ts';

@@ -1,5 +1,6 @@
 /**
- * PNG of any depth and colour type; alpha and a transparent colour are dropped as Pillow's convert('RGB') does, and 16 bits lose
+ * PNG of any depth and colour type; alpha and a transparent colour are dropped as Pillow's convert('RGB') does, or kept as its
+ * convert('RGBA') does for a network that reads four channels; 16 bits lose
  * their low byte (also in grey, where Pillow would cut off at 255 and leave a white picture).
  * Rows are inflated and unfiltered as they are asked for, so a large screenshot takes little more than its file. An interlaced
  * picture has no rows until its end: its samples are held, a byte each. Chunks that say nothing about the pixels are passed over.
@@ -7,6 +8,7 @@
 import { Unzlib } from 'fflate';
 import { collectGarbage } from '../base/processmemory.ts';
 import { type Header, Unreadable } from './header.ts';
+import { heldBytes } from './held.ts';
 import type { Pixels } from './resample.ts';
 import { packageName } from './version.ts';
 
@@ -22,6 +24,8 @@ const COLLECT_PIECES = 128;
 /** A picture's stored bytes, inflated in order. */
 interface Inflated {
   palette: ArrayLike<ArrayLike<number>> | undefined;
+  /** What tRNS says: alpha by colour of the palette, or the samples of the one colour that is not seen. */
+  clear: Uint8Array | undefined;
   fill(target: Uint8Array): void;
 }
 
@@ -36,24 +40,24 @@ const PARTS = [
   [0, 1, 1, 2],
 ] as const;
 
-/** Bytes held of each pixel of an interlaced picture: its index, its grey, or its three colours. */
-export const heldBytes = (channels: number): number => (channels < 3 ? 1 : 3);
-
-export function decodePng(bytes: Uint8Array, header: Header): Pixels {
+/** `withAlpha`: rows are RGBA, and of an interlaced picture what is opaque is held too. */
+export function decodePng(bytes: Uint8Array, header: Header, withAlpha = false): Pixels {
   const { width, height, components: channels } = header;
-  const source = inflated(bytes);
-  const held = heldBytes(channels);
+  const source = inflated(bytes, withAlpha);
+  const held = heldBytes(channels, withAlpha);
   const take = taker(header, source.palette !== undefined, held);
   const show = (samples: Uint8Array, from: number, row: Uint8Array) => expand(samples, from, held, source.palette, row, width);
+  const showRgba = withAlpha ? rgbaOf(header, source) : undefined;
   if (!header.progressive) {
     const next = rows(source, header, width);
     const samples = new Uint8Array(width * held);
     return {
       width,
       height,
+      ...(showRgba ? { channels: 4 } : {}),
       readRow(_, row) {
         take(next(), width, samples, 0, held);
-        show(samples, 0, row);
+        (showRgba ?? show)(samples, 0, row);
       },
     };
   }
@@ -64,6 +68,7 @@ export function decodePng(bytes: Uint8Array, header: Header): Pixels {
     const next = rows(source, header, across);
     for (let y = top; y < height; y += dy) take(next(), across, samples, (y * width + left) * held, dx * held);
   }
+  if (showRgba) return { width, height, channels: 4, readRow: (y, row) => showRgba(samples, y * width * held, row) };
   return { width, height, readRow: (y, row) => show(samples, y * width * held, row) };
 }
 
@@ -79,29 +84,33 @@ function crc(bytes: Uint8Array): number {
   return ~c >>> 0;
 }
 
-/** The picture data's compressed pieces in order; `onPalette` gets the palette, which stands before them. */
-function* pieces(bytes: Uint8Array, onPalette: (colours: Uint8Array) => void): Generator<Uint8Array> {
+const [IDAT, PLTE, TRNS] = [0x49444154, 0x504c5445, 0x74524e53];
+
+/** The picture data's compressed pieces in order; `onColours` gets the palette and what of it is clear, which stand before them. */
+function* pieces(bytes: Uint8Array, withAlpha: boolean, onColours: (type: number, data: Uint8Array) => void): Generator<Uint8Array> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = 8; at + 12 <= bytes.length; ) {
     const length = view.getUint32(at);
     const end = at + 8 + length;
     if (end + 4 > bytes.length) return;
     const type = view.getUint32(at + 4);
-    const isData = type === 0x49444154;
-    if (isData || type === 0x504c5445) {
+    const isData = type === IDAT;
+    if (isData || type === PLTE || (withAlpha && type === TRNS)) {
       if (crc(bytes.subarray(at + 4, end)) !== view.getUint32(end)) throw new Unreadable('a damaged PNG: wrong checksum');
-      if (!isData) onPalette(bytes.subarray(at + 8, end));
+      if (!isData) onColours(type, bytes.subarray(at + 8, end));
       else for (let from = at + 8; from < end; from += pieceBytes) yield bytes.subarray(from, Math.min(end, from + pieceBytes));
     }
     at = end + 4;
   }
 }
 
-function inflated(bytes: Uint8Array): Inflated {
+function inflated(bytes: Uint8Array, withAlpha: boolean): Inflated {
   let colours: number[][] | undefined;
+  let clear: Uint8Array | undefined;
   const indexed = bytes[25] === 3;
-  const source = pieces(bytes, (plte) => {
-    if (!indexed) return;
+  const source = pieces(bytes, withAlpha, (type, plte) => {
+    if (type === TRNS) clear = plte;
+    if (type === TRNS || !indexed) return;
     if (plte.length > 768) throw new Unreadable('a damaged PNG: a palette of more than 256 colours');
     colours = Array.from({ length: Math.floor(plte.length / 3) }, (_, i) => [...plte.subarray(3 * i, 3 * i + 3)]);
   });
@@ -140,7 +149,7 @@ function inflated(bytes: Uint8Array): Inflated {
   // The palette is known once the first data are.
   more();
   if (indexed && !colours) throw new Unreadable('a damaged PNG: no palette');
-  return { palette: colours, fill };
+  return { palette: colours, clear, fill };
 }
 
 /** The next row of `across` pixels, valid until the one after; the first has nothing above it. */
@@ -197,6 +206,34 @@ function taker({ components: channels, depth }: Header, indexed: boolean, held: 
   return (line, across, out, at, step) => {
     for (let x = 0, from = 0; x < across; x++, from += channels * bytes, at += step) {
       for (let c = 0; c < held; c++) out[at + c] = line[from + c * bytes]!;
+    }
+  };
+}
+
+/**
+ * The colour that is not seen. It is compared with the 8 bits that are held of a sample, as Pillow does, so that of two or four bits none is clear
+ * but 0; grey of 16 bits has none.
+ */
+function keyOf(clear: Uint8Array, rgb: boolean, depth: number): number[] | undefined {
+  const count = rgb ? 3 : 1;
+  if (clear.length < 2 * count || (!rgb && depth === 16)) return undefined;
+  const key = Array.from({ length: count }, (_, c) => clear[2 * c]! * 256 + clear[2 * c + 1]!);
+  return depth === 1 ? key.map((v) => (v > 0 ? 255 : 0)) : key;
+}
+
+/** Held samples to RGBA: what a colour type has of alpha, what a palette or the one clear colour takes away; else all is opaque. */
+function rgbaOf({ components: channels, depth }: Header, { palette, clear }: Inflated) {
+  const rgb = channels >= 3;
+  const key = clear && !palette ? keyOf(clear, rgb, depth) : undefined;
+  return (samples: Uint8Array, at: number, row: Uint8Array): void => {
+    for (let to = 0; to < row.length; to += 4, at += channels) {
+      const value = samples[at]!;
+      const colour = palette?.[value];
+      if (palette && !colour) throw new Unreadable('a damaged PNG: a colour outside its palette');
+      for (let c = 0; c < 3; c++) row[to + c] = colour ? colour[c]! : rgb ? samples[at + c]! : value;
+      if (palette) row[to + 3] = clear?.[value] ?? 255;
+      else if (channels === 2 || channels === 4) row[to + 3] = samples[at + channels - 1]!;
+      else row[to + 3] = key?.every((k, c) => k === samples[at + c]) ? 0 : 255;
     }
   };
 }

@@ -1,5 +1,5 @@
 /**
- * Antialiased resizing of 8-bit RGB, horizontal pass first, then vertical, each rounded to 8 bits: the arithmetic of
+ * Antialiased resizing of 8-bit pictures, RGB or of another number of channels, horizontal pass first, then vertical, each rounded to 8 bits: the arithmetic of
  * Pillow's `Image.resize`, which the Hugging Face and timm processors call.
  *
  * For output i with scale s = in/out, the filter f is stretched by max(s, 1) and centred on (i + 1/2)·s; its weights over
@@ -14,8 +14,12 @@ export type Resample = (typeof RESAMPLES)[number];
 export interface Pixels {
   width: number;
   height: number;
-  /** Writes row y as width × RGB into `row`. */
+  /** Bytes of a pixel of a row; three, RGB, where absent. */
+  channels?: number;
+  /** Writes row y as width × channels into `row`. */
   readRow(y: number, row: Uint8Array): void;
+  /** The same as width × RGBA, where the file has alpha. */
+  readRgba?(y: number, row: Uint8Array): void;
 }
 
 const FRACTION = 22;
@@ -105,16 +109,17 @@ export interface Window {
 }
 
 /**
- * The `window` of `pixels` resized to width × height, as packed RGB. Only the columns and rows of the window are computed,
+ * The `window` of `pixels` resized to width × height, packed. Only the columns and rows of the window are computed,
  * so a thin picture that would resize to a million columns costs no more than its crop.
  */
 export function resample(pixels: Pixels, width: number, height: number, window: Window, by: Resample): Uint8Array {
   const across = weights(pixels.width, width, window.left, window.width, by);
   const down = weights(pixels.height, height, window.top, window.height, by);
-  const stride = window.width * 3;
+  const { channels = 3 } = pixels;
+  const stride = window.width * channels;
   // Clamped arrays: a negative lobe may carry a sum below 0 or above 255. No more rows are held than one output row covers.
   const held = new Uint8ClampedArray(down.most * stride);
-  const row = new Uint8Array(pixels.width * 3);
+  const row = new Uint8Array(pixels.width * channels);
   const sums = new Int32Array(stride);
   const out = new Uint8ClampedArray(window.height * stride);
   for (let y = 0, next = 0; y < window.height; y++) {
@@ -123,7 +128,9 @@ export function resample(pixels: Pixels, width: number, height: number, window: 
     // A decoder that streams has to pass the rows above the window too.
     for (; next < first + taps; next++) {
       pixels.readRow(next, row);
-      if (next >= down.from[0]!) resampleRow(row, across, held, (next % down.most) * stride);
+      if (next < down.from[0]!) continue;
+      if (channels === 3) resampleRgb(row, across, held, (next % down.most) * stride);
+      else resampleRow(row, across, held, (next % down.most) * stride, channels);
     }
     sums.fill(HALF);
     for (let k = 0; k < taps; k++) {
@@ -136,7 +143,21 @@ export function resample(pixels: Pixels, width: number, height: number, window: 
   return new Uint8Array(out.buffer);
 }
 
-function resampleRow(row: Uint8Array, { from, taps, values, most }: Weights, out: Uint8ClampedArray, at: number): void {
+/** One row of any number of channels. */
+function resampleRow(row: Uint8Array, { from, taps, values, most }: Weights, out: Uint8ClampedArray, at: number, channels: number): void {
+  for (let i = 0; i < from.length; i++) {
+    const begin = i * most;
+    const end = begin + taps[i]!;
+    for (let c = 0; c < channels; c++) {
+      let sum = HALF;
+      for (let k = begin, p = from[i]! * channels + c; k < end; k++, p += channels) sum = (sum + row[p]! * values[k]!) | 0;
+      out[at + channels * i + c] = sum >> FRACTION;
+    }
+  }
+}
+
+/** One row of three channels: their sums side by side. */
+function resampleRgb(row: Uint8Array, { from, taps, values, most }: Weights, out: Uint8ClampedArray, at: number): void {
   for (let i = 0; i < from.length; i++) {
     let r = HALF;
     let g = HALF;

@@ -1,10 +1,11 @@
 /** WebP by @jsquash/webp (libwebp as WebAssembly), lossy and lossless. */
 import createCodec from '@jsquash/webp/codec/dec/webp_dec.js';
-import { Codec, rgbaPixels } from './codec.ts';
+import { rgbaPixels } from './channels.ts';
+import { Codec } from './codec.ts';
 import type { Pixels } from './resample.ts';
 import { Unreadable } from './unreadable.ts';
 import { packageName } from './version.ts';
-import { readWebp } from './webpheader.ts';
+import { readWebp, withAlphaChunk } from './webpheader.ts';
 
 export const webpName = (): string => packageName('@jsquash/webp');
 
@@ -13,9 +14,10 @@ const codec = new Codec(createCodec, '@jsquash/webp/codec/dec/webp_dec.wasm');
 export const openWebp = (limit: number): Promise<void> => codec.open(limit);
 
 /** Calls `use` with the pixels, which live only during the call. */
-export function decodeWebp<T>(bytes: Uint8Array, use: (pixels: Pixels) => T): T {
-  const { chunk, width, height } = readWebp(bytes);
-  const outcome = codec.run(chunk, (rgba, w, h) => {
+export function decodeWebp<T>(bytes: Uint8Array, withAlpha: boolean, use: (pixels: Pixels) => T): T {
+  const image = readWebp(bytes);
+  const { width, height } = image;
+  const outcome = codec.run(withAlpha ? withAlphaChunk(image) : image.chunk, (rgba, w, h) => {
     if (w !== width || h !== height) throw new Unreadable('a damaged WebP: two sizes');
     return use(rgbaPixels(rgba, w, h));
   });

@@ -1,6 +1,6 @@
 /**
  * The chunks of a WebP file, read before anything is decoded: where its one coded picture lies, how large it is, how it was held.
- * Alpha is a chunk or a channel of its own and is dropped as in PNG; of an animation the first frame is the picture.
+ * Alpha is a chunk or a channel of its own, and asked for by networks of four channels alone; of an animation the first frame is the picture.
  */
 import { readOrientation } from './exif.ts';
 import { Unreadable } from './unreadable.ts';
@@ -8,6 +8,8 @@ import { Unreadable } from './unreadable.ts';
 export interface WebpImage {
   /** The chunk `VP8 ` (lossy) or `VP8L` (lossless), its head included: a picture that libwebp takes by itself. */
   chunk: Uint8Array;
+  /** The chunk `ALPH` before it, its head included, where there is one. */
+  alpha?: Uint8Array | undefined;
   lossless: boolean;
   width: number;
   height: number;
@@ -16,6 +18,7 @@ export interface WebpImage {
 
 const ANIMATION = 0x02;
 const EXIF = 0x08;
+const ALPHA = 0x10;
 const FRAME_HEAD = 16;
 
 interface Chunk {
@@ -47,6 +50,7 @@ export function readWebp(bytes: Uint8Array): WebpImage {
   let flags = 0;
   let image: Omit<WebpImage, 'orientation'> | undefined;
   let orientation: number | undefined;
+  let alpha: Uint8Array | undefined;
   for (const { name, from, to } of chunks(view, 12, end)) {
     if (to > end) {
       if (image) break;
@@ -56,7 +60,8 @@ export function readWebp(bytes: Uint8Array): WebpImage {
       if (to - from < 10) throw damaged('wrong header');
       flags = view.getUint8(from);
       canvas = { width: three(view, from + 4) + 1, height: three(view, from + 7) + 1 };
-    } else if ((name === 'VP8 ' || name === 'VP8L') && !(flags & ANIMATION)) image ??= coded(bytes, view, name, from, to);
+    } else if (name === 'ALPH' && !image) alpha = bytes.subarray(from - 8, to);
+    else if ((name === 'VP8 ' || name === 'VP8L') && !(flags & ANIMATION)) image ??= { ...coded(bytes, view, name, from, to), alpha };
     else if (name === 'ANMF' && flags & ANIMATION) image ??= frame(bytes, view, from, to);
     else if (name === 'EXIF' && flags & EXIF) orientation ??= exif(view, from, to);
   }
@@ -70,9 +75,11 @@ export function readWebp(bytes: Uint8Array): WebpImage {
 
 /** The coded picture of an animation's frame. */
 function frame(bytes: Uint8Array, view: DataView, start: number, end: number): Omit<WebpImage, 'orientation'> {
+  let alpha: Uint8Array | undefined;
   for (const { name, from, to } of chunks(view, start + FRAME_HEAD, end)) {
     if (to > end) break;
-    if (name === 'VP8 ' || name === 'VP8L') return coded(bytes, view, name, from, to);
+    if (name === 'ALPH') alpha = bytes.subarray(from - 8, to);
+    if (name === 'VP8 ' || name === 'VP8L') return { ...coded(bytes, view, name, from, to), alpha };
   }
   throw damaged('a frame without a picture');
 }
@@ -90,6 +97,30 @@ function coded(bytes: Uint8Array, view: DataView, name: string, from: number, to
   const height = view.getUint16(from + 8, true) & 0x3fff;
   if (width === 0 || height === 0) throw damaged('wrong header');
   return { chunk, lossless: false, width, height };
+}
+
+/** A file of a lossy picture and its alpha alone, as libwebp takes them: RIFF, VP8X, ALPH, VP8. */
+export function withAlphaChunk({ chunk, alpha, width, height }: WebpImage): Uint8Array {
+  if (alpha === undefined) return chunk;
+  const padded = (n: number): number => n + (n & 1);
+  const bytes = new Uint8Array(30 + padded(alpha.length) + padded(chunk.length));
+  const view = new DataView(bytes.buffer);
+  const name = (at: number, text: string): void => bytes.set(new TextEncoder().encode(text), at);
+  name(0, 'RIFF');
+  view.setUint32(4, bytes.length - 8, true);
+  name(8, 'WEBPVP8X');
+  view.setUint32(16, 10, true);
+  view.setUint8(20, ALPHA);
+  for (const [at, side] of [
+    [24, width - 1],
+    [27, height - 1],
+  ] as const) {
+    view.setUint16(at, side & 0xffff, true);
+    view.setUint8(at + 2, side >> 16);
+  }
+  bytes.set(alpha, 30);
+  bytes.set(chunk, 30 + padded(alpha.length));
+  return bytes;
 }
 
 /** Some programs put the block in as a JPEG has it, with a name in front. */

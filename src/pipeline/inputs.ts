@@ -8,7 +8,8 @@ import { emit } from '../ops/index.ts';
 import { CLASSIFY, constantsOf, targetType, taskOf } from '../task/index.ts';
 import type { CompileOptions } from './options.ts';
 
-const HALF = { scale: 1 / 255, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
+/** Where nothing is said: bytes to -1 … 1. */
+const half = (channels: number) => ({ scale: 1 / 255, mean: Array<number>(channels).fill(0.5), std: Array<number>(channels).fill(0.5) });
 
 export interface Inputs {
   pictures: number;
@@ -23,16 +24,16 @@ export interface Inputs {
 
 /** What the host writes: pictures, labels, counters of the random streams; and the state block. */
 export function inputs(graph: Graph, options: CompileOptions): Inputs {
-  const { model, classes, microBatch, normalize = HALF, pixels: stored = DEFAULTS.pixels, task: settings = CLASSIFY } = options;
+  const { model, classes, microBatch, normalize, pixels: stored = DEFAULTS.pixels, task: settings = CLASSIFY } = options;
   const task = taskOf(settings.name);
-  const { scale, mean, std } = normalize;
+  const { scale, mean, std } = normalize ?? half(model.channels);
   const table = Float32Array.from([...std.map((s) => scale / s), ...mean.map((m, c) => -m / std[c]!)]);
   return {
-    pictures: addValue(graph, 'pictures', (stored === 'f32' ? f32 : u8)(microBatch, ...model.image, 3), 'batch'),
+    pictures: addValue(graph, 'pictures', (stored === 'f32' ? f32 : u8)(microBatch, ...model.image, model.channels), 'batch'),
     labels: addValue(graph, 'labels', targetType(task, microBatch, classes), 'batch'),
     samples: addValue(graph, 'samples', { dtype: 'u32', shape: [microBatch] }, 'batch'),
     state: addValue(graph, 'state', u8(State.Bytes), 'state'),
-    table: addValue(graph, 'normalize', f32(6), 'table', { data: new Uint8Array(table.buffer) }),
+    table: addValue(graph, 'normalize', f32(2 * model.channels), 'table', { data: new Uint8Array(table.buffer) }),
     constants: task.constants.length === 0 ? ABSENT : addConstants(graph, task.constants.length, classes, constantsOf(settings, classes)),
   };
 }

@@ -18,7 +18,7 @@ import { composed } from '../data/entries.ts';
 import { type Engine, writeParameter } from '../engine/engine.ts';
 import { type AdapterFile, type AdapterInfo, checkBase, readAdapter } from '../formats/adapterfile.ts';
 import type { TaskSettings } from '../formats/tasksettings.ts';
-import type { Preprocess } from '../input/preprocess.ts';
+import { checkPreparation, type Preparation } from '../input/index.ts';
 import { type MethodLike, methodOf } from '../network/method.ts';
 import { CLASSIFY } from '../task/index.ts';
 import { checkTensors } from './adapter.ts';
@@ -31,6 +31,8 @@ export interface Start {
   /** Of the frozen weights that it learnt over: the run's, unless that says another. */
   precision: Precision;
   imageSize: readonly [height: number, width: number];
+  /** How it wants its examples prepared. */
+  preparation: Preparation;
   labels: readonly string[];
   task: TaskSettings;
   /** Where it lies, for messages. */
@@ -40,7 +42,7 @@ export interface Start {
   /** Of all that the run takes from it: what a checkpoint of the run belongs to. */
   digest: string;
   /** Refuses another base, image size or preprocessing. */
-  check(base: AdapterInfo['base'], preprocess: Preprocess): void;
+  check(base: AdapterInfo['base'], preprocess: Preparation): void;
   /** Puts its tensors into a fresh engine whose head has `labels.length` rows or more. */
   fill(engine: Engine): void;
   close(): void;
@@ -49,7 +51,9 @@ export interface Start {
 /** Opens what `--from` names. `out`: where the run writes, which may not be there; absent where nothing is written. */
 export function openStart(path: string, method: MethodLike | undefined, out?: string): Start {
   const adapter = readAdapter(path);
+  let preparation: Preparation;
   try {
+    preparation = checkPreparation(adapter.preprocessing, adapter.path);
     if (out !== undefined && resolve(dirname(adapter.path)) === resolve(out))
       throw new InputError({ where: '--out', what: 'is the folder of --from, which stays as it is', got: out, expected: 'another folder' });
     const asked = method === undefined ? adapter.method : methodOf(method).name;
@@ -69,6 +73,7 @@ export function openStart(path: string, method: MethodLike | undefined, out?: st
     method: adapter.method,
     precision: adapter.precision,
     imageSize: adapter.base.imageSize,
+    preparation,
     labels: adapter.labels,
     task: adapter.task ?? CLASSIFY,
     where: adapter.path,

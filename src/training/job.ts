@@ -24,8 +24,8 @@ import { createEngine, type Engine, loadWeights } from '../engine/engine.ts';
 import { engineBytes } from '../engine/wasm.ts';
 import { type AdapterInfo, writeAdapter } from '../formats/adapterfile.ts';
 import type { TaskSettings } from '../formats/tasksettings.ts';
-import { identity, type ModelFolder, openModelFolder, openWeights, preprocessOf, processorNote } from '../import/modelfolder.ts';
-import type { Preprocess } from '../input/preprocess.ts';
+import { identity, type ModelFolder, openWeights, processorNote } from '../import/modelfolder.ts';
+import { type Preparation, portOf } from '../input/index.ts';
 import { chosenDrop, dropNotes } from '../network/drop.ts';
 import { methodOf } from '../network/method.ts';
 import { readRate } from '../passes/rates.ts';
@@ -45,6 +45,7 @@ import { type HeadFound, type HeadStart, type NoHead, startHead, unusualHead, us
 import type { JobHooks, JobResult, TrainJob } from './jobtypes.ts';
 import { hasRelativeRates, measuredRates, measureRates } from './measure.ts';
 import { notesOn, outcomeOf, warningOf } from './outcome.ts';
+import { openFor, preparationOf } from './preparation.ts';
 import { openRun, programDigest } from './runfolder.ts';
 import { samplesOf } from './samples.ts';
 import { decoderBytesOf, shareThreads } from './share.ts';
@@ -87,7 +88,7 @@ export function defined<T extends object>(object: T): { [K in keyof T]?: Exclude
 interface Sources {
   base: ModelFolder;
   options: TrainOptions;
-  preprocess: Preprocess;
+  preprocess: Preparation;
   classes: number;
   task?: TaskSettings | undefined;
 }
@@ -115,7 +116,7 @@ export function compileJob(
       ...chosenDrop(base.model.drop, job),
       maxThreads: job.maxThreads,
       fast: job.fast,
-      pixels,
+      pixels: pixels ?? (portOf(preprocess).element === 'f32' ? 'f32' : undefined),
       ownTables,
       task,
     }),
@@ -129,7 +130,13 @@ export const headOf = (job: Pick<TrainJob, 'head' | 'method'>, task: TaskSetting
 /** What an adapter of this job will say about itself. */
 export const adapterInfo = (
   job: TrainJob,
-  about: { who: AdapterInfo['base']; program: Program; labels: readonly string[]; preprocess: Preprocess; task?: TaskSettings | undefined },
+  about: {
+    who: AdapterInfo['base'];
+    program: Program;
+    labels: readonly string[];
+    preprocess: Preparation;
+    task?: TaskSettings | undefined;
+  },
 ): AdapterInfo => ({
   method: methodOf(job.method ?? DEFAULTS.method).name,
   base: about.who,
@@ -171,7 +178,7 @@ async function runAlone(job: TrainJob, start: Start | undefined, hooks: JobHooks
   const residentBefore = process.memoryUsage.rss();
   const budgetBytes = job.budget === undefined ? undefined : parseBytes(job.budget, '--budget');
   featureLimit(job.featureCache);
-  const base = openModelFolder(job.model, job.imageSize);
+  const base = openFor(job);
   const options = settle(job);
   const weights = openWeights(base, { method: job.method });
   const replaced = guardEarlier(job.out, job);
@@ -179,12 +186,11 @@ async function runAlone(job: TrainJob, start: Start | undefined, hooks: JobHooks
 
   const warn = hooks.warn ?? (() => {});
   for (const note of dropNotes(base.model.drop, job)) warn(note);
-  const assumed = processorNote(base);
-  if (assumed !== undefined) warn(assumed);
   const listed = listPictures(runFolder, job.data, (job.resume ?? false) && hasCheckpoints(runFolder), job);
-  for (const note of listed.folder.notes) warn(note);
+  const assumed = listed.folder.arrays ? undefined : processorNote(base);
+  for (const note of [...(assumed === undefined ? [] : [assumed]), ...listed.folder.notes]) warn(note);
   // The folder's class count is all that a plan needs of it: what does not fit is refused before any picture is decoded.
-  const preprocess = preprocessOf(base);
+  const preprocess = preparationOf(job, base, listed.folder, { before: start?.preparation, warn });
   const { classes } = listed.folder;
   const labels = joinLabels(start?.labels ?? [], classes);
   guardAdapter(job.out, labels);

@@ -8,6 +8,7 @@ import type { Prepared, PrepareOptions } from '../data/prepare.ts';
 import type { Threads } from '../engine/threads.ts';
 import type { TaskSettings } from '../formats/tasksettings.ts';
 import type { ImageSize } from '../input/fields.ts';
+import type { Normalize } from '../input/normalize.ts';
 import type { MethodLike } from '../network/method.ts';
 import type { KeepLike } from '../passes/keeppolicy.ts';
 import type { RateWish } from '../passes/rates.ts';
@@ -59,6 +60,8 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>>, Pick<Task
   fast?: boolean;
   /** Of the pictures that the network sees: a square's side, or height and width; the model's own where absent. */
   imageSize?: ImageSize;
+  /** How arrays are normalised, `measured` on what is learnt from where absent; not for pictures. */
+  normalize?: Normalize;
   /** Share of each class held out where there is no val folder. */
   holdOut?: number;
   /** Random shift in pixels and horizontal flip. */

@@ -3,13 +3,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { prepare } from '../data/prepare.ts';
+import { scanFolder } from '../data/scan.ts';
 import { type Engine, loadWeights } from '../engine/engine.ts';
 import type { TaskSettings } from '../formats/tasksettings.ts';
-import { identity, type ModelFolder, openModelFolder, openWeights, preprocessOf } from '../import/modelfolder.ts';
-import type { Preprocess } from '../input/preprocess.ts';
+import { identity, type ModelFolder, openWeights } from '../import/modelfolder.ts';
+import type { Preparation } from '../input/index.ts';
 import type { TaskName } from '../task/index.ts';
 import { joinLabels, openStart, rowsOfLabels, type Start } from './fromadapter.ts';
 import { settle, type TrainJob } from './job.ts';
+import { openFor, preparationOf } from './preparation.ts';
 import { samplesOf } from './samples.ts';
 import { decoderBytesOf } from './share.ts';
 import { chooseTask, unusualTask } from './taskchoice.ts';
@@ -28,7 +30,7 @@ export interface Opened {
   job: TrainJob;
   base: ModelFolder;
   options: TrainOptions & { rate: number };
-  preprocess: Preprocess;
+  preprocess: Preparation;
   start: Start | undefined;
   labels: readonly string[];
   /** Absent: classification. */
@@ -56,16 +58,16 @@ export async function withPictures<T>(
       ...(imageSize === undefined ? {} : { imageSize }),
       out: scratch,
     };
-    const base = openModelFolder(job.model, job.imageSize);
+    const base = openFor(job);
     const options = settle(job);
-    const preprocess = preprocessOf(base);
     const weights = openWeights(base, { method: job.method });
     toClose.push(() => weights.close());
+    const folder = scanFolder(job.data, { ...job, task: job.task ?? (start?.task.name as TaskName | undefined) });
+    const preprocess = preparationOf(job, base, folder, { before: start?.preparation, warn });
     start?.check(identity(base, weights), preprocess);
     const prepared = await prepare({
       root: job.data,
-      labels: job.labels,
-      task: job.task ?? (start?.task.name as TaskName | undefined),
+      folder,
       preprocess,
       cacheFolder: scratch,
       decoderBytes: decoderBytesOf(job),
@@ -78,7 +80,7 @@ export async function withPictures<T>(
     for (const note of prepared.notes) warn?.(note);
     const rows = rowsOfLabels(labels, prepared.classes);
     const train = prepared.train.map((i) => prepared.cache.pictures[i]!);
-    const folder = { root: job.data, classes: prepared.classes, train, ...(prepared.task ? { task: prepared.task } : {}) };
+    const learnt = { root: job.data, classes: prepared.classes, train, ...(prepared.task ? { task: prepared.task } : {}) };
     return await use({
       job,
       base,
@@ -86,7 +88,7 @@ export async function withPictures<T>(
       preprocess,
       start,
       labels,
-      task: unusualTask(chooseTask(job, folder, labels, start)),
+      task: unusualTask(chooseTask(job, learnt, labels, start)),
       samples: samplesOf(prepared.cache, prepared.train, rows, labels.length),
       load(engine) {
         loadWeights(engine, weights, options.seed);

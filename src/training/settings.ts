@@ -9,6 +9,7 @@ import { isRecord } from '../base/json.ts';
 import { PRECISIONS } from '../base/precision.ts';
 import type { Threads } from '../engine/threads.ts';
 import { type ImageSize, imageSizeOf } from '../input/fields.ts';
+import { checkNormalize, type Normalize, readNormalize } from '../input/normalize.ts';
 import { type Method, type MethodLike, methodOf } from '../network/method.ts';
 import { type KeepLike, type KeepPolicy, keepOf } from '../passes/keeppolicy.ts';
 import { type RateWish, readRate } from '../passes/rates.ts';
@@ -210,6 +211,7 @@ export const SETTINGS = {
   data: path,
   out: path,
   labels: path,
+  normalize: { check: checkNormalize, read: readNormalize } as Kind<Normalize>,
   adapter: path,
   from: path,
   tables: path,

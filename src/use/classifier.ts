@@ -15,9 +15,10 @@ import { engineBytes } from '../engine/wasm.ts';
 import { type AdapterFile, type AdapterInfo, checkBase, readAdapter } from '../formats/adapterfile.ts';
 import type { TaskSettings } from '../formats/tasksettings.ts';
 import { configOf } from '../import/index.ts';
-import { identity, type ModelFolder, openModelFolder, openWeights, preprocessOf } from '../import/modelfolder.ts';
+import { identity, type ModelFolder, openModelFolder, openWeights, ownPreparation } from '../import/modelfolder.ts';
 import { unnamedHead } from '../import/published.ts';
-import { checkPreprocess, outputSize, type Preprocess, resizeRgb } from '../input/preprocess.ts';
+import { checkPreparation, inputOf, type Preparation, portOf } from '../input/index.ts';
+import { type Preprocess, resizePacked } from '../input/preprocess.ts';
 import { methodOf } from '../network/method.ts';
 import { CLASSIFY, constantsOf, type Prediction, taskOf, taskOfProblem } from '../task/index.ts';
 import { applyAdapter } from '../training/adapter.ts';
@@ -42,19 +43,22 @@ export interface Classifier {
   readonly task: string;
   /** Names of the classes, labels or numbers, in the order of the logits; changes with the adapter. */
   readonly labels: readonly string[];
-  /** How a picture becomes the network's input. */
-  readonly preprocess: Preprocess;
+  /** How an example becomes the network's input: a picture, or an array (`input: 'array'`). */
+  readonly preprocess: Preparation;
   /** Bytes of linear memory: all that the classifier uses beside JavaScript, the same for its whole life. */
   readonly linearBytes: number;
   /**
    * Every class of one picture, the most probable first; of labels each with whether it is `answered`; numbers in their order, each with its `value`.
-   * `pixels`: width · height · 3 bytes RGB, or · 4 RGBA as a canvas gives it (what is transparent is not seen so: alpha is left out), rows from the top,
-   * upright; any size: it is resized and cropped as in training.
-   * Throws InputError for a wrong number of bytes, EngineError for logits that are not finite, or once one of its threads has died.
+   * `pixels`: width · height · 3 bytes RGB, or · 4 RGBA as a canvas gives it (what is transparent is not seen so: alpha is left out, but by a network
+   * that reads it), for a network of one channel also grey as it is; rows from the top, upright; any size: it is resized and cropped as in training.
+   * Throws InputError for a wrong number of bytes and for a network that was trained on arrays, EngineError for logits that are not finite, or once one of its threads has died.
    */
   predict(pixels: Uint8Array | Uint8ClampedArray, width: number, height: number): Prediction[];
-  /** The same for a picture that `preprocess` has been done to already, as `decodePicture` returns it: H · W · 3 bytes. */
-  predictPrepared(pixels: Uint8Array | Uint8ClampedArray): Prediction[];
+  /**
+   * The same for an example that `preprocess` has been done to already, as `decodePicture` or `readArray` returns it: H · W · C bytes, or for arrays of
+   * float32 as many numbers, before they are normalised.
+   */
+  predictPrepared(pixels: Uint8Array | Uint8ClampedArray | Float32Array): Prediction[];
   /**
    * Changes to another adapter of the same base, task, precision, method, preprocessing and number of classes. The new one is read and checked whole
    * before the first number is written, so one that is refused (InputError) leaves the classifier as it was.
@@ -67,7 +71,7 @@ export interface Classifier {
 export interface OpenedAdapter {
   engine: Engine;
   adapter: AdapterInfo;
-  preprocess: Preprocess;
+  preprocess: Preparation;
 }
 
 interface InferenceOptions extends ClassifierOptions {
@@ -94,7 +98,7 @@ function openOwn({
   if (labels === undefined) throw base.onnx === undefined ? unnamedHead(configOf(model)) : headless(base.onnx);
   const weights = openWeights(base, { head: 'file' });
   try {
-    const preprocess = preprocessOf(base);
+    const preprocess = ownPreparation(base);
     const task = ownTask(base.model, labels.length);
     const engine = inferenceEngine(
       base,
@@ -145,7 +149,9 @@ const inferenceEngine = (
 ): Engine => {
   const size = { batchSize: microBatch, microBatch, ...(budget === undefined ? {} : { budgetBytes: parseBytes(budget, 'budget') }) };
   const maxThreads = asked === 'auto' ? DEFAULTS.maxThreads : asked;
-  const { program } = planForBudget({ model: base.model, purpose: 'infer', maxThreads, ...options, ...size });
+  const { element } = portOf(options.normalize as Preparation);
+  const pixels = element === 'f32' ? { pixels: element } : {};
+  const { program } = planForBudget({ model: base.model, purpose: 'infer', maxThreads, ...options, ...size, ...pixels });
   const threads = threadsOf(asked, program);
   return createEngine(program, engineBytes(threads), threads, start);
 };
@@ -157,8 +163,15 @@ function openAdapter(path: string, { model, budget, threads, start, weights: pre
     const weights = openWeights(base, { method: adapter.method });
     try {
       checkBase(adapter, identity(base, weights));
-      const preprocess = checkPreprocess(adapter.preprocessing, adapter.path);
-      const { height, width } = outputSize(preprocess);
+      const preprocess = checkPreparation(adapter.preprocessing, adapter.path);
+      const { height, width, channels } = portOf(preprocess);
+      if (channels !== base.model.channels)
+        throw new InputError({
+          where: adapter.path,
+          what: 'its preprocessing makes pictures of other channels than the base reads',
+          got: channels,
+          expected: base.model.channels,
+        });
       if (height !== base.model.image[0] || width !== base.model.image[1])
         throw new InputError({
           where: adapter.path,
@@ -202,11 +215,13 @@ export function loadClassifier(adapter: string | undefined, options: ClassifierO
   const task = taskOf(first.task?.name ?? CLASSIFY.name, adapter);
   const answers = task.answer === Answer.Numbers ? engine.floats(Io.EvalChoices) : engine.ints(Io.EvalChoices);
 
-  const predictPrepared = (pixels: Uint8Array | Uint8ClampedArray): Prediction[] => {
-    bytesOf(pixels, 'predictPrepared');
-    if (pixels.length !== pictures.length)
-      throw new InputError({ where: 'predictPrepared', what: 'wrong number of bytes', got: pixels.length, expected: pictures.length });
-    pictures.set(pixels);
+  const isFloat = portOf(preprocess).element === 'f32';
+  const predictPrepared = (pixels: Uint8Array | Uint8ClampedArray | Float32Array): Prediction[] => {
+    const isNumbers = isFloat && pixels instanceof Float32Array;
+    const bytes = isNumbers ? new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.byteLength) : bytesOf(pixels, 'predictPrepared');
+    if (bytes.length !== pictures.length)
+      throw new InputError({ where: 'predictPrepared', what: 'wrong number of bytes', got: bytes.length, expected: pictures.length });
+    pictures.set(bytes);
     labelPort.fill(-1);
     engine.run('eval');
     return task.decode(logits, answers, labels);
@@ -218,7 +233,11 @@ export function loadClassifier(adapter: string | undefined, options: ClassifierO
     task: task.name,
     preprocess,
     linearBytes: engine.memory.buffer.byteLength,
-    predict: (pixels, width, height) => predictPrepared(resizeRgb(rgbOf(pixels, width, height), width, height, preprocess)),
+    predict(pixels, width, height) {
+      if (inputOf(preprocess).name !== 'picture')
+        throw new InputError({ where: 'predict', what: 'the network takes arrays, not pictures', hint: 'readArray and predictPrepared' });
+      return predictPrepared(resizePacked(bytesOf(pixels, 'predict'), width, height, preprocess as Preprocess));
+    },
     predictPrepared,
     close: engine.close,
     changeAdapter(path) {
@@ -254,19 +273,6 @@ function bytesOf(pixels: unknown, where: string): Uint8Array {
     },
     'S2A_OPTION',
   );
-}
-
-/** RGB of RGB, or of RGBA, by how many bytes there are. */
-function rgbOf(pixels: unknown, width: number, height: number): Uint8Array {
-  const bytes = bytesOf(pixels, 'predict');
-  if (!(Number.isInteger(width) && Number.isInteger(height)) || bytes.length !== width * height * 4) return bytes;
-  const rgb = new Uint8Array(width * height * 3);
-  for (let i = 0, j = 0; i < rgb.length; i += 3, j += 4) {
-    rgb[i] = bytes[j]!;
-    rgb[i + 1] = bytes[j + 1]!;
-    rgb[i + 2] = bytes[j + 2]!;
-  }
-  return rgb;
 }
 
 /** What the program was compiled for must stay the same. */

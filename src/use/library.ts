@@ -7,8 +7,11 @@ import { BudgetError, EngineError, InputError, Interrupted, nearest, type Parts,
 import { isRecord } from '../base/json.ts';
 import type { Planned, PlanOptions } from '../budget/search.ts';
 import { planForBudget as planInner } from '../compile.ts';
+import { array } from '../input/array.ts';
 import { decodePicture as decodeInner, defaultDecoderBytes } from '../input/decode.ts';
-import { checkPreprocess, type Preprocess } from '../input/preprocess.ts';
+import { type ArrayPreparation, isArrayPreparation } from '../input/example.ts';
+import type { Preparation } from '../input/preparation.ts';
+import { checkPreprocess } from '../input/preprocess.ts';
 import { Unreadable } from '../pictures/header.ts';
 import type { Calibration } from '../training/calibrate/file.ts';
 import { type CalibrateJob, calibrateJob as calibrateInner } from '../training/calibrate/job.ts';
@@ -45,7 +48,7 @@ const object = (expected: string): Check => ({
 const s = SETTINGS;
 const learning = {
   ...{ method: s.method, keep: s.keep, optimizer: s.optimizer, rate: s.rate, batchSize: s.batchSize, microBatch: s.microBatch },
-  ...{ imageSize: s.imageSize, seed: s.seed, cacheFolder: s.cacheFolder, labels: s.labels },
+  ...{ imageSize: s.imageSize, seed: s.seed, cacheFolder: s.cacheFolder, labels: s.labels, normalize: s.normalize },
 };
 const model = needed(s.model);
 const data = needed(s.data);
@@ -94,7 +97,7 @@ const CLASSIFIER: Spec<ClassifierOptions> = { model, budget: s.budget, threads: 
 const CALIBRATE: Spec<CalibrateJob> = {
   ...{ model, data, out, labels: s.labels, method: s.method, keep: s.keep, weights: s.weightsOrAuto, batchSize: s.batchSize },
   ...{ microBatch: s.microBatch, budget: s.budget, imageSize: s.imageSize, seed: s.seed, cacheFolder: s.cacheFolder },
-  ...{ adapter: s.adapter, pictures: s.pictures, onPrepare: anyFunction, warn: anyFunction },
+  ...{ normalize: s.normalize, adapter: s.adapter, pictures: s.pictures, onPrepare: anyFunction, warn: anyFunction },
 };
 const FIDELITY: Spec<FidelityJob> = {
   ...{ ...learning, model, data, adapter: s.adapter, steps: s.steps, batches: s.batches, calibrate: s.calibrate, tables: s.tables },
@@ -271,16 +274,29 @@ export const mergeAdapter = (options: MergeOptions): MergeResult => sync(() => m
 export const exportPeft = (options: PeftOptions): PeftResult => sync(() => peftInner(check('exportPeft', options, PEFT)));
 
 /**
- * A picture file's bytes as a classifier's `predictPrepared` takes them: H · W · RGB. `limit`: the most bytes that decoding may take. Throws InputError, of code
+ * One example of an array file (.npy), `x.npy[7]` for row 7 of an array of many, as the `predictPrepared` of a classifier that was trained on arrays
+ * takes it: the bytes of [height, width, channels], uint8 or float32. Throws InputError for an array of another shape, and for numbers that are NaN,
+ * infinite or not exact in float32.
+ */
+export const readArray = (path: string, preprocess: ArrayPreparation): Promise<Uint8Array> =>
+  later(() => {
+    s.data.check(path, 'path');
+    return array.read(path, array.check(preprocess, 'preprocess'), defaultDecoderBytes);
+  });
+
+/**
+ * A picture file's bytes as a classifier's `predictPrepared` takes them: H · W · C, grey, RGB or RGBA as the network reads them. `limit`: the most bytes that decoding may take. Throws InputError, of code
  * S2A_PICTURE where the picture cannot be used.
  */
-export const decodePicture = (bytes: Uint8Array, preprocess: Preprocess, limit: number = defaultDecoderBytes): Promise<Uint8Array> =>
+export const decodePicture = (bytes: Uint8Array, preprocess: Preparation, limit: number = defaultDecoderBytes): Promise<Uint8Array> =>
   later(async () => {
     if (!(bytes instanceof Uint8Array))
       throw new InputError(
         { where: 'bytes', what: 'wrong value', got: typeof bytes, expected: "a file's bytes, a Uint8Array" },
         'S2A_OPTION',
       );
+    if (isArrayPreparation(preprocess))
+      throw new InputError({ where: 'preprocess', what: 'is of arrays, not of pictures', hint: 'readArray reads them' }, 'S2A_OPTION');
     checkPreprocess(preprocess, 'preprocess');
     s.pictures.check(limit, 'limit');
     try {

@@ -15,25 +15,17 @@ import { InputError } from '../base/error.ts';
 import { bytesWritten, makeFolder, writeAtomic } from '../base/files.ts';
 import { guardOutput } from '../base/output.ts';
 import { type PlanReport, planReport } from '../budget/report.ts';
+import type { Folder } from '../data/folder.ts';
 import { type Prepared, prepare } from '../data/prepare.ts';
 import { scanFolder } from '../data/scan.ts';
 import { createEngine, loadWeights } from '../engine/engine.ts';
 import { commandBytes, commandPages, engineBytes, withMaximum } from '../engine/wasm.ts';
 import { layAdapter } from '../formats/adapterfile.ts';
-import { writeLabels, writePictures, writeTargets } from '../formats/npy.ts';
+import { writeLabels, writePictures, writeTargets } from '../formats/npy/write.ts';
 import type { SafetensorsFile } from '../formats/safetensors.ts';
-import {
-  identity,
-  type ModelFolder,
-  openModelFolder,
-  openWeights,
-  preprocessOf,
-  processorNote,
-  refuseOnnx,
-} from '../import/modelfolder.ts';
+import { identity, type ModelFolder, openWeights, processorNote, refuseOnnx } from '../import/modelfolder.ts';
 import { defaultDecoderBytes } from '../input/decode.ts';
-import { ffmpegLine } from '../input/ffmpeg.ts';
-import type { Preprocess } from '../input/preprocess.ts';
+import { inputOf, type Preparation, portOf } from '../input/index.ts';
 import { dropNotes } from '../network/drop.ts';
 import type { Compiled } from '../pipeline/compiled.ts';
 import type { Board } from '../program/board.ts';
@@ -46,6 +38,7 @@ import { settingsText } from '../training/checkpointfile.ts';
 import { type HeadStart, unusualHead } from '../training/headstart.ts';
 import { adapterInfo, compileJob, headOf, type JobHooks, settle, type TrainJob } from '../training/job.ts';
 import { notesOn } from '../training/outcome.ts';
+import { openFor, preparationOf } from '../training/preparation.ts';
 import { settingsOf } from '../training/runfolder.ts';
 import { samplesOf } from '../training/samples.ts';
 import { chooseTask, unusualTask } from '../training/taskchoice.ts';
@@ -73,8 +66,8 @@ export interface Packed {
   weights: string[];
   /** The arena, and the most memory that s2a.wasm takes: arena, program file, its own pages. */
   memory: { planBytes: number; totalBytes: number };
-  /** The line by which ffmpeg prepares frames as these pictures were. */
-  frames: string;
+  /** The line by which ffmpeg prepares frames as these pictures were; null for arrays, which nothing prepares. */
+  frames: string | null;
   /** Bytes of all files together. */
   bytesWritten: number;
 }
@@ -83,7 +76,7 @@ export interface Packed {
 export type PackHooks = Pick<JobHooks, 'onPlan' | 'onPrepare' | 'onPrepared' | 'signal' | 'warn'>;
 
 export async function packJob(job: PackJob, hooks: PackHooks = {}): Promise<Packed> {
-  const base = openModelFolder(job.model, job.imageSize);
+  const base = openFor(job);
   refuseOnnx(base, 'packed');
   const weights = openWeights(base, { method: job.method });
   try {
@@ -96,12 +89,14 @@ export async function packJob(job: PackJob, hooks: PackHooks = {}): Promise<Pack
 async function packBase(job: PackJob, base: ModelFolder, weights: SafetensorsFile, hooks: PackHooks): Promise<Packed> {
   const options = settle(job);
   for (const note of dropNotes(base.model.drop, job)) hooks.warn?.(note);
-  const preprocess = preprocessOf(base);
-  const assumed = processorNote(base);
-  if (assumed !== undefined) hooks.warn?.(assumed);
   guardOutput(job.out, job);
   const folder = scanFolder(job.data, job);
   const { classes } = folder;
+  const assumed = folder.arrays ? undefined : processorNote(base);
+  if (assumed !== undefined) hooks.warn?.(assumed);
+  const preprocess = preparationOf(job, base, folder, { warn: hooks.warn });
+  if (portOf(preprocess).element === 'f32' && job.pixels === 'u8')
+    throw new InputError({ where: '--pixels', what: 'these arrays are no bytes', got: 'u8', expected: 'f32' });
   const task = chooseTask(job, folder, classes, undefined);
   const tables = openTables(job);
   const compiled = compileJob(job, {
@@ -119,17 +114,18 @@ async function packBase(job: PackJob, base: ModelFolder, weights: SafetensorsFil
   // The arrays are what stays; the cache is of use only where it is named. Not the system's folder for such: pack writes to its own alone.
   const cacheFolder = job.cacheFolder ?? mkdtempSync(join(job.out, '.cache-'));
   try {
-    return await packPictures(job, { base, weights, options, preprocess, compiled, tables, task, plan, cacheFolder }, hooks);
+    return await packPictures(job, { folder, base, weights, options, preprocess, compiled, tables, task, plan, cacheFolder }, hooks);
   } finally {
     if (job.cacheFolder === undefined) rmSync(cacheFolder, { recursive: true, force: true });
   }
 }
 
 interface Ready {
+  folder: Folder;
   base: ModelFolder;
   weights: SafetensorsFile;
   options: TrainOptions;
-  preprocess: Preprocess;
+  preprocess: Preparation;
   compiled: Compiled;
   tables: TableSource | undefined;
   task: TaskSettings;
@@ -139,13 +135,12 @@ interface Ready {
 
 async function packPictures(
   job: PackJob,
-  { base, weights, options, preprocess, compiled, tables, task, plan, cacheFolder }: Ready,
+  { folder, base, weights, options, preprocess, compiled, tables, task, plan, cacheFolder }: Ready,
   hooks: PackHooks,
 ): Promise<Packed> {
   const prepared = await prepare({
     root: job.data,
-    labels: job.labels,
-    task: job.task,
+    folder,
     preprocess,
     cacheFolder,
     seed: options.seed,
@@ -159,11 +154,14 @@ async function packPictures(
   for (const note of [...prepared.notes, ...notesOn(prepared, job)]) hooks.warn?.(note);
   try {
     const { cache } = prepared;
+    const { channels, element } = portOf(preprocess);
+    const type = job.pixels === 'f32' || element === 'f32' ? '<f4' : '|u1';
     for (const part of ['train', 'val'] as const) {
       const indices = prepared[part];
-      const type = job.pixels === 'f32' ? '<f4' : '|u1';
       writeAtomic(join(job.out, `${part}-images.npy`), (write) =>
-        writePictures(write, { count: indices.length, ...cache.size, type }, (i, target) => cache.readInto(indices[i]!, target)),
+        writePictures(write, { count: indices.length, ...cache.size, channels, type, stored: element }, (i, target) =>
+          cache.readInto(indices[i]!, target),
+        ),
       );
       const of = indices.map((i) => cache.pictures[i]!);
       writeAtomic(join(job.out, `${part}-labels.npy`), (write) =>
@@ -192,7 +190,7 @@ async function packPictures(
       options,
       head: headOf(job, task),
       task,
-      pixelBytes: job.pixels === 'f32' ? 4 : 1,
+      pixelBytes: type === '<f4' ? 4 : 1,
       samples: prepared.train.length,
       files,
       labels: prepared.classes,
@@ -211,7 +209,7 @@ async function packPictures(
       skipped: prepared.skipped,
       weights: files,
       memory: { planBytes: plan.linearBytes, totalBytes: pages * 65536 },
-      frames: ffmpegLine(preprocess),
+      frames: inputOf(preprocess).frames(preprocess) ?? null,
       bytesWritten: bytesWritten(),
     };
   } finally {

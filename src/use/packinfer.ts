@@ -6,8 +6,7 @@ import type { Precision } from '../base/precision.ts';
 import { commandBytes, commandPages, withMaximum } from '../engine/wasm.ts';
 import { readAdapter } from '../formats/adapterfile.ts';
 import { openModelFolder, openWeights, refuseOnnx } from '../import/modelfolder.ts';
-import { ffmpegLine } from '../input/ffmpeg.ts';
-import type { Preprocess } from '../input/preprocess.ts';
+import { inputOf, portOf } from '../input/index.ts';
 import { encodeProgram } from '../program/program.ts';
 import { CLASSIFY } from '../task/index.ts';
 import { tellsRates } from '../training/adapter.ts';
@@ -41,14 +40,14 @@ export interface PackedInference {
   weights: string[];
   /** The arena, and the most memory that s2a.wasm takes. */
   memory: { planBytes: number; totalBytes: number };
-  /** The line by which ffmpeg prepares frames as training did. */
-  frames: string;
+  /** The line by which ffmpeg prepares frames as training did; null for arrays, which nothing prepares. */
+  frames: string | null;
 }
 
 /** Writes program.s2a and s2a.wasm. Throws what `loadClassifier` throws for files that are broken or do not belong together. */
 export function packInference({ model, adapter: path, out, microBatch = 1, ...options }: PackInferenceJob): PackedInference {
   refuseOnnx(openModelFolder(model), 'packed');
-  const { engine, adapter } = openInference(path, { model, microBatch, ...options });
+  const { engine, adapter, preprocess } = openInference(path, { model, microBatch, ...options });
   const base = openModelFolder(model, adapter.base.imageSize);
   const weights = openWeights(base, { method: adapter.method });
   const files = weights.files.map((file) => basename(file.path));
@@ -60,7 +59,7 @@ export function packInference({ model, adapter: path, out, microBatch = 1, ...op
   const board = boardOf(engine.program, {
     options: run,
     head: 'zero',
-    pixelBytes: 1,
+    pixelBytes: portOf(preprocess).element === 'f32' ? 4 : 1,
     samples: 1,
     files,
     labels: adapter.labels,
@@ -79,6 +78,6 @@ export function packInference({ model, adapter: path, out, microBatch = 1, ...op
     classes: adapter.labels,
     weights: files,
     memory: { planBytes: engine.program.linearBytes, totalBytes: pages * 65536 },
-    frames: ffmpegLine(adapter.preprocessing as unknown as Preprocess),
+    frames: inputOf(preprocess).frames(preprocess) ?? null,
   };
 }

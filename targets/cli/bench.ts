@@ -9,6 +9,7 @@ import { createEngine, type Engine, loadWeights } from '../../src/engine/engine.
 import { threadsOf } from '../../src/engine/threads.ts';
 import { engineBytes } from '../../src/engine/wasm.ts';
 import { openModelFolder, openWeights, preprocessOf } from '../../src/import/modelfolder.ts';
+import { isPictures } from '../../src/pictures/channels.ts';
 import { type StepSummary, summarise, timeSteps } from '../../src/training/steptiming.ts';
 import { PLAN_FLAGS, parse, read, real } from './options.ts';
 import type { Output } from './output.ts';
@@ -24,7 +25,11 @@ export async function bench(args: string[], out: Output): Promise<void> {
   const options = { ...planOptions(p), batchSize: read(p, 'batchSize') ?? 8 };
   const seconds = real(p, 'seconds', 1, 86400) ?? 20;
   const base = openModelFolder(p.positionals[0]!, read(p, 'imageSize'));
-  const compiled = planForBudget({ ...options, normalize: preprocessOf(base), fast: p.flag('fast') });
+  const compiled = planForBudget({
+    ...options,
+    ...(isPictures(base.model.channels) ? { normalize: preprocessOf(base) } : {}),
+    fast: p.flag('fast'),
+  });
   const plan = planReport(compiled, options.batchSize, options.budgetBytes);
   const { runtime } = readMachine();
   const weights = openWeights(base, { method: options.method });

@@ -10,7 +10,16 @@ import type { Output } from './output.ts';
 
 export async function calibrate(args: string[], out: Output): Promise<void> {
   const { optimizer: _no, ...plan } = PLAN_FLAGS;
-  const flags = { ...plan, labels: 'text', out: 'text', adapter: 'text', pictures: 'text', seed: 'text', cache: 'text' } as const;
+  const flags = {
+    ...plan,
+    labels: 'text',
+    normalize: 'text',
+    out: 'text',
+    adapter: 'text',
+    pictures: 'text',
+    seed: 'text',
+    cache: 'text',
+  } as const;
   const p = parse(args, flags, { least: 2, most: 2, usage: 's2a calibrate <model folder> <pictures> --out <file>' });
   const [model, data] = p.positionals as [string, string];
   const file = p.text('out');
@@ -27,6 +36,7 @@ export async function calibrate(args: string[], out: Output): Promise<void> {
       weights: read(p, 'weightsOrAuto'),
       adapter: p.text('adapter'),
       labels: read(p, 'labels'),
+      normalize: read(p, 'normalize'),
       pictures: read(p, 'pictures'),
       batchSize: read(p, 'batchSize'),
       microBatch: read(p, 'microBatch'),

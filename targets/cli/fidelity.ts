@@ -15,6 +15,7 @@ export async function fidelity(args: string[], out: Output): Promise<void> {
   const flags = {
     ...plan,
     labels: 'text',
+    normalize: 'text',
     calibrate: 'text',
     tables: 'text',
     adapter: 'text',
@@ -38,6 +39,7 @@ export async function fidelity(args: string[], out: Output): Promise<void> {
       optimizer: read(p, 'optimizer'),
       adapter: p.text('adapter'),
       labels: read(p, 'labels'),
+      normalize: read(p, 'normalize'),
       calibrate: read(p, 'calibrate'),
       tables: read(p, 'tables'),
       batchSize: read(p, 'batchSize'),

@@ -52,6 +52,7 @@ Exit codes: 0 done, 2 wrong input, 3 does not fit the budget, 4 engine, 5 disk f
   plan: `s2a plan <model folder> [options]: the itemised memory plan, from config.json alone
 
   --classes N                classes of the new head (${d.classes})
+  --pixels u8|f32            f32: what goes in are arrays of floats, not bytes (u8)
   --program FILE             write the compiled program too
   --timeline FILE            write a picture of the memory over one step (.html or .svg)
   --grid                     a table instead: model x method x budget, what fits and how;
@@ -67,7 +68,8 @@ ${COMMON}
   train: `s2a train <model folder> <pictures> --out <folder> [options]
 
 <pictures> holds root/class/*.jpg or root/{train,val}/class/*.jpg (.jpeg, .png, .webp; any case), or
-labels.csv or metadata.csv with the columns file and label (docs/data.md). With labels instead,
+labels.csv or metadata.csv with the columns file and label (docs/data.md); or arrays, root/class/*.npy,
+root/{train,val}/{x,y}.npy or root/{x,y}_{train,val}.npy (docs/arrays.md). With labels instead,
 names and | between them, it teaches several labels a picture, with value numbers (docs/tasks.md).
 Without val, a seeded part of each class is held out. The best epoch is kept; the last, where there
 is nothing to judge by. A run that goes astray goes back and takes a tenth of the step.
@@ -92,6 +94,7 @@ adapter was written: something else was not, and is said.
   --dropout X                of what the head reads and a transformer's layers put out
                              (what config.json says)
   --drop-path X              of a whole branch a picture, X at the last block (config.json)
+  --normalize N              of arrays: measured, model, or MEAN/STD (measured)
   --hold-out X               share of each class held out (${d.holdOut}); 0: none, the last epoch is kept
   --patience N               end after N epochs without a better one (never)
   --retries N                how often a run that goes astray may go back: 0, 1 or 2 (${d.retries})
@@ -139,6 +142,7 @@ Without an adapter the model's own head is judged.
   --split all|train|val|test which part of <pictures> (test, else val, else all)
   --labels FILE              a table of labels, file,label, for the pictures below <pictures>
   --task NAME                what they are for (what the adapter was taught)
+  --normalize N              of arrays: measured, model, or MEAN/STD (measured)
   --weights f32|int8|int4    not the precision that the adapter was trained over
   --micro-batch N            pictures in one pass (8)
   --budget SIZE              most linear memory
@@ -181,6 +185,7 @@ is not 10 % better than the shipped one is left as shipped. The forward pass doe
 
   --out FILE                 calibration.json, for train --tables
   --labels FILE              a table of labels, file,label, for the pictures
+  --normalize N              of arrays: measured, model, or MEAN/STD (measured)
   --pictures N               how many to measure on (${d.pictures})
   --adapter ADAPTER          measure where this adapter stands
   --seed N                   (${d.seed})
@@ -196,6 +201,7 @@ cosine, relative error and bits kept, for every block and module. The head is le
 
   --adapter ADAPTER          measure where this adapter stands (then --steps is 0)
   --labels FILE              a table of labels, file,label, for the pictures
+  --normalize N              of arrays: measured, model, or MEAN/STD (measured)
   --steps N                  steps trained before (${d.steps})
   --batches N                optimizer steps compared (${d.batches})
   --calibrate N, --tables F  with tables fitted to N pictures, or those of a file

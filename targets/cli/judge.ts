@@ -1,4 +1,5 @@
 /** Runs an adapter over labelled pictures, one part of a folder. */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +10,7 @@ import { guarded } from '../../src/base/files.ts';
 import type { Precision } from '../../src/base/precision.ts';
 import { type Prepared, prepare } from '../../src/data/prepare.ts';
 import type { Threads } from '../../src/engine/threads.ts';
+import { inputOf } from '../../src/input/index.ts';
 import { type Measured, type Task, type TaskName, taskOf } from '../../src/task/index.ts';
 import { rowsOfLabels } from '../../src/training/fromadapter.ts';
 import { samplesOf } from '../../src/training/samples.ts';
@@ -26,7 +28,9 @@ export interface Judged {
   file: string;
   width: number;
   height: number;
-  pixels: Uint8Array;
+  /** As a page shows it. */
+  channels: 1 | 3 | 4;
+  data: Uint8Array;
 }
 
 export type Split = 'all' | 'train' | 'val' | 'test';
@@ -156,7 +160,7 @@ export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judge
           ...verdict(task, samples, i, answer, logits, adapter.labels),
           file: prepared.cache.pictures[indices[i]!]!.path,
           ...prepared.cache.size,
-          pixels: pixels.slice(),
+          ...inputOf(preprocess).show(pixels.slice(), preprocess),
         });
       });
       const { tally } = measured;

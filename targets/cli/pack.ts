@@ -36,7 +36,11 @@ function packAdapter(args: string[], out: Output): void {
       ['memory', `${totalBytes} bytes in all: linear memory ${formatBytes(planBytes)}, its own ${formatBytes(totalBytes - planBytes)}`],
     ]),
   );
-  out.line(`\nnext, on the board: ${packed.frames.replace('FILE', 'new.jpg')} | s2a.wasm predict program.s2a --model M --adapter A`);
+  const next =
+    packed.frames === null
+      ? 's2a.wasm predict program.s2a new.npy'
+      : `${packed.frames.replace('FILE', 'new.jpg')} | s2a.wasm predict program.s2a`;
+  out.line(`\nnext, on the board: ${next} --model M --adapter A`);
 }
 
 export async function pack(args: string[], out: Output): Promise<void> {
@@ -68,6 +72,6 @@ export async function pack(args: string[], out: Output): Promise<void> {
     ]),
   );
   out.line(
-    `\nframes to predict on: ${packed.frames.replace('FILE', 'new.jpg')} | s2a.wasm predict …\nnext, on the board: s2a.wasm train program.s2a --model M --data . --out my-adapter`,
+    `${packed.frames === null ? '' : `\nframes to predict on: ${packed.frames.replace('FILE', 'new.jpg')} | s2a.wasm predict …`}\nnext, on the board: s2a.wasm train program.s2a --model M --data . --out my-adapter`,
   );
 }

@@ -11,6 +11,7 @@ import type { Onnx } from '../../src/import/onnx/build.ts';
 import { summaryOf } from '../../src/import/onnx/summary.ts';
 import { chosenDrop } from '../../src/network/drop.ts';
 import { readRate } from '../../src/passes/rates.ts';
+import { isPictures } from '../../src/pictures/channels.ts';
 import { encodeProgram } from '../../src/program/program.ts';
 import { timelineOf } from '../../src/report/plantimeline.ts';
 import { timelineFile, timelinePage } from '../../src/report/timeline.ts';
@@ -24,8 +25,9 @@ export function planOptions(p: Parsed, folder = p.positionals[0]!, isRow = false
   const { model } = base;
   // A depth that this network of a table does not have makes a row that says so.
   checkFolderWeights(base, isRow ? {} : { method: method(p) });
-  // What training would refuse is refused here too.
-  preprocessOf(base);
+  // What training would refuse is refused here too, unless it is of arrays that will be trained on.
+  const pixels = read(p, 'pixels');
+  if (pixels === undefined && isPictures(model.channels)) preprocessOf(base);
   return {
     model,
     classes: read(p, 'classes') ?? DEFAULTS.classes,
@@ -42,6 +44,7 @@ export function planOptions(p: Parsed, folder = p.positionals[0]!, isRow = false
       rates: readRate(read(p, 'rate')).rates,
       budgetBytes: read(p, 'budget'),
       maxThreads: read(p, 'maxThreads'),
+      pixels,
     }),
   };
 }
@@ -49,6 +52,7 @@ export function planOptions(p: Parsed, folder = p.positionals[0]!, isRow = false
 const FLAGS = {
   ...PLAN_FLAGS,
   classes: 'text',
+  pixels: 'text',
   program: 'text',
   timeline: 'text',
   grid: 'flag',

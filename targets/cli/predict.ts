@@ -1,11 +1,12 @@
 /** `s2a predict`: what is on these pictures. A picture that cannot be read costs its line, not the run. */
 
 import { InputError, S2aError, withoutPlace } from '../../src/base/error.ts';
-import { readLimited } from '../../src/base/reading.ts';
 import { visible } from '../../src/base/visible.ts';
 import { isPicture } from '../../src/data/kinds.ts';
 import { openModelFolder } from '../../src/import/modelfolder.ts';
-import { decodePicture, defaultDecoderBytes } from '../../src/input/decode.ts';
+import { defaultDecoderBytes } from '../../src/input/decode.ts';
+import { isArray, placeOf } from '../../src/input/example.ts';
+import { inputOf } from '../../src/input/index.ts';
 import { formatPercent } from '../../src/report/terminal.ts';
 import type { Prediction } from '../../src/task/index.ts';
 import { loadClassifier } from '../../src/use/classifier.ts';
@@ -39,7 +40,7 @@ export async function predict(args: string[], out: Output): Promise<void> {
   const flags = { top: 'text', weights: 'text', budget: 'text', threads: 'text', json: 'flag' } as const;
   const p = parse(args, flags, { least: 2, most: Number.POSITIVE_INFINITY, usage: 's2a predict <model folder> [adapter] <picture…>' });
   const [model, second, ...rest] = p.positionals as [string, string, ...string[]];
-  const noAdapter = rest.length === 0 || isPicture(second);
+  const noAdapter = rest.length === 0 || isPicture(second) || isArray(placeOf(second).file);
   const adapter = noAdapter ? undefined : second;
   const files = noAdapter ? [second, ...rest] : rest;
   const top = whole(p, 'top');
@@ -53,7 +54,7 @@ export async function predict(args: string[], out: Output): Promise<void> {
     if (out.isLost) return;
     let pixels: Uint8Array;
     try {
-      pixels = await decodePicture(readLimited(file, defaultDecoderBytes, 'a picture'), classifier.preprocess);
+      pixels = await inputOf(classifier.preprocess).read(file, classifier.preprocess, defaultDecoderBytes);
     } catch (error) {
       const reason = error instanceof S2aError ? withoutPlace(error) : (error as Error).message;
       skipped.push({ file, reason });

@@ -6,7 +6,8 @@ import { counted } from '../../src/base/counted.ts';
 import { writeText } from '../../src/base/files.ts';
 import { planReport } from '../../src/budget/report.ts';
 import { planForBudget } from '../../src/compile.ts';
-import { openModelFolder } from '../../src/import/modelfolder.ts';
+import { readAdapter } from '../../src/formats/adapterfile.ts';
+import { checkPreparation, portOf } from '../../src/input/index.ts';
 import { type Method, methodOf, withBlocks } from '../../src/network/method.ts';
 import type { PlanColumn, Prediction, ReportData } from '../../src/report/data.ts';
 import { balancedLine, judgedBy, NOTHING_JUDGED } from '../../src/report/figures.ts';
@@ -14,6 +15,7 @@ import { reportPage } from '../../src/report/html.ts';
 import { CLASSIFY, type Task, taskOf } from '../../src/task/index.ts';
 import type { JobResult, TrainJob } from '../../src/training/job.ts';
 import { ratesText } from '../../src/training/measure.ts';
+import { openFor } from '../../src/training/preparation.ts';
 import { judgeAdapter } from './judge.ts';
 
 /** Pictures shown, as many of each class. */
@@ -103,12 +105,16 @@ function headText({ head }: JobResult): string {
 }
 
 /** The same job with everything kept in f32, and with everything learning in a network of the same depth. */
-function otherPlans(job: TrainJob, { plan, classes }: JobResult): PlanColumn[] {
-  const { model } = openModelFolder(job.model, job.imageSize);
+function otherPlans(job: TrainJob, result: JobResult): PlanColumn[] {
+  const { plan, classes } = result;
+  const { model } = openFor(job);
+  const adapter = readAdapter(result.adapter);
+  adapter.weights.close();
+  const { element: pixels } = portOf(checkPreparation(adapter.preprocessing, adapter.path));
   const of = (method: Method): PlanColumn => {
     const { batchSize, microBatch } = plan;
     const p = planReport(
-      planForBudget({ model, classes: classes.length, batchSize, microBatch, method, keep: 'exact' }),
+      planForBudget({ model, classes: classes.length, batchSize, microBatch, method, keep: 'exact', pixels }),
       batchSize,
       undefined,
     );
@@ -138,9 +144,9 @@ async function shownPictures(job: TrainJob, result: JobResult): Promise<Predicti
     const n = shown.get(picture.truth) ?? 0;
     if (n === each || list.length === SHOWN) return;
     shown.set(picture.truth, n + 1);
-    const { width, height, pixels } = picture;
+    const { width, height, channels, data } = picture;
     list.push({
-      png: encode({ width, height, data: pixels, channels: 3, depth: 8 }),
+      png: encode({ width, height, data, channels, depth: 8 }),
       truth: picture.truth,
       predicted: picture.predicted,
       ...(picture.confidence === undefined ? {} : { confidence: picture.confidence }),

@@ -7,7 +7,6 @@ import { counted } from '../../src/base/counted.ts';
 import { DEFAULTS } from '../../src/base/defaults.ts';
 import { InputError } from '../../src/base/error.ts';
 import { visible } from '../../src/base/visible.ts';
-import { openModelFolder } from '../../src/import/modelfolder.ts';
 import type { ReportData } from '../../src/report/data.ts';
 import { figureLines, metricText } from '../../src/report/figures.ts';
 import { timelineOf } from '../../src/report/plantimeline.ts';
@@ -17,6 +16,7 @@ import { tryFile } from '../../src/training/beforehand.ts';
 import type { HeadFound, NoHead } from '../../src/training/headstart.ts';
 import { type JobHooks, type JobResult, type TrainJob, trainJob } from '../../src/training/job.ts';
 import { ratesText } from '../../src/training/measure.ts';
+import { openFor } from '../../src/training/preparation.ts';
 import { fidelity as measureFidelity } from '../../src/use/fidelity/fidelity.ts';
 import type { Fidelity } from '../../src/use/fidelity/measure.ts';
 import { type Metrics, openMetrics } from './metrics.ts';
@@ -33,6 +33,7 @@ export const TRAIN_FLAGS: Flags = {
   task: 'text',
   threshold: 'text',
   loss: 'text',
+  normalize: 'text',
   out: 'text',
   epochs: 'text',
   warmup: 'text',
@@ -104,13 +105,15 @@ export function jobOf(p: Parsed): TrainJob {
       task: read(p, 'task'),
       threshold: read(p, 'threshold'),
       loss: read(p, 'loss'),
+      normalize: read(p, 'normalize'),
       from: read(p, 'from'),
       head: read(p, 'head'),
       calibrate: read(p, 'calibrate'),
       tables: read(p, 'tables'),
       dropout: read(p, 'dropout'),
       dropPath: read(p, 'dropPath'),
-      augment: p.text('augment') === undefined ? undefined : augment(p, openModelFolder(model, size).model.image),
+      augment:
+        p.text('augment') === undefined ? undefined : augment(p, openFor({ model, data, ...defined({ imageSize: size }) }).model.image),
     }),
   };
 }
@@ -172,10 +175,12 @@ function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Se
       out.note(`${planLines(plan)}\n`);
     },
     onPrepare: ({ done, total, skipped }) => out.live(`preparing pictures ${done}/${total}${skipped ? `, ${skipped} skipped` : ''}`),
-    onPrepared({ train: trained, val, skipped, bytesWritten, cache }) {
+    onPrepared({ input, train: trained, val, skipped, bytesWritten, cache }) {
       const written = bytesWritten > 0 ? `${formatBytes(bytesWritten)} written` : 'reused';
       const bad = skipped.length === 0 ? '' : `, ${skipped.length} skipped`;
-      out.note(`pictures: ${trained.length} to learn from, ${val.length} to judge by${bad}; cache ${formatBytes(cache.bytes)}, ${written}`);
+      out.note(
+        `${input}s: ${trained.length} to learn from, ${val.length} to judge by${bad}; cache ${formatBytes(cache.bytes)}, ${written}`,
+      );
       for (const { path, reason } of skipped.slice(0, 10)) out.warn(`  skipped ${path}: ${reason}`);
       if (skipped.length > 10) out.warn(`  and ${skipped.length - 10} more`);
     },

@@ -1,5 +1,5 @@
 /**
- * Pictures and targets of one part, in a pair of .npy files: images [N,H,W,3] of uint8 or f32 (the same numbers, 0 … 255); labels [N] of whole numbers, or
+ * Pictures and targets of one part, in a pair of .npy files: images [N,H,W,C] of uint8 or f32 (the same numbers, 0 … 255); labels [N] of whole numbers, or
  * where the task is not one class of several targets [N,n] of f32. Two parts may be open: the one to learn from and the one to judge by.
  */
 import { State } from '../../assembly/abi/head';
@@ -15,7 +15,7 @@ import { port, stage, stageBytes } from './arena';
 import { needBytes } from './files';
 import { openArray } from './npy';
 import { append, copyPath, pathIn } from './path';
-import { portBytes, portOffset, runWord } from './program';
+import { channelCount, portBytes, portOffset, runWord } from './program';
 import { begin, finish, refuse } from './refuse';
 import { current } from './runner';
 import { say } from './text';
@@ -58,9 +58,9 @@ function labelPath(part: u32): usize {
   return labelPaths + (part << 10);
 }
 
-/** Values of one picture: H·W·3. */
+/** Values of one picture: H·W·C. */
 function values(): usize {
-  return <usize>runWord(RunField.Height) * runWord(RunField.Width) * 3;
+  return <usize>runWord(RunField.Height) * runWord(RunField.Width) * channelCount();
 }
 
 /** Opens images of that path into a part: their shape must be the program's, their element type one that it takes. */
@@ -70,11 +70,11 @@ export function openImages(part: u32, from: usize, mayBeEmpty: bool = false): vo
   const file = openArray(path);
   const height = runWord(RunField.Height);
   const width = runWord(RunField.Width);
-  if (axes != 4 || axis(1) != height || axis(2) != width || axis(3) != 3) {
+  if (axes != 4 || axis(1) != height || axis(2) != width || axis(3) != channelCount()) {
     begin(path);
     say('has the wrong shape, got [');
     for (let i: u32 = 0; i < <u32>axes; i++) say(i > 0 ? ', #' : '#', axis(i));
-    say('], expected [N, #, #, 3]', height, width);
+    say('], expected [N, #, #, #]', height, width, channelCount());
     finish();
   }
   const isBytes = kind == Kind.Uint && size == 1;

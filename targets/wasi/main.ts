@@ -28,6 +28,7 @@ import { pagesFor } from './memory';
 import { pathIn, setPath } from './path';
 import { predictArray, predictRaw } from './predict';
 import {
+  channelCount,
   countRecords,
   elements,
   headerWord,
@@ -66,7 +67,7 @@ function usage(): void {
   say('  s2a.wasm train   <program.s2a> --model M --data D --out O [--save-every N] [--resume | --overwrite] [--steps N]\n');
   say('  s2a.wasm eval    <program.s2a> --model M --adapter A --data D [--split train|val]\n');
   say('  s2a.wasm predict <program.s2a> --model M --adapter A [images.npy] [--top N]\n');
-  say('                   without images: raw RGB on standard input, one picture after the other\n\n');
+  say('                   without images: raw pixels on standard input, one picture after the other\n\n');
   say('M: the model folder, or its weights file. D: a folder with {train,val}-{images,labels}.npy.\n');
   say('O: the folder for the adapter; O/run holds checkpoints and metrics. A: such a folder.\n');
   say('Exit codes: 0 done, 2 wrong input, 3 too little memory, 4 engine, 5 stopped after --steps.\n');
@@ -121,7 +122,12 @@ function tellProgram(): void {
   say('parameters      ');
   tellTensors(Section.Parameters);
   if (isPacked()) {
-    say('pictures        #x# RGB, ', runWord(RunField.Height), runWord(RunField.Width));
+    say('pictures        #x#', runWord(RunField.Height), runWord(RunField.Width));
+    const channels = channelCount();
+    if (channels == 3) say(' RGB, ');
+    else if (channels == 1) say(' grey, ');
+    else if (channels == 4) say(' RGBA, ');
+    else say(' of # channels, ', channels);
     say(runWord(RunField.PixelBytes) == 1 ? 'uint8\n' : 'float32 or uint8\n');
     const batch = runWord(RunField.BatchSize);
     say('run             # epochs, batches of # in passes of #\n', runWord(RunField.Epochs), batch, runWord(RunField.MicroBatch));

@@ -1,4 +1,4 @@
-/** What is on pictures that nobody has labelled: of an array, or raw on standard input, each H·W·3 bytes of the program's size. */
+/** What is on pictures that nobody has labelled: of an array, or raw on standard input, each H·W·C bytes of the program's size. */
 import { fd_read, iovec } from 'bindings/wasi_snapshot_preview1';
 import { Io, Section } from '../../assembly/abi/program';
 import { RunField } from '../../assembly/abi/run';
@@ -6,7 +6,7 @@ import { Answer } from '../../assembly/abi/task';
 import { exp64 } from '../../assembly/engine/math';
 import { EVAL, port, run } from './arena';
 import { clearLabels, countOf, fillRow, LEARN } from './data';
-import { runWord, selectLine } from './program';
+import { channelCount, runWord, selectLine } from './program';
 import { ENGINE, fail, refuse } from './refuse';
 import { flush, say, STDOUT, to } from './text';
 
@@ -28,13 +28,13 @@ export function predictArray(top: u32): void {
 
 /** The same for pictures that come one after the other on standard input: uint8, or f32 where the program takes those. */
 export function predictRaw(top: u32): void {
-  const size = <usize>runWord(RunField.Height) * runWord(RunField.Width) * 3;
+  const size = <usize>runWord(RunField.Height) * runWord(RunField.Width) * channelCount();
   const pixel = runWord(RunField.PixelBytes);
   for (let i: u32 = 0; ; i++) {
     clearLabels();
     const got = readPicture(port(Io.Pictures), size * pixel);
     if (got == 0 && i > 0) return;
-    const hint = 'give raw RGB of the height and width that info tells';
+    const hint = 'give raw pixels of the height and width that info tells';
     if (got < size * pixel) refuse(0, 'stdin: ends inside a picture, got #, expected #', hint, got, size * pixel);
     run(EVAL);
     tell(i, 0, top);

@@ -1,7 +1,7 @@
 /** A program file, read whole: after `openProgram` everything in it is as assembly/formats/program.ts wants it. */
 import { Checkpoint } from '../../assembly/abi/checkpoint';
 import { Instruction } from '../../assembly/abi/ops';
-import { LayoutWord, ParameterWord, ProgramFile, Section, WeightWord } from '../../assembly/abi/program';
+import { Io, LayoutWord, ParameterWord, ProgramFile, Section, WeightWord } from '../../assembly/abi/program';
 import { RunField } from '../../assembly/abi/run';
 import { crc32 } from '../../assembly/digest/crc';
 import * as checked from '../../assembly/formats/program';
@@ -172,6 +172,12 @@ export function portOffset(port: u32): u32 {
 }
 export function portBytes(port: u32): u32 {
   return <u32>checked.port(port, false);
+}
+
+/** Numbers of a position of a picture, which the port's size tells; the run was held against it (formats/program.ts). */
+export function channelCount(): u32 {
+  const one = runWord(RunField.MicroBatch) * runWord(RunField.Height) * runWord(RunField.Width) * runWord(RunField.PixelBytes);
+  return portBytes(Io.Pictures) / one;
 }
 
 /** Line `i` of a section of lines, for `&` of `say`; its address and bytes. */

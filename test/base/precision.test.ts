@@ -83,9 +83,11 @@ for (const name of builtCases)
 test('norms, biases, head, embeddings, relative positions, depthwise filters and what reads the picture stay f32; so does what learns', () => {
   for (const name of builtCases) {
     const { graph } = open(name, 'int4', { method: 'bias' });
+    // The first layer of four axes is the one that reads the picture.
+    const first = graph.values.find(({ source }) => source?.shape.length === 4)?.source?.tensor;
     for (const { name: weight, kind, role, type, source } of graph.values) {
       if (source === undefined || role === 'temp') continue;
-      const reads = source.shape.length === 4 && source.shape[1] === 3;
+      const reads = source.shape.length === 4 && source.tensor === first;
       const isDepthwise = type.shape.length === 3;
       const plain = kind !== 'weight' || reads || role === 'param' || weight.includes('relative_position') || isDepthwise;
       // Convolutions, 1×1 too, have four axes in the checkpoint; most of these are small.

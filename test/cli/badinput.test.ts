@@ -184,7 +184,7 @@ test('configurations: unknown, wrong types, impossible sizes', () => {
     [{ num_hidden_layers: 1000000 }, 'num_hidden_layers'],
     [{ num_attention_heads: 5 }, 'heads'],
     [{ image_size: [32] }, 'image_size'],
-    [{ num_channels: 1 }, 'num_channels', '1'],
+    [{ num_channels: 0 }, 'num_channels', '0'],
     [{ hidden_act: 'swoosh' }, 'hidden_act', 'swoosh'],
     [{ qkv_bias: 'yes' }, 'qkv_bias', 'true or false'],
   ];

@@ -1,4 +1,5 @@
 /** plan, train, eval and predict as a person uses them: what is printed, what is written, what is measured. */
+
 import { appendFileSync, cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -6,6 +7,7 @@ import * as assert from 'uvu/assert';
 import { VERSION } from '../../src/base/version.ts';
 import type { PlanReport } from '../../src/budget/report.ts';
 import { decodePicture } from '../../src/input/decode.ts';
+import type { Preprocess } from '../../src/input/preprocess.ts';
 import type { JobResult } from '../../src/training/job.ts';
 import { loadClassifier } from '../../src/use/classifier.ts';
 import { newFolder } from '../support/folder.ts';
@@ -119,7 +121,7 @@ test('eval and predict on the adapter; predict is the library’s', async () => 
   const { classes } = asks<{ classes: { label: string; probability: number }[] }>('predict', VIT, adapter, file, '--top', '3');
   assert.is(classes.length, 3);
   const classifier = loadClassifier(adapter, { model: VIT });
-  const own = classifier.predictPrepared(await decodePicture(readFileSync(file), classifier.preprocess));
+  const own = classifier.predictPrepared(await decodePicture(readFileSync(file), classifier.preprocess as Preprocess));
   assert.equal(
     classes,
     own.map(({ label, probability }) => ({ label, probability })),

@@ -121,7 +121,13 @@ test('a bit that flips while the run goes on is found as it is read', async () =
 test('another listing than the one it was made of is refused, whatever the file says', () => {
   const path = join(newFolder(), 'x.pictures');
   const picture = (name: string) => ({ path: name, label: 0, bytes: 1, modifiedMs: 1, part: 'train' as const });
-  const listing: Listing = { digest: 'd'.repeat(64), size: { height: 1, width: 1 }, pictures: [picture('a'), picture('b')], skipped: [] };
+  const listing: Listing = {
+    digest: 'd'.repeat(64),
+    size: { height: 1, width: 1 },
+    pictureBytes: 3,
+    pictures: [picture('a'), picture('b')],
+    skipped: [],
+  };
   const writer = writeCache(path, 3);
   writer.add({ modifiedMs: 1, reason: 'words' });
   writer.add({ modifiedMs: 1, reason: 'x'.repeat(9999) });

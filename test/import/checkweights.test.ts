@@ -45,6 +45,18 @@ function folderWith(name: string, shapes: Shapes, shards = 1): string {
 const open = (folder: string, use: WeightsUse = {}): void => openWeights(openModelFolder(folder), use).close();
 const NOT_READ = 'is not read by the network that config.json describes';
 
+test('a first convolution of another number of channels than the configuration says is one sentence', () => {
+  for (const [name, key, tensor] of [
+    ['vit-hf', 'num_channels', 'vit.embeddings.patch_embeddings.projection.weight'],
+    ['resnet18-timm', 'model_args.in_chans', 'conv1.weight'],
+  ] as const) {
+    const shapes = shapesOf(modelFolder(name));
+    const [o, , ...kernel] = shapes.get(tensor)!;
+    const folder = folderWith(name, new Map([...shapes, [tensor, [o!, 1, ...kernel]]]));
+    refused(() => open(folder), `${tensor} reads another number of channels than config.json says, got 1, expected 3`, `"${key}": 1`);
+  }
+});
+
 for (const name of builtCases) {
   const shapes = shapesOf(modelFolder(name));
   const more = (...extra: [string, number[]][]): Shapes => new Map([...shapes, ...extra]);

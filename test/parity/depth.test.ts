@@ -11,6 +11,7 @@ import { readJson } from '../../src/base/files.ts';
 import { compile } from '../../src/compile.ts';
 import { readModel } from '../../src/import/index.ts';
 import { decodePicture } from '../../src/input/decode.ts';
+import type { Preprocess } from '../../src/input/preprocess.ts';
 import { trainJob } from '../../src/training/job.ts';
 import { type Classifier, loadClassifier } from '../../src/use/classifier.ts';
 import { close } from '../support/close.ts';
@@ -133,7 +134,9 @@ test('a run, what it learnt in use, and going on from it', async () => {
   let right = 0;
   for (const label of result.classes)
     for (const name of readdirSync(join(data, 'val', label))) {
-      const [best] = short.predictPrepared(await decodePicture(readFileSync(join(data, 'val', label, name)), short.preprocess));
+      const [best] = short.predictPrepared(
+        await decodePicture(readFileSync(join(data, 'val', label, name)), short.preprocess as Preprocess),
+      );
       right += Number(best!.label === label);
     }
   assert.is(right, result.epochs[result.bestEpoch - 1]!.val.correct, 'it names as many as the run said');

@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openSafetensors } from '../../src/formats/safetensors.ts';
-import { outputSize, readPreprocess, resizeRgb } from '../../src/input/preprocess.ts';
+import { outputSize, readPreprocess, resizePacked } from '../../src/input/preprocess.ts';
 
 const file = openSafetensors('test/golden/preprocess.safetensors');
 const bytes = (name: string): Uint8Array => {
@@ -16,7 +16,7 @@ for (const [name, text] of file.metadata) {
     const spec = readPreprocess(JSON.parse(text), name);
     for (let n = 0; file.tensors.has(`source.${n}`); n++) {
       const [height, width] = file.tensor(`source.${n}`).shape as [number, number, number];
-      const got = resizeRgb(bytes(`source.${n}`), width, height, spec);
+      const got = resizePacked(bytes(`source.${n}`), width, height, spec);
       const want = bytes(`${n}/${name}`);
       assert.is(got.length, want.length);
       const worst = got.reduce((w, v, i) => Math.max(w, Math.abs(v - want[i]!)), 0);
@@ -38,7 +38,7 @@ for (const [name, text] of saved.metadata)
     const { scale, mean, std } = spec;
     for (let n = 0; saved.tensors.has(`source.${n}`); n++) {
       const [height, width] = saved.tensor(`source.${n}`).shape as [number, number, number];
-      const pixels = resizeRgb(whole(`source.${n}`), width, height, spec);
+      const pixels = resizePacked(whole(`source.${n}`), width, height, spec);
       const want = new Float32Array(whole(`${n}/${name}`).buffer);
       const size = outputSize(spec);
       assert.equal(saved.tensor(`${n}/${name}`).shape, [size.height, size.width, 3]);

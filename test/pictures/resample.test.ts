@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Preprocess, resizeRgb } from '../../src/input/preprocess.ts';
+import { type Preprocess, resizePacked } from '../../src/input/preprocess.ts';
 import { type Resample, resample } from '../../src/pictures/resample.ts';
 import { apart, asIs, pattern } from '../support/pattern.ts';
 
@@ -23,7 +23,7 @@ test('resizing and centre crop are Pillow’s', () => {
     const spec: Preprocess = to
       ? { ...base, resample, resize: { mode: 'exact', width: to[0], height: to[1] } }
       : { ...base, resample, resize: { mode: 'shortest', edge: edge! }, crop: { height: crop!, width: crop!, rounding: rounding! } };
-    const got = resizeRgb(pattern(...from), ...from, spec);
+    const got = resizePacked(pattern(...from), ...from, spec);
     const d = apart(got, Buffer.from(rgb, 'base64'));
     // Newer Pillows resize a tall picture vertically first; the rounding between the passes then falls elsewhere.
     assert.ok(d <= (from[1] > from[0] ? 2 : 0), `${from} to ${to ?? [edge, crop, rounding]} by ${resample}: ${d} levels apart`);
@@ -57,14 +57,14 @@ test('a thread-thin picture costs no more than its crop', () => {
     resize: { mode: 'shortest' as const, edge: 64 },
     crop: { height: 56, width: 56, rounding: 'floor' as const },
   };
-  const out = resizeRgb(new Uint8Array(30000 * 3).fill(77), 30000, 1, thin);
+  const out = resizePacked(new Uint8Array(30000 * 3).fill(77), 30000, 1, thin);
   assert.is(out.length, 56 * 56 * 3);
   assert.ok(out.every((v) => v === 77));
 });
 
 test('a wrong number of bytes is refused', () => {
   assert.throws(
-    () => resizeRgb(new Uint8Array(5), 2, 1, asIs(1, 1)),
+    () => resizePacked(new Uint8Array(5), 2, 1, asIs(1, 1)),
     /picture: wrong number of bytes for 2×1 RGB or RGBA, got 5, expected 6 or 8/,
   );
 });

@@ -30,6 +30,7 @@ function randomOf(seed: number): (n: number) => number {
 const listing: Listing = {
   digest: 'ab'.repeat(32),
   size: SIZE,
+  pictureBytes: PIXEL_BYTES,
   pictures: Array.from(
     { length: PICTURES },
     (_, i): Picture => ({ path: `${i}.png`, label: i % 2, bytes: 9, modifiedMs: 7, part: 'train' }),

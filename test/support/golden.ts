@@ -37,8 +37,11 @@ export const cases: readonly string[] = Object.keys(index);
 const families = readJson(join(root, 'index-families.json')).cases as Record<string, Case>;
 /** Cases of the families Swin, ResNet, MobileNetV3 and ConvNeXt. */
 export const familyCases: readonly string[] = Object.keys(families);
+const channels = readJson(join(root, 'index-channels.json')).cases as Record<string, Case>;
+/** Cases whose first convolution reads one channel or four. */
+export const channelCases: readonly string[] = Object.keys(channels);
 /** Every case: what parity and losses are held against. */
-export const builtCases: readonly string[] = [...cases, ...familyCases];
+export const builtCases: readonly string[] = [...cases, ...familyCases, ...channelCases];
 interface ModuleCase {
   size: [number, number];
   /** Methods as `--method` takes them; each is the prefix of its keys. */
@@ -58,7 +61,7 @@ export function moduleCase(name: string): ModuleCase {
 export const moduleValues = (name: string): Values => openValues(join(root, 'modules', `${name}.safetensors`));
 
 export function goldenCase(name: string): Case {
-  const found = index[name] ?? families[name];
+  const found = index[name] ?? families[name] ?? channels[name];
   if (!found) throw new Error(`no golden case ${name}`);
   return found;
 }

@@ -61,12 +61,12 @@ test("timm's settings that make another network are refused, and its own default
     vit_tiny_patch16_224: {
       ...{ qk_norm: true, scale_attn_norm: true, proj_bias: false, pos_embed: 'none', reg_tokens: 4, pre_norm: true, final_norm: false },
       ...{ pool_include_prefix: true, act_layer: 'silu', norm_layer: 'rmsnorm', mlp_layer: 'swiglu', global_pool: 'max', use_naflex: true },
-      ...{ features_only: true, in_chans: 1 },
+      ...{ features_only: true, in_chans: 0 },
     },
-    swin_tiny_patch4_window7_224: { head_dim: 32, norm_layer: 'rmsnorm', global_pool: 'max', in_chans: 1 },
+    swin_tiny_patch4_window7_224: { head_dim: 32, norm_layer: 'rmsnorm', global_pool: 'max', in_chans: 0 },
     mobilenetv2_100: {
       ...{ output_stride: 16, act_layer: 'silu', pad_type: 'same', global_pool: 'max', stem_kernel_size: 5, norm_layer: 'groupnorm' },
-      ...{ aa_layer: 'avg', se_layer: 'eca', group_size: 8, num_features: 640, channel_multiplier: 2, in_chans: 1 },
+      ...{ aa_layer: 'avg', se_layer: 'eca', group_size: 8, num_features: 640, channel_multiplier: 2, in_chans: 0 },
     },
     mobilenetv3_large_100: { act_layer: 'silu', pad_type: 'same', se_from_exp: false, aa_layer: 'avg', layer_scale_init_value: 1e-5 },
     tf_mobilenetv3_small_100: { pad_type: '', norm_layer: 'groupnorm' },

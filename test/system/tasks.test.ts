@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert';
 import { Interrupted } from '../../src/base/error.ts';
 import { readAdapter } from '../../src/formats/adapterfile.ts';
 import { decodePicture, defaultDecoderBytes } from '../../src/input/decode.ts';
+import type { Preprocess } from '../../src/input/preprocess.ts';
 import { type JobResult, trainJob } from '../../src/training/job.ts';
 import { loadClassifier } from '../../src/use/classifier.ts';
 import { judgeAdapter } from '../../targets/cli/judge.ts';
@@ -121,7 +122,11 @@ test('any number of threads, and another micro-batch: the same bytes', async () 
 test('a classifier tells labels with their thresholds, and numbers in their units', async () => {
   const read = async (adapter: string, data: string, file: string) => {
     const classifier = loadClassifier(adapter, { model: MODEL });
-    const pixels = await decodePicture(new Uint8Array(readFileSync(join(data, file))), classifier.preprocess, defaultDecoderBytes);
+    const pixels = await decodePicture(
+      new Uint8Array(readFileSync(join(data, file))),
+      classifier.preprocess as Preprocess,
+      defaultDecoderBytes,
+    );
     return { classifier, said: classifier.predictPrepared(pixels) };
   };
   const { out } = await done('multilabel');
@@ -134,7 +139,7 @@ test('a classifier tells labels with their thresholds, and numbers in their unit
   classifier.changeAdapter(strict);
   const pixels = await decodePicture(
     new Uint8Array(readFileSync(join(JOBS.multilabel.data, '7.png'))),
-    classifier.preprocess,
+    classifier.preprocess as Preprocess,
     defaultDecoderBytes,
   );
   assert.ok(classifier.predictPrepared(pixels).every(({ answered }) => !answered));

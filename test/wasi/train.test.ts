@@ -26,6 +26,9 @@ const NETWORKS: [string, object][] = [
   ['swin-hf', { keep: 'exact', optimizer: 'sgd', rate: 0.05 }],
   ['resnet-hf', { method: 'full', smoothing: 0.1, rate: 0.001 }],
   ['mobilenetv2-hf', { weights: 'int8' }],
+  // One channel and four.
+  ['vit-hf-grey', {}],
+  ['resnet-hf-rgba', { method: 'full', rate: 0.001 }],
   ['vit-hf', { weights: 'int4' }],
   ['mobilenetv2-hf', { method: 'bias+side:ratio=4', batchSize: 4, rate: 0.02, clipNorm: 0.5 }],
   ['mobilenetv2-hf', { method: 'bias+depth:blocks=9', batchSize: 4, rate: 0.02 }],

@@ -82,6 +82,20 @@ FAMILIES = {
 } | families.FAMILIES
 
 
+GREY, RGBA = dict(image_mean=[0.45], image_std=[0.23]), dict(image_mean=[0.48, 0.45, 0.4, 0.9], image_std=[0.23, 0.22, 0.24, 0.3])
+
+# Networks whose first convolution reads another number of channels than three (index-channels.json).
+CHANNELS = {
+    "vit-hf-grey": (lambda: vit(num_channels=1, **SMALL), (32, 32), dict(processor=GREY)),
+    "vit-timm-rgba": (lambda: timm_model("vit_tiny_patch16_224", in_chans=4, **TIMM), (32, 32), {}),
+    "resnet18-timm-grey": (lambda: timm_model("resnet18", in_chans=1, layers=(1, 1, 1, 1), channels=(12, 16, 16, 24)), (40, 48), {}),
+    "resnet-hf-rgba": (lambda: resnet(num_channels=4, hidden_sizes=[16, 32, 48], depths=[1, 1, 1]), (40, 40), dict(processor=RGBA)),
+    "mobilenetv2-hf-grey": (lambda: mobilenet(num_channels=1, depth_multiplier=0.1, image_size=40, finegrained_output=False), (40, 40),
+                            dict(processor=GREY, rates=dict(adamw=1e-4))),
+    "mobilenetv3-timm-rgba": (lambda: timm_model("mobilenetv3_small_050", in_chans=4), (48, 40), dict(recipe=True)),
+}
+
+
 def processor_of(model, size, keywords):
     if model.config.model_type in families.PROCESSORS:
         return families.processor_of(model, size, keywords)

@@ -19,7 +19,7 @@ import safetensors.torch
 import timm
 import torch
 import transformers
-from cases import CASES, FAMILIES, processor_of
+from cases import CASES, CHANNELS, FAMILIES, processor_of
 from models import FUSED, NAMES, Tuned, Uniform, checkpoint_name, fold, key_biases, loss_of, randomise, trainable, zero_biases
 from timm.models import save_for_hf
 
@@ -116,10 +116,15 @@ def statistics(model, folder):
     return c["mean"], c["std"]
 
 
-def pictures(size, seed):
-    """uint8 [4, H, W, 3]: a coarse pattern under noise."""
+def channels_of(model):
+    """How many channels the first convolution reads."""
+    return next(m for m in model.modules() if isinstance(m, torch.nn.Conv2d)).in_channels
+
+
+def pictures(size, seed, channels=3):
+    """uint8 [4, H, W, C]: a coarse pattern under noise."""
     r = np.random.default_rng(seed)
-    coarse = r.integers(0, 256, (BATCH, 4, 4, 3)).repeat(-(-size[0] // 4), 1).repeat(-(-size[1] // 4), 2)[:, :size[0], :size[1]]
+    coarse = r.integers(0, 256, (BATCH, 4, 4, channels)).repeat(-(-size[0] // 4), 1).repeat(-(-size[1] // 4), 2)[:, :size[0], :size[1]]
     return torch.from_numpy(np.clip(coarse * 0.75 + r.integers(0, 64, coarse.shape), 0, 255).astype(np.uint8))
 
 
@@ -229,7 +234,7 @@ def scatter(t, method, x, kind, base, nudges=16):
 def calm_pictures(t, plain, size, seed, mean, std, rates, nudges):
     """The first pictures on which every kind of training is decided by the numbers, not by how they round."""
     for attempt in range(200):
-        images = pictures(size, seed + 7919 * attempt)
+        images = pictures(size, seed + 7919 * attempt, len(mean))
         x = normalise(images, mean, std)
         scatters = {}
         for method, kind in reversed(TRAININGS):
@@ -283,7 +288,7 @@ def other_size(model, folder, size, seed):
     # DINOv2's classes always do.
     interpolate = transformers_own and not model.config.model_type.startswith("dinov2")
     again = load(model, folder, size)
-    images = pictures(size, seed + size[0])
+    images = pictures(size, seed + size[0], len(mean))
     x = normalise(images, mean, std)
     out = {"images": images, "labels": LABELS.int(), "mean": torch.tensor(mean), "std": torch.tensor(std)}
     t = tuned(again, size, seed, interpolate)
@@ -315,7 +320,7 @@ def readable(folder):
 
 
 def make(name, number):
-    build, size, options = (CASES | FAMILIES)[name]
+    build, size, options = (CASES | FAMILIES | CHANNELS)[name]
     few = name in families.FAMILIES
     NAMES.forget()
     options = dict(options, seed=1000 + number, **(dict(few=True, recipe=True) if few else {}))
@@ -323,7 +328,8 @@ def make(name, number):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     model = build()
-    batch = torch.cat([normalise(pictures(size, 50 + i), [0.5] * 3, [0.5] * 3) for i in range(8)])
+    channels = channels_of(model)
+    batch = torch.cat([normalise(pictures(size, 50 + i, channels), [0.5] * channels, [0.5] * channels) for i in range(8)])
     recipe = randomise(model, options["seed"], batch)
     save(model, folder, size, options, recipe)
     rates = RATES | options.get("rates", {})
@@ -351,8 +357,8 @@ def report(name, folder, t, out):
 
 def main():
     versions = {m.__name__: m.__version__ for m in (torch, transformers, timm, np)}
-    chosen = sys.argv[1:] or [*CASES, *FAMILIES]
-    for cases, index in ((CASES, ROOT / "index.json"), (FAMILIES, ROOT / "index-families.json")):
+    chosen = sys.argv[1:] or [*CASES, *FAMILIES, *CHANNELS]
+    for cases, index in ((CASES, ROOT / "index.json"), (FAMILIES, ROOT / "index-families.json"), (CHANNELS, ROOT / "index-channels.json")):
         for name in [n for n in chosen if n in cases]:
             entry = make(name, zlib.crc32(name.encode()) % 100000)
             entries = (json.loads(index.read_text())["cases"] if index.exists() else {}) | {name: entry}

@@ -249,8 +249,9 @@ class Tuned(nn.Module):
             if self.transformers and hasattr(model, name):
                 setattr(model, name, nn.Flatten())
         self.backbone = model
+        channels = next(m for m in model.modules() if isinstance(m, nn.Conv2d)).in_channels
         with torch.no_grad():
-            width = self.features(torch.zeros(1, 3, *size)).shape[1]
+            width = self.features(torch.zeros(1, channels, *size)).shape[1]
         self.head = nn.Linear(width, classes)
 
     def features(self, x):

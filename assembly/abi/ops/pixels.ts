@@ -1,21 +1,30 @@
 /** Where the network begins. */
-import { between, MOST_STEP, reads, size, takesState, writes } from '../bounds.ts';
+import { between, demand, MOST_STEP, reads, size, takesState, writes } from '../bounds.ts';
 
 /**
- * Pixels: y[B,H,W,3] f32 = x[B,SH,SW,3]·scale[c] + shift[c]; TABLE is f32 scale[3] then shift[3]. x is u8, or f32 with AUGMENT.Float.
- * AUGMENT: bits below. SAMPLES: u32[B], the counter of each picture in its random stream; STATE for the seed.
- * Without AUGMENT.Crop the centre H×W of SH×SW is taken. With it the window is shifted by up to PAD pixels each way, edge pixels repeated.
+ * Pixels: y[B,H,W,C] f32 = x[B,SH,SW,C]·scale[c] + shift[c]; TABLE is f32 scale[C] then shift[C]. x is u8, or f32 with Augment.Float.
+ * AUGMENT: bits below, and C in the bits from 8 on (0: the three of a picture). SAMPLES: u32[B], the counter of each picture in its random
+ * stream; STATE for the seed.
+ * Without Augment.Crop the centre H×W of SH×SW is taken. With it the window is shifted by up to PAD pixels each way, edge pixels repeated.
  */
 export const enum PixelsArg { X, Y, TABLE, SAMPLES, STATE, BATCH, SH, SW, H, WIDTH, AUGMENT, PAD }
 export function pixels(): void {
   const b = size(PixelsArg.BATCH);
-  const augment = between(PixelsArg.AUGMENT, 0, Augment.Crop + Augment.Flip + Augment.Float);
+  const both = between(PixelsArg.AUGMENT, 0, MOST_CHANNELS * CHANNELS_UNIT + CHANNELS_UNIT - 1);
+  const flags = both % CHANNELS_UNIT;
+  demand(flags <= Augment.Crop + Augment.Flip + Augment.Float);
+  const said = (both - flags) / CHANNELS_UNIT;
+  const c = said === 0 ? 3 : said;
   between(PixelsArg.PAD, 0, MOST_STEP);
-  reads(PixelsArg.X, b * size(PixelsArg.SH) * size(PixelsArg.SW) * (augment >= Augment.Float ? 12 : 3));
-  writes(PixelsArg.Y, 12 * b * size(PixelsArg.H) * size(PixelsArg.WIDTH));
-  reads(PixelsArg.TABLE, 24);
+  reads(PixelsArg.X, b * size(PixelsArg.SH) * size(PixelsArg.SW) * c * (flags >= Augment.Float ? 4 : 1));
+  writes(PixelsArg.Y, 4 * b * size(PixelsArg.H) * size(PixelsArg.WIDTH) * c);
+  reads(PixelsArg.TABLE, 8 * c);
   reads(PixelsArg.SAMPLES, 4 * b);
   takesState(PixelsArg.STATE);
 }
 
 export const enum Augment { None = 0, Crop = 1, Flip = 2, Float = 4 }
+/** What one channel counts in AUGMENT. */
+export const CHANNELS_UNIT = 256;
+/** Most numbers that a position of an input has. */
+export const MOST_CHANNELS = 1024;

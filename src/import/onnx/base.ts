@@ -38,27 +38,28 @@ export function openOnnxBase(path: string, asked: readonly [number, number] | un
 }
 
 /** How pictures are prepared for the file `path`. */
-export function onnxPreprocess(path: string, [height, width]: readonly [number, number]): Preprocess {
+export function onnxPreprocess(path: string, [height, width]: readonly [number, number], channels = 3): Preprocess {
   const processor = processorOf(path);
-  if (processor === undefined) return assumed([height, width]);
-  const read = readPreprocess(readJson(processor), processor);
+  if (processor === undefined) return assumed([height, width], channels);
+  const read = readPreprocess(readJson(processor), processor, undefined, undefined, channels);
   const size = outputSize(read);
-  return size.height === height && size.width === width ? read : readPreprocess(readJson(processor), processor, [height, width]);
+  return size.height === height && size.width === width
+    ? read
+    : readPreprocess(readJson(processor), processor, [height, width], undefined, channels);
 }
 
 /** As most networks that were trained on ImageNet: the middle seven eighths of the picture, by their mean and deviation. */
-const assumed = ([height, width]: readonly [number, number]): Preprocess =>
+const assumed = ([height, width]: readonly [number, number], channels: number): Preprocess =>
   readProcessor(
     { size: { shortest_edge: 224 }, crop_pct: 0.875, resample: 2, image_mean: [0.485, 0.456, 0.406], image_std: [0.229, 0.224, 0.225] },
     'preprocessing',
-    { height, width },
-    'convnext',
+    { image: { height, width }, modelType: 'convnext', channels },
   );
 
 /** One line where nothing says how pictures are prepared, of what is done instead. */
-export function onnxNote(path: string, image: readonly [number, number]): string | undefined {
+export function onnxNote(path: string, image: readonly [number, number], channels = 3): string | undefined {
   if (processorOf(path) !== undefined) return undefined;
-  const { mean, std } = onnxPreprocess(path, image);
+  const { mean, std } = onnxPreprocess(path, image, channels);
   return (
     `an ONNX file does not say how its pictures are prepared, and no ${PROCESSOR} is beside it, so they are as most networks of ImageNet want them: ` +
     `the shorter side resized, ${image.join('x')} cut out of the middle, mean ${mean.join(' ')}, deviation ${std.join(' ')}; where that is wrong, write ${join(dirname(path), PROCESSOR)}`

@@ -1,4 +1,5 @@
 /** An ONNX file as a model: its graph read, its picture's size known, its weights where they lie. */
+
 import { join } from 'node:path';
 import { InputError, shown } from '../../base/error.ts';
 import { fileExists, isFolder } from '../../base/files.ts';
@@ -6,6 +7,7 @@ import type { SafetensorsFile } from '../../formats/safetensors.ts';
 import { everywhere } from '../../network/drop.ts';
 import type { Model } from '../index.ts';
 import { ONNX, type Onnx } from './build.ts';
+import { inputLayout } from './layout.ts';
 import { type OnnxFile, openOnnx, type Port } from './model.ts';
 import { paramsOf, readNetwork } from './network.ts';
 import { openWeightsOf } from './weights.ts';
@@ -44,11 +46,11 @@ function pictureOf(file: OnnxFile): Port {
       'pictures that are normalised before they come in',
     );
   const { shape } = port;
-  if (shape?.length !== 4 || (shape[1] !== 3 && shape[3] !== 3))
+  if (shape?.length !== 4 || inputLayout(shape) === undefined)
     throw refuse(
-      `input ${shown(port.name)} is no batch of RGB pictures`,
+      `input ${shown(port.name)} is no batch of pictures`,
       shape ? `[${shape.map((d) => d ?? '?').join(', ')}]` : 'no shape',
-      '[pictures, 3, height, width]',
+      '[pictures, 3, height, width], or of one channel or four',
     );
   const [batch] = shape;
   if (typeof batch === 'number' && batch !== 1)
@@ -61,7 +63,7 @@ function pictureOf(file: OnnxFile): Port {
 }
 
 function sizeOf(file: OnnxFile, { shape }: Port, { asked: wanted, usual }: Beside): [number, number] {
-  const sides = shape![1] === 3 ? shape!.slice(2) : shape!.slice(1, 3);
+  const sides = inputLayout(shape)!.isFirst ? shape!.slice(2) : shape!.slice(1, 3);
   const named = sides.map((d, i) => (typeof d === 'number' && d > 0 ? d : (wanted ?? usual)?.[i]));
   const [h, w] = named;
   if (h === undefined || w === undefined)
@@ -110,6 +112,7 @@ export function openOnnxModel(path: string, beside: Beside = {}): { model: Model
       family: ONNX,
       spec,
       image,
+      channels: inputLayout(port.shape)!.channels,
       labels,
       bare: network.head === undefined,
       drop: NO_DROP,

@@ -189,7 +189,7 @@ function conv(b: Builder, x: number, step: Step): number {
     ? { shape: file, dims: [o, 1, area], strides: [1, 0, o] }
     : { shape: file, dims: [o, i, area], strides: [area * i, 1, i] };
   const { name } = params.weight!;
-  const isFirst = lastDim(b.graph, x) === 3;
+  const isFirst = x === b.input;
   const w = weight(b, {
     name,
     shape: depthwise ? [r, s, o] : [o, r, s, i],

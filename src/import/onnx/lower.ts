@@ -2,10 +2,12 @@
  * From the file's nodes to steps: every node in order, with what is known folded, reshapes and transposes as views, and each operator by its
  * rule (rules/*.ts). What no rule knows is named with its node.
  */
+
 import { InputError, shown } from '../../base/error.ts';
 import { type Call, called, callOf } from './call.ts';
 import { type Constant, reshaped, storedConstant } from './constant.ts';
 import { FOLDS } from './fold.ts';
+import { inputLayout } from './layout.ts';
 import type { OnnxFile, OnnxNode, Port } from './model.ts';
 import { nameOf } from './names.ts';
 import type { Param, Step } from './steps.ts';
@@ -134,10 +136,10 @@ export class Lowering {
   }
 
   private begin({ port, size: [h, w] }: { port: Port; size: readonly [number, number] }): void {
-    const id = this.emit({ op: 'picture', inputs: [], shape: [h, w, 3], name: 'picture' });
-    const isFirst = port.shape?.[3] !== 3 || port.shape?.[1] === 3;
-    const plain = plainView(id, [1, h, w, 3]);
-    this.values.set(port.name, isFirst ? channelsFirst(id, [h, w, 3]) : plain);
+    const { channels, isFirst } = inputLayout(port.shape)!;
+    const id = this.emit({ op: 'picture', inputs: [], shape: [h, w, channels], name: 'picture' });
+    const plain = plainView(id, [1, h, w, channels]);
+    this.values.set(port.name, isFirst ? channelsFirst(id, [h, w, channels]) : plain);
   }
 
   private find(name: string): Operand | undefined {

@@ -12,7 +12,19 @@ import { type Calibration, writeCalibration } from './file.ts';
 /** What calibrating needs: of a training job what concerns the network and the pictures, and where the tables go. */
 export type CalibrateJob = Pick<
   TrainJob,
-  'model' | 'data' | 'labels' | 'method' | 'keep' | 'weights' | 'batchSize' | 'microBatch' | 'budget' | 'imageSize' | 'seed' | 'cacheFolder'
+  | 'model'
+  | 'data'
+  | 'labels'
+  | 'normalize'
+  | 'method'
+  | 'keep'
+  | 'weights'
+  | 'batchSize'
+  | 'microBatch'
+  | 'budget'
+  | 'imageSize'
+  | 'seed'
+  | 'cacheFolder'
 > &
   Pick<Measured, 'adapter' | 'onPrepare' | 'warn'> & {
     /** The file that the tables are written to. */

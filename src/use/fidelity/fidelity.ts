@@ -3,6 +3,7 @@
 import { DEFAULTS } from '../../base/defaults.ts';
 import { planForBudget } from '../../compile.ts';
 import type { Engine } from '../../engine/engine.ts';
+import { portOf } from '../../input/index.ts';
 import { readRate } from '../../passes/rates.ts';
 import type { Compiled } from '../../pipeline/compiled.ts';
 import { installTables, openTables } from '../../training/calibrate/run.ts';
@@ -13,7 +14,19 @@ import { type Fidelity, measureFidelity } from './measure.ts';
 /** What is compared: of a training job what concerns the network, the pictures and the policy, and how long. */
 export type FidelityJob = Pick<
   TrainJob,
-  'model' | 'data' | 'labels' | 'method' | 'keep' | 'optimizer' | 'rate' | 'batchSize' | 'microBatch' | 'imageSize' | 'seed' | 'cacheFolder'
+  | 'model'
+  | 'data'
+  | 'labels'
+  | 'normalize'
+  | 'method'
+  | 'keep'
+  | 'optimizer'
+  | 'rate'
+  | 'batchSize'
+  | 'microBatch'
+  | 'imageSize'
+  | 'seed'
+  | 'cacheFolder'
 > &
   Pick<Measured, 'adapter' | 'onPrepare' | 'warn'> & {
     /** Steps trained under `exact` before; 20, or 0 with an adapter. */
@@ -33,6 +46,7 @@ export function fidelity({ steps, batches = DEFAULTS.batches, onStep, ...given }
       model: base.model,
       classes: labels.length,
       normalize: preprocess,
+      ...(portOf(preprocess).element === 'f32' ? { pixels: 'f32' as const } : {}),
       ...defined({ task, method: job.method, keep: job.keep, optimizer: job.optimizer, rates: readRate(job.rate).rates }),
     };
     const { microBatch } = planForBudget({ ...common, batchSize: options.batchSize, ...defined({ microBatch: job.microBatch }) }).program

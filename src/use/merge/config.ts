@@ -89,7 +89,7 @@ function timmConfig(config: Json, model: ModelFolder['model'], changes: Changes)
     num_classes: labels.length,
     label_names: labels,
     model_args: args,
-    pretrained_cfg: { ...pretrained, num_classes: labels.length, ...(same ? {} : { input_size: [3, h, w] }) },
+    pretrained_cfg: { ...pretrained, num_classes: labels.length, ...(same ? {} : { input_size: [model.channels, h, w] }) },
   };
   // transformers' wrapper around timm takes its labels from label_names, but from these where they are there.
   for (const key of ['id2label', 'label2id', 'num_labels', 'label_descriptions']) delete out[key];
@@ -106,6 +106,6 @@ export function mergedProcessor({ folder, model }: ModelFolder, wanted: Preproce
   const path = join(folder, 'preprocessor_config.json');
   if (!fileExists(path)) return model.library === 'timm' ? undefined : processorFor(wanted);
   const config = readJson(path);
-  const isSaid = stableJson(readPreprocess(config, path, undefined, model.type)) === stableJson(wanted);
+  const isSaid = stableJson(readPreprocess(config, path, undefined, model.type, model.channels)) === stableJson(wanted);
   return isSaid ? config : processorFor(wanted);
 }

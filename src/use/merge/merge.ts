@@ -14,8 +14,17 @@ import { engineBytes } from '../../engine/wasm.ts';
 import { type AdapterFile, checkBase, readAdapter } from '../../formats/adapterfile.ts';
 import { type SafetensorsFile, type TensorData, writeSafetensors } from '../../formats/safetensors.ts';
 import { type Graph, numel } from '../../graph/graph.ts';
-import { identity, type ModelFolder, openModelFolder, openWeights, preprocessOf, refuseOnnx } from '../../import/modelfolder.ts';
-import { checkPreprocess, type Preprocess } from '../../input/preprocess.ts';
+import {
+  ARRAY_INPUT,
+  identity,
+  type ModelFolder,
+  openModelFolder,
+  openWeights,
+  ownPreparation,
+  refuseOnnx,
+} from '../../import/modelfolder.ts';
+import { isArrayPreparation } from '../../input/example.ts';
+import { checkPreparation, type Preparation } from '../../input/index.ts';
 import { methodOf } from '../../network/method.ts';
 import { constantsOf, taskOf } from '../../task/index.ts';
 import { checkTensors, isHeadTensor } from '../../training/adapter.ts';
@@ -54,7 +63,7 @@ export interface MergeResult {
 export interface Opened {
   base: ModelFolder;
   adapter: AdapterFile;
-  preprocess: Preprocess;
+  preprocess: Preparation;
   weights: SafetensorsFile;
   graph: Graph;
   merged: Merged;
@@ -88,7 +97,7 @@ export function withMerged<T>(model: string, path: string, use: (opened: Opened)
       });
     const base = openModelFolder(model, adapter.base.imageSize);
     refuseOnnx(base, 'merged with an adapter');
-    const preprocess = checkPreprocess(adapter.preprocessing, adapter.path);
+    const preprocess = checkPreparation(adapter.preprocessing, adapter.path);
     const weights = openWeights(base);
     try {
       checkBase(adapter, identity(base, weights));
@@ -152,8 +161,9 @@ export function mergeAdapter({ model, adapter: path, out }: MergeOptions): Merge
     }
 
     const config = mergedConfig(base, { labels: adapter.labels, task: adapter.task, qkvBias: merged.qkvBias });
-    const processor = mergedProcessor(base, preprocess);
-    if (processor === undefined && base.model.library === 'transformers')
+    const isArrays = isArrayPreparation(preprocess);
+    const processor = isArrays ? undefined : mergedProcessor(base, preprocess);
+    if (processor === undefined && !isArrays && base.model.library === 'transformers')
       throw new InputError({
         where: adapter.path,
         what: 'no image processor of transformers makes such pictures: they keep their shape until they cover height and width',
@@ -164,9 +174,10 @@ export function mergeAdapter({ model, adapter: path, out }: MergeOptions): Merge
     const file = join(out, 'model.safetensors');
     writeSafetensors(file, tensors, { format: 'pt' });
     if (processor) writeText(join(out, 'preprocessor_config.json'), `${JSON.stringify(processor, undefined, 2)}\n`);
+    if (isArrays) writeText(join(out, ARRAY_INPUT), `${stableJson(preprocess, 2)}\n`);
     // Last: a folder without it is no model.
     writeText(join(out, 'config.json'), `${JSON.stringify(config, undefined, 2)}\n`);
-    const made = preprocessOf(openModelFolder(out));
+    const made = ownPreparation(openModelFolder(out));
     if (stableJson(made) !== stableJson(preprocess))
       throw new InputError({
         where: out,

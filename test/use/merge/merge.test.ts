@@ -41,6 +41,10 @@ const CASES: readonly [string, number | undefined, readonly string[]][] = [
   ['mobilenetv3-timm', 48, ['bias', 'full']],
   ['resnet-hf', 40, ['bias', 'full']],
   ['resnet50-timm', 48, ['bias', 'full', 'lora:rank=2,alpha=2,all=1']],
+  // One channel and four.
+  ['vit-hf-grey', undefined, ['bias', 'full']],
+  ['vit-timm-rgba', 48, ['bias']],
+  ['resnet-hf-rgba', undefined, ['bias']],
   // Patch merging has no bias: it moves into the norm.
   ['swin-hf', undefined, ['bias', 'full', 'bias+lora:rank=2,alpha=2,all=1']],
   ['swin-hf-pad', 36, ['bias']],

@@ -4,7 +4,7 @@
  *     0           6      8     10                     128·k
  *     | \x93NUMPY | 1, 0 | n   | text, spaces, \n     | elements, row-major
  */
-import type { Write } from '../base/files.ts';
+import type { Write } from '../../base/files.ts';
 
 /** uint8, int32 and f32, little-endian. */
 export type ArrayType = '|u1' | '<i4' | '<f4';
@@ -21,17 +21,27 @@ export function npyHead(type: ArrayType, shape: readonly number[]): Uint8Array {
   return bytes;
 }
 
-/** Writes an array of one picture after the other: `read` fills picture `i`, of uint8, which are written as they are or as f32. */
+/** What a stack of examples is: `stored`, how `read` gives their values. */
+export interface Stack {
+  count: number;
+  height: number;
+  width: number;
+  channels: number;
+  type: '|u1' | '<f4';
+  stored: 'u8' | 'f32';
+}
+
+/** Writes one example after the other: `read` fills example `i`, whose bytes are written as they are, or uint8 as f32. */
 export function writePictures(
   write: Write,
-  { count, height, width, type }: { count: number; height: number; width: number; type: '|u1' | '<f4' },
+  { count, height, width, channels, type, stored }: Stack,
   read: (index: number, target: Uint8Array) => void,
 ): void {
-  write(npyHead(type, [count, height, width, 3]));
-  const pixels = new Uint8Array(height * width * 3);
+  write(npyHead(type, [count, height, width, channels]));
+  const pixels = new Uint8Array(height * width * channels * (stored === 'f32' ? 4 : 1));
   for (let i = 0; i < count; i++) {
     read(i, pixels);
-    write(type === '|u1' ? pixels : new Uint8Array(Float32Array.from(pixels).buffer));
+    write(type === '|u1' || stored === 'f32' ? pixels : new Uint8Array(Float32Array.from(pixels).buffer));
   }
 }
 
