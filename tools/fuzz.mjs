@@ -1,6 +1,7 @@
-// npm run fuzz [-- --files 100000 --programs 20000 --instructions 20000 --tables 100000 --pictures 100000 --caches 100000 --seed 1]: damaged and hostile files for the program decoder and for the WASI
+// npm run fuzz [-- --files 100000 --programs 20000 --instructions 20000 --tables 100000 --pictures 100000 --caches 100000 --graphs 100000 --seed 1]: damaged and hostile files for the program decoder and for the WASI
 // program's readers (test/wasi/fuzz.ts), forged programs for its kernels (test/wasi/forge.ts), single forged instructions (test/support/stray.ts),
-// tables of labels (test/support/csvfuzz.ts), pictures (test/support/picturefuzz.ts), files of prepared ones (test/support/cachefuzz.ts).
+// tables of labels (test/support/csvfuzz.ts), pictures (test/support/picturefuzz.ts), files of prepared ones (test/support/cachefuzz.ts), ONNX
+// files (test/support/onnxfuzz.ts).
 // The work is done by a process of its own, so that an input on which something hangs is named and the run ends.
 import { fork } from 'node:child_process';
 import { parseArgs } from 'node:util';
@@ -9,13 +10,20 @@ import { build } from 'esbuild';
 /** No input takes longer, on a busy machine either; what they are made of may. */
 const HANG_MS = 60e3;
 const START_MS = 600e3;
-const KINDS = ['files', 'programs', 'instructions', 'tables', 'pictures', 'caches'];
+const KINDS = ['files', 'programs', 'instructions', 'tables', 'pictures', 'caches', 'graphs'];
 
 if (process.send === undefined) {
   /** @param {string} value */
   const text = (value) => ({ type: /** @type {const} */ ('string'), default: value });
   const many = { files: text('100000'), programs: text('20000'), instructions: text('20000') };
-  const options = { ...many, tables: text('100000'), pictures: text('100000'), caches: text('100000'), seed: text('1') };
+  const options = {
+    ...many,
+    tables: text('100000'),
+    pictures: text('100000'),
+    caches: text('100000'),
+    graphs: text('100000'),
+    seed: text('1'),
+  };
   const { values } = parseArgs({ options });
   await build({
     entryPoints: {
@@ -25,6 +33,7 @@ if (process.send === undefined) {
       'fuzz-tables': 'test/support/csvfuzz.ts',
       'fuzz-pictures': 'test/support/picturefuzz.ts',
       'fuzz-caches': 'test/support/cachefuzz.ts',
+      'fuzz-graphs': 'test/support/onnxfuzz.ts',
     },
     outdir: 'build',
     ...{ bundle: true, platform: 'node', format: 'esm', target: 'node20', packages: 'external', logLevel: 'error' },
@@ -68,8 +77,9 @@ if (process.send === undefined) {
   const { fuzzTables: tables } = await import('../build/fuzz-tables.js');
   const { fuzzPictures: pictures } = await import('../build/fuzz-pictures.js');
   const { fuzzCaches: caches } = await import('../build/fuzz-caches.js');
+  const { fuzzGraphs: graphs } = await import('../build/fuzz-graphs.js');
   const all = { readers: {}, failures: /** @type {string[]} */ ([]) };
-  for (const [i, run] of [files, programs, instructions, tables, pictures, caches].entries()) {
+  for (const [i, run] of [files, programs, instructions, tables, pictures, caches, graphs].entries()) {
     if (counts[i] === 0) continue;
     const { readers, failures } = await run({ count: counts[i], seed, onInput: (n) => n % 5 === 0 && tell({ kind: KINDS[i], n }) });
     Object.assign(all.readers, readers);

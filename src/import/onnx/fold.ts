@@ -1,6 +1,6 @@
 /** Operators whose operands are all known: shapes' arithmetic, and tables that an exporter left to be computed. */
 import { elements } from '../../base/tensor.ts';
-import { axesOf, type Call, intsOf, reshapeTo, shapeRange, unsqueezed } from './call.ts';
+import { axesOf, axisOf, type Call, intsOf, reshapeTo, shapeRange, unsqueezed } from './call.ts';
 import { broadcast, type Constant, constant, expanded, listOf, picked, reshaped, strides, transposed, walk } from './constant.ts';
 import { concat, gather, matMul, pad, range, scatterNd, slice, split, standardised } from './foldparts.ts';
 
@@ -110,6 +110,52 @@ export const FOLDS: Readonly<Record<string, Fold>> = {
   Pad: pad,
   ScatterND: scatterNd,
   MatMul: matMul,
+  Gemm: (call) => {
+    const [a, b] = [call.at(0), call.at(1)];
+    const isScaled = call.float('alpha', 1) !== 1 || call.float('beta', 1) !== 1 || call.int('transA', 0) !== 0;
+    if (isScaled || a.shape.length !== 2 || b.shape.length !== 2) throw call.fault('multiplies constants in a way that is not supported');
+    const right = call.int('transB', 0) === 0 ? b : transposed(b, [1, 0]);
+    const product = matMul({ ...call, at: (i) => (i === 0 ? a : right) })[0]!;
+    if (!call.has(2)) return [product];
+    const bias = expanded(call.at(2), product.shape);
+    return [
+      constant(product.shape, false, () => {
+        const added = bias.numbers();
+        return product.numbers().map((v, i) => v + added[i]!);
+      }),
+    ];
+  },
+  // Positions that go through a layer: one tap over a constant map.
+  Conv: (call) => {
+    const [x, w] = [call.at(0), call.at(1)];
+    const [o, c] = w.shape as [number, number];
+    const isPoint = w.shape.length === 4 && w.shape[2] === 1 && w.shape[3] === 1 && x.shape.length === 4 && x.shape[1] === c;
+    const isPlain =
+      [...(call.ints('strides') ?? []), call.int('group', 1)].every((n) => n === 1) && (call.ints('pads') ?? []).every((n) => n === 0);
+    if (!isPoint || !isPlain) throw call.fault('is a convolution of a constant, of more than one tap');
+    const [n, , h, width] = x.shape as [number, number, number, number];
+    const rows = reshaped(transposed(x, [0, 2, 3, 1]), [n * h * width, c]);
+    const product = matMul({ ...call, at: (i) => (i === 0 ? rows : transposed(reshaped(w, [o, c]), [1, 0])) })[0]!;
+    const bias = call.has(2) ? expanded(call.at(2), [n * h * width, o]) : undefined;
+    const sum = constant([n * h * width, o], false, () => {
+      const added = bias?.numbers();
+      return product.numbers().map((v, i) => v + (added?.[i] ?? 0));
+    });
+    return [transposed(reshaped(sum, [n, h, width, o]), [0, 3, 1, 2])];
+  },
+  CumSum: (call) => {
+    const x = call.at(0);
+    const axis = axisOf(call, call.at(1).numbers()[0]!, x.shape.length);
+    if (call.int('exclusive', 0) !== 0 || call.int('reverse', 0) !== 0) throw call.fault('sums in a way that is not supported');
+    const step = strides(x.shape)[axis]!;
+    return [
+      constant(x.shape, x.integer, () => {
+        const out = Float64Array.from(x.numbers());
+        for (let i = 0; i < out.length; i++) if (Math.floor(i / step) % x.shape[axis]! > 0) out[i]! += out[i - step]!;
+        return out;
+      }),
+    ];
+  },
   Expand: (call) => {
     const x = call.at(0);
     const shape = broadcast(x.shape, intsOf(call, 1) ?? []);

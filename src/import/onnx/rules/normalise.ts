@@ -4,7 +4,7 @@ import { type Constant, constant, scalarOf } from '../constant.ts';
 import type { Lowering, Operand, Rule } from '../lower.ts';
 import { nameOf } from '../names.ts';
 import { channelsOf, type Step, sizeOfStep } from '../steps.ts';
-import { liesPlainly, sizeOf, type View } from '../view.ts';
+import { liesPlainly, rebased, sizeOf, type View } from '../view.ts';
 import { areChannels, plusChannels, timesChannels } from './channels.ts';
 import { plainCopy, viewAt } from './reorder.ts';
 
@@ -116,12 +116,28 @@ export function normalised(l: Lowering, x: View, root: View): View | undefined {
     });
     if (source.op === 'length' && source.a.last && source.inputs[0] === x.value && Math.abs(f(3) - 3) < 1e-6)
       return found({ eps: Math.fround(f(0)), unit: 1 });
+    if (source.op === 'length' && !source.a.last && source.inputs[0] === x.value && Math.abs(f(3) - 3) < 1e-6) {
+      const over = overPositions(l, x, { width: source.a.width!, eps: Math.fround(f(0)) });
+      if (over) return over;
+    }
     const square = source.op === 'mean' ? l.steps[source.inputs[0]!]!.pointwise?.get(x.value) : undefined;
     const eps = f(0) ** 2;
     if (square && [0.5, -1.5, 3].every((t) => Math.abs(square(t) - t * t) < 1e-6) && Math.abs(f(1) - Math.sqrt(1 + eps)) < 1e-6)
       return found({ eps: Math.fround(eps), unit: 0 });
   }
   return undefined;
+}
+
+/** The same over positions (attention between channels): in a copy in which they lie last. */
+function overPositions(l: Lowering, x: View, { width, eps }: { width: number; eps: number }): View | undefined {
+  let first = 0;
+  for (let n = 1; n < width && first < x.axes.length; first++) n *= x.axes[first]!;
+  const order = [...x.axes.keys()].map((i) => (i + first) % x.axes.length);
+  const value = l.ordered(x, order);
+  const size = x.axes.reduce((n, d) => n * d, 1);
+  if (x.axes.slice(0, first).reduce((n, d) => n * d, 1) !== width) return undefined;
+  const rows = [size / width, width];
+  return rebased(x, l.emit({ op: 'rmsNorm', name: l.layer(), inputs: [value], shape: rows, a: { eps, unit: 1 }, wants: [rows] }), order);
 }
 
 /** Instance norm over groups of channels: what group norms are exported as; one group, or as many as there are channels, are others' names. */
