@@ -38,7 +38,13 @@ function follow(recipe) {
   try {
     copyOf(folder);
     const page = readFileSync(`docs/recipes/${recipe}.md`, 'utf8');
-    const diffs = blocks(page, 'diff');
+    // What is in place already is taken out first, the last diff first: that fails where the page is not what is there.
+    const inPlace = blocks(page, 'diff in place');
+    for (const diff of inPlace.toReversed()) {
+      writeFileSync(join(folder, 'recipe.diff'), diff);
+      run('a diff in place', 'git', ['apply', '--recount', '-R', 'recipe.diff']);
+    }
+    const diffs = [...blocks(page, 'diff'), ...inPlace];
     if (diffs.length === 0) throw new Error('no diff on the page');
     diffs.forEach((diff, i) => {
       writeFileSync(join(folder, 'recipe.diff'), diff);

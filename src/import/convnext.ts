@@ -7,7 +7,7 @@ import { depthOf } from '../network/blocks.ts';
 import type { Builder } from '../network/builder.ts';
 import { conv, layerScale, patches } from '../network/conv.ts';
 import { enterBlock, leaveBlocks } from '../network/entry.ts';
-import { activation, classifier, layerNorm, linear, pool, residual } from '../network/layer.ts';
+import { activation, classifier, layerNorm, linear, pool, residual, responseNorm } from '../network/layer.ts';
 import { activationOf } from './huggingface.ts';
 import { backbonePrefix } from './published.ts';
 import { inputSize } from './timm.ts';
@@ -19,7 +19,9 @@ interface Names {
   shrink(s: number): { norm: string; conv: string };
   block(s: number, i: number): string;
   /** Within a block. */
-  inner: { filter: string; norm: string; fc1: string; fc2: string; scale?: string };
+  inner: { filter: string; norm: string; fc1: string; fc2: string; scale?: string; response?: string };
+  /** Axes of the response norm's tensors: 1, or 4 of which three have length 1. */
+  responseAxes?: number;
   /** Axes of the layer scale in the file: 1, or 3 of which two have length 1. */
   scaleAxes?: number;
   norm: string;
@@ -64,12 +66,14 @@ export function convNext(b: Builder, x: number, spec: ConvNext, classes: number)
 }
 
 function block(b: Builder, x: number, spec: ConvNext, name: string, width: number): number {
-  const { filter, norm, fc1, fc2, scale } = spec.names.inner;
+  const { filter, norm, fc1, fc2, scale, response } = spec.names.inner;
   const mixed = conv(b, x, { conv: `${name}.${filter}`, eps: 0 }, width, { kernel: 7, stride: 1, tfPadding: false }, true);
   const dense = (h: number, layer: string, n: number): number =>
     spec.pointwise ? conv(b, h, { conv: layer, eps: 0 }, n, { kernel: 1, stride: 1, tfPadding: false }) : linear(b, h, layer, n);
   const hidden = dense(layerNorm(b, mixed, `${name}.${norm}`, spec.eps), `${name}.${fc1}`, 4 * width);
-  const out = dense(activation(b, hidden, `${name}.act`, spec.activation), `${name}.${fc2}`, width);
+  const active = activation(b, hidden, `${name}.act`, spec.activation);
+  const normed = response ? responseNorm(b, active, `${name}.${response}`, 1e-6, spec.names.responseAxes) : active;
+  const out = dense(normed, `${name}.${fc2}`, width);
   if (scale) layerScale(b, `${name}.${fc2}`, `${name}.${scale}`, spec.names.scaleAxes);
   return residual(b, x, out, `${name}.add`);
 }
@@ -81,8 +85,9 @@ function checked(c: Config, spec: ConvNext): ConvNext {
   return spec;
 }
 
-/** `model_type` convnext. */
-export function hfConvNext(c: Config, imageSize: readonly [number, number] | undefined): ConvNext {
+/** `model_type` convnext and convnextv2, which norms its responses in place of a layer scale. */
+export function hfConvNext(c: Config, imageSize: readonly [number, number] | undefined, type = 'convnext'): ConvNext {
+  const isV2 = type === 'convnextv2';
   const p = backbonePrefix(c);
   const ownImage = pair(c, 'image_size', 224);
   const depths = integers(c, 'depths', [3, 3, 9, 3], MOST_LAYERS);
@@ -108,8 +113,9 @@ export function hfConvNext(c: Config, imageSize: readonly [number, number] | und
         norm: 'layernorm',
         fc1: 'pwconv1',
         fc2: 'pwconv2',
-        ...(real(c, 'layer_scale_init_value', 1e-6) > 0 ? { scale: 'layer_scale_parameter' } : {}),
+        ...(isV2 ? { response: 'grn' } : real(c, 'layer_scale_init_value', 1e-6) > 0 ? { scale: 'layer_scale_parameter' } : {}),
       },
+      responseAxes: 4,
       norm: `${p}layernorm`,
       head: 'classifier',
     },
@@ -130,19 +136,20 @@ const SIZES: Readonly<Record<string, readonly [number, readonly number[]]>> = {
   xxlarge: [384, [3, 4, 30, 3]],
 };
 
-/** Suffixes (_ols, _hnf, _rms, _mlp) and convnextv2 are other graphs. */
-const CONVNEXT = /^convnext_(atto|femto|pico|nano|tiny|small|base|large|xlarge|xxlarge)$/;
+/** Suffixes (_ols, _hnf, _rms, _mlp) are other graphs. */
+const CONVNEXT = /^convnext(v2)?_(atto|femto|pico|nano|tiny|small|base|large|xlarge|xxlarge)$/;
 export const isTimmConvNext = (architecture: string): boolean => CONVNEXT.test(architecture);
 
 export function timmConvNext(architecture: string, c: Config, imageSize: readonly [number, number] | undefined): ConvNext {
-  const size = CONVNEXT.exec(architecture)![1]!;
+  const [, v2, size] = CONVNEXT.exec(architecture) as unknown as [string, string | undefined, string];
   const [width, depths] = SIZES[size]!;
   const args = section(c, 'model_args');
   for (const [key, ...values] of SAME_GRAPH) only(args, key, ...values);
   absent(args, 'norm_layer', 'head_hidden_size');
   const eps = real(args, 'norm_eps', size === 'xxlarge' ? 1e-5 : 1e-6);
+  only(args, 'use_grn', v2 !== undefined);
   // null says that there is no layer scale.
-  const scaled = args.get('ls_init_value') !== null;
+  const scaled = args.get('ls_init_value') !== null && v2 === undefined;
   return checked(c, {
     image: imageSize ?? inputSize(c) ?? [224, 224],
     patch: integer(args, 'patch_size', 4),
@@ -160,7 +167,14 @@ export function timmConvNext(architecture: string, c: Config, imageSize: readonl
       stem: { conv: 'stem.0', norm: 'stem.1' },
       shrink: (s) => ({ norm: `stages.${s}.downsample.0`, conv: `stages.${s}.downsample.1` }),
       block: (s, i) => `stages.${s}.blocks.${i}`,
-      inner: { filter: 'conv_dw', norm: 'norm', fc1: 'mlp.fc1', fc2: 'mlp.fc2', ...(scaled ? { scale: 'gamma' } : {}) },
+      inner: {
+        filter: 'conv_dw',
+        norm: 'norm',
+        fc1: 'mlp.fc1',
+        fc2: 'mlp.fc2',
+        ...(scaled ? { scale: 'gamma' } : {}),
+        ...(v2 ? { response: 'mlp.grn' } : {}),
+      },
       norm: 'head.norm',
       head: 'head.fc',
     },
@@ -173,7 +187,6 @@ const SAME_GRAPH: readonly (readonly [string, ...unknown[]])[] = [
   ['output_stride', 32],
   ['stem_type', 'patch'],
   ['conv_bias', true],
-  ['use_grn', false],
   ['head_norm_first', false],
   ['act_layer', 'gelu'],
   ['global_pool', 'avg'],

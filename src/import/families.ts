@@ -9,7 +9,7 @@ import { designOf } from './chaintables.ts';
 import { type ConvNext, convNext, hfConvNext, isTimmConvNext, timmConvNext } from './convnext.ts';
 import type { Family, Library, Reader, Size, Spec } from './family.ts';
 import { hfEfficientNet, hfMobileNet, hfMobileNetV1 } from './hfchain.ts';
-import { hfIJepa, hfTower } from './hfvit.ts';
+import { hfDinov2, hfIJepa, hfTower } from './hfvit.ts';
 import { hfSwin, hfVit } from './huggingface.ts';
 import { hfResNet, isTimmResNet, type ResNet, resNet, timmResNet, tvResNet } from './resnet.ts';
 import { checkSwin, type Swin, swin, swinMergings, swinProjections } from './swin.ts';
@@ -83,6 +83,20 @@ const VIT: Family<Vit> = {
   projections: vitProjections,
 };
 
+const DINOV2: Family<Vit> = {
+  ...VIT,
+  title: 'DINOv2',
+  readers: [
+    transformers(['dinov2', 'dinov2_with_registers'], ['dinov2-hf', 'dinov2-hf-registers'], (c, image, type) => hfDinov2(c, type, image)),
+    timm(
+      (name) => isTimmVit(name) && /dinov2$/.test(name),
+      named('vit_$_patch14_', 'small base large').flatMap((name) => [`${name}dinov2`, `${name}reg4_dinov2`]),
+      ['dinov2-timm', 'dinov2-timm-registers'],
+      timmVit,
+    ),
+  ],
+};
+
 const IJEPA: Family<Vit> = { ...VIT, title: 'I-JEPA', readers: [transformers(['ijepa'], ['ijepa-hf'], hfIJepa)] };
 
 const TOWERS: Family<Vit> = {
@@ -128,16 +142,26 @@ const SWIN: Family<Swin> = {
 };
 
 const RESNET: Family<ResNet> = {
-  title: 'ResNet',
+  title: 'ResNet, ResNeXt; with squeeze-excite (SE) or another stem (D, T)',
   readers: [
     transformers(['resnet'], ['resnet-hf', 'resnet-hf-basic', 'resnet-hf-v1'], hfResNet),
     timm(
       isTimmResNet,
-      [...named('resnet$', '18 26 34 50 101 152 200'), ...named('wide_resnet$_2', '50 101'), 'resnet50_gn'],
-      ['resnet18-timm', 'resnet50-timm', 'resnet50gn-timm'],
+      [
+        ...named('resnet$', '18 26 34 50 101 152 200 18d 26d 34d 50d 101d 152d 200d 10t 14t 26t'),
+        ...named('wide_resnet$_2', '50 101'),
+        ...named('resnext$', '50_32x4d 50d_32x4d 101_32x4d 101_32x8d 101_64x4d 101_32x16d'),
+        ...named('seres$', 'net18 net34 net50 net101 net152 net152d next50_32x4d next101_32x4d next26d_32x4d next26t_32x4d'),
+        'resnet50_gn',
+      ],
+      ['resnet18-timm', 'resnet50-timm', 'resnet50gn-timm', 'resnext-timm', 'seresnet-timm', 'resnetd-timm', 'resnett-timm'],
       timmResNet,
     ),
-    torchvision([...named('resnet$', '18 34 50 101 152'), ...named('wide_resnet$_2', '50 101')], ['resnet-torchvision'], tvResNet),
+    torchvision(
+      [...named('resnet$', '18 34 50 101 152'), ...named('wide_resnet$_2', '50 101'), ...named('resnext$d', '50_32x4 101_32x8 101_64x4')],
+      ['resnet-torchvision'],
+      tvResNet,
+    ),
   ],
   build: resNet,
   heads: ({ head }) => [head],
@@ -158,6 +182,20 @@ const CONVNEXT: Family<ConvNext> = {
   ],
   build: convNext,
   heads: ({ names }) => [names.head],
+};
+
+const CONVNEXTV2: Family<ConvNext> = {
+  ...CONVNEXT,
+  title: 'ConvNeXtV2',
+  readers: [
+    transformers(['convnextv2'], ['convnextv2-hf'], hfConvNext),
+    timm(
+      (name) => isTimmConvNext(name) && name.startsWith('convnextv2_'),
+      named('convnextv2_$', 'atto femto pico nano tiny small base large'),
+      ['convnextv2-timm'],
+      timmConvNext,
+    ),
+  ],
 };
 
 const VGG: Family<Vgg> = {
@@ -246,11 +284,13 @@ const LCNET: Family<Chain> = {
 
 // biome-ignore format: one a line
 export const FAMILIES: readonly Family[] = [
+  DINOV2,
   TOWERS,
   VIT,
   IJEPA,
   SWIN,
   RESNET,
+  CONVNEXTV2,
   CONVNEXT,
   VGG,
   MOBILENETV1,

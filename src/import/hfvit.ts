@@ -79,7 +79,7 @@ export function hfIJepa(c: Config, image: Size): Vit {
   return { ...vit, pool: 'mean', names };
 }
 
-/** `model_type` dinov2. */
+/** `model_type` dinov2 and dinov2_with_registers. */
 export function hfDinov2(c: Config, type: string, image: Size): Vit {
   const p = c.tensors?.has('embeddings.cls_token') ? '' : `${type}.`;
   const sizes = sizesOf(c, image, 1e-6);
@@ -89,6 +89,9 @@ export function hfDinov2(c: Config, type: string, image: Size): Vit {
   ignore(c, ['use_mask_token', 'apply_layernorm', 'reshape_hidden_states', 'layerscale_value']);
   const names: VitNames = {
     cls: `${p}embeddings.cls_token`,
+    ...(type === 'dinov2'
+      ? {}
+      : { registers: { name: `${p}embeddings.register_tokens`, count: integer(c, 'num_register_tokens', 4, 64) } }),
     positions: `${p}embeddings.position_embeddings`,
     patches: `${p}embeddings.patch_embeddings.projection`,
     block(i) {

@@ -8,10 +8,11 @@ import { absent, type Config, flag, integer, integers, MOST_LAYERS, only, pair, 
 import { ignore } from '../formats/harmless.ts';
 import { depthOf } from '../network/blocks.ts';
 import type { Builder } from '../network/builder.ts';
-import { type ConvNames, conv, maxPool } from '../network/conv.ts';
+import { type ConvNames, conv, halved, maxPool } from '../network/conv.ts';
 import { enterBlock, leaveBlocks } from '../network/entry.ts';
 import { activation, classifier, pool, residual } from '../network/layer.ts';
-import { activationOf } from './huggingface.ts';
+import { type Squeeze, squeezeExcite } from './chain.ts';
+import { activationOf, divisible } from './huggingface.ts';
 import { backbonePrefix } from './published.ts';
 import { inputSize } from './timm.ts';
 
@@ -26,15 +27,17 @@ interface Layer {
 interface Block {
   name: string;
   layers: Layer[];
-  /** Where the shape changes. */
-  shortcut?: Layer;
+  /** Where the shape changes. `pools`: the map is halved before it. */
+  shortcut?: Layer & { pools?: boolean };
+  squeeze?: Squeeze;
 }
 
 export interface ResNet {
   image: readonly [number, number];
   /** After the stem and at the end of each block. */
   activation: Kind;
-  stem: Layer;
+  /** With a ReLU between them. */
+  stem: Layer[];
   blocks: Block[];
   head: string;
 }
@@ -42,16 +45,16 @@ export interface ResNet {
 /** x: pixels [B,H,W,C]; returns logits [B,classes]. */
 export function resNet(b: Builder, x: number, spec: ResNet, classes: number): number {
   const act = (h: number, name: string): number => activation(b, h, `${name}.act`, spec.activation);
-  let h = maxPool(b, act(layer(b, x, spec.stem), spec.stem.names.conv), 'maxpool', 3, 2);
+  const inRow = (x: number, layers: readonly Layer[]): number =>
+    layers.reduce((h, one, j) => layer(b, j === 0 ? h : activation(b, h, `${layers[j - 1]!.names.conv}.act`, Kind.Relu), one), x);
+  let h = maxPool(b, act(inRow(x, spec.stem), spec.stem.at(-1)!.names.conv), 'maxpool', 3, 2);
   const blocks = { count: depthOf(b.method, spec.blocks.length), extraTokens: 0 };
-  for (const [i, { name, layers, shortcut }] of spec.blocks.slice(0, blocks.count).entries()) {
+  for (const [i, { name, layers, shortcut, squeeze }] of spec.blocks.slice(0, blocks.count).entries()) {
     const entry = enterBlock(b, h, i, blocks);
-    h = entry;
-    for (const [j, one] of layers.entries()) {
-      if (j > 0) h = activation(b, h, `${layers[j - 1]!.names.conv}.act`, Kind.Relu);
-      h = layer(b, h, one);
-    }
-    h = act(residual(b, shortcut ? layer(b, entry, shortcut) : entry, h, `${name}.add`), name);
+    h = inRow(entry, layers);
+    if (squeeze) h = squeezeExcite(b, h, squeeze);
+    const aside = shortcut?.pools ? halved(b, entry, `${name}.pool`) : entry;
+    h = act(residual(b, shortcut ? layer(b, aside, shortcut) : entry, h, `${name}.add`), name);
   }
   leaveBlocks(b, blocks);
   return classifier(b, pool(b, h, 'pool'), spec.head, classes);
@@ -71,6 +74,12 @@ interface Stages {
   inner: readonly number[];
   strideInFirst1x1: boolean;
   downsampleInFirstStage: boolean;
+  /** Groups of the 3×3 convolution of a bottleneck. */
+  cardinality?: number;
+  /** Shortcuts pool where others stride. */
+  poolsDown?: boolean;
+  /** The weighing of a block's channels. */
+  squeeze?(block: string, out: number): Squeeze;
   /** Names of block i of stage s; layer j of it; its shortcut. */
   name(s: number, i: number): string;
   layer(block: string, j: number): ConvNames;
@@ -93,14 +102,18 @@ function blocksOf(c: Config, s: Stages): Block[] {
         stride: strided ? stride : 1,
       });
       const layers = s.bottleneck
-        ? [one(0, 1, inner, s.strideInFirst1x1), one(1, 3, inner, !s.strideInFirst1x1), one(2, 1, out, false)]
+        ? [one(0, 1, inner, s.strideInFirst1x1), spread(one(1, 3, inner, !s.strideInFirst1x1), s.cardinality), one(2, 1, out, false)]
         : [one(0, 3, inner, true), one(1, 3, out, false)];
       const changes = stride !== 1 || before !== out;
       before = out;
-      return { name, layers, ...(changes ? { shortcut: { names: s.shortcut(name), out, kernel: 1, stride } } : {}) };
+      const pools = s.poolsDown === true && stride > 1;
+      const shortcut = { names: s.shortcut(name), out, kernel: 1, stride: s.poolsDown ? 1 : stride, pools };
+      return { name, layers, ...(changes ? { shortcut } : {}), ...(s.squeeze ? { squeeze: s.squeeze(name, out) } : {}) };
     }),
   );
 }
+
+const spread = (layer: Layer, groups = 1): Layer => ({ ...layer, names: { ...layer.names, ...(groups > 1 ? { spread: groups } : {}) } });
 
 /** `model_type` resnet. Its configuration has no image_size: 224 unless it, or the caller, says otherwise. */
 export function hfResNet(c: Config, imageSize: readonly [number, number] | undefined): ResNet {
@@ -116,7 +129,7 @@ export function hfResNet(c: Config, imageSize: readonly [number, number] | undef
   return {
     image: imageSize ?? ownImage,
     activation: activationOf(c, 'relu'),
-    stem: { names: names(`${p}embedder.embedder`), out: stem, kernel: 7, stride: 2 },
+    stem: [{ names: names(`${p}embedder.embedder`), out: stem, kernel: 7, stride: 2 }],
     blocks: blocksOf(c, {
       bottleneck,
       depths: integers(c, 'depths', [3, 4, 6, 3], MOST_LAYERS),
@@ -135,6 +148,8 @@ export function hfResNet(c: Config, imageSize: readonly [number, number] | undef
 
 /** Blocks by stage of timm's (and torchvision's) sizes. */
 const DEPTHS: Readonly<Record<string, readonly number[]>> = {
+  10: [1, 1, 1, 1],
+  14: [1, 1, 1, 1],
   18: [2, 2, 2, 2],
   34: [3, 4, 6, 3],
   26: [2, 2, 2, 2],
@@ -147,23 +162,56 @@ const DEPTHS: Readonly<Record<string, readonly number[]>> = {
 /** Groups of every group norm of `resnet50_gn`. */
 const GROUPS = 32;
 
-/** Names with a letter after the number, and resnext, seresnet and the like, are other graphs. */
-const RESNET = /^(?:resnet(18|34|26|50|101|152|200)|wide_resnet(50|101)_2|resnet(50)_gn)$/;
-export const isTimmResNet = (architecture: string): boolean => RESNET.test(architecture);
+/** `d` has three convolutions for a stem and pools in its shortcuts, `t` the same of other widths; `se` weighs its channels; `32x4d` is groups and their width. */
+const RESNET =
+  /^(?:(?<se>se)?res(?<kind>net|next)(?<size>\d+)(?<deep>[dt])?(?:_(?<groups>\d+)x(?<each>\d+)d)?|wide_resnet(?<wide>50|101)_2|resnet(?<grouped>50)_gn)$/;
+
+interface Named {
+  size: string;
+  isNormedByGroups: boolean;
+  cardinality: number;
+  width: number;
+  deep: string | undefined;
+  se: boolean;
+}
+
+function namedResNet(architecture: string): Named | undefined {
+  const found = RESNET.exec(architecture)?.groups as Record<string, string | undefined> | undefined;
+  if (found === undefined) return undefined;
+  const { se, kind, deep, groups, each, wide, grouped } = found;
+  const size = found.size ?? wide ?? grouped!;
+  const isNext = kind === 'next';
+  // Groups are what makes it a ResNeXt; those of 10 and 14 layers have a stem of three convolutions.
+  if (!Object.hasOwn(DEPTHS, size) || isNext !== (groups !== undefined) || (Number(size) < 18 && deep !== 't')) return undefined;
+  if (isNext && isBasic(size)) return undefined;
+  return {
+    size,
+    isNormedByGroups: grouped !== undefined,
+    cardinality: Number(groups ?? 1),
+    width: wide ? 128 : Number(each ?? 64),
+    deep,
+    se: se !== undefined,
+  };
+}
+
+const isBasic = (size: string): boolean => ['10', '18', '34'].includes(size);
+export const isTimmResNet = (architecture: string): boolean => namedResNet(architecture) !== undefined;
 
 export function timmResNet(architecture: string, c: Config, imageSize: readonly [number, number] | undefined): ResNet {
-  const [, size, wide, grouped] = RESNET.exec(architecture) as unknown as [string, string?, string?, string?];
-  const plain = size ?? grouped;
-  const norm = { eps: 1e-5, ...(grouped ? { groups: GROUPS } : {}) };
+  const named = namedResNet(architecture)!;
+  const { size, isNormedByGroups, deep } = named;
+  const norm = { eps: 1e-5, ...(isNormedByGroups ? { groups: GROUPS } : {}) };
   const args = section(c, 'model_args');
   for (const [key, ...values] of SAME_GRAPH) only(args, key, ...values);
-  only(args, 'norm_layer', ...(grouped ? ['groupnorm'] : ['batchnorm2d', 'batchnorm']));
+  only(args, 'stem_type', deep === 'd' ? 'deep' : deep === 't' ? 'deep_tiered' : '');
+  only(args, 'avg_down', deep !== undefined);
+  only(args, 'norm_layer', ...(isNormedByGroups ? ['groupnorm'] : ['batchnorm2d', 'batchnorm']));
   absent(args, 'aa_layer', 'block_args');
-  // The width of a deep stem, which this is not.
-  ignore(args, ['stem_width']);
-  const bottleneck = plain !== '18' && plain !== '34';
+  // The width of a deep stem, which others do not have.
+  if (deep) only(args, 'stem_width', 32);
+  else ignore(args, ['stem_width']);
   const planes = integers(args, 'channels', [64, 128, 256, 512]);
-  const odd = grouped ? planes.find((n) => n % GROUPS !== 0) : undefined;
+  const odd = isNormedByGroups ? planes.find((n) => n % GROUPS !== 0) : undefined;
   if (odd !== undefined)
     throw new InputError({
       where: args.where,
@@ -171,45 +219,78 @@ export function timmResNet(architecture: string, c: Config, imageSize: readonly 
       got: `${odd} / ${GROUPS}`,
       expected: 'a whole number',
     });
-  const width = integer(args, 'base_width', wide ? 128 : 64);
+  const bottleneck = !isBasic(size);
+  const width = integer(args, 'base_width', named.width);
+  const cardinality = integer(args, 'cardinality', named.cardinality);
+  if (!bottleneck)
+    for (const [key, value] of [
+      ['base_width', 64],
+      ['cardinality', 1],
+    ] as const)
+      only(args, key, value);
   return {
     image: imageSize ?? inputSize(c) ?? [224, 224],
     activation: Kind.Relu,
-    stem: { names: { conv: 'conv1', norm: 'bn1', ...norm }, out: 64, kernel: 7, stride: 2 },
+    stem: stemOf(deep, norm),
     blocks: blocksOf(c, {
       bottleneck,
-      depths: integers(args, 'layers', DEPTHS[(plain ?? wide)!]!, MOST_LAYERS),
+      depths: integers(args, 'layers', DEPTHS[size]!, MOST_LAYERS),
       stem: 64,
       out: bottleneck ? planes.map((n) => 4 * n) : planes,
-      inner: bottleneck ? planes.map((n) => Math.floor((n * width) / 64)) : planes,
+      inner: bottleneck ? planes.map((n) => Math.floor((n * width) / 64) * cardinality) : planes,
       strideInFirst1x1: false,
       downsampleInFirstStage: false,
-      ...timmNames(norm),
+      cardinality,
+      poolsDown: deep !== undefined,
+      ...(named.se ? { squeeze: weighing } : {}),
+      ...timmNames(norm, deep ? 1 : 0),
     }),
     head: 'fc',
   };
 }
 
+/** One convolution of 7×7, or three of 3×3. */
+function stemOf(deep: string | undefined, norm: Pick<ConvNames, 'eps' | 'groups'>): Layer[] {
+  if (deep === undefined) return [{ names: { conv: 'conv1', norm: 'bn1', ...norm }, out: 64, kernel: 7, stride: 2 }];
+  const one = (conv: string, bn: string, out: number, stride: number): Layer => ({
+    names: { conv, norm: bn, ...norm },
+    out,
+    kernel: 3,
+    stride,
+  });
+  return [one('conv1.0', 'conv1.1', deep === 't' ? 24 : 32, 2), one('conv1.3', 'conv1.4', 32, 1), one('conv1.6', 'bn1', 64, 1)];
+}
+
+/** timm's SEModule: a sixteenth of the channels, in steps of 8. */
+const weighing = (block: string, out: number): Squeeze => ({
+  reduce: `${block}.se.fc1`,
+  expand: `${block}.se.fc2`,
+  width: divisible(out / 16, 8, 8, 0),
+  activation: Kind.Relu,
+  gate: Kind.Sigmoid,
+});
+
 /** torchvision's names are timm's. */
 export function tvResNet(architecture: string, c: Config, imageSize: readonly [number, number] | undefined): ResNet {
-  const [, size, wide] = RESNET.exec(architecture) as unknown as [string, string?, string?];
+  const { size, width: preset } = namedResNet(architecture)!;
   const args = c.section('arguments');
-  only(args, 'groups', 1);
-  const bottleneck = size !== '18' && size !== '34';
+  const cardinality = integer(args, 'groups', namedResNet(architecture)!.cardinality);
+  const bottleneck = !isBasic(size);
   const planes = [64, 128, 256, 512];
-  const width = integer(args, 'width_per_group', wide ? 128 : 64);
+  const width = integer(args, 'width_per_group', preset);
   return {
     image: imageSize ?? [224, 224],
     activation: Kind.Relu,
-    stem: { names: { conv: 'conv1', norm: 'bn1', eps: 1e-5 }, out: 64, kernel: 7, stride: 2 },
+    stem: [{ names: { conv: 'conv1', norm: 'bn1', eps: 1e-5 }, out: 64, kernel: 7, stride: 2 }],
     blocks: blocksOf(c, {
       bottleneck,
-      depths: integers(args, 'layers', DEPTHS[(size ?? wide)!]!, MOST_LAYERS),
+      depths: integers(args, 'layers', DEPTHS[size]!, MOST_LAYERS),
       stem: 64,
       out: bottleneck ? planes.map((n) => 4 * n) : planes,
-      inner: bottleneck ? planes.map((n) => Math.floor((n * width) / 64)) : planes,
+      inner: bottleneck ? planes.map((n) => Math.floor((n * width) / 64) * cardinality) : planes,
       strideInFirst1x1: false,
       downsampleInFirstStage: false,
+      cardinality,
       ...timmNames({ eps: 1e-5 }),
     }),
     head: 'fc',
@@ -217,21 +298,18 @@ export function tvResNet(architecture: string, c: Config, imageSize: readonly [n
 }
 
 /** Names of timm's, and torchvision's, blocks. */
-const timmNames = (norm: Pick<ConvNames, 'eps' | 'groups'>): Pick<Stages, 'name' | 'layer' | 'shortcut'> => ({
+const timmNames = (norm: Pick<ConvNames, 'eps' | 'groups'>, first = 0): Pick<Stages, 'name' | 'layer' | 'shortcut'> => ({
   name: (s, i) => `layer${s + 1}.${i}`,
   layer: (block, j) => ({ conv: `${block}.conv${j + 1}`, norm: `${block}.bn${j + 1}`, ...norm }),
-  shortcut: (block) => ({ conv: `${block}.downsample.0`, norm: `${block}.downsample.1`, ...norm }),
+  shortcut: (block) => ({ conv: `${block}.downsample.${first}`, norm: `${block}.downsample.${first + 1}`, ...norm }),
 });
 
 /** Settings of timm's ResNet class that make another graph, and the value that does not. */
 const SAME_GRAPH: readonly (readonly [string, ...unknown[]])[] = [
-  ['cardinality', 1],
   ['output_stride', 32],
-  ['stem_type', ''],
   ['replace_stem_pool', false],
   ['block_reduce_first', 1],
   ['down_kernel_size', 1],
-  ['avg_down', false],
   ['act_layer', 'relu'],
   ['global_pool', 'avg'],
 ];

@@ -54,7 +54,7 @@ export function plainName(architecture: string): string {
  * token; `clip` norms the embeddings, `dinov2` scales its layers. Every other suffix is another network.
  */
 const VIT =
-  /^(?<kind>vit|deit|deit3)_(?<size>[a-z]+(?:400m)?)_(?<distilled>distilled_)?patch(?<patch>\d+)_(?<deep>36x1_)?(?<plus>plus_)?(?:(?<way>clip|clip_quickgelu|gap|siglip_gap)_)?(?<image>\d+|dinov2)(?<bare>_miil)?$/;
+  /^(?<kind>vit|deit|deit3)_(?<size>[a-z]+(?:400m)?)_(?<distilled>distilled_)?patch(?<patch>\d+)_(?<deep>36x1_)?(?<plus>plus_)?(?:(?<way>clip|clip_quickgelu|gap|siglip_gap)_)?(?<image>\d+|(?:reg4_)?dinov2)(?<bare>_miil)?$/;
 
 export const isTimmVit = (architecture: string): boolean => Object.hasOwn(SIZES, VIT.exec(architecture)?.groups?.size ?? '');
 
@@ -67,6 +67,7 @@ interface NamedVit {
   patch: number;
   image: number;
   distilled: boolean;
+  registers: number;
   classToken: boolean;
   pool: 'token' | 'avg';
   preNorm: boolean;
@@ -94,14 +95,15 @@ function namedVit(architecture: string): NamedVit {
     heads: way === 'gap' && size === 'base' ? 16 : heads,
     mlp: mlp ?? 4 * dim,
     patch: Number(patch),
-    image: image === 'dinov2' ? 518 : Number(image),
+    image: image!.endsWith('dinov2') ? 518 : Number(image),
+    registers: image === 'reg4_dinov2' ? 4 : 0,
     distilled: distilled !== undefined,
     classToken: !isGap,
     pool: isGap ? 'avg' : 'token',
     preNorm: /^clip/.test(way ?? ''),
     qkvBias: bare === undefined && !isSmallGap,
-    scaled: deit3 || deep !== undefined || image === 'dinov2' || isSmallGap || (plus !== undefined && way === undefined),
-    positionsCoverTokens: !deit3,
+    scaled: deit3 || deep !== undefined || image!.endsWith('dinov2') || isSmallGap || (plus !== undefined && way === undefined),
+    positionsCoverTokens: !deit3 && image !== 'reg4_dinov2',
     act: way === 'clip_quickgelu' ? 'quick_gelu' : way === 'siglip_gap' && TANH.test(architecture) ? 'gelu_tanh' : 'gelu',
   };
 }
@@ -117,11 +119,14 @@ export function timmVit(architecture: string, c: Config, imageSize: readonly [nu
   const mean = poolName === 'avg';
   const hasCls = flag(args, 'class_token', named.classToken);
   // null, and no key, mean that pooling decides; networks without a class token say no by their names.
-  const normsPooled = mean && named.classToken;
-  const fcNorm = args.get('fc_norm') === null || args.get('fc_norm') === undefined ? normsPooled : flag(args, 'fc_norm', mean);
+  const fcNorm = (args.get('fc_norm') ?? undefined) === undefined ? mean && named.classToken : flag(args, 'fc_norm', mean);
   for (const [key, ...values] of SAME_VIT) only(args, key, ...values);
-  only(args, 'act_layer', named.act);
-  only(args, 'pre_norm', named.preNorm);
+  for (const [key, value] of [
+    ['act_layer', named.act],
+    ['reg_tokens', named.registers],
+    ['pre_norm', named.preNorm],
+  ] as const)
+    only(args, key, value);
   absent(args, 'embed_layer', 'embed_norm_layer', 'norm_layer', 'block_fn', 'mlp_layer', 'attn_layer');
   // Pictures of other sizes than the model's own, which here are none.
   ignore(args, ['dynamic_img_size', 'dynamic_img_pad', 'strict_img_size']);
@@ -142,29 +147,33 @@ export function timmVit(architecture: string, c: Config, imageSize: readonly [nu
     antialias: true,
     pool: mean ? 'mean' : 'token',
     normFirst: !fcNorm,
-    names: {
-      ...(hasCls ? { cls: 'cls_token' } : {}),
-      ...(named.distilled ? { dist: 'dist_token' } : {}),
-      positions: 'pos_embed',
-      patches: 'patch_embed.proj',
-      ...(named.preNorm ? { preNorm: 'norm_pre' } : {}),
-      block(i) {
-        const l = `blocks.${i}`;
-        return {
-          norm1: `${l}.norm1`,
-          norm2: `${l}.norm2`,
-          qkv: `${l}.attn.qkv`,
-          out: `${l}.attn.proj`,
-          fc1: `${l}.mlp.fc1`,
-          fc2: `${l}.mlp.fc2`,
-          ...(scaled ? { scale: [`${l}.ls1.gamma`, `${l}.ls2.gamma`] as [string, string] } : {}),
-        };
-      },
-      norm: fcNorm ? 'fc_norm' : 'norm',
-      heads: named.distilled && !mean ? ['head', 'head_dist'] : ['head'],
-    },
+    names: vitNames(named, hasCls, scaled, fcNorm, mean),
   };
 }
+
+/** Where timm keeps a ViT's tensors; `fcNorm`: its last norm is of what was pooled, by the `mean` or not. */
+const vitNames = (named: NamedVit, hasCls: boolean, scaled: boolean, fcNorm: boolean, mean: boolean): Vit['names'] => ({
+  ...(hasCls ? { cls: 'cls_token' } : {}),
+  ...(named.distilled ? { dist: 'dist_token' } : {}),
+  ...(named.registers ? { registers: { name: 'reg_token', count: named.registers } } : {}),
+  positions: 'pos_embed',
+  patches: 'patch_embed.proj',
+  ...(named.preNorm ? { preNorm: 'norm_pre' } : {}),
+  block(i) {
+    const l = `blocks.${i}`;
+    return {
+      norm1: `${l}.norm1`,
+      norm2: `${l}.norm2`,
+      qkv: `${l}.attn.qkv`,
+      out: `${l}.attn.proj`,
+      fc1: `${l}.mlp.fc1`,
+      fc2: `${l}.mlp.fc2`,
+      ...(scaled ? { scale: [`${l}.ls1.gamma`, `${l}.ls2.gamma`] as [string, string] } : {}),
+    };
+  },
+  norm: fcNorm ? 'fc_norm' : 'norm',
+  heads: named.distilled && !mean ? ['head', 'head_dist'] : ['head'],
+});
 
 /** Settings of timm's VisionTransformer that make another graph, and the value that does not. */
 const SAME_VIT: readonly (readonly [string, ...unknown[]])[] = [
@@ -173,7 +182,6 @@ const SAME_VIT: readonly (readonly [string, ...unknown[]])[] = [
   ['scale_mlp_norm', false],
   ['proj_bias', true],
   ['pos_embed', 'learn'],
-  ['reg_tokens', 0],
   ['final_norm', true],
   ['pool_include_prefix', false],
 ];

@@ -1,8 +1,9 @@
 /** ViT and DeiT, from Hugging Face and timm configurations. Source: arXiv 2010.11929, 2012.12877; layers as the checkpoints name them. */
 import type { Kind } from '../../assembly/generated/kinds.ts';
 import { InputError } from '../base/error.ts';
+import { ABSENT, shapeOf } from '../graph/graph.ts';
 import { depthOf } from '../network/blocks.ts';
-import { type Builder, PROJECTIONS } from '../network/builder.ts';
+import { append, type Builder, PROJECTIONS, weight, whole } from '../network/builder.ts';
 import { layerScale, patches } from '../network/conv.ts';
 import { enterBlock, leaveBlocks } from '../network/entry.ts';
 import {
@@ -30,6 +31,8 @@ export interface VitNames {
   /** Class token and positions have no axis of length 1 before theirs. */
   plain?: boolean;
   patches: string;
+  /** Tokens between class token and patches that no head reads (arXiv 2309.16588), and how many. */
+  registers?: { name: string; count: number };
   /** A norm of the embeddings; its patches have no bias. */
   preNorm?: string;
   block(i: number): {
@@ -101,16 +104,18 @@ export function projection(b: Builder, x: number, qkv: Qkv, part: 0 | 1 | 2, n: 
 export function vit(b: Builder, x: number, spec: Vit, classes: number): number {
   const { names, dim, patch } = spec;
   const grid = (image: readonly [number, number]): [number, number] => [Math.floor(image[0] / patch[0]), Math.floor(image[1] / patch[1])];
-  const extra = (names.cls ? 1 : 0) + (names.dist ? 1 : 0);
+  const tokens = (names.cls ? 1 : 0) + (names.dist ? 1 : 0);
   const rows = patches(b, x, names.patches, dim, patch, 'dropped', { bias: names.preNorm === undefined });
   let h = embed(b, rows, names.cls, names.dist, {
     name: names.positions,
-    prefix: spec.positionsCoverTokens ? extra : 0,
+    prefix: spec.positionsCoverTokens ? tokens : 0,
     from: grid(spec.pretrainedImage),
     to: grid(spec.image),
     antialias: spec.antialias,
     ...(names.plain ? { plain: true } : {}),
   });
+  if (names.registers) h = addRegisters(b, h, names.registers, tokens);
+  const extra = tokens + (names.registers?.count ?? 0);
   h = dropout(b, h, 'embeddings', 'embeddings');
   if (names.preNorm) h = layerNorm(b, h, names.preNorm, spec.eps);
   const blocks = { count: depthOf(b.method, spec.depth), extraTokens: extra, grid: grid(spec.image) };
@@ -123,12 +128,28 @@ export function vit(b: Builder, x: number, spec: Vit, classes: number): number {
     const features = spec.normFirst ? pool(b, norm(h), 'pool', extra) : norm(pool(b, h, 'pool', extra));
     return classifier(b, features, head, classes);
   }
+  if (spec.pool === 'both') {
+    const normed = norm(h);
+    const parts = [pool(b, normed, 'pool.0', 0, 1), pool(b, normed, 'pool', extra)];
+    return classifier(b, append(b, 'Concat', 'features', parts, { axis: 1 }), head, classes);
+  }
   // A norm works row by row, so the rows that the head does not read are dropped before it.
   const token = (row: number): number => norm(pool(b, h, `pool.${row}`, row, 1));
   if (distHead === undefined) return classifier(b, token(0), head, classes);
   // The checkpoint averages two heads; a new one reads the mean of their two tokens, which is the same with half the weights.
   if (b.head === 'new') return classifier(b, add(b, token(0), token(1), 'features', 0.5), head, classes);
   return add(b, classifier(b, token(0), head, classes), classifier(b, token(1), distHead, classes), 'logits', 0.5);
+}
+
+/** Registers behind the first `tokens` rows: the same rows for every picture, which nothing but a sum with zeros puts beside them. */
+function addRegisters(b: Builder, x: number, { name, count }: { name: string; count: number }, tokens: number): number {
+  const [, rows, c] = shapeOf(b.graph, x) as [number, number, number];
+  const nothing = weight(b, { name: `${name}.zeros`, shape: [c], kind: 'scale', role: 'frozen' });
+  const registers = weight(b, { name, shape: [count, c], kind: 'embedding', source: whole(name, [1, count, c]) });
+  const part = (of: string, from: number, n: number): number => append(b, 'Slice', `${name}.${of}`, [x], { axis: 1, from, count: n });
+  const zeros = append(b, 'Affine', `${name}.zero`, [part('room', rows - count, count), nothing, ABSENT]);
+  const between = append(b, 'BroadcastAdd', `${name}.rows`, [zeros, registers]);
+  return append(b, 'Concat', `${name}.all`, [part('tokens', 0, tokens), between, part('patches', tokens, rows - tokens)], { axis: 1 });
 }
 
 function block(b: Builder, x: number, spec: Vit, i: number): number {

@@ -130,8 +130,11 @@ const BY_MODEL: Readonly<Record<string, string>> = {
   mobilenet_v2: 'MobileNetV2',
   resnet: 'ConvNext',
   convnext: 'ConvNext',
+  convnextv2: 'ConvNext',
   clip: 'CLIP',
   clip_vision_model: 'CLIP',
+  dinov2: 'Bit',
+  dinov2_with_registers: 'Bit',
   efficientnet: 'ViT',
   ijepa: 'ViT',
   mobilenet_v1: 'MobileNetV1',
@@ -262,7 +265,7 @@ function resampleOf(where: string, code: unknown): Resample {
  */
 export function assumedProcessor(modelType: string, [height, width]: readonly [number, number], channels = 3): Preprocess {
   const { mean, std } = STATS[STATS_BY_MODEL[modelType] ?? 'imagenet'];
-  const size = modelType === 'resnet' || modelType === 'convnext' ? { size: { shortest_edge: 224 }, crop_pct: 0.875 } : {};
+  const size = ['resnet', 'convnext', 'convnextv2'].includes(modelType) ? { size: { shortest_edge: 224 }, crop_pct: 0.875 } : {};
   const by = ['swin', 'efficientnet'].includes(modelType) ? { resample: BICUBIC } : {};
   const json = { image_mean: mean, image_std: std, ...size, ...by };
   return readProcessor(json, 'preprocessor_config.json is missing: preprocessing', { image: { height, width }, modelType, channels });

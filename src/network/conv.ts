@@ -11,6 +11,8 @@ export interface ConvNames {
   eps: number;
   /** The norm is a group norm of so many groups, which no weight can take in. */
   groups?: number;
+  /** Its channels are convolved in so many groups. */
+  spread?: number;
   /** The convolution has a bias besides its norm. */
   biased?: boolean;
   /** The file has a linear layer's matrix over [C, R, S]. */
@@ -69,23 +71,24 @@ export function conv(b: Builder, x: number, names: ConvNames, o: number, window:
 function convolution(
   b: Builder,
   x: number,
-  { conv: name, norm, groups, eps, biased, flat }: ConvNames,
+  { conv: name, norm, groups, eps, spread = 1, biased, flat }: ConvNames,
   o: number,
   window: Window,
   depthwise: boolean,
 ): number {
   const [, h, wd, c] = shapeOf(b.graph, x) as [number, number, number, number];
   const { kernel: r, stride } = window;
-  const file = flat ? [o, c * r * r] : [o, depthwise ? 1 : c, r, r];
+  const part = c / spread;
+  const file = flat ? [o, c * r * r] : [o, depthwise ? 1 : part, r, r];
   const area = r * r;
   // The checkpoint's [O,I,R,S] becomes [O,R,S,I], a depthwise [C,1,R,S] becomes [R,S,C].
   const layout: Layout = depthwise
     ? { shape: file, dims: [o, 1, area], strides: [1, 0, o] }
-    : { shape: file, dims: [o, c, area], strides: [area * c, 1, c] };
-  const pointwise = r === 1 && stride === 1 && !depthwise;
+    : { shape: file, dims: [o, part, area], strides: [area * part, 1, part] };
+  const pointwise = r === 1 && stride === 1 && !depthwise && spread === 1;
   const w = weight(b, {
     name: `${name}.weight`,
-    shape: pointwise ? [o, c] : depthwise ? [r, r, c] : [o, r, r, c],
+    shape: pointwise ? [o, c] : depthwise ? [r, r, c] : [o, r, r, part],
     kind: 'weight',
     source: { tensor: `${name}.weight`, start: 0, ...layout },
     ...(depthwise || x === b.input ? {} : { layer: flat ? ('linear' as const) : ('convolution' as const) }),
@@ -100,6 +103,11 @@ function convolution(
   }
   if (pointwise) return adapted(b, x, append(b, 'Linear', name, [x, w, bias], { pointwise: 1 }), name);
   const [vertical, horizontal] = [span(h, window), span(wd, window)];
+  if (spread > 1) {
+    const steps = { stepY: stride, stepX: stride, down: 1, across: 1, groups: spread };
+    const at = { r, s: r, top: vertical.before, left: horizontal.before, oh: vertical.out, ow: horizontal.out };
+    return append(b, 'GroupConv', name, [x, w, bias], { ...at, ...steps });
+  }
   const tfPadding = window.tfPadding ? 1 : 0;
   const attributes = { r, s: r, stride, top: vertical.before, left: horizontal.before, oh: vertical.out, ow: horizontal.out, tfPadding };
   return append(b, depthwise ? 'Depthwise' : 'Conv', name, [x, w, bias], attributes);
@@ -112,6 +120,13 @@ export function maxPool(b: Builder, x: number, name: string, kernel: number, str
   const [vertical, horizontal] = [span(h, window), span(w, window)];
   const attributes = { r: kernel, s: kernel, stride, top: vertical.before, left: horizontal.before, oh: vertical.out, ow: horizontal.out };
   return append(b, 'MaxPool', name, [x], attributes);
+}
+
+/** The mean of each 2×2 window, of what is there at an odd edge. */
+export function halved(b: Builder, x: number, name: string): number {
+  const [, h, w] = shapeOf(b.graph, x) as [number, number, number];
+  const window = { r: 2, s: 2, stepY: 2, stepX: 2, top: 0, left: 0, bottom: 0, right: 0, padded: 0 };
+  return append(b, 'AveragePool', name, [x], { ...window, oh: Math.ceil(h / 2), ow: Math.ceil(w / 2) });
 }
 
 /** Folds a layer scale (deit3) into the linear layer whose output it scales. */

@@ -141,6 +141,22 @@ export function groupNorm(b: Builder, x: number, name: string, groups: number, e
   return append(b, 'GroupNorm', name, [x, stats, gamma, beta]);
 }
 
+/** Response norm (GRN, arXiv 2301.00808): x·(1 + γ·n) + β, n a channel's norm over the map by the mean of all channels'. */
+export function responseNorm(b: Builder, x: number, name: string, eps: number, axes = 1): number {
+  const c = lastDim(b.graph, x);
+  const file = [...new Array(axes - 1).fill(1), c];
+  const tensor = (part: 'weight' | 'bias', kind: WeightKind): number =>
+    weight(b, {
+      name: `${name}.${part}`,
+      shape: [c],
+      kind,
+      source: { ...whole(`${name}.${part}`, file), ...flat([c]) },
+      layout: { shape: file, ...flat([c]) },
+    });
+  const [gamma, beta] = [tensor('weight', 'scale'), tensor('bias', 'bias')];
+  return append(b, 'ResponseNorm', name, [x, append(b, 'ResponseStats', `${name}.stats`, [x]), gamma, beta], { eps });
+}
+
 export function activation(b: Builder, x: number, name: string, kind: Kind): number {
   return append(b, 'Activation', name, [x, ABSENT], { kind });
 }

@@ -23,6 +23,7 @@ export const module: Record<string, OpDef> = {
       if (numel(shape(inputs, 1)) !== numel(x.slice(1))) same('broadcast add: p', shape(inputs, 1), x.slice(1));
       return [f32(...x)];
     },
+    rates: () => ({ rule: 'added' }),
     backward(node, g) {
       const [x, p] = node.inputs as [number, number];
       const dy = g.of(node.outputs[0]!);
