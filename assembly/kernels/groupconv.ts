@@ -148,22 +148,40 @@ export function groupConvBackwardX(p: usize): void {
 
 /** Numbers [k, k + columns) of one group's patches of the output pixels [pixel, pixel + rows), to[rows,columns]. */
 function gatherPatches(x: usize, group: i32, pixel: i32, rows: i32, k: i32, columns: i32, to: usize): void {
-  for (let m = pixel; m < pixel + rows; m++) {
-    const ow = m % outWidth;
-    const oh = (m / outWidth) % outHeight;
-    const b = m / outWidth / outHeight;
-    for (let at = k; at < k + columns; ) {
-      const tap = at / groupIn;
-      const c = at - tap * groupIn;
-      const n = min(groupIn - c, k + columns - at);
-      const h = oh * stepY + (tap / S) * down - top;
-      const v = ow * stepX + (tap % S) * across - left;
-      if (h < 0 || h >= height || v < 0 || v >= width) memory.fill(to, 0, (<usize>n) << 2);
-      else copyFloats(n, x + ((<usize>(((b * height + h) * width + v) * channels + group * groupIn + c)) << 2), to);
+  const tap = k / groupIn;
+  let ow = pixel % outWidth;
+  let oh = (pixel / outWidth) % outHeight;
+  let picture = x + ((<usize>((pixel / outWidth / outHeight) * height * width * channels + group * groupIn)) << 2);
+  for (let m = 0; m < rows; m++) {
+    let h = oh * stepY - top + (tap / S) * down;
+    let s = tap % S;
+    let c = k - tap * groupIn;
+    for (let open = columns; open > 0; ) {
+      const n = min(groupIn - c, open);
+      const v = ow * stepX - left + s * across;
+      if (h < 0 || h >= height || v < 0 || v >= width) zeroFloats(n, to);
+      else copyFloats(n, picture + ((<usize>((h * width + v) * channels + c)) << 2), to);
       to += (<usize>n) << 2;
-      at += n;
+      open -= n;
+      c = 0;
+      if (++s == S) {
+        s = 0;
+        h += down;
+      }
+    }
+    if (++ow == outWidth) {
+      ow = 0;
+      if (++oh == outHeight) {
+        oh = 0;
+        picture += (<usize>(height * width * channels)) << 2;
+      }
     }
   }
+}
+
+function zeroFloats(n: i32, to: usize): void {
+  for (; n >= 4; n -= 4, to += 16) v128.store(to, i32x4.splat(0));
+  for (; n > 0; n--, to += 4) store<i32>(to, 0);
 }
 
 /**
@@ -177,8 +195,7 @@ function gatherOutputs(dy: usize, pixel: i32, rows: i32, r: i32, s: i32, o: i32,
     const h = ((m / width) % height) + top - r * down;
     const oh = h / stepY;
     const ow = v / stepX;
-    if (h < 0 || v < 0 || h != oh * stepY || v != ow * stepX || oh >= outHeight || ow >= outWidth)
-      memory.fill(to, 0, (<usize>columns) << 2);
+    if (h < 0 || v < 0 || h != oh * stepY || v != ow * stepX || oh >= outHeight || ow >= outWidth) zeroFloats(columns, to);
     else {
       found = true;
       const b = m / width / height;

@@ -21,15 +21,15 @@ const activationClasses = Object.fromEntries(
 
 /** Of the other operators; method.md of the S2A paper's table, line by line. */
 const OTHERS = {
-  /** Layer norm's x̂. */
+  /** x̂ of layer norm and of norms without a mean. */
   ln: code('4', '8'),
-  /** Group norm's x̂. */
+  /** Group norm's x̂; the map of a response norm. */
   gn: code('4', '8'),
   /** Attention's operands. */
   qkv: code('8', '4'),
   /** Attention's probabilities, computed again from the operands as they were kept, or kept themselves. */
   softmax: { choices: ['recompute', '4'], exact: 'recompute', s2a: 'recompute' },
-  /** The map of a squeeze-excite product; its factors stay f32. */
+  /** The map of a squeeze-excite product, whose factors stay f32; both operands of a product. */
   gate: code('8', '4'),
   /** Inputs of layers whose weight learns. */
   input: code('8', '4'),
