@@ -9,6 +9,7 @@ import { decodePicture, defaultDecoderBytes } from '../../src/input/decode.ts';
 import type { Preprocess } from '../../src/input/preprocess.ts';
 import { type JobResult, trainJob } from '../../src/training/job.ts';
 import { loadClassifier } from '../../src/use/classifier.ts';
+import { mergeAdapter } from '../../src/use/merge/merge.ts';
 import { judgeAdapter } from '../../targets/cli/judge.ts';
 import { newFolder } from '../support/folder.ts';
 import { pictureFolder } from '../support/pictures.ts';
@@ -158,6 +159,30 @@ test('a classifier tells labels with their thresholds, and numbers in their unit
     error = caught;
   }
   assert.match((error as Error).message, 'was trained for another task');
+});
+
+test('merged, a model folder answers as the adapter does, by problem_type, in units and with thresholds', async () => {
+  for (const name of ['multilabel', 'regress'] as const) {
+    const { out } = await done(name);
+    const merged = join(newFolder(), 'merged');
+    mergeAdapter({ model: MODEL, adapter: out, out: merged });
+    const config = JSON.parse(readFileSync(join(merged, 'config.json'), 'utf8')) as Record<string, unknown>;
+    assert.is(config.problem_type, name === 'regress' ? 'regression' : 'multi_label_classification');
+    assert.equal(config.s2a_thresholds, name === 'regress' ? undefined : [0.5, 0.5, 0.4]);
+    const [a, b] = [loadClassifier(out, { model: MODEL }), loadClassifier(undefined, { model: merged })];
+    assert.equal([b.task, b.labels], [a.task, a.labels]);
+    const pixels = await decodePicture(
+      new Uint8Array(readFileSync(join(JOBS[name].data, '5.png'))),
+      a.preprocess as Preprocess,
+      defaultDecoderBytes,
+    );
+    const [want, got] = [a.predictPrepared(pixels), b.predictPrepared(pixels)];
+    for (const [i, { label, probability, answered, value }] of want.entries()) {
+      assert.equal([got[i]!.label, got[i]!.answered], [label, answered]);
+      if (value === undefined) assert.ok(Math.abs(got[i]!.probability - probability) < 1e-5);
+      else assert.ok(Math.abs(got[i]!.value! - value) < 1e-4 * Math.abs(value), `${got[i]!.value} and ${value}`);
+    }
+  }
 });
 
 test('--from goes on with the same outputs and their constants', async () => {
