@@ -66,6 +66,13 @@ export function addBackward(
       if (needs[out] && gradient.has(first(out))) definition(node.op).backward?.(node, context);
     }
   };
+  walk(graph, repeats, differentiate);
+  dropUnread(graph, repeats);
+  return accumulators;
+}
+
+/** Forward nodes from the last to the first; those of a block that is computed again as its copies, which then stand before their derivatives. */
+function walk(graph: Graph, repeats: Repeats, differentiate: (nodes: readonly Node[]) => void): void {
   const again = new Set<number>();
   for (const node of graph.phases.train.filter((n) => !n.isBackward).reverse()) {
     const run = repeats.runs.get(node.block);
@@ -76,6 +83,4 @@ export function addBackward(
       differentiate(run);
     }
   }
-  dropUnread(graph, repeats);
-  return accumulators;
 }
