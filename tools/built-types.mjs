@@ -14,6 +14,7 @@ const BUILT = {
   'build/fuzz-tables': ['test/support/csvfuzz.ts'],
   'build/fuzz-pictures': ['test/support/picturefuzz.ts'],
   'build/fuzz-caches': ['test/support/cachefuzz.ts'],
+  'build/fuzz-graphs': ['test/support/onnxfuzz.ts'],
   'build/bench/elementwise': [
     'test/support/rig.ts',
     'test/support/close.ts',

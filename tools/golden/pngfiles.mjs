@@ -7,5 +7,5 @@ const folder = process.argv[2];
 mkdirSync(folder, { recursive: true });
 const outfile = 'build/pngs.mjs';
 await build({ entryPoints: ['test/data/pngs.ts'], bundle: true, platform: 'node', format: 'esm', outfile, logLevel: 'error' });
-const { kinds, nameOf, png } = await import(new URL('../../build/pngs.mjs', import.meta.url));
+const { kinds, nameOf, png } = await import(new URL('../../build/pngs.mjs', import.meta.url).href);
 for (const kind of kinds) writeFileSync(join(folder, `${nameOf(kind)}.png`), png(kind, false, { clear: true }));

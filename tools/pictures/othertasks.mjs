@@ -87,10 +87,10 @@ export function writeTask(root, { task = 'multilabel', train = 200, val = 60, te
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const text = { type: 'string' };
+  const text = /** @type {const} */ ({ type: 'string' });
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { task: text, train: text, val: text, test: text, seed: text },
+    options: { task: { type: 'string' }, train: text, val: text, test: text, seed: text },
   });
   const numbers = Object.fromEntries(
     ['train', 'val', 'test', 'seed'].flatMap((key) => (values[key] === undefined ? [] : [[key, Number(values[key])]])),
