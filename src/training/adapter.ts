@@ -39,10 +39,13 @@ export const isHeadTensor = (name: string): boolean => HEAD.test(name);
 export function headNames({ about, parameters }: Program): string[] {
   const { classes } = about;
   const found = parameters.filter((r) => HEAD.test(r.name) && r.shape[0] === classes).map((r) => r.name);
-  // torchvision numbers the layers of `classifier`, of which the last is the classifier.
-  const place = (name: string): number => Number(/(?:^|\.)classifier\.(\d+)\./.exec(name)?.[1] ?? 0);
-  const last = Math.max(...found.map(place));
-  return found.filter((name) => place(name) === last);
+  // torchvision numbers the layers of `classifier`, of which the last is the classifier; whatever else is a head (the side branch's) stays.
+  const place = (name: string): number | undefined => {
+    const number = /(?:^|\.)classifier\.(\d+)\./.exec(name)?.[1];
+    return number === undefined ? undefined : Number(number);
+  };
+  const last = Math.max(...found.map((name) => place(name) ?? 0));
+  return found.filter((name) => (place(name) ?? last) === last);
 }
 
 /** Puts an adapter's tensors in place. Every parameter must be there, with its shape, and nothing else; all are checked before the first is written. */

@@ -177,8 +177,8 @@ test('a model folder that is not there, or is none', () => {
 
 test('configurations: unknown, wrong types, impossible sizes', () => {
   const wrong: [Record<string, unknown>, ...string[]][] = [
-    [{ model_type: 'efficientnet' }, 'unsupported', 'efficientnet', 'mobilenet_v2'],
-    [{ model_type: undefined, architecture: 'efficientnet_b0' }, 'efficientnet_b0', 'the nearest that is read'],
+    [{ model_type: 'regnet' }, 'unsupported', 'regnet'],
+    [{ model_type: undefined, architecture: 'resnet50s' }, 'resnet50s', 'the nearest that is read'],
     [{ hidden_size: '48' }, 'hidden_size', '"48"', 'whole number'],
     [{ hidden_size: 1e9 }, 'hidden_size'],
     [{ num_hidden_layers: 1000000 }, 'num_hidden_layers'],
