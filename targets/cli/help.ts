@@ -68,9 +68,10 @@ ${COMMON}
   train: `s2a train <model folder> <pictures> --out <folder> [options]
 
 <pictures> holds root/class/*.jpg or root/{train,val}/class/*.jpg (.jpeg, .png, .webp; any case), or
-labels.csv or metadata.csv with the columns file and label (docs/data.md); or arrays, root/class/*.npy,
-root/{train,val}/{x,y}.npy or root/{x,y}_{train,val}.npy (docs/arrays.md). With labels instead,
-names and | between them, it teaches several labels a picture, with value numbers (docs/tasks.md).
+labels.csv or metadata.csv with the columns file and label (docs/data.md); or arrays of NumPy's
+(docs/arrays.md): root/class/*.npy, root/{train,val}/{x,y}.npy, root/{x,y}_{train,val}.npy.
+With labels instead, names and | between them, it teaches several labels a picture, with value
+numbers (docs/tasks.md).
 Without val, a seeded part of each class is held out. The best epoch is kept; the last, where there
 is nothing to judge by. A run that goes astray goes back and takes a tenth of the step.
 Ctrl-C, SIGTERM and a lost terminal save the run: --resume goes on. Exit code 2 after the
