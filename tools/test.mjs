@@ -1,10 +1,10 @@
 // Builds test/**/*.test.ts (or those whose path contains an argument) and runs them: `--deno` under Deno, else here.
 // test/cases, what people met run as a person runs it, is left out unless named: `npm run test:cases`.
-import { spawnSync } from 'node:child_process';
 import { readdirSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
 import { DENO, missing } from './runtimes.mjs';
-import { BUILT, runSuite } from './suite.mjs';
+import { BUILT } from './suite.mjs';
+import { runPool } from './testpool.mjs';
 
 const deno = process.argv.includes('--deno');
 const wanted = process.argv.slice(2).filter((arg) => arg !== '--deno');
@@ -26,13 +26,14 @@ await build({
   sourcemap: 'inline',
   logLevel: 'error',
 });
-process.exit(deno ? runUnderDeno() : await runSuite(files));
+process.exit(await run());
 
-function runUnderDeno() {
-  const why = missing.deno();
+async function run() {
+  const why = deno ? missing.deno() : undefined;
   if (why !== undefined) {
     console.log(why);
     return 1;
   }
-  return spawnSync(DENO, ['run', '--no-prompt', '-A', 'tools/suite.mjs', ...files], { stdio: 'inherit' }).status ?? 1;
+  const command = deno ? [DENO, 'run', '--no-prompt', '-A', 'tools/suite.mjs'] : [process.execPath, 'tools/suite.mjs'];
+  return runPool(command, files);
 }

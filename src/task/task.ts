@@ -24,6 +24,7 @@ export interface Said {
   /** [count, outputs] each, a class's targets and answers [count]. */
   targets: ArrayLike<number>;
   answers: ArrayLike<number>;
+  /** [count, outputs]; empty where pictures have a class. */
   logits: Float32Array;
 }
 

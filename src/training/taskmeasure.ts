@@ -1,4 +1,6 @@
 /** Judging pictures by what their task can say of them. */
+
+import { Answer } from '../../assembly/abi/task.ts';
 import type { Engine } from '../engine/engine.ts';
 import { CLASSIFY, type Measured, taskOf } from '../task/index.ts';
 import { evaluate, type Samples, type Tally } from './train.ts';
@@ -16,10 +18,12 @@ export async function measureTask(
   const { about } = engine.program;
   const task = taskOf(about.task ?? CLASSIFY.name, 'program');
   const [count, outputs] = [samples.count, about.classes];
-  const logits = new Float32Array(count * outputs);
+  // Classes are counted by what was answered; their logits, pictures times classes, would be 100 MB for 5,000 of each.
+  const keeps = task.answer !== Answer.Class;
+  const logits = new Float32Array(keeps ? count * outputs : 0);
   const [targets, answers]: [number[], number[]] = [[], []];
   const tally = await evaluate(engine, samples, (i, answer, row) => {
-    logits.set(row, i * outputs);
+    if (keeps) logits.set(row, i * outputs);
     targets.push(...(samples.targets?.(i) ?? [samples.label(i)]));
     answers.push(...answer);
     each?.(i, answer, row);
