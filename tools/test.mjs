@@ -1,5 +1,6 @@
 // Builds test/**/*.test.ts (or those whose path contains an argument) and runs them: `--deno` under Deno, else here.
-// test/cases, what people met run as a person runs it, is left out unless named: `npm run test:cases`.
+// Left out unless named, so that `npm test` takes a few minutes on two slow cores: test/cases, what people met run as a person runs it
+// (`npm run test:cases`), and the slowest of the wide tests, over many sizes and networks (`--slow`: `npm run test:slow`). Deno runs these too.
 import { readdirSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
 import { DENO, missing } from './runtimes.mjs';
@@ -7,10 +8,14 @@ import { BUILT } from './suite.mjs';
 import { runPool } from './testpool.mjs';
 
 const deno = process.argv.includes('--deno');
-const wanted = process.argv.slice(2).filter((arg) => arg !== '--deno');
+const slow = process.argv.includes('--slow');
+const wanted = process.argv.slice(2).filter((arg) => !arg.startsWith('--'));
+const SLOW = /^test\/(cli\/grid|system\/(budgets|kill|modules|nonsquare)|passes\/rates|base\/precision|use\/fidelity\/fidelity)\.test\.ts$/;
+const isUsual = (file) => !file.startsWith('test/cases/') && (deno || !SLOW.test(file));
+const isWanted = (file) => (slow ? SLOW.test(file) : wanted.length === 0 ? isUsual(file) : wanted.some((part) => file.includes(part)));
 const files = readdirSync('test', { recursive: true })
   .map((f) => `test/${f}`)
-  .filter((f) => f.endsWith('.test.ts') && (wanted.length === 0 ? !f.startsWith('test/cases/') : wanted.some((w) => f.includes(w))))
+  .filter((f) => f.endsWith('.test.ts') && isWanted(f))
   .sort();
 rmSync(BUILT, { recursive: true, force: true });
 await build({
