@@ -43,7 +43,7 @@ export async function runSuite(files) {
     if (passed === before.passed && failed === before.failed && skipped === before.skipped) fault('(file)', new Error('no test ran'));
     console.log(`${failed > before.failed ? 'not ok' : 'ok    '} ${file}  ${passed - before.passed} tests, ${Date.now() - began} ms`);
   }
-  if (passed + failed === 0) {
+  if (passed + failed + skipped === 0) {
     console.log('no test ran');
     failed = 1;
   }

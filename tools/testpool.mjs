@@ -22,7 +22,7 @@ export async function runPool(command, files) {
   };
   await Promise.all(Array.from({ length: PROCESSES }, worker));
   for (const file of files.filter((name) => ALONE.test(name))) add(sums, await runBatch(command, [file]));
-  if (sums.passed + sums.failed === 0) {
+  if (sums.passed + sums.failed + sums.skipped === 0) {
     console.log('no test ran');
     sums.failed = 1;
   }
