@@ -11,7 +11,7 @@
  *                                                        └── written in other phases ─ ┘
  *
  * Both compilers read it, so it is written in what the languages share, its numbers doubles on either side: no product wraps. The engine holds
- * none of it. The switch over the operators, `keepsWithin`, is generated (abi/extents.ts by tools/dispatch.mjs).
+ * none of it. The switch over the operators, `keepsWithin`, is generated (assembly/generated/extents.ts by tools/dispatch.mjs).
  */
 import { State } from './head.ts';
 import { Keep } from './keep.ts';

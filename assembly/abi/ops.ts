@@ -1,6 +1,6 @@
 /**
  * The engine's operators: the contract between `src/ops` (which writes instructions) and `assembly/kernels` (which reads them). What each one
- * computes, the names of its arguments and how many bytes lie behind them (touch.ts) stand in ops/, a file for each file of `src/ops`. One
+ * computes, the names of its arguments and how many bytes lie behind them (bounds.ts) stand in ops/, a file for each file of `src/ops`. One
  * instruction is
  *
  *     word 0   op

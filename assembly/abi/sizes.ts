@@ -1,5 +1,5 @@
 /**
- * Bytes of the encodings drawn in groups.ts and weights.ts. Written in what both languages share (touch.ts), its numbers doubles on either
+ * Bytes of the encodings drawn in groups.ts and weights.ts. Written in what both languages share (bounds.ts), its numbers doubles on either
  * side: no product wraps.
  */
 import { Keep } from './keep.ts';

@@ -1,6 +1,6 @@
 /**
  * What hosts know of a task: how a picture's target is written, how its answer is read, and by what one of two epochs is better. Every task
- * (src/task) is one of these, so a new one needs nothing new of the runner or of the WASI program. Both languages read it (touch.ts).
+ * (src/task) is one of these, so a new one needs nothing new of the runner or of the WASI program. Both languages read it (bounds.ts).
  */
 
 /** Targets, in the port Labels, and answers, in the port Choices. A row whose first target has the bits 0xffffffff is padding. */

@@ -1,5 +1,5 @@
 /**
- * When a run has gone astray, and what it does then: the rules of the watch, in the words that both training loops share (touch.ts says which),
+ * When a run has gone astray, and what it does then: the rules of the watch, in the words that both training loops share (bounds.ts says which),
  * its numbers doubles on either side. docs/watch.md says what was tried.
  */
 

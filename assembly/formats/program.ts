@@ -1,6 +1,6 @@
 /**
  * What a program file says (abi/program.ts), held against itself and against the memory that it asks for: after `checkProgram` every section lies in
- * the file, every record in the memory, and every phase is a chain of whole instructions that keep to what they may touch (abi/touch.ts). Nothing in a
+ * the file, every record in the memory, and every phase is a chain of whole instructions that keep to what they may touch (abi/bounds.ts). Nothing in a
  * file is believed before. Length and checksum are the host's to look at. Written in what both languages share, its numbers doubles on either side.
  */
 import { Checkpoint } from '../abi/checkpoint.ts';
@@ -340,7 +340,14 @@ function checkRun(): boolean {
   const warmup = words!.f64(file + sectionStart(Section.Run) + RunField.Warmup);
   const isSplit = micro > 0 && batch > 0 && batch <= MOST_BATCH && batch % micro === 0;
   const isPicture = height > 0 && width > 0 && height <= MOST_SIDE && width <= MOST_SIDE && (pixel === 1 || pixel === 4);
-  const isKnown = run(RunField.Classes) > 0 && run(RunField.Head) <= 1 && run(RunField.Retries) <= MOST_BACKS && run(RunField.Answer) <= Answer.Numbers && run(RunField.Better) <= Better.Loss && warmup >= 0 && warmup <= 1;
+  const isKnown =
+    run(RunField.Classes) > 0 &&
+    run(RunField.Head) <= 1 &&
+    run(RunField.Retries) <= MOST_BACKS &&
+    run(RunField.Answer) <= Answer.Numbers &&
+    run(RunField.Better) <= Better.Loss &&
+    warmup >= 0 &&
+    warmup <= 1;
   if (!isSplit || !isPicture || !isKnown) return refuse('has a broken run');
   if (!(words!.f32(file + sectionStart(Section.Run) + RunField.Delta) >= 0)) return refuse('has a broken run');
   if (countLines(Section.Score) !== 1) return refuse('does not name its score');

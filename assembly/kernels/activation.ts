@@ -6,7 +6,7 @@
  * instructions wherever it stands, so neither N nor the number of threads changes a bit. y does not depend on KEEP.
  * Moved per element: forward 8 bytes + the code, backward 8 bytes + the code (12 where x is kept).
  *
- * The functions are in curve.ts, the loops over them in activationloops.ts, the codes in derivative.ts; bykind.ts picks the function.
+ * The functions are in functions.ts, the loops over them in activationloops.ts, the codes in derivative.ts; bykind.ts picks the function.
  */
 import { ActivationArg, ActivationBackwardArg } from '../abi/ops/elementwise';
 import { address, int } from '../engine/argument';

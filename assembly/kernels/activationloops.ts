@@ -1,5 +1,5 @@
 /**
- * The loops behind every activation, over a function of curve.ts: forward with nothing, x, a bit or a code of f′ kept, and backward from what
+ * The loops behind every activation, over a function of functions.ts: forward with nothing, x, a bit or a code of f′ kept, and backward from what
  * was. Each element goes through the same instructions wherever it stands.
  */
 import { Keep } from '../abi/keep';

@@ -40,7 +40,7 @@ export function pixels(p: usize): void {
     let left = (sourceWidth - width) >> 1;
     let flip = false;
     if (augment != Augment.None) {
-      const bits = random(load<u32>(state, State.Seed), Stream.Augment, load<u32>(samples + (<usize>picture << 2)));
+      const bits = random(load<u32>(state, State.Seed), Stream.Augment, load<u32>(samples + ((<usize>picture) << 2)));
       if (augment & Augment.Crop) {
         const choices = 2 * pad + 1;
         top += <i32>below(choices, <u32>bits) - pad;
@@ -77,12 +77,12 @@ function rgbRow(source: usize, sourceWidth: i32, left: i32, flip: bool, y: usize
 
 /** The same row of any number of channels, of bytes or of f32: the same numbers give the same result. */
 function anyRow<T>(source: usize, sourceWidth: i32, left: i32, flip: bool, y: usize, width: i32, channels: i32, table: usize): void {
-  const shift = table + (<usize>channels << 2);
+  const shift = table + ((<usize>channels) << 2);
   for (let i = 0; i < width; i++) {
     const x = source + <usize>clampTo(left + i, sourceWidth) * channels * sizeof<T>();
-    const out = y + (<usize>(flip ? width - 1 - i : i) * channels << 2);
+    const out = y + ((<usize>(flip ? width - 1 - i : i) * channels) << 2);
     for (let c = 0; c < channels; c++) {
-      const at = <usize>c << 2;
+      const at = (<usize>c) << 2;
       store<f32>(out + at, <f32>load<T>(x + c * sizeof<T>()) * load<f32>(table + at) + load<f32>(shift + at));
     }
   }

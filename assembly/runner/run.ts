@@ -6,7 +6,7 @@
  *     counts    countsAt  | 4 rows of a u32 for each class or label; where the answer is numbers 3 f64 for each |
  *
  * What a run has to remember stands where a checkpoint writes it (abi/checkpoint.ts): saving copies bytes, going on puts them back. Written in what
- * both languages share (abi/touch.ts), its numbers doubles on either side; the WASI program lays it over static memory, so nothing is allocated.
+ * both languages share (abi/bounds.ts), its numbers doubles on either side; the WASI program lays it over static memory, so nothing is allocated.
  */
 import { CheckpointHead as Head, EpochRecord } from '../abi/checkpoint.ts';
 import { State } from '../abi/head.ts';

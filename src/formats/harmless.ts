@@ -55,7 +55,7 @@ export const TIMM = ['architecture', 'num_classes', 'num_features', 'global_pool
 /** The keys of transformers that its wrapper around timm adds; `do_pooling` is of its headless class alone. */
 export const TIMM_WRAPPER = [...TRANSFORMERS, 'do_pooling'] as const;
 
-/** timm's `pretrained_cfg`: how pictures are prepared (read by data/preprocess.ts), where weights lie, whom to thank. */
+/** timm's `pretrained_cfg`: how pictures are prepared (read by src/input/timm.ts), where weights lie, whom to thank. */
 export const PRETRAINED = [
   ...['input_size', 'test_input_size', 'min_input_size', 'fixed_input_size', 'interpolation', 'crop_pct', 'test_crop_pct', 'crop_mode'],
   ...['mean', 'std'],

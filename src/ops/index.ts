@@ -28,7 +28,6 @@ import { groupConv } from './groupconv.ts';
 import { groupNorm } from './groupnorm.ts';
 import { init } from './init.ts';
 import { join } from './join.ts';
-import { loss } from './loss.ts';
 import { losses } from './losses.ts';
 import { module } from './module.ts';
 import { norm } from './norm.ts';
@@ -54,7 +53,6 @@ export const OPS: Readonly<Record<string, OpDef>> = {
   ...attention,
   ...tokens,
   ...pixels,
-  ...loss,
   ...update,
   ...init,
   ...module,

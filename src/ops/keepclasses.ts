@@ -19,7 +19,7 @@ const activationClasses = Object.fromEntries(
   everyActivation().map(({ keep, isPiecewise, isSteep }) => [keep, isPiecewise ? code('1') : isSteep ? code('4') : code('4', '8')]),
 ) as Record<ActivationClass, Class>;
 
-/** Of the other operators; method.md of the S2A paper's table, line by line. */
+/** Of the other operators, in the order of the S2A paper's table (arXiv 2503.08154). */
 const OTHERS = {
   /** x̂ of layer norm and of norms without a mean. */
   ln: code('4', '8'),

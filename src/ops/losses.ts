@@ -1,5 +1,6 @@
-/** What the tasks other than classification are taught by: yes or no for each label, and numbers. */
+/** Losses: what each task is taught by, and what it answers. Classification, yes or no for each label, numbers. */
 import { BinaryCrossEntropyArg } from '../../assembly/abi/ops/binarycrossentropy.ts';
+import { CrossEntropyArg } from '../../assembly/abi/ops/crossentropy.ts';
 import { HuberArg } from '../../assembly/abi/ops/huber.ts';
 import { Op } from '../../assembly/abi/ops.ts';
 import { f32, type Graph, i32, type Node, shapeOf } from '../graph/graph.ts';
@@ -10,6 +11,37 @@ function autograd(node: Node, graph: Graph): { values: number[]; bytes: number }
   const [b, n] = shapeOf(graph, node.inputs[0]!) as [number, number];
   return { values: [], bytes: 8 * b * n };
 }
+
+/** inputs logits[B,N], labels i32[B]; outputs losses[B], choices i32[B] and, with attribute train, dlogits[B,N]; updates state. */
+const crossEntropy: OpDef = {
+  opcode: Op.CrossEntropy,
+  infer(inputs, a) {
+    const [b, n] = shape(inputs, 0) as [number, number];
+    same('cross entropy: labels', shape(inputs, 1), [b]);
+    return [f32(b), i32(b), ...(a.train ? [f32(b, n)] : [])];
+  },
+  split: alone,
+  /** The log-probabilities, and the labels as int64. */
+  autograd(node, graph) {
+    const [b, n] = shapeOf(graph, node.inputs[0]!) as [number, number];
+    return { values: [], bytes: 4 * b * n + 8 * b };
+  },
+  lower: (n, at, graph) => {
+    const [b, classes] = shapeOf(graph, n.inputs[0]!) as [number, number];
+    return words({
+      [CrossEntropyArg.X]: at.input(0),
+      [CrossEntropyArg.LABELS]: at.input(1),
+      [CrossEntropyArg.DLOGITS]: n.attributes.train ? at.output(2) : 0,
+      [CrossEntropyArg.LOSSES]: at.output(0),
+      [CrossEntropyArg.CHOICES]: at.output(1),
+      [CrossEntropyArg.STATE]: at.update(0),
+      [CrossEntropyArg.BATCH]: b,
+      [CrossEntropyArg.N]: classes,
+    });
+  },
+  cost: moves,
+  costRate: MOVE,
+};
 
 /**
  * inputs logits[B,N], targets f32[B,N] (0 to 1), thresholds f32[N]; outputs losses[B], choices i32[B,N] (1: answered) and, with attribute train,
@@ -44,6 +76,7 @@ const binaryCrossEntropy: OpDef = {
 };
 
 export const losses: Record<string, OpDef> = {
+  CrossEntropy: crossEntropy,
   BinaryCrossEntropy: binaryCrossEntropy,
   /**
    * inputs logits[B,N], targets f32[B,N] in their units, scale f32[2,N] (means, standard deviations); outputs losses[B], answers f32[B,N] in the

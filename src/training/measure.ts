@@ -1,4 +1,4 @@
-/** Relative rates of a run (src/rates.ts): outputs are measured on its first pictures before the first step. */
+/** Relative rates of a run (src/passes/rates.ts): outputs are measured on its first pictures before the first step. */
 import { Head, State } from '../../assembly/abi/head.ts';
 import { Rates } from '../../assembly/abi/rates.ts';
 import { Want } from '../../assembly/runner/run.ts';

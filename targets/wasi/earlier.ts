@@ -1,4 +1,4 @@
-/** What an earlier run left in the folder of one that begins anew, as src/earlier.ts has it: a finished one is replaced, an interrupted one only on request. */
+/** What an earlier run left in the folder of one that begins anew, as src/training/earlier.ts has it: a finished one is replaced, an interrupted one only on request. */
 import { Checkpoint, CheckpointHead } from '../../assembly/abi/checkpoint';
 import { settingsStart } from '../../assembly/formats/checkpoint';
 import { stage, stageBytes } from './arena';

@@ -1,9 +1,10 @@
 /** The cases of every operator that has no derivative of its own. */
 import { batchNormCases } from './cases/affine.ts';
-import { endsCases } from './cases/ends.ts';
+import { crossEntropyCases } from './cases/crossentropy.ts';
 import { groupStatsCases } from './cases/groupnorm.ts';
 import { initCases } from './cases/init.ts';
 import { lossesCases } from './cases/losses.ts';
+import { pixelsCases } from './cases/pixels.ts';
 import { quantizeCases } from './cases/quantize.ts';
 import { rateCases } from './cases/rate.ts';
 import { responseStatsCases } from './cases/response.ts';
@@ -12,7 +13,8 @@ import { updateCases } from './cases/update.ts';
 import type { Direct } from './table.ts';
 
 export const directCases: readonly Direct[] = [
-  ...endsCases,
+  ...pixelsCases,
+  ...crossEntropyCases,
   ...lossesCases,
   ...updateCases,
   ...rateCases,

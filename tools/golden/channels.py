@@ -2,7 +2,7 @@
 
     python tools/golden/channels.py FOLDER
 
-FOLDER holds the PNG files of test/data/pngs.ts with clear colours, one a kind: node tools/golden/pngfiles.mjs FOLDER. Grey of 16 bits is taken by
+FOLDER holds the PNG files of test/support/pngs.ts with clear colours, one a kind: node tools/golden/pngfiles.mjs FOLDER. Grey of 16 bits is taken by
 its high byte: convert('L') would cut it off at 255. `convert`: SHA-256 of convert('L') and convert('RGBA') of each, and of
 test/golden/pictures. `resize`: the same pixels resized, as base64.
 """

@@ -7,7 +7,20 @@ import { between, demand, MOST_STEP, reads, size, takesState, writes } from '../
  * stream; STATE for the seed.
  * Without Augment.Crop the centre H×W of SH×SW is taken. With it the window is shifted by up to PAD pixels each way, edge pixels repeated.
  */
-export const enum PixelsArg { X, Y, TABLE, SAMPLES, STATE, BATCH, SH, SW, H, WIDTH, AUGMENT, PAD }
+export const enum PixelsArg {
+  X,
+  Y,
+  TABLE,
+  SAMPLES,
+  STATE,
+  BATCH,
+  SH,
+  SW,
+  H,
+  WIDTH,
+  AUGMENT,
+  PAD,
+}
 export function pixels(): void {
   const b = size(PixelsArg.BATCH);
   const both = between(PixelsArg.AUGMENT, 0, MOST_CHANNELS * CHANNELS_UNIT + CHANNELS_UNIT - 1);
@@ -23,7 +36,12 @@ export function pixels(): void {
   takesState(PixelsArg.STATE);
 }
 
-export const enum Augment { None = 0, Crop = 1, Flip = 2, Float = 4 }
+export const enum Augment {
+  None = 0,
+  Crop = 1,
+  Flip = 2,
+  Float = 4,
+}
 /** What one channel counts in AUGMENT. */
 export const CHANNELS_UNIT = 256;
 /** Most numbers that a position of an input has. */

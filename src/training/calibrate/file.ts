@@ -11,7 +11,7 @@ export const CALIBRATION = 'calibration.json';
 export interface CalibratedLayer {
   /** The layer's name in the compiled program. */
   name: string;
-  /** The function's number (assembly/abi/kinds.ts). */
+  /** The function's number (assembly/generated/kinds.ts). */
   kind: number;
   /** The fitted table: the derivative's levels, and which of them an input takes. */
   table: Table;

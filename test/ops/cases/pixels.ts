@@ -1,62 +1,12 @@
-/** Pictures in, loss out. */
-import * as assert from 'uvu/assert';
+/** Pictures and arrays as the network reads them: normalised, cut out, augmented. */
 import { State } from '../../../assembly/abi/head.ts';
 import { Augment } from '../../../assembly/abi/ops/pixels.ts';
 import { Stream } from '../../../assembly/abi/random.ts';
-import { f32, i32 } from '../../../src/graph/graph.ts';
-import { differences } from '../../oracle/linear.ts';
+import { f32 } from '../../../src/graph/graph.ts';
 import { philox } from '../../oracle/random.ts';
-import { crossEntropy } from '../../oracle/simple.ts';
-import { close, numbers } from '../../support/close.ts';
+import { close } from '../../support/close.ts';
 import { type Direct, plain } from '../table.ts';
 import { TAILS } from './tails.ts';
-
-const SMOOTHING = Math.fround(0.1);
-const SCALE = 0.25;
-
-function stateBlock(): Uint8Array {
-  const bytes = new Uint8Array(State.Bytes);
-  const view = new DataView(bytes.buffer);
-  view.setFloat32(State.Smoothing, SMOOTHING, true);
-  view.setFloat32(State.LossScale, SCALE, true);
-  view.setFloat64(State.LossSum, 10, true);
-  view.setInt32(State.Correct, 100, true);
-  view.setInt32(State.Count, 200, true);
-  return bytes;
-}
-
-/** The last row is padding. `spread`: factor on the logits. */
-function loss(batch: number, n: number, train: boolean, spread = 3): Direct {
-  const logits = numbers(batch * n, 100 + n, spread);
-  const labels = Int32Array.from({ length: batch }, (_, b) => (b > 0 && b === batch - 1 ? -1 : (b * 7) % n));
-  const total = (x: ArrayLike<number>): Float64Array =>
-    Float64Array.from(labels, (label, b) => (label < 0 ? 0 : crossEntropy(Array.from(x).slice(b * n, (b + 1) * n), label, SMOOTHING)));
-  return {
-    op: 'CrossEntropy',
-    name: `CrossEntropy [${batch},${n}]${train ? '' : ', evaluation'}${spread === 3 ? '' : `, logits × ${spread}`}`,
-    phase: train ? 'train' : 'eval',
-    inputs: [plain(logits, [batch, n]), plain(labels, [batch], 'batch')],
-    updates: [plain(stateBlock(), [State.Bytes], 'state')],
-    attributes: { train: Number(train) },
-    types: [f32(batch), i32(batch), ...(train ? [f32(batch, n)] : [])],
-    check([losses, choices, dlogits], [state]) {
-      const want = total(logits);
-      close(new Float32Array(losses!.buffer), want, 1e-6, 'losses');
-      const best = Array.from(labels, (_, b) => {
-        const row = logits.subarray(b * n, (b + 1) * n);
-        return row.indexOf(Math.max(...row));
-      });
-      assert.equal([...new Int32Array(choices!.buffer)], best, 'choices');
-      const view = new DataView(state!.buffer);
-      close([view.getFloat64(State.LossSum, true) - 10], [want.reduce((a, b) => a + b, 0)], 1e-6, 'sum of losses');
-      assert.is(view.getInt32(State.Correct, true) - 100, best.filter((choice, b) => choice === labels[b]).length);
-      assert.is(view.getInt32(State.Count, true) - 200, labels.filter((label) => label >= 0).length);
-      if (!train) return;
-      const slopes = differences(Float64Array.from(logits), new Float64Array(batch).fill(SCALE), total);
-      close(new Float32Array(dlogits!.buffer), slopes, 1e-6, 'gradient of the logits');
-    },
-  };
-}
 
 interface View {
   sh: number;
@@ -127,12 +77,7 @@ function pixels(view: View): Direct {
 }
 
 const BOTH = Augment.Crop | Augment.Flip;
-export const endsCases: readonly Direct[] = [
-  ...TAILS.map((n) => loss(3, n, true)),
-  ...TAILS.map((batch) => loss(batch, 5, batch % 2 === 0)),
-  loss(2, 1000, true),
-  loss(4, 9, true, 0),
-  loss(4, 9, true, 300),
+export const pixelsCases: readonly Direct[] = [
   ...TAILS.map((w) => pixels({ sh: 3, sw: w, h: 2, w })),
   pixels({ sh: 9, sw: 12, h: 6, w: 7 }),
   pixels({ sh: 9, sw: 12, h: 6, w: 7, augment: BOTH, pad: 3 }),

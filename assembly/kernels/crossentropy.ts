@@ -1,5 +1,5 @@
 import { State } from '../abi/head';
-import { CrossEntropyArg } from '../abi/ops/loss';
+import { CrossEntropyArg } from '../abi/ops/crossentropy';
 import { Status } from '../abi/status';
 import { address, int } from '../engine/argument';
 import { exp64, log64 } from '../engine/math';
