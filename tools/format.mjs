@@ -16,32 +16,10 @@ const BIOME = resolve('node_modules/@biomejs/biome/bin/biome');
 /** Generated, and files of a folder of AssemblyScript that biome formats itself. */
 const APART = /^assembly\/generated\/|^targets\/wasi\/((host|sandbox|signature)\.ts$|host\/)|\.d\.ts$/;
 
-/** Files that are being worked on: they are formatted when that is done. */
-const LATER = new Set([
-  'assembly/abi/ops/pixels.ts',
-  'assembly/abi/program.ts',
-  'assembly/abi/run.ts',
-  'assembly/abi/task.ts',
-  'assembly/formats/program.ts',
-  'assembly/kernels/pixels.ts',
-  'assembly/runner/answers.ts',
-  'assembly/runner/run.ts',
-  'assembly/runner/runner.ts',
-  'assembly/runner/watch.ts',
-  'targets/wasi/data.ts',
-  'targets/wasi/main.ts',
-  'targets/wasi/memory.ts',
-  'targets/wasi/predict.ts',
-  'targets/wasi/program.ts',
-  'targets/wasi/runner.ts',
-  'targets/wasi/signature.ts',
-  'targets/wasi/tell.ts',
-]);
-
 const files = ['assembly', 'targets/wasi'].flatMap((root) =>
   readdirSync(root, { recursive: true, encoding: 'utf8' })
     .map((name) => join(root, name))
-    .filter((path) => path.endsWith('.ts') && !APART.test(path) && !LATER.has(path)),
+    .filter((path) => path.endsWith('.ts') && !APART.test(path)),
 );
 const hidden = (text) => text.replace(/^( *)@(\w+(?:\([^)\n]*\))?)(?=\s)/gm, '$1/*@$2*/');
 const shown = (text) => text.replace(/\/\*@(\w+(?:\([^)\n]*\))?)\*\//g, '@$1');

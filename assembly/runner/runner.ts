@@ -13,19 +13,7 @@ import { Rates } from '../abi/rates.ts';
 import { Better } from '../abi/task.ts';
 import { Astray } from '../abi/watch.ts';
 import { clearAnswers, countAnswers, putAnswers } from './answers.ts';
-import {
-  addHeadWord,
-  clearTally,
-  headWord,
-  recordAt,
-  Run,
-  Stage,
-  setHeadWord,
-  setStateWord,
-  stateWord,
-  takeTally,
-  Want,
-} from './run.ts';
+import { addHeadWord, clearTally, headWord, recordAt, Run, Stage, setHeadWord, setStateWord, stateWord, takeTally, Want } from './run.ts';
 import { beginWatch, hasLearnt, isSound, look, rewind, wayBack } from './watch.ts';
 
 /** Begins to train from wherever the state block and the run's head say it stands. The labels of both parts are counted. */

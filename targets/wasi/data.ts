@@ -125,8 +125,10 @@ function readTargets(part: u32, index: u32, p: usize): void {
   needBytes(opened.labels, opened.labelsAt + <u64>index * n, p, n, labelPath(part));
   for (let i: u32 = 0; i < n; i += 4) {
     const value = load<f32>(p + i);
-    if (answer == Answer.Numbers && !isFinite<f32>(value)) refuse(labelPath(part), 'the targets of picture # are not all finite numbers', '', index);
-    if (answer == Answer.Labels && !(value >= 0 && value <= 1)) refuse(labelPath(part), 'the targets of picture # are not all from 0 to 1', '', index);
+    if (answer == Answer.Numbers && !isFinite<f32>(value))
+      refuse(labelPath(part), 'the targets of picture # are not all finite numbers', '', index);
+    if (answer == Answer.Labels && !(value >= 0 && value <= 1))
+      refuse(labelPath(part), 'the targets of picture # are not all from 0 to 1', '', index);
   }
 }
 function targetSize(): u32 {
