@@ -25,17 +25,7 @@ export interface Labelled {
 /** The pictures of a table; `base` is the folder below `root` that its files are named from, empty or with `/` at its end. */
 export function labelled(root: string, base: string, table: LabelTable, targets: Targets, wanted: Wanted = PICTURES): Labelled {
   const { where, header, rows, columns } = table;
-  const { file } = columns;
-  const label = targets.columns[0]?.at;
-  if (file === undefined || label === undefined) {
-    const missing = file === undefined ? 'file' : 'label';
-    throw new InputError({
-      where,
-      what: `no column for the ${missing}`,
-      got: header.map((name) => name || '(no name)').join(', '),
-      expected: `a header such as file,label: ${COLUMNS[missing].join(', ')}`,
-    });
-  }
+  const { file, label } = columnsOf(table, targets);
   if (rows.length === 0) throw new InputError({ where, what: 'has a header and no rows' });
   const there = walk(root, base, table);
   const notes = [...there.notes];
@@ -73,16 +63,7 @@ export function labelled(root: string, base: string, table: LabelTable, targets:
       });
     found.set(key, { line, row });
   }
-  const [gone] = missing;
-  if (gone) {
-    const near = nearest(gone.name, there.files.keys())[0];
-    throw new InputError({
-      where: `${where} line ${gone.line}`,
-      what: `${gone.name} is not there${missing.length === 1 ? '' : `, nor ${missing.length === 2 ? 'is' : 'are'} ${missing.length - 1} more`}`,
-      expected: `files named from ${join(root, base)}`,
-      ...(near ? { hint: `did you mean ${near}?` } : {}),
-    });
-  }
+  refuseMissing(missing, where, join(root, base), there.files.keys());
   const unnamed = [...there.files].filter(([key, { path }]) => !found.has(key) && wanted.isOne(path)).map(([, { path }]) => path);
   if (unnamed.length > 0)
     notes.push(
@@ -91,6 +72,32 @@ export function labelled(root: string, base: string, table: LabelTable, targets:
   const pictures = [...found.values()].map(({ row }) => row).sort((a, b) => byBytes(a.path, b.path));
   const skipped = pictures.filter(({ path }) => !wanted.isOne(path)).map(({ path }) => ({ path, reason: wanted.whyNot(path) }));
   return { pictures: pictures.filter(({ path }) => wanted.isOne(path)), skipped, notes };
+}
+
+/** The columns of files' names and of what is first said of them. */
+function columnsOf({ where, header, columns: { file } }: LabelTable, targets: Targets): { file: number; label: number } {
+  const label = targets.columns[0]?.at;
+  if (file !== undefined && label !== undefined) return { file, label };
+  const missing = file === undefined ? 'file' : 'label';
+  throw new InputError({
+    where,
+    what: `no column for the ${missing}`,
+    got: header.map((name) => name || '(no name)').join(', '),
+    expected: `a header such as file,label: ${COLUMNS[missing].join(', ')}`,
+  });
+}
+
+/** Throws for the first of the files that a table names and that are not there. */
+function refuseMissing(missing: readonly { line: number; name: string }[], where: string, folder: string, there: Iterable<string>): void {
+  const [gone] = missing;
+  if (gone === undefined) return;
+  const near = nearest(gone.name, there)[0];
+  throw new InputError({
+    where: `${where} line ${gone.line}`,
+    what: `${gone.name} is not there${missing.length === 1 ? '' : `, nor ${missing.length === 2 ? 'is' : 'are'} ${missing.length - 1} more`}`,
+    expected: `files named from ${folder}`,
+    ...(near ? { hint: `did you mean ${near}?` } : {}),
+  });
 }
 
 function partIn(word: string, where: string, column: string): PartName {

@@ -1,4 +1,5 @@
 /** A model, an adapter and labelled pictures, opened to measure something over them and closed together. */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,8 +10,9 @@ import type { TaskSettings } from '../formats/tasksettings.ts';
 import { identity, type ModelFolder, openWeights } from '../import/modelfolder.ts';
 import type { Preparation } from '../input/index.ts';
 import type { TaskName } from '../task/index.ts';
+import { settle } from './compilejob.ts';
 import { joinLabels, openStart, rowsOfLabels, type Start } from './fromadapter.ts';
-import { settle, type TrainJob } from './job.ts';
+import type { TrainJob } from './job.ts';
 import { openFor, preparationOf } from './preparation.ts';
 import { samplesOf } from './samples.ts';
 import { decoderBytesOf } from './share.ts';

@@ -21,7 +21,7 @@ import { scanFolder } from '../data/scan.ts';
 import { createEngine, loadWeights } from '../engine/engine.ts';
 import { commandBytes, commandPages, engineBytes, withMaximum } from '../engine/wasm.ts';
 import { layAdapter } from '../formats/adapterfile.ts';
-import { writeLabels, writePictures, writeTargets } from '../formats/npy/write.ts';
+import { type Stack, writeLabels, writePictures, writeTargets } from '../formats/npy/write.ts';
 import type { SafetensorsFile } from '../formats/safetensors.ts';
 import { identity, type ModelFolder, openWeights, processorNote, refuseOnnx } from '../import/modelfolder.ts';
 import { defaultDecoderBytes } from '../input/decode.ts';
@@ -35,8 +35,9 @@ import { adapterRecords } from '../training/adapter.ts';
 import { CALIBRATION, writeCalibration } from '../training/calibrate/file.ts';
 import { installTables, openTables, type TableSource } from '../training/calibrate/run.ts';
 import { settingsText } from '../training/checkpointfile.ts';
+import { adapterInfo, compileJob, headOf, settle } from '../training/compilejob.ts';
 import { type HeadStart, unusualHead } from '../training/headstart.ts';
-import { adapterInfo, compileJob, headOf, type JobHooks, settle, type TrainJob } from '../training/job.ts';
+import type { JobHooks, TrainJob } from '../training/job.ts';
 import { notesOn } from '../training/outcome.ts';
 import { openFor, preparationOf } from '../training/preparation.ts';
 import { settingsOf } from '../training/runfolder.ts';
@@ -156,27 +157,7 @@ async function packPictures(
     const { cache } = prepared;
     const { channels, element } = portOf(preprocess);
     const type = job.pixels === 'f32' || element === 'f32' ? '<f4' : '|u1';
-    for (const part of ['train', 'val'] as const) {
-      const indices = prepared[part];
-      writeAtomic(join(job.out, `${part}-images.npy`), (write) =>
-        writePictures(write, { count: indices.length, ...cache.size, channels, type, stored: element }, (i, target) =>
-          cache.readInto(indices[i]!, target),
-        ),
-      );
-      const of = indices.map((i) => cache.pictures[i]!);
-      writeAtomic(join(job.out, `${part}-labels.npy`), (write) =>
-        prepared.task
-          ? writeTargets(
-              write,
-              of.map(({ values }) => values!),
-              prepared.classes.length,
-            )
-          : writeLabels(
-              write,
-              of.map(({ label }) => label),
-            ),
-      );
-    }
+    for (const part of ['train', 'val'] as const) writePart(job.out, part, prepared, { channels, type, stored: element });
     if (tables) {
       // The tables lie in the program's own bytes: measured here, as `train` would on its first step, and handed over with it.
       const engine = createEngine(compiled.program, engineBytes());
@@ -215,6 +196,20 @@ async function packPictures(
   } finally {
     prepared.cache.close();
   }
+}
+
+/** The arrays of a part: its pictures, and their labels or targets. */
+function writePart(out: string, part: 'train' | 'val', prepared: Prepared, as: Pick<Stack, 'channels' | 'type' | 'stored'>): void {
+  const { cache, classes, task } = prepared;
+  const indices = prepared[part];
+  const shape = { count: indices.length, ...cache.size, ...as };
+  writeAtomic(join(out, `${part}-images.npy`), (write) => writePictures(write, shape, (i, target) => cache.readInto(indices[i]!, target)));
+  const of = indices.map((i) => cache.pictures[i]!);
+  const labels = (): number[] => of.map(({ label }) => label);
+  const targets = (): (readonly number[])[] => of.map(({ values }) => values!);
+  writeAtomic(join(out, `${part}-labels.npy`), (write) =>
+    task ? writeTargets(write, targets(), classes.length) : writeLabels(write, labels()),
+  );
 }
 
 interface Facts {

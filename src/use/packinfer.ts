@@ -1,4 +1,5 @@
 /** The hand-over to a board that only predicts: a program without training, which needs neither what backward keeps nor the optimizer's state. */
+
 import { basename, join } from 'node:path';
 import type { Bytes } from '../base/bytes.ts';
 import { makeFolder, writeAtomic } from '../base/files.ts';
@@ -10,7 +11,7 @@ import { inputOf, portOf } from '../input/index.ts';
 import { encodeProgram } from '../program/program.ts';
 import { CLASSIFY } from '../task/index.ts';
 import { tellsRates } from '../training/adapter.ts';
-import { settle } from '../training/job.ts';
+import { settle } from '../training/compilejob.ts';
 import { openInference } from './classifier.ts';
 import { boardOf } from './pack.ts';
 

@@ -1,11 +1,12 @@
 /** `s2a calibrate`: derivative tables fitted to what each layer sees. */
 
 import { counted } from '../../src/base/counted.ts';
+import { defined } from '../../src/base/defined.ts';
 import { InputError } from '../../src/base/error.ts';
 import { visible } from '../../src/base/visible.ts';
 import { table } from '../../src/report/terminal.ts';
 import { calibrateJob } from '../../src/training/calibrate/job.ts';
-import { defined, method, PLAN_FLAGS, parse, read } from './options.ts';
+import { method, PLAN_FLAGS, parse, read } from './options.ts';
 import type { Output } from './output.ts';
 
 export async function calibrate(args: string[], out: Output): Promise<void> {

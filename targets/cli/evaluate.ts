@@ -1,6 +1,7 @@
 /** `s2a eval`: accuracy of an adapter on labelled pictures. */
 
 import { counted } from '../../src/base/counted.ts';
+import { defined } from '../../src/base/defined.ts';
 import { InputError } from '../../src/base/error.ts';
 import { openModelFolder } from '../../src/import/modelfolder.ts';
 import { metricsText, metricText } from '../../src/report/figures.ts';
@@ -8,7 +9,7 @@ import { formatPercent, table } from '../../src/report/terminal.ts';
 import { CLASSIFY, type Metric } from '../../src/task/index.ts';
 import { sayAssumed } from './assumed.ts';
 import { type Judgement, judgeAdapter, type Split } from './judge.ts';
-import { defined, parse, read } from './options.ts';
+import { parse, read } from './options.ts';
 import type { Output } from './output.ts';
 
 const SPLITS: readonly string[] = ['all', 'train', 'val', 'test'];

@@ -1,5 +1,6 @@
 /** `s2a fidelity`: a policy's gradients against f32, block by block. */
 
+import { defined } from '../../src/base/defined.ts';
 import { writeText } from '../../src/base/files.ts';
 import { visible } from '../../src/base/visible.ts';
 import { escapeText } from '../../src/report/chart.ts';
@@ -7,7 +8,7 @@ import { FIDELITY_COLUMNS, fidelityRows, fidelitySection, fidelityText } from '.
 import { FOOTER, page } from '../../src/report/html.ts';
 import { table } from '../../src/report/terminal.ts';
 import { fidelity as measure } from '../../src/use/fidelity/fidelity.ts';
-import { defined, method, PLAN_FLAGS, parse, read } from './options.ts';
+import { method, PLAN_FLAGS, parse, read } from './options.ts';
 import type { Output } from './output.ts';
 
 export async function fidelity(args: string[], out: Output): Promise<void> {

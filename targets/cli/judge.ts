@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Answer } from '../../assembly/abi/task.ts';
 import type { Bytes } from '../../src/base/bytes.ts';
+import { defined } from '../../src/base/defined.ts';
 import { InputError, nearest } from '../../src/base/error.ts';
 import { guarded } from '../../src/base/files.ts';
 import type { Precision } from '../../src/base/precision.ts';
@@ -106,6 +107,7 @@ function verdict(
 /** Evaluates; `each` sees every picture with its prediction. */
 export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judged) => void): Promise<Judgement> {
   const { engine, adapter, preprocess } = openInference(options.adapter, { ...options, microBatch: options.microBatch ?? 8 });
+  const { labels } = adapter;
   const folder = options.cacheFolder ?? temporaryFolder();
   try {
     const prepared = await prepare({
@@ -115,73 +117,83 @@ export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judge
       preprocess,
       cacheFolder: folder,
       seed: options.seed ?? 0,
-      ...(options.warn ? { warn: options.warn } : {}),
-      ...(options.holdOut === undefined ? {} : { holdOut: options.holdOut }),
+      ...defined({ warn: options.warn, holdOut: options.holdOut }),
       onProgress: ({ done, total }) => options.onProgress?.(done, total),
     });
+    const { cache, skipped, notes } = prepared;
     try {
-      for (const note of prepared.notes) options.warn?.(note);
-      const where = options.adapter ?? options.model;
-      const task = taskOf(sameTask(adapter.task, prepared, where).name);
-      const labelOf = rowsOfLabels(adapter.labels, prepared.classes);
-      const unknown = prepared.classes.find((_, i) => labelOf[i]! < 0);
-      if (unknown !== undefined) {
-        const sameButCase = adapter.labels.find((label) => label.toLowerCase() === unknown.toLowerCase());
-        const near = sameButCase ?? nearest(unknown, adapter.labels)[0];
-        throw new InputError({
-          where: options.data,
-          what: `${task.noun.one} ${unknown} is unknown to the ${options.adapter === undefined ? 'model' : 'adapter'}`,
-          expected: adapter.labels.length > 12 ? `one of its ${adapter.labels.length} labels` : adapter.labels.join(', '),
-          ...(near === undefined ? {} : { hint: `did you mean ${near}?` }),
-        });
-      }
-      const split = options.split ?? (prepared.test.length > 0 ? 'test' : prepared.valGiven ? 'val' : 'all');
-      const indices = { ...prepared, all: [...prepared.train, ...prepared.val, ...prepared.test] }[split];
-      if (indices.length === 0) throw new InputError({ where: options.data, what: `no pictures in ${split}` });
-      const unasked = adapter.labels.find((label) => !prepared.classes.includes(label));
-      if (task.answer === Answer.Numbers && unasked !== undefined)
-        throw new InputError({ where: options.data, what: `no numbers of ${unasked} to judge by`, expected: adapter.labels.join(', ') });
-      const samples = samplesOf(prepared.cache, indices, labelOf, adapter.labels.length);
-      const isClass = task.answer === Answer.Class;
-      const classes = isClass ? adapter.labels.map((label) => ({ label, count: 0, correct: 0 })) : [];
-      const wrong = new Map<number, number>();
-      const pixels = new Uint8Array(prepared.cache.pictureBytes);
-      const measured = await measureTask(engine, samples, adapter.labels, (i, answer, logits) => {
-        if (isClass) {
-          const [truth, choice] = [samples.label(i), answer[0]!];
-          classes[truth]!.count++;
-          if (truth === choice) classes[truth]!.correct++;
-          const pair = truth * adapter.labels.length + choice;
-          if (truth !== choice) wrong.set(pair, (wrong.get(pair) ?? 0) + 1);
-        }
+      for (const note of notes) options.warn?.(note);
+      const task = taskOf(sameTask(adapter.task, prepared, options.adapter ?? options.model).name);
+      const labelOf = rowsToJudge(options, task, labels, prepared);
+      const { split, indices } = partToJudge(options, prepared);
+      const samples = samplesOf(cache, indices, labelOf, labels.length);
+      const counts = createCounts(task, labels);
+      const pixels = new Uint8Array(cache.pictureBytes);
+      const measured = await measureTask(engine, samples, labels, (i, answer, logits) => {
+        counts.add(samples.label(i), answer[0]!);
         if (!each) return;
         samples.readInto(i, pixels);
         each({
-          ...verdict(task, samples, i, answer, logits, adapter.labels),
-          file: prepared.cache.pictures[indices[i]!]!.path,
-          ...prepared.cache.size,
+          ...verdict(task, samples, i, answer, logits, labels),
+          file: cache.pictures[indices[i]!]!.path,
+          ...cache.size,
           ...inputOf(preprocess).show(pixels.slice(), preprocess),
         });
       });
-      const { tally } = measured;
-      const n = adapter.labels.length;
-      return {
-        tally,
-        task: task.name,
-        measured,
-        split,
-        labels: adapter.labels,
-        classes,
-        mistakes: [...wrong]
-          .sort(([a, x], [b, y]) => y - x || a - b)
-          .map(([pair, times]) => [Math.floor(pair / n), pair % n, times] as [number, number, number]),
-        skipped: prepared.skipped,
-      };
+      return { tally: measured.tally, task: task.name, measured, split, labels, ...counts.found(), skipped };
     } finally {
-      prepared.cache.close();
+      cache.close();
     }
   } finally {
     await engine.close();
     if (options.cacheFolder === undefined) rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** The head's row of each of the folder's labels. Throws for a label that the head has not, and for numbers that the folder has not. */
+function rowsToJudge({ data, adapter }: JudgeOptions, task: Task, labels: readonly string[], { classes }: Prepared): number[] {
+  const rows = rowsOfLabels(labels, classes);
+  const unknown = classes.find((_, i) => rows[i]! < 0);
+  if (unknown !== undefined) {
+    const sameButCase = labels.find((label) => label.toLowerCase() === unknown.toLowerCase());
+    const near = sameButCase ?? nearest(unknown, labels)[0];
+    throw new InputError({
+      where: data,
+      what: `${task.noun.one} ${unknown} is unknown to the ${adapter === undefined ? 'model' : 'adapter'}`,
+      expected: labels.length > 12 ? `one of its ${labels.length} labels` : labels.join(', '),
+      ...(near === undefined ? {} : { hint: `did you mean ${near}?` }),
+    });
+  }
+  const unasked = task.answer === Answer.Numbers ? labels.find((label) => !classes.includes(label)) : undefined;
+  if (unasked !== undefined)
+    throw new InputError({ where: data, what: `no numbers of ${unasked} to judge by`, expected: labels.join(', ') });
+  return rows;
+}
+
+/** The part that is asked for, or test, val, everything, whichever is there first. */
+function partToJudge({ data, split: asked }: JudgeOptions, prepared: Prepared): { split: Split; indices: readonly number[] } {
+  const split = asked ?? (prepared.test.length > 0 ? 'test' : prepared.valGiven ? 'val' : 'all');
+  const indices = { ...prepared, all: [...prepared.train, ...prepared.val, ...prepared.test] }[split];
+  if (indices.length === 0) throw new InputError({ where: data, what: `no pictures in ${split}` });
+  return { split, indices };
+}
+
+/** Classes as they were answered; nothing where the task has none. */
+function createCounts(task: Task, labels: readonly string[]) {
+  const isClass = task.answer === Answer.Class;
+  const classes = isClass ? labels.map((label) => ({ label, count: 0, correct: 0 })) : [];
+  const wrong = new Map<number, number>();
+  return {
+    add(truth: number, choice: number): void {
+      if (!isClass) return;
+      classes[truth]!.count++;
+      if (truth === choice) classes[truth]!.correct++;
+      const pair = truth * labels.length + choice;
+      if (truth !== choice) wrong.set(pair, (wrong.get(pair) ?? 0) + 1);
+    },
+    found(): Pick<Judgement, 'classes' | 'mistakes'> {
+      const sorted = [...wrong].sort(([a, x], [b, y]) => y - x || a - b);
+      return { classes, mistakes: sorted.map(([pair, times]) => [Math.floor(pair / labels.length), pair % labels.length, times]) };
+    },
+  };
 }

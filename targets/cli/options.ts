@@ -148,8 +148,3 @@ export const PLAN_FLAGS = {
   lr: 'text',
   json: 'flag',
 } as const satisfies Flags;
-
-/** The members that are not undefined. */
-export function defined<T extends object>(object: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(object).filter(([, v]) => v !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> };
-}

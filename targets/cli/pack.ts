@@ -1,9 +1,10 @@
 /** `s2a pack`: what a board without JavaScript trains from. */
+import { defined } from '../../src/base/defined.ts';
 import { InputError } from '../../src/base/error.ts';
 import { formatBytes } from '../../src/report/terminal.ts';
 import { packJob } from '../../src/use/pack.ts';
 import { packInference } from '../../src/use/packinfer.ts';
-import { defined, type Flags, parse, read } from './options.ts';
+import { type Flags, parse, read } from './options.ts';
 import type { Output } from './output.ts';
 import { pairs, planLines } from './show.ts';
 import { jobOf, TRAIN_FLAGS } from './train.ts';

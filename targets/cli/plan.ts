@@ -1,6 +1,7 @@
 /** `s2a plan`: the itemised memory plan, from config.json; weights, where the folder has them, are held against it. */
 
 import { DEFAULTS } from '../../src/base/defaults.ts';
+import { defined } from '../../src/base/defined.ts';
 import { InputError } from '../../src/base/error.ts';
 import { writeAtomic, writeText } from '../../src/base/files.ts';
 import { planReport } from '../../src/budget/report.ts';
@@ -16,7 +17,7 @@ import { encodeProgram } from '../../src/program/program.ts';
 import { timelineOf } from '../../src/report/plantimeline.ts';
 import { timelineFile, timelinePage } from '../../src/report/timeline.ts';
 import { budgetsOf, grid, gridLines, methodsOf } from './grid.ts';
-import { defined, method, type Parsed, PLAN_FLAGS, parse, read } from './options.ts';
+import { method, type Parsed, PLAN_FLAGS, parse, read } from './options.ts';
 import type { Output } from './output.ts';
 import { planLines, planNotes } from './show.ts';
 

@@ -1,5 +1,6 @@
 /** `s2a predict`: what is on these pictures. A picture that cannot be read costs its line, not the run. */
 
+import { defined } from '../../src/base/defined.ts';
 import { InputError, S2aError, withoutPlace } from '../../src/base/error.ts';
 import { visible } from '../../src/base/visible.ts';
 import { isPicture } from '../../src/data/kinds.ts';
@@ -11,7 +12,7 @@ import { formatPercent } from '../../src/report/terminal.ts';
 import type { Prediction } from '../../src/task/index.ts';
 import { loadClassifier } from '../../src/use/classifier.ts';
 import { sayAssumed } from './assumed.ts';
-import { defined, parse, read, whole } from './options.ts';
+import { parse, read, whole } from './options.ts';
 import type { Output } from './output.ts';
 
 /** Numbers are all told; of labels those that are answered, of classes the first, unless it is said how many. */

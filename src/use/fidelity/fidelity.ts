@@ -1,13 +1,14 @@
 /** How true a policy's gradients are for a model, a method and one's own pictures: the library's and the command line's way in. */
 
 import { DEFAULTS } from '../../base/defaults.ts';
+import { defined } from '../../base/defined.ts';
 import { planForBudget } from '../../compile.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { portOf } from '../../input/index.ts';
 import { readRate } from '../../passes/rates.ts';
 import type { Compiled } from '../../pipeline/compiled.ts';
 import { installTables, openTables } from '../../training/calibrate/run.ts';
-import { defined, type TrainJob } from '../../training/job.ts';
+import type { TrainJob } from '../../training/job.ts';
 import { type Measured, withPictures } from '../../training/openedadapter.ts';
 import { type Fidelity, measureFidelity } from './measure.ts';
 

@@ -1,0 +1,112 @@
+/** A job, settled and compiled: what training, packing and measuring all begin with. */
+import { parseBytes } from '../base/bytes.ts';
+import { DEFAULTS } from '../base/defaults.ts';
+import { defined } from '../base/defined.ts';
+import { InputError } from '../base/error.ts';
+import type { Precision } from '../base/precision.ts';
+import { VERSION } from '../base/version.ts';
+import type { Planned } from '../budget/search.ts';
+import { planForBudget } from '../compile.ts';
+import type { AdapterInfo } from '../formats/adapterfile.ts';
+import type { TaskSettings } from '../formats/tasksettings.ts';
+import type { ModelFolder } from '../import/modelfolder.ts';
+import { type Preparation, portOf } from '../input/index.ts';
+import { chosenDrop } from '../network/drop.ts';
+import { methodOf } from '../network/method.ts';
+import { readRate } from '../passes/rates.ts';
+import type { CompileOptions } from '../pipeline/options.ts';
+import type { Program } from '../program/program.ts';
+import { CLASSIFY } from '../task/index.ts';
+import { headNames } from './adapter.ts';
+import { type HeadStart, usualHead } from './headstart.ts';
+import type { TrainJob } from './jobtypes.ts';
+import { TRAIN_DEFAULTS, type TrainOptions } from './train.ts';
+import { checkWatch } from './watch.ts';
+
+/** Options with every default in place; part of what a checkpoint belongs to. */
+export function settle(job: TrainJob): TrainOptions {
+  const { rate: _, ...given } = defined(job);
+  // A head that begins somewhere is worth having as it is.
+  if (job.rate === 0 && job.from === undefined && (job.head ?? usualHead(job.method)) === 'zero')
+    throw new InputError({ where: '--lr', what: 'with a rate of 0 nothing is learnt', expected: 'a number above 0' });
+  checkWatch({ ...TRAIN_DEFAULTS, ...given });
+  const pick = <K extends keyof typeof TRAIN_DEFAULTS>(key: K): number => given[key] ?? TRAIN_DEFAULTS[key];
+  return {
+    epochs: pick('epochs'),
+    batchSize: pick('batchSize'),
+    rate: readRate(job.rate).rate,
+    seed: pick('seed'),
+    weightDecay: pick('weightDecay'),
+    warmup: pick('warmup'),
+    finalFraction: pick('finalFraction'),
+    clipNorm: pick('clipNorm'),
+    smoothing: pick('smoothing'),
+    momentum: pick('momentum'),
+    patience: pick('patience'),
+    retries: pick('retries'),
+  };
+}
+
+interface Sources {
+  base: ModelFolder;
+  options: TrainOptions;
+  preprocess: Preparation;
+  classes: number;
+  task?: TaskSettings | undefined;
+}
+
+/** The job's program and plan; BudgetError where it does not fit. */
+export function compileJob(
+  job: TrainJob,
+  { base, options, preprocess, classes, task, pixels, ownTables }: Pick<CompileOptions, 'pixels'> & { ownTables?: boolean } & Sources,
+): Planned {
+  return planForBudget({
+    model: base.model,
+    classes,
+    batchSize: options.batchSize,
+    normalize: preprocess,
+    ...defined({
+      method: job.method,
+      keep: job.keep,
+      weights: job.weights,
+      optimizer: job.optimizer,
+      rates: readRate(job.rate).rates,
+      microBatch: job.microBatch,
+      recompute: job.recompute,
+      budgetBytes: job.budget === undefined ? undefined : parseBytes(job.budget, '--budget'),
+      augment: job.augment,
+      ...chosenDrop(base.model.drop, job),
+      maxThreads: job.maxThreads,
+      fast: job.fast,
+      pixels: pixels ?? (portOf(preprocess).element === 'f32' ? 'f32' : undefined),
+      ownTables,
+      task,
+    }),
+  });
+}
+
+/** Where the head begins: ridge regression is of classes alone. */
+export const headOf = (job: Pick<TrainJob, 'head' | 'method'>, task: TaskSettings): HeadStart =>
+  task.name === CLASSIFY.name ? (job.head ?? usualHead(job.method)) : 'zero';
+
+/** What an adapter of this job will say about itself. */
+export const adapterInfo = (
+  job: TrainJob,
+  about: {
+    who: AdapterInfo['base'];
+    program: Program;
+    labels: readonly string[];
+    preprocess: Preparation;
+    task?: TaskSettings | undefined;
+  },
+): AdapterInfo => ({
+  method: methodOf(job.method ?? DEFAULTS.method).name,
+  base: about.who,
+  precision: about.program.about.weights as Precision,
+  ...(about.program.about.arithmetic ? { arithmetic: about.program.about.arithmetic } : {}),
+  ...(about.task ? { task: about.task } : {}),
+  head: headNames(about.program),
+  labels: about.labels,
+  preprocessing: about.preprocess as unknown as Record<string, unknown>,
+  createdBy: `s2a ${VERSION}`,
+});
