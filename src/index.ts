@@ -39,6 +39,7 @@ export type { BackEvent, EpochResult, Figures, Judged, StepEvent } from './train
 export type { Classifier, ClassifierOptions, Prediction } from './use/classifier.ts';
 export type { FidelityJob } from './use/fidelity/fidelity.ts';
 export type { Agreement, BlockFidelity, Fidelity, ModuleFidelity } from './use/fidelity/measure.ts';
+export type { WorkerHooks } from './use/inworker.ts';
 export {
   calibrateJob,
   decodePicture,
@@ -50,6 +51,7 @@ export {
   packJob,
   planForBudget,
   readArray,
+  trainInWorker,
   trainJob,
 } from './use/library.ts';
 export type { MergeOptions, MergeResult } from './use/merge/merge.ts';

@@ -77,9 +77,12 @@ await Promise.all([
 for (const name of ['engine.wasm', 'engine.mt.wasm', 'engine.fast.wasm', 'engine.fast.mt.wasm', 's2a.wasm'])
   copyFileSync(`build/${name}`, `dist/${name}`);
 
-/** The library, the command, and the picture decoder and the engine's other threads, which are entries of their own. */
+/** The library and the command; what runs in processes and threads of its own: the picture decoder, the engine's other threads, a whole run. */
 await build({
-  entryPoints: { index: 'src/index.ts', s2a: 'targets/cli/main.ts', decoder: 'src/input/worker.ts', thread: 'src/engine/worker.ts' },
+  entryPoints: {
+    ...{ index: 'src/index.ts', s2a: 'targets/cli/main.ts' },
+    ...{ decoder: 'src/input/worker.ts', thread: 'src/engine/worker.ts', train: 'src/use/trainworker.ts' },
+  },
   outdir: 'dist',
   bundle: true,
   splitting: true,

@@ -97,6 +97,7 @@ try {
     'dist/engine.mt.wasm',
     'dist/s2a.wasm',
     'dist/thread.js',
+    'dist/train.js',
   ];
   for (const f of [
     ...wanted,

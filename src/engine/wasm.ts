@@ -42,6 +42,9 @@ export async function useEngine(sources: EngineSource | Partial<Record<EngineFil
   for (const [name, bytes] of read) given.set(name, bytes);
 }
 
+/** What useEngine was given, for a thread of its own. */
+export const givenEngines = (): Partial<Record<EngineFile, Uint8Array<ArrayBuffer>>> => Object.fromEntries(given);
+
 /** An engine has some 80 KB. */
 const MOST_ENGINE_BYTES = 16 << 20;
 

@@ -3,7 +3,8 @@
  * numbers out of range. Sentences name an option as it is written here, `batchSize`, where the command line's name `--batch-size`.
  */
 
-import { BudgetError, EngineError, InputError, Interrupted, nearest, type Parts, S2aError } from '../base/error.ts';
+import { InputError, nearest, type Parts, S2aError } from '../base/error.ts';
+import { copyOf, errorFrom } from '../base/errorcopy.ts';
 import { isRecord } from '../base/json.ts';
 import type { Planned, PlanOptions } from '../budget/search.ts';
 import { planForBudget as planInner } from '../compile.ts';
@@ -20,6 +21,7 @@ import { flagOf, type Kind, SETTINGS, type SettingName, toggle } from '../traini
 import { type Classifier, type ClassifierOptions, loadClassifier as loadInner } from './classifier.ts';
 import { type FidelityJob, fidelity as fidelityInner } from './fidelity/fidelity.ts';
 import type { Fidelity } from './fidelity/measure.ts';
+import { trainInWorker as inWorkerInner, type WorkerHooks } from './inworker.ts';
 import { type MergeOptions, type MergeResult, mergeAdapter as mergeInner } from './merge/merge.ts';
 import { type PeftOptions, type PeftResult, exportPeft as peftInner } from './merge/peft.ts';
 import { type Packed, type PackHooks, type PackJob, packJob as packInner } from './pack.ts';
@@ -90,6 +92,8 @@ const HOOKS: Spec<JobHooks> = {
     signal: object('an AbortSignal'),
   },
 };
+/** What needs an answer at once, or holds what cannot leave a thread, is not among them. */
+const { stopping: _, onPrepared: __, ...WORKER_HOOKS }: Spec<JobHooks> = HOOKS;
 const PACK_HOOKS: Spec<PackHooks> = {
   ...{ onPlan: anyFunction, onPrepare: anyFunction, onPrepared: anyFunction, signal: HOOKS.signal, warn: anyFunction },
 };
@@ -173,16 +177,7 @@ function ours(error: unknown): unknown {
   const parts = Object.fromEntries(
     Object.entries(error.parts).map(([name, part]) => [name, typeof part === 'string' ? renamed(part) : part]),
   ) as unknown as Parts;
-  const made =
-    error instanceof InputError
-      ? new InputError(parts, error.code)
-      : error instanceof BudgetError
-        ? new BudgetError(parts, error.smallestBytes)
-        : error instanceof EngineError
-          ? new EngineError(parts, error.isNotFinite)
-          : new Interrupted(renamed(error.message));
-  if (error.stack !== undefined) made.stack = error.stack.replace(error.message, made.message);
-  return made;
+  return errorFrom({ ...copyOf(error), parts });
 }
 function sync<T>(action: () => T): T {
   try {
@@ -208,6 +203,17 @@ export const trainJob = (job: TrainJob, hooks: JobHooks = {}): Promise<JobResult
     const own = check('trainJob', job, TRAIN);
     check('the hooks of trainJob', hooks, HOOKS);
     return trainInner(own, told(hooks));
+  });
+
+/**
+ * The same in a thread of its own: whatever one instruction, planning or a checkpoint takes, the caller's event loop has its turns. The adapter's bytes
+ * are trainJob's. Throws what trainJob throws; Interrupted where `signal` ended it, and it is saved.
+ */
+export const trainInWorker = (job: TrainJob, hooks: WorkerHooks = {}): Promise<JobResult> =>
+  later(async () => {
+    const own = check('trainInWorker', job, TRAIN);
+    check('the hooks of trainInWorker', hooks, WORKER_HOOKS);
+    return inWorkerInner(own, told(hooks));
   });
 
 /**

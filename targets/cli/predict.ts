@@ -1,4 +1,4 @@
-/** `s2a predict`: what is on these pictures. A picture that cannot be read costs its line, not the run. */
+/** `s2a predict`: what is on these pictures. A picture that cannot be read costs its line, not the others': they are answered, and the exit code says that one was not. */
 
 import { defined } from '../../src/base/defined.ts';
 import { InputError, S2aError, withoutPlace } from '../../src/base/error.ts';
@@ -66,10 +66,16 @@ export async function predict(args: string[], out: Output): Promise<void> {
     if (p.flag('json')) out.json({ file, ...jsonOf(said, top) });
     else out.line(visible([file, ...textOf(said, top)].join('  ')));
   }
-  if (skipped.length < files.length) return;
   const [first] = skipped;
+  if (first === undefined) return;
   throw new InputError({
-    where: first!.file,
-    what: files.length === 1 ? first!.reason : 'none of the pictures can be used, not even this one',
+    where: first.file,
+    what:
+      files.length === 1
+        ? first.reason
+        : skipped.length === files.length
+          ? 'none of the pictures can be used, not even this one'
+          : `cannot be used${skipped.length === 1 ? '' : `, nor can ${skipped.length - 1} more`}`,
+    ...(skipped.length < files.length ? { hint: 'all others are answered' } : {}),
   });
 }

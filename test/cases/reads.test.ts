@@ -46,7 +46,9 @@ nodeTest('labels, pictures and adapters that are no files', () => {
   writeFileSync(huge, colourPng(0, 0));
   truncateSync(huge, 2 ** 36);
   const good = join(data, 'red/0.png');
-  const ran = does('predict', VIT, adapter, huge, pipe, good);
+  const ran = s2a('predict', VIT, adapter, huge, pipe, good);
+  assert.is(ran.code, 2);
+  assert.match(ran.stderr, /huge\.png: cannot be used, nor can 1 more; all others are answered/);
   assert.match(ran.stderr, /huge\.png: is too large for a picture, got 68719476736 bytes, expected at most 134217728/);
   assert.match(ran.stderr, /skipped .*: is not an ordinary file/);
   assert.match(ran.stdout, /red\/0\.png {2}\w/);
