@@ -2,7 +2,7 @@
  * The files that s2a has beside its code: the engine, and what its threads and its decoder run. They lie beside the bundle in dist/, in a checkout's
  * build/ or dist/, or, where another bundler has put our code elsewhere, still in the package as it was installed.
  */
-import { createRequire } from 'node:module';
+import nodeModule from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { EngineError } from './error.ts';
@@ -10,6 +10,9 @@ import { firstFile } from './files.ts';
 
 /** Where our code lies. A bundle in CommonJS knows no address of its own: the program that was started stands for it. */
 export const HERE = import.meta.url ?? pathToFileURL(process.argv[1] ?? join(process.cwd(), 'program.js')).href;
+
+/** A `require` that looks for packages from `address`. By the default import: webpack would put nothing in the place of a `createRequire` that it knows. */
+export const requireFrom = (address: string): NodeJS.Require => nodeModule.createRequire(address);
 
 /** Where a file of ours lies; undefined where it is nowhere. `at`: where a bundler that copies such files along has put it. */
 export function findOwn(name: string, at?: URL): URL | undefined {
@@ -46,7 +49,7 @@ export function ownFile(name: string, at?: URL): URL {
 function installed(name: string): URL | undefined {
   for (const from of [() => HERE, () => pathToFileURL(join(process.cwd(), 'program.js')).href]) {
     try {
-      return pathToFileURL(createRequire(from()).resolve(`s2a/${name}`));
+      return pathToFileURL(requireFrom(from()).resolve(`s2a/${name}`));
     } catch {
       // Not from there.
     }

@@ -1,10 +1,9 @@
 /** Versions of installed packages, for the cache to name its decoder. */
 import { existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { HERE } from '../base/ownfile.ts';
+import { HERE, requireFrom } from '../base/ownfile.ts';
 
-export const require = createRequire(HERE);
+export const require = requireFrom(HERE);
 
 /** `name version`, from the package.json above the package's entry (its exports may hide that file). */
 export function packageName(name: string): string {
