@@ -29,6 +29,8 @@ export interface PrepareOptions {
   labels?: string | undefined;
   /** What the pictures are for, where it is listed here (targets.ts). */
   task?: TaskName | undefined;
+  /** Nothing is learnt from them: one class is enough, and no part need be there. */
+  isJudged?: boolean | undefined;
   /** Pictures of `folder` that are gone: only an earlier cache has them. */
   vanished?: readonly string[];
   preprocess: Preparation;
@@ -171,7 +173,7 @@ function newCache(path: string, pictureBytes: number): CacheWriter {
 }
 
 async function decodeAll(
-  { root, preprocess, onProgress, signal, start = inputOf(preprocess).start, space = freeBytes }: PrepareOptions,
+  { root, preprocess, isJudged, onProgress, signal, start = inputOf(preprocess).start, space = freeBytes }: PrepareOptions,
   { digest, size, pictureBytes, pictures, skipped: before }: Listing,
   { path, limit, classes }: { path: string; limit: number; classes: readonly string[] },
 ): Promise<{ bytes: number; decoderPeakBytes: number }> {
@@ -210,7 +212,7 @@ async function decodeAll(
       writer.add(outcomes.at(-1)!);
       onProgress?.({ done: i + 1, total: pictures.length, path: picture.path, skipped });
     }
-    refuseEmpty(root, classes, pictures, outcomes);
+    refuseEmpty(root, classes, isJudged ? pictures.map((picture) => ({ ...picture, part: 'train' as const })) : pictures, outcomes);
     return { bytes: writer.finish(digest), decoderPeakBytes };
   } finally {
     signal?.removeEventListener('abort', stop);

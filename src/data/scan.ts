@@ -27,6 +27,8 @@ export interface ScanOptions {
   labels?: string | undefined;
   /** What the pictures are for, where the table's columns do not say it. */
   task?: TaskName | undefined;
+  /** Nothing is learnt from them: one class is enough, and no part need be there. */
+  isJudged?: boolean | undefined;
 }
 
 /** Size and time of a listed picture as they are now; undefined where it is gone. */
@@ -40,6 +42,7 @@ interface Found {
   root: string;
   wanted: Wanted;
   wish: TaskName | undefined;
+  isJudged: boolean;
   /** What the tables are for, and which of them said it; lists of names name no output that no picture has. */
   targets?: Targets & { where: string };
   parts: Partial<Record<PartName, Named[]>>;
@@ -50,9 +53,10 @@ interface Found {
 }
 
 /** Lists a folder of pictures without opening one, or a folder of arrays by their headers. */
-export function scanFolder(root: string, { labels, task }: ScanOptions = {}): Folder {
+export function scanFolder(root: string, { labels, task, isJudged = false }: ScanOptions = {}): Folder {
   const isArrays = holdsArrays(root);
-  const found: Found = { root, wish: task, wanted: isArrays ? ARRAYS : PICTURES, parts: {}, empty: [], skipped: [], notes: [] };
+  const wanted = isArrays ? ARRAYS : PICTURES;
+  const found: Found = { root, wish: task, isJudged, wanted, parts: {}, empty: [], skipped: [], notes: [] };
   const top = entriesOf(root);
   if (isArrays) {
     refuseArchives(root, top);
@@ -185,10 +189,10 @@ function readPart(found: Found, part: PartName, base: string, entries: Entries):
   if (part === 'train') found.empty.push(...empty);
 }
 
-/** Two classes at least, each with a name of its own. */
-function checkClasses({ root, wanted }: Found, base: string, classes: readonly string[]): void {
+/** Two classes at least to learn from, one to judge by. */
+function checkClasses({ root, wanted, isJudged }: Found, base: string, classes: readonly string[]): void {
   if (classes.length === 0) throw new InputError({ where: join(root, base), what: 'no class folders', expected: SHAPES });
-  if (classes.length === 1) {
+  if (classes.length === 1 && !isJudged) {
     const [only] = classes as [string];
     const inner = join(root, base, only);
     const { folders, files } = entriesOf(inner);
@@ -241,7 +245,7 @@ function readLabelled(found: Found, base: string, table: LabelTable, folders: Re
     found.parts[own] = list;
     list.push(picture);
   }
-  if (pictures.length > 0 && found.parts.train === undefined)
+  if (pictures.length > 0 && found.parts.train === undefined && !found.isJudged)
     throw new InputError({ where: table.where, what: 'no row is of train', expected: 'pictures to learn from' });
   found.skipped.push(...skipped);
   found.notes.push(...notes);
@@ -271,10 +275,11 @@ function checkTargets(found: Found, targets: Targets, where: string): void {
 }
 
 /** Numbers the outputs of tasks other than classification, and each picture's targets by them. */
-function finishTargets({ root, parts, skipped, notes }: Found, { task, columns, isList }: Targets): Folder {
-  const { train = [] } = parts;
-  if (train.length === 0) throw new InputError({ where: root, what: 'no pictures to learn from' });
-  const named = [...new Set(train.flatMap(({ targets }) => [...targets!.keys()]))].sort((a, b) =>
+function finishTargets({ root, parts, skipped, notes, isJudged }: Found, { task, columns, isList }: Targets): Folder {
+  const { train = [], val = [], test = [] } = parts;
+  const naming = isJudged ? [...train, ...val, ...test] : train;
+  if (naming.length === 0) throw new InputError({ where: root, what: 'no pictures to learn from' });
+  const named = [...new Set(naming.flatMap(({ targets }) => [...targets!.keys()]))].sort((a, b) =>
     Buffer.compare(Buffer.from(a), Buffer.from(b)),
   );
   const classes = isList ? named : columns.map(({ name }) => composed(name));
@@ -297,21 +302,22 @@ function finishTargets({ root, parts, skipped, notes }: Found, { task, columns, 
       return { path, label: 0, values: classes.map((name) => targets!.get(name) ?? 0), bytes, modifiedMs };
     }) ?? null;
   const never =
-    taskOf(task).answer === Answer.Labels ? classes.filter((name) => !train.some(({ targets }) => targets!.get(name) === 1)) : [];
+    taskOf(task).answer === Answer.Labels ? classes.filter((name) => !naming.some(({ targets }) => targets!.get(name) === 1)) : [];
   if (never.length > 0) notes.push(`${root}: no picture to learn from has the label ${listed(never)}`);
   const name = task as Exclude<TaskName, 'classify'>;
-  return { root, task: name, classes, train: samples('train')!, val: samples('val'), test: samples('test'), skipped, notes };
+  return { root, task: name, classes, train: samples('train') ?? [], val: samples('val'), test: samples('test'), skipped, notes };
 }
 
 /** Numbers the classes and refuses what cannot train. */
 function finish(found: Found): Folder {
   if (found.targets && found.targets.task !== 'classify') return finishTargets(found, found.targets);
-  const { root, wanted, parts, empty, skipped, notes } = found;
-  const { train = [] } = parts;
+  const { root, wanted, parts, empty, skipped, notes, isJudged } = found;
+  const { train = [], val = [], test = [] } = parts;
+  const named = isJudged ? [...train, ...val, ...test] : train;
   if (empty[0]) throw empty[0];
-  if (train.length === 0) throw new InputError({ where: root, what: `no ${wanted.many} to learn from`, expected: SHAPES });
-  const classes = [...new Set(train.map(({ label }) => label))].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-  if (classes.length === 1)
+  if (named.length === 0) throw new InputError({ where: root, what: `no ${wanted.many} to learn from`, expected: SHAPES });
+  const classes = [...new Set(named.map(({ label }) => label))].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  if (classes.length === 1 && !isJudged)
     throw new InputError({ where: root, what: 'only one class', got: classes[0]!, hint: 'a classifier needs two or more' });
   const index = new Map(classes.map((name, i) => [name, i]));
   const samples = (part: PartName): Sample[] | null => {
@@ -331,5 +337,5 @@ function finish(found: Found): Folder {
       .map(({ path, label, bytes, modifiedMs }) => ({ path, label: index.get(label)!, bytes, modifiedMs }))
       .sort((a, b) => a.label - b.label);
   };
-  return { root, classes, train: samples('train')!, val: samples('val'), test: samples('test'), skipped, notes };
+  return { root, classes, train: samples('train') ?? [], val: samples('val'), test: samples('test'), skipped, notes };
 }

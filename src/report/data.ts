@@ -1,6 +1,7 @@
 /** What a report shows. Plain data: a run's JSON has the same fields, so a page can be made again from it. */
 
 import type { Measured, Metric } from '../task/index.ts';
+import type { ClassFigures } from '../task/judging.ts';
 import type { Fidelity } from '../use/fidelity/measure.ts';
 
 /** Bytes of linear memory by part, in the order they are shown; the same names as in the plan's JSON. */
@@ -90,6 +91,14 @@ export interface Prediction {
   file?: string;
 }
 
+/** The worst mistakes of some pictures. */
+export interface Worst {
+  /** Pictures that were judged, and how many of them are wrong; of numbers there is no right and wrong. */
+  count: number;
+  wrong: number | null;
+  pictures: Prediction[];
+}
+
 export interface ReportData {
   /** What was trained, in a few words: the page's heading. */
   title: string;
@@ -108,6 +117,9 @@ export interface ReportData {
     /** Further figures, as the terminal names them. */
     more?: readonly string[];
   };
+  /** What is known of each class from the same pictures, and the worst mistakes among them. */
+  figures?: ClassFigures;
+  worst?: Worst;
   /** Of another task: its name for outputs, its loss, its score and the figures of the kept epoch. */
   task?: {
     outputs: string;

@@ -5,7 +5,7 @@ import { writeText } from '../../src/base/files.ts';
 import { visible } from '../../src/base/visible.ts';
 import { escapeText } from '../../src/report/chart.ts';
 import { FIDELITY_COLUMNS, fidelityRows, fidelitySection, fidelityText } from '../../src/report/fidelity.ts';
-import { FOOTER, page } from '../../src/report/html.ts';
+import { FOOTER, page } from '../../src/report/page.ts';
 import { table } from '../../src/report/terminal.ts';
 import { fidelity as measure } from '../../src/use/fidelity/fidelity.ts';
 import { method, PLAN_FLAGS, parse, read } from './options.ts';

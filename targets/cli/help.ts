@@ -138,8 +138,10 @@ decoding and split of train: the adapter is the same, byte for byte. Options as 
   wasmtime --dir . board/s2a.wasm train board/program.s2a --model models/mobilenetv2 --data board --out my-adapter`,
   eval: `s2a eval <model folder> [adapter] <pictures> [options]: how well it does on labelled pictures
 
-Without an adapter the model's own head is judged.
+Without an adapter the model's own head is judged. <pictures>: a folder, of one class too, or a table of labels (.csv)
+in it. Accuracy, precision, recall, F1, calibration, what was taken for what.
 
+  --report FILE              write an HTML page with the same figures and the worst mistakes
   --split all|train|val|test which part of <pictures> (test, else val, else all)
   --labels FILE              a table of labels, file,label, for the pictures below <pictures>
   --task NAME                what they are for (what the adapter was taught)
@@ -151,7 +153,7 @@ Without an adapter the model's own head is judged.
   --cache DIR                where prepared pictures are kept (a temporary folder)
   --json                     the result as JSON
 
-  s2a eval models/vit-tiny my-adapter photos --split val`,
+  s2a eval models/vit-tiny my-adapter photos --split val --report judged.html`,
   predict: `s2a predict <model folder> [adapter] <picture…> [options]
 
 Without an adapter the model's own head says what it sees.

@@ -13,6 +13,7 @@ import { type Prepared, prepare } from '../../src/data/prepare.ts';
 import type { Threads } from '../../src/engine/threads.ts';
 import { inputOf } from '../../src/input/index.ts';
 import { type Measured, type Task, type TaskName, taskOf } from '../../src/task/index.ts';
+import { type ClassFigures, createJudging } from '../../src/task/judging.ts';
 import { rowsOfLabels } from '../../src/training/fromadapter.ts';
 import { samplesOf } from '../../src/training/samples.ts';
 import { sameTask } from '../../src/training/taskchoice.ts';
@@ -20,16 +21,22 @@ import { measureTask } from '../../src/training/taskmeasure.ts';
 import type { Samples, Tally } from '../../src/training/train.ts';
 import { openInference } from '../../src/use/classifier.ts';
 
+/** What a picture is, and what was said of it. */
 export interface Judged {
   truth: string;
   predicted: string;
   /** Probability of the class that was named; absent where the task is another. */
   confidence?: number;
   isRight?: boolean;
+  /** How bad it is if it is wrong: the probability of the class that was named, how many labels are wrong, how many deviations the numbers are off. */
+  badness: number;
   file: string;
+}
+
+/** A picture as a page shows it. */
+export interface Shown {
   width: number;
   height: number;
-  /** As a page shows it. */
   channels: 1 | 3 | 4;
   data: Uint8Array;
 }
@@ -63,10 +70,8 @@ export interface Judgement {
   measured: Measured;
   split: Split;
   labels: readonly string[];
-  /** Pictures of each class, and how many of them were named rightly. */
-  classes: { label: string; count: number; correct: number }[];
-  /** What was taken for what: classes by number, and how often; the most frequent first. As long as what went wrong, not as classes squared. */
-  mistakes: [truth: number, predicted: number, count: number][];
+  /** Where pictures have one class each. */
+  figures?: ClassFigures;
   skipped: Prepared['skipped'];
 }
 
@@ -87,25 +92,26 @@ function verdict(
   samples: Samples,
   i: number,
   answer: ArrayLike<number>,
-  logits: Float32Array,
   labels: readonly string[],
-): Pick<Judged, 'truth' | 'predicted' | 'confidence' | 'isRight'> {
-  if (task.answer === Answer.Class) {
-    const confidence = task.decode(logits, answer, labels)[0]!.probability;
-    return { truth: labels[samples.label(i)]!, predicted: labels[answer[0]!]!, confidence };
-  }
+  confidence: number | undefined,
+  spread: readonly number[] | undefined,
+): Omit<Judged, 'file'> {
+  if (confidence !== undefined)
+    return { truth: labels[samples.label(i)]!, predicted: labels[answer[0]!]!, confidence, badness: confidence };
   const targets = samples.targets!(i);
   if (task.answer === Answer.Labels) {
     const said = (list: ArrayLike<number>): string => labels.filter((_, c) => list[c]! >= 0.5).join(', ') || 'none';
-    return { truth: said(targets), predicted: said(answer), isRight: said(targets) === said(answer) };
+    const badness = labels.filter((_, c) => targets[c]! >= 0.5 !== answer[c]! >= 0.5).length;
+    return { truth: said(targets), predicted: said(answer), isRight: badness === 0, badness };
   }
   const said = (list: ArrayLike<number>): string =>
     labels.map((label, c) => `${labels.length > 1 ? `${label} ` : ''}${Number(list[c]!.toPrecision(3))}`).join(', ');
-  return { truth: said(targets), predicted: said(answer) };
+  const badness = Math.hypot(...labels.map((_, c) => (targets[c]! - answer[c]!) / (spread?.[c] ?? 1)));
+  return { truth: said(targets), predicted: said(answer), badness };
 }
 
-/** Evaluates; `each` sees every picture with its prediction. */
-export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judged) => void): Promise<Judgement> {
+/** Evaluates; `each` sees what is said of every picture, which `show` makes as a page has it. */
+export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judged, show: () => Shown) => void): Promise<Judgement> {
   const { engine, adapter, preprocess } = openInference(options.adapter, { ...options, microBatch: options.microBatch ?? 8 });
   const { labels } = adapter;
   const folder = options.cacheFolder ?? temporaryFolder();
@@ -117,6 +123,7 @@ export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judge
       preprocess,
       cacheFolder: folder,
       seed: options.seed ?? 0,
+      isJudged: true,
       ...defined({ warn: options.warn, holdOut: options.holdOut }),
       onProgress: ({ done, total }) => options.onProgress?.(done, total),
     });
@@ -127,20 +134,18 @@ export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judge
       const labelOf = rowsToJudge(options, task, labels, prepared);
       const { split, indices } = partToJudge(options, prepared);
       const samples = samplesOf(cache, indices, labelOf, labels.length);
-      const counts = createCounts(task, labels);
+      const judging = task.answer === Answer.Class ? createJudging(labels) : undefined;
+      const spread = adapter.task?.constants?.std;
       const pixels = new Uint8Array(cache.pictureBytes);
       const measured = await measureTask(engine, samples, labels, (i, answer, logits) => {
-        counts.add(samples.label(i), answer[0]!);
-        if (!each) return;
-        samples.readInto(i, pixels);
-        each({
-          ...verdict(task, samples, i, answer, logits, labels),
-          file: cache.pictures[indices[i]!]!.path,
-          ...cache.size,
-          ...inputOf(preprocess).show(pixels.slice(), preprocess),
+        const confidence = judging?.add(samples.label(i), answer[0]!, logits);
+        each?.({ ...verdict(task, samples, i, answer, labels, confidence, spread), file: cache.pictures[indices[i]!]!.path }, () => {
+          samples.readInto(i, pixels);
+          return { ...cache.size, ...inputOf(preprocess).show(pixels.slice(), preprocess) };
         });
       });
-      return { tally: measured.tally, task: task.name, measured, split, labels, ...counts.found(), skipped };
+      const figures = judging === undefined ? {} : { figures: judging.found() };
+      return { tally: measured.tally, task: task.name, measured, split, labels, ...figures, skipped };
     } finally {
       cache.close();
     }
@@ -176,24 +181,4 @@ function partToJudge({ data, split: asked }: JudgeOptions, prepared: Prepared): 
   const indices = { ...prepared, all: [...prepared.train, ...prepared.val, ...prepared.test] }[split];
   if (indices.length === 0) throw new InputError({ where: data, what: `no pictures in ${split}` });
   return { split, indices };
-}
-
-/** Classes as they were answered; nothing where the task has none. */
-function createCounts(task: Task, labels: readonly string[]) {
-  const isClass = task.answer === Answer.Class;
-  const classes = isClass ? labels.map((label) => ({ label, count: 0, correct: 0 })) : [];
-  const wrong = new Map<number, number>();
-  return {
-    add(truth: number, choice: number): void {
-      if (!isClass) return;
-      classes[truth]!.count++;
-      if (truth === choice) classes[truth]!.correct++;
-      const pair = truth * labels.length + choice;
-      if (truth !== choice) wrong.set(pair, (wrong.get(pair) ?? 0) + 1);
-    },
-    found(): Pick<Judgement, 'classes' | 'mistakes'> {
-      const sorted = [...wrong].sort(([a, x], [b, y]) => y - x || a - b);
-      return { classes, mistakes: sorted.map(([pair, times]) => [Math.floor(pair / labels.length), pair % labels.length, times]) };
-    },
-  };
 }

@@ -1,8 +1,8 @@
 /** The HTML page of a run: the result with some of the pictures it was judged by. */
 
-import { encode } from 'fast-png';
 import { Answer } from '../../assembly/abi/task.ts';
 import { counted } from '../../src/base/counted.ts';
+import { defined } from '../../src/base/defined.ts';
 import { writeText } from '../../src/base/files.ts';
 import { planReport } from '../../src/budget/report.ts';
 import { planForBudget } from '../../src/compile.ts';
@@ -17,6 +17,7 @@ import type { JobResult, TrainJob } from '../../src/training/job.ts';
 import { ratesText } from '../../src/training/measure.ts';
 import { openFor } from '../../src/training/preparation.ts';
 import { judgeAdapter } from './judge.ts';
+import { keepWorst, pictured } from './worst.ts';
 
 /** Pictures shown, as many of each class. */
 const SHOWN = 30;
@@ -28,7 +29,7 @@ export async function writeReport(
   { losses, timeline, fidelity }: Pick<ReportData, 'losses' | 'fidelity'> & { timeline: ReportData['timeline'] },
   command: string,
 ): Promise<void> {
-  const pictures = await shownPictures(job, result);
+  const judged = await judgedAgain(job, result);
   const { plan, memory } = result;
   const task = taskOf(result.task.name);
   const column = (label: string, p: typeof plan): PlanColumn => ({ label, parts: p.parts, linearBytes: p.linearBytes });
@@ -61,7 +62,7 @@ export async function writeReport(
       seconds: result.seconds,
       imagesPerSecond: trained / result.seconds,
     },
-    pictures,
+    ...judged,
     skipped: result.skipped.map(({ path: file, reason }) => ({ file, reason })),
     configuration: [
       { name: 'model', value: job.model },
@@ -125,12 +126,14 @@ function otherPlans(job: TrainJob, result: JobResult): PlanColumn[] {
   return [of(own), of(own.depth ? withBlocks(full, 'depth', own.depth.blocks) : full)];
 }
 
-async function shownPictures(job: TrainJob, result: JobResult): Promise<Prediction[]> {
-  if (result.judged.part === 'none') return [];
+/** Some of the pictures that the run was judged by, the worst of them, and what they say of each class. */
+async function judgedAgain(job: TrainJob, result: JobResult): Promise<Pick<ReportData, 'pictures' | 'worst' | 'figures'>> {
+  if (result.judged.part === 'none') return { pictures: [] };
   const list: Prediction[] = [];
   const each = result.task.name === CLASSIFY.name ? Math.max(1, Math.floor(SHOWN / result.classes.length)) : 4;
   const shown = new Map<string, number>();
   const { seed, holdOut } = job;
+  const worst = keepWorst(taskOf(result.task.name).answer === Answer.Numbers);
   const from = {
     model: job.model,
     adapter: result.adapter,
@@ -140,19 +143,12 @@ async function shownPictures(job: TrainJob, result: JobResult): Promise<Predicti
     ...(job.labels === undefined ? {} : { labels: job.labels }),
     ...(job.task === undefined ? {} : { task: job.task }),
   };
-  await judgeAdapter({ ...from, ...(seed === undefined ? {} : { seed }), ...(holdOut === undefined ? {} : { holdOut }) }, (picture) => {
+  const { figures } = await judgeAdapter({ ...from, ...defined({ seed, holdOut }) }, (picture, show) => {
+    worst.see(picture, show);
     const n = shown.get(picture.truth) ?? 0;
     if (n === each || list.length === SHOWN) return;
     shown.set(picture.truth, n + 1);
-    const { width, height, channels, data } = picture;
-    list.push({
-      png: encode({ width, height, data, channels, depth: 8 }),
-      truth: picture.truth,
-      predicted: picture.predicted,
-      ...(picture.confidence === undefined ? {} : { confidence: picture.confidence }),
-      ...(picture.isRight === undefined ? {} : { isRight: picture.isRight }),
-      file: picture.file,
-    });
+    list.push(pictured(picture, show));
   });
-  return list;
+  return { pictures: list, worst: worst.found(), ...(figures ? { figures } : {}) };
 }

@@ -2,7 +2,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { lineChart, ticks } from '../../src/report/chart.ts';
 import { paddingBytes } from '../../src/report/data.ts';
-import { reportPage, wilson } from '../../src/report/html.ts';
+import { reportPage } from '../../src/report/html.ts';
+import { wilson } from '../../src/report/page.ts';
 import { sample } from './sample.ts';
 
 test('the page is complete: nothing is fetched, nothing runs', () => {
