@@ -14,7 +14,7 @@ import process from 'node:process';
 const WORK = mkdtempSync(join(tmpdir(), 's2a-format-'));
 const BIOME = resolve('node_modules/@biomejs/biome/bin/biome');
 /** Generated, and files of a folder of AssemblyScript that biome formats itself. */
-const APART = /^assembly\/generated\/|^targets\/wasi\/((host|sandbox|signature)\.ts$|host\/)|\.d\.ts$/;
+const APART = /^assembly\/generated\/|^targets\/wasi\/((host|sandbox)\.ts$|host\/)|\.d\.ts$/;
 
 const files = ['assembly', 'targets/wasi'].flatMap((root) =>
   readdirSync(root, { recursive: true, encoding: 'utf8' })

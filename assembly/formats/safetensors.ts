@@ -8,13 +8,17 @@
  * what both languages share.
  */
 import { isText, readString, textBytes } from './json.ts';
-import { expect, fail, isGood, next, openText, peek, readWhole, skipSpace, take } from './scan.ts';
+import { expect, fail, failNumbers, isGood, next, openText, peek, place, pointAt, readWhole, skipSpace, take } from './scan.ts';
 import { Words } from './words.ts';
 
 /** As the format's largest, which a reader may refuse: room for some 100,000 tensors. */
 const MOST_HEADER: number = 16777216;
 const MOST_WHOLE: number = 9007199254740991;
 const FOREIGN = 'the header is not that of a safetensors file';
+const COMPLETE = 'was the copy complete?';
+/** Every type that the format knows; those that weights may have first, as `place` counts them. */
+export const TYPES = 'F32 F16 BF16 BOOL U8 I8 F8_E5M2 F8_E4M3 F8_E8M0 I16 U16 I32 U32 F64 I64 U64 C64';
+export const WEIGHT_TYPES: number = 3;
 export const MOST_NAME: number = 1024;
 export const MOST_RANK: number = 8;
 
@@ -30,27 +34,27 @@ export let dataStart: number = 0;
 let dataBytes: number = 0;
 /** Bytes of data that the tensors so far cover. */
 let covered: number = 0;
-/** Numbers of what is wrong, below 0 where there are none; whether the tensor that was read last is meant. */
-export let got: number = -1;
-export let expected: number = -1;
+/** Whether the tensor that was read last is meant where something is wrong. */
 export let isAboutTensor: boolean = false;
 
-/** Of the tensor that was read last: bytes of its name; its type: 0 f32, 1 f16, 2 bf16, as `place` counts them, -1 another; axes; first byte in the file. */
+/** Of the metadata: where its object stands; nothing where it has none. */
+export let metadataFrom: number = 0;
+export let metadataTo: number = 0;
+
+/**
+ * Of the tensor that was read last: bytes of its name; which of TYPES it has; axes; its bytes, and the first of them in the file.
+ */
 export let nameBytes: number = 0;
 export let type: number = -1;
 export let rank: number = 0;
 export let offset: number = 0;
+export let bytes: number = 0;
 export function axis(i: number): number {
   return room!.f64(shapeAt + 8 * i);
 }
 
-function refuse(what: string, found: number, wanted: number): boolean {
-  got = found;
-  expected = wanted;
-  return fail(what);
-}
 function refuseTensor(what: string): boolean {
-  isAboutTensor = true;
+  if (isGood()) isAboutTensor = true;
   return fail(what);
 }
 
@@ -60,15 +64,15 @@ export function openHeader(byteAt: (at: number) => number, total: number, memory
   nameAt = at;
   wordAt = at + MOST_NAME;
   shapeAt = wordAt + 64;
-  got = -1;
   isAboutTensor = false;
   covered = 0;
+  metadataTo = 0;
   openText(byteAt, 0, Math.min(8, total));
-  if (total < 8) return fail('is too short for a safetensors file');
+  if (total < 8) return failNumbers('is too short for a safetensors file', total, 8, COMPLETE);
   let length: number = 0;
   for (let unit: number = 1, i: number = 0; i < 8; i++, unit *= 256) length += next() * unit;
-  if (length > MOST_HEADER) return refuse('the header length is not that of a safetensors file', length, MOST_HEADER);
-  if (8 + length > total) return refuse('the header is cut off', total - 8, length);
+  if (length > MOST_HEADER) return failNumbers('the header length is not that of a safetensors file', length, MOST_HEADER);
+  if (8 + length > total) return failNumbers('the header is cut off', total - 8, length, COMPLETE);
   dataStart = 8 + length;
   dataBytes = total - dataStart;
   openText(byteAt, 8, dataStart);
@@ -79,9 +83,11 @@ export function openHeader(byteAt: (at: number) => number, total: number, memory
 export function nextTensor(): boolean {
   let isTensor = false;
   while (!isTensor) {
-    if (take(0x7d)) return isAtEnd();
+    // Spaces may follow, nothing else.
+    if (take(0x7d)) return skipSpace() === -1 ? false : fail(FOREIGN);
     if (!readString(room!, nameAt, MOST_NAME, FOREIGN)) return false;
-    nameBytes = textBytes;
+    nameBytes = Math.min(textBytes, MOST_NAME);
+    if (textBytes > MOST_NAME) return refuseTensor('has too long a name');
     if (!expect(0x3a, FOREIGN)) return false;
     isTensor = !isText(room!, nameAt, nameBytes, '__metadata__');
     if (!(isTensor ? readEntry() : skipMetadata())) return false;
@@ -90,20 +96,26 @@ export function nextTensor(): boolean {
   return true;
 }
 
-/** Spaces may follow, nothing else; false, for there is no other tensor. */
-function isAtEnd(): boolean {
-  if (skipSpace() !== -1) return fail(FOREIGN);
-  return covered === dataBytes ? false : refuse('its tensors do not fill it', covered, dataBytes);
+/** Whether the bytes of all tensors are as many as there are behind the header: for who does not hold them all beside each other. */
+export function fillsFile(): boolean {
+  return isGood() && covered === dataBytes ? true : failNumbers('its tensors do not fill it', covered, dataBytes);
 }
 
-/** An object of strings. */
+/** An object of strings, once. */
 function skipMetadata(): boolean {
-  if (!expect(0x7b, FOREIGN)) return false;
-  if (take(0x7d)) return true;
-  do {
-    if (!readString(room!, wordAt, 0, FOREIGN) || !expect(0x3a, FOREIGN) || !readString(room!, wordAt, 0, FOREIGN)) return false;
-  } while (take(0x2c));
-  return expect(0x7d, FOREIGN);
+  if (skipSpace() !== 0x7b) return fail('__metadata__ is not an object');
+  if (metadataTo > 0) return fail('__metadata__ stands twice');
+  metadataFrom = place();
+  next();
+  if (skipSpace() !== 0x7d)
+    do {
+      if (!readString(room!, wordAt, 0, FOREIGN) || !expect(0x3a, FOREIGN)) return false;
+      if (skipSpace() !== 0x22) return fail('__metadata__ holds what is not a text');
+      if (!readString(room!, wordAt, 0, FOREIGN)) return false;
+    } while (take(0x2c));
+  const isClosed = expect(0x7d, FOREIGN);
+  metadataTo = place();
+  return isClosed;
 }
 
 let size: number = 0;
@@ -111,71 +123,101 @@ let elements: number = 0;
 let first: number = 0;
 let end: number = 0;
 
+const LENGTHS = 'whole lengths whose product is below 2^53';
+
 /** `{"dtype":…,"shape":[…],"data_offsets":[first,end]}`, its members in any order. */
 function readEntry(): boolean {
   let seen: number = 0;
-  if (!expect(0x7b, FOREIGN)) return false;
-  do {
-    const member = readMember();
-    // 1, 2 and 4: all three, each once.
-    if (member === 0 || Math.floor(seen / member) % 2 === 1) return fail(FOREIGN);
-    seen += member;
-  } while (take(0x2c));
-  if (!expect(0x7d, FOREIGN) || seen !== 7) return fail(FOREIGN);
-  if (size === 0) return refuseTensor('has an unknown element type');
-  if (end < first || end > dataBytes) return refuseTensor('lies outside the file');
-  if (elements > MOST_WHOLE / size || end - first !== elements * size) return refuseTensor('does not fit its range');
+  if (skipSpace() !== 0x7b) return refuseTensor('its header entry is not an object');
+  next();
+  if (skipSpace() !== 0x7d)
+    do {
+      const member = readMember();
+      // 1, 2 and 4: all three, each once.
+      if (member === 0 || Math.floor(seen / member) % 2 === 1)
+        return refuseTensor('has a member twice, or one that the format does not know');
+      seen += member;
+    } while (isGood() && take(0x2c));
+  if (!expect(0x7d, FOREIGN)) return false;
+  if (seen !== 7) return refuseTensor('lacks its dtype, shape or data_offsets');
+  isAboutTensor = true;
+  if (end < first) return fail('data_offsets run backwards');
+  if (end > dataBytes) return failNumbers('lies outside the file', dataBytes, end, COMPLETE);
+  bytes = elements > MOST_WHOLE / size ? MOST_WHOLE : elements * size;
+  if (end - first !== bytes) return failNumbers('does not fit its range', end - first, bytes);
+  isAboutTensor = false;
   offset = dataStart + first;
-  covered += end - first;
+  covered += bytes;
   return true;
 }
 
-/** Which member it was; 0 where it is none. */
+/** Which member it was, for better or worse; 0 where it is none. */
 function readMember(): number {
   if (!readString(room!, wordAt, 64, FOREIGN)) return 0;
-  const bytes = textBytes;
+  const letters = textBytes;
   if (!expect(0x3a, FOREIGN)) return 0;
-  if (isText(room!, wordAt, bytes, 'dtype')) return readType() ? 1 : 0;
-  if (isText(room!, wordAt, bytes, 'shape')) return readShape() ? 2 : 0;
-  return isText(room!, wordAt, bytes, 'data_offsets') && readRange() ? 4 : 0;
+  skipSpace();
+  const start = place();
+  let member: number = 0;
+  if (isText(room!, wordAt, letters, 'dtype')) member = readType(start);
+  else if (isText(room!, wordAt, letters, 'shape')) member = readShape(start);
+  else if (isText(room!, wordAt, letters, 'data_offsets')) member = readRange(start);
+  return member;
 }
 
-function readRange(): boolean {
-  if (!expect(0x5b, FOREIGN)) return false;
-  first = readWhole(FOREIGN);
-  if (!expect(0x2c, FOREIGN)) return false;
-  end = readWhole(FOREIGN);
-  return expect(0x5d, FOREIGN);
+/** The member itself, or what is wrong with it: begun at `start`, it closes with that byte. */
+function checked(member: number, isRight: boolean, what: string, start: number, closing: number, right: string): number {
+  if (isRight) return member;
+  fail(what);
+  isAboutTensor = true;
+  pointAt(start, closing, right);
+  return member;
 }
 
-function readShape(): boolean {
+function readRange(start: number): number {
+  const what = 'bad data_offsets';
+  expect(0x5b, what);
+  first = readWhole(what);
+  expect(0x2c, what);
+  end = readWhole(what);
+  return checked(4, expect(0x5d, what), what, start, 0x5d, 'two whole numbers');
+}
+
+function readShape(start: number): number {
+  return checked(2, readLengths('bad shape'), 'bad shape', start, 0x5d, LENGTHS);
+}
+function readLengths(what: string): boolean {
   rank = 0;
   elements = 1;
-  if (!expect(0x5b, FOREIGN)) return false;
+  if (!expect(0x5b, what)) return false;
   if (take(0x5d)) return true;
   do {
-    const length = readWhole(FOREIGN);
-    if (rank === MOST_RANK) return refuseTensor('has too many axes');
+    const length = readWhole(what);
+    if (rank === MOST_RANK) return fail('has too many axes');
     room!.setF64(shapeAt + 8 * rank, length);
     rank += 1;
-    if (length > 0 && elements > MOST_WHOLE / length) return refuseTensor('has an impossible shape');
+    if (length > 0 && elements > MOST_WHOLE / length) return fail(what);
     elements *= length;
   } while (isGood() && take(0x2c));
-  return expect(0x5d, FOREIGN);
+  return expect(0x5d, what);
 }
 
-function isType(literal: string): boolean {
-  return isText(room!, wordAt, textBytes, literal);
+/** Which of TYPES. */
+function readType(start: number): number {
+  type = readString(room!, wordAt, 64, 'unknown dtype') ? typeOfWord() : -1;
+  size = type < 3 ? (type === 0 ? 4 : 2) : type < 9 ? 1 : type < 11 ? 2 : type < 13 ? 4 : 8;
+  return checked(1, type >= 0, 'unknown dtype', start, 0x22, TYPES);
 }
-
-/** The engine's number for a type that weights may have, and the bytes of an element of any that the format knows; 0 of others. */
-function readType(): boolean {
-  if (!readString(room!, wordAt, 64, FOREIGN)) return false;
-  type = isType('F32') ? 0 : isType('F16') ? 1 : isType('BF16') ? 2 : -1;
-  size = type === 0 ? 4 : type > 0 ? 2 : 0;
-  if (isType('BOOL') || isType('U8') || isType('I8') || isType('F8_E5M2') || isType('F8_E4M3') || isType('F8_E8M0')) size = 1;
-  if (isType('I16') || isType('U16')) size = 2;
-  if (isType('I32') || isType('U32')) size = 4;
-  if (isType('F64') || isType('I64') || isType('U64') || isType('C64')) size = 8;
-  return true;
+function typeOfWord(): number {
+  let number: number = 0;
+  let from = 0;
+  for (let i = 0; i <= TYPES.length; i++) {
+    if (i < TYPES.length && TYPES.charCodeAt(i) !== 0x20) continue;
+    let same = 0;
+    while (from + same < i && same < textBytes && room!.u8(wordAt + same) === TYPES.charCodeAt(from + same)) same += 1;
+    if (same === i - from && same === textBytes) return number;
+    from = i + 1;
+    number += 1;
+  }
+  return -1;
 }

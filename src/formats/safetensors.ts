@@ -10,11 +10,15 @@
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import * as header from '../../assembly/formats/safetensors.ts';
+import { isGood } from '../../assembly/formats/scan.ts';
 import { InputError, nearest, shown, shownValue } from '../base/error.ts';
 import { type ByteSource, fileExists, guarded, isFolder, openFile, readJson, type Write, writeAtomic } from '../base/files.ts';
 import { isRecord, parseJson } from '../base/json.ts';
 import { refusePretender } from '../base/placeholder.ts';
-import { type Dtype, dtypeBytes, dtypes, elements, isDtype, type Shape, shapeText } from '../base/tensor.ts';
+import { type Dtype, dtypeBytes, dtypes, elements, type Shape, shapeText } from '../base/tensor.ts';
+import { wordsOf } from '../base/words.ts';
+import { bytesOf, faultOf } from './head.ts';
 import { refuseOtherWeights } from './otherfiles.ts';
 
 /** Where one tensor lies. */
@@ -49,8 +53,8 @@ const INDEX = 'model.safetensors.index.json';
 const SHARD = /^model-(\d{5})-of-(\d{5})\.safetensors$/;
 const MOST_SHARDS = 1000;
 
-/** The format allows 100 MB, which would take a board's memory to parse; this is room for some 100,000 tensors. */
-const maxHeaderBytes = 16 << 20;
+/** Of an index: room for some 100,000 tensors. */
+const maxIndexBytes = 16 << 20;
 
 /** Opens a weights file, or the one (sharded or not) in a model folder. Reads its header only. */
 export function openSafetensors(path: string): SafetensorsFile {
@@ -108,7 +112,7 @@ export function openSource(path: string, source: ByteSource): SafetensorsFile {
 
 /** The shards that an index names, as one file. The index must agree with what the shards hold; without one their names say which they are. */
 function openShards(folder: string, index?: string): SafetensorsFile {
-  const map = index === undefined ? undefined : readJson(index, maxHeaderBytes).weight_map;
+  const map = index === undefined ? undefined : readJson(index, maxIndexBytes).weight_map;
   if (index !== undefined && !isRecord(map)) throw new InputError({ where: index, what: 'weight_map is missing' });
   const placed = isRecord(map) ? map : undefined;
   const files: { path: string; source: ByteSource }[] = [];
@@ -187,91 +191,79 @@ function view(path: string, files: SafetensorsFile['files'], found: Map<string, 
   return file;
 }
 
-/** Reads and checks the header of one file. */
+/** By the reader's numbers. */
+const TYPES = header.TYPES.split(' ') as Dtype[];
+const room = new DataView(new ArrayBuffer(header.ROOM_BYTES));
+const words = wordsOf(() => room);
+
+/** The name of the tensor that was read last. */
+function nameOf(path: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(new Uint8Array(room.buffer, 0, header.nameBytes));
+  } catch {
+    throw new InputError({ where: `${path}, header`, what: 'is not UTF-8 text' });
+  }
+}
+
+/** Reads and checks the header of one file: each tensor is assembly/formats/safetensors.ts's to check, and here that they lie side by side. */
 function readHeader(path: string, source: ByteSource): { tensors: Map<string, Tensor>; metadata: Map<string, string> } {
-  const bad = (what: string, more: { got?: string | number; expected?: string | number; hint?: string } = {}) =>
-    new InputError({ where: path, what, ...more });
-  const start = new Uint8Array(Math.min(9, source.size));
-  source.readAt(0, start);
-  // The ninth byte opens the header; without it this is something else, and what, its first bytes may say.
-  if (start[8] !== 0x7b) {
-    const more = new Uint8Array(Math.min(512, source.size));
-    source.readAt(0, more);
-    refusePretender(path, more, source.size, true);
-  }
-  if (source.size < 8)
-    throw bad('is too short for a safetensors file', { got: `${source.size} bytes`, hint: 'was the download complete?' });
-  const prefix = new DataView(start.buffer);
-  const length = prefix.getUint32(0, true) + prefix.getUint32(4, true) * 2 ** 32;
-  if (length > maxHeaderBytes)
-    throw bad('the header length is not that of a safetensors file', { got: length, expected: `at most ${maxHeaderBytes}` });
-  if (8 + length > source.size) {
-    throw bad('the header is cut off', { got: `${source.size - 8} bytes`, expected: length, hint: 'was the download complete?' });
-  }
-  const bytes = new Uint8Array(length);
-  source.readAt(8, bytes);
-  if (bytes[0] !== 0x7b) throw bad('the header is not a JSON object');
-  const header = parseJson(`${path}, header`, bytes, 3);
-
-  const metadata = new Map<string, string>();
-  const tensors: Tensor[] = [];
-  const dataStart = 8 + length;
-  for (const [name, entry] of Object.entries(header)) {
-    if (name === '__metadata__') {
-      if (!isRecord(entry)) throw bad('__metadata__ is not an object');
-      for (const [key, value] of Object.entries(entry)) {
-        if (typeof value !== 'string') throw bad(`__metadata__.${shown(key)} is not a string`);
-        metadata.set(key, value);
-      }
-    } else {
-      tensors.push(readEntry(`${path}, tensor ${shown(name)}`, name, entry, dataStart, source.size));
+  refuseOther(path, source);
+  const tensors = new Map<string, Tensor>();
+  const whereOf = (name: string): string => `${path}, tensor ${shown(name)}`;
+  if (header.openHeader(bytesOf(source), source.size, words, 0))
+    while (header.nextTensor()) {
+      const { type, rank, offset, bytes } = header;
+      const name = nameOf(path);
+      if (tensors.has(name)) throw new InputError({ where: whereOf(name), what: 'stands twice' });
+      const shape = Array.from({ length: rank }, (_, i) => header.axis(i));
+      tensors.set(name, { name, dtype: TYPES[type]!, shape, offset, bytes, file: 0 });
     }
-  }
+  if (!isGood()) throw faultOf(header.isAboutTensor ? whereOf(nameOf(path)) : path, path, source);
+  const sorted = [...tensors.values()].sort((a, b) => a.offset - b.offset || a.bytes - b.bytes);
+  checkNeighbours(path, sorted, source.size);
+  return { tensors: new Map(sorted.map((tensor) => [tensor.name, tensor])), metadata: readMetadata(path, source) };
+}
 
-  tensors.sort((a, b) => a.offset - b.offset || a.bytes - b.bytes);
-  let end = dataStart;
+/** The header's first byte is the file's ninth; without it this is something else, and what, its first bytes may say. */
+function refuseOther(path: string, source: ByteSource): void {
+  const start = new Uint8Array(Math.min(512, source.size));
+  source.readAt(0, start.subarray(0, 9));
+  if (start[8] === 0x7b) return;
+  source.readAt(0, start);
+  refusePretender(path, start, source.size, true);
+}
+
+/** Tensors by their first bytes cover the file without holes and without overlap. */
+function checkNeighbours(path: string, tensors: readonly Tensor[], size: number): void {
+  let end = header.dataStart;
   let before = 'the header';
   for (const { name, offset, bytes } of tensors) {
     if (offset !== end) {
       const what = offset < end ? 'overlaps' : 'leaves a hole after';
-      const got = `data from byte ${offset - dataStart}`;
-      throw new InputError({ where: `${path}, tensor ${shown(name)}`, what: `${what} ${before}`, got, expected: end - dataStart });
+      const got = `data from byte ${offset - header.dataStart}`;
+      throw new InputError({
+        where: `${path}, tensor ${shown(name)}`,
+        what: `${what} ${before}`,
+        got,
+        expected: end - header.dataStart,
+      });
     }
     end = offset + bytes;
     before = shown(name);
   }
-  if (end !== source.size) {
-    throw bad('bytes that belong to no tensor', { got: `${source.size - end} after ${before}`, expected: 0 });
+  if (end !== size) {
+    const got = `${size - end} after ${before}`;
+    throw new InputError({ where: path, what: 'bytes that belong to no tensor', got, expected: 0 });
   }
-  return { tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])), metadata };
 }
 
-/** One tensor's entry, checked by itself: type, shape, range inside the file, bytes = elements × size. */
-function readEntry(where: string, name: string, entry: unknown, dataStart: number, fileSize: number): Tensor {
-  const bad = (what: string, got: unknown, expected?: string) => new InputError({ where, what, got: shownValue(got), expected });
-  if (!isRecord(entry)) throw bad('its header entry is not an object', entry);
-  const { dtype, shape, data_offsets: range } = entry;
-  if (!isDtype(dtype)) throw bad('unknown dtype', dtype, `one of ${dtypes.join(' ')}`);
-  if (!Array.isArray(shape)) throw bad('bad shape', shape, 'a list of lengths');
-  const n = elements(shape);
-  if (Number.isNaN(n)) throw bad('bad shape', shape, 'whole lengths ≥ 0 whose product is below 2^53');
-  if (!Array.isArray(range) || range.length !== 2 || Number.isNaN(elements(range.slice(0, 1))) || Number.isNaN(elements(range.slice(1)))) {
-    throw bad('bad data_offsets', range, 'two whole numbers ≥ 0');
-  }
-  const [first, last] = range as [number, number];
-  if (first > last) throw bad('data_offsets run backwards', range);
-  if (dataStart + last > fileSize) {
-    throw new InputError({
-      where,
-      what: 'lies outside the file',
-      got: `${fileSize - dataStart} bytes of data`,
-      expected: `at least ${last}`,
-      hint: 'was the download complete?',
-    });
-  }
-  const bytes = n * dtypeBytes(dtype);
-  if (bytes !== last - first) throw bad(`${dtype} ${shapeText(shape)} does not fit its range`, last - first, `${bytes} bytes`);
-  return { name, dtype, shape, offset: dataStart + first, bytes, file: 0 };
+/** The metadata's texts, which have been looked at: an object of nothing else. */
+function readMetadata(path: string, source: ByteSource): Map<string, string> {
+  const { metadataFrom, metadataTo } = header;
+  if (metadataTo === 0) return new Map();
+  const bytes = new Uint8Array(metadataTo - metadataFrom);
+  source.readAt(metadataFrom, bytes);
+  return new Map(Object.entries(parseJson(`${path}, __metadata__`, bytes, 1) as Record<string, string>));
 }
 
 /** A tensor to be written; `data` may be made when its turn comes, whole or in pieces, so that little of a file is in memory at a time. */

@@ -13,7 +13,7 @@ import { clearTargets, countTarget } from '../../assembly/runner/answers';
 import { Part, stateWord } from '../../assembly/runner/run';
 import { port, stage, stageBytes } from './arena';
 import { needBytes } from './files';
-import { openArray } from './npy';
+import { openArray } from './reader';
 import { append, copyPath, pathIn } from './path';
 import { channelCount, portBytes, portOffset, runWord } from './program';
 import { begin, finish, refuse } from './refuse';

@@ -2,12 +2,12 @@
 import { ParameterWord, Section, WeightWord } from '../../assembly/abi/program';
 import * as header from '../../assembly/formats/safetensors';
 import { isText } from '../../assembly/formats/json';
-import { fault, isGood } from '../../assembly/formats/scan';
-import { fileBytes, needFile } from './files';
+import { isGood } from '../../assembly/formats/scan';
+import { fileBytes } from './files';
 import { countRecords, section, sectionBytes, selectLine, Tensor, tensorOf, tensorTable } from './program';
-import { byteAt, openReader } from './reader';
+import { byteAt, finishFault, openReader } from './reader';
 import { begin, finish } from './refuse';
-import { say, select } from './text';
+import { say, select, STDERR, to } from './text';
 import { words } from './words';
 
 /** A tensor's place: 1 + the index of its file, its element type, its first byte. */
@@ -43,28 +43,25 @@ export let unknown: u32 = 0;
 export function readHeader(path: usize, list: u32, file: u32): u32 {
   where = path;
   unknown = 0;
-  const fd = needFile(path);
-  openReader(fd, fileBytes, path);
+  const fd = openReader(path);
   if (header.openHeader(byteAt, <f64>fileBytes, words, name)) while (header.nextTensor()) note(list, file);
-  if (isGood()) return fd;
-  if (header.isAboutTensor) refuseTensor(fault);
-  begin(path);
-  say(fault);
-  if (header.got >= 0) say(', got #, expected #', header.got, header.expected);
-  finish('was the copy complete?');
+  if (isGood() && header.fillsFile()) return fd;
+  if (header.isAboutTensor) beginTensor();
+  else begin(path);
+  finishFault();
   return fd;
 }
 
 /** Begins a sentence about the tensor that is being read. */
 function beginTensor(): void {
   select(name, min(<usize>header.nameBytes, 100));
-  begin(where);
-  say('tensor & ');
+  to(STDERR);
+  say('s2a: $, tensor &: ', where);
 }
-function refuseTensor(what: string): void {
+function refuseTensor(what: string, hint: string = ''): void {
   beginTensor();
   say(what);
-  finish();
+  finish(hint);
 }
 
 /** The line of the program's names that is the tensor's; the largest number where none is. */
@@ -89,7 +86,7 @@ function note(list: u32, file: u32): void {
     const t = tensorOf(list, i);
     if (t.name != line) continue;
     isKnown = true;
-    if (header.type < 0) refuseTensor('has an element type that weights may not have, expected F32, F16 or BF16');
+    if (header.type >= header.WEIGHT_TYPES) refuseTensor('has an element type that weights may not have, expected F32, F16 or BF16');
     if (load<u32>(placeOf(i), FILE) != 0) refuseTensor('stands twice');
     let isSame = t.rank == <u32>header.rank;
     for (let axis: u32 = 0; isSame && axis < t.rank; axis++) isSame = header.axis(axis) == sizeOf(t, axis);

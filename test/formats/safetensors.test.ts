@@ -110,7 +110,7 @@ test('opening reads the header only', () => {
       whole.readAt(offset, target);
     },
   });
-  assert.ok(read < 200);
+  assert.ok(read < 10_000);
 });
 
 test('a missing tensor is named with its neighbours', () => {
@@ -126,30 +126,33 @@ const hostile: [string, unknown, number, string[], bigint?][] = [
   ['header longer than the file', '{}', 0, ['cut off', 'expected 9'], 9n],
   ['header length of text', '{}', 0, ['header length'], 0x7974696c61637469n],
   ['header length beyond 2^53', '{}', 0, ['header length'], (1n << 64n) - 1n],
-  ['empty header', '', 0, ['not a JSON object']],
-  ['array header', '[]', 0, ['not a JSON object']],
-  ['leading space', ' {}', 0, ['not a JSON object']],
-  ['cut JSON', '{"a":{"dtype"', 0, ['not valid JSON']],
-  ['open string', '{"a', 0, ['not valid JSON']],
-  ['bad escape', '{"\\x":1}', 0, ['not valid JSON']],
-  ['stray bracket', '{}}', 0, ['not valid JSON']],
-  ['nested', `{"a":${'['.repeat(100_000)}`, 0, ['nested too deeply']],
-  ['nested objects', `${'{"a":'.repeat(100_000)}`, 0, ['nested too deeply']],
+  ['empty header', '', 0, ['not that of']],
+  ['array header', '[]', 0, ['not that of']],
+  ['leading space', ' {}', 0, ['not that of']],
+  ['cut JSON', '{"a":{"dtype"', 0, ['not that of']],
+  ['open string', '{"a', 0, ['not that of']],
+  ['bad escape', '{"\\x":1}', 0, ['not that of']],
+  ['stray bracket', '{}}', 0, ['not that of']],
+  ['nested', `{"a":${'['.repeat(100_000)}`, 0, ['tensor a', 'is not an object']],
+  ['nested objects', `${'{"a":'.repeat(100_000)}`, 0, ['tensor a', 'a member']],
   [
     'name twice',
     '{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"\\u0061" :{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}',
     1,
-    ['name a ', 'twice'],
+    ['tensor a', 'twice'],
   ],
-  ['key twice', '{"a":{"dtype":"U8","dtype":"I8","shape":[1],"data_offsets":[0,1]}}', 1, ['dtype', 'twice']],
+  ['key twice', '{"a":{"dtype":"U8","dtype":"I8","shape":[1],"data_offsets":[0,1]}}', 1, ['tensor a', 'a member twice']],
+  ['metadata key twice', '{"__metadata__":{"a":"b","a":"c"}}', 0, ['__metadata__', 'twice']],
   ['metadata twice', '{"__metadata__":{},"__metadata__":{}}', 0, ['__metadata__', 'twice']],
-  ['metadata of numbers', { __metadata__: { epochs: 3 } }, 0, ['__metadata__.epochs', 'string']],
+  ['metadata of numbers', { __metadata__: { epochs: 3 } }, 0, ['__metadata__ holds what is not a text']],
   ['metadata list', { __metadata__: [] }, 0, ['__metadata__', 'not an object']],
   ['entry is a number', { a: 1 }, 0, ['tensor a', 'not an object']],
   ['entry is null', { a: null }, 0, ['tensor a', 'not an object']],
-  ['no dtype', { a: { shape: [], data_offsets: [0, 1] } }, 1, ['tensor a', 'unknown dtype, got nothing']],
+  ['no dtype', { a: { shape: [], data_offsets: [0, 1] } }, 1, ['tensor a', 'lacks its dtype']],
   ['dtype of another world', { a: entry('F37', [1], 0, 4) }, 4, ['tensor a', 'unknown dtype, got "F37"', 'BF16']],
   ['dtype of the prototype', { a: entry('toString', [1], 0, 4) }, 4, ['tensor a', 'unknown dtype']],
+  ['member of another world', { a: { ...entry('U8', [1], 0, 1), strides: [1] } }, 1, ['tensor a', 'one that the format does not know']],
+  ['nine axes', { a: entry('U8', Array(9).fill(1), 0, 1) }, 1, ['tensor a', 'too many axes']],
   ['dtype is a list', { a: entry(['F32'], [1], 0, 4) }, 4, ['tensor a', 'unknown dtype']],
   ['shape is text', { a: entry('F32', '1', 0, 4) }, 4, ['tensor a', 'bad shape']],
   ['negative length', { a: entry('F32', [-1, -1], 0, 4) }, 4, ['tensor a', 'bad shape', '[-1,-1]']],
@@ -159,14 +162,14 @@ const hostile: [string, unknown, number, string[], bigint?][] = [
   ['overflow to zero', { a: entry('F32', [2 ** 40, 2 ** 40, 0], 0, 0) }, 0, ['tensor a', 'bad shape']],
   ['bytes beyond 2^53', { a: entry('F64', [2 ** 52], 0, 8) }, 8, ['tensor a', 'does not fit']],
   ['infinite length', '{"a":{"dtype":"F32","shape":[1e999],"data_offsets":[0,4]}}', 4, ['tensor a', 'bad shape']],
-  ['no range', { a: { dtype: 'F32', shape: [1] } }, 4, ['tensor a', 'data_offsets']],
+  ['no range', { a: { dtype: 'F32', shape: [1] } }, 4, ['tensor a', 'lacks its dtype, shape or data_offsets']],
   ['range of three', { a: entry('F32', [1], 0, 4, 8) }, 4, ['tensor a', 'data_offsets']],
   ['negative range', { a: entry('F32', [1], -4, 0) }, 4, ['tensor a', 'data_offsets']],
   ['fractional range', { a: entry('F32', [1], 0.5, 4.5) }, 5, ['tensor a', 'data_offsets']],
   ['backwards', { a: entry('F32', [1], 4, 0) }, 4, ['tensor a', 'backwards']],
-  ['out of the file', { a: entry('F32', [2], 0, 8) }, 4, ['tensor a', 'outside the file', 'at least 8']],
+  ['out of the file', { a: entry('F32', [2], 0, 8) }, 4, ['tensor a', 'outside the file', 'got 4, expected 8']],
   ['far out of the file', { a: entry('U8', [2 ** 53 - 1], 0, 2 ** 53 - 1) }, 4, ['tensor a', 'outside the file']],
-  ['size does not fit', { a: entry('F16', [2, 3], 0, 8) }, 8, ['tensor a', 'F16 [2, 3]', 'got 8', 'expected 12']],
+  ['size does not fit', { a: entry('F16', [2, 3], 0, 8) }, 8, ['tensor a', 'does not fit its range', 'got 8', 'expected 12']],
   ['overlap', { a: entry('F32', [2], 0, 8), b: entry('F32', [1], 4, 8) }, 8, ['tensor b', 'overlaps a']],
   ['same range', { a: entry('F32', [1], 0, 4), b: entry('F32', [1], 0, 4) }, 4, ['tensor b', 'overlaps a']],
   ['inside', { big: entry('U8', [8], 0, 8), nil: entry('U8', [0], 4, 4) }, 8, ['tensor nil', 'overlaps big']],
@@ -193,7 +196,7 @@ test('not UTF-8 and a byte-order mark are refused', () => {
   const bytes = file('{"a":1}', 0);
   bytes[10] = 0xff;
   refused(() => openSource('m.safetensors', source(bytes)), 'UTF-8');
-  refused(() => open('\ufeff{}', 0), 'not a JSON object');
+  refused(() => open('\ufeff{}', 0), 'not that of');
 });
 
 test('names of Object.prototype are names like any other', () => {

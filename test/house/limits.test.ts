@@ -12,7 +12,7 @@ import { functionsOf, parsed } from './sources.ts';
 const [MOST_LINES, MOST_FUNCTION_LINES, MOST_PARAMETERS] = [400, 60, 8];
 
 /** Written by tools: the build, and the fitting of tables. */
-const GENERATED = /^assembly\/generated\/|^targets\/wasi\/signature\.ts$|^src\/passes\/codebooktables\.ts$/;
+const GENERATED = /^assembly\/generated\/|^src\/passes\/codebooktables\.ts$/;
 /** Functions that are nothing but a list. */
 const TABLES: readonly string[] = ['assembly/engine/math.ts writeConstants'];
 /** Kernels take addresses and sizes one by one, since a record is an allocation; a system call has the parameters that WASI gave it. */

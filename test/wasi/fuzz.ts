@@ -237,7 +237,7 @@ async function fuzzIn(folder: string, { count, seed, onInput }: Parameters<typeo
     try {
       const { code, out, err } = run(['info', 'program.s2a', ...reader.words]);
       const lines = err.split('\n');
-      const isRefusal = (code === 2 || code === 3) && out === '' && /^s2a: [^:]+: \S/.test(lines.at(-2) ?? '') && err.endsWith('\n');
+      const isRefusal = (code === 2 || code === 3) && out === '' && /^s2a: .+: \S/.test(lines.at(-2) ?? '') && err.endsWith('\n');
       if (code !== 0 && !isRefusal) fail(`code ${code}: ${err}`);
       if (code === 0 && out === '') fail('code 0 and nothing said');
       // Only a program says how much memory is needed.

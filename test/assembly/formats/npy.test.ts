@@ -1,8 +1,8 @@
 /** Heads of NumPy's files. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { axes, axis, dataOffset, hint, Kind, kind, readHead, size } from '../../../assembly/formats/npy.ts';
-import { fault } from '../../../assembly/formats/scan.ts';
+import { axes, axis, dataOffset, isBigEndian, Kind, kind, readHead, size } from '../../../assembly/formats/npy.ts';
+import { fault, gotFrom, gotTo, mend } from '../../../assembly/formats/scan.ts';
 
 /** A file of version `major` with that dictionary, as NumPy pads it, and so many bytes of elements. */
 function file(text: string, dataBytes: number, major = 1): Uint8Array {
@@ -29,11 +29,14 @@ test('kinds, sizes, axes and where the elements begin, in all three versions', (
       ["'<f4'", '(0, 7)', 0, [Kind.Float, 4, 2, 0, 3]],
       ['"=f4"', '()', 4, [Kind.Float, 4, 0, 1, 3]],
       ["'u1'", '(3)', 3, [Kind.Uint, 1, 1, 3, 3]],
+      ["'|b1'", '(3L, 1)', 3, [Kind.Bool, 1, 2, 3, 3]],
+      ["'>f2'", '(1, 1, 1, 1, 1, 1, 1, 2)', 4, [Kind.Float, 2, 8, 1, 3]],
     ] as [string, string, number, number[]][]) {
       const made = file(dictionary(descr, shape), bytes, major);
       assert.is(read(made), '', descr);
       assert.equal([kind, size, axes, axis(0)], expected.slice(0, 4));
       assert.is(dataOffset, made.length - bytes);
+      assert.is(isBigEndian, descr.includes('>'));
     }
 });
 
@@ -46,14 +49,14 @@ test('what is wrong is named, with what helps', () => {
     [file(good, 4, 4), 'is a .npy file of an unknown version'],
     [file(good, 4).subarray(0, 70), 'is cut off'],
     [file(good, 3), 'has the wrong number of bytes'],
-    [file(dictionary("'>f4'", '(1,)'), 4), 'holds big-endian numbers'],
-    [file(dictionary("'|u1'", '(4,)', 'True'), 4), 'lies column by column'],
-    [file(dictionary("'|u1'", '(1, 1, 1, 1, 1)'), 1), 'has too many axes'],
+    [file(dictionary("'|u1'", '(2, 2)', 'True'), 4), 'lies column by column (fortran_order)'],
+    [file(dictionary("'|u1'", '(1, 1, 1, 1, 1, 1, 1, 1, 1)'), 1), 'has too many axes'],
+    [file(dictionary("[('a', '<f4'), ('b', '<i4')]", '(1,)'), 8), 'holds records of several fields'],
+    [Uint8Array.of(0x50, 0x4b, 3, 4), 'is a .npz file, several arrays in one'],
     [file(dictionary("'<f8'", '(99999999999, 99999999999)'), 4), 'has an impossible shape'],
-    [
-      file(dictionary("'<c8'", '(1,)'), 8),
-      'holds elements of a type that is not read, expected uint8 or float32 pictures and whole-number labels',
-    ],
+    [file(dictionary("'<c8'", '(1,)'), 8), 'holds elements of a type that is not read'],
+    [file(dictionary("'<U3'", '(1,)'), 12), 'holds elements of a type that is not read'],
+    [file(dictionary("'!f4'", '(1,)'), 4), foreign],
     [file("{'descr': '|u1', 'descr': '|u1', 'shape': (4,)}", 4), foreign],
     [file("{'descr': '|u1', 'shape': (4,)}", 4), foreign],
     [file(`${good} x`, 4), foreign],
@@ -62,8 +65,10 @@ test('what is wrong is named, with what helps', () => {
     [file(dictionary("'|u1'", '(4,)', 'Falsy'), 4), foreign],
   ] as const)
     assert.is(read(bytes), wrong);
-  read(file(dictionary("'>f4'", '(1,)'), 4));
-  assert.match(hint, /newbyteorder/);
+  const complex = file(dictionary("'<c16'", '(1,)'), 16);
+  read(complex);
+  assert.is(new TextDecoder().decode(complex.subarray(gotFrom, gotTo)), '<c16');
+  assert.match(mend, /np\.abs/);
 });
 
 test.run();

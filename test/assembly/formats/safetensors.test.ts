@@ -5,6 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import * as header from '../../../assembly/formats/safetensors.ts';
 import { fault, isGood } from '../../../assembly/formats/scan.ts';
+import { type Dtype, dtypeBytes, dtypes } from '../../../src/base/tensor.ts';
 import { wordsOf } from '../../../src/base/words.ts';
 import { openSafetensors } from '../../../src/formats/safetensors.ts';
 
@@ -20,10 +21,10 @@ function read(bytes: Uint8Array): Map<string, { type: number; shape: number[]; o
       const shape = Array.from({ length: header.rank }, (_, i) => header.axis(i));
       found.set(name, { type: header.type, shape, offset: header.offset });
     }
-  return isGood() ? found : fault;
+  return isGood() && header.fillsFile() ? found : fault;
 }
 
-const TYPES: readonly string[] = ['F32', 'F16', 'BF16'];
+const TYPES = header.TYPES.split(' ');
 
 test('every golden file: the same names, shapes and places', () => {
   const paths = readdirSync('test/golden', { recursive: true }).map((name) => join('test/golden', String(name)));
@@ -55,6 +56,16 @@ const file = (text: string, dataBytes: number): Uint8Array => {
 };
 const one = (dtype: string, shape: string, range: string): string => `{"a":{"dtype":${dtype},"shape":${shape},"data_offsets":${range}}}`;
 
+test('every type by its bytes', () => {
+  assert.equal([...TYPES].sort(), [...dtypes].sort());
+  assert.equal(TYPES.slice(0, header.WEIGHT_TYPES), ['F32', 'F16', 'BF16']);
+  for (const [i, dtype] of TYPES.entries()) {
+    const bytes = 3 * dtypeBytes(dtype as Dtype);
+    const found = read(file(one(JSON.stringify(dtype), '[3]', `[0,${bytes}]`), bytes));
+    assert.is(typeof found === 'string' ? found : found.get('a')!.type, i);
+  }
+});
+
 test('escapes, spaces and members in any order are read', () => {
   const text = ' { "\\u0061\\n\\ud83d\\ude92" : { "data_offsets" : [0 , 4], "shape":[ ] , "dtype":"F32" } } '.trimStart();
   assert.equal([...(read(file(text, 4)) as Map<string, unknown>).keys()], ['a\n🚒']);
@@ -68,16 +79,18 @@ test('what is wrong is named', () => {
     ['[]', 0, foreign],
     ['{"a"', 0, foreign],
     ['{}{}', 0, foreign],
-    ['{"a":1}', 0, foreign],
+    ['{"a":1}', 0, 'its header entry is not an object'],
     ['{"\\x":{}}', 0, foreign],
     ['{"\\ud800":{}}', 0, foreign],
-    ['{"__metadata__":{"a":1}}', 0, foreign],
-    ['{"a":{"dtype":"U8","dtype":"U8","shape":[1],"data_offsets":[0,1]}}', 1, foreign],
+    ['{"__metadata__":{"a":1}}', 0, '__metadata__ holds what is not a text'],
+    ['{"a":{"dtype":"U8","dtype":"U8","shape":[1],"data_offsets":[0,1]}}', 1, 'has a member twice, or one that the format does not know'],
+    ['{"a":{"shape":[1],"data_offsets":[0,1]}}', 1, 'lacks its dtype, shape or data_offsets'],
+    [one('"U8"', '[1]', '[1,0]'), 1, 'data_offsets run backwards'],
     [one('"U8"', '[1]', '[0,1],'), 1, foreign],
-    [one('"X8"', '[1]', '[0,1]'), 1, 'has an unknown element type'],
+    [one('"X8"', '[1]', '[0,1]'), 1, 'unknown dtype'],
     [one('"F32"', '[1]', '[0,8]'), 4, 'lies outside the file'],
     [one('"F32"', '[2]', '[0,4]'), 4, 'does not fit its range'],
-    [one('"U8"', '[9007199254740991,9]', '[0,1]'), 1, 'has an impossible shape'],
+    [one('"U8"', '[9007199254740991,9]', '[0,1]'), 1, 'bad shape'],
     [one('"U8"', '[1,1,1,1,1,1,1,1,1]', '[0,1]'), 1, 'has too many axes'],
     [one('"U8"', '[1]', '[0,1]'), 2, 'its tensors do not fill it'],
   ] as const)
