@@ -230,7 +230,11 @@ export function writeText(path: string, text: string): void {
 
 /** Adds text to the end of a log. Not synced: a power cut may cost its last lines. */
 export function appendText(path: string, text: string): void {
-  const bytes = new TextEncoder().encode(text);
+  appendBytes(path, new TextEncoder().encode(text));
+}
+
+/** The same with bytes. */
+export function appendBytes(path: string, bytes: Uint8Array): void {
   guarded(path, 'cannot be written', () => appendFileSync(path, bytes));
   written += bytes.length;
 }

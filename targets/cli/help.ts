@@ -117,6 +117,8 @@ adapter was written: something else was not, and is said.
   --threads N|auto           threads that share the work; changes no result (auto: all cores)
   --fast                     relaxed SIMD where the runtime has it: other last bits, faster
   --report FILE              write an HTML page with the result
+  --log FILE.csv, --log DIR  a table of losses, rates and accuracies by step, or the same as event files
+                             for TensorBoard; may be given twice
   --fidelity                 put into the page how true the gradients from kept codes are
 ${COMMON}
 

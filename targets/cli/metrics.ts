@@ -54,13 +54,15 @@ const NEWLINE = 10;
  * read, and copied, by pieces.
  */
 export function cutMetrics(path: string, place: Place): void {
-  if (!fileExists(path)) {
-    writeText(path, '');
-    return;
-  }
+  if (fileExists(path)) cutLines(path, beyond(place));
+  else writeText(path, '');
+}
+
+/** Drops the lines of a file from the first that is beyond. */
+export function cutLines(path: string, isBeyond: (line: string) => boolean): void {
   const source = openFile(path);
   try {
-    const end = endOf(source, beyond(place));
+    const end = endOf(source, isBeyond);
     writeAtomic(path, (write) => {
       for (const piece of pieces(source, end)) write(piece);
     });

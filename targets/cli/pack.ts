@@ -10,7 +10,7 @@ import { pairs, planLines } from './show.ts';
 import { jobOf, TRAIN_FLAGS } from './train.ts';
 
 /** Options of `train` that the board decides, or that have no meaning there. */
-const NOT_HERE = ['save-every', 'resume', 'overwrite', 'process-budget', 'report', 'from', 'feature-cache'] as const;
+const NOT_HERE = ['save-every', 'resume', 'overwrite', 'process-budget', 'report', 'log', 'from', 'feature-cache'] as const;
 const FLAGS: Flags = {
   ...Object.fromEntries(Object.entries(TRAIN_FLAGS).filter(([name]) => !(NOT_HERE as readonly string[]).includes(name))),
   pixels: 'text',

@@ -12,6 +12,7 @@ import { CLASSIFY, type Task, taskOf } from '../../src/task/index.ts';
 import type { HeadFound, NoHead } from '../../src/training/headstart.ts';
 import type { JobHooks, TrainJob } from '../../src/training/job.ts';
 import { ratesText } from '../../src/training/measure.ts';
+import type { Log } from './logs.ts';
 import type { Metrics } from './metrics.ts';
 import type { Output } from './output.ts';
 import { planLines } from './show.ts';
@@ -23,6 +24,8 @@ export type Seen = Pick<ReportData, 'losses'> & { timeline: ReportData['timeline
 interface Course {
   task: Task;
   head: HeadFound | NoHead | undefined;
+  /** Steps taken. */
+  step: number;
   epochBegan: number;
   began: number;
   firstStep: number;
@@ -30,12 +33,19 @@ interface Course {
   lastPlain: number;
 }
 
-/** The terminal's and the metrics' part of a job's hooks. */
-export function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Seen, metrics: Metrics): JobHooks {
+/** What is written of a run while it goes: its own metrics, and what --log names. */
+export interface Logs {
+  metrics: Metrics;
+  log: Log;
+}
+
+/** The terminal's and the logs' part of a job's hooks. */
+export function progress(job: TrainJob, out: Output, signal: AbortSignal, collected: Seen, { metrics, log }: Logs): JobHooks {
   const now = Date.now();
   const course: Course = {
     task: taskOf(CLASSIFY.name),
     head: undefined,
+    step: 0,
     epochBegan: now,
     began: now,
     firstStep: 0,
@@ -46,8 +56,8 @@ export function progress(job: TrainJob, out: Output, signal: AbortSignal, collec
     signal,
     warn: (sentence) => out.warn(sentence),
     ...preparing(course, out, collected),
-    ...starting(course, out, metrics),
-    ...learning(course, job, out, collected, metrics),
+    ...starting(course, out, { metrics, log }),
+    ...learning(course, job, out, collected, { metrics, log }),
   };
 }
 
@@ -73,7 +83,7 @@ function preparing(course: Course, out: Output, collected: Seen): Pick<JobHooks,
 }
 
 /** What is found before the first step. */
-function starting(course: Course, out: Output, metrics: Metrics): Pick<JobHooks, 'onHead' | 'onFeatures' | 'onStart'> {
+function starting(course: Course, out: Output, { metrics, log }: Logs): Pick<JobHooks, 'onHead' | 'onFeatures' | 'onStart'> {
   return {
     onHead(found) {
       course.head = found;
@@ -84,8 +94,11 @@ function starting(course: Course, out: Output, metrics: Metrics): Pick<JobHooks,
     onStart({ resumedAt, totalSteps, epochsDone, backs, rates }) {
       if (resumedAt === undefined) metrics.begin([...headMetrics(course.head), ...(rates ? [{ rates }] : [])]);
       else metrics.goOn({ step: resumedAt, epochsDone, backs });
+      if (resumedAt === undefined) log.begin();
+      else log.cut(resumedAt);
       if (rates) out.note(`rates: ${ratesText(rates)}`);
       if (resumedAt !== undefined) out.note(`going on from step ${resumedAt} of ${totalSteps}`);
+      course.step = resumedAt ?? 0;
       setOut(course, resumedAt ?? 0);
     },
   };
@@ -99,12 +112,14 @@ function setOut(course: Course, step: number): void {
 
 type Learning = Pick<JobHooks, 'onStep' | 'onEpoch' | 'onBack'>;
 
-function learning(course: Course, job: TrainJob, out: Output, collected: Seen, metrics: Metrics): Learning {
+function learning(course: Course, job: TrainJob, out: Output, collected: Seen, { metrics, log }: Logs): Learning {
   const epochs = job.epochs ?? DEFAULTS.epochs;
   return {
     onStep({ epoch, step, totalSteps, loss, rate, norm, tally }) {
       collected.losses.push({ step, loss });
       metrics.add({ step, epoch, loss, rate, norm });
+      log.add({ step, epoch, loss, rate, norm });
+      course.step = step;
       const seconds = (Date.now() - course.began) / 1000;
       course.pictures += job.batchSize ?? DEFAULTS.batchSize;
       const line = {
@@ -128,6 +143,8 @@ function learning(course: Course, job: TrainJob, out: Output, collected: Seen, m
       const isClass = answer === Answer.Class;
       const score = isClass ? val.correct / val.count : val.count > 0 ? judged.balanced : Number.NaN;
       metrics.add({ epoch, trainLoss: t.loss, valLoss: val.loss, [isClass ? 'valAccuracy' : 'valScore']: score, best });
+      const accuracies = isClass ? { trainAccuracy: t.correct / t.count, valAccuracy: score } : { valScore: score };
+      log.add({ step: course.step, epoch, trainLoss: t.loss, valLoss: val.loss, ...accuracies });
       const seconds = (Date.now() - course.epochBegan) / 1000;
       course.epochBegan = Date.now();
       const figures = { epoch, epochs, trainLoss: t.loss, valLoss: val.loss, valAccuracy: score, seconds, best: best && val.count > 0 };
@@ -136,6 +153,7 @@ function learning(course: Course, job: TrainJob, out: Output, collected: Seen, m
     },
     onBack({ reason, epoch, to, step, backs, rate }) {
       metrics.add({ back: backs, epoch, to, reason: reasonOf(reason), rate });
+      log.cut(step);
       const where = to === 0 ? 'its start' : `the end of epoch ${to}`;
       const smaller = `a tenth of the rate: ${Number(rate.toPrecision(3))}`;
       out.warn(`epoch ${epoch}: ${reasonOf(reason)}; the run goes back to ${where} and goes on with ${smaller}`);

@@ -11,6 +11,7 @@ import { type JobResult, type TrainJob, trainJob } from '../../src/training/job.
 import { openFor } from '../../src/training/preparation.ts';
 import { fidelity as measureFidelity } from '../../src/use/fidelity/fidelity.ts';
 import type { Fidelity } from '../../src/use/fidelity/measure.ts';
+import { openLogs } from './logs.ts';
 import { openMetrics } from './metrics.ts';
 import { augment, type Flags, method, type Parsed, PLAN_FLAGS, parse, read } from './options.ts';
 import type { Output } from './output.ts';
@@ -53,6 +54,7 @@ export const TRAIN_FLAGS: Flags = {
   threads: 'text',
   fast: 'flag',
   report: 'text',
+  log: 'text',
   fidelity: 'flag',
 };
 
@@ -118,9 +120,10 @@ export async function train(args: string[], out: Output): Promise<void> {
     throw new InputError({ where: '--fidelity', what: 'goes into the page', expected: '--report FILE' });
   const page = p.text('report');
   if (page !== undefined) tryFile(page, '--report');
+  const log = openLogs(p.all('log'), (sentence) => out.warn(sentence));
   const metrics = openMetrics(join(job.out, 'run', 'metrics.jsonl'), (sentence) => out.warn(sentence));
   const seen: Seen = { losses: [], timeline: undefined };
-  const result = await untilStopped((signal) => trainJob(job, progress(job, out, signal, seen, metrics)));
+  const result = await untilStopped((signal) => trainJob(job, progress(job, out, signal, seen, { metrics, log })));
   // The adapter is written. Whatever fails from here on is said, and what does not fail is done.
   const failures = [...result.failures, ...(metrics.failure ? [metrics.failure.message] : [])];
   if (page !== undefined) {
