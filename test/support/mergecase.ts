@@ -6,6 +6,7 @@ import { compile } from '../../src/compile.ts';
 import { createEngine, loadWeights, readParameter, writeParameter } from '../../src/engine/engine.ts';
 import { engineBytes } from '../../src/engine/wasm.ts';
 import { writeAdapter } from '../../src/formats/adapterfile.ts';
+import type { TaskSettings } from '../../src/formats/tasksettings.ts';
 import { identity, openModelFolder, openWeights, preprocessOf } from '../../src/import/modelfolder.ts';
 import type { ImageSize } from '../../src/input/fields.ts';
 import { methodOf } from '../../src/network/method.ts';
@@ -15,8 +16,8 @@ import { numbers } from './close.ts';
 
 export const LABELS = ['ant', 'bee', 'cat', 'dog', 'elk'];
 
-/** Writes an adapter of `model` to `out`. */
-export function movedAdapter(model: string, method: string, out: string, imageSize?: ImageSize): void {
+/** Writes an adapter of `model` to `out`, of classes or of `task`. */
+export function movedAdapter(model: string, method: string, out: string, imageSize?: ImageSize, task?: TaskSettings): void {
   const base = openModelFolder(model, imageSize);
   const preprocess = preprocessOf(base);
   const { program } = compile({ model: base.model, classes: LABELS.length, microBatch: 1, method, purpose: 'infer' });
@@ -41,6 +42,7 @@ export function movedAdapter(model: string, method: string, out: string, imageSi
     labels: LABELS,
     preprocessing: preprocess as unknown as Record<string, unknown>,
     createdBy: 's2a test',
+    ...(task ? { task } : {}),
   };
   weights.close();
   writeAdapter(out, info, adapterTensors(engine));
