@@ -118,6 +118,8 @@ export const enum Op {
   RotaryTable,
   // a batch norm that stands alone
   BatchNormTerms,
+  // how far a picture is from what was learnt
+  Distance,
 }
 
 export const enum Instruction {

@@ -109,4 +109,7 @@ export const enum Io {
   State,
   /** What the loss reads of each output (src/task): it lies in the image, and only where the task has such. */
   Constants,
+  /** Where the adapter tells unknown pictures: what they are told by (abi/ops/distance.ts), in the image, and how far each picture is, f32[B]. */
+  Known,
+  Distances,
 }

@@ -320,8 +320,8 @@ function checkIo(): boolean {
     const id = sectionWord(Section.Io, at);
     const length = sectionWord(Section.Io, at + 2);
     const offset = sectionWord(Section.Io, at + 1);
-    const isGood = id === Io.Constants ? isInImage(offset, length) : isData(offset, length);
-    if (id < Io.Pictures || id > Io.Constants || !isGood) return refuse('has a port outside the linear memory');
+    const isGood = id === Io.Constants || id === Io.Known ? isInImage(offset, length) : isData(offset, length);
+    if (id < Io.Pictures || id > Io.Distances || !isGood) return refuse('has a port outside the linear memory');
     if (id !== Io.Pictures && length % 4 !== 0) return refuse('has a port that is not made of words');
   }
   return true;
@@ -374,7 +374,8 @@ function checkPorts(): boolean {
     (answer !== Answer.Numbers || port(Io.Constants, false) === 8 * run(RunField.Classes)) &&
     port(Io.Logits, false) === 4 * micro * run(RunField.Classes) &&
     (port(Io.Samples, true) === 0 || port(Io.Samples, false) === 4 * micro) &&
-    port(Io.State, true) === layout(LayoutWord.RegionOffset);
+    port(Io.State, true) === layout(LayoutWord.RegionOffset) &&
+    (port(Io.Known, false) === 0 ? port(Io.Distances, false) === 0 : port(Io.Known, false) >= 8 && port(Io.Distances, false) === 4 * micro);
   return fits ? true : refuse('has ports that do not fit its run');
 }
 

@@ -36,6 +36,8 @@ export const DEFAULTS = {
   featureCache: 512 << 20,
   /** The probability from which a label is answered. */
   threshold: 0.5,
+  /** Which share of pictures of known classes may be called unknown. */
+  unknown: 0.05,
   /** Pictures that calibration measures; steps before, and batches of, a comparison of gradients. */
   pictures: 64,
   steps: 20,

@@ -116,6 +116,17 @@ export function readAdapter(path: string): AdapterFile {
   }
 }
 
+/** SHA-256 of an adapter's tensors and of everything said about them, 64 hex digits: what its companions in the folder belong to. */
+export function adapterDigest({ weights }: AdapterFile): string {
+  const parts: (Uint8Array | string)[] = [weights.metadata.get('s2a') ?? ''];
+  for (const tensor of weights.tensors.values()) {
+    const bytes = new Uint8Array(tensor.bytes);
+    weights.read(tensor, bytes);
+    parts.push(tensor.name, bytes);
+  }
+  return digest(...parts);
+}
+
 /** Refuses a base model that is not the one which the adapter was trained on. */
 export function checkBase(adapter: AdapterFile, base: AdapterInfo['base']): void {
   const refuse = (what: string, got: string, expected: string) => {

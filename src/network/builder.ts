@@ -49,6 +49,8 @@ export interface Builder {
   adaptable: { name: string; role: Projection | undefined }[];
   /** By the factor of a product that is zero at the start: what the product is added to; ABSENT: it is a logit (src/passes/rates.ts). */
   joins: Map<number, number>;
+  /** What the classifier reads, once it is built; ABSENT where the head is no linear layer. */
+  features: number;
   /** The side branch's state and the block that entered it last. */
   side: { state: number; index: number } | undefined;
 }
@@ -68,6 +70,7 @@ export function createBuilder(graph: Graph, method: Method, head: 'file' | 'new'
     block,
     adaptable: [],
     joins: new Map(),
+    features: ABSENT,
     side: undefined,
   };
 }
@@ -76,6 +79,7 @@ export function createBuilder(graph: Graph, method: Method, head: 'file' | 'new'
 export function startPhase(b: Builder, phase: Phase): void {
   b.phase = phase;
   b.block = { index: -1, count: 0 };
+  b.features = ABSENT;
   b.side = undefined;
 }
 

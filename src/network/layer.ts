@@ -120,7 +120,8 @@ export function classifier(b: Builder, x: number, name: string, classes: number)
     });
   const [w, bias] = [tensor('weight', [classes, k], 'weight'), tensor('bias', [classes], 'bias')];
   for (const id of [w, bias]) b.joins.set(id, ABSENT);
-  return append(b, 'Linear', name, [dropout(b, x, name, 'head'), w, bias]);
+  b.features = dropout(b, x, name, 'head');
+  return append(b, 'Linear', name, [b.features, w, bias]);
 }
 
 /** Sum of the parts of a head. */

@@ -21,6 +21,7 @@ import { averagePool } from './averagepool.ts';
 import { crossAttention } from './crossattention.ts';
 import type { Mixed, OpDef } from './def.ts';
 import { dense } from './dense.ts';
+import { distance } from './distance.ts';
 import { drop } from './drop.ts';
 import { elementwise } from './elementwise.ts';
 import { gate } from './gate.ts';
@@ -58,6 +59,7 @@ export const OPS: Readonly<Record<string, OpDef>> = {
   ...module,
   ...quantize,
   ...window,
+  ...distance,
   ...gate,
   ...drop,
   ...groupNorm,

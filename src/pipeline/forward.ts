@@ -1,6 +1,7 @@
 /** The forward pass of a job in one phase, and what its program says of itself. */
 import { Io } from '../../assembly/abi/program.ts';
 import { DEFAULTS } from '../base/defaults.ts';
+import { InputError } from '../base/error.ts';
 import { ABSENT, type Graph, valueAt } from '../graph/graph.ts';
 import { buildModel } from '../import/index.ts';
 import { type Builder, createBuilder, startPhase } from '../network/builder.ts';
@@ -8,6 +9,7 @@ import { checkMethod } from '../network/check.ts';
 import { everywhere } from '../network/drop.ts';
 import { withSide } from '../network/entry.ts';
 import { methodOf } from '../network/method.ts';
+import { emit } from '../ops/index.ts';
 import { keepOf } from '../passes/keeppolicy.ts';
 import { recomputeName } from '../passes/recompute.ts';
 import type { About } from '../program/program.ts';
@@ -20,6 +22,8 @@ export interface Forward {
   logits: number;
   losses: number;
   choices: number;
+  /** How far each picture is from what was learnt [B]; ABSENT where nobody asks. */
+  distances: number;
   gradient?: number;
 }
 
@@ -44,7 +48,17 @@ export function forward(b: Builder, io: Inputs, phase: 'train' | 'eval', options
   const at = { phase, block: b.block.index };
   const [losses, choices, gradient] = taskOf(task.name).loss(graph, name, inputs, task, at) as [number, number, number?];
   for (const id of [losses, choices]) valueAt(graph, id).role = 'batch';
-  return { logits, losses, choices, ...(gradient === undefined ? {} : { gradient }) };
+  const distances = phase === 'eval' && io.known !== ABSENT ? distancesOf(b, io.known, options) : ABSENT;
+  return { logits, losses, choices, distances, ...(gradient === undefined ? {} : { gradient }) };
+}
+
+/** How far what the classifier reads is from what it was of the pictures that were learnt. */
+function distancesOf({ graph, features }: Builder, table: number, { classes, known }: CompileOptions): number {
+  if (features === ABSENT) throw new InputError({ where: 'known', what: 'the head is no linear layer, so there is nothing to compare' });
+  const attributes = { classes, directions: known!.directions };
+  const { outputs } = emit(graph, 'Distance', 'eval.distance', [features, table], attributes, { phase: 'eval' });
+  valueAt(graph, outputs[0]!).role = 'batch';
+  return outputs[0]!;
 }
 
 /** What the host writes and reads, by name. */
@@ -55,6 +69,7 @@ export function portsOf(io: Inputs, learnt: Forward | undefined, judged: Forward
     [Io.Samples, io.samples],
     [Io.State, io.state],
   ]);
+  if (judged.distances !== ABSENT) ports.set(Io.Known, io.known).set(Io.Distances, judged.distances);
   if (io.constants !== ABSENT) ports.set(Io.Constants, io.constants);
   if (learnt) ports.set(Io.Losses, learnt.losses).set(Io.Choices, learnt.choices);
   return ports.set(Io.EvalLosses, judged.losses).set(Io.EvalChoices, judged.choices).set(Io.Logits, judged.logits);

@@ -17,6 +17,8 @@ export interface Inputs {
   labels: number;
   /** What the task's loss reads of each output; ABSENT where it reads nothing. */
   constants: number;
+  /** What unknown pictures are told by; ABSENT where nobody asks. */
+  known: number;
   samples: number;
   state: number;
   table: number;
@@ -34,9 +36,14 @@ export function inputs(graph: Graph, options: CompileOptions): Inputs {
     samples: addValue(graph, 'samples', { dtype: 'u32', shape: [microBatch] }, 'batch'),
     state: addValue(graph, 'state', u8(State.Bytes), 'state'),
     table: addValue(graph, 'normalize', f32(2 * model.channels), 'table', { data: new Uint8Array(table.buffer) }),
+    known: options.known === undefined ? ABSENT : addKnown(graph, options.known.table),
     constants: task.constants.length === 0 ? ABSENT : addConstants(graph, task.constants.length, classes, constantsOf(settings, classes)),
   };
 }
+
+/** Written by the host too, where another adapter takes its place. */
+const addKnown = (graph: Graph, table: Float32Array): number =>
+  addValue(graph, 'known', f32(table.length), 'table', { data: new Uint8Array(table.buffer, table.byteOffset, table.byteLength) });
 
 /** [rows, outputs], or [outputs] where there is one row. */
 function addConstants(graph: Graph, rows: number, outputs: number, values: Float32Array): number {

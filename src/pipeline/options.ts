@@ -11,6 +11,12 @@ import type { Tiles } from '../passes/tiling/tiles.ts';
 import type { Optimizer } from '../passes/update.ts';
 import type { TaskSettings } from '../task/index.ts';
 
+/** Means and covariance as the operator Distance reads them (assembly/abi/ops/distance.ts). */
+export interface KnownTable {
+  directions: number;
+  table: Float32Array;
+}
+
 /** What is compiled: a network, a method, a micro-batch. Everything else has a default, named at each. */
 export interface CompileOptions {
   /** The network, as `openModelFolder` or `parseModel` reads it. */
@@ -35,6 +41,8 @@ export interface CompileOptions {
   rates?: 'relative' | 'absolute';
   /** What the network is asked (src/task); classification where absent. */
   task?: TaskSettings | undefined;
+  /** What unknown pictures are told by (src/use/known.ts): a table for the operator Distance, of so many directions. For `infer` alone. */
+  known?: KnownTable | undefined;
   /** The classifier: new and zero (fine-tuning), or the checkpoint's own. */
   head?: 'new' | 'file';
   /** `infer` compiles evaluation alone: nothing is kept, nothing learns. */

@@ -52,6 +52,8 @@ export interface Prediction {
   probability: number;
   /** Of labels: whether the probability reaches its threshold. */
   answered?: boolean;
+  /** Of a picture's classes: whether it is like what was learnt; false: the answer is `unknown`. Absent where the adapter cannot tell. */
+  known?: boolean;
   /** Of numbers: the answer in its own units. */
   value?: number;
 }

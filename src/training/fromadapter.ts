@@ -10,13 +10,12 @@
  */
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { digest } from '../base/digest.ts';
 import { InputError } from '../base/error.ts';
 import { stableJson } from '../base/json.ts';
 import type { Precision } from '../base/precision.ts';
 import { composed } from '../data/entries.ts';
 import { type Engine, writeParameter } from '../engine/engine.ts';
-import { type AdapterFile, type AdapterInfo, checkBase, readAdapter } from '../formats/adapterfile.ts';
+import { type AdapterInfo, adapterDigest, checkBase, readAdapter } from '../formats/adapterfile.ts';
 import type { TaskSettings } from '../formats/tasksettings.ts';
 import { checkPreparation, type Preparation } from '../input/index.ts';
 import { type MethodLike, methodOf } from '../network/method.ts';
@@ -78,7 +77,7 @@ export function openStart(path: string, method: MethodLike | undefined, out?: st
     task: adapter.task ?? CLASSIFY,
     where: adapter.path,
     tables: existsSync(join(dirname(adapter.path), CALIBRATION)) ? join(dirname(adapter.path), CALIBRATION) : undefined,
-    digest: contents(adapter),
+    digest: adapterDigest(adapter),
     check(base, preprocess) {
       checkBase(adapter, base);
       if (stableJson(adapter.preprocessing) !== stableJson(preprocess))
@@ -93,17 +92,6 @@ export function openStart(path: string, method: MethodLike | undefined, out?: st
     },
     close: () => adapter.weights.close(),
   };
-}
-
-/** SHA-256 of the tensors and of everything said about them. */
-function contents({ weights }: AdapterFile): string {
-  const parts: (Uint8Array | string)[] = [weights.metadata.get('s2a') ?? ''];
-  for (const tensor of weights.tensors.values()) {
-    const bytes = new Uint8Array(tensor.bytes);
-    weights.read(tensor, bytes);
-    parts.push(tensor.name, bytes);
-  }
-  return digest(...parts);
 }
 
 /** The earlier labels in their order, then the classes that are new. */

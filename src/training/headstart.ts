@@ -64,7 +64,9 @@ interface HeadOptions {
 export async function startHead(engine: Engine, samples: Samples, { path, first = 0 }: HeadOptions): Promise<HeadFound | NoHead> {
   const { classes } = engine.program.about;
   const run = createRun(engine, { train: samples.count });
-  const { weight, bias, at, x, features } = classifierOf(engine.program, run);
+  const found = classifierOf(engine.program, run);
+  if (found === undefined) throw new EngineError({ where: 'program', what: 'has no classifier to start' });
+  const { weight, bias, at, x, features } = found;
   const room = roomOf(engine.program);
   const { ridge, memory } = engine;
   const labels = Int32Array.from({ length: samples.count }, (_, i) => samples.label(i));
@@ -119,12 +121,12 @@ function roomOf({ io, scratch }: Program): { offset: number; bytes: number } {
   return { offset, bytes: scratch.offset - offset };
 }
 
-/** The backbone's classifier: its parameters, where its instruction stands in the evaluation phase, and what it reads. */
-function classifierOf({ parameters, entries }: Program, run: Run) {
+/** The backbone's classifier: its parameters, where its instruction stands in the evaluation phase, and what it reads; undefined where it is no linear layer. */
+export function classifierOf({ parameters, entries }: Program, run: Run) {
   const parameterAt = (offset: number, numbers: number): number =>
     parameters.findIndex((p) => p.offset === offset && p.gradient !== 0 && numel(p.dims) === numbers && !p.name.startsWith('side.'));
   const { start, end } = entries.eval;
-  if (!head.findClassifier(run, start, end, parameterAt)) throw new EngineError({ where: 'program', what: 'has no classifier to start' });
+  if (!head.findClassifier(run, start, end, parameterAt)) return undefined;
   const { weight, bias, instruction: at, x, features } = head;
   return { weight: parameters[weight]!, bias: parameters[bias]!, at, x, features };
 }

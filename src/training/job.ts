@@ -19,6 +19,7 @@ import { type Prepared, prepare } from '../data/prepare.ts';
 import { createEngine, type Engine, loadWeights } from '../engine/engine.ts';
 import { engineBytes } from '../engine/wasm.ts';
 import { writeAdapter } from '../formats/adapterfile.ts';
+import type { Known } from '../formats/knownfile.ts';
 import type { SafetensorsFile } from '../formats/safetensors.ts';
 import { identity, type ModelFolder, openWeights, processorNote } from '../import/modelfolder.ts';
 import { dropNotes } from '../network/drop.ts';
@@ -34,6 +35,7 @@ import { resultOf } from './figures.ts';
 import { guardAdapter, joinLabels, openStart, rowsOfLabels, type Start } from './fromadapter.ts';
 import { type HeadFound, type NoHead, startHead, unusualHead } from './headstart.ts';
 import type { JobHooks, JobResult, TrainJob } from './jobtypes.ts';
+import { keepKnown, learnKnown } from './known/learn.ts';
 import { hasRelativeRates, measuredRates, measureRates } from './measure.ts';
 import { notesOn, type Outcome, outcomeOf, warningOf } from './outcome.ts';
 import { openFor, preparationOf } from './preparation.ts';
@@ -245,8 +247,10 @@ async function carryOut(work: Work): Promise<JobResult> {
     if (calibration) writeCalibration(join(job.out, CALIBRATION), calibration);
     else rmSync(join(job.out, CALIBRATION), { force: true });
     const about = { who, program: engine.program, labels, preprocess: work.preprocess, task: unusualTask(task) };
+    const known = await knowledgeOf(work);
     writeAdapter(job.out, adapterInfo(job, about), adapterTensors(engine));
-    return resultOfJob(work, run, { failures, outcome, head: head ?? null });
+    keepKnown(job.out, known);
+    return resultOfJob(work, run, { failures, outcome, head: head ?? null, known });
   } finally {
     features?.close(!isFinished);
   }
@@ -306,10 +310,19 @@ async function judge({ engine, data, labels, task, prepared }: Work, { history }
   return outcomeOf({ data, history, labels, valGiven: prepared.valGiven, measured });
 }
 
+/** What unknown pictures are told by: of classes alone, by the parameters that are kept. */
+const knowledgeOf = async ({ engine, data, task, runFolder }: Work): Promise<Known | { why: string }> =>
+  unusualTask(task) ? { why: 'the task has no classes' } : learnKnown(engine, data, join(runFolder, '.known.tmp'));
+
 function resultOfJob(
   work: Work,
   { history }: RunFolder,
-  { failures, outcome, head }: { failures: string[]; outcome: Outcome; head: HeadFound | NoHead | null },
+  {
+    failures,
+    outcome,
+    head,
+    known,
+  }: { failures: string[]; outcome: Outcome; head: HeadFound | NoHead | null; known: Known | { why: string } },
 ): JobResult {
   const { job, meter, options, engine, plan, labels, task, prepared, threads, trainingBegan } = work;
   const written = bytesWritten();
@@ -320,6 +333,7 @@ function resultOfJob(
     classes: labels,
     task,
     head,
+    known: 'why' in known ? known : { judged: known.judged.length, temperature: known.temperature },
     epochs: history.epochs.map(resultOf),
     bestEpoch: history.bestEpoch,
     accuracy: outcome.accuracy,

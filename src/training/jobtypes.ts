@@ -145,6 +145,8 @@ export interface JobResult {
   task: TaskSettings;
   /** What the head started from; null: from zero or from an adapter alone, or the run was resumed. */
   head: HeadFound | NoHead | null;
+  /** What unknown pictures are told by: how many judged ones there were, and what logits are divided by; or why they are not told. */
+  known: { judged: number; temperature: number } | { why: string };
   /** Every epoch, the first one first. */
   epochs: EpochResult[];
   /** The epoch that is kept: the best one, or the last where there was nothing to judge by. */

@@ -203,6 +203,21 @@ const thresholds: Kind<Thresholds> = {
   },
 };
 
+/** Which share of known pictures may be called unknown; 0: nothing is called so. */
+const unknown: Kind<number> = {
+  check(value, where) {
+    if (typeof value === 'string') unknown.read(value, where);
+    else if (typeof value !== 'number' || !(value >= 0 && value <= 0.5)) throw wrong(where, value, "a share such as 0.05 or '5%', or off");
+  },
+  read(text, where) {
+    if (text === 'off') return 0;
+    const share = /^(\d{1,2}(?:\.\d+)?)\s*%$/.exec(text);
+    const value = share ? Number(share[1]) / 100 : Number.NaN;
+    if (!(value > 0 && value <= 0.5)) throw wrongText(where, text, 'off, or a share of known pictures up to 50%: 5%');
+    return value;
+  },
+};
+
 /** A setting: what it may be, and its flag where that is not its name in kebab-case. */
 const as = <T>(kind: Kind<T>, flag: string): Kind<T> & { flag: string } => ({ ...kind, flag });
 
@@ -248,6 +263,7 @@ export const SETTINGS = {
   task: oneOf(...TASK_NAMES),
   threshold: thresholds,
   loss: oneOf('huber', 'squares'),
+  unknown: { ...unknown, as: (value: unknown) => (typeof value === 'string' ? unknown.read(value, 'unknown') : (value as number)) },
   seed: whole(0),
   weightDecay: real(0, 1e3),
   warmup: real(0, 1),

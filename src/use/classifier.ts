@@ -22,8 +22,10 @@ import { type Preprocess, resizePacked } from '../input/preprocess.ts';
 import { methodOf } from '../network/method.ts';
 import { CLASSIFY, constantsOf, type Prediction, taskOf, taskOfProblem } from '../task/index.ts';
 import { applyAdapter } from '../training/adapter.ts';
+import { decodeKnown, tableOf, toldBy, type Unknown } from './unknown.ts';
 
 export type { Prediction } from '../task/index.ts';
+export type { Unknown } from './unknown.ts';
 
 /** How a classifier is opened. */
 export interface ClassifierOptions {
@@ -35,6 +37,11 @@ export interface ClassifierOptions {
   threads?: Threads;
   /** Precision of frozen weights where it is not to be the one that the adapter was trained over: the biases learnt to fit that one. */
   weights?: Precision;
+  /**
+   * Which share of pictures of known classes may be called unknown, as a number up to 0.5 or '5%' (0.05); 0 or 'off': none is. A classifier whose adapter
+   * tells nothing of that (docs/unknown.md) answers as ever, `unknown` of it says why; where a share was asked for, it is refused.
+   */
+  unknown?: number | string;
 }
 
 /** A network with an adapter, ready to predict. Made by `loadClassifier`. */
@@ -47,6 +54,11 @@ export interface Classifier {
   readonly preprocess: Preparation;
   /** Bytes of linear memory: all that the classifier uses beside JavaScript, the same for its whole life. */
   readonly linearBytes: number;
+  /**
+   * How pictures that are like nothing learnt are told: which share of known ones is refused with them, and the distance from which on they are. Or why
+   * they are not told, as a part of a sentence.
+   */
+  readonly unknown: Unknown;
   /**
    * Every class of one picture, the most probable first; of labels each with whether it is `answered`; numbers in their order, each with its `value`.
    * `pixels`: width · height · 3 bytes RGB, or · 4 RGBA as a canvas gives it (what is transparent is not seen so: alpha is left out, but by a network
@@ -72,9 +84,12 @@ export interface OpenedAdapter {
   engine: Engine;
   adapter: AdapterInfo;
   preprocess: Preparation;
+  unknown: Unknown;
 }
 
-interface InferenceOptions extends ClassifierOptions {
+interface InferenceOptions extends Omit<ClassifierOptions, 'unknown'> {
+  /** A share; 0: nothing is unknown; absent: 5 %, where the adapter can tell. */
+  unknown?: number | undefined;
   microBatch?: number;
   /** How a thread is started, where a test wants to know it. */
   start?: StartThread;
@@ -121,6 +136,7 @@ function openOwn({
         createdBy: '',
       },
       preprocess,
+      unknown: { why: 'the model has no adapter' },
     };
   } finally {
     weights.close();
@@ -143,7 +159,7 @@ function ownTask({ problem, thresholds }: ModelFolder['model'], outputs: number)
 
 const inferenceEngine = (
   base: ModelFolder,
-  options: Pick<PlanOptions, 'head' | 'classes' | 'method' | 'weights' | 'normalize' | 'task'>,
+  options: Pick<PlanOptions, 'head' | 'classes' | 'method' | 'weights' | 'normalize' | 'task' | 'known'>,
   microBatch: number,
   { budget, threads: asked = 1, start }: { budget: Bytes | undefined; threads: Threads | undefined; start: StartThread | undefined },
 ): Engine => {
@@ -156,7 +172,10 @@ const inferenceEngine = (
   return createEngine(program, engineBytes(threads), threads, start);
 };
 
-function openAdapter(path: string, { model, budget, threads, start, weights: precision, microBatch = 1 }: InferenceOptions): OpenedAdapter {
+function openAdapter(
+  path: string,
+  { model, budget, threads, start, weights: precision, microBatch = 1, unknown: share }: InferenceOptions,
+): OpenedAdapter {
   const adapter = readAdapter(path);
   try {
     const base = openModelFolder(model, adapter.base.imageSize);
@@ -180,16 +199,24 @@ function openAdapter(path: string, { model, budget, threads, start, weights: pre
           expected: base.model.image.join('x'),
         });
       const method = methodOf(adapter.method, adapter.path).name;
+      const { unknown, known } = toldBy(adapter, share);
       const engine = inferenceEngine(
         base,
-        { classes: adapter.labels.length, method, weights: precision ?? adapter.precision, normalize: preprocess, task: adapter.task },
+        {
+          classes: adapter.labels.length,
+          method,
+          weights: precision ?? adapter.precision,
+          normalize: preprocess,
+          task: adapter.task,
+          known,
+        },
         microBatch,
         { budget, threads, start },
       );
       loadWeights(engine, weights);
       applyAdapter(engine, adapter);
       const { weights: _closed, ...info } = adapter;
-      return { engine, adapter: info, preprocess };
+      return { engine, adapter: info, preprocess, unknown };
     } finally {
       weights.close();
     }
@@ -207,11 +234,11 @@ function openAdapter(path: string, { model, budget, threads, start, weights: pre
  * together, and BudgetError, which names the smallest budget that works.
  */
 export function loadClassifier(adapter: string | undefined, options: ClassifierOptions): Classifier {
-  const { engine, adapter: first, preprocess } = openInference(adapter, options);
+  const { engine, adapter: first, preprocess, unknown: told } = openInference(adapter, options as InferenceOptions);
   let { labels } = first;
+  let unknown = told;
   const pictures = engine.bytes(Io.Pictures);
   const labelPort = engine.ints(Io.Labels);
-  const logits = engine.floats(Io.Logits);
   const task = taskOf(first.task?.name ?? CLASSIFY.name, adapter);
   const answers = task.answer === Answer.Numbers ? engine.floats(Io.EvalChoices) : engine.ints(Io.EvalChoices);
 
@@ -224,11 +251,14 @@ export function loadClassifier(adapter: string | undefined, options: ClassifierO
     pictures.set(bytes);
     labelPort.fill(-1);
     engine.run('eval');
-    return task.decode(logits, answers, labels);
+    return decodeKnown(engine, (sharpened) => task.decode(sharpened, answers, labels));
   };
   return {
     get labels() {
       return labels;
+    },
+    get unknown() {
+      return unknown;
     },
     task: task.name,
     preprocess,
@@ -250,7 +280,11 @@ export function loadClassifier(adapter: string | undefined, options: ClassifierO
           checkSame(next, 'was trained over weights of another precision', next.precision, first.precision);
         checkSame(next, 'has another number of classes', next.labels.length, labels.length);
         checkSame(next, 'wants its pictures prepared otherwise', stableJson(next.preprocessing), stableJson(first.preprocessing));
+        const other = toldBy(next, 'share' in unknown ? unknown.share : 0);
+        checkSame(next, 'tells unknown pictures by a table of another size', other.known?.table.length ?? 0, tableOf(engine)?.length ?? 0);
         applyAdapter(engine, next);
+        tableOf(engine)?.set(other.known!.table);
+        unknown = other.unknown;
         if (next.task && task.constants.length > 0) engine.floats(Io.Constants).set(constantsOf(next.task, labels.length, next.path));
         labels = next.labels;
       } finally {

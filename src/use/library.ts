@@ -97,7 +97,7 @@ const { stopping: _, onPrepared: __, ...WORKER_HOOKS }: Spec<JobHooks> = HOOKS;
 const PACK_HOOKS: Spec<PackHooks> = {
   ...{ onPlan: anyFunction, onPrepare: anyFunction, onPrepared: anyFunction, signal: HOOKS.signal, warn: anyFunction },
 };
-const CLASSIFIER: Spec<ClassifierOptions> = { model, budget: s.budget, threads: s.threads, weights: s.weights };
+const CLASSIFIER: Spec<ClassifierOptions> = { model, budget: s.budget, threads: s.threads, weights: s.weights, unknown: s.unknown };
 const CALIBRATE: Spec<CalibrateJob> = {
   ...{ model, data, out, labels: s.labels, method: s.method, keep: s.keep, weights: s.weightsOrAuto, batchSize: s.batchSize },
   ...{ microBatch: s.microBatch, budget: s.budget, imageSize: s.imageSize, seed: s.seed, cacheFolder: s.cacheFolder },
@@ -111,6 +111,7 @@ const PLAN: Spec<PlanOptions> = {
   ...{ model: needed(object('what readModel or parseModel returns')), classes: needed(s.classes), batchSize: needed(s.batchSize) },
   ...{ method: s.method, keep: s.keep, weights: s.weightsOrAuto, recompute: s.recompute, optimizer: s.optimizer, microBatch: s.microBatch },
   ...{ budgetBytes: s.budget, augment: s.augment, dropPath: s.dropPath, maxThreads: s.maxThreads, fast: s.fast, pixels: s.pixels },
+  known: object('what knownTable returns'),
   ...{ ownTables: toggle, tiles: object('an object'), normalize: object('a preprocessing'), task: object('a task and its settings') },
   rates: { check: (value, where) => oneOfWords(value, where, ['relative', 'absolute']) },
   head: { check: (value, where) => oneOfWords(value, where, ['new', 'file']) },

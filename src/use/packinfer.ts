@@ -48,7 +48,7 @@ export interface PackedInference {
 /** Writes program.s2a and s2a.wasm. Throws what `loadClassifier` throws for files that are broken or do not belong together. */
 export function packInference({ model, adapter: path, out, microBatch = 1, ...options }: PackInferenceJob): PackedInference {
   refuseOnnx(openModelFolder(model), 'packed');
-  const { engine, adapter, preprocess } = openInference(path, { model, microBatch, ...options });
+  const { engine, adapter, preprocess } = openInference(path, { model, microBatch, unknown: 0, ...options });
   const base = openModelFolder(model, adapter.base.imageSize);
   const weights = openWeights(base, { method: adapter.method });
   const files = weights.files.map((file) => basename(file.path));

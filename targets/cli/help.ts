@@ -161,6 +161,8 @@ in it. Accuracy, precision, recall, F1, calibration, what was taken for what.
 Without an adapter the model's own head says what it sees.
 
   --top N                    how many classes to show (1), or labels, answered or not
+  --unknown SHARE|off        pictures like nothing that was learnt are called unknown, and with them
+                             this share of pictures of known classes (5%)
   --weights f32|int8|int4    not the precision that the adapter was trained over
   --budget SIZE              most linear memory
   --threads N|auto           threads that share the work (1)

@@ -23,9 +23,11 @@ function chosen(said: readonly Prediction[], top: number | undefined): readonly 
 }
 
 function textOf(said: readonly Prediction[], top: number | undefined): string[] {
+  if (said[0]?.known === false && top === undefined) return ['unknown'];
   const words = chosen(said, top).map(({ label, probability, value }) =>
     value === undefined ? `${label} ${formatPercent(probability)}` : `${label} ${Number(value.toPrecision(6))}`,
   );
+  if (said[0]?.known === false) words.unshift('unknown');
   return words.length > 0 ? words : ['none'];
 }
 
@@ -34,11 +36,12 @@ function jsonOf(said: readonly Prediction[], top: number | undefined): object {
   const list = chosen(said, top);
   if (said[0]?.answered !== undefined)
     return { labels: list.map(({ label, probability, answered }) => ({ label, probability, answered })) };
-  return { classes: list.map(({ label, probability }) => ({ label, probability })) };
+  const { known } = said[0] ?? {};
+  return { ...(known === undefined ? {} : { known }), classes: list.map(({ label, probability }) => ({ label, probability })) };
 }
 
 export async function predict(args: string[], out: Output): Promise<void> {
-  const flags = { top: 'text', weights: 'text', budget: 'text', threads: 'text', json: 'flag' } as const;
+  const flags = { top: 'text', unknown: 'text', weights: 'text', budget: 'text', threads: 'text', json: 'flag' } as const;
   const p = parse(args, flags, { least: 2, most: Number.POSITIVE_INFINITY, usage: 's2a predict <model folder> [adapter] <picture…>' });
   const [model, second, ...rest] = p.positionals as [string, string, ...string[]];
   const noAdapter = rest.length === 0 || isPicture(second) || isArray(placeOf(second).file);
@@ -47,8 +50,10 @@ export async function predict(args: string[], out: Output): Promise<void> {
   const top = whole(p, 'top');
   const classifier = loadClassifier(adapter, {
     model,
-    ...defined({ budget: read(p, 'budget'), weights: read(p, 'weights'), threads: read(p, 'threads') }),
+    ...defined({ budget: read(p, 'budget'), weights: read(p, 'weights'), threads: read(p, 'threads'), unknown: read(p, 'unknown') }),
   });
+  if (adapter !== undefined && 'why' in classifier.unknown && p.text('unknown') !== 'off' && classifier.task === 'classify')
+    out.warn(`nothing is called unknown: of ${adapter} ${classifier.unknown.why}`);
   if (adapter === undefined) sayAssumed(openModelFolder(model), out);
   const skipped: { file: string; reason: string }[] = [];
   for (const file of files) {

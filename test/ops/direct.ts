@@ -1,6 +1,7 @@
 /** The cases of every operator that has no derivative of its own. */
 import { batchNormCases } from './cases/affine.ts';
 import { crossEntropyCases } from './cases/crossentropy.ts';
+import { distanceCases } from './cases/distance.ts';
 import { groupStatsCases } from './cases/groupnorm.ts';
 import { initCases } from './cases/init.ts';
 import { lossesCases } from './cases/losses.ts';
@@ -24,4 +25,5 @@ export const directCases: readonly Direct[] = [
   ...responseStatsCases,
   ...rotaryTableCases,
   ...batchNormCases,
+  ...distanceCases,
 ];
