@@ -1,5 +1,5 @@
 /** How far a picture is from what was learnt. */
-import { demand, reads, size, whole, writes } from '../bounds.ts';
+import { between, reads, size, writes } from '../bounds.ts';
 
 /** The table in front of its lists, in words: what a host decides by it. */
 export const enum DistanceTable {
@@ -33,8 +33,7 @@ export function distance(): void {
   const b = size(DistanceArg.BATCH);
   const f = size(DistanceArg.F);
   const n = size(DistanceArg.N);
-  const k = whole(DistanceArg.K);
-  demand(k <= f);
+  const k = between(DistanceArg.K, 0, f);
   reads(DistanceArg.X, 4 * b * f);
   reads(DistanceArg.TABLE, 4 * distanceNumbers(f, n, k));
   writes(DistanceArg.Y, 4 * b);
