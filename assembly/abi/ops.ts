@@ -120,6 +120,8 @@ export const enum Op {
   BatchNormTerms,
   // how far a picture is from what was learnt
   Distance,
+  // filters that stand for several
+  MergeBranch,
 }
 
 export const enum Instruction {

@@ -1,6 +1,6 @@
 /** What happens to weights once, after loading and before the first step. */
 import { State } from '../abi/head';
-import { FoldBatchNormArg, NormalArg, ResizePositionsArg } from '../abi/ops/init';
+import { FoldBatchNormArg, MergeBranchArg, NormalArg, ResizePositionsArg } from '../abi/ops/init';
 import { Stream } from '../abi/random';
 import { Encoding } from '../abi/weights';
 import { address, float, int } from '../engine/argument';
@@ -42,6 +42,50 @@ export function foldBatchNorm(p: usize): void {
     for (let i = 0; i < k; i++) {
       store<f32>(entry, <f32>(<f64>load<f32>(entry) * factor));
       entry += step;
+    }
+  }
+}
+
+/**
+ * MergeBranch: f = gamma/√(var+EPS); w[o,t,i] += f·x[o,t,i], b[o] += beta - mean·f, in f64, rounded once a branch.
+ *
+ * w is [O, AREA, I] (DEPTHWISE = 0) or [AREA, O] (DEPTHWISE = 1, I = 1). x, laid out as w, has AREA taps (WHOLE = 1), or one, which is w's middle one.
+ * X = 0: the identity, 1 at the middle tap and at input channel o mod I. Nothing overlaps. Threads share O.
+ */
+export function mergeBranch(p: usize): void {
+  const w = address(p, MergeBranchArg.W);
+  const b = address(p, MergeBranchArg.B);
+  const x = address(p, MergeBranchArg.X);
+  const outputs = int(p, MergeBranchArg.O);
+  const inputs = int(p, MergeBranchArg.I);
+  const area = int(p, MergeBranchArg.AREA);
+  const taps = int(p, MergeBranchArg.WHOLE) != 0 ? area : 1;
+  const epsilon = <f64>float(p, MergeBranchArg.EPS);
+  const byColumn = int(p, MergeBranchArg.DEPTHWISE) != 0;
+  const from = taps == area ? 0 : area >> 1;
+  const until = last(outputs);
+  for (let o = first(outputs); o < until; o++) {
+    const at = (<usize>o) << 2;
+    const variance = <f64>load<f32>(address(p, MergeBranchArg.VAR) + at);
+    const factor = <f64>load<f32>(address(p, MergeBranchArg.GAMMA) + at) / sqrt<f64>(variance + epsilon);
+    const shift = <f64>load<f32>(address(p, MergeBranchArg.BETA) + at) - <f64>load<f32>(address(p, MergeBranchArg.MEAN) + at) * factor;
+    store<f32>(b + at, <f32>(<f64>load<f32>(b + at) + shift));
+    if (x == 0) {
+      const middle = byColumn ? (area >> 1) * outputs + o : (o * area + (area >> 1)) * inputs + (o % inputs);
+      const entry = w + ((<usize>middle) << 2);
+      store<f32>(entry, <f32>(<f64>load<f32>(entry) + factor));
+      continue;
+    }
+    for (let t = 0; t < taps; t++) {
+      const to = byColumn ? (from + t) * outputs + o : (o * area + from + t) * inputs;
+      const source = byColumn ? t * outputs + o : (o * taps + t) * inputs;
+      let entry = w + ((<usize>to) << 2);
+      let read = x + ((<usize>source) << 2);
+      for (let i = 0; i < inputs; i++) {
+        store<f32>(entry, <f32>(<f64>load<f32>(entry) + <f64>load<f32>(read) * factor));
+        entry += 4;
+        read += 4;
+      }
     }
   }
 }

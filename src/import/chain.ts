@@ -1,6 +1,6 @@
 /**
  * Chains of convolutional blocks: MobileNets (arXiv 1704.04861, 1801.04381, 1905.02244, 2404.10518), EfficientNets (1905.11946, 2104.00298), MNASNet
- * (1807.11626), LCNet (2109.15099). A family is a table of blocks; what they are made of is the same.
+ * (1807.11626), LCNet (2109.15099), RegNet (2003.13678). A family is a table of blocks; what they are made of is the same.
  */
 import type { Kind } from '../../assembly/generated/kinds.ts';
 import { lastDim, shapeOf } from '../graph/graph.ts';
@@ -20,8 +20,9 @@ export interface ConvLayer {
   stride: number;
   /** Absent: linear. */
   activation?: Kind;
-  /** The weights of its channels, after the activation. */
+  /** The weights of its channels, after the activation or (`weighsFirst`) before it. */
   squeeze?: Squeeze;
+  weighsFirst?: boolean;
   /** Its padding where it is not the chain's. */
   padding?: Padding;
 }
@@ -44,6 +45,10 @@ export interface ConvBlock {
   name: string;
   layers: ConvLayer[];
   residual: boolean;
+  /** What its input goes through before it is added; absent: nothing. */
+  shortcut?: ConvLayer;
+  /** Of the sum. */
+  activation?: Kind;
   /** A layer scale of what its last layer puts out. */
   scale?: string;
 }
@@ -83,7 +88,9 @@ export function chain(b: Builder, x: number, spec: Chain, classes: number): numb
     const entry = enterBlock(b, h, i, blocks);
     h = layers(b, entry, block.layers, spec);
     if (block.scale) layerScale(b, block.layers.at(-1)!.names.conv, block.scale);
-    if (block.residual) h = residual(b, entry, h, `${block.name}.add`, pathSteps);
+    const aside = block.shortcut ? layers(b, entry, [block.shortcut], spec) : entry;
+    if (block.residual) h = residual(b, aside, h, `${block.name}.add`, pathSteps);
+    if (block.activation !== undefined) h = activation(b, h, `${block.name}.act`, block.activation);
   }
   leaveBlocks(b, blocks);
   if (isWhole) h = layers(b, h, spec.last, spec);
@@ -95,11 +102,12 @@ export function chain(b: Builder, x: number, spec: Chain, classes: number): numb
 
 function layers(b: Builder, x: number, list: readonly ConvLayer[], { tfPadding }: Chain): number {
   let h = x;
-  for (const { names, kind, out, kernel, stride, activation: act, squeeze, padding = { tfPadding } } of list) {
+  for (const { names, kind, out, kernel, stride, activation: act, squeeze, weighsFirst, padding = { tfPadding } } of list) {
     const isDepthwise = kind === 'depthwise';
     h = conv(b, h, names, isDepthwise ? shapeOf(b.graph, h)[3]! : out, { kernel, stride, ...padding }, isDepthwise);
+    if (squeeze && weighsFirst) h = squeezeExcite(b, h, squeeze);
     if (act !== undefined) h = activation(b, h, `${names.conv}.act`, act);
-    if (squeeze) h = squeezeExcite(b, h, squeeze);
+    if (squeeze && !weighsFirst) h = squeezeExcite(b, h, squeeze);
   }
   return h;
 }

@@ -11,6 +11,8 @@ import type { Family, Library, Reader, Size, Spec } from './family.ts';
 import { hfEfficientNet, hfMobileNet, hfMobileNetV1 } from './hfchain.ts';
 import { hfDinov2, hfIJepa, hfTower } from './hfvit.ts';
 import { hfSwin, hfVit } from './huggingface.ts';
+import { hfRegNet, isTimmRegNet, timmRegNet, tvRegNet } from './regnet.ts';
+import { isTimmRep, timmRep } from './repvgg.ts';
 import { hfResNet, isTimmResNet, type ResNet, resNet, timmResNet, tvResNet } from './resnet.ts';
 import { checkSwin, type Swin, swin, swinMergings, swinProjections } from './swin.ts';
 import { isTimmSwin, isTimmVit, timmSwin, timmVit } from './timm.ts';
@@ -282,6 +284,45 @@ const LCNET: Family<Chain> = {
   readers: [chains(/^lcnet_/, named('lcnet_$', '035 050 075 100 150'), ['lcnet-timm'])],
 };
 
+const REGNET: Family<Chain> = {
+  ...asChain,
+  title: 'RegNet X and Y',
+  readers: [
+    transformers(['regnet'], ['regnet-hf'], hfRegNet),
+    timm(
+      isTimmRegNet,
+      [
+        ...named('regnetx_$', '002 004 004_tv 006 008 016 032 040 064 080 120 160 320'),
+        ...named('regnety_$', '002 004 006 008 008_tv 016 032 040 064 080 080_tv 120 160 320 640 1280 2560'),
+      ],
+      ['regnetx-timm', 'regnety-timm'],
+      timmRegNet,
+    ),
+    torchvision(
+      [
+        ...named('regnet_x_$', '400mf 800mf 1_6gf 3_2gf 8gf 16gf 32gf'),
+        ...named('regnet_y_$', '400mf 800mf 1_6gf 3_2gf 8gf 16gf 32gf 128gf'),
+      ],
+      ['regnet-torchvision'],
+      tvRegNet,
+    ),
+  ],
+};
+
+const REPVGG: Family<Chain> = {
+  build: chain,
+  heads: ({ head }) => [head],
+  title: 'RepVGG, MobileOne',
+  readers: [
+    timm(
+      isTimmRep,
+      [...named('repvgg_$', 'a0 a1 a2 b0 b1 b1g4 b2 b2g4 b3 b3g4 d2se'), ...named('mobileone_$', 's0 s1 s2 s3 s4')],
+      ['repvgg-timm', 'mobileone-timm'],
+      timmRep,
+    ),
+  ],
+};
+
 // biome-ignore format: one a line
 export const FAMILIES: readonly Family[] = [
   DINOV2,
@@ -290,6 +331,7 @@ export const FAMILIES: readonly Family[] = [
   IJEPA,
   SWIN,
   RESNET,
+  REGNET,
   CONVNEXTV2,
   CONVNEXT,
   VGG,
@@ -300,6 +342,7 @@ export const FAMILIES: readonly Family[] = [
   EFFICIENTNET,
   MNASNET,
   LCNET,
+  REPVGG,
 ];
 
 /** Who reads a name of a library's; undefined: nobody. */

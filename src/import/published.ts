@@ -12,6 +12,7 @@ export const CLASS_NAMES: Readonly<Record<string, string>> = {
   swin: 'Swin',
   mobilenet_v2: 'MobileNetV2',
   resnet: 'ResNet',
+  regnet: 'RegNet',
   convnext: 'ConvNext',
   convnextv2: 'ConvNextV2',
   clip: 'CLIP',

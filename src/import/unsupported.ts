@@ -40,7 +40,7 @@ const KINDS: readonly Kind[] = [
     ...MOBILE,
   },
   {
-    name: /mobile|efficient|fast|edge|repvit|repvgg|shufflenet|squeezenet|tiny_?vit|tinynet|starnet|swift/,
+    name: /mobile|efficient|fast|edge|repvit|shufflenet|squeezenet|tiny_?vit|tinynet|starnet|swift/,
     why: 'it is of none of the families that are read',
     ...MOBILE,
   },

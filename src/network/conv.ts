@@ -1,7 +1,7 @@
 /** Convolutions with their norms, pooling by maxima, and the patches that a transformer begins with. */
-import { ABSENT, type Layout, shapeOf } from '../graph/graph.ts';
+import { ABSENT, type Layout, numel, shapeOf } from '../graph/graph.ts';
 import { emit } from '../ops/index.ts';
-import { append, type Builder, weight, whole } from './builder.ts';
+import { append, type Builder, flat, weight, whole } from './builder.ts';
 import { adapted, biasOf, groupNorm, type LayerOptions } from './layer.ts';
 
 /** A convolution's names: its own, and its batch norm's (absent where it was folded before: then the convolution has a bias). */
@@ -17,6 +17,15 @@ export interface ConvNames {
   biased?: boolean;
   /** The file has a linear layer's matrix over [C, R, S]. */
   flat?: boolean;
+  /** The file has several in its place, which are merged before the first step; `norm` is none of its own. */
+  branches?: readonly Branch[];
+}
+
+/** A convolution beside others that read and give the same, as large as they or 1×1, with its batch norm; without a name the identity. */
+export interface Branch {
+  conv?: string;
+  norm: string;
+  kernel: number;
 }
 
 export interface Window {
@@ -48,6 +57,38 @@ function fold(
   emit(b.graph, 'FoldBatchNorm', `${names.gamma}.fold`, inputs, { eps, depthwise }, { phase: 'init', updates: [w, bias] });
 }
 
+/** The checkpoint's [O,I,R,S] becomes [O,R,S,I], a depthwise [C,1,R,S] becomes [R,S,C]. */
+function filterLayout(file: readonly number[], area: number, depthwise: boolean): Layout {
+  const [o, part] = [file[0]!, numel(file) / file[0]! / area];
+  return depthwise
+    ? { shape: file, dims: [o, 1, area], strides: [1, 0, o] }
+    : { shape: file, dims: [o, part, area], strides: [area * part, 1, part] };
+}
+
+/** Adds up the branches in whose place a filter [O,I,R,R] and its bias stand. */
+function merge(
+  b: Builder,
+  updates: number[],
+  branches: readonly Branch[],
+  [o, part, r]: readonly number[],
+  eps: number,
+  depthwise: boolean,
+): void {
+  if (b.weights.has(`${branches[0]!.norm}.weight`)) return;
+  for (const { conv, norm, kernel } of branches) {
+    const file = [o!, part!, kernel, kernel];
+    const layout = filterLayout(file, kernel * kernel, depthwise);
+    const load = (name: string, shape: readonly number[], source: Layout): number =>
+      weight(b, { name, shape, kind: 'weight', role: 'temp', source: { tensor: name, start: 0, ...source } });
+    const x = conv === undefined ? ABSENT : load(`${conv}.weight`, [numel(file)], layout);
+    const inputs = ['weight', 'bias', 'running_mean', 'running_var'].map((of) =>
+      load(`${norm}.${of}`, [o!], { shape: [o!], ...flat([o!]) }),
+    );
+    const a = { eps, depthwise: depthwise ? 1 : 0, whole: kernel === r ? 1 : 0 };
+    emit(b.graph, 'MergeBranch', `${norm}.merge`, [x, ...inputs], a, { phase: 'init', updates });
+  }
+}
+
 /** Output size and first padding along one axis. */
 export function span(size: number, { kernel, stride, tfPadding, padding }: Window): { out: number; before: number } {
   const half = kernel >> 1;
@@ -71,7 +112,7 @@ export function conv(b: Builder, x: number, names: ConvNames, o: number, window:
 function convolution(
   b: Builder,
   x: number,
-  { conv: name, norm, groups, eps, spread = 1, biased, flat }: ConvNames,
+  { conv: name, norm, groups, eps, spread = 1, biased, flat, branches }: ConvNames,
   o: number,
   window: Window,
   depthwise: boolean,
@@ -80,23 +121,26 @@ function convolution(
   const { kernel: r, stride } = window;
   const part = c / spread;
   const file = flat ? [o, c * r * r] : [o, depthwise ? 1 : part, r, r];
-  const area = r * r;
-  // The checkpoint's [O,I,R,S] becomes [O,R,S,I], a depthwise [C,1,R,S] becomes [R,S,C].
-  const layout: Layout = depthwise
-    ? { shape: file, dims: [o, 1, area], strides: [1, 0, o] }
-    : { shape: file, dims: [o, part, area], strides: [area * part, 1, part] };
+  const layout = filterLayout(file, r * r, depthwise);
   const pointwise = r === 1 && stride === 1 && !depthwise && spread === 1;
   const w = weight(b, {
     name: `${name}.weight`,
     shape: pointwise ? [o, c] : depthwise ? [r, r, c] : [o, r, r, part],
     kind: 'weight',
-    source: { tensor: `${name}.weight`, start: 0, ...layout },
+    layout,
+    ...(branches ? {} : { source: { tensor: `${name}.weight`, start: 0, ...layout } }),
     ...(depthwise || x === b.input ? {} : { layer: flat ? ('linear' as const) : ('convolution' as const) }),
   });
   const bias =
     groups !== undefined
       ? biasOf(b, name, o, { bias: false })
-      : weight(b, { name: `${name}.bias`, shape: [o], kind: 'bias', ...(norm && !biased ? {} : { source: whole(`${name}.bias`, [o]) }) });
+      : weight(b, {
+          name: `${name}.bias`,
+          shape: [o],
+          kind: 'bias',
+          ...((norm && !biased) || branches ? {} : { source: whole(`${name}.bias`, [o]) }),
+        });
+  if (branches) merge(b, [w, bias], branches, file, eps, depthwise);
   if (norm && groups === undefined) {
     const names = { gamma: `${norm}.weight`, beta: `${norm}.bias`, mean: `${norm}.running_mean`, variance: `${norm}.running_var` };
     fold(b, w, bias, o, names, eps, depthwise ? 1 : 0);

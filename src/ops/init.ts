@@ -1,5 +1,5 @@
 /** What runs once, after the weights are in place. */
-import { FoldBatchNormArg, NormalArg, ResizePositionsArg, resizePositionsScratch } from '../../assembly/abi/ops/init.ts';
+import { FoldBatchNormArg, MergeBranchArg, NormalArg, ResizePositionsArg, resizePositionsScratch } from '../../assembly/abi/ops/init.ts';
 import { Op } from '../../assembly/abi/ops.ts';
 import { encodingOf, numel, shapeOf } from '../graph/graph.ts';
 import { float, MOVE, moves, type OpDef, words } from './def.ts';
@@ -23,6 +23,36 @@ export const init: Record<string, OpDef> = {
         [FoldBatchNormArg.EPS]: float(n.attributes.eps!),
         [FoldBatchNormArg.DEPTHWISE]: n.attributes.depthwise!,
         [FoldBatchNormArg.ENCODING]: encodingOf(graph, n.updates[0]!),
+      });
+    },
+    cost: moves,
+    costRate: MOVE,
+  },
+  /**
+   * inputs x (a filter of as many taps as w, or of one; absent: the identity), gamma, beta, mean, var; updates w [O,R,S,I], [O,I] or depthwise [R,S,C],
+   * b[O], to which they are added; attributes eps, depthwise, whole (1: as many).
+   */
+  MergeBranch: {
+    opcode: Op.MergeBranch,
+    infer: () => [],
+    lower: (n, at, graph) => {
+      const [w, o] = [shapeOf(graph, n.updates[0]!), shapeOf(graph, n.updates[1]!)[0]!];
+      const depthwise = n.attributes.depthwise!;
+      const inputs = depthwise ? 1 : w.at(-1)!;
+      return words({
+        [MergeBranchArg.W]: at.update(0),
+        [MergeBranchArg.B]: at.update(1),
+        [MergeBranchArg.X]: at.input(0),
+        [MergeBranchArg.GAMMA]: at.input(1),
+        [MergeBranchArg.BETA]: at.input(2),
+        [MergeBranchArg.MEAN]: at.input(3),
+        [MergeBranchArg.VAR]: at.input(4),
+        [MergeBranchArg.O]: o,
+        [MergeBranchArg.I]: inputs,
+        [MergeBranchArg.AREA]: numel(w) / o / inputs,
+        [MergeBranchArg.WHOLE]: n.attributes.whole!,
+        [MergeBranchArg.EPS]: float(n.attributes.eps!),
+        [MergeBranchArg.DEPTHWISE]: depthwise,
       });
     },
     cost: moves,

@@ -63,11 +63,15 @@ for (const name of builtCases) {
   /** Some tensor of the first block, and the same of one that the configuration does not have. */
   const of = (pattern: RegExp): string | undefined => [...shapes.keys()].find((tensor) => pattern.test(tensor));
   const torchvision = of(/^features\.[1-9]\d*\..*weight$/) ?? of(/encoder_layer_0\..*weight$/);
-  const first = of(/(layers?|blocks|layer1|stages\.0\.\w+)\.0\..*weight$/) ?? torchvision!;
+  const numbered = of(/(layers?|blocks|layer1|stages\.0\.\w+)\.0\..*weight$/) ?? torchvision;
+  // Where blocks are named otherwise, any below a number.
+  const first = numbered ?? of(/\d[.-].*weight$/)!;
   const beyond =
     first === torchvision
       ? first.replace(/^features\.\d+|encoder_layer_0/, (part) => part.replace(/\d+/, '77'))
-      : first.replace(/\.0\.(?!.*\.0\.)/, '.77.');
+      : numbered === undefined
+        ? first.replace(/\d+/, '77')
+        : first.replace(/\.0\.(?!.*\.0\.)/, '.77.');
 
   test(`${name}: every tensor of the file is read, or known to be harmless`, () => {
     for (const head of ['new', 'file'] as const) open(modelFolder(name), { head });

@@ -100,7 +100,7 @@ test('other graphs are refused by name', () => {
   ];
   for (const name of others)
     refused(() => parse(timm(name)), 'config.json: unsupported model', `got ${name};`, 'the nearest that is read is');
-  refused(() => parse({ model_type: 'regnet' }), 'unsupported model, got regnet');
+  refused(() => parse({ model_type: 'levit' }), 'unsupported model, got levit');
 });
 
 test('settings that make another graph are refused', () => {

@@ -4,7 +4,7 @@ import timm
 import torchvision
 import transformers
 from torch import nn
-from torchvision.models import convnext, efficientnet
+from torchvision.models import convnext, efficientnet, regnet
 
 HALF = dict(image_mean=[0.5] * 3, image_std=[0.5] * 3)
 
@@ -59,6 +59,7 @@ SMALL = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=2, interme
 TIMM_VIT = dict(embed_dim=32, depth=2, num_heads=2, img_size=32, patch_size=8)
 TV_VIT = dict(image_size=32, patch_size=8, num_layers=2, num_heads=2, hidden_dim=32, mlp_dim=64)
 TV_SWIN = dict(patch_size=[2, 2], embed_dim=8, depths=[2, 2, 2], num_heads=[1, 2, 4], window_size=[4, 4], mlp_ratio=2.0)
+TV_REGNET = dict(depth=4, w_0=16, w_a=12.0, w_m=1.5, group_width=8)
 CALM = dict(rates=dict(adamw=1e-5, sgd=2e-3))
 STILL = dict(rates=dict(adamw=2e-6, sgd=5e-4))
 
@@ -82,8 +83,11 @@ FAMILIES = {
     "resnetd-timm": (lambda: timm_model("resnet26d", layers=(1, 1, 1, 1), channels=(8, 8, 12, 16)), (44, 40), STILL),
     "resnett-timm": (lambda: timm_model("resnet14t", layers=(1, 1, 1, 1), channels=(8, 8, 12, 16)), (40, 48), STILL),
     "regnet-hf": (lambda: hf("RegNet", embedding_size=8, hidden_sizes=[8, 16, 24, 32], depths=[1, 1, 2, 1], groups_width=4), (40, 40), dict(CALM, processor=HALF)),
-    "regnetx-timm": (lambda: timm_model("regnetx_002", depth=6, w0=24, wa=12.0, wm=2.2, group_size=8), (40, 40), STILL),
-    "regnety-timm": (lambda: timm_model("regnety_002", depth=6, w0=24, wa=12.0, wm=2.2, group_size=8), (40, 48), STILL),
+    "regnetx-timm": (lambda: timm_model("regnetx_002", depth=5, w0=16, wa=16.0, wm=1.6, group_size=8), (40, 40), STILL),
+    "regnety-timm": (lambda: timm_model("regnety_002", depth=5, w0=16, wa=16.0, wm=1.6, group_size=8), (40, 48), STILL),
+    "regnet-torchvision": (lambda: tv("regnet_y_400mf", lambda **k: regnet.RegNet(regnet.BlockParams.from_init_params(se_ratio=0.25, **TV_REGNET), **k), **TV_REGNET), (40, 40), STILL),
+    "repvgg-timm": (lambda: timm_model("repvgg_b1g4", width_factor=0.125), (64, 48), STILL),
+    "mobileone-timm": (lambda: timm_model("mobileone_s0", width_factor=1 / 6), (40, 48), STILL),
     "dinov2-hf": (lambda: hf("Dinov2", **{k: v for k, v in SMALL.items() if k != "intermediate_size"}, mlp_ratio=2), (32, 32), dict(other_sizes=[(48, 48)])),
     "dinov2-hf-registers": (lambda: hf("Dinov2WithRegisters", **{k: v for k, v in SMALL.items() if k != "intermediate_size"}, mlp_ratio=2, num_register_tokens=3), (32, 32), {}),
     "dinov2-timm": (lambda: timm_model("vit_small_patch14_dinov2", mlp_ratio=2.0, **TIMM_VIT), (32, 32), dict(other_sizes=[(48, 48)])),

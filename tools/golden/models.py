@@ -98,6 +98,9 @@ NAMES = Names()
 @torch.no_grad()
 def fold_what_follows(model, size):
     """Folds every batch norm that reads a convolution's output, and every layer scale that reads a layer's; found by running the model."""
+    for m in list(model.modules()):  # RepVGG's and MobileOne's branches
+        if hasattr(m, "reparameterize"):
+            m.reparameterize()
     is_norm = lambda m: isinstance(m, nn.BatchNorm2d)  # noqa: E731
     is_scale = lambda m: type(m).__name__ in SCALES  # noqa: E731
     for follows, into in ((is_norm, norm_into), (is_scale, scale_into)):

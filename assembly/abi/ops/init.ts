@@ -37,6 +37,42 @@ export function foldBatchNorm(): void {
 }
 
 /**
+ * MergeBranch: a convolution and its batch norm, added to the filter and bias of the one that stands for several: f = gamma/√(var+EPS);
+ * w[o,t,i] += f·x[o,t,i], b[o] += beta - mean·f. w is [O, AREA, I] (DEPTHWISE = 0) or [AREA, O] (DEPTHWISE = 1, I = 1), AREA the taps of a square of
+ * odd side. X has as many taps (WHOLE = 1), or the middle one alone (WHOLE = 0), laid out as w is; X = 0 is the identity, 1 at the middle tap of
+ * channel o mod I.
+ */
+export const enum MergeBranchArg {
+  W,
+  B,
+  X,
+  GAMMA,
+  BETA,
+  MEAN,
+  VAR,
+  O,
+  I,
+  AREA,
+  WHOLE,
+  EPS,
+  DEPTHWISE,
+}
+export function mergeBranch(): void {
+  const o = size(MergeBranchArg.O);
+  const i = size(MergeBranchArg.I);
+  const area = size(MergeBranchArg.AREA);
+  const taps = between(MergeBranchArg.WHOLE, 0, 1) == 1 ? area : 1;
+  writes(MergeBranchArg.W, 4 * o * i * area);
+  writes(MergeBranchArg.B, 4 * o);
+  mayRead(MergeBranchArg.X, 4 * o * i * taps);
+  reads(MergeBranchArg.GAMMA, 4 * o);
+  reads(MergeBranchArg.BETA, 4 * o);
+  reads(MergeBranchArg.MEAN, 4 * o);
+  reads(MergeBranchArg.VAR, 4 * o);
+  between(MergeBranchArg.DEPTHWISE, 0, 1);
+}
+
+/**
  * ResizePositions: y[PREFIX + H·W, C] from x[PREFIX + H0·W0, C]: PREFIX rows copied, the grid resampled bicubically
  * (a = -0.75, half-pixel centres; ANTIALIAS = 1 widens the filter when shrinking and uses a = -0.5, as PyTorch does).
  */

@@ -30,8 +30,9 @@ import { constantsOf, taskOf } from '../../task/index.ts';
 import { checkTensors, isHeadTensor } from '../../training/adapter.ts';
 import { mergedConfig, mergedProcessor } from './config.ts';
 import { identityNorms } from './folded.ts';
+import type { Merged } from './merging.ts';
 import { editedPieces, isFloat } from './rows.ts';
-import { type Merged, mergeWeights } from './weights.ts';
+import { mergeWeights } from './weights.ts';
 
 /** What is merged, and where to. */
 export interface MergeOptions {

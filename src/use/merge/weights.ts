@@ -4,60 +4,21 @@
  *     convolution + batch norm      the program folds the norm: w' = w·γ/σ, b' = β + (b - μ)·γ/σ, b mostly absent. A learnt b' goes back as
  *                                   β = b' + (μ - b)·γ/σ; where w' has learnt, γ = σ is written, so that the norm scales by one: w = w', β = b' + μ - b
  *     linear layer + layer scale    w' = γ·w, b' = γ·b: written with γ = 1
+ *     branches that were merged      what has been learnt is added to the first of them (branches.ts)
  *     low-rank product              added to its weight
  *     bias of q, k, v               where the checkpoint has none, the configuration's qkv_bias becomes true
  *     bias of Swin's merging        its layer has none; it moves through the weight into the norm before it (solve.ts)
  */
 import { InputError } from '../../base/error.ts';
 import type { Shape } from '../../base/tensor.ts';
-import type { SafetensorsFile } from '../../formats/safetensors.ts';
-import { type Graph, type Node, shapeOf, type Value } from '../../graph/graph.ts';
+import { type Node, shapeOf, type Value } from '../../graph/graph.ts';
 import { headsOf, type Model } from '../../import/index.ts';
-import type { Method } from '../../network/method.ts';
+import { unbranch } from './branches.ts';
+import type { Inputs, Merged, Merging } from './merging.ts';
 import { type Edit, type LowRank, type Made, readFloats } from './rows.ts';
 import { leastNorm } from './solve.ts';
 
-export interface Inputs {
-  graph: Graph;
-  model: Model;
-  weights: SafetensorsFile;
-  method: Method;
-  /** The adapter's tensors by name, and its path for messages. */
-  learnt: ReadonlyMap<string, Float32Array<ArrayBuffer>>;
-  where: string;
-  /** Names of the classifier's tensors. */
-  head: readonly string[];
-  classes: number;
-  /** Value of an initialised model, read out of the engine. */
-  initialised(id: number): Float32Array<ArrayBuffer>;
-}
-
-export interface Merged {
-  /** Changes of tensors that the file has. */
-  edits: Map<string, Edit>;
-  /** Tensors that it has not, or not in this shape. */
-  made: Map<string, Made>;
-  /** Biases of q, k, v were added. */
-  qkvBias: boolean;
-}
-
 const isParameter = (v: Value): boolean => v.kind !== undefined;
-
-/** A merge under way: what it has so far, and how its steps read and change it. */
-interface Merging {
-  inputs: Inputs;
-  merged: Merged;
-  /** Low-rank products that have not found their place yet, by the name of the weight that they adapt. */
-  products: ReturnType<typeof lowRank>;
-  /** The changes of one of the file's tensors. */
-  edit(tensor: string): Edit;
-  replace(tensor: string, contents: Float32Array): void;
-  /** A learnt value, which counts as used. */
-  take(name: string): Float32Array<ArrayBuffer> | undefined;
-  /** What the file holds for a value. */
-  read(id: number | undefined): Float32Array | undefined;
-  sourceOf(weight: string): NonNullable<Value['source']>;
-}
 
 export function mergeWeights(inputs: Inputs): Merged {
   const { graph, learnt, where, weights } = inputs;
@@ -88,6 +49,10 @@ export function mergeWeights(inputs: Inputs): Merged {
     },
   };
   for (const node of graph.phases.init.filter((n) => n.op === 'FoldBatchNorm')) unfold(merging, node);
+  unbranch(
+    merging,
+    graph.phases.init.filter((n) => n.op === 'MergeBranch'),
+  );
   for (const [name, product] of merging.products) edit(sourceOf(name).tensor).low.push(product);
   for (const node of graph.phases.init.filter((n) => n.op === 'ResizePositions')) resize(merging, node);
   addHeads(inputs, merged.made, take);

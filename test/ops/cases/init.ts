@@ -57,6 +57,43 @@ function fold(o: number, k: number, depthwise: 0 | 1, absent: Absent = {}): Dire
   };
 }
 
+/** A branch of `taps` taps, or the identity (0), added to a filter of r × r. */
+function mergeBranch([o, r, i]: readonly [number, number, number], taps: number, depthwise: 0 | 1): Direct {
+  const area = r * r;
+  const [weights, bias, x, gamma, beta, mean] = [o * area * i, o, o * Math.max(taps, 1) * i, o, o, o].map((n, s) =>
+    numbers(n, 80 + s),
+  ) as Float32Array[];
+  const variance = numbers(o, 87).map((v) => v * v + 0.01);
+  const eps = Math.fround(1e-5);
+  const factor = (c: number): number => gamma![c]! / Math.sqrt(variance[c]! + eps);
+  return {
+    op: 'MergeBranch',
+    name: `MergeBranch [${o},${r},${r},${i}], ${taps} taps, depthwise ${depthwise}`,
+    phase: 'init',
+    inputs: [taps === 0 ? null : plain(x!, [x!.length]), ...[gamma!, beta!, mean!, variance].map((v) => plain(v, [o]))],
+    updates: [plain(weights!, depthwise ? [r, r, o] : [o, r, r, i]), plain(bias!, [o])],
+    attributes: { eps, depthwise, whole: taps === area ? 1 : 0 },
+    check(_, [w, b]) {
+      // Where element (channel, tap, input) lies among so many taps.
+      const at = (c: number, t: number, j: number, of: number): number => (depthwise ? t * o + c : (c * of + t) * i + j);
+      const want = Float64Array.from(weights!);
+      const middle = area >> 1;
+      for (let c = 0; c < o; c++) {
+        if (taps === 0) want[at(c, middle, c % i, area)]! += factor(c);
+        for (let t = 0; t < taps; t++)
+          for (let j = 0; j < i; j++) want[at(c, taps === area ? t : middle, j, area)]! += factor(c) * x![at(c, t, j, taps)]!;
+      }
+      close(floatsOf(w), want, 1e-7, 'weight');
+      close(
+        floatsOf(b),
+        Float64Array.from(bias!, (v, c) => v + beta![c]! - mean![c]! * factor(c)),
+        1e-6,
+        'bias',
+      );
+    },
+  };
+}
+
 /** The same of a coded weight: its scales take the factor, its codes stay. */
 function foldCoded(o: number, k: number, encoding: Encoding): Direct {
   const [weights, bias, gamma, beta, mean] = [o * k, o, o, o, o].map((n, i) => numbers(n, 60 + i)) as Float32Array[];
@@ -131,6 +168,9 @@ export const initCases: readonly Direct[] = [
   fold(6, 5, 0, { statistics: true }),
   fold(6, 5, 0, { beta: true, statistics: true }),
   ...[Encoding.Int8, Encoding.Int4, Encoding.Int12].flatMap((e) => [foldCoded(1, 9, e), foldCoded(6, 5, e), foldCoded(17, 130, e)]),
+  ...TAILS.map((o) => mergeBranch([o, 3, 5], o % 2 ? 9 : 1, 0)),
+  ...[9, 1, 0].flatMap((taps) => [mergeBranch([6, 3, 6], taps, 0), mergeBranch([6, 3, 3], taps, 0), mergeBranch([17, 3, 1], taps, 1)]),
+  ...[1, 0].map((taps) => mergeBranch([5, 1, 5], taps, 0)),
   ...TAILS.map((c) => positions(1, [3, 4], [5, 3], c, (c % 2) as 0 | 1)),
   positions(0, [14, 14], [7, 7], 2, 1),
   positions(2, [7, 7], [14, 14], 2, 0),
