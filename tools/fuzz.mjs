@@ -1,6 +1,6 @@
-// npm run fuzz [-- --files 100000 --programs 20000 --instructions 20000 --tables 100000 --pictures 100000 --caches 100000 --graphs 100000 --seed 1]: damaged and hostile files for the program decoder and for the WASI
+// npm run fuzz [-- --files 100000 --programs 20000 --instructions 20000 --tables 100000 --pictures 100000 --caches 100000 --graphs 100000 --targets 100000 --seed 1]: damaged and hostile files for the program decoder and for the WASI
 // program's readers (test/wasi/fuzz.ts), forged programs for its kernels (test/wasi/forge.ts), single forged instructions (test/support/stray.ts),
-// tables of labels (test/support/csvfuzz.ts), pictures (test/support/picturefuzz.ts), files of prepared ones (test/support/cachefuzz.ts), ONNX
+// tables of labels (test/support/csvfuzz.ts), tables and arrays of targets (test/support/targetfuzz.ts), pictures (test/support/picturefuzz.ts), files of prepared ones (test/support/cachefuzz.ts), ONNX
 // files (test/support/onnxfuzz.ts).
 // The work is done by a process of its own, so that an input on which something hangs is named and the run ends.
 import { fork } from 'node:child_process';
@@ -10,7 +10,7 @@ import { build } from 'esbuild';
 /** No input takes longer, on a busy machine either; what they are made of may. */
 const HANG_MS = 60e3;
 const START_MS = 600e3;
-const KINDS = ['files', 'programs', 'instructions', 'tables', 'pictures', 'caches', 'graphs'];
+const KINDS = ['files', 'programs', 'instructions', 'tables', 'pictures', 'caches', 'graphs', 'targets'];
 
 if (process.send === undefined) {
   /** @param {string} value */
@@ -22,6 +22,7 @@ if (process.send === undefined) {
     pictures: text('100000'),
     caches: text('100000'),
     graphs: text('100000'),
+    targets: text('100000'),
     seed: text('1'),
   };
   const { values } = parseArgs({ options });
@@ -34,6 +35,7 @@ if (process.send === undefined) {
       'fuzz-pictures': 'test/support/picturefuzz.ts',
       'fuzz-caches': 'test/support/cachefuzz.ts',
       'fuzz-graphs': 'test/support/onnxfuzz.ts',
+      'fuzz-targets': 'test/support/targetfuzz.ts',
     },
     outdir: 'build',
     ...{ bundle: true, platform: 'node', format: 'esm', target: 'node20', packages: 'external', logLevel: 'error' },
@@ -78,8 +80,9 @@ if (process.send === undefined) {
   const { fuzzPictures: pictures } = await import('../build/fuzz-pictures.js');
   const { fuzzCaches: caches } = await import('../build/fuzz-caches.js');
   const { fuzzGraphs: graphs } = await import('../build/fuzz-graphs.js');
+  const { fuzzTargets: targets } = await import('../build/fuzz-targets.js');
   const all = { readers: {}, failures: /** @type {string[]} */ ([]) };
-  for (const [i, run] of [files, programs, instructions, tables, pictures, caches, graphs].entries()) {
+  for (const [i, run] of [files, programs, instructions, tables, pictures, caches, graphs, targets].entries()) {
     if (counts[i] === 0) continue;
     const { readers, failures } = await run({ count: counts[i], seed, onInput: (n) => n % 5 === 0 && tell({ kind: KINDS[i], n }) });
     Object.assign(all.readers, readers);

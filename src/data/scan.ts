@@ -15,7 +15,7 @@ import { type Folder, listed, type Named, type Sample, SHAPES, type Skipped } fr
 import { ARRAYS, PICTURES, type Wanted } from './kinds.ts';
 import { labelled } from './labels.ts';
 import { ownKind, PART_NAMES, type PartName, partOf } from './parts.ts';
-import { findStacks, listStacks, refuseArchives } from './stacks.ts';
+import { findStacks, listStacks, meaningOf, refuseArchives } from './stacks.ts';
 import { type LabelTable, readTable, TABLES } from './table.ts';
 import { isUsable, type Targets, targetsOf } from './targets.ts';
 import { arrayFacts, holdsArrays } from './whicharrays.ts';
@@ -61,13 +61,7 @@ export function scanFolder(root: string, { labels, task, isJudged = false }: Sca
   if (isArrays) {
     refuseArchives(root, top);
     const stacks = labels === undefined ? findStacks(root, top) : undefined;
-    if (stacks && task !== undefined && task !== 'classify')
-      throw new InputError({
-        where: root,
-        what: `arrays of labels teach one class of several, not ${task}`,
-        hint: 'a table beside arrays says other tasks',
-      });
-    if (stacks) return listStacks(root, stacks, top);
+    if (stacks) return listStacks(root, stacks, top, task);
   }
   const given = labels === undefined ? tableIn(root, top, found) : readTable(labels);
   if (given) readLabelled(found, '', given, foldersOfParts(root, top));
@@ -155,8 +149,15 @@ function readPart(found: Found, part: PartName, base: string, entries: Entries):
     readLabelled(found, base, table, new Map(), part);
     return;
   }
-  const { root, wish = 'classify' } = found;
+  const { root, wish = 'classify', wanted } = found;
   const where = join(root, base);
+  const rows = entries.files.find(({ name }) => meaningOf(name)?.role === 'y');
+  if (rows && (wish !== 'classify' || entries.folders.length === 0))
+    throw new InputError({
+      where: join(where, rows.name),
+      what: `does not say which ${wanted.one} each of its rows is of`,
+      expected: 'a table: labels.csv with file,value or file,labels',
+    });
   if (wish !== 'classify')
     throw new InputError({
       where,

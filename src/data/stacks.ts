@@ -4,15 +4,16 @@
  *     root/{train,val,test}/x.npy, y.npy      or      root/{x,y}_{train,val,test}.npy      or      root/x.npy, y.npy
  *
  * x may be called X, images, imgs, inputs or data, y labels or targets; the part may stand before or behind: train_images.npy. What s2a pack writes
- * is one of these. Classes are the whole numbers of y, named by the lines of classes.txt where there is one.
+ * is one of these. What y says: arraytargets.ts.
  */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import { Answer } from '../../assembly/abi/task.ts';
 import { InputError } from '../base/error.ts';
-import { fileExists } from '../base/files.ts';
-import { readLimitedText } from '../base/reading.ts';
-import { convertLine, type Npy, npzLine, openNpy } from '../formats/npy/read.ts';
+import { type Npy, npzLine, openNpy } from '../formats/npy/read.ts';
 import { type ArrayFacts, elementOf, exampleShape, rowPath } from '../input/example.ts';
+import { CLASSIFY, type TaskName, taskOf } from '../task/index.ts';
+import { classNumbers, columnNames, namesIn, targetRows } from './arraytargets.ts';
 import { type Entries, entriesOf } from './entries.ts';
 import { type Folder, listed, type Sample } from './folder.ts';
 import { PART_NAMES, type PartName, partOf } from './parts.ts';
@@ -81,10 +82,18 @@ export function refuseArchives(root: string, { files }: Entries): void {
   }
 }
 
-/** Lists stacks: an example is a row. */
-export function listStacks(root: string, stacks: ReadonlyMap<PartName, Stack>, top: Entries): Folder {
+/** A part's examples: rows of one file, each with its class's number or its targets. */
+interface Rows extends Pick<Sample, 'bytes' | 'modifiedMs'> {
+  path: string;
+  labels: number[];
+  targets: number[][];
+}
+
+/** Lists stacks: an example is a row; `wish`: --task. */
+export function listStacks(root: string, stacks: ReadonlyMap<PartName, Stack>, top: Entries, wish?: TaskName): Folder {
   const notes: string[] = [];
-  const parts = new Map<PartName, { path: string; labels: number[]; bytes: number; modifiedMs: number }>();
+  const parts = new Map<PartName, Rows>();
+  const hasTargets = wish !== undefined && wish !== CLASSIFY.name;
   let facts: (ArrayFacts & { where: string }) | undefined;
   for (const part of PART_NAMES) {
     const { x, y } = stacks.get(part) ?? {};
@@ -105,7 +114,11 @@ export function listStacks(root: string, stacks: ReadonlyMap<PartName, Stack>, t
     const npy = openNpy(join(root, x));
     try {
       facts = joined(facts, npy);
-      parts.set(part, { path: x, labels: labelsOf(join(root, y), npy), ...stampOf(npy.path) });
+      const path = join(root, y);
+      const said = hasTargets
+        ? { labels: [], targets: targetRows(path, npy, wish) }
+        : { labels: classNumbers(path, npy, wish), targets: [] };
+      parts.set(part, { path: x, ...said, ...stampOf(npy.path) });
     } finally {
       npy.close();
     }
@@ -114,7 +127,9 @@ export function listStacks(root: string, stacks: ReadonlyMap<PartName, Stack>, t
   const used = new Set([...stacks.values()].flatMap(({ x, y }) => [x, y]));
   const others = top.files.map(({ name }) => name).filter((name) => /\.np[yz]$/i.test(name) && !used.has(name));
   if (others.length > 0) notes.push(`${root}: not used: ${listed(others)}`);
-  return asFolder(root, parts, facts!, notes);
+  const { where: _, ...arrays } = facts!;
+  const found = hasTargets ? withTargets(root, parts, wish) : withClasses(root, parts);
+  return { root, skipped: [], arrays, ...found, notes: [...notes, ...found.notes] };
 }
 
 const stampOf = (path: string): Pick<Sample, 'bytes' | 'modifiedMs'> => {
@@ -137,64 +152,38 @@ export function joined(before: (ArrayFacts & { where: string }) | undefined, npy
   return { ...before, element: before.element === element ? element : 'f32' };
 }
 
-/** The whole numbers of an array of labels, one for each example. */
-function labelsOf(path: string, { path: examples, shape }: Npy): number[] {
-  const npy = openNpy(path);
-  try {
-    const [n = 0, more = 1] = npy.shape;
-    if (npy.shape.length === 2 && more > 1)
+type Listed = Pick<Folder, 'task' | 'classes' | 'train' | 'val' | 'test' | 'notes'>;
+
+/** Each row with its targets, in their order. */
+function withTargets(root: string, parts: ReadonlyMap<PartName, Rows>, wish: TaskName): Listed {
+  const columnsOf = (part: PartName): number => parts.get(part)?.targets[0]?.length ?? 0;
+  const columns = columnsOf('train');
+  const samples = (part: PartName): Sample[] | null => {
+    const found = parts.get(part);
+    if (found === undefined) return null;
+    const { path, targets, bytes, modifiedMs } = found;
+    if (targets.length > 0 && columnsOf(part) !== columns)
       throw new InputError({
-        where: path,
-        what: 'holds several numbers for each example, not one label',
-        got: `[${npy.shape.join(', ')}]`,
-        hint: `of one-hot rows: ${convertLine(path, 'ARRAY.argmax(1)')}`,
+        where: join(root, path),
+        what: 'has another number of targets for each example',
+        got: columnsOf(part),
+        expected: `${columns}, as ${join(root, parts.get('train')!.path)}`,
       });
-    if (npy.shape.length < 1 || npy.shape.length > 2)
-      throw new InputError({ where: path, what: 'has the wrong shape', got: `[${npy.shape.join(', ')}]`, expected: '[N]' });
-    if (n !== shape[0])
-      throw new InputError({
-        where: path,
-        what: `has another number of labels than ${examples} has examples`,
-        got: n,
-        expected: shape[0]!,
-      });
-    const labels = [...npy.readNumbers(0, n)];
-    const wrong = labels.findIndex((v) => !Number.isSafeInteger(v) || v < 0);
-    if (wrong >= 0)
-      throw new InputError({ where: path, what: `label ${wrong} is no class`, got: labels[wrong]!, expected: 'whole numbers from 0 on' });
-    return labels;
-  } finally {
-    npy.close();
-  }
+    return targets.map((values, row) => ({ path: rowPath(path, row), label: 0, values, bytes, modifiedMs }));
+  };
+  const train = samples('train')!;
+  if (train.length === 0) throw new InputError({ where: join(root, parts.get('train')!.path), what: 'no examples to learn from' });
+  const classes = columnNames(root, columns, wish);
+  const never = taskOf(wish).answer === Answer.Labels ? classes.filter((_, i) => !train.some(({ values }) => values![i] === 1)) : [];
+  const notes = never.length > 0 ? [`${root}: no example to learn from has the label ${listed(never)}`] : [];
+  return { task: wish as Exclude<TaskName, 'classify'>, classes, train, val: samples('val'), test: samples('test'), notes };
 }
 
-/** Names of the classes by number, from classes.txt; undefined where there is none. */
-function namesOf(root: string): { path: string; names: string[] } | undefined {
-  const path = join(root, 'classes.txt');
-  if (!fileExists(path)) return undefined;
-  const names = readLimitedText(path, 1 << 20, 'a list of classes')
-    .split(/\r\n|\n|\r/)
-    .map((line) => line.trim().normalize('NFC'));
-  while (names.at(-1) === '') names.pop();
-  const twice = names.find((name, i) => name === '' || names.indexOf(name) !== i);
-  if (twice !== undefined)
-    throw new InputError({
-      where: path,
-      what: twice === '' ? 'has an empty line' : `names ${twice} twice`,
-      expected: 'a line for each class',
-    });
-  return { path, names };
-}
-
-function asFolder(
-  root: string,
-  parts: ReadonlyMap<PartName, { path: string; labels: number[]; bytes: number; modifiedMs: number }>,
-  { where: _, ...arrays }: ArrayFacts & { where: string },
-  notes: string[],
-): Folder {
+/** Each row with its class, class by class. */
+function withClasses(root: string, parts: ReadonlyMap<PartName, Rows>): Listed {
   const train = parts.get('train')!;
   const numbers = [...new Set(train.labels)].sort((a, b) => a - b);
-  const named = namesOf(root);
+  const named = namesIn(root);
   const nameOf = (n: number, path: string): string => {
     if (named === undefined) return String(n);
     const name = named.names[n];
@@ -221,14 +210,6 @@ function asFolder(
     });
     return list.sort((a, b) => a.label - b.label);
   };
-  return {
-    root,
-    classes: numbers.map((n) => nameOf(n, train.path)),
-    train: samples('train')!,
-    val: samples('val'),
-    test: samples('test'),
-    skipped: [],
-    notes,
-    arrays,
-  };
+  const classes = numbers.map((n) => nameOf(n, train.path));
+  return { classes, train: samples('train')!, val: samples('val'), test: samples('test'), notes: [] };
 }

@@ -6,8 +6,8 @@ import type { Outcome } from '../training/outcome.ts';
 import { formatPercent } from './terminal.ts';
 
 /** `100 pictures of val`: which pictures the figures come from. */
-export const judgedBy = ({ part, pictures }: Outcome): string =>
-  `${counted(pictures, 'picture')} ${part === 'val' ? 'of val' : 'held out'}`;
+export const judgedBy = ({ input, part, pictures }: Outcome): string =>
+  `${counted(pictures, input)} ${part === 'val' ? 'of val' : 'held out'}`;
 
 export const NOTHING_JUDGED = 'nothing to judge by: the last epoch is kept, and no accuracy is known';
 

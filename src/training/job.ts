@@ -307,7 +307,7 @@ async function trainToEnd({ job, hooks, options, engine, data, runFolder }: Work
 
 async function judge({ engine, data, labels, task, prepared }: Work, { history }: RunFolder): Promise<Outcome> {
   const measured = data.val.count > 0 && unusualTask(task) ? await measureTask(engine, data.val, labels) : undefined;
-  return outcomeOf({ data, history, labels, valGiven: prepared.valGiven, measured });
+  return outcomeOf({ data, history, labels, prepared, measured });
 }
 
 /** What unknown pictures are told by: of classes alone, by the parameters that are kept. */

@@ -13,6 +13,8 @@ const FEW = 5;
 
 /** What the judged pictures say of the epoch that is kept. */
 export interface Outcome {
+  /** What was judged: pictures or arrays, whichever the word `pictures` stands for below. */
+  input: Prepared['input'];
   /** The pictures that chose the epoch: of a `val` folder, held out of each class, or none: then the last epoch is kept. */
   part: 'val' | 'held out' | 'none';
   /** How many pictures were judged. */
@@ -41,19 +43,21 @@ interface Source {
   data: { train: Samples; val: Samples };
   history: History;
   labels: readonly string[];
-  valGiven: boolean;
+  /** What was prepared, and whether val came from the folder. */
+  prepared: Pick<Prepared, 'input' | 'valGiven'>;
   measured?: Measured | undefined;
 }
 
 /** The figures of the epoch that is kept. */
-export function outcomeOf({ data, history, labels, valGiven, measured }: Source): Outcome {
+export function outcomeOf({ data, history, labels, prepared: { input, valGiven }, measured }: Source): Outcome {
   const { val, judged } = history.epoch(history.bestEpoch - 1);
   const nothing = { accuracy: null, chance: null, mostFrequent: null, balanced: null, worst: null, answers: null };
-  if (val.count === 0) return { part: 'none', pictures: 0, correct: 0, uneven: false, ...nothing };
+  if (val.count === 0) return { input, part: 'none', pictures: 0, correct: 0, uneven: false, ...nothing };
   const part = valGiven ? 'val' : 'held out';
-  if (measured) return { part, pictures: val.count, correct: val.correct, uneven: false, ...nothing, measured };
+  if (measured) return { input, part, pictures: val.count, correct: val.correct, uneven: false, ...nothing, measured };
   const most = mostFrequent(countLabels(data.val, labels.length));
   return {
+    input,
     part,
     pictures: val.count,
     correct: val.correct,
@@ -69,7 +73,7 @@ export function outcomeOf({ data, history, labels, valGiven, measured }: Source)
 
 /** The sentence for a run that learnt nothing that its judged pictures show, with what to try; null for any other. */
 export function warningOf(
-  { accuracy, chance, mostFrequent: most, answers, measured }: Outcome,
+  { input, accuracy, chance, mostFrequent: most, answers, measured }: Outcome,
   history: History,
   method: string,
 ): string | null {
@@ -77,16 +81,16 @@ export function warningOf(
   const last = epochs.at(-1)!.train;
   // A loss that is still falling has not been destroyed by the step.
   const rate = last.lossSum < firstLoss * last.count ? 'more --epochs, another --lr' : 'a smaller --lr';
-  const tries = `try ${rate}, more pictures, another checkpoint${method.includes('depth') ? '' : ', or --depth'}`;
+  const tries = `try ${rate}, more ${input}s, another checkpoint${method.includes('depth') ? '' : ', or --depth'}`;
   const smaller = backs === 0 ? '' : ` even with ${backs === 1 ? 'a tenth' : 'a hundredth'} of the rate`;
   if (accuracy === null || chance === null) {
-    if (measured) return epochs.some(({ learnt }) => learnt) ? null : `no better than one answer for every picture${smaller}; ${tries}`;
+    if (measured) return epochs.some(({ learnt }) => learnt) ? null : `no better than one answer for every ${input}${smaller}; ${tries}`;
     // The loss of a single epoch tells of how it began.
     if (epochs.length === 1 || epochs.at(-1)!.learnt) return null;
-    return `the training loss is hardly better than that of one answer for every picture${smaller}; ${tries}`;
+    return `the training loss is hardly better than that of one answer for every ${input}${smaller}; ${tries}`;
   }
   if (accuracy > chance) return null;
-  const one = answers === 1 ? 'the same answer for every picture: ' : '';
+  const one = answers === 1 ? `the same answer for every ${input}: ` : '';
   return `${one}no better than always saying ${most}${smaller}; ${tries}`;
 }
 
@@ -108,14 +112,14 @@ export function notesOn(prepared: Prepared, { holdOut, patience = 0 }: { holdOut
   const listed = few.slice(0, 5).map(({ label, pictures }) => `${label} (${pictures})`);
   if (few.length > 0)
     notes.push(
-      `fewer than ${FEW} pictures of ${listed.join(', ')}${few.length > 5 ? ` and ${few.length - 5} more classes` : ''}: what is learnt and said of them is uncertain`,
+      `fewer than ${FEW} ${prepared.input}s of ${listed.join(', ')}${few.length > 5 ? ` and ${few.length - 5} more classes` : ''}: what is learnt and said of them is uncertain`,
     );
   if (prepared.val.length === 0) {
     const why = prepared.valGiven
-      ? 'val holds no picture that can be read'
+      ? `val holds no ${prepared.input} that can be read`
       : holdOut === 0
         ? 'nothing is held out'
-        : 'no class has a picture to spare';
+        : `no class has ${prepared.input === 'array' ? 'an array' : 'a picture'} to spare`;
     if (patience > 0)
       throw new InputError({ where: '--patience', what: `waits for a better epoch, and there is nothing to judge by: ${why}` });
     notes.push(`nothing to judge by: ${why}; the last epoch is kept, and no accuracy is known`);

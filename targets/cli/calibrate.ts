@@ -29,7 +29,7 @@ export async function calibrate(args: string[], out: Output): Promise<void> {
     model,
     data,
     out: file,
-    onPrepare: (done, total) => out.live(`preparing pictures ${done}/${total}`),
+    onPrepare: (done, total) => out.live(`preparing ${done}/${total}`),
     warn: (sentence) => out.warn(sentence),
     ...defined({
       method: method(p),

@@ -17,6 +17,7 @@ import { sayAssumed } from './assumed.ts';
 import { type Judged, type Judgement, judgeAdapter, type Shown, type Split } from './judge.ts';
 import { type Parsed, parse, read } from './options.ts';
 import type { Output } from './output.ts';
+import { preparingLine } from './progress.ts';
 import { keepWorst, type WorstKeeper } from './worst.ts';
 
 const SPLITS: readonly string[] = ['all', 'train', 'val', 'test'];
@@ -39,7 +40,7 @@ const FLAGS = {
 const orNull = (value: number): number | null => (Number.isNaN(value) ? null : value);
 
 /** The figures of another task than classification, in all and by output. */
-function tellMeasured(out: Output, isJson: boolean, { tally, task, measured, skipped, split }: Judgement): void {
+function tellMeasured(out: Output, isJson: boolean, { tally, task, input, measured, skipped, split }: Judgement): void {
   const loss = tally.lossSum / tally.count;
   if (isJson) {
     const named = (metrics: readonly Metric[]) => Object.fromEntries(metrics.map(({ name, value }) => [name, orNull(value)]));
@@ -47,14 +48,14 @@ function tellMeasured(out: Output, isJson: boolean, { tally, task, measured, ski
     out.json({ split, task, ...named(measured.all), count: tally.count, loss, outputs, skipped });
     return;
   }
-  out.line(`${metricsText(measured.all)}: ${counted(tally.count, 'picture')} (${split}), loss ${loss.toFixed(3)}\n`);
+  out.line(`${metricsText(measured.all)}: ${counted(tally.count, input)} (${split}), loss ${loss.toFixed(3)}\n`);
   const [first] = measured.outputs;
   const rows = measured.outputs.map(({ label, metrics }) => [label, ...metrics.map(metricText)]);
   out.line(table([['', ...first!.metrics.map(({ name }) => name)], ...rows]));
 }
 
 /** The figures of classes. */
-function tellClasses(out: Output, isJson: boolean, figures: ClassFigures, { tally, skipped, split }: Judgement): void {
+function tellClasses(out: Output, isJson: boolean, figures: ClassFigures, { tally, input, skipped, split }: Judgement): void {
   const { correct, count, top5, mean, calibrationError, mistakes } = figures;
   const [accuracy, loss] = [correct / count, tally.lossSum / count];
   if (isJson) {
@@ -82,7 +83,7 @@ function tellClasses(out: Output, isJson: boolean, figures: ClassFigures, { tall
     });
     return;
   }
-  out.line(`accuracy ${formatPercent(accuracy)}: ${correct} of ${counted(count, 'picture')} (${split}), loss ${loss.toFixed(3)}`);
+  out.line(`accuracy ${formatPercent(accuracy)}: ${correct} of ${counted(count, input)} (${split}), loss ${loss.toFixed(3)}`);
   out.line(figuresText(figures));
 }
 
@@ -109,7 +110,7 @@ function judge(p: Parsed, out: Output, each: (picture: Judged, show: () => Shown
     {
       model,
       ...source,
-      onProgress: (done, total) => out.live(`preparing pictures ${done}/${total}`),
+      onProgress: (done) => out.live(preparingLine(done)),
       warn: (sentence) => out.warn(sentence),
       ...defined({
         adapter,
@@ -128,7 +129,7 @@ function judge(p: Parsed, out: Output, each: (picture: Judged, show: () => Shown
 }
 
 function writePage(path: string, p: Parsed, judgement: Judgement, worst: WorstKeeper, command: string): void {
-  const { tally, split, labels, figures, measured, skipped, task } = judgement;
+  const { tally, split, labels, figures, input, measured, skipped, task } = judgement;
   const { noun } = taskOf(task);
   const [model, adapter] = [p.positionals[0]!, p.positionals.length === 3 ? p.positionals[1]! : 'its own head'];
   const which = split === 'all' ? '' : ` of ${split}`;
@@ -136,7 +137,7 @@ function writePage(path: string, p: Parsed, judgement: Judgement, worst: WorstKe
     path,
     evaluationPage({
       title: `${basename(model)} with ${adapter}, judged`,
-      summary: `${counted(tally.count, 'picture')}${which} of ${p.positionals.at(-1)!}, ${labels.length} ${labels.length === 1 ? noun.one : noun.many}.`,
+      summary: `${counted(tally.count, input)}${which} of ${p.positionals.at(-1)!}, ${labels.length} ${labels.length === 1 ? noun.one : noun.many}.`,
       loss: tally.lossSum / tally.count,
       ...(figures ? { figures } : { measured }),
       worst: worst.found(),

@@ -31,7 +31,7 @@ export async function fidelity(args: string[], out: Output): Promise<void> {
   const found = await measure({
     model,
     data,
-    onPrepare: (done, total) => out.live(`preparing pictures ${done}/${total}`),
+    onPrepare: (done, total) => out.live(`preparing ${done}/${total}`),
     warn: (sentence) => out.warn(sentence),
     onStep: (done, total) => out.live(`step ${done}/${total}`),
     ...defined({

@@ -59,13 +59,15 @@ export interface JudgeOptions {
   threads?: Threads;
   weights?: Precision;
   microBatch?: number;
-  onProgress?(done: number, total: number): void;
+  onProgress?(progress: { done: number; total: number; path: string; skipped: number }): void;
   warn?(sentence: string): void;
 }
 
 export interface Judgement {
   tally: Tally;
   task: string;
+  /** What was judged. */
+  input: Prepared['input'];
   /** All figures of the task. */
   measured: Measured;
   split: Split;
@@ -125,7 +127,7 @@ export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judge
       seed: options.seed ?? 0,
       isJudged: true,
       ...defined({ warn: options.warn, holdOut: options.holdOut }),
-      onProgress: ({ done, total }) => options.onProgress?.(done, total),
+      ...defined({ onProgress: options.onProgress }),
     });
     const { cache, skipped, notes } = prepared;
     try {
@@ -145,7 +147,7 @@ export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judge
         });
       });
       const figures = judging === undefined ? {} : { figures: judging.found() };
-      return { tally: measured.tally, task: task.name, measured, split, labels, ...figures, skipped };
+      return { tally: measured.tally, task: task.name, input: prepared.input, measured, split, labels, ...figures, skipped };
     } finally {
       cache.close();
     }
@@ -179,6 +181,6 @@ function rowsToJudge({ data, adapter }: JudgeOptions, task: Task, labels: readon
 function partToJudge({ data, split: asked }: JudgeOptions, prepared: Prepared): { split: Split; indices: readonly number[] } {
   const split = asked ?? (prepared.test.length > 0 ? 'test' : prepared.valGiven ? 'val' : 'all');
   const indices = { ...prepared, all: [...prepared.train, ...prepared.val, ...prepared.test] }[split];
-  if (indices.length === 0) throw new InputError({ where: data, what: `no pictures in ${split}` });
+  if (indices.length === 0) throw new InputError({ where: data, what: `no ${prepared.input}s in ${split}` });
   return { split, indices };
 }

@@ -6,6 +6,7 @@ import { packJob } from '../../src/use/pack.ts';
 import { packInference } from '../../src/use/packinfer.ts';
 import { type Flags, parse, read } from './options.ts';
 import type { Output } from './output.ts';
+import { preparingLine } from './progress.ts';
 import { pairs, planLines } from './show.ts';
 import { jobOf, TRAIN_FLAGS } from './train.ts';
 
@@ -58,7 +59,7 @@ export async function pack(args: string[], out: Output): Promise<void> {
   const packed = await packJob(job, {
     warn: (sentence) => out.warn(sentence),
     onPlan: (plan) => out.note(`${planLines(plan)}\n`),
-    onPrepare: ({ done, total, skipped }) => out.live(`preparing pictures ${done}/${total}${skipped ? `, ${skipped} skipped` : ''}`),
+    onPrepare: (done) => out.live(preparingLine(done)),
   });
   if (p.flag('json')) return out.json(packed);
   for (const { path, reason } of packed.skipped) out.warn(`skipped ${path}: ${reason}`);
@@ -66,7 +67,7 @@ export async function pack(args: string[], out: Output): Promise<void> {
   out.line(
     pairs([
       ['packed', `${packed.out}: s2a.wasm, program.s2a, {train,val}-{images,labels}.npy`],
-      ['pictures', `${packed.pictures.train} to learn from, ${packed.pictures.val} to judge by`],
+      [packed.frames === null ? 'arrays' : 'pictures', `${packed.pictures.train} to learn from, ${packed.pictures.val} to judge by`],
       ['needs too', `${packed.weights.join(', ')} of ${job.model}`],
       ['memory', `${totalBytes} bytes in all: linear memory ${formatBytes(planBytes)}, its own ${formatBytes(totalBytes - planBytes)}`],
       ['written', formatBytes(packed.bytesWritten)],

@@ -4,6 +4,7 @@ import { reasonOf } from '../../assembly/runner/watch.ts';
 import { counted } from '../../src/base/counted.ts';
 import { DEFAULTS } from '../../src/base/defaults.ts';
 import { visible } from '../../src/base/visible.ts';
+import { isArray, placeOf } from '../../src/input/example.ts';
 import type { ReportData } from '../../src/report/data.ts';
 import { metricText } from '../../src/report/figures.ts';
 import { timelineOf } from '../../src/report/plantimeline.ts';
@@ -23,6 +24,8 @@ export type Seen = Pick<ReportData, 'losses'> & { timeline: ReportData['timeline
 /** Where the run stands: since when, from which step on, over how many pictures its pace is taken. */
 interface Course {
   task: Task;
+  /** What it learns from. */
+  input: 'picture' | 'array';
   head: HeadFound | NoHead | undefined;
   /** Steps taken. */
   step: number;
@@ -44,6 +47,7 @@ export function progress(job: TrainJob, out: Output, signal: AbortSignal, collec
   const now = Date.now();
   const course: Course = {
     task: taskOf(CLASSIFY.name),
+    input: 'picture',
     head: undefined,
     step: 0,
     epochBegan: now,
@@ -61,6 +65,12 @@ export function progress(job: TrainJob, out: Output, signal: AbortSignal, collec
   };
 }
 
+/** How far preparing is: what is prepared its first path says. */
+export function preparingLine({ done, total, path, skipped }: { done: number; total: number; path: string; skipped: number }): string {
+  const what = isArray(placeOf(path).file) ? 'arrays' : 'pictures';
+  return `preparing ${what} ${done}/${total}${skipped ? `, ${skipped} skipped` : ''}`;
+}
+
 /** From the plan to the prepared pictures. */
 function preparing(course: Course, out: Output, collected: Seen): Pick<JobHooks, 'onPlan' | 'onPrepare' | 'onPrepared'> {
   return {
@@ -69,8 +79,9 @@ function preparing(course: Course, out: Output, collected: Seen): Pick<JobHooks,
       course.task = taskOf(compiled.program.about.task ?? CLASSIFY.name);
       out.note(`${planLines(plan)}\n`);
     },
-    onPrepare: ({ done, total, skipped }) => out.live(`preparing pictures ${done}/${total}${skipped ? `, ${skipped} skipped` : ''}`),
+    onPrepare: (done) => out.live(preparingLine(done)),
     onPrepared({ input, train: trained, val, skipped, bytesWritten, cache }) {
+      course.input = input;
       const written = bytesWritten > 0 ? `${formatBytes(bytesWritten)} written` : 'reused';
       const bad = skipped.length === 0 ? '' : `, ${skipped.length} skipped`;
       out.note(
@@ -87,7 +98,7 @@ function starting(course: Course, out: Output, { metrics, log }: Logs): Pick<Job
   return {
     onHead(found) {
       course.head = found;
-      out.note(headLine(found));
+      out.note(headLine(found, course.input));
     },
     onFeatures: ({ node, bytes }) =>
       out.note(visible(`features: kept from the first epoch on, ${formatBytes(bytes)}; later ones begin after ${node}`)),
@@ -171,10 +182,10 @@ function headMetrics(head: HeadFound | NoHead | undefined): object[] {
 }
 
 /** What the head starts from, as a line. */
-function headLine(head: HeadFound | NoHead): string {
+function headLine(head: HeadFound | NoHead, input: Course['input']): string {
   if ('why' in head) return `head starts from zero: ${head.why}`;
   const { pictures, of, lambda, factor, leftOut } = head;
-  const some = pictures === of ? counted(pictures, 'picture') : `${pictures} of ${counted(of, 'picture')}`;
+  const some = pictures === of ? counted(pictures, input) : `${pictures} of ${counted(of, input)}`;
   const judged = leftOut ? `; left out one by one ${formatPercent(leftOut.accuracy)} of them are named rightly` : '';
   return `head starts from ridge regression on ${some}: λ ${lambda.toPrecision(2)}, logits × ${factor.toPrecision(3)}${judged}`;
 }

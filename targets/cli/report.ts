@@ -36,7 +36,7 @@ export async function writeReport(
   const trained = result.pictures.train * result.epochs.length;
   const data: ReportData = {
     title: `${plan.model}: ${result.classes.length} ${result.classes.length === 1 ? task.noun.one : task.noun.many}, method ${plan.method}`,
-    summary: `Fine-tuned on ${counted(result.pictures.train, 'picture')} for ${counted(result.epochs.length, 'epoch')}; ${judgement(result)}.`,
+    summary: `Fine-tuned on ${counted(result.pictures.train, result.judged.input)} for ${counted(result.epochs.length, 'epoch')}; ${judgement(result)}.`,
     classes: result.classes,
     ...accuracyOf(result),
     ...taskIn(result, task),
@@ -99,10 +99,10 @@ function accuracyOf({ judged }: JobResult): Pick<ReportData, 'accuracy'> {
   return { accuracy: { chance, after, predictions, part: part === 'val' ? 'of val' : part, more: balancedLine(judged) } };
 }
 
-function headText({ head }: JobResult): string {
+function headText({ head, judged }: JobResult): string {
   if (head === null) return 'zero, or what it went on from';
   if ('why' in head) return `zero: ${head.why}`;
-  return `ridge regression on ${counted(head.pictures, 'picture')}, λ ${head.lambda.toPrecision(2)}`;
+  return `ridge regression on ${counted(head.pictures, judged.input)}, λ ${head.lambda.toPrecision(2)}`;
 }
 
 /** The same job with everything kept in f32, and with everything learning in a network of the same depth. */

@@ -165,13 +165,13 @@ function summary(r: JobResult, { model }: TrainJob, report: string | undefined):
       'process, peak',
       `${formatBytes(memory.residentPeakBytes)} ${memory.peakOfTrainingAlone ? 'while training' : 'over the whole run'}, ${beyond} beyond linear memory`,
     ],
-    ['', `${formatBytes(memory.residentPeakPreparingBytes)} while preparing pictures${decoder}`],
-    ['written', `${formatBytes(r.bytesWritten)}, of it ${formatBytes(r.pictures.cacheBytesWritten)} picture cache`],
+    ['', `${formatBytes(memory.residentPeakPreparingBytes)} while preparing ${r.judged.input}s${decoder}`],
+    ['written', `${formatBytes(r.bytesWritten)}, of it ${formatBytes(r.pictures.cacheBytesWritten)} ${r.judged.input} cache`],
     ['', `${formatBytes(r.bytesWrittenPerHour)} an hour at the pace of this training`],
     ['time', `${formatDuration(r.seconds)} on ${r.threads} ${r.threads === 1 ? 'thread' : 'threads'}`],
     ['adapter', r.adapter],
   ];
   if (report !== undefined) rows.push(['report', report]);
   const warning = r.warning === null ? '' : `\n\nwarning: ${visible(r.warning)}`;
-  return `\n${pairs(rows)}\n\n${visible(`next: s2a predict ${model} ${r.adapter} <picture>`)}${warning}`;
+  return `\n${pairs(rows)}\n\n${visible(`next: s2a predict ${model} ${r.adapter} <${r.judged.input}>`)}${warning}`;
 }

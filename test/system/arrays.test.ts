@@ -71,6 +71,7 @@ test('eval, predict and the library say the same', async () => {
   const judged = asks<{ accuracy: number; count: number }>('eval', GREY, adapter, FLOATS);
   assert.is(judged.count, 12);
   assert.ok(judged.accuracy > 0.4);
+  assert.match(does('eval', GREY, adapter, FLOATS).stdout, /of 12 arrays \(val\)/);
   // Bytes are floats too.
   assert.is(asks<{ accuracy: number }>('eval', GREY, adapter, BYTES).accuracy, judged.accuracy);
   const file = `${join(FLOATS, 'val', 'x.npy')}[4]`;
@@ -129,6 +130,36 @@ for (const [name, data] of [
     const ran = board.train(there);
     assert.is(ran.code, 0, ran.err);
     assert.is(adapterDigest(there), adapterDigest(out));
+  });
+
+for (const task of ['multilabel', 'regress'] as const)
+  test(`${task}: targets as an array teach what a table of the same teaches, on a board too`, async () => {
+    const targets = (i: number): number[] => (task === 'regress' ? [i / 3, 40 - i] : [i % 2, Number(i % 3 === 0)]);
+    const names = task === 'regress' ? ['value_0', 'value_1'] : ['0', '1'];
+    const [rows, table] = [newFolder(), newFolder()];
+    for (const [part, count] of [
+      ['train', 12],
+      ['val', 6],
+    ] as const) {
+      const { values } = drawn({ count });
+      const all = Array.from({ length: count }, (_, i) => targets(i));
+      writeArray(join(rows, part, 'x.npy'), '<f4', [count, 32, 32], values);
+      writeArray(join(rows, part, 'y.npy'), '<f4', [count, 2], all.flat());
+      const file = (i: number): string => `${String(i).padStart(2, '0')}.npy`;
+      for (let i = 0; i < count; i++) writeArray(join(table, part, file(i)), '<f4', [32, 32], values.slice(i * 1024, (i + 1) * 1024));
+      writeFileSync(join(table, part, 'labels.csv'), `file,${names}\n${all.map((row, i) => `${file(i)},${row}\n`).join('')}`);
+    }
+    const [a, b] = [newFolder(), newFolder()];
+    const job = { ...JOB, data: rows, task };
+    await trainJob({ ...job, out: a });
+    await trainJob({ ...job, data: table, out: b });
+    assert.is(adapterDigest(a), adapterDigest(b));
+    const judged = [rows, table].map((data) => asks<{ loss: number }>('eval', GREY, a, data));
+    assert.equal(judged[0], judged[1]);
+    const there = newFolder();
+    const ran = (await pack(job)).train(there);
+    assert.is(ran.code, 0, ran.err);
+    assert.is(adapterDigest(there), adapterDigest(a));
   });
 
 test('flips and shifts come only where they are asked for', async () => {

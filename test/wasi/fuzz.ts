@@ -36,7 +36,7 @@ export type Random = ReturnType<typeof generator>;
 export const SPECIAL = [0, 1, 2, 3, 4, 15, 16, 0x7f, 0xff, 0xffff, 65536, 0x7fffffff, 0x80000000, 0xfffffff0, 0xffffffff];
 
 /** Bytes changed, cut, repeated, or moved. */
-function damaged(file: Uint8Array, random: Random, within = file.length): Uint8Array {
+export function damaged(file: Uint8Array, random: Random, within = file.length): Uint8Array {
   const copy = Uint8Array.from(file);
   switch (random(8)) {
     case 0:
@@ -105,7 +105,7 @@ function tokens(text: string, random: Random): string {
 const latin = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
 
 /** A header of a length prefix and a text, its text changed; the prefix follows it most of the time. */
-function header(file: Uint8Array, random: Random, { at, prefix }: { at: number; prefix: 2 | 8 }): Uint8Array {
+export function header(file: Uint8Array, random: Random, { at, prefix }: { at: number; prefix: 2 | 8 }): Uint8Array {
   const view = Buffer.from(file);
   const length = prefix === 2 ? view.readUInt16LE(at) : Number(view.readBigUInt64LE(at));
   const start = at + prefix;

@@ -49,7 +49,14 @@ const relative = (model, method, more) => ({
   job: { ...RUN, method, keep: 's2a', weights: 'f32', rate: undefined, ...more },
 });
 
-/** Name, and the job without its folders. */
+/** Another task, by a table that names the same pictures (pictures.mjs). */
+const task = (model, name, labels, method, weights) => ({
+  name: `${model} ${method.replace(/:[^+]*/g, '')} s2a ${weights}, task ${name}`,
+  model,
+  job: { ...RUN, method, keep: 's2a', weights, labels },
+});
+
+/** Name, and the job without its folders; a table is a file beside them. */
 export const CASES = [
   ...each,
   { name: 'mobilenetv2-hf bias+depth s2a f32', ...short },
@@ -60,4 +67,6 @@ export const CASES = [
   relative('mobilenetv2-hf', 'full', {}),
   relative('swin-hf', 'lora:all=1,rank=2', { rate: '0.5x' }),
   relative('resnet-hf', 'bias', { optimizer: 'sgd' }),
+  task('vit-hf', 'multilabel', 'labels.csv', METHODS[0], 'f32'),
+  task('mobilenetv2-hf', 'regress', 'numbers.csv', METHODS[1], 'int8'),
 ];

@@ -28,11 +28,14 @@ mkdirSync(out, { recursive: true });
 try {
   for (const { name, model, job, steps: wanted = STEPS } of CASES.filter((c) => values.filter.every((part) => c.name.includes(part)))) {
     let steps = 0;
+    // A folder that holds an adapter of other classes is refused.
+    rmSync(out, { recursive: true, force: true });
     await trainJob(
       {
         ...job,
         model: join(root, 'test/golden', model),
         data: join(folder, 'pictures'),
+        ...(job.labels ? { labels: join(folder, job.labels) } : {}),
         cacheFolder: join(folder, values.cache),
         out,
         ...(values.threads ? { threads: Number(values.threads) } : {}),

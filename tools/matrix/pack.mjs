@@ -18,5 +18,7 @@ for (const model of MODELS) cpSync(join('test/golden', model, 'model.safetensors
 for (const [i, { name, model, job }] of CASES.entries())
   if (name.includes(values.filter)) {
     const out = join(folder, 'boards', String(i));
-    await packJob({ ...job, model: join('test/golden', model), data: join(folder, 'pictures'), cacheFolder: join(folder, 'cache'), out });
+    const labels = job.labels ? { labels: join(folder, job.labels) } : {};
+    const folders = { model: join('test/golden', model), data: join(folder, 'pictures'), cacheFolder: join(folder, 'cache'), out };
+    await packJob({ ...job, ...labels, ...folders });
   }

@@ -1,6 +1,6 @@
 // Pictures for the matrix: two classes, ten to learn from and four to judge by; made from whole numbers, so the same everywhere.
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { pathToFileURL } from 'node:url';
 import { encode } from 'fast-png';
@@ -14,6 +14,18 @@ export function makePictures(root) {
       mkdirSync(join(root, part, name), { recursive: true });
       for (let i = 0; i < count; i++) writeFileSync(join(root, part, name, `${i}.png`), picture(label, i + (part === 'val' ? 100 : 0)));
     }
+  writeTables(dirname(root));
+}
+
+/** Tables for the other tasks, which name the same pictures: labels of which some have none, and two numbers. */
+function writeTables(folder) {
+  const rows = Object.entries({ train: 5, val: 2 }).flatMap(([part, count]) =>
+    ['left', 'right'].flatMap((name) => Array.from({ length: count }, (_, i) => ({ file: `${part}/${name}/${i}.png`, name, i }))),
+  );
+  const labels = rows.map(({ file, name, i }) => `${file},${[name, 'even'].slice(i === 0 ? 2 : i % 2).join('|')}\n`);
+  const numbers = rows.map(({ file, name, i }) => `${file},${i * 2.5 - 3},${name === 'left' ? -40 : 40 + i}\n`);
+  writeFileSync(join(folder, 'labels.csv'), `file,labels\n${labels.join('')}`);
+  writeFileSync(join(folder, 'numbers.csv'), `file,value_phase,value_lean\n${numbers.join('')}`);
 }
 
 /** Stripes that lean one way or the other, with a little noise. */
