@@ -32,25 +32,32 @@ export { printProgram } from './program/print.ts';
 export { encodeProgram, type Program } from './program/program.ts';
 export type { CalibratedLayer, Calibration } from './training/calibrate/file.ts';
 export type { CalibrateJob } from './training/calibrate/job.ts';
+export type { EnrolJob, Enrolled } from './training/enrol.ts';
 export type { HeadFound, NoHead } from './training/headstart.ts';
 export type { JobHooks, JobResult, PrepareEvent, StartEvent, TrainJob } from './training/jobtypes.ts';
 export type { Outcome } from './training/outcome.ts';
 export type { BackEvent, EpochResult, Figures, Judged, StepEvent } from './training/train.ts';
 export type { Classifier, ClassifierOptions, Prediction } from './use/classifier.ts';
+export type { Embedded, EmbedJob } from './use/embed.ts';
+export type { Embedder, EmbedderOptions } from './use/embedder.ts';
 export type { FidelityJob } from './use/fidelity/fidelity.ts';
 export type { Agreement, BlockFidelity, Fidelity, ModuleFidelity } from './use/fidelity/measure.ts';
 export type { WorkerHooks } from './use/inworker.ts';
 export {
   calibrateJob,
   decodePicture,
+  embedJob,
+  enrolJob,
   exportPeft,
   fidelity,
   loadClassifier,
+  loadEmbedder,
   mergeAdapter,
   packInference,
   packJob,
   planForBudget,
   readArray,
+  similarity,
   trainInWorker,
   trainJob,
 } from './use/library.ts';

@@ -112,3 +112,6 @@ function recordsOf(text: string, separator: string, where: string): Table['rows'
   }
   return records;
 }
+
+/** A field as it stands in a table with commas: in quotes where it has to. */
+export const csvField = (text: string): string => (/[",\r\n;\t]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);

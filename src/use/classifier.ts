@@ -295,7 +295,7 @@ export function loadClassifier(adapter: string | undefined, options: ClassifierO
 }
 
 /** Bytes as they are; numbers of another kind would be taken for them, 0.5 for black. */
-function bytesOf(pixels: unknown, where: string): Uint8Array {
+export function bytesOf(pixels: unknown, where: string): Uint8Array {
   if (pixels instanceof Uint8Array) return pixels;
   if (pixels instanceof Uint8ClampedArray) return new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.length);
   throw new InputError(

@@ -16,9 +16,12 @@ import { checkPreprocess } from '../input/preprocess.ts';
 import { Unreadable } from '../pictures/header.ts';
 import type { Calibration } from '../training/calibrate/file.ts';
 import { type CalibrateJob, calibrateJob as calibrateInner } from '../training/calibrate/job.ts';
+import { type EnrolJob, type Enrolled, enrolJob as enrolInner } from '../training/enrol.ts';
 import { type JobHooks, type JobResult, type TrainJob, trainJob as trainInner } from '../training/job.ts';
 import { flagOf, type Kind, SETTINGS, type SettingName, toggle } from '../training/settings.ts';
 import { type Classifier, type ClassifierOptions, loadClassifier as loadInner } from './classifier.ts';
+import { type Embedded, type EmbedJob, embedJob as embedInner } from './embed.ts';
+import { type Embedder, type EmbedderOptions, loadEmbedder as embedderInner } from './embedder.ts';
 import { type FidelityJob, fidelity as fidelityInner } from './fidelity/fidelity.ts';
 import type { Fidelity } from './fidelity/measure.ts';
 import { trainInWorker as inWorkerInner, type WorkerHooks } from './inworker.ts';
@@ -120,6 +123,31 @@ const PLAN: Spec<PlanOptions> = {
 };
 const PACK_INFERENCE: Spec<PackInferenceJob> = {
   ...{ model, out, adapter: needed(s.adapter), microBatch: s.microBatch, budget: s.budget, weights: s.weights },
+};
+const EMBEDDER: Spec<EmbedderOptions> = { model, budget: s.budget, threads: s.threads, weights: s.weights };
+const ENROL: Spec<EnrolJob> = {
+  ...{
+    model,
+    data,
+    out,
+    labels: s.labels,
+    from: s.from,
+    weights: s.weights,
+    budget: s.budget,
+    threads: s.threads,
+    microBatch: s.microBatch,
+  },
+  ...{ imageSize: s.imageSize, normalize: s.normalize, cacheFolder: s.cacheFolder, onPrepare: anyFunction, warn: anyFunction },
+};
+const EMBED: Spec<EmbedJob> = {
+  ...{ ...EMBEDDER, adapter: s.adapter, out, onPicture: anyFunction },
+  pictures: needed({
+    check(value, where) {
+      if (!Array.isArray(value) || value.length === 0)
+        throw new InputError({ where, what: 'wrong value', got: typeof value, expected: 'a list of files and folders' }, 'S2A_OPTION');
+      for (const [i, one] of value.entries()) s.data.check(one, `${where}[${i}]`);
+    },
+  }),
 };
 const MERGE: Spec<MergeOptions> = { model, out, adapter: needed(s.adapter) };
 const PEFT: Spec<PeftOptions> = MERGE;
@@ -230,6 +258,27 @@ export const loadClassifier = (adapter: string | undefined, options: ClassifierO
     if (adapter !== undefined) s.adapter.check(adapter, 'adapter');
     return loadInner(adapter, check('loadClassifier', options, CLASSIFIER));
   });
+
+/**
+ * Classes without training: one pass over their pictures, and rows of the head by ridge regression, in an adapter that `loadClassifier` opens and
+ * `trainJob` goes on from. Throws InputError for pictures, a model or an adapter that cannot be used, BudgetError where it does not fit.
+ */
+export const enrolJob = (job: EnrolJob): Promise<Enrolled> => later(async () => enrolInner(told(check('enrolJob', job, ENROL))));
+
+/**
+ * A network ready to tell features, what its classifier reads: the model alone, or with an adapter as it changed them. Throws InputError for files that
+ * are missing, broken or do not belong together, BudgetError, which names the smallest budget that works.
+ */
+export const loadEmbedder = (adapter: string | undefined, options: EmbedderOptions): Embedder =>
+  sync(() => {
+    if (adapter !== undefined) s.adapter.check(adapter, 'adapter');
+    return embedderInner(adapter, check('loadEmbedder', options, EMBEDDER));
+  });
+
+/** Features of many pictures as one array (.npy) with a table of its rows. Throws InputError where none of them can be used. */
+export const embedJob = (job: EmbedJob): Promise<Embedded> => later(async () => embedInner(check('embedJob', job, EMBED)));
+
+export { similarity } from './embedder.ts';
 
 /**
  * The fastest way to train, or to infer, that keeps a budget, as a compiled program with its plan. Throws BudgetError, which names the

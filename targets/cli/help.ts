@@ -30,6 +30,9 @@ export const HELP: Readonly<Record<string, string>> = {
   s2a pack    <model> <pictures> --out DIR  for a board without JavaScript: docs/wasi.md
   s2a eval    <model> <adapter> <pictures>  accuracy of an adapter on labelled pictures
   s2a predict <model> <adapter> <picture…>  what is on these pictures
+  s2a enrol   <model> <pictures> --out DIR  classes from a few pictures each, without training
+  s2a embed   <model> <pictures> --out FILE features of pictures, as an array (.npy)
+  s2a compare <model> <picture> <picture>   how alike two pictures are
   s2a merge   <model> <adapter> --out DIR   both as one model folder, for other programs
   s2a fidelity <model> <pictures>           how true the gradients from kept codes are
   s2a calibrate <model> <pictures>          derivative tables fitted to what each layer sees
@@ -169,6 +172,48 @@ Without an adapter the model's own head says what it sees.
   --json                     one JSON object a picture
 
   s2a predict models/vit-tiny my-adapter new/*.jpg --top 3`,
+  enrol: `s2a enrol <model folder> <pictures> --out <folder> [options]: classes without training
+
+One pass over a few pictures of each class makes a head in closed form (ridge regression): an adapter as any other,
+which predicts, is judged, and is trained on from by train --from. Nothing is held out; the last line tells how
+pictures left out one by one are named.
+
+  --out DIR                  where the adapter goes
+  --from ADAPTER             its classes stay as they are, and those that it lacks are added; the
+                             folder holds the new ones and, so that they can be told apart, some of the old
+  --labels FILE              a table of labels, file,label, for the pictures
+  --normalize N              of arrays: measured, model, or MEAN/STD (measured)
+  --weights f32|int8|int4    frozen weights in memory (f32, or those of --from)
+  --image-size N, HxW        of the pictures that the network sees (the model's own)
+  --micro-batch N            pictures in one pass (8)
+  --budget SIZE              most linear memory
+  --threads N|auto           threads that share the work (auto)
+  --cache DIR                where prepared pictures are kept (a temporary folder)
+  --json                     the result as JSON
+
+  s2a enrol models/vit-tiny five-of-each --out my-adapter
+  s2a predict models/vit-tiny my-adapter new/*.jpg`,
+  embed: `s2a embed <model folder> [adapter] <pictures…> --out <file.npy> [options]: features of pictures
+
+What the classifier reads of each picture, f32 [pictures, features], and beside it a table (.csv) that says
+which row is which picture's. Pictures are files, or folders with pictures anywhere below.
+
+  --out FILE.npy             the array; FILE.csv has its rows' names
+  --weights f32|int8|int4    frozen weights in memory (f32, or those of the adapter)
+  --budget SIZE              most linear memory
+  --threads N|auto           threads that share the work (auto)
+  --json                     what was written, as JSON
+
+  s2a embed models/vit-tiny photos --out features.npy`,
+  compare: `s2a compare <model folder> [adapter] <picture> <picture> [options]: how alike two pictures are
+
+The cosine of their features: 1 is the same direction, 0 none in common. What is alike enough depends on the
+network: compare some pairs that are known first.
+
+  --weights, --budget, --threads as for embed
+  --json                     the score as JSON
+
+  s2a compare models/vit-tiny door-1.jpg door-2.jpg`,
   merge: `s2a merge <model folder> <adapter> --out <folder>: base and adapter as one model
 
 The new folder is one that Hugging Face transformers (or timm) loads: config.json with the

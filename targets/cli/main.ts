@@ -5,7 +5,10 @@ import { BudgetError, EngineError, InputError, Interrupted, nearest } from '../.
 import { VERSION } from '../../src/base/version.ts';
 import { bench } from './bench.ts';
 import { calibrate } from './calibrate.ts';
+import { compare } from './compare.ts';
 import { doctor } from './doctor.ts';
+import { embed } from './embed.ts';
+import { enrol } from './enrol.ts';
 import { evaluate } from './evaluate.ts';
 import { fidelity } from './fidelity.ts';
 import { HELP } from './help.ts';
@@ -24,6 +27,9 @@ const COMMANDS: Readonly<Record<string, (args: string[], out: Output) => void | 
   pack,
   eval: evaluate,
   predict,
+  enrol,
+  embed,
+  compare,
   merge,
   fidelity,
   calibrate,

@@ -29,3 +29,17 @@ export function refused(action: () => unknown, ...words: string[]): string {
   assert.not.ok(error.message.includes('\n'), 'the sentence is one line');
   return error.message;
 }
+
+/** The same of what is refused later. */
+export async function refusedLater(action: Promise<unknown>, ...words: string[]): Promise<string> {
+  const error: unknown = await action.then(
+    () => undefined,
+    (caught: unknown) => caught,
+  );
+  return refused(
+    () => {
+      if (error !== undefined) throw error;
+    },
+    ...words,
+  );
+}

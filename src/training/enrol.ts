@@ -1,0 +1,176 @@
+/**
+ * Classes without training: one pass over their pictures, and rows of the head by ridge regression from what the classifier reads (headstart.ts). What
+ * is written is an adapter as any other: it predicts, is judged, merged, and trained on from by `--from`.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Bytes } from '../base/bytes.ts';
+import { DEFAULTS } from '../base/defaults.ts';
+import { InputError } from '../base/error.ts';
+import { makeFolder } from '../base/files.ts';
+import { guardOutput } from '../base/output.ts';
+import type { Precision } from '../base/precision.ts';
+import { type PrepareOptions, prepare } from '../data/prepare.ts';
+import { scanFolder } from '../data/scan.ts';
+import { createEngine, loadWeights } from '../engine/engine.ts';
+import { type Threads, threadsOf } from '../engine/threads.ts';
+import { engineBytes } from '../engine/wasm.ts';
+import { writeAdapter } from '../formats/adapterfile.ts';
+import { identity, openWeights } from '../import/modelfolder.ts';
+import type { ImageSize } from '../input/fields.ts';
+import type { Normalize } from '../input/normalize.ts';
+import { CLASSIFY } from '../task/index.ts';
+import { adapterTensors } from './adapter.ts';
+import { adapterInfo, compileJob, settle } from './compilejob.ts';
+import { guardAdapter, joinLabels, openStart, rowsOfLabels, type Start } from './fromadapter.ts';
+import { type HeadFound, startHead } from './headstart.ts';
+import type { TrainJob } from './jobtypes.ts';
+import { openFor, preparationOf } from './preparation.ts';
+import { samplesOf } from './samples.ts';
+import { decoderBytesOf } from './share.ts';
+import { chooseTask } from './taskchoice.ts';
+
+/** What enrolling takes: model, pictures by class, where the adapter goes. */
+export interface EnrolJob {
+  /** Folder with config.json and model.safetensors. */
+  model: string;
+  /** Folder of pictures, as for training; all that are to learn from are used, none is held out. */
+  data: string;
+  /** A table of labels for pictures below `data`. */
+  labels?: string;
+  /** Folder that the adapter is written to. */
+  out: string;
+  /** An adapter whose classes stay as they are, rows and all; those that it lacks are appended. */
+  from?: string;
+  /** Precision of frozen weights; `from`'s, or f32, where absent. */
+  weights?: Precision;
+  /** The most linear memory: bytes, or a text such as '48MiB'. Unlimited where absent. */
+  budget?: Bytes;
+  /** How many threads share the work, `auto` where absent. */
+  threads?: Threads;
+  /** Pictures in one pass (8). */
+  microBatch?: number;
+  /** Of the pictures that the network sees; the model's own where absent. */
+  imageSize?: ImageSize;
+  /** How arrays are normalised; not for pictures. */
+  normalize?: Normalize;
+  /** Where prepared pictures are kept; a temporary folder where absent. */
+  cacheFolder?: string;
+  /** How far preparing the pictures is. */
+  onPrepare?: PrepareOptions['onProgress'];
+  /** What a person should know, a sentence each. */
+  warn?(sentence: string): void;
+}
+
+/** What enrolling wrote. */
+export interface Enrolled {
+  /** The adapter's folder. */
+  adapter: string;
+  /** All its classes, in the order of the logits. */
+  classes: string[];
+  /** Those that are new. */
+  added: string[];
+  /** What the rows were made of, and how predictions of pictures left out one by one do. */
+  head: HeadFound;
+  /** Files that could not be used, and why. */
+  skipped: { path: string; reason: string }[];
+  /** Linear memory, in bytes. */
+  linearBytes: number;
+  /** How long all of it took. */
+  seconds: number;
+}
+
+/** Pictures in one pass where nothing is said. */
+const MICRO_BATCH = 8;
+
+/** The same job in the words of a training run that takes no step: the head alone, or all that the adapter to go on from learnt. */
+function runOf(job: EnrolJob, start: Start | undefined, scratch: string): TrainJob {
+  const { from: _, onPrepare: __, warn: ___, microBatch = MICRO_BATCH, weights, ...rest } = job;
+  const precision = weights ?? start?.precision;
+  return {
+    ...rest,
+    ...(precision === undefined ? {} : { weights: precision }),
+    ...(job.imageSize === undefined && start ? { imageSize: start.imageSize } : {}),
+    method: start?.method ?? 'probe',
+    head: 'ridge',
+    // A rate of its own, so that none is measured: no step is taken.
+    rate: 1e-3,
+    holdOut: 0,
+    batchSize: microBatch,
+    microBatch,
+    cacheFolder: job.cacheFolder ?? scratch,
+  };
+}
+
+/** One pass over the pictures → an adapter. Throws InputError for pictures, a model or an adapter that cannot be used, BudgetError where it does not fit. */
+export async function enrolJob(job: EnrolJob): Promise<Enrolled> {
+  const began = Date.now();
+  guardOutput(job.out, job);
+  const start = job.from === undefined ? undefined : openStart(job.from, undefined, job.out);
+  const scratch = mkdtempSync(join(tmpdir(), 's2a-'));
+  try {
+    if (start && start.task.name !== CLASSIFY.name)
+      throw new InputError({ where: start.where, what: 'has no classes that more could be enrolled to', got: `task ${start.task.name}` });
+    return { ...(await enrolInto(job, start, scratch)), seconds: (Date.now() - began) / 1000 };
+  } finally {
+    start?.close();
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+async function enrolInto(job: EnrolJob, start: Start | undefined, scratch: string): Promise<Omit<Enrolled, 'seconds'>> {
+  const run = runOf(job, start, scratch);
+  const warn = job.warn ?? (() => {});
+  const folder = scanFolder(job.data, job);
+  chooseTask({ head: 'ridge' }, folder, folder.classes, start);
+  const labels = joinLabels(start?.labels ?? [], folder.classes);
+  const first = start?.labels.length ?? 0;
+  if (labels.length === first)
+    throw new InputError({
+      where: job.data,
+      what: 'has no class that the adapter lacks',
+      got: folder.classes.join(', '),
+      hint: 's2a train --from teaches it more of them',
+    });
+  guardAdapter(job.out, labels);
+  const base = openFor(run);
+  const weights = openWeights(base, { method: run.method });
+  try {
+    const preprocess = preparationOf(run, base, folder, { before: start?.preparation, warn });
+    const who = identity(base, weights);
+    start?.check(who, preprocess);
+    const compiled = compileJob(run, { base, options: settle(run), preprocess, classes: labels.length });
+    const { program } = compiled;
+    const prepared = await prepare({
+      root: job.data,
+      folder,
+      preprocess,
+      cacheFolder: run.cacheFolder!,
+      seed: DEFAULTS.seed,
+      holdOut: 0,
+      decoderBytes: decoderBytesOf(run),
+      warn,
+      ...(job.onPrepare ? { onProgress: job.onPrepare } : {}),
+    });
+    const threads = threadsOf(job.threads ?? DEFAULTS.threads, program);
+    const engine = createEngine(program, engineBytes(threads, program.about), threads);
+    try {
+      for (const note of prepared.notes) warn(note);
+      loadWeights(engine, weights, DEFAULTS.seed);
+      start?.fill(engine);
+      const samples = samplesOf(prepared.cache, prepared.train, rowsOfLabels(labels, prepared.classes), labels.length);
+      const head = await startHead(engine, samples, { path: join(scratch, 'features'), first });
+      if ('why' in head) throw new InputError({ where: job.data, what: `no head can be made of these pictures: ${head.why}` });
+      makeFolder(job.out);
+      writeAdapter(job.out, adapterInfo(run, { who, program, labels, preprocess }), adapterTensors(engine));
+      const { skipped } = prepared;
+      return { adapter: job.out, classes: labels, added: labels.slice(first), head, skipped, linearBytes: engine.memory.buffer.byteLength };
+    } finally {
+      await engine.close();
+      prepared.cache.close();
+    }
+  } finally {
+    weights.close();
+  }
+}
