@@ -7,13 +7,17 @@ import type { Config } from '../formats/config.ts';
 import { type Chain, chain, foldedLayers } from './chain.ts';
 import { designOf } from './chaintables.ts';
 import { type ConvNext, convNext, hfConvNext, isTimmConvNext, timmConvNext } from './convnext.ts';
+import { type DenseNet, denseNet, isDenseNet, timmDenseNet, tvDenseNet } from './densenet.ts';
+import { hfDinov3, isDinov3, isEva02, timmEva } from './eva.ts';
 import type { Family, Library, Reader, Size, Spec } from './family.ts';
+import { type GhostNet, ghostNet, isGhostNet, timmGhostNet } from './ghostnet.ts';
 import { hfEfficientNet, hfMobileNet, hfMobileNetV1 } from './hfchain.ts';
 import { hfDinov2, hfIJepa, hfTower } from './hfvit.ts';
 import { hfSwin, hfVit } from './huggingface.ts';
 import { hfRegNet, isTimmRegNet, timmRegNet, tvRegNet } from './regnet.ts';
 import { isTimmRep, timmRep } from './repvgg.ts';
 import { hfResNet, isTimmResNet, type ResNet, resNet, timmResNet, tvResNet } from './resnet.ts';
+import { type ShuffleNet, shuffleNet, tvShuffleNet } from './shufflenet.ts';
 import { checkSwin, type Swin, swin, swinMergings, swinProjections } from './swin.ts';
 import { isTimmSwin, isTimmVit, timmSwin, timmVit } from './timm.ts';
 import { timmChain } from './timmchain.ts';
@@ -92,9 +96,41 @@ const DINOV2: Family<Vit> = {
     transformers(['dinov2', 'dinov2_with_registers'], ['dinov2-hf', 'dinov2-hf-registers'], (c, image, type) => hfDinov2(c, type, image)),
     timm(
       (name) => isTimmVit(name) && /dinov2$/.test(name),
-      named('vit_$_patch14_', 'small base large').flatMap((name) => [`${name}dinov2`, `${name}reg4_dinov2`]),
-      ['dinov2-timm', 'dinov2-timm-registers'],
+      named('vit_$_patch14_', 'small base large giant').flatMap((name) => [`${name}dinov2`, `${name}reg4_dinov2`]),
+      ['dinov2-timm', 'dinov2-timm-registers', 'dinov2-timm-gated'],
       timmVit,
+    ),
+  ],
+};
+
+const DINOV3: Family<Vit> = {
+  ...VIT,
+  title: 'DINOv3 (ViT)',
+  readers: [
+    transformers(['dinov3_vit'], ['dinov3-hf'], hfDinov3),
+    timm(
+      isDinov3,
+      named('vit_$_patch16_dinov3', 'tiny small small_plus base large huge_plus 7b')
+        .flatMap((name) => [name, `${name}_qkvb`])
+        .filter((name) => !/tiny_patch16_dinov3$|7b.*_qkvb/.test(name)),
+      ['dinov3-timm', 'dinov3-timm-gated'],
+      timmEva,
+    ),
+  ],
+};
+
+const EVA02: Family<Vit> = {
+  ...VIT,
+  title: 'EVA-02',
+  readers: [
+    timm(
+      isEva02,
+      named(
+        'eva02_$',
+        'tiny_patch14_224 tiny_patch14_336 small_patch14_224 small_patch14_336 base_patch14_224 base_patch14_448 large_patch14_224 large_patch14_448',
+      ),
+      ['eva02-timm', 'eva02-timm-normed'],
+      timmEva,
     ),
   ],
 };
@@ -309,6 +345,30 @@ const REGNET: Family<Chain> = {
   ],
 };
 
+const DENSENET: Family<DenseNet> = {
+  title: 'DenseNet',
+  readers: [
+    timm(isDenseNet, named('densenet$', '121 161 169 201'), ['densenet-timm'], timmDenseNet),
+    torchvision(named('densenet$', '121 161 169 201'), ['densenet-torchvision'], tvDenseNet),
+  ],
+  build: denseNet,
+  heads: () => ['classifier'],
+};
+
+const GHOSTNET: Family<GhostNet> = {
+  title: 'GhostNet',
+  readers: [timm(isGhostNet, named('ghostnet_$', '050 100 130'), ['ghostnet-timm'], timmGhostNet)],
+  build: ghostNet,
+  heads: () => ['classifier'],
+};
+
+const SHUFFLENET: Family<ShuffleNet> = {
+  title: 'ShuffleNetV2',
+  readers: [torchvision(named('shufflenet_v2_$', 'x0_5 x1_0 x1_5 x2_0'), ['shufflenet-torchvision'], tvShuffleNet)],
+  build: shuffleNet,
+  heads: () => ['fc'],
+};
+
 const REPVGG: Family<Chain> = {
   build: chain,
   heads: ({ head }) => [head],
@@ -326,6 +386,8 @@ const REPVGG: Family<Chain> = {
 // biome-ignore format: one a line
 export const FAMILIES: readonly Family[] = [
   DINOV2,
+  DINOV3,
+  EVA02,
   TOWERS,
   VIT,
   IJEPA,
@@ -343,6 +405,9 @@ export const FAMILIES: readonly Family[] = [
   MNASNET,
   LCNET,
   REPVGG,
+  DENSENET,
+  GHOSTNET,
+  SHUFFLENET,
 ];
 
 /** Who reads a name of a library's; undefined: nobody. */

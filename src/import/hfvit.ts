@@ -1,8 +1,10 @@
 /** transformers' Vision Transformers besides ViT and DeiT: the halves for pictures of CLIP (arXiv 2103.00020) and SigLIP (2303.15343), I-JEPA (2301.08243), DINOv2 (2304.07193). */
-import { absent, type Config, flag, integer, MOST_LAYERS, only, pair, real } from '../formats/config.ts';
+import { Kind } from '../../assembly/generated/kinds.ts';
+import { absent, type Config, flag, integer, MOST_LAYERS, pair, real } from '../formats/config.ts';
 import { ignore, TRANSFORMERS } from '../formats/harmless.ts';
 import type { Size } from './family.ts';
 import { activationOf, hfVit } from './huggingface.ts';
+import { holds } from './published.ts';
 import type { Vit, VitNames } from './vit.ts';
 
 type Sizes = Pick<Vit, 'image' | 'pretrainedImage' | 'patch' | 'dim' | 'depth' | 'heads' | 'eps'>;
@@ -83,10 +85,13 @@ export function hfIJepa(c: Config, image: Size): Vit {
 export function hfDinov2(c: Config, type: string, image: Size): Vit {
   const p = c.tensors?.has('embeddings.cls_token') ? '' : `${type}.`;
   const sizes = sizesOf(c, image, 1e-6);
-  only(c, 'use_swiglu_ffn', false);
+  const gated = flag(c, 'use_swiglu_ffn', false);
+  // Two layers beside each other, or (before transformers 5) one of both.
+  const apart = holds(c, `${p}encoder.layer.0.mlp.gate_proj.weight`, false);
   absent(c, 'pruned_heads');
   // Of masked pictures, of detectors that read several layers, and how the scales are drawn.
   ignore(c, ['use_mask_token', 'apply_layernorm', 'reshape_hidden_states', 'layerscale_value']);
+  const wide = sizes.dim * integer(c, 'mlp_ratio', 4, 64);
   const names: VitNames = {
     cls: `${p}embeddings.cls_token`,
     ...(type === 'dinov2'
@@ -102,8 +107,9 @@ export function hfDinov2(c: Config, type: string, image: Size): Vit {
         norm2: `${l}.norm2`,
         qkv: { q: `${a}.query`, k: `${a}.key`, v: `${a}.value` },
         out: `${l}.attention.output.dense`,
-        fc1: `${l}.mlp.fc1`,
-        fc2: `${l}.mlp.fc2`,
+        fc1: `${l}.mlp.${gated ? (apart ? 'up_proj' : 'weights_in') : 'fc1'}`,
+        fc2: `${l}.mlp.${gated ? (apart ? 'down_proj' : 'weights_out') : 'fc2'}`,
+        ...(gated ? { gate: apart ? `${l}.mlp.gate_proj` : 'packed' } : {}),
         scale: [`${l}.layer_scale1.lambda1`, `${l}.layer_scale2.lambda1`],
       };
     },
@@ -112,8 +118,9 @@ export function hfDinov2(c: Config, type: string, image: Size): Vit {
   };
   return {
     ...sizes,
-    mlp: sizes.dim * integer(c, 'mlp_ratio', 4, 64),
-    activation: activationOf(c, 'gelu'),
+    // A gated MLP has two thirds of the width, in steps of 8.
+    mlp: gated ? Math.floor((Math.floor((wide * 2) / 3) + 7) / 8) * 8 : wide,
+    activation: gated ? Kind.Silu : activationOf(c, 'gelu'),
     qkvBias: flag(c, 'qkv_bias', true),
     positionsCoverTokens: true,
     antialias: false,

@@ -19,6 +19,7 @@ export const CLASS_NAMES: Readonly<Record<string, string>> = {
   clip_vision_model: 'CLIPVision',
   dinov2: 'Dinov2',
   dinov2_with_registers: 'Dinov2WithRegisters',
+  dinov3_vit: 'DINOv3ViT',
   efficientnet: 'EfficientNet',
   ijepa: 'IJepa',
   siglip: 'Siglip',
@@ -38,7 +39,8 @@ function savedClass(c: Config): string {
  */
 export function isBare(c: Config): boolean {
   const type = String(c.get('model_type'));
-  if (!Object.hasOwn(CLASS_NAMES, type)) return false;
+  // DINOv3 has no class with a head, so nothing stands before its names anywhere.
+  if (!Object.hasOwn(CLASS_NAMES, type) || type === 'dinov3_vit') return false;
   if (c.tensors === undefined || c.tensors.size === 0) return savedClass(c) === `${CLASS_NAMES[type]}Model`;
   for (const name of c.tensors.keys()) if (name.startsWith(`${type}.`)) return false;
   return [...c.tensors.keys()].some((name) => /^(embeddings|embedder|conv_stem|encoder)\./.test(name));

@@ -75,6 +75,7 @@ interface NamedVit {
   scaled: boolean;
   positionsCoverTokens: boolean;
   act: string;
+  gated: boolean;
 }
 
 /** SigLIP networks whose GELU is the tanh form. */
@@ -85,7 +86,9 @@ function namedVit(architecture: string): NamedVit {
     string,
     string | undefined
   >;
-  const [dim, depth, heads, mlp] = plus ? [896, 12, 14, 3584] : SIZES[size!]!;
+  const gated = size === 'giant' && image!.endsWith('dinov2');
+  // timm's ratio of an MLP and its gate: twice 2.66667.
+  const [dim, depth, heads, mlp] = plus ? [896, 12, 14, 3584] : gated ? [1536, 40, 24, 8192] : SIZES[size!]!;
   const isGap = way === 'gap' || way === 'siglip_gap';
   const isSmallGap = way === 'gap' && (size === 'medium' || size === 'betwixt');
   const deit3 = kind === 'deit3';
@@ -104,7 +107,8 @@ function namedVit(architecture: string): NamedVit {
     qkvBias: bare === undefined && !isSmallGap,
     scaled: deit3 || deep !== undefined || image!.endsWith('dinov2') || isSmallGap || (plus !== undefined && way === undefined),
     positionsCoverTokens: !deit3 && image !== 'reg4_dinov2',
-    act: way === 'clip_quickgelu' ? 'quick_gelu' : way === 'siglip_gap' && TANH.test(architecture) ? 'gelu_tanh' : 'gelu',
+    gated,
+    act: gated ? 'silu' : way === 'clip_quickgelu' ? 'quick_gelu' : way === 'siglip_gap' && TANH.test(architecture) ? 'gelu_tanh' : 'gelu',
   };
 }
 
@@ -138,7 +142,9 @@ export function timmVit(architecture: string, c: Config, imageSize: readonly [nu
     dim,
     depth: integer(args, 'depth', named.depth, MOST_LAYERS),
     heads: integer(args, 'num_heads', named.heads),
-    mlp: Math.floor(dim * real(args, 'mlp_ratio', named.mlp / named.dim, 0.01, 64)),
+    mlp: Math.floor(
+      Math.floor(dim * real(args, 'mlp_ratio', named.gated ? 2.66667 * 2 : named.mlp / named.dim, 0.01, 64)) / (named.gated ? 2 : 1),
+    ),
     eps: named.preNorm ? 1e-5 : 1e-6,
     activation: ACTIVATION_NAMES[named.act]!,
     // Some were trained without, which not every configuration says.
@@ -168,6 +174,7 @@ const vitNames = (named: NamedVit, hasCls: boolean, scaled: boolean, fcNorm: boo
       out: `${l}.attn.proj`,
       fc1: `${l}.mlp.fc1`,
       fc2: `${l}.mlp.fc2`,
+      ...(named.gated ? { gate: 'packed' } : {}),
       ...(scaled ? { scale: [`${l}.ls1.gamma`, `${l}.ls2.gamma`] as [string, string] } : {}),
     };
   },

@@ -35,12 +35,12 @@ const KINDS: readonly Kind[] = [
   { name: /^swinv2(?:_(?:cr_)?([a-z]+))?/, why: 'its attention goes by cosine, with learnt scales and positions', ...SWIN },
   { name: /swin(?:_s3_([a-z]+))?/, why: 'its windows are others', ...SWIN },
   {
-    name: /mobilenet_?v1|mobilenetv4|mobilenetv3_rw|mobilenet|efficientnet|mnasnet|lcnet|fbnet|ghostnet|mixnet/,
+    name: /mobilenet_?v1|mobilenetv4|mobilenetv3_rw|mobilenet|efficientnet|mnasnet|lcnet|fbnet|ghostnetv|mixnet/,
     why: 'its blocks or its head are others',
     ...MOBILE,
   },
   {
-    name: /mobile|efficient|fast|edge|repvit|shufflenet|squeezenet|tiny_?vit|tinynet|starnet|swift/,
+    name: /mobile|efficient|fast|edge|repvit|squeezenet|tiny_?vit|tinynet|starnet|swift/,
     why: 'it is of none of the families that are read',
     ...MOBILE,
   },

@@ -19,15 +19,20 @@ import {
   pool,
   residual,
 } from '../network/layer.ts';
+import { emit } from '../ops/index.ts';
 
-/** The layer that gives queries, keys and values at once, or the three that do. `fused`: its tensors are this and `weight`, `bias`. */
-export type Qkv = string | { q: string; k: string; v: string } | { fused: string };
+/**
+ * The layer that gives queries, keys and values at once, or the three that do. `fused`: its tensors are this and `weight`, `bias`. `rows`: one
+ * weight, and biases of queries and values that stand beside it.
+ */
+export type Qkv = string | { q: string; k: string; v: string } | { fused: string } | { rows: string; q: string; v: string };
 
 /** Where a checkpoint keeps each tensor. */
 export interface VitNames {
   cls?: string;
   dist?: string;
-  positions: string;
+  /** Absent: none are added. */
+  positions?: string;
   /** Class token and positions have no axis of length 1 before theirs. */
   plain?: boolean;
   patches: string;
@@ -41,6 +46,10 @@ export interface VitNames {
     out: string;
     fc1: string;
     fc2: string;
+    /** A second layer beside fc1, whose activation multiplies what fc1 puts out; `packed`: fc1 is both, the gate's rows first. */
+    gate?: string | 'packed';
+    /** A norm before fc2. */
+    mlpNorm?: string;
     qkv: Qkv;
     scale?: [string, string];
   };
@@ -61,6 +70,10 @@ export interface Vit {
   eps: number;
   activation: Kind;
   qkvBias: boolean;
+  /** Keys have no bias where queries and values have one. */
+  noKeyBias?: boolean;
+  /** Queries and keys of patches are turned by their place in the grid (RoFormer, arXiv 2104.09864). */
+  rotary?: Rotary;
   /** Do position embeddings have rows for the extra tokens? */
   positionsCoverTokens: boolean;
   antialias: boolean;
@@ -71,12 +84,25 @@ export interface Vit {
   names: VitNames;
 }
 
+/** Angles are a place times theta^(-4k/D) for every fourth of a head's D channels; places are steps of a grid of `reference` rows, or from -2π to 2π. */
+export interface Rotary {
+  theta: number;
+  reference?: readonly [number, number];
+  /** Pairs are channels that are neighbours, or half a head apart. */
+  pairs: 'neighbours' | 'halves';
+}
+
 /** Throws where sizes do not fit each other. */
-export function checkVit(where: string, { image, pretrainedImage, patch, dim, heads }: Vit): void {
+export function checkVit(where: string, { image, pretrainedImage, patch, dim, heads, rotary }: Vit): void {
   const fault = (what: string, got: string, expected: string): never => {
     throw new InputError({ where, what, got, expected });
   };
   if (dim % heads !== 0) fault('hidden size does not divide into heads', `${dim} / ${heads}`, 'a whole number');
+  if (rotary && (dim / heads) % 4 !== 0)
+    fault('channels of a head do not divide into four for rotary positions', `${dim / heads}`, 'a multiple of 4');
+  const reference = rotary?.reference;
+  if (reference && image[0] * reference[1] !== image[1] * reference[0])
+    fault('rotary positions were trained on a grid of other proportions', image.join('x'), reference.join(' to '));
   if (patch[0] !== patch[1]) fault('patches are not square', patch.join('x'), 'equal height and width');
   for (const [h, w] of [image, pretrainedImage]) {
     if (h % patch[0] !== 0 || w % patch[1] !== 0)
@@ -85,16 +111,21 @@ export function checkVit(where: string, { image, pretrainedImage, patch, dim, he
 }
 
 /** As a family has it. */
-export const vitProjections = ({ qkvBias, depth, dim, names }: Vit): { layers: string[]; n: number }[] =>
-  qkvBias ? [] : Array.from({ length: depth }, (_, i) => ({ layers: layersOf(names.block(i).qkv), n: dim }));
+export const vitProjections = ({ qkvBias, noKeyBias, depth, dim, names }: Vit): { layers: string[]; n: number }[] =>
+  qkvBias || noKeyBias ? [] : Array.from({ length: depth }, (_, i) => ({ layers: layersOf(names.block(i).qkv), n: dim }));
 
 /** One fused layer, or three. */
-export const layersOf = (qkv: Qkv): string[] => (typeof qkv === 'string' ? [qkv] : 'q' in qkv ? [qkv.q, qkv.k, qkv.v] : [qkv.fused]);
+export const layersOf = (qkv: Qkv): string[] =>
+  typeof qkv === 'string' ? [qkv] : 'k' in qkv ? [qkv.q, qkv.k, qkv.v] : 'rows' in qkv ? [qkv.rows] : [qkv.fused];
 
 /** Queries (part 0), keys (1) or values (2), `n` wide. */
 export function projection(b: Builder, x: number, qkv: Qkv, part: 0 | 1 | 2, n: number, options: LayerOptions): number {
-  if (typeof qkv !== 'string' && 'q' in qkv) return linear(b, x, [qkv.q, qkv.k, qkv.v][part]!, n, options);
+  if (typeof qkv !== 'string' && 'k' in qkv) return linear(b, x, [qkv.q, qkv.k, qkv.v][part]!, n, options);
   const rows = { start: part * n, of: 3 * n };
+  if (typeof qkv !== 'string' && 'rows' in qkv) {
+    const beside = [qkv.q, undefined, qkv.v][part];
+    return linear(b, x, qkv.rows, n, { ...options, rows, ...(options.bias && beside ? { biasTensor: beside } : {}) });
+  }
   return typeof qkv === 'string'
     ? linear(b, x, qkv, n, { ...options, rows })
     : linear(b, x, qkv.fused.replace(/_$/, ''), n, { ...options, rows, tensors: '_' });
@@ -158,15 +189,39 @@ function block(b: Builder, x: number, spec: Vit, i: number): number {
   const prefix = names.norm1.replace(/\.[^.]*$/, '');
   const h = layerNorm(b, x, names.norm1, eps);
   const project = (part: 0 | 1 | 2): number => {
-    const options = { bias: qkvBias, biasNeverLearns: part === 1, role: PROJECTIONS[part] };
-    return projection(b, h, names.qkv, part, dim, options);
+    const bias = qkvBias && !(spec.noKeyBias && part === 1);
+    const y = projection(b, h, names.qkv, part, dim, { bias, biasNeverLearns: part === 1, role: PROJECTIONS[part] });
+    return spec.rotary && part !== 2 ? turned(b, y, `${prefix}.rotary.${part}`, spec) : y;
   };
   const mixed = attention(b, project(0), project(1), project(2), `${prefix}.attention`, heads);
   const out = linear(b, mixed, names.out, dim);
   if (names.scale) layerScale(b, names.out, names.scale[0]);
   const middle = residual(b, x, dropout(b, out, names.out), `${prefix}.add1`);
-  const hidden = linear(b, layerNorm(b, middle, names.norm2, eps), names.fc1, spec.mlp);
-  const down = linear(b, activation(b, hidden, `${prefix}.activation`, spec.activation), names.fc2, dim);
+  const down = linear(b, hidden(b, layerNorm(b, middle, names.norm2, eps), spec, names, prefix), names.fc2, dim);
   if (names.scale) layerScale(b, names.fc2, names.scale[1]);
   return residual(b, middle, dropout(b, down, names.fc2), `${prefix}.add2`);
+}
+
+/** What the second layer of an MLP reads: fc1's activation, or SwiGLU's product (arXiv 2002.05202). */
+function hidden(b: Builder, x: number, spec: Vit, { fc1, gate, mlpNorm }: ReturnType<VitNames['block']>, prefix: string): number {
+  const act = (h: number): number => activation(b, h, `${prefix}.activation`, spec.activation);
+  if (gate === undefined) return act(linear(b, x, fc1, spec.mlp));
+  const rows = (start: number): LayerOptions => (gate === 'packed' ? { rows: { start, of: 2 * spec.mlp } } : {});
+  const gated = act(linear(b, x, gate === 'packed' ? fc1 : gate, spec.mlp, rows(0)));
+  const product = append(b, 'Multiply', `${prefix}.gate`, [gated, linear(b, x, fc1, spec.mlp, rows(spec.mlp))]);
+  return mlpNorm ? layerNorm(b, product, mlpNorm, spec.eps) : product;
+}
+
+/** Queries or keys, those of patches turned. */
+function turned(b: Builder, x: number, name: string, { rotary, heads, dim, image, patch, names }: Vit): number {
+  const { theta, reference, pairs } = rotary!;
+  const [h, w] = [image[0] / patch[0], image[1] / patch[1]];
+  const known = b.weights.get('rotary');
+  const table = weight(b, { name: 'rotary', shape: [h * w, dim / heads], kind: 'scale', role: 'frozen' });
+  if (known === undefined) {
+    const places = reference ? { scale: reference[0] / h, centred: 0 } : { scale: 2 * Math.PI, centred: 1 };
+    emit(b.graph, 'RotaryTable', 'rotary.table', [], { h, w, theta, ...places }, { phase: 'init', updates: [table] });
+  }
+  const first = (names.cls ? 1 : 0) + (names.dist ? 1 : 0) + (names.registers?.count ?? 0);
+  return append(b, 'Rotary', name, [x, table], { heads, first, neighbours: pairs === 'neighbours' ? 1 : 0 });
 }

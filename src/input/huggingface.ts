@@ -136,6 +136,7 @@ const BY_MODEL: Readonly<Record<string, string>> = {
   clip_vision_model: 'CLIP',
   dinov2: 'Bit',
   dinov2_with_registers: 'Bit',
+  dinov3_vit: 'ViT',
   efficientnet: 'ViT',
   ijepa: 'ViT',
   mobilenet_v1: 'MobileNetV1',

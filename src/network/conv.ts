@@ -15,6 +15,8 @@ export interface ConvNames {
   spread?: number;
   /** The convolution has a bias besides its norm. */
   biased?: boolean;
+  /** It has neither a norm nor a bias. */
+  bare?: boolean;
   /** The file has a linear layer's matrix over [C, R, S]. */
   flat?: boolean;
   /** The file has several in its place, which are merged before the first step; `norm` is none of its own. */
@@ -112,7 +114,7 @@ export function conv(b: Builder, x: number, names: ConvNames, o: number, window:
 function convolution(
   b: Builder,
   x: number,
-  { conv: name, norm, groups, eps, spread = 1, biased, flat, branches }: ConvNames,
+  { conv: name, norm, groups, eps, spread = 1, biased, bare, flat, branches }: ConvNames,
   o: number,
   window: Window,
   depthwise: boolean,
@@ -132,7 +134,7 @@ function convolution(
     ...(depthwise || x === b.input ? {} : { layer: flat ? ('linear' as const) : ('convolution' as const) }),
   });
   const bias =
-    groups !== undefined
+    groups !== undefined || bare
       ? biasOf(b, name, o, { bias: false })
       : weight(b, {
           name: `${name}.bias`,
@@ -171,6 +173,13 @@ export function halved(b: Builder, x: number, name: string): number {
   const [, h, w] = shapeOf(b.graph, x) as [number, number, number];
   const window = { r: 2, s: 2, stepY: 2, stepX: 2, top: 0, left: 0, bottom: 0, right: 0, padded: 0 };
   return append(b, 'AveragePool', name, [x], { ...window, oh: Math.ceil(h / 2), ow: Math.ceil(w / 2) });
+}
+
+/** The mean of each k × k window, windows that far apart; what is left at the end is dropped. */
+export function meanPool(b: Builder, x: number, name: string, k: number): number {
+  const [, h, w] = shapeOf(b.graph, x) as [number, number, number];
+  const window = { r: k, s: k, stepY: k, stepX: k, top: 0, left: 0, bottom: 0, right: 0, padded: 0 };
+  return append(b, 'AveragePool', name, [x], { ...window, oh: Math.floor(h / k), ow: Math.floor(w / k) });
 }
 
 /** Folds a layer scale (deit3) into the linear layer whose output it scales. */

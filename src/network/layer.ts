@@ -6,8 +6,9 @@ import type { Kind } from '../../assembly/generated/kinds.ts';
 import { ABSENT, lastDim, numel, shapeOf, type Kind as WeightKind } from '../graph/graph.ts';
 import { emit } from '../ops/index.ts';
 import type { Windows } from '../ops/window.ts';
-import { append, type Builder, flat, learns, newWeight, type Projection, rowwise, weight, whole } from './builder.ts';
+import { append, type Builder, flat, learns, newWeight, type Projection, rowwise, type Weight, weight, whole } from './builder.ts';
 import type { DropoutRates } from './drop.ts';
+import { learnsKind } from './method.ts';
 
 /** A part of a fused tensor: rows [start, start + its own rows) of `of` rows. */
 export interface Rows {
@@ -25,6 +26,8 @@ export interface LayerOptions {
   role?: Projection;
   /** What stands between its name and `weight` or `bias`; absent: a point. */
   tensors?: string;
+  /** The whole name of the checkpoint's bias, where it is no part of a fused one. */
+  biasTensor?: string;
   /** Stands between blocks: low-rank adaptation leaves it alone. */
   isBetweenBlocks?: boolean;
 }
@@ -51,8 +54,9 @@ export function residual(b: Builder, x: number, branch: number, name: string, st
 
 /** A bias of `n` elements, from the checkpoint if it has one; else zero if the method adds biases, else absent. */
 export function biasOf(b: Builder, name: string, n: number, options: LayerOptions): number {
-  const { bias = true, rows, biasNeverLearns, tensors = '.' } = options;
+  const { bias = true, rows, biasNeverLearns, tensors = '.', biasTensor } = options;
   if (!bias && (!b.method.bias || !learns(b) || biasNeverLearns)) return ABSENT;
+  if (biasTensor !== undefined) return weight(b, { name: biasTensor, shape: [n], kind: 'bias', source: whole(biasTensor, [n]) });
   const suffix = rows ? `[${rows.start}:${rows.start + n}]` : '';
   return weight(b, {
     name: `${name}${tensors}bias${suffix}`,
@@ -142,6 +146,31 @@ export function groupNorm(b: Builder, x: number, name: string, groups: number, e
   return append(b, 'GroupNorm', name, [x, stats, gamma, beta]);
 }
 
+/**
+ * A batch norm that no layer before it can take in: x·γ/σ + (β - μ·γ/σ), a factor and a number for each channel. Where γ learns, x is normed by
+ * the statistics first.
+ */
+export function batchNorm(b: Builder, x: number, name: string, eps: number): number {
+  const c = lastDim(b.graph, x);
+  const vector = (of: string, more: Partial<Weight>): number => weight(b, { name: `${name}.${of}`, shape: [c], kind: 'scale', ...more });
+  const load = (of: string): number => vector(`${of}:file`, { role: 'temp', source: whole(`${name}.${of}`, [c]) });
+  const terms = (parts: number[], updates: number[]): void => {
+    const inputs = [...parts, load('running_mean'), load('running_var')];
+    emit(b.graph, 'BatchNormTerms', `${name}.terms`, inputs, { eps }, { phase: 'init', updates });
+  };
+  const isNew = !b.weights.has(`${name}.running_mean:file`);
+  const affine = (h: number, scale: number, shift: number, as: string): number => append(b, 'Affine', as, [h, scale, shift]);
+  if (learns(b) && learnsKind(b.method, 'scale')) {
+    const unit = [vector('unit', { role: 'frozen' }), vector('centre', { role: 'frozen' })] as const;
+    if (isNew) terms([ABSENT, ABSENT], [...unit]);
+    const own = (of: string, kind: WeightKind): number => vector(of, { kind, source: whole(`${name}.${of}`, [c]) });
+    return affine(affine(x, ...unit, `${name}.normed`), own('weight', 'scale'), own('bias', 'bias'), name);
+  }
+  const [scale, shift] = [vector('factor', { role: 'frozen' }), vector('bias', { kind: 'bias' })];
+  if (isNew) terms([load('weight'), load('bias')], [scale, shift]);
+  return affine(x, scale, shift, name);
+}
+
 /** Response norm (GRN, arXiv 2301.00808): x·(1 + γ·n) + β, n a channel's norm over the map by the mean of all channels'. */
 export function responseNorm(b: Builder, x: number, name: string, eps: number, axes = 1): number {
   const c = lastDim(b.graph, x);
@@ -196,7 +225,8 @@ export function pool(b: Builder, x: number, name: string, first = 0, count?: num
 }
 
 export interface Positions {
-  name: string;
+  /** Absent: none are added. */
+  name: string | undefined;
   /** Rows before the grid, in the checkpoint. */
   prefix: number;
   /** Grid of the checkpoint, and of the picture at hand. */
@@ -212,29 +242,36 @@ export function embed(b: Builder, x: number, cls: string | undefined, dist: stri
   const c = lastDim(b.graph, x);
   const token = (name: string | undefined): number =>
     name === undefined ? ABSENT : weight(b, { name, shape: [c], kind: 'embedding', source: whole(name, p.plain ? [c] : [1, 1, c]) });
+  return append(b, 'Embed', 'embeddings', [x, token(cls), token(dist), positions(b, p, c)]);
+}
+
+/** Position embeddings, resampled where the picture's grid is another; zeros where there are none. */
+function positions(b: Builder, p: Positions, c: number): number {
+  const { name } = p;
+  const rows = p.prefix + p.to[0] * p.to[1];
+  if (name === undefined) return weight(b, { name: 'positions.zeros', shape: [rows, c], kind: 'scale', role: 'frozen' });
   const fileRows = p.prefix + p.from[0] * p.from[1];
   const file = p.plain ? [fileRows, c] : [1, fileRows, c];
-  const rows = p.prefix + p.to[0] * p.to[1];
   const resized = p.from[0] !== p.to[0] || p.from[1] !== p.to[1];
-  const known = b.weights.get(p.name);
+  const known = b.weights.get(name);
   const pos =
     known ??
     weight(b, {
-      name: p.name,
+      name,
       shape: [rows, c],
       kind: 'embedding',
-      ...(resized ? { layout: { shape: p.plain ? [rows, c] : [1, rows, c], ...flat([rows, c]) } } : { source: whole(p.name, file) }),
+      ...(resized ? { layout: { shape: p.plain ? [rows, c] : [1, rows, c], ...flat([rows, c]) } } : { source: whole(name, file) }),
     });
   if (resized && known === undefined) {
     const raw = weight(b, {
-      name: `${p.name}:file`,
+      name: `${name}:file`,
       shape: [fileRows, c],
       kind: 'embedding',
       role: 'temp',
-      source: whole(p.name, file),
+      source: whole(name, file),
     });
     const a = { prefix: p.prefix, h0: p.from[0], w0: p.from[1], h: p.to[0], w: p.to[1], antialias: p.antialias ? 1 : 0 };
-    emit(b.graph, 'ResizePositions', `${p.name}.resize`, [raw], a, { phase: 'init', updates: [pos] });
+    emit(b.graph, 'ResizePositions', `${name}.resize`, [raw], a, { phase: 'init', updates: [pos] });
   }
-  return append(b, 'Embed', 'embeddings', [x, token(cls), token(dist), pos]);
+  return pos;
 }

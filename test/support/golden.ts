@@ -19,6 +19,8 @@ interface Case {
   fusedBiases: string[];
   /** Image sizes of which there is a file too, with interpolated position embeddings. */
   otherSizes: number[];
+  /** Queries and keys are turned by their place. */
+  rotary?: boolean;
   /** The rates of the ten losses. */
   rates: Record<'adamw' | 'sgd', number>;
 }

@@ -21,6 +21,23 @@ def hf(name, **c):
     return getattr(transformers, f"{name}ForImageClassification")(config)
 
 
+class Dinov3(transformers.DINOv3ViTModel):
+    """transformers has no class of DINOv3 with a head: the class token under a linear layer."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
+        self.post_init()
+
+    def forward(self, pixel_values, **keywords):
+        out = super().forward(pixel_values, **keywords)
+        return transformers.modeling_outputs.ImageClassifierOutput(logits=self.classifier(out.pooler_output))
+
+
+def dinov3(**c):
+    return Dinov3(transformers.DINOv3ViTConfig(num_labels=6, **c))
+
+
 def tower(name, **c):
     """The half for pictures of a model of pictures and texts, as its class for classification saves it."""
     text = dict(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, vocab_size=8)
@@ -60,6 +77,8 @@ TIMM_VIT = dict(embed_dim=32, depth=2, num_heads=2, img_size=32, patch_size=8)
 TV_VIT = dict(image_size=32, patch_size=8, num_layers=2, num_heads=2, hidden_dim=32, mlp_dim=64)
 TV_SWIN = dict(patch_size=[2, 2], embed_dim=8, depths=[2, 2, 2], num_heads=[1, 2, 4], window_size=[4, 4], mlp_ratio=2.0)
 TV_REGNET = dict(depth=4, w_0=16, w_a=12.0, w_m=1.5, group_width=8)
+TV_DENSE = dict(growth_rate=8, block_config=[1, 2, 1], num_init_features=12, bn_size=2)
+TV_SHUFFLE = dict(stages_repeats=[2, 2, 1], stages_out_channels=[8, 16, 24, 32, 48])
 CALM = dict(rates=dict(adamw=1e-5, sgd=2e-3))
 STILL = dict(rates=dict(adamw=2e-6, sgd=5e-4))
 
@@ -86,12 +105,20 @@ FAMILIES = {
     "regnetx-timm": (lambda: timm_model("regnetx_002", depth=5, w0=16, wa=16.0, wm=1.6, group_size=8), (40, 40), STILL),
     "regnety-timm": (lambda: timm_model("regnety_002", depth=5, w0=16, wa=16.0, wm=1.6, group_size=8), (40, 48), STILL),
     "regnet-torchvision": (lambda: tv("regnet_y_400mf", lambda **k: regnet.RegNet(regnet.BlockParams.from_init_params(se_ratio=0.25, **TV_REGNET), **k), **TV_REGNET), (40, 40), STILL),
+    "densenet-timm": (lambda: timm_model("densenet121", growth_rate=8, block_config=(2, 2, 1), bn_size=2), (40, 56), STILL),
+    "densenet-torchvision": (lambda: tv("densenet121", lambda **k: torchvision.models.DenseNet(**TV_DENSE, **k), **TV_DENSE), (44, 36), STILL),
+    "ghostnet-timm": (lambda: timm_model("ghostnet_050"), (40, 48), STILL),
+    "shufflenet-torchvision": (lambda: tv("shufflenet_v2_x0_5", lambda **k: torchvision.models.ShuffleNetV2(**TV_SHUFFLE, **k), **TV_SHUFFLE), (48, 40), STILL),
     "repvgg-timm": (lambda: timm_model("repvgg_b1g4", width_factor=0.125), (64, 48), STILL),
     "mobileone-timm": (lambda: timm_model("mobileone_s0", width_factor=1 / 6), (40, 48), STILL),
     "dinov2-hf": (lambda: hf("Dinov2", **{k: v for k, v in SMALL.items() if k != "intermediate_size"}, mlp_ratio=2), (32, 32), dict(other_sizes=[(48, 48)])),
     "dinov2-hf-registers": (lambda: hf("Dinov2WithRegisters", **{k: v for k, v in SMALL.items() if k != "intermediate_size"}, mlp_ratio=2, num_register_tokens=3), (32, 32), {}),
     "dinov2-timm": (lambda: timm_model("vit_small_patch14_dinov2", mlp_ratio=2.0, **TIMM_VIT), (32, 32), dict(other_sizes=[(48, 48)])),
     "dinov2-timm-registers": (lambda: timm_model("vit_small_patch14_reg4_dinov2", mlp_ratio=2.0, **TIMM_VIT), (32, 32), dict(other_sizes=[(48, 48)])),
+    "dinov2-timm-gated": (lambda: timm_model("vit_giant_patch14_dinov2", mlp_ratio=4.0, **TIMM_VIT), (32, 32), {}),
+    "dinov3-hf": (lambda: dinov3(**SMALL, num_register_tokens=2, use_gated_mlp=True, hidden_act="silu"), (32, 32), {}),
+    "dinov3-timm": (lambda: timm_model("vit_small_patch16_dinov3", mlp_ratio=2.0, **TIMM_VIT), (32, 32), {}),
+    "dinov3-timm-gated": (lambda: timm_model("vit_small_plus_patch16_dinov3_qkvb", mlp_ratio=2.1, **dict(TIMM_VIT, img_size=(24, 40))), (24, 40), {}),
     "clip-hf": (lambda: tower("CLIP", **SMALL), (32, 32), {}),
     "clip-timm": (lambda: timm_model("vit_base_patch32_clip_224", mlp_ratio=2.0, **TIMM_VIT), (32, 32), {}),
     "clip-timm-quick": (lambda: timm_model("vit_base_patch32_clip_quickgelu_224", mlp_ratio=2.0, **TIMM_VIT), (32, 32), {}),
@@ -101,6 +128,7 @@ FAMILIES = {
     "beit-timm": (lambda: timm_model("beit_base_patch16_224", mlp_ratio=2.0, **TIMM_VIT), (32, 32), {}),
     "ijepa-hf": (lambda: hf("IJepa", **SMALL), (32, 32), {}),
     "eva02-timm": (lambda: timm_model("eva02_tiny_patch14_224", mlp_ratio=2.0, **TIMM_VIT), (32, 32), {}),
+    "eva02-timm-normed": (lambda: timm_model("eva02_base_patch14_224", mlp_ratio=2.0, **TIMM_VIT), (32, 32), {}),
     "convnextv2-hf": (lambda: hf("ConvNextV2", hidden_sizes=[8, 16, 24], depths=[1, 1, 2], num_stages=3, image_size=44), (44, 44), {}),
     "convnextv2-timm": (lambda: timm_model("convnextv2_tiny", dims=(8, 12, 16, 24), depths=(1, 1, 2, 1)), (72, 64), {}),
     "convnextv2-timm-conv": (lambda: timm_model("convnextv2_atto", dims=(8, 8, 12, 16), depths=(1, 1, 1, 1)), (64, 64), {}),
@@ -121,7 +149,7 @@ FAMILIES = {
 }
 
 PROCESSORS = {"efficientnet": "EfficientNet", "mobilenet_v1": "MobileNetV1", "regnet": "ConvNext", "dinov2": "Bit", "dinov2_with_registers": "Bit", "clip": "CLIP",
-              "siglip": "Siglip", "beit": "Beit", "ijepa": "ViT", "convnextv2": "ConvNext", "swinv2": "ViT"}
+              "siglip": "Siglip", "dinov3_vit": "ViT", "beit": "Beit", "ijepa": "ViT", "convnextv2": "ConvNext", "swinv2": "ViT"}
 
 
 def processor_of(model, size, keywords):

@@ -338,6 +338,8 @@ def make(name, number):
         other_size(model, folder, other, options["seed"])
     keys, fused = key_biases(t.backbone)
     entry = {"size": list(size), "classes": CLASSES, "keyBiases": keys, "fusedBiases": fused, "otherSizes": [s[0] for s in options.get("other_sizes", [])], "rates": rates}
+    if any(getattr(m, "rope", None) is not None or hasattr(m, "rope_embeddings") for m in t.backbone.modules()):
+        entry["rotary"] = True
     readable(folder)
     report(name, folder, t, out)
     return entry

@@ -135,7 +135,7 @@ def fold_what_follows(model, size):
 
 # Layer scales that are parameters of a block: BEiT's (timm's, transformers'), torchvision's ConvNeXt's.
 PARAMETERS = [("gamma_1", "attn.proj"), ("gamma_2", "mlp.fc2"), ("lambda_1", "attention.output.dense"), ("lambda_2", "output.dense"), ("layer_scale", "block.5")]
-SCALES = ("LayerScale", "LayerScale2d", "Dinov2LayerScale", "Dinov2WithRegistersLayerScale")
+SCALES = ("LayerScale", "LayerScale2d", "Dinov2LayerScale", "Dinov2WithRegistersLayerScale", "DINOv3ViTLayerScale")
 
 
 def norm_into(norm, inner):
@@ -270,7 +270,7 @@ def key_biases(model):
     return [n for n in names if KEYS.search(n)], [n for n in names if FUSED.search(n)]
 
 
-KEYS = re.compile(r"(attention\.(self\.)?key|self_attn\.k_proj)\.bias$")
+KEYS = re.compile(r"(attention\.(self\.)?key|(self_attn|attn|attention)\.k_proj)\.bias$")
 FUSED = re.compile(r"attn\.qkv\.bias$|in_proj_bias$")
 
 

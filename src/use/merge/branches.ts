@@ -1,4 +1,6 @@
 /**
+ * Where the shift of a batch norm that stands alone goes, b = β - μ·γ/σ: what has been learnt of it is β's.
+ *
  * Where a filter and its bias go that stand for several branches, w = Σ wᵢ·fᵢ, b = Σ βᵢ - μᵢ·fᵢ, f = γ/σ: what has been learnt is added to the first
  * branch. Where w has learnt, γ = σ is written, so that its norm scales by one: w₀ = w₀·f₀ + Δw, β₀ = β₀ + μ₀·(1 - f₀) + Δb.
  */
@@ -60,4 +62,16 @@ function inFile(values: Float32Array, { shape, dims: [n0, n1, n2], strides: [s0,
   let at = 0;
   for (let i = 0; i < n0; i++) for (let j = 0; j < n1; j++) for (let k = 0; k < n2; k++) out[at++] = values[i * s0 + j * s1 + k * s2]!;
   return out;
+}
+
+/** A batch norm that stands alone. */
+export function unshift({ inputs: { graph }, replace, take, read }: Merging, node: Node): void {
+  const learnt = take(graph.values[node.updates[1]!]!.name);
+  const beta = node.inputs[1]!;
+  if (!learnt || beta < 0) return;
+  const [gamma, , mean, variance] = node.inputs.map(read) as Float32Array[];
+  replace(
+    graph.values[beta]!.source!.tensor,
+    learnt.map((v, o) => v + (mean![o]! * gamma![o]!) / Math.sqrt(variance![o]! + node.attributes.eps!)),
+  );
 }

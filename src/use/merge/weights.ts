@@ -13,7 +13,7 @@ import { InputError } from '../../base/error.ts';
 import type { Shape } from '../../base/tensor.ts';
 import { type Node, shapeOf, type Value } from '../../graph/graph.ts';
 import { headsOf, type Model } from '../../import/index.ts';
-import { unbranch } from './branches.ts';
+import { unbranch, unshift } from './branches.ts';
 import type { Inputs, Merged, Merging } from './merging.ts';
 import { type Edit, type LowRank, type Made, readFloats } from './rows.ts';
 import { leastNorm } from './solve.ts';
@@ -49,6 +49,7 @@ export function mergeWeights(inputs: Inputs): Merged {
     },
   };
   for (const node of graph.phases.init.filter((n) => n.op === 'FoldBatchNorm')) unfold(merging, node);
+  for (const node of graph.phases.init.filter((n) => n.op === 'BatchNormTerms')) unshift(merging, node);
   unbranch(
     merging,
     graph.phases.init.filter((n) => n.op === 'MergeBranch'),

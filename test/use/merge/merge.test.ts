@@ -37,6 +37,8 @@ const CASES: readonly [string, number | undefined, readonly string[]][] = [
   ['deit3-timm', undefined, ['bias', 'full', 'lora:rank=4,alpha=4,all=1']],
   ['mobilenetv2-hf', undefined, ['bias', 'full', 'lora:rank=2,alpha=2,all=1', 'probe']],
   ['mobilenetv2-timm', 48, ['bias']],
+  // Batch norms that stand alone.
+  ['densenet-timm', 48, ['full']],
   // Branches that were merged.
   ['repvgg-timm', 64, ['bias', 'full']],
   // Squeeze-and-excite: convolutions with biases of their own beside folded ones.
