@@ -3,166 +3,32 @@
  * test/import/families.test.ts says which is missing.
  */
 
-import type { Config } from '../formats/config.ts';
 import { type Chain, chain, foldedLayers } from './chain.ts';
 import { designOf } from './chaintables.ts';
 import { type ConvNext, convNext, hfConvNext, isTimmConvNext, timmConvNext } from './convnext.ts';
 import { type DenseNet, denseNet, isDenseNet, timmDenseNet, tvDenseNet } from './densenet.ts';
-import { hfDinov3, isDinov3, isEva02, timmEva } from './eva.ts';
-import type { Family, Library, Reader, Size, Spec } from './family.ts';
+import type { Family, Library, Reader } from './family.ts';
 import { type GhostNet, ghostNet, isGhostNet, timmGhostNet } from './ghostnet.ts';
 import { hfEfficientNet, hfMobileNet, hfMobileNetV1 } from './hfchain.ts';
-import { hfDinov2, hfIJepa, hfTower } from './hfvit.ts';
-import { hfSwin, hfVit } from './huggingface.ts';
+import { hfSwin } from './huggingface.ts';
+import { named, timm, torchvision, transformers } from './readers.ts';
 import { hfRegNet, isTimmRegNet, timmRegNet, tvRegNet } from './regnet.ts';
 import { isTimmRep, timmRep } from './repvgg.ts';
 import { hfResNet, isTimmResNet, type ResNet, resNet, timmResNet, tvResNet } from './resnet.ts';
 import { type ShuffleNet, shuffleNet, tvShuffleNet } from './shufflenet.ts';
 import { checkSwin, type Swin, swin, swinMergings, swinProjections } from './swin.ts';
-import { isTimmSwin, isTimmVit, timmSwin, timmVit } from './timm.ts';
+import { isTimmSwin, timmSwin } from './timm.ts';
 import { timmChain } from './timmchain.ts';
-import { tvConvNext, tvSwin, tvVit } from './torchvision.ts';
+import { tvConvNext, tvSwin } from './torchvision.ts';
 import { tvChain } from './tvchain.ts';
 import { isVgg, timmVgg, tvVgg, type Vgg, vgg } from './vgg.ts';
-import { checkVit, type Vit, vit, vitProjections } from './vit.ts';
-
-/** Names with a part each that changes: `named('resnet$', '18 34')`. */
-const named = (pattern: string, words: string): string[] => words.split(' ').map((word) => pattern.replace('$', word));
-
-/** transformers' model types. */
-const transformers = <S extends Spec>(types: readonly string[], golden: readonly string[], read: Read<S>): Reader<S> => ({
-  library: 'transformers',
-  reads: (name) => types.includes(name),
-  names: types,
-  golden,
-  read: (c, name, image) => read(c, image, name),
-});
-type Read<S> = (c: Config, image: Size, type: string) => S;
-
-const timm = <S extends Spec>(
-  reads: (name: string) => boolean,
-  names: readonly string[],
-  golden: readonly string[],
-  read: (name: string, c: Config, image: Size) => S,
-): Reader<S> => ({ library: 'timm', reads, names, golden, read: (c, name, image) => read(name, c, image) });
-
-/** torchvision's functions of these names. */
-const torchvision = <S extends Spec>(
-  names: readonly string[],
-  golden: readonly string[],
-  read: (name: string, c: Config, image: Size) => S,
-): Reader<S> => ({
-  library: 'torchvision',
-  reads: (name) => names.includes(name),
-  names,
-  golden,
-  read: (c, name, image) => read(name, c, image),
-});
+import { VISION_TRANSFORMERS } from './vitfamilies.ts';
 
 /** timm's chains of blocks whose names begin so. */
 const chains = (pattern: RegExp, names: readonly string[], golden: readonly string[]): Reader<Chain> =>
   timm((name) => pattern.test(name) && designOf(name) !== undefined, names, golden, timmChain);
 
 const asChain = { build: chain, heads: ({ head }: Chain) => [head], replaced: ['segmentation_head'], folded: foldedLayers };
-
-const VIT: Family<Vit> = {
-  title: 'ViT, DeiT',
-  readers: [
-    transformers(['vit', 'deit'], ['vit-hf', 'vit-hf-rect', 'vit-hf-f16', 'vit-hf-bf16', 'deit-hf'], hfVit),
-    timm(
-      isTimmVit,
-      [
-        ...named('vit_$_224', 'tiny_patch16 small_patch8 small_patch16 small_patch32 base_patch8 base_patch16 base_patch32'),
-        ...named('vit_$_224', 'large_patch14 large_patch16 large_patch32 huge_patch14 small_patch16_36x1'),
-        ...named('deit_$_patch16_224', 'tiny small base tiny_distilled small_distilled base_distilled'),
-        ...named('deit3_$_patch16_224', 'small medium base large'),
-      ],
-      ['vit-timm', 'vit-timm-avg', 'vit-timm-gap', 'deit-timm', 'deit3-timm'],
-      timmVit,
-    ),
-    torchvision(named('vit_$', 'b_16 b_32 l_16 l_32 h_14'), ['vit-torchvision'], tvVit),
-  ],
-  build: vit,
-  heads: ({ names }) => names.heads,
-  replaced: ['head_dist', 'cls_classifier', 'distillation_classifier', 'pre_logits'],
-  check: checkVit,
-  projections: vitProjections,
-};
-
-const DINOV2: Family<Vit> = {
-  ...VIT,
-  title: 'DINOv2',
-  readers: [
-    transformers(['dinov2', 'dinov2_with_registers'], ['dinov2-hf', 'dinov2-hf-registers'], (c, image, type) => hfDinov2(c, type, image)),
-    timm(
-      (name) => isTimmVit(name) && /dinov2$/.test(name),
-      named('vit_$_patch14_', 'small base large giant').flatMap((name) => [`${name}dinov2`, `${name}reg4_dinov2`]),
-      ['dinov2-timm', 'dinov2-timm-registers', 'dinov2-timm-gated'],
-      timmVit,
-    ),
-  ],
-};
-
-const DINOV3: Family<Vit> = {
-  ...VIT,
-  title: 'DINOv3 (ViT)',
-  readers: [
-    transformers(['dinov3_vit'], ['dinov3-hf'], hfDinov3),
-    timm(
-      isDinov3,
-      named('vit_$_patch16_dinov3', 'tiny small small_plus base large huge_plus 7b')
-        .flatMap((name) => [name, `${name}_qkvb`])
-        .filter((name) => !/tiny_patch16_dinov3$|7b.*_qkvb/.test(name)),
-      ['dinov3-timm', 'dinov3-timm-gated'],
-      timmEva,
-    ),
-  ],
-};
-
-const EVA02: Family<Vit> = {
-  ...VIT,
-  title: 'EVA-02',
-  readers: [
-    timm(
-      isEva02,
-      named(
-        'eva02_$',
-        'tiny_patch14_224 tiny_patch14_336 small_patch14_224 small_patch14_336 base_patch14_224 base_patch14_448 large_patch14_224 large_patch14_448',
-      ),
-      ['eva02-timm', 'eva02-timm-normed'],
-      timmEva,
-    ),
-  ],
-};
-
-const IJEPA: Family<Vit> = { ...VIT, title: 'I-JEPA', readers: [transformers(['ijepa'], ['ijepa-hf'], hfIJepa)] };
-
-const TOWERS: Family<Vit> = {
-  ...VIT,
-  title: 'CLIP, SigLIP: the half for pictures',
-  readers: [
-    transformers(['clip', 'clip_vision_model', 'siglip', 'siglip_vision_model'], ['clip-hf', 'siglip-hf'], (c, image, type) =>
-      hfTower(c, type, image),
-    ),
-    timm(
-      (name) => isTimmVit(name) && /_(clip|siglip_gap)_/.test(name),
-      [
-        ...named(
-          'vit_$_clip_224',
-          'xsmall_patch16 medium_patch16 medium_patch32 betwixt_patch32 base_patch16 base_patch32 large_patch14 huge_patch14',
-        ),
-        ...named('vit_$_clip_quickgelu_224', 'base_patch16 base_patch32 large_patch14 huge_patch14'),
-        ...named(
-          'vit_$',
-          'base_patch16_siglip_gap_224 base_patch32_siglip_gap_256 large_patch16_siglip_gap_256 so400m_patch14_siglip_gap_224',
-        ),
-      ],
-      ['clip-timm', 'clip-timm-quick', 'siglip-timm'],
-      timmVit,
-    ),
-  ],
-  unread: [/^(text_model|visual_projection|text_projection)\./, /^logit_(scale|bias)$/, /^vision_model\.(post_layernorm|head)\./],
-};
 
 const SWIN: Family<Swin> = {
   title: 'Swin v1',
@@ -385,12 +251,7 @@ const REPVGG: Family<Chain> = {
 
 // biome-ignore format: one a line
 export const FAMILIES: readonly Family[] = [
-  DINOV2,
-  DINOV3,
-  EVA02,
-  TOWERS,
-  VIT,
-  IJEPA,
+  ...VISION_TRANSFORMERS,
   SWIN,
   RESNET,
   REGNET,

@@ -15,6 +15,7 @@ export const CLASS_NAMES: Readonly<Record<string, string>> = {
   regnet: 'RegNet',
   convnext: 'ConvNext',
   convnextv2: 'ConvNextV2',
+  beit: 'Beit',
   clip: 'CLIP',
   clip_vision_model: 'CLIPVision',
   dinov2: 'Dinov2',

@@ -1,7 +1,7 @@
 /** ViT and DeiT, from Hugging Face and timm configurations. Source: arXiv 2010.11929, 2012.12877; layers as the checkpoints name them. */
 import type { Kind } from '../../assembly/generated/kinds.ts';
 import { InputError } from '../base/error.ts';
-import { ABSENT, shapeOf } from '../graph/graph.ts';
+import { ABSENT, addValue, i32, shapeOf } from '../graph/graph.ts';
 import { depthOf } from '../network/blocks.ts';
 import { append, type Builder, PROJECTIONS, weight, whole } from '../network/builder.ts';
 import { layerScale, patches } from '../network/conv.ts';
@@ -50,6 +50,8 @@ export interface VitNames {
     gate?: string | 'packed';
     /** A norm before fc2. */
     mlpNorm?: string;
+    /** A bias for every pair of patches by how far they are apart, of every head; and one each for the class token, to and from patches and itself. */
+    table?: string;
     qkv: Qkv;
     scale?: [string, string];
   };
@@ -74,6 +76,8 @@ export interface Vit {
   noKeyBias?: boolean;
   /** Queries and keys of patches are turned by their place in the grid (RoFormer, arXiv 2104.09864). */
   rotary?: Rotary;
+  /** Its blocks have a table of relative positions. */
+  relative?: boolean;
   /** Do position embeddings have rows for the extra tokens? */
   positionsCoverTokens: boolean;
   antialias: boolean;
@@ -93,7 +97,7 @@ export interface Rotary {
 }
 
 /** Throws where sizes do not fit each other. */
-export function checkVit(where: string, { image, pretrainedImage, patch, dim, heads, rotary }: Vit): void {
+export function checkVit(where: string, { image, pretrainedImage, patch, dim, heads, rotary, relative }: Vit): void {
   const fault = (what: string, got: string, expected: string): never => {
     throw new InputError({ where, what, got, expected });
   };
@@ -103,6 +107,8 @@ export function checkVit(where: string, { image, pretrainedImage, patch, dim, he
   const reference = rotary?.reference;
   if (reference && image[0] * reference[1] !== image[1] * reference[0])
     fault('rotary positions were trained on a grid of other proportions', image.join('x'), reference.join(' to '));
+  if (relative && (image[0] !== pretrainedImage[0] || image[1] !== pretrainedImage[1]))
+    fault('relative positions are those of pictures of one size', image.join('x'), pretrainedImage.join('x'));
   if (patch[0] !== patch[1]) fault('patches are not square', patch.join('x'), 'equal height and width');
   for (const [h, w] of [image, pretrainedImage]) {
     if (h % patch[0] !== 0 || w % patch[1] !== 0)
@@ -193,7 +199,10 @@ function block(b: Builder, x: number, spec: Vit, i: number): number {
     const y = projection(b, h, names.qkv, part, dim, { bias, biasNeverLearns: part === 1, role: PROJECTIONS[part] });
     return spec.rotary && part !== 2 ? turned(b, y, `${prefix}.rotary.${part}`, spec) : y;
   };
-  const mixed = attention(b, project(0), project(1), project(2), `${prefix}.attention`, heads);
+  const qkv = [project(0), project(1), project(2)] as const;
+  const mixed = names.table
+    ? relativeAttention(b, qkv, names.table, `${prefix}.attention`, spec)
+    : attention(b, ...qkv, `${prefix}.attention`, heads);
   const out = linear(b, mixed, names.out, dim);
   if (names.scale) layerScale(b, names.out, names.scale[0]);
   const middle = residual(b, x, dropout(b, out, names.out), `${prefix}.add1`);
@@ -224,4 +233,35 @@ function turned(b: Builder, x: number, name: string, { rotary, heads, dim, image
   }
   const first = (names.cls ? 1 : 0) + (names.dist ? 1 : 0) + (names.registers?.count ?? 0);
   return append(b, 'Rotary', name, [x, table], { heads, first, neighbours: pairs === 'neighbours' ? 1 : 0 });
+}
+
+/** Attention with a bias by relative position: row (dy + H-1)·(2W-1) + dx + W-1 of the table for two patches, its last three for the class token. */
+function relativeAttention(
+  b: Builder,
+  qkv: readonly [number, number, number],
+  name: string,
+  node: string,
+  { heads, dim, image, patch }: Vit,
+): number {
+  const [h, w] = [image[0] / patch[0], image[1] / patch[1]];
+  const pairs = (2 * h - 1) * (2 * w - 1);
+  const shape = [pairs + 3, heads];
+  const table = weight(b, { name, shape, kind: 'weight', source: whole(name, shape) });
+  const index = b.weights.get('relative.index') ?? relativeIndex(b, h, w, pairs);
+  return append(b, 'CrossAttention', node, [...qkv, table, index], { heads, pairs: heads, scale: 1 / Math.sqrt(dim / heads) });
+}
+
+/** The row of the table for every pair of tokens, i32 [T,T], the class token first. */
+function relativeIndex(b: Builder, h: number, w: number, pairs: number): number {
+  const t = 1 + h * w;
+  const rows = Int32Array.from({ length: t * t }, (_, at) => {
+    const [i, j] = [Math.floor(at / t), at % t];
+    if (i === 0 || j === 0) return pairs + (i === 0 && j === 0 ? 2 : i === 0 ? 0 : 1);
+    const down = Math.floor((i - 1) / w) - Math.floor((j - 1) / w);
+    const across = ((i - 1) % w) - ((j - 1) % w);
+    return (down + h - 1) * (2 * w - 1) + across + w - 1;
+  });
+  const id = addValue(b.graph, 'relative.index', i32(t, t), 'table', { data: new Uint8Array(rows.buffer) });
+  b.weights.set('relative.index', id);
+  return id;
 }

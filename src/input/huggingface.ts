@@ -132,6 +132,7 @@ const BY_MODEL: Readonly<Record<string, string>> = {
   regnet: 'ConvNext',
   convnext: 'ConvNext',
   convnextv2: 'ConvNext',
+  beit: 'Beit',
   clip: 'CLIP',
   clip_vision_model: 'CLIP',
   dinov2: 'Bit',
@@ -146,6 +147,7 @@ const BY_MODEL: Readonly<Record<string, string>> = {
 
 /** Model types whose published folders have other statistics than ImageNet's. */
 const STATS_BY_MODEL: Readonly<Record<string, Defaults['stats']>> = {
+  beit: 'half',
   clip: 'clip',
   clip_vision_model: 'clip',
   mobilenet_v1: 'half',

@@ -38,7 +38,7 @@ test('an unsupported network of timm: why, and its nearest relative', () => {
       vit_base_patch16_siglip_224: 'vit_base_patch16_224',
       vit_small_patch16_18x2_224: 'vit_small_patch16_36x1_224',
     },
-    ...{ beit_base_patch16_224: 'vit_base_patch16_224', eva_large_patch14_196: 'vit_large_patch14_224' },
+    ...{ vit_base_patch16_rope_224: 'vit_base_patch16_224', eva_large_patch14_196: 'vit_large_patch14_224' },
     ...{ mobilenetv4_hybrid_medium: 'mobilenetv3_large_100', efficientnet_b0_gn: 'mobilenetv3_large_100', regnetz_040: 'x' },
   };
   for (const [name, near] of Object.entries(nearest)) {
@@ -52,7 +52,7 @@ test('an unsupported network of timm: why, and its nearest relative', () => {
 });
 
 test('an unsupported network of transformers', () => {
-  for (const model_type of ['clipseg', 'siglip2', 'beit', 'data2vec-vision', 'yolos'])
+  for (const model_type of ['clipseg', 'siglip2', 'data2vec-vision', 'yolos'])
     refused(() => parse({ model_type }), `unsupported model, got ${model_type}; `, "transformers' model_type vit");
   refused(() => parse({ model_type: 'swinv2' }), 'model_type swin');
   refused(() => parse({ model_type: 'bit' }), 'model_type resnet');

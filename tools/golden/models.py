@@ -134,7 +134,7 @@ def fold_what_follows(model, size):
 
 
 # Layer scales that are parameters of a block: BEiT's (timm's, transformers'), torchvision's ConvNeXt's.
-PARAMETERS = [("gamma_1", "attn.proj"), ("gamma_2", "mlp.fc2"), ("lambda_1", "attention.output.dense"), ("lambda_2", "output.dense"), ("layer_scale", "block.5")]
+PARAMETERS = [("gamma_1", "attn.proj"), ("gamma_2", "mlp.fc2"), ("lambda_1", "attention.o_proj"), ("lambda_2", "mlp.fc2"), ("layer_scale", "block.5")]
 SCALES = ("LayerScale", "LayerScale2d", "Dinov2LayerScale", "Dinov2WithRegistersLayerScale", "DINOv3ViTLayerScale")
 
 
