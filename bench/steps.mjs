@@ -20,14 +20,19 @@ export async function measureStep(name, { rounds = 5, batch = 8 } = {}) {
   return { ms: best.train * passes + best.update, microBatch: program.about.microBatch, linearBytes: program.linearBytes };
 }
 
-/** Milliseconds of a step under both policies, { s2a, exact }, side by side. */
-export async function comparePolicies(name, { rounds = 5, batch = 8 } = {}) {
+/** Milliseconds of a step under several values of an option, by value, side by side. */
+async function compareSteps(name, option, values, { rounds = 5, batch = 8 } = {}) {
   const source = await sources();
-  const policies = ['s2a', 'exact'];
-  const networks = policies.map((keep) => openNetwork(source, name, { batch, keep }));
+  const networks = values.map((value) => openNetwork(source, name, { batch, [option]: value }));
   const times = timeSteps(networks, rounds, source);
-  return Object.fromEntries(policies.map((keep, i) => [keep, times[i]]));
+  return Object.fromEntries(values.map((value, i) => [value, times[i]]));
 }
+
+/** Milliseconds of a step under both policies, { s2a, exact }. */
+export const comparePolicies = (name, options) => compareSteps(name, 'keep', ['s2a', 'exact'], options);
+
+/** Milliseconds of a step over weights of each precision, { f32, int8, int4 }. */
+export const comparePrecisions = (name, options) => compareSteps(name, 'weights', ['f32', 'int8', 'int4'], options);
 
 /** The Python that has torch and transformers: $PYTHON, or what lies on the path; undefined where there is none. */
 export function findPython() {

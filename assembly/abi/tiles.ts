@@ -19,6 +19,32 @@ export const enum Gemm {
   ScratchBytes = 201792,
 }
 
+/** Block sizes of products over coded weights (kernels/codedgemm.ts), in the scratch of the f32 product. */
+export const enum Whole {
+  /** Rows of A and columns of B that one pass works on. */
+  Rows = 64,
+  Columns = 256,
+  /** Numbers of a row that are rounded together: so many products of 14 bits with 8 (or 11) fit into 32 bits, of 14 with 12 half as many. */
+  Depth = 256,
+  Depth12 = 128,
+  /** Bytes from row to row of rounded A: eight numbers over 256, so that a column of it does not fall into one cache set. */
+  Row = 528,
+  /**
+   * Bytes that a product uses, all below Gemm.ScratchBytes:
+   *
+   *     0              131072       164864        165120           166144      170240   170304         172352    173376
+   *     | packed B     | rounded A  | row factors | column factors | narrow    | start  | decoded rows | units   |
+   *     | 256·256 i16  | 64 rows    | 64 f32      | 256 f32        | 64·16 f32 | 16 f32 | 4 · 256 i16  | 256 f32 |
+   */
+  RoundedOffset = 131072,
+  FactorsOffset = 164864,
+  ColumnsOffset = 165120,
+  NarrowOffset = 166144,
+  StartOffset = 170240,
+  DecodedOffset = 170304,
+  UnitsOffset = 172352,
+}
+
 /** Tiles that convolution gathers into, behind the GEMM's own scratch. */
 export const enum Patch {
   /** Pixels and columns of a tile, where nothing else is said: at most 256 KiB. */

@@ -1,7 +1,25 @@
-/** Weights in 12, 8 and 4 bits (layouts: abi/weights.ts), read where they lie: decoded to f32 in the GEMM's packing step. */
+/**
+ * Products with weights in 12, 8 and 4 bits (layouts: abi/weights.ts), in whole numbers. A weight is a factor a row, its unit, times a whole number: its
+ * code or, in 4 bits, the nearest to it in 127ths of the largest scale of its row. The other operand's rows are rounded to 14 bits, 256 numbers (over 12 bits
+ * 128) at a time, each such piece with a factor of its own:
+ *
+ *     c[m,n] += piece factor[m] · unit[n] · Σ_k rounded[m,k] · whole[n,k]           forward
+ *     c[m,n] += piece factor[m] · Σ_k rounded[m,k] · whole[k,n]                     gradient: a[m,k]·unit[k] is what is rounded
+ *
+ * A sum over one piece is exact: 8191 · 127 · 256, 8191 · 1016 · 256 and 8191 · 2047 · 128 are below 2³¹. Pieces are added in f32, in index order, and begin
+ * at multiples of their length in K, so the bits depend on nothing but the operands. Weights are decoded where they lie, in the packing step.
+ */
+import { Whole } from '../abi/tiles';
 import { Coded, Encoding } from '../abi/weights';
-import { Gemm } from '../abi/tiles';
-import { block, empty, panelRow, turn } from './gemm';
+import { empty, panelRow, turn } from './gemm';
+import { toWhole, wholeBlock } from './wholeblock';
+
+/** Parts of the largest scale of a row in 4 bits: its codes, up to 8 of them, stay exact. */
+const PARTS: f32 = 127;
+/** A row whose unit would be smaller counts as zero. */
+const LEAST: f32 = 1e-30;
+/** Bytes of a decoded row. */
+const DECODED_ROW: usize = Whole.Columns << 1;
 
 /** The weight at work. Every thread has an instance, so globals are its own. */
 let encoding: i32 = 0;
@@ -34,8 +52,7 @@ export function codeRowBytes(kind: i32, k: i32): usize {
 }
 
 /**
- * c[M,N] (+)= a[M,K] · bᵀ (+ bias), b being rows n0 … n0+N-1, columns k0 … k0+K-1 of the weight. Otherwise gemmNT: the same sums in the
- * same order, so the same bits as with the decoded weight.
+ * c[M,N] (+)= a[M,K] · bᵀ (+ bias), b being rows n0 … n0+N-1, columns k0 … k0+K-1 of the weight; k0 a multiple of Whole.Depth. Arguments as gemmNT's.
  */
 export function gemmNTCoded(
   M: i32,
@@ -52,18 +69,22 @@ export function gemmNTCoded(
   panel: usize,
 ): void {
   if (K <= 0) return empty(M, N, c, ldc, bias, accumulate);
-  for (let n = 0; n < N; n += Gemm.Columns) {
-    const nc = min<i32>(Gemm.Columns, N - n);
+  const depth = encoding == Encoding.Int12 ? Whole.Depth12 : Whole.Depth;
+  for (let n = 0; n < N; n += Whole.Columns) {
+    const nc = min<i32>(Whole.Columns, N - n);
     const at = (<usize>n) << 2;
-    for (let k = 0; k < K; k += Gemm.Depth) {
-      const kc = min<i32>(Gemm.Depth, K - k);
+    const columns = panel + Whole.ColumnsOffset;
+    memory.fill(columns, 0, Whole.Columns << 2);
+    units(n0 + n, nc, columns);
+    for (let k = 0; k < K; k += depth) {
+      const kc = min<i32>(depth, K - k);
       packRows(kc, nc, n0 + n, k0 + k, panel);
-      block(M, nc, kc, a + ((<usize>k) << 2), lda, c + at, ldc, bias != 0 ? bias + at : 0, accumulate | i32(k > 0), panel);
+      wholeBlock(M, nc, kc, a + ((<usize>k) << 2), lda, 0, c + at, ldc, bias != 0 ? bias + at : 0, accumulate | i32(k > 0), panel);
     }
   }
 }
 
-/** c[M,N] (+)= a[M,K] · b, b being rows k0 … k0+K-1, columns n0 … n0+N-1 of the weight. Otherwise gemmNN. */
+/** c[M,N] (+)= a[M,K] · b, b being rows k0 … k0+K-1, columns n0 … n0+N-1 of the weight; k0 a multiple of Whole.Depth. Arguments as gemmNN's. */
 export function gemmNNCoded(
   M: i32,
   N: i32,
@@ -78,125 +99,157 @@ export function gemmNNCoded(
   panel: usize,
 ): void {
   if (K <= 0) return empty(M, N, c, ldc, 0, accumulate);
-  for (let n = 0; n < N; n += Gemm.Columns) {
-    const nc = min<i32>(Gemm.Columns, N - n);
-    for (let k = 0; k < K; k += Gemm.Depth) {
-      const kc = min<i32>(Gemm.Depth, K - k);
+  const depth = encoding == Encoding.Int12 ? Whole.Depth12 : Whole.Depth;
+  const columns = panel + Whole.ColumnsOffset;
+  for (let at: usize = 0; at < 4 * Whole.Columns; at += 16) v128.store(columns + at, f32x4.splat(1));
+  const by = panel + Whole.UnitsOffset;
+  for (let n = 0; n < N; n += Whole.Columns) {
+    const nc = min<i32>(Whole.Columns, N - n);
+    for (let k = 0; k < K; k += depth) {
+      const kc = min<i32>(depth, K - k);
+      units(k0 + k, kc, by);
       packColumns(kc, nc, k0 + k, n0 + n, panel);
-      block(M, nc, kc, a + ((<usize>k) << 2), lda, c + ((<usize>n) << 2), ldc, 0, accumulate | i32(k > 0), panel);
+      wholeBlock(M, nc, kc, a + ((<usize>k) << 2), lda, by, c + ((<usize>n) << 2), ldc, 0, accumulate | i32(k > 0), panel);
     }
   }
 }
 
-/** Four rows at a time are decoded into the place that the narrow tile takes later: 4 × 256 floats, and turned into the panels. */
+/** The units of `n` rows. */
+function units(row: i32, n: i32, to: usize): void {
+  if (encoding != Encoding.Int4) return memory.copy(to, scales + ((<usize>row) << 2), (<usize>n) << 2);
+  for (let i = 0; i < n; i++) store<f32>(to + ((<usize>i) << 2), unit4(row + i));
+}
+
+/** The unit of a row in 4 bits. */
+function unit4(row: i32): f32 {
+  let at = scales + <usize>row * scaleRow;
+  let most: f32 = 0;
+  for (const end = at + scaleRow; at < end; at += 4) most = max(most, abs<f32>(load<f32>(at)));
+  const unit: f32 = most / PARTS;
+  return unit < LEAST ? 0 : unit;
+}
+
+/** Pairs of a row are as wide as floats: four rows at a time are decoded, and turned into the panels. Columns past the last repeat it. */
 function packRows(kc: i32, nc: i32, row: i32, column: i32, panel: usize): void {
-  const r0 = panel + Gemm.TileOffset;
-  const r1 = r0 + (Gemm.Depth << 2);
-  const r2 = r1 + (Gemm.Depth << 2);
-  const r3 = r2 + (Gemm.Depth << 2);
+  const r0 = panel + Whole.DecodedOffset;
+  const r1 = r0 + DECODED_ROW;
+  const r2 = r1 + DECODED_ROW;
+  const r3 = r2 + DECODED_ROW;
   const end = row + nc - 1;
+  const pairs = (kc + 1) >> 1;
   let to = panel;
-  for (let n = 0; n < nc; n += Gemm.Panel) {
+  for (let n = 0; n < nc; n += 16) {
     const width = panelRow(nc - n);
     for (let at: usize = 0, j = row + n; at < width; at += 16, j += 4) {
       decode(min(j, end), column, kc, r0);
       decode(min(j + 1, end), column, kc, r1);
       decode(min(j + 2, end), column, kc, r2);
       decode(min(j + 3, end), column, kc, r3);
-      turn(kc, r0, r1, r2, r3, to + at, width);
+      turn(pairs, r0, r1, r2, r3, to + at, width);
     }
-    to += <usize>kc * width;
+    to += <usize>pairs * width;
   }
 }
 
-/** Panel by panel: sixteen numbers of a row are a line of it. Columns past the last are zero. */
+/** Two rows at a time are decoded, and their numbers go side by side into the panels. What lies past the last row or column is zero. */
 function packColumns(kc: i32, nc: i32, row: i32, column: i32, panel: usize): void {
-  let to = panel;
-  for (let n = 0; n < nc; n += Gemm.Panel) {
-    const width = panelRow(nc - n);
-    const count = min<i32>(Gemm.Panel, nc - n);
-    if (count < Gemm.Panel) memory.fill(to, 0, <usize>kc * width);
-    for (let k = 0; k < kc; k++) {
-      decode(row + k, column + n, count, to);
-      to += width;
+  const r0 = panel + Whole.DecodedOffset;
+  const r1 = r0 + DECODED_ROW;
+  const pairs = <usize>((kc + 1) >> 1);
+  memory.fill(r0, 0, 2 * DECODED_ROW);
+  for (let k = 0; k < kc; k += 2) {
+    decode(row + k, column, nc, r0);
+    if (k + 1 < kc) decode(row + k + 1, column, nc, r1);
+    else memory.fill(r1, 0, DECODED_ROW);
+    for (let n = 0; n < nc; n += 16) {
+      const width = panelRow(nc - n);
+      const to = panel + ((<usize>n * pairs) << 2) + (<usize>k >> 1) * width;
+      const at = (<usize>n) << 1;
+      interleave(v128.load(r0 + at), v128.load(r1 + at), to);
+      if (width == 64) interleave(v128.load(r0 + at, 16), v128.load(r1 + at, 16), to + 32);
     }
   }
 }
 
-/** Numbers k … k+n-1 of a row, as f32. With Int4 and Int12 those before the first multiple of 16 and after the last come singly. */
+/** a₀ b₀ a₁ b₁ … of twice eight words. */
+@inline function interleave(a: v128, b: v128, to: usize): void {
+  v128.store(to, v128.shuffle<i16>(a, b, 0, 8, 1, 9, 2, 10, 3, 11), 0);
+  v128.store(to, v128.shuffle<i16>(a, b, 4, 12, 5, 13, 6, 14, 7, 15), 16);
+}
+
+/**
+ * Whole numbers k … k+n-1 of a row, as i16, and a zero behind an odd number of them. With Int4 and Int12 those before the first multiple of 16 and after
+ * the last come singly.
+ */
 function decode(row: i32, k: i32, n: i32, to: usize): void {
   const from = codes + <usize>row * codeRow;
-  const scale = scales + <usize>row * scaleRow;
   const end = k + n;
+  if (n & 1) store<i16>(to + ((<usize>n) << 1), 0);
   if (encoding == Encoding.Int8) {
-    const factor = v128.load32_splat(scale);
     for (; k + 16 <= end; k += 16) {
-      widen(v128.load(from + <usize>k), factor, to);
-      to += 64;
+      const bytes = v128.load(from + <usize>k);
+      v128.store(to, i16x8.extend_low_i8x16_s(bytes), 0);
+      v128.store(to, i16x8.extend_high_i8x16_s(bytes), 16);
+      to += 32;
     }
     for (; k < end; k++) {
-      store<f32>(to, load<f32>(scale) * <f32>load<i8>(from + <usize>k));
-      to += 4;
+      store<i16>(to, <i16>load<i8>(from + <usize>k));
+      to += 2;
     }
-    return;
-  }
-  if (encoding == Encoding.Int12) {
-    const factor = v128.load32_splat(scale);
-    while (k < end) {
-      const at = from + <usize>(k >> 4) * Coded.Block12Bytes;
-      const i = <usize>(k & 15);
-      if (i == 0 && k + 16 <= end) {
-        widen12(v128.load(at), v128.load64_zero(at + 16), factor, to);
-        k += 16;
-        to += 64;
-      } else {
-        const low = (<i32>load<u8>(at + 16 + (i & 7)) >> (i & 8 ? 4 : 0)) & 15;
-        store<f32>(to, load<f32>(scale) * <f32>(((<i32>load<i8>(at + i)) << 4) | low));
-        k++;
-        to += 4;
-      }
+  } else if (encoding == Encoding.Int12) decode12(from, k, end, to);
+  else decode4(from, row, k, end, to);
+}
+
+function decode12(from: usize, k: i32, end: i32, to: usize): void {
+  while (k < end) {
+    const at = from + <usize>(k >> 4) * Coded.Block12Bytes;
+    const i = <usize>(k & 15);
+    if (i == 0 && k + 16 <= end) {
+      const above = v128.load(at);
+      const below = v128.load64_zero(at + 16);
+      const low = i16x8.extend_low_i8x16_u(v128.and(below, i8x16.splat(15)));
+      const high = i16x8.extend_low_i8x16_u(i8x16.shr_u(below, 4));
+      v128.store(to, v128.or(i16x8.shl(i16x8.extend_low_i8x16_s(above), 4), low), 0);
+      v128.store(to, v128.or(i16x8.shl(i16x8.extend_high_i8x16_s(above), 4), high), 16);
+      k += 16;
+      to += 32;
+    } else {
+      const low = (<i32>load<u8>(at + 16 + (i & 7)) >> (i & 8 ? 4 : 0)) & 15;
+      store<i16>(to, <i16>(((<i32>load<i8>(at + i)) << 4) | low));
+      k++;
+      to += 2;
     }
-    return;
   }
+}
+
+/** A code less 8, times its group's scale in units of the row, to the nearest whole number. */
+function decode4(from: usize, row: i32, k: i32, end: i32, to: usize): void {
+  const scale = scales + <usize>row * scaleRow;
+  const unit = unit4(row);
   while (k < end) {
     const at = from + ((<usize>(k >> 5)) << 4);
     const high = k & 16 ? 4 : 0;
-    const group = scale + ((<usize>(k >> 6)) << 2);
+    const part: f32 = unit == 0 ? 0 : load<f32>(scale + ((<usize>(k >> 6)) << 2)) / unit;
     if ((k & 15) == 0 && k + 16 <= end) {
-      const nibbles = v128.and(i8x16.shr_u(v128.load(at), high), i8x16.splat(15));
-      widen(i8x16.sub(nibbles, i8x16.splat(8)), v128.load32_splat(group), to);
+      const nibbles = i8x16.sub(v128.and(i8x16.shr_u(v128.load(at), high), i8x16.splat(15)), i8x16.splat(8));
+      const factor = f32x4.splat(part);
+      v128.store(to, whole8(i16x8.extend_low_i8x16_s(nibbles), factor), 0);
+      v128.store(to, whole8(i16x8.extend_high_i8x16_s(nibbles), factor), 16);
       k += 16;
-      to += 64;
+      to += 32;
     } else {
-      const code = (<i32>load<u8>(at + <usize>(k & 15)) >> high) & 15;
-      store<f32>(to, load<f32>(group) * <f32>(code - 8));
+      const code = ((<i32>load<u8>(at + <usize>(k & 15)) >> high) & 15) - 8;
+      store<i16>(to, <i16>nearest<f32>(<f32>code * part));
       k++;
-      to += 4;
+      to += 2;
     }
   }
 }
 
-/** Sixteen bytes as floats, each times its lane of `factor`. */
-@inline function widen(bytes: v128, factor: v128, to: usize): void {
-  widenWords(i16x8.extend_low_i8x16_s(bytes), i16x8.extend_high_i8x16_s(bytes), factor, to);
-}
-
-/** The same of an Int12 block: the signed bytes above, the halves of eight bytes below. */
-@inline function widen12(above: v128, below: v128, factor: v128, to: usize): void {
-  const low = i16x8.extend_low_i8x16_u(v128.and(below, i8x16.splat(15)));
-  const high = i16x8.extend_low_i8x16_u(i8x16.shr_u(below, 4));
-  widenWords(
-    v128.or(i16x8.shl(i16x8.extend_low_i8x16_s(above), 4), low),
-    v128.or(i16x8.shl(i16x8.extend_high_i8x16_s(above), 4), high),
-    factor,
-    to,
+/** Eight words times `factor`, rounded. */
+@inline function whole8(words: v128, factor: v128): v128 {
+  return i16x8.narrow_i32x4_s(
+    toWhole(f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(words)), factor)),
+    toWhole(f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(words)), factor)),
   );
-}
-
-/** Twice eight words as floats. */
-@inline function widenWords(low: v128, high: v128, factor: v128, to: usize): void {
-  v128.store(to, f32x4.mul(factor, f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(low))), 0);
-  v128.store(to, f32x4.mul(factor, f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(low))), 16);
-  v128.store(to, f32x4.mul(factor, f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(high))), 32);
-  v128.store(to, f32x4.mul(factor, f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(high))), 48);
 }

@@ -102,7 +102,7 @@ export function gemmTN(
 const TRANSPOSED_ROW: usize = (Gemm.Depth + 4) << 2;
 
 /** c[M,nc] (+)= a[M,kc] · the packed block. `bias` is used where the sum starts, that is with `resume` = 0. */
-export function block(M: i32, nc: i32, kc: i32, a: usize, lda: usize, c: usize, ldc: usize, bias: usize, resume: i32, panel: usize): void {
+function block(M: i32, nc: i32, kc: i32, a: usize, lda: usize, c: usize, ldc: usize, bias: usize, resume: i32, panel: usize): void {
   const start = panel + Gemm.StartOffset;
   const narrow = panel + Gemm.TileOffset;
   if (bias == 0) clear(start);
@@ -351,7 +351,7 @@ function addRow(M: i32, N: i32, c: usize, ldc: usize, row: usize): void {
 }
 
 /** Zeros 16 floats. */
-function clear(to: usize): void {
+export function clear(to: usize): void {
   const zero = i32x4.splat(0);
   v128.store(to, zero, 0);
   v128.store(to, zero, 16);
@@ -360,7 +360,7 @@ function clear(to: usize): void {
 }
 
 /** Copies M rows of n floats. */
-function copyRows(M: i32, n: i32, from: usize, fromRow: usize, to: usize, toRow: usize): void {
+export function copyRows(M: i32, n: i32, from: usize, fromRow: usize, to: usize, toRow: usize): void {
   for (let m = 0; m < M; m++) {
     copyFloats(n, from, to);
     from += fromRow;

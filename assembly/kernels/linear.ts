@@ -51,7 +51,7 @@ export function linearBackwardW(p: usize): void {
 /** This thread's c[M,N] = a[M,K] · b[N,K]ᵀ + bias[N], all rows dense; b in any encoding of a weight. */
 export function multiplyNT(M: i32, N: i32, K: i32, a: usize, b: usize, bias: usize, c: usize, encoding: i32): void {
   const row = (<usize>K) << 2;
-  const byRows = splitsRows(M, N);
+  const byRows = encoding == Encoding.F32 ? splitsRows(M, N) : splitsRoundedRows(M);
   const m0 = byRows ? first(M) : 0;
   const m1 = byRows ? last(M) : M;
   const n0 = byRows ? 0 : firstColumn(N);
@@ -69,7 +69,7 @@ export function multiplyNT(M: i32, N: i32, K: i32, a: usize, b: usize, bias: usi
 /** This thread's c[M,N] = a[M,K] · b[K,N] + acc[M,N]; acc may be 0 or c itself; b in any encoding of a weight. */
 export function multiplyNN(M: i32, N: i32, K: i32, a: usize, b: usize, acc: usize, c: usize, encoding: i32): void {
   const row = (<usize>N) << 2;
-  const byRows = splitsRows(M, N);
+  const byRows = encoding == Encoding.F32 ? splitsRows(M, N) : splitsRoundedRows(M);
   const m0 = byRows ? first(M) : 0;
   const m1 = byRows ? last(M) : M;
   const n0 = byRows ? 0 : firstColumn(N);
@@ -110,6 +110,11 @@ export function addTN(M: i32, N: i32, K: i32, a: usize, b: usize, c: usize): voi
 /** Whether threads share c[M,N] by rows (each then packs all of b): only with few panels that do not come out even, and rows in plenty. */
 export function splitsRows(M: i32, N: i32): bool {
   return panels(N) < 4 * threads && panels(N) % threads != 0 && M >= 32 * threads;
+}
+
+/** The same over coded weights: rounding a row costs as much as some forty of its products, so threads share rows where there are enough. */
+export function splitsRoundedRows(M: i32): bool {
+  return M >= 64 * threads;
 }
 
 /** This thread's columns of N, in whole panels of 16. */

@@ -92,6 +92,7 @@ export function aboutOf(b: Builder, options: CompileOptions): About {
     recompute: recomputeName(options.recompute),
     ...(task.name === CLASSIFY.name ? {} : { task: task.name, ...(task.loss ? { loss: task.loss } : {}) }),
     ...(options.fast ? { arithmetic: 'relaxed' as const } : {}),
+    ...(weights === 'f32' ? {} : { products: '14 bits' as const }),
     ...(purpose === 'train' && options.rates === 'relative' ? { rates: 'relative' as const } : {}),
   };
 }

@@ -132,6 +132,7 @@ function readAbout(values: Record<string, unknown>, fault: (what: string) => nev
     recompute: text('recompute'),
     ...taskIn(values, fault),
     ...arithmeticOf(values.arithmetic, fault),
+    ...productsOf(values.products, fault),
     ...ratesOf(values.rates, fault),
   };
 }
@@ -145,6 +146,11 @@ function taskIn({ task, loss }: Record<string, unknown>, fault: (what: string) =
 function ratesOf(value: unknown, fault: (what: string) => never): Pick<About, 'rates'> {
   if (value === undefined) return {};
   return value === 'relative' ? { rates: value } : fault('has unknown rates');
+}
+
+function productsOf(value: unknown, fault: (what: string) => never): Pick<About, 'products'> {
+  if (value === undefined) return {};
+  return value === '14 bits' ? { products: value } : fault('has unknown products');
 }
 
 function arithmeticOf(value: unknown, fault: (what: string) => never): Pick<About, 'arithmetic'> {

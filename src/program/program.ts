@@ -42,6 +42,8 @@ export interface About {
   recompute: string;
   /** Sums of products by relaxed SIMD, whose last bits are the machine's own; absent: the same bits everywhere. */
   arithmetic?: 'relaxed';
+  /** Products over coded weights: in whole numbers, the other operand rounded to 14 bits (docs/weights.md); absent: no weight is coded. */
+  products?: '14 bits';
   /** What it is asked, where that is not one class of several, and by which loss where the task has several (src/task). */
   task?: string;
   loss?: string;

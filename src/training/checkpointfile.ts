@@ -147,7 +147,8 @@ function difference(path: string, found: CheckpointHead, expected: Belongs): Inp
 
 /** `batchSize` as a person says it. */
 const plain = (key: string): string =>
-  ({ epochs: 'number of epochs', rate: 'learning rate' })[key] ?? key.replace(/[A-Z]/g, (c) => ` ${c.toLowerCase()}`);
+  ({ epochs: 'number of epochs', rate: 'learning rate', products: 'arithmetic over coded weights' })[key] ??
+  key.replace(/[A-Z]/g, (c) => ` ${c.toLowerCase()}`);
 
 /** Whether there is a run to go on with, damaged or not. */
 export const hasCheckpoints = (folder: string): boolean => isFolder(folder) && stepsIn(folder).length > 0;

@@ -8,7 +8,7 @@
  *     weights ─────────────┘                                             └──► op ─► y₂ ─► y′ = 3·y₂ ┘
  */
 import * as assert from 'uvu/assert';
-import type { Encoding } from '../../assembly/abi/weights.ts';
+import { Encoding } from '../../assembly/abi/weights.ts';
 import {
   ABSENT,
   type Attributes,
@@ -61,6 +61,8 @@ export const x = (shape: readonly number[], data: Numbers = numbers(size(shape),
 export const w = (shape: readonly number[], data: Numbers = numbers(size(shape), size(shape) + 2)): Operand =>
   operand(shape, data, true, false);
 export const frozen = (o: Operand): Operand => ({ ...o, learns: false });
+/** How far products over coded weights may be from f64: rows are rounded to 14 bits, weights of 4 bits to parts of their row's largest scale. */
+export const roundedTo = (encoding: Encoding): readonly [number, number] => (encoding === Encoding.Int4 ? [1.2e-3, 1.2e-3] : [5e-4, 5e-4]);
 /** A frozen weight in fewer bits; its data becomes what it decodes to. The first channel is zero. */
 export function coded({ type, data }: Operand, encoding: Encoding): Operand {
   const o = type.shape[0]!;

@@ -61,7 +61,7 @@ function places(encoding: Encoding, o: number, k: number): Places {
 }
 
 /** The nearest whole number, halves to even. */
-function nearest(x: number): number {
+export function nearest(x: number): number {
   const low = Math.floor(x);
   if (x - low !== 0.5) return Math.round(x);
   return low % 2 === 0 ? low : low + 1;
@@ -112,11 +112,20 @@ export function encodeWeight(encoding: Encoding, o: number, k: number, data: Arr
   return bytes;
 }
 
-/** Bytes → the f32 numbers that kernels compute with. */
-export function decodeWeight(encoding: Encoding, o: number, k: number, bytes: Uint8Array): Float32Array {
-  const out = new Float32Array(o * k);
+/** The code of number i of channel c, and its scale. */
+export function readWeight(
+  encoding: Encoding,
+  o: number,
+  k: number,
+  bytes: Uint8Array,
+): Record<'scale' | 'code', (c: number, i: number) => number> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const { scale, read } = places(encoding, o, k);
-  for (let c = 0; c < o; c++) for (let i = 0; i < k; i++) out[c * k + i] = fround(view.getFloat32(scale(c, i), true) * read(view, c, i));
-  return out;
+  return { scale: (c, i) => view.getFloat32(scale(c, i), true), code: (c, i) => read(view, c, i) };
+}
+
+/** Bytes → the f32 numbers that they stand for. */
+export function decodeWeight(encoding: Encoding, o: number, k: number, bytes: Uint8Array): Float32Array {
+  const { scale, code } = readWeight(encoding, o, k, bytes);
+  return Float32Array.from({ length: o * k }, (_, i) => scale(Math.floor(i / k), i % k) * code(Math.floor(i / k), i % k));
 }

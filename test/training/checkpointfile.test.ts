@@ -182,6 +182,13 @@ test('another program or other data is refused, and the sentence says which', ()
     'expected 0.1',
     '--resume',
   );
+  // A run over coded weights from before their products were in whole numbers.
+  refused(
+    () => readLatest(folder, { ...expected, settings: { rate: 0.1, products: '14 bits' } }, silent),
+    'another arithmetic over coded weights',
+    'got 14 bits',
+    'start anew without --resume',
+  );
 });
 
 test('kill -9 at any moment leaves a valid checkpoint', async () => {

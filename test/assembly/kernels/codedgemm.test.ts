@@ -1,4 +1,4 @@
-/** Weights in 12, 8 and 4 bits: coded as drawn, whatever the file's type and order; read with the bits of the decoded f32 weight. */
+/** Weights in 12, 8 and 4 bits: coded as drawn, whatever the file's type and order; read by products of whole numbers, whose bits the oracle's are. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Op } from '../../../assembly/abi/ops.ts';
@@ -7,6 +7,7 @@ import { Patch } from '../../../assembly/abi/tiles.ts';
 import { Encoding } from '../../../assembly/abi/weights.ts';
 import { specials, TAILS } from '../../ops/cases/tails.ts';
 import { decodeWeight, encodeWeight } from '../../oracle/weights.ts';
+import { type WholeWeight, wholeConv, wholeConvBackwardX, wholeLinear, wholeLinearBackwardX, wholeWeight } from '../../oracle/whole.ts';
 import { numbers } from '../../support/close.ts';
 import { openRig } from '../../support/rig.ts';
 
@@ -135,30 +136,19 @@ function run(op: number, n: number, threads: number, args: (out: number) => numb
   return bytesOf(rig.readF32(out, n));
 }
 
-/** The product with the coded weight has the bits of the product with the decoded one, on 1, 2, 3 and 5 threads. */
-function same(
-  what: string,
-  op: number,
-  n: number,
-  args: (w: number, encoding: number, out: number) => number[],
-  coded: number,
-  plain: number,
-  encoding: Encoding,
-): void {
-  const want = run(op, n, 1, (out) => args(plain, Encoding.F32, out));
-  for (const threads of [1, 2, 3, 5])
-    assert.ok(
-      Buffer.compare(
-        run(op, n, threads, (out) => args(coded, encoding, out)),
-        want,
-      ) === 0,
-      `${what}, ${threads} threads`,
-    );
+/** The instruction has the oracle's bits on 1, 2, 3 and 5 threads. */
+function same(what: string, op: number, want: Float32Array, args: (out: number) => number[]): void {
+  for (const threads of [1, 2, 3, 5]) {
+    const got = new Float32Array(run(op, want.length, threads, args).buffer);
+    const at = got.findIndex((v, i) => !Object.is(v, want[i]));
+    assert.is(at, -1, `${what}, ${threads} threads: number ${at} is ${got[at]}, expected ${want[at]}`);
+  }
 }
 
-function weights(encoding: Encoding, o: number, k: number, data: Float32Array): { coded: number; plain: number } {
+/** The weight in the rig, and as the oracle reads it. */
+function weights(encoding: Encoding, o: number, k: number, data: Float32Array): { coded: number; whole: WholeWeight; f32: Float32Array } {
   const bytes = encodeWeight(encoding, o, k, data);
-  return { coded: rig.u8(bytes), plain: rig.f32(decodeWeight(encoding, o, k, bytes)) };
+  return { coded: rig.u8(bytes), whole: wholeWeight(encoding, o, k, bytes), f32: decodeWeight(encoding, o, k, bytes) };
 }
 
 for (const [m, n, k] of [
@@ -173,16 +163,30 @@ for (const [m, n, k] of [
     test(`${NAMES[encoding]}: linear and its gradient, ${m}×${n}×${k}`, () => {
       for (const data of [awkward(n, k), specials(n * k, 1)]) {
         rig.clear();
-        const { coded, plain } = weights(encoding, n, k, data);
-        const [x, dy, b, acc] = [
-          rig.f32(numbers(m * k, 1)),
-          rig.f32(numbers(m * n, 2)),
-          rig.f32(numbers(n, 3)),
-          rig.f32(numbers(m * k, 4)),
-        ];
-        for (const bias of [b, 0]) same('forward', Op.Linear, m * n, (w, e, y) => [x, w, bias, y, m, n, k, e], coded, plain, encoding);
-        for (const sum of [acc, 0])
-          same('dx', Op.LinearBackwardX, m * k, (w, e, dx) => [dy, w, sum, dx, m, n, k, e], coded, plain, encoding);
+        const { coded, whole } = weights(encoding, n, k, data);
+        const [x, dy, b, acc] = [numbers(m * k, 1), numbers(m * n, 2), numbers(n, 3), numbers(m * k, 4)];
+        // A row of zeros, the last of a tile among them, and one too small to count.
+        for (const row of [0, 63])
+          for (const [v, width] of [
+            [x, k],
+            [dy, n],
+          ] as const)
+            v.fill(0, row * width, (row + 1) * width);
+        if (m > 1) dy.fill(1e-38, n, 2 * n);
+        const [atX, atDy, atB, atAcc] = [x, dy, b, acc].map((v) => rig.f32(v)) as [number, number, number, number];
+        for (const bias of [b, null])
+          same('forward', Op.Linear, wholeLinear(whole, m, x, bias), (y) => [atX, coded, bias ? atB : 0, y, m, n, k, encoding]);
+        for (const sum of [acc, null])
+          same('dx', Op.LinearBackwardX, wholeLinearBackwardX(whole, m, dy, sum), (dx) => [
+            atDy,
+            coded,
+            sum ? atAcc : 0,
+            dx,
+            m,
+            n,
+            k,
+            encoding,
+          ]);
       }
     });
 
@@ -199,12 +203,102 @@ for (const [batch, h, c, o, r, stride, pad] of [
   for (const encoding of ENCODINGS)
     test(`${NAMES[encoding]}: convolution and its gradient, ${h}×${h}×${c} → ${o}, window ${r}/${stride}`, () => {
       rig.clear();
-      const { coded, plain } = weights(encoding, o, r * r * c, awkward(o, r * r * c));
-      const [x, dy, b] = [rig.f32(numbers(batch * h * h * c, 1)), rig.f32(numbers(batch * out * out * o, 2)), rig.f32(numbers(o, 3))];
-      const shape = [batch, h, h, c, out, out, o, r, r, stride, pad, pad];
-      same('forward', Op.Conv, batch * out * out * o, (w, e, y) => [x, w, b, y, ...shape, e, Patch.Rows], coded, plain, encoding);
-      same('dx', Op.ConvBackwardX, batch * h * h * c, (w, e, dx) => [dy, w, dx, ...shape, e, Patch.Rows], coded, plain, encoding);
+      const { coded, whole } = weights(encoding, o, r * r * c, awkward(o, r * r * c));
+      const [x, dy, b] = [numbers(batch * h * h * c, 1), numbers(batch * out * out * o, 2), numbers(o, 3)];
+      const [atX, atDy, atB] = [x, dy, b].map((v) => rig.f32(v)) as [number, number, number];
+      const square = { batch, h, c, out, r, stride, pad };
+      const shape = [batch, h, h, c, out, out, o, r, r, stride, pad, pad, encoding];
+      const [y, dx] = [wholeConv(whole, square, x, b), wholeConvBackwardX(whole, square, dy)];
+      for (const pixels of [Patch.Rows, 7]) {
+        same('forward', Op.Conv, y, (to) => [atX, coded, atB, to, ...shape, pixels]);
+        same('dx', Op.ConvBackwardX, dx, (to) => [atDy, coded, to, ...shape, pixels]);
+      }
     });
 }
+
+test('the error against f64 stays within half a step of every rounded number', () => {
+  const [m, n, k] = [20, 70, 700];
+  const spread = (count: number, seed: number): Float32Array => numbers(count, seed).map((v, i) => v * 4 ** (i % 7));
+  for (const encoding of ENCODINGS) {
+    rig.clear();
+    const { coded, f32 } = weights(encoding, n, k, numbers(n * k, 9));
+    const [x, dy] = [spread(m * k, 1), spread(m * n, 2)];
+    const [atX, atDy] = [rig.f32(x), rig.f32(dy)];
+    const check = (
+      what: string,
+      got: Float32Array,
+      rows: Float32Array,
+      inner: number,
+      columns: number,
+      w: (i: number, j: number) => number,
+    ) => {
+      for (let r = 0; r < m; r++)
+        for (let j = 0; j < columns; j++) {
+          let [want, bound] = [0, 0];
+          for (let at = 0; at < inner; at += 256) {
+            let [most, sum] = [0, 0];
+            for (let i = at; i < Math.min(inner, at + 256); i++) {
+              want += rows[r * inner + i]! * w(i, j);
+              sum += Math.abs(w(i, j));
+              most = Math.max(most, Math.abs(rows[r * inner + i]!));
+              // What 4 bits lose by the parts of the row's largest scale (here below a half), and f32's own.
+              bound += Math.abs(rows[r * inner + i]!) * (encoding === Encoding.Int4 ? 0.5 / 127 / 2 : Math.abs(w(i, j)) * 1e-5);
+            }
+            bound += (most / 8191 / 2) * sum;
+          }
+          assert.ok(
+            Math.abs(got[r * columns + j]! - want) <= bound,
+            `${NAMES[encoding]} ${what}: ${got[r * columns + j]}, ${want} ± ${bound}`,
+          );
+        }
+    };
+    const y = new Float32Array(run(Op.Linear, m * n, 1, (out) => [atX, coded, 0, out, m, n, k, encoding]).buffer);
+    check('y', y, x, k, n, (i, j) => f32[j * k + i]!);
+    const dx = new Float32Array(run(Op.LinearBackwardX, m * k, 1, (out) => [atDy, coded, 0, out, m, n, k, encoding]).buffer);
+    // Rows of dy are rounded times their units, which here differ by less than two.
+    check(
+      'dx',
+      dx,
+      dy.map((v) => 1.6 * v),
+      n,
+      k,
+      (i, j) => f32[i * k + j]! / 1.6,
+    );
+  }
+});
+
+test('the largest sums do not overflow: every number the largest of its piece', () => {
+  const [m, n, k] = [2, 520, 520];
+  for (const encoding of ENCODINGS) {
+    rig.clear();
+    // In 4 bits the code furthest from zero is -8, whatever the sign.
+    const { coded, f32 } = weights(encoding, n, k, new Float32Array(n * k).fill(-0.75));
+    const x = rig.f32(new Float32Array(m * Math.max(n, k)).fill(3));
+    for (const op of [Op.Linear, Op.LinearBackwardX]) {
+      const got = new Float32Array(run(op, m * n, 1, (out) => [x, coded, 0, out, m, n, k, encoding]).buffer);
+      const want = 3 * f32[0]! * k;
+      assert.ok(
+        got.every((v) => Math.abs(v / want - 1) < 1e-5),
+        `${NAMES[encoding]}: ${got[0]}, expected ${want}`,
+      );
+    }
+  }
+});
+
+test('a row with an infinity or NaN puts out NaN, the others what they would', () => {
+  const [m, n, k] = [70, 40, 300];
+  for (const encoding of ENCODINGS)
+    for (const broken of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      rig.clear();
+      const { coded, whole } = weights(encoding, n, k, numbers(n * k, 9));
+      const x = numbers(m * k, 1);
+      const want = wholeLinear(whole, m, x, null);
+      x[66 * k + 299] = broken;
+      const at = rig.f32(x);
+      const got = new Float32Array(run(Op.Linear, m * n, 1, (out) => [at, coded, 0, out, m, n, k, encoding]).buffer);
+      const wrong = got.findIndex((v, i) => !(Math.floor(i / n) === 66 ? Number.isNaN(v) : v === want[i]));
+      assert.is(wrong, -1, `${NAMES[encoding]}: number ${wrong} is ${got[wrong]}`);
+    }
+});
 
 test.run();

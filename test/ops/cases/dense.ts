@@ -1,7 +1,7 @@
 /** Linear layers. Every size of the tail list as rows, as outputs and as depth; the other two stay odd. */
 import { Encoding } from '../../../assembly/abi/weights.ts';
 import { biasBackward, linear, linearBackwardW, linearBackwardX } from '../../oracle/linear.ts';
-import { coded, type Forward, frozen, type Operand, w, x } from '../table.ts';
+import { coded, type Forward, frozen, type Operand, roundedTo, w, x } from '../table.ts';
 import { inputCopy } from './copy.ts';
 import { specials, TAILS } from './tails.ts';
 
@@ -34,6 +34,7 @@ function dense(
     shape: [...lead, n],
     f: (v) => linear(m, n, k, v[0]!, v[1]!, bias ? v[2]! : null),
     ...inputCopy(inputs, (v, dy) => linearBackwardW(m, n, k, dy, v)),
+    ...(encoding && { tolerance: roundedTo(encoding) }),
     ...(data && {
       analytic: (v: readonly ArrayLike<number>[], dy: ArrayLike<number>) => [
         linearBackwardX(m, n, k, dy, v[1]!),

@@ -2,7 +2,7 @@
 import { Encoding } from '../../../assembly/abi/weights.ts';
 import { type GroupConvShape, groupConv, groupConvBackwardW, groupConvBackwardX } from '../../oracle/groupconv.ts';
 import { biasBackward } from '../../oracle/linear.ts';
-import { coded, type Forward, frozen, type Numbers, type Operand, w, x } from '../table.ts';
+import { coded, type Forward, frozen, type Numbers, type Operand, roundedTo, w, x } from '../table.ts';
 import { inputCopy } from './copy.ts';
 import { specials, TAILS } from './tails.ts';
 
@@ -76,6 +76,7 @@ function grouped(window: Window, c: number, o: number, groups: number, options: 
     f: (v) => groupConv(shape, v[0]!, v[1]!, bias ? v[2]! : null),
     analytic: (v, dy) => [groupConvBackwardX(shape, dy, v[1]!), groupConvBackwardW(shape, dy, v[0]!), biasBackward(dy.length / o, o, dy)],
     ...inputCopy(inputs, (v, dy) => groupConvBackwardW(shape, dy, v)),
+    ...(encoding && { tolerance: roundedTo(encoding) }),
   };
 }
 

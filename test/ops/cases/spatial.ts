@@ -6,7 +6,7 @@ import { depthwise, depthwiseBackwardW, depthwiseBackwardX } from '../../oracle/
 import { biasBackward } from '../../oracle/linear.ts';
 import { maxPool, maxPoolBackward, pool, poolBackward } from '../../oracle/simple.ts';
 import { numbers } from '../../support/close.ts';
-import { coded, type Forward, frozen, type Numbers, type Operand, w, x } from '../table.ts';
+import { coded, type Forward, frozen, type Numbers, type Operand, roundedTo, w, x } from '../table.ts';
 import { inputCopy } from './copy.ts';
 import { specials, TAILS } from './tails.ts';
 
@@ -80,6 +80,7 @@ function convolution(window: Window, c: number, o: number, options: Options = {}
       ],
     }),
     ...inputCopy(inputs, (v, dy) => convBackwardW(shape, dy, v)),
+    ...(encoding && { tolerance: roundedTo(encoding) }),
   };
 }
 
