@@ -15,6 +15,21 @@ import { allow, fault as argumentAtFault } from '../abi/bounds.ts';
 import { MOST_BACKS } from '../abi/watch.ts';
 import { Answer, Better, targetBytes } from '../abi/task.ts';
 import { Encoding } from '../abi/weights.ts';
+import {
+  ALL_SECTIONS,
+  CORE_SECTIONS,
+  channelCount,
+  countLines,
+  headerWord,
+  layoutWord,
+  listed,
+  openSections,
+  port,
+  runWord,
+  sectionAt,
+  sectionBytes,
+  sectionWord,
+} from './sections.ts';
 import { Words } from './words.ts';
 
 const PAGE: number = 65536;
@@ -27,9 +42,6 @@ const MOST_ELEMENTS: number = 1099511627776;
 const MOST_CODED: number = 1073741824;
 const MOST_BATCH: number = 2147483647;
 const MOST_SIDE: number = 4096;
-/** Sections that every program has, the first, and those of one that was packed. */
-export const CORE_SECTIONS: number = Section.About;
-export const ALL_SECTIONS: number = Section.Score;
 
 /** What is wrong, and with what: numbers below 0 where there are none, the line of a section of names. */
 export let fault: string = '';
@@ -41,7 +53,6 @@ export let operator: number = 0;
 export let argument: number = -1;
 
 let words: Words | null = null;
-let file: number = 0;
 
 function refuse(what: string): boolean {
   fault = what;
@@ -58,59 +69,10 @@ function refuseNamed(what: string, section: Section, line: number): boolean {
   return refuse(what);
 }
 
-function word(i: number): number {
-  return words!.u32(file + 4 * i);
-}
-/** The word of the sections' list that describes a section; 0 where there is none. */
-function listed(id: number): number {
-  for (let i: number = 0, n = Math.min(word(5), ALL_SECTIONS); i < n; i++) {
-    const at = ProgramFile.HeaderWords + 3 * i;
-    if (word(at) === id) return at;
-  }
-  return 0;
-}
-/** A section's first byte in the file, and its bytes; 0 where there is none. */
-export function sectionStart(id: number): number {
-  const at = listed(id);
-  return at === 0 ? 0 : word(at + 1);
-}
-export function sectionBytes(id: number): number {
-  const at = listed(id);
-  return at === 0 ? 0 : word(at + 2);
-}
-/** Word `i` of a section. */
-function sectionWord(id: number, i: number): number {
-  return words!.u32(file + sectionStart(id) + 4 * i);
-}
-function layout(i: number): number {
-  return sectionWord(Section.Layout, i);
-}
-function run(field: number): number {
-  return words!.u32(file + sectionStart(Section.Run) + field);
-}
-export function countLines(id: number): number {
-  const start = file + sectionStart(id);
-  const end = start + sectionBytes(id);
-  let n: number = end > start ? 1 : 0;
-  for (let at = start; at < end; at++) if (words!.u8(at) === 0x0a) n += 1;
-  return n;
-}
-/** Bytes of a port; `isOffset`: its place instead. 0 where there is none. */
-export function port(id: number, isOffset: boolean): number {
-  for (let at: number = 0, n = sectionBytes(Section.Io) / 4; at < n; at += 3)
-    if (sectionWord(Section.Io, at) === id) return sectionWord(Section.Io, isOffset ? at + 1 : at + 2);
-  return 0;
-}
-
-/** The file at `at`, whose sections are asked for. */
-export function openSections(memory: Words, at: number): void {
-  words = memory;
-  file = at;
-}
-
 /** Looks at the file of so many bytes at `at`; `marks`: room for 16 bytes a parameter. False: `fault` says why. */
 export function checkProgram(memory: Words, at: number, size: number, marks: Words, marksAt: number): boolean {
   openSections(memory, at);
+  words = memory;
   fault = '';
   got = -1;
   expected = -1;
@@ -119,42 +81,42 @@ export function checkProgram(memory: Words, at: number, size: number, marks: Wor
   if (!(checkSections(size) && checkLayout() && checkPhases())) return false;
   if (!(checkRecords(Section.Weights, WeightWord.Count) && checkRecords(Section.Parameters, ParameterWord.Count) && checkIo()))
     return false;
-  return word(5) === CORE_SECTIONS || (checkRun() && checkPorts() && checkAdapter(marks, marksAt));
+  return headerWord(5) === CORE_SECTIONS || (checkRun() && checkPorts() && checkAdapter(marks, marksAt));
 }
 
 /** Sections stand in the file one after the other, each known one exactly once. */
 function checkSections(size: number): boolean {
-  const n = word(5);
+  const n = headerWord(5);
   if (n !== ALL_SECTIONS && n !== CORE_SECTIONS) return refuseNumber('has the wrong number of sections', n, CORE_SECTIONS);
   let free: number = 4 * (ProgramFile.HeaderWords + 3 * n);
   if (free > size) return refuse('has a section outside the file');
   for (let i: number = 0; i < n; i++) {
     const at = ProgramFile.HeaderWords + 3 * i;
-    const id = word(at);
-    const offset = word(at + 1);
+    const id = headerWord(at);
+    const offset = headerWord(at + 1);
     if (id === 0 || id > n || listed(id) !== at) return refuse('has an unknown or a repeated section');
-    if (offset % 4 !== 0 || offset < free || offset + word(at + 2) > size) return refuse('has a section outside the file');
-    free = offset + word(at + 2);
+    if (offset % 4 !== 0 || offset < free || offset + headerWord(at + 2) > size) return refuse('has a section outside the file');
+    free = offset + headerWord(at + 2);
   }
   return true;
 }
 
 function isInside(offset: number, bytes: number): boolean {
-  return offset >= Head.Bytes && offset + bytes <= word(4);
+  return offset >= Head.Bytes && offset + bytes <= headerWord(4);
 }
 
 function checkLayout(): boolean {
-  const memory = word(4);
+  const memory = headerWord(4);
   if (memory === 0 || memory % PAGE !== 0) return refuse('asks for a linear memory that is not whole pages');
   if (sectionBytes(Section.Layout) !== 4 * LayoutWord.Count) return refuse('has a layout of the wrong size');
-  const threads = layout(LayoutWord.MaxThreads);
-  const perThread = layout(LayoutWord.ScratchBytes);
+  const threads = layoutWord(LayoutWord.MaxThreads);
+  const perThread = layoutWord(LayoutWord.ScratchBytes);
   if (threads === 0 || threads > MOST_THREADS) return refuseNumber('has the wrong number of threads', threads, MOST_THREADS);
-  const image = layout(LayoutWord.ProgramOffset);
-  const region = layout(LayoutWord.RegionOffset);
-  const scratch = layout(LayoutWord.ScratchOffset);
+  const image = layoutWord(LayoutWord.ProgramOffset);
+  const region = layoutWord(LayoutWord.RegionOffset);
+  const scratch = layoutWord(LayoutWord.ScratchOffset);
   const imageBytes = sectionBytes(Section.Image);
-  const regionBytes = layout(LayoutWord.RegionBytes);
+  const regionBytes = layoutWord(LayoutWord.RegionBytes);
   if (!isInside(image, imageBytes) || !isInside(region, regionBytes) || !isInside(scratch, perThread * threads))
     return refuse('has a layout outside the linear memory');
   const isAligned = image % 16 === 0 && imageBytes % 16 === 0 && region % 16 === 0 && regionBytes % 16 === 0 && scratch % 16 === 0;
@@ -186,15 +148,15 @@ function argumentOf(i: i32): number {
 
 /** The node behind the phase whose first is `node`; -1 where something is wrong with it. */
 function checkPhase(phase: number, node: number): number {
-  const image = layout(LayoutWord.ProgramOffset);
-  const start = layout(LayoutWord.Entries + 2 * phase);
-  const end = layout(LayoutWord.Entries + 2 * phase + 1);
+  const image = layoutWord(LayoutWord.ProgramOffset);
+  const start = layoutWord(LayoutWord.Entries + 2 * phase);
+  const end = layoutWord(LayoutWord.Entries + 2 * phase + 1);
   const imageEnd = image + sectionBytes(Section.Image);
-  const region = layout(LayoutWord.RegionOffset);
+  const region = layoutWord(LayoutWord.RegionOffset);
   const isWhole = start >= image && end >= start && end <= imageEnd && start % 4 === 0 && end % 4 === 0;
   if (!isWhole) return broken(phase);
-  allow(image, phase === 0 ? imageEnd : region, region, layout(LayoutWord.ScratchOffset), layout(LayoutWord.ScratchBytes));
-  let at = file + sectionStart(Section.Image) + (start - image);
+  allow(image, phase === 0 ? imageEnd : region, region, layoutWord(LayoutWord.ScratchOffset), layoutWord(LayoutWord.ScratchBytes));
+  let at = sectionAt(Section.Image) + (start - image);
   let left = (end - start) / 4;
   while (left > 0) {
     if (left < Instruction.Arguments) return broken(phase);
@@ -236,7 +198,7 @@ function checkRecords(id: Section, count: number): boolean {
   const bytes = sectionBytes(id);
   if (bytes % (4 * count) !== 0) return refuse('has a broken list of tensors');
   const lines = countLines(Section.Names);
-  record = file + sectionStart(id);
+  record = sectionAt(id);
   for (const end = record + bytes; record < end; record += 4 * count) {
     if (field(WeightWord.Name) >= lines) return refuse('has a tensor without a name');
     const elements = product(WeightWord.D0, 3);
@@ -262,18 +224,18 @@ function isParameter(elements: number): boolean {
 
 /** Aligned, behind the program and before the scratch. */
 function isData(offset: number, bytes: number): boolean {
-  const first = layout(LayoutWord.ProgramOffset) + sectionBytes(Section.Image);
-  return offset % 16 === 0 && offset >= first && offset + bytes <= layout(LayoutWord.ScratchOffset);
+  const first = layoutWord(LayoutWord.ProgramOffset) + sectionBytes(Section.Image);
+  return offset % 16 === 0 && offset >= first && offset + bytes <= layoutWord(LayoutWord.ScratchOffset);
 }
 /** Aligned, in the program's own bytes. */
 function isInImage(offset: number, bytes: number): boolean {
-  const image = layout(LayoutWord.ProgramOffset);
+  const image = layoutWord(LayoutWord.ProgramOffset);
   return offset % 16 === 0 && offset >= image && offset + bytes <= image + sectionBytes(Section.Image);
 }
 /** Aligned, in the checkpoint region behind the state block. */
 function isLearnt(offset: number, bytes: number): boolean {
-  const region = layout(LayoutWord.RegionOffset);
-  return offset % 16 === 0 && offset >= region + State.Bytes && offset + bytes <= region + layout(LayoutWord.RegionBytes);
+  const region = layoutWord(LayoutWord.RegionOffset);
+  return offset % 16 === 0 && offset >= region + State.Bytes && offset + bytes <= region + layoutWord(LayoutWord.RegionBytes);
 }
 
 /** Product of n words of the record from `first` on; 0 where one is 0 or it is more than any tensor has. */
@@ -330,51 +292,49 @@ function checkIo(): boolean {
 /** The run that was packed. */
 function checkRun(): boolean {
   if (sectionBytes(Section.Run) !== RunField.Bytes) return refuse('has a run of the wrong size');
-  const epochs = run(RunField.Epochs);
+  const epochs = runWord(RunField.Epochs);
   if (epochs === 0 || epochs > Checkpoint.MostEpochs) return refuse('has a run without end');
-  const batch = run(RunField.BatchSize);
-  const micro = run(RunField.MicroBatch);
-  const height = run(RunField.Height);
-  const width = run(RunField.Width);
-  const pixel = run(RunField.PixelBytes);
-  const warmup = words!.f64(file + sectionStart(Section.Run) + RunField.Warmup);
+  const batch = runWord(RunField.BatchSize);
+  const micro = runWord(RunField.MicroBatch);
+  const height = runWord(RunField.Height);
+  const width = runWord(RunField.Width);
+  const pixel = runWord(RunField.PixelBytes);
+  const warmup = words!.f64(sectionAt(Section.Run) + RunField.Warmup);
   const isSplit = micro > 0 && batch > 0 && batch <= MOST_BATCH && batch % micro === 0;
   const isPicture = height > 0 && width > 0 && height <= MOST_SIDE && width <= MOST_SIDE && (pixel === 1 || pixel === 4);
   const isKnown =
-    run(RunField.Classes) > 0 &&
-    run(RunField.Head) <= 1 &&
-    run(RunField.Retries) <= MOST_BACKS &&
-    run(RunField.Answer) <= Answer.Numbers &&
-    run(RunField.Better) <= Better.Loss &&
+    runWord(RunField.Classes) > 0 &&
+    runWord(RunField.Head) <= 1 &&
+    runWord(RunField.Retries) <= MOST_BACKS &&
+    runWord(RunField.Answer) <= Answer.Numbers &&
+    runWord(RunField.Better) <= Better.Loss &&
     warmup >= 0 &&
     warmup <= 1;
   if (!isSplit || !isPicture || !isKnown) return refuse('has a broken run');
-  if (!(words!.f32(file + sectionStart(Section.Run) + RunField.Delta) >= 0)) return refuse('has a broken run');
+  if (!(words!.f32(sectionAt(Section.Run) + RunField.Delta) >= 0)) return refuse('has a broken run');
   if (countLines(Section.Score) !== 1) return refuse('does not name its score');
   const state = RunField.State;
-  if (run(state + State.Step) !== 0 || run(state + State.Epoch) !== 0 || run(state + State.Position) !== 0)
+  if (runWord(state + State.Step) !== 0 || runWord(state + State.Epoch) !== 0 || runWord(state + State.Position) !== 0)
     return refuse('has a run that has begun');
-  if (countLines(Section.Labels) !== run(RunField.Classes)) return refuse('has the wrong number of labels');
+  if (countLines(Section.Labels) !== runWord(RunField.Classes)) return refuse('has the wrong number of labels');
   return sectionBytes(Section.Settings) <= Checkpoint.MostSettings ? true : refuse('has settings of the wrong size');
 }
 
 /** The ports have the run's pictures. */
 function checkPorts(): boolean {
-  const micro = run(RunField.MicroBatch);
-  const answer = run(RunField.Answer);
-  // The port says how many channels its pictures have.
-  const channel = micro * run(RunField.Height) * run(RunField.Width) * run(RunField.PixelBytes);
-  const channels = port(Io.Pictures, false) / channel;
+  const micro = runWord(RunField.MicroBatch);
+  const answer = runWord(RunField.Answer);
+  const channels = channelCount();
   const fits =
     channels >= 1 &&
     channels <= MOST_CHANNELS &&
     channels === Math.floor(channels) &&
-    port(Io.Labels, false) === micro * targetBytes(answer, run(RunField.Classes)) &&
-    port(Io.EvalChoices, false) === micro * targetBytes(answer, run(RunField.Classes)) &&
-    (answer !== Answer.Numbers || port(Io.Constants, false) === 8 * run(RunField.Classes)) &&
-    port(Io.Logits, false) === 4 * micro * run(RunField.Classes) &&
+    port(Io.Labels, false) === micro * targetBytes(answer, runWord(RunField.Classes)) &&
+    port(Io.EvalChoices, false) === micro * targetBytes(answer, runWord(RunField.Classes)) &&
+    (answer !== Answer.Numbers || port(Io.Constants, false) === 8 * runWord(RunField.Classes)) &&
+    port(Io.Logits, false) === 4 * micro * runWord(RunField.Classes) &&
     (port(Io.Samples, true) === 0 || port(Io.Samples, false) === 4 * micro) &&
-    port(Io.State, true) === layout(LayoutWord.RegionOffset) &&
+    port(Io.State, true) === layoutWord(LayoutWord.RegionOffset) &&
     (port(Io.Known, false) === 0 ? port(Io.Distances, false) === 0 : port(Io.Known, false) >= 8 && port(Io.Distances, false) === 4 * micro);
   return fits ? true : refuse('has ports that do not fit its run');
 }

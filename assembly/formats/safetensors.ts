@@ -53,7 +53,8 @@ export function axis(i: number): number {
   return room!.f64(shapeAt + 8 * i);
 }
 
-function refuseTensor(what: string): boolean {
+/** What is wrong is the tensor that was read last. */
+export function refuseTensor(what: string): boolean {
   if (isGood()) isAboutTensor = true;
   return fail(what);
 }

@@ -14,3 +14,9 @@ export class Words {
   /** Zeros to so many bytes. */
   clear!: (at: number, bytes: number) => void;
 }
+
+/** Whether so many bytes at two places are the same. */
+export function isSame(words: Words, a: number, b: number, bytes: number): boolean {
+  for (let i: number = 0; i < bytes; i++) if (words.u8(a + i) !== words.u8(b + i)) return false;
+  return true;
+}

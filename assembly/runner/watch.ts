@@ -6,6 +6,7 @@ import { Instruction, Op } from '../abi/ops.ts';
 import { Answer } from '../abi/task.ts';
 import { Astray, astray, constantTerm, isTime, SMALLER, showsLearning } from '../abi/watch.ts';
 import { classCount, classesOf, mostFrequent } from './classes.ts';
+import { stepsOf } from './schedule.ts';
 import { headWord, hadLearnt, Part, recordAt, Run, setHeadWord, setStateWord, stateWord } from './run.ts';
 
 /** The least mean loss of an answer that does not look at the picture; of numbers that of their means. */
@@ -92,7 +93,7 @@ export function wayBack(run: Run): number {
 export function rewind(run: Run): void {
   const state = run.stateAt;
   const arena = run.arena;
-  setStateWord(run, State.Step, run.to * Math.ceil(run.train / run.batchSize));
+  setStateWord(run, State.Step, stepsOf(run.to, run.train, run.batchSize));
   arena.setF32(state + State.BaseRate, arena.f32(state + State.BaseRate) * SMALLER);
   arena.setF32(state + State.Rate, 0);
   arena.setF32(state + State.Norm, 0);

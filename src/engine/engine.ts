@@ -4,6 +4,7 @@ import { State } from '../../assembly/abi/head.ts';
 import type { Io } from '../../assembly/abi/program.ts';
 import type { Found } from '../../assembly/abi/ridge.ts';
 import { Encoding } from '../../assembly/abi/weights.ts';
+import { rowsAtOnce } from '../../assembly/formats/placement.ts';
 import { EngineError, InputError } from '../base/error.ts';
 import type { SafetensorsFile } from '../formats/safetensors.ts';
 import { weightOf } from '../formats/weightsfile.ts';
@@ -203,8 +204,7 @@ export function loadWeights(engine: Engine, file: SafetensorsFile, seed = 0): vo
     const total = n0 * rowBytes;
     const from = record.start * dtype.bytes;
     const coded = record.encoding !== Encoding.F32;
-    // A coded weight is read by whole output channels; beside them scratch holds them in f32.
-    const rows = Math.max(1, Math.floor(Math.min(STAGE_BYTES, (engine.program.scratch.bytes - 16) / (1 + 4 / dtype.bytes)) / rowBytes));
+    const rows = rowsAtOnce(rowBytes, dtype.bytes, engine.program.scratch.bytes, STAGE_BYTES);
     const most = coded ? rows * rowBytes : STAGE_BYTES;
     let bad = 0;
     for (let at = 0; at < total; at += most) {

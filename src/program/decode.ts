@@ -1,6 +1,6 @@
 /** A program file, read without trusting it. */
 import { type Io, LayoutWord, ParameterWord, ProgramFile, Section, WeightWord } from '../../assembly/abi/program.ts';
-import { ALL_SECTIONS, sectionBytes, sectionStart } from '../../assembly/formats/program.ts';
+import { ALL_SECTIONS, sectionBytes, sectionStart } from '../../assembly/formats/sections.ts';
 import { crc32 } from '../base/crc.ts';
 import { InputError } from '../base/error.ts';
 import { parseJson } from '../base/json.ts';

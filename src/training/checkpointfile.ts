@@ -9,11 +9,20 @@ import { createHash } from 'node:crypto';
 import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Checkpoint as File, CheckpointHead as Head } from '../../assembly/abi/checkpoint.ts';
-import { hasMagic, headFault, putSizes, regionStart, settingsStart } from '../../assembly/formats/checkpoint.ts';
-import { hashRange } from '../base/digest.ts';
+import {
+  fileFault,
+  NAME_BEGIN,
+  NAME_END,
+  OTHER_VERSION,
+  putSizes,
+  regionStart,
+  settingsStart,
+  stepOf,
+} from '../../assembly/formats/checkpoint.ts';
 import { InputError, shown } from '../base/error.ts';
 import { type ByteSource, guarded, isFolder, makeFolder, openFile, writeAtomic } from '../base/files.ts';
 import { parseJson, stableJson } from '../base/json.ts';
+import { rangeFiles } from '../base/rangefiles.ts';
 import { wordsOf } from '../base/words.ts';
 import { History } from './history.ts';
 
@@ -180,35 +189,29 @@ export function openCheckpoint(path: string): Checkpoint {
   }
 }
 
+/** What a file is read through. */
+const STAGE_BYTES = 65536;
+
 function check(path: string, source: ByteSource): Checkpoint {
-  const bad = (what: string, got?: string) => new InputError({ where: path, what: `damaged checkpoint: ${what}`, got });
-  if (source.size < Head.Bytes + File.DigestBytes) throw bad('too short', `${source.size} bytes`);
-  const start = new Uint8Array(Head.Bytes);
-  source.readAt(0, start);
-  const fixed = new DataView(start.buffer);
+  const memory = new Uint8Array(Head.Bytes + STAGE_BYTES);
+  const fixed = new DataView(memory.buffer);
   const words = wordsOf(() => fixed);
-  if (!hasMagic(words, 0)) throw bad('it does not start like one');
-
-  // The digest comes before the version and everything else: nothing of a damaged file is believed.
-  const hash = createHash('sha256');
-  const end = source.size - File.DigestBytes;
-  hashRange(hash, source, 0, end);
-  const stored = new Uint8Array(File.DigestBytes);
-  source.readAt(end, stored);
-  const computed = hash.digest();
-  if (!stored.every((byte, i) => byte === computed[i])) throw bad('its SHA-256 is wrong');
-
-  const found = words.u32(Head.Version);
-  if (found !== File.Version)
-    throw new InputError({ where: path, what: 'checkpoint of another version of s2a', got: found, expected: File.Version });
-  const fault = headFault(words, 0, end);
+  const bad = (what: string) => new InputError({ where: path, what: `damaged checkpoint: ${what}` });
+  const fault = fileFault(rangeFiles(path, source, memory), 0, source.size, words, 0, Head.Bytes, STAGE_BYTES);
+  if (fault === OTHER_VERSION)
+    throw new InputError({
+      where: path,
+      what: 'checkpoint of another version of s2a',
+      got: words.u32(Head.Version),
+      expected: File.Version,
+    });
   if (fault !== '') throw bad(fault);
   const [textStart, regionBytes] = [settingsStart(words, 0), words.u32(Head.RegionBytes)];
   const before = new Uint8Array(regionStart(words, 0));
   source.readAt(0, before);
   const settings = parseJson(`${path}, settings`, before.subarray(textStart, textStart + words.u32(Head.SettingsBytes)), 2);
   if (!Object.values(settings).every((value) => typeof value === 'string' || typeof value === 'number')) throw bad('its settings');
-  const hex = (at: number): string => Buffer.from(start.subarray(at, at + File.DigestBytes)).toString('hex');
+  const hex = (at: number): string => Buffer.from(memory.subarray(at, at + File.DigestBytes)).toString('hex');
 
   return {
     ...{ path, step: words.u32(Head.Step), epoch: words.u32(Head.Epoch), position: words.u32(Head.Position) },
@@ -224,7 +227,7 @@ function check(path: string, source: ByteSource): Checkpoint {
 }
 
 function fileName(step: number): string {
-  return `checkpoint-${step}.s2ac`;
+  return `${NAME_BEGIN}${step}${NAME_END}`;
 }
 
 function remove(folder: string, step: number): void {
@@ -235,8 +238,7 @@ function remove(folder: string, step: number): void {
 /** Steps of the checkpoints in a folder, newest first. */
 function stepsIn(folder: string): number[] {
   return guarded(folder, 'cannot be read', () => readdirSync(folder))
-    .map((name) => /^checkpoint-(0|[1-9]\d{0,14})\.s2ac$/.exec(name)?.[1])
-    .filter((step) => step !== undefined)
-    .map(Number)
+    .map((name) => stepOf((i) => name.charCodeAt(i), name.length))
+    .filter((step) => step >= 0)
     .sort((a, b) => b - a);
 }

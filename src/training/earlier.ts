@@ -1,5 +1,6 @@
 /** What an earlier run left in the folder of a run that begins anew: a finished one is replaced, one that was interrupted only on request. */
 import { join } from 'node:path';
+import { isFinished as isFinishedRun } from '../../assembly/formats/checkpoint.ts';
 import { InputError } from '../base/error.ts';
 import { fileExists } from '../base/files.ts';
 import { type CheckpointHead, openCheckpoint, pathsIn } from './checkpointfile.ts';
@@ -46,8 +47,7 @@ function newest(paths: readonly string[]): CheckpointHead | undefined {
 
 /** Whether nothing is left to learn: all epochs are done, or patience has ended. */
 function isFinished({ epoch, settings, history }: CheckpointHead): boolean {
-  const [epochs, patience] = [Number(settings.epochs), Number(settings.patience ?? 0)];
-  return epoch >= epochs || (patience > 0 && epoch - history.bestEpoch >= patience);
+  return isFinishedRun(epoch, history.bestEpoch, Number(settings.epochs), Number(settings.patience ?? 0));
 }
 
 const placeOf = ({ step, epoch, settings }: CheckpointHead): string => `step ${step}, ${epoch} of ${settings.epochs} epochs done`;

@@ -6,6 +6,7 @@ import type { Astray } from '../../assembly/abi/watch.ts';
 import { countTarget } from '../../assembly/runner/answers.ts';
 import { Part, type Run, Want } from '../../assembly/runner/run.ts';
 import { beginJudging, beginRun, fail, interrupt, next } from '../../assembly/runner/runner.ts';
+import { stepsOf, warmupSteps } from '../../assembly/runner/schedule.ts';
 import { DEFAULTS } from '../base/defaults.ts';
 import { EngineError } from '../base/error.ts';
 import { wordsOf } from '../base/words.ts';
@@ -152,7 +153,7 @@ export function writeState(state: DataView, options: TrainOptions, samples: numb
   const total = totalSteps(options, samples);
   state.setInt32(State.Step, 0, true);
   state.setInt32(State.TotalSteps, total, true);
-  state.setInt32(State.WarmupSteps, Math.min(total - 1, Math.ceil(total * options.warmup)), true);
+  state.setInt32(State.WarmupSteps, warmupSteps(total, options.warmup), true);
   state.setUint32(State.Seed, options.seed, true);
   const floats: [State, number][] = [
     [State.BaseRate, options.rate],
@@ -172,7 +173,7 @@ export function writeState(state: DataView, options: TrainOptions, samples: numb
   clearTally(state);
 }
 
-export const totalSteps = ({ epochs, batchSize }: TrainOptions, samples: number): number => epochs * Math.ceil(samples / batchSize);
+export const totalSteps = ({ epochs, batchSize }: TrainOptions, samples: number): number => stepsOf(epochs, samples, batchSize);
 
 interface Host {
   engine: Engine;

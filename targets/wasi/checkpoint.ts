@@ -6,16 +6,16 @@ import { Checkpoint, CheckpointHead, EpochRecord } from '../../assembly/abi/chec
 import { State } from '../../assembly/abi/head';
 import { Section } from '../../assembly/abi/program';
 import { shaAdd, shaBegin, shaEnd } from '../../assembly/digest/sha256';
-import { hasMagic, headFault, putSizes, regionStart, settingsStart } from '../../assembly/formats/checkpoint';
+import * as format from '../../assembly/formats/checkpoint';
 import { stage, stageBytes, state } from './arena';
 import { countOf, LEARN } from './data';
-import { closeFile, fileBytes, measure, need, needBytes, opened, openFile, readAt } from './files';
-import { append, appendNumber, endsWith, pathIn } from './path';
+import { closeFile, fileBytes, measure, need, needBytes, opened, openFile } from './files';
+import { append, appendNumber, pathIn } from './path';
 import { epochCount, headerWord, runHead, section, sectionBytes } from './program';
 import { begin, refuse } from './refuse';
 import { steps } from './runner';
 import { flush, say } from './text';
-import { words } from './words';
+import { files, know, words } from './words';
 import { create, entry, entryBytes, makeFolder, nextEntry, openListing, place, put, remove, seal, syncFolder } from './write';
 
 const head = memory.data(128);
@@ -54,13 +54,13 @@ export function writeCheckpoint(folder: usize, p: usize, n: usize, withRun: bool
   makeFolder(folder);
   memory.fill(head, 0, CheckpointHead.Bytes);
   if (withRun) memory.copy(head, runHead, CheckpointHead.Bytes);
-  putSizes(words, head, settings, n);
+  format.putSizes(words, head, settings, n);
   store<u32>(head, load<u32>(state(), State.Step), CheckpointHead.Step);
   store<u32>(head, load<u32>(state(), State.Epoch), CheckpointHead.Epoch);
   store<u32>(head, load<u32>(state(), State.Position), CheckpointHead.Position);
   memory.copy(head + CheckpointHead.Program, programDigest, 32);
   memory.copy(head + CheckpointHead.Data, dataDigest, 32);
-  const before = <usize>settingsStart(words, head);
+  const before = <usize>format.settingsStart(words, head);
 
   nameOf(folder, steps());
   create(path);
@@ -68,7 +68,7 @@ export function writeCheckpoint(folder: usize, p: usize, n: usize, withRun: bool
   add(head, CheckpointHead.Bytes);
   add(runHead + CheckpointHead.Bytes, before - CheckpointHead.Bytes);
   add(section(Section.Settings), settings);
-  add(padding, <usize>regionStart(words, head) - before - settings);
+  add(padding, <usize>format.regionStart(words, head) - before - settings);
   add(p, n);
   shaEnd(context, digest);
   put(digest, 32);
@@ -80,21 +80,13 @@ export function writeCheckpoint(folder: usize, p: usize, n: usize, withRun: bool
 
 /** Sets `path` to a checkpoint's. */
 function nameOf(folder: usize, step: u32): void {
-  pathIn(path, folder, 'checkpoint-');
+  pathIn(path, folder, format.NAME_BEGIN);
   appendNumber(path, step);
-  append(path, '.s2ac');
+  append(path, format.NAME_END);
 }
 
-/** The step that an entry's name tells; -1 where it is no checkpoint's. */
-function stepOf(p: usize, n: usize): i64 {
-  if (n < 17 || n > 26 || !endsWith(p, 11, 'checkpoint-') || !endsWith(p, n, '.s2ac')) return -1;
-  let step: i64 = 0;
-  for (let i: usize = 11; i < n - 5; i++) {
-    const digit = <i64>load<u8>(p + i) - 0x30;
-    if (digit < 0 || digit > 9 || (digit == 0 && i == 11 && n > 17)) return -1;
-    step = step * 10 + digit;
-  }
-  return step <= 0xffffffff ? step : -1;
+function letterAt(i: f64): f64 {
+  return load<u8>(entry + <usize>i);
 }
 
 /** The newest step of a folder below `bound`; -1 where there is none. */
@@ -102,7 +94,7 @@ function stepBelow(folder: usize, bound: i64): i64 {
   let best: i64 = -1;
   if (!openListing(folder)) return best;
   while (nextEntry()) {
-    const step = stepOf(entry, entryBytes);
+    const step = <i64>format.stepOf(letterAt, entryBytes);
     if (step < bound && step > best) best = step;
   }
   return best;
@@ -130,8 +122,8 @@ export function clearCheckpoints(folder: usize, keep: i64 = -1, alsoKeep: i64 = 
   }
 }
 
-/** Why the last one that was looked at cannot be used; empty where it can. */
-let damage: string = '';
+/** The number that the checkpoint which is looked at is known by. */
+const FILE: u32 = 4;
 
 /**
  * Reads the newest valid checkpoint of a folder into [p, p + n); false where there is none. That all are damaged, or that the newest valid one
@@ -145,7 +137,8 @@ export function readLatest(folder: usize, p: usize, n: usize, withRun: bool, las
     if (step < 0) break;
     bound = step;
     nameOf(folder, <u32>step);
-    if (isWhole(n, withRun)) {
+    const damage = faultOf(n, withRun);
+    if (damage.length == 0) {
       belongs();
       if (headWord(CheckpointHead.Epoch) > last) {
         closeFile(opened);
@@ -167,53 +160,21 @@ export function readLatest(folder: usize, p: usize, n: usize, withRun: bool, las
   return false;
 }
 
-/** Whether the file at `path` is a whole checkpoint of that size, and open; else `damage` says why. */
-function isWhole(regionBytes: usize, withRun: bool): bool {
-  damage = 'it cannot be read';
-  if (openFile(path) != 0) return false;
-  if (isGood(regionBytes, withRun)) return true;
-  closeFile(opened);
-  return false;
+/** What is wrong with the file at `path`; empty: nothing, and it is open. */
+function faultOf(regionBytes: usize, withRun: bool): string {
+  if (openFile(path) != 0) return 'it cannot be read';
+  const fault = measure(opened) != 0 ? 'it cannot be read' : faultOfOpened(regionBytes, withRun);
+  if (fault.length > 0) closeFile(opened);
+  return fault;
 }
-
-/** Nothing of a damaged file is believed: its digest comes first. */
-function isGood(regionBytes: usize, withRun: bool): bool {
-  if (measure(opened) != 0) return false;
-  const size = fileBytes;
-  damage = 'too short';
-  if (size < <u64>(CheckpointHead.Bytes + Checkpoint.DigestBytes)) return false;
+function faultOfOpened(regionBytes: usize, withRun: bool): string {
   // Of one that no run of this program can have written not all has to be read to say so.
-  damage = 'too long';
   const most =
     <u64>CheckpointHead.Bytes + <u64>epochCount * EpochRecord.Bytes + Checkpoint.MostSettings + 16 + regionBytes + Checkpoint.DigestBytes;
-  if (size > most) return false;
-  damage = 'it cannot be read';
-  if (readAt(opened, 0, head, CheckpointHead.Bytes) != 0) return false;
-  damage = 'it does not start like one';
-  if (!hasMagic(words, head)) return false;
-  const end = size - Checkpoint.DigestBytes;
-  const room = stageBytes();
-  shaBegin(context);
-  for (let at: u64 = 0; at < end; at += room) {
-    const n = <usize>min<u64>(room, end - at);
-    damage = 'it cannot be read';
-    if (readAt(opened, at, stage(), n) != 0) return false;
-    shaAdd(context, stage(), n);
-  }
-  shaEnd(context, digest);
-  if (readAt(opened, end, stage(), 32) != 0) return false;
-  damage = 'its SHA-256 is wrong';
-  if (memory.compare(stage(), digest, 32) != 0) return false;
-  damage = 'another version of s2a wrote it';
-  if (headWord(CheckpointHead.Version) != Checkpoint.Version) return false;
-  damage = headFault(words, head, <f64>end);
-  if (damage.length > 0) return false;
-  damage = 'its region has another size';
-  if (<usize>headWord(CheckpointHead.RegionBytes) != regionBytes) return false;
-  damage = 'its epochs';
-  const n = headWord(CheckpointHead.Epochs);
-  if (n > epochCount || headWord(CheckpointHead.Epoch) > epochCount || headWord(CheckpointHead.Position) > countOf(LEARN)) return false;
-  return !withRun || (n == headWord(CheckpointHead.Epoch) && (n == 0 || headWord(CheckpointHead.BestEpoch) > 0));
+  if (fileBytes > most) return 'too long';
+  know(FILE, opened, path);
+  const fault = format.fileFault(files, FILE, <f64>fileBytes, words, head, stage(), stageBytes());
+  return fault.length > 0 ? fault : format.runFault(words, head, regionBytes, epochCount, countOf(LEARN), withRun);
 }
 
 function headWord(at: u32): u32 {
@@ -223,17 +184,8 @@ function headWord(at: u32): u32 {
 /** Ends the program where the checkpoint at `path` is not one of this run. */
 function belongs(): void {
   const hint = 'train with what it was started with, or start anew without --resume';
-  const n = headWord(CheckpointHead.SettingsBytes);
-  let isSame = n == sectionBytes(Section.Settings);
-  if (isSame) {
-    const at = <u64>settingsStart(words, head);
-    const room = min<usize>(stageBytes(), Checkpoint.MostSettings);
-    for (let done: usize = 0; isSame && done < n; done += room) {
-      const part = min<usize>(room, <usize>n - done);
-      needBytes(opened, at + done, stage(), part, path);
-      isSame = memory.compare(stage(), section(Section.Settings) + done, part) == 0;
-    }
-  }
+  const settings = <f64>section(Section.Settings);
+  const isSame = format.hasSettings(files, FILE, words, head, settings, sectionBytes(Section.Settings), stage(), stageBytes());
   if (!isSame) refuse(path, 'the checkpoint belongs to a run with other settings', hint);
   if (memory.compare(head + CheckpointHead.Data, dataDigest, 32) != 0)
     refuse(path, 'the checkpoint belongs to a run with other pictures', hint);
@@ -243,9 +195,9 @@ function belongs(): void {
 
 /** Reads the region into place and, of a run, what it remembers. */
 function take(p: usize, n: usize, withRun: bool): void {
-  needBytes(opened, <u64>regionStart(words, head), p, n, path);
+  needBytes(opened, <u64>format.regionStart(words, head), p, n, path);
   if (!withRun) return;
-  needBytes(opened, 0, runHead, <usize>settingsStart(words, head), path);
+  needBytes(opened, 0, runHead, <usize>format.settingsStart(words, head), path);
   const s = state();
   const isSame =
     load<u32>(s, State.Step) == headWord(CheckpointHead.Step) &&

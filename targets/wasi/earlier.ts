@@ -1,10 +1,10 @@
 /** What an earlier run left in the folder of one that begins anew, as src/training/earlier.ts has it: a finished one is replaced, an interrupted one only on request. */
 import { Checkpoint, CheckpointHead } from '../../assembly/abi/checkpoint';
-import { settingsStart } from '../../assembly/formats/checkpoint';
+import { isFinished, settingOf, settingsStart } from '../../assembly/formats/checkpoint';
 import { stage, stageBytes } from './arena';
 import { openNewest } from './checkpoint';
 import { closeFile, opened, openFile, readAt } from './files';
-import { endsWith, pathIn } from './path';
+import { pathIn } from './path';
 import { refuse } from './refuse';
 import { words } from './words';
 
@@ -37,26 +37,10 @@ function isDone(): bool {
     failed == 0 && bytes <= <u32>Checkpoint.MostSettings && <usize>bytes <= stageBytes() && readAt(file, at, stage(), bytes) == 0;
   closeFile(file);
   if (!isRead) return false;
-  const epoch = load<u32>(head, CheckpointHead.Epoch);
-  const epochs = setting('"epochs":', bytes);
-  const patience = setting('"patience":', bytes);
-  if (epochs > 0 && epoch >= epochs) return true;
-  return patience > 0 && epoch - min(epoch, load<u32>(head, CheckpointHead.BestEpoch)) >= patience;
-}
-
-/** A whole number of the settings' text; 0 where it has none of that name. */
-function setting(key: string, n: usize): u32 {
-  for (let i = <usize>key.length; i < n; i++) {
-    if (!endsWith(stage(), i, key)) continue;
-    let value: u32 = 0;
-    for (let p = i; p < n && value < 100000000; p++) {
-      const digit = <u32>load<u8>(stage() + p) - 0x30;
-      if (digit > 9) break;
-      value = value * 10 + digit;
-    }
-    return value;
-  }
-  return 0;
+  const epochs = settingOf(words, stage(), bytes, '"epochs":');
+  const patience = settingOf(words, stage(), bytes, '"patience":');
+  const best = load<u32>(head, CheckpointHead.BestEpoch);
+  return epochs > 0 && isFinished(load<u32>(head, CheckpointHead.Epoch), best, epochs, patience);
 }
 
 function hasAdapter(out: usize): bool {

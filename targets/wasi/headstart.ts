@@ -6,28 +6,19 @@ import { oflags, rights } from 'bindings/wasi_snapshot_preview1';
 import { Io, LayoutWord, Section } from '../../assembly/abi/program';
 import { Found, Want } from '../../assembly/abi/ridge';
 import { RunField } from '../../assembly/abi/run';
+import { isText } from '../../assembly/formats/json';
+import { findLine, lineAt, lineBytes } from '../../assembly/formats/sections';
 import * as head from '../../assembly/runner/head';
 import { ridgeBegin, ridgeFound, ridgeNext, ridgePictures, ridgeRow } from '../../assembly/ridge/ridge';
 import { endOf, EVAL, port, run, startOf } from './arena';
 import { clearLabels, countOf, fillRow, LEARN, labelOf } from './data';
 import { closeFile, locate, need, needBytes, opened, openLocated } from './files';
-import { endsWith, pathIn } from './path';
-import {
-  arena,
-  countRecords,
-  elements,
-  layoutWord,
-  lineAt,
-  lineBytes,
-  portBytes,
-  portOffset,
-  runWord,
-  selectLine,
-  tensorOf,
-} from './program';
+import { pathIn } from './path';
+import { arena, countRecords, elements, layoutWord, portBytes, portOffset, runWord, tensorOf } from './program';
 import { ENGINE, fail } from './refuse';
 import { current } from './runner';
 import { flush, say, STDERR, to } from './text';
+import { words } from './words';
 import { appendTo, remove } from './write';
 
 const path = memory.data(1024);
@@ -108,8 +99,8 @@ function parameterAt(offset: f64, numbers: f64): f64 {
   for (let i: u32 = 0, n = countRecords(Section.Parameters); i < n; i++) {
     const t = tensorOf(Section.Parameters, i);
     if (t.offset != offset || t.start == 0 || <f64>elements(t) != numbers) continue;
-    selectLine(Section.Names, t.name);
-    if (lineBytes < 5 || !endsWith(lineAt, 5, 'side.')) return i;
+    findLine(Section.Names, t.name);
+    if (lineBytes < 5 || !isText(words, lineAt, 5, 'side.')) return i;
   }
   return -1;
 }

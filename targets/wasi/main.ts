@@ -3,6 +3,7 @@ import { EpochRecord } from '../../assembly/abi/checkpoint';
 import { LayoutWord, Section } from '../../assembly/abi/program';
 import { RunField } from '../../assembly/abi/run';
 import { Answer } from '../../assembly/abi/task';
+import { channelCount, instructionsOf } from '../../assembly/formats/sections';
 import { putAnswers } from '../../assembly/runner/answers';
 import { recordAt } from '../../assembly/runner/run';
 import { tellLabels, tellPrepared } from './about';
@@ -28,11 +29,9 @@ import { pagesFor } from './memory';
 import { pathIn, setPath } from './path';
 import { predictArray, predictRaw } from './predict';
 import {
-  channelCount,
   countRecords,
   elements,
   headerWord,
-  instructionsOf,
   isPacked,
   layoutWord,
   openProgram,

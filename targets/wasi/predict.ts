@@ -4,9 +4,10 @@ import { Io, Section } from '../../assembly/abi/program';
 import { RunField } from '../../assembly/abi/run';
 import { Answer } from '../../assembly/abi/task';
 import { exp64 } from '../../assembly/engine/math';
+import { valuesOfOne } from '../../assembly/formats/examples';
 import { EVAL, port, run } from './arena';
 import { clearLabels, countOf, fillRow, LEARN } from './data';
-import { channelCount, runWord, selectLine } from './program';
+import { runWord, selectLine } from './program';
 import { ENGINE, fail, refuse } from './refuse';
 import { flush, say, STDOUT, to } from './text';
 
@@ -28,7 +29,7 @@ export function predictArray(top: u32): void {
 
 /** The same for pictures that come one after the other on standard input: uint8, or f32 where the program takes those. */
 export function predictRaw(top: u32): void {
-  const size = <usize>runWord(RunField.Height) * runWord(RunField.Width) * channelCount();
+  const size = <usize>valuesOfOne();
   const pixel = runWord(RunField.PixelBytes);
   for (let i: u32 = 0; ; i++) {
     clearLabels();

@@ -1,10 +1,10 @@
 /** A program file, read whole: after `openProgram` everything in it is as assembly/formats/program.ts wants it. */
 import { Checkpoint } from '../../assembly/abi/checkpoint';
-import { Instruction } from '../../assembly/abi/ops';
-import { Io, LayoutWord, ParameterWord, ProgramFile, Section, WeightWord } from '../../assembly/abi/program';
+import { ParameterWord, ProgramFile, Section, WeightWord } from '../../assembly/abi/program';
 import { RunField } from '../../assembly/abi/run';
 import { crc32 } from '../../assembly/digest/crc';
 import * as checked from '../../assembly/formats/program';
+import * as sections from '../../assembly/formats/sections';
 import { closeFile, fileBytes, needBytes, needFile } from './files';
 import { CLASS_BYTES, carve, headBytes, pagesFor, TENSOR_BYTES, takePages } from './memory';
 import { setPath } from './path';
@@ -26,23 +26,23 @@ const look = memory.data(256);
 const run = memory.data(16);
 
 export function section(id: u32): usize {
-  return file + <usize>checked.sectionStart(id);
+  return <usize>sections.sectionAt(id);
 }
 export function sectionBytes(id: u32): u32 {
-  return <u32>checked.sectionBytes(id);
+  return <u32>sections.sectionBytes(id);
 }
 export function headerWord(i: u32): u32 {
-  return load<u32>(file + (i << 2));
+  return <u32>sections.headerWord(i);
 }
 export function layoutWord(i: u32): u32 {
-  return load<u32>(section(Section.Layout) + (i << 2));
+  return <u32>sections.layoutWord(i);
 }
 /** Whether the program was packed for a board: it then has all the sections. */
 export function isPacked(): bool {
   return headerWord(5) == Section.Score;
 }
 export function runWord(at: u32): u32 {
-  return load<u32>(section(Section.Run) + at);
+  return <u32>sections.runWord(at);
 }
 
 /** One sentence about the program, exit code 2. */
@@ -66,7 +66,7 @@ export function openProgram(p: usize, n: usize, withArena: bool): void {
   setPath(path, p, n);
   const fd = needFile(path);
   if (fileBytes < <u64>(ProgramFile.HeaderWords << 2)) refuseProgram('is not a program file');
-  file = look;
+  sections.openSections(words, look);
   const lookBytes = <usize>min<u64>(fileBytes, LOOK_WORDS << 2);
   needBytes(fd, 0, look, lookBytes, path);
   // Looked at before the rest is read, so that a large file of another kind costs nothing.
@@ -77,7 +77,6 @@ export function openProgram(p: usize, n: usize, withArena: bool): void {
     refuseProgram('was compiled for another version of the engine, got #, expected #', HINT, version, ProgramFile.Version);
   if (headerWord(2) != fileBytes) refuseProgram('has the wrong length, got #, expected #', HINT, size, headerWord(2));
   if (fileBytes > MOST_BYTES) refuseProgram('is too large for a program, got #, expected at most #', HINT, size, <f64>MOST_BYTES);
-  checked.openSections(words, look);
   takeMemory(fd, withArena);
   needBytes(fd, 0, file, <usize>fileBytes, path);
   closeFile(fd);
@@ -92,7 +91,7 @@ export function openProgram(p: usize, n: usize, withArena: bool): void {
 function takeMemory(fd: u32, withArena: bool): void {
   const size = <usize>fileBytes;
   const planned = withArena ? headerWord(4) : 0;
-  const at = <u64>(section(Section.Run) - file) + RunField.Epochs;
+  const at = <u64>sections.sectionStart(Section.Run) + RunField.Epochs;
   if (sectionBytes(Section.Run) == <u32>RunField.Bytes && at + 16 <= fileBytes) needBytes(fd, at, run, 16, path);
   epochCount = min(load<u32>(run), MOST_EPOCHS);
   const classes = min(load<u32>(run, RunField.Classes), MOST_CLASSES);
@@ -102,6 +101,7 @@ function takeMemory(fd: u32, withArena: bool): void {
   if (!takePages(pages))
     fail(BUDGET, path, 'does not fit into the memory that the runtime allows, it needs # bytes in all', '', <f64>(pages << 16));
   file = carve(size);
+  sections.openSections(words, file);
   tensorTable = carve(TENSOR_BYTES * <u64>tensors);
   runHead = carve(headBytes(epochCount));
   classTable = carve(CLASS_BYTES * <u64>classes);
@@ -121,23 +121,8 @@ function refuseFault(): void {
   finish(HINT);
 }
 
-/** Instructions of a phase. */
-export function instructionsOf(phase: u32): u32 {
-  const image = section(Section.Image) - layoutWord(LayoutWord.ProgramOffset);
-  const end = image + layoutWord(LayoutWord.Entries + 2 * phase + 1);
-  let n: u32 = 0;
-  for (let p = image + layoutWord(LayoutWord.Entries + 2 * phase); p < end; p += (<usize>load<u32>(p, Instruction.Words << 2)) << 2) n++;
-  return n;
-}
-
-export function countLines(id: u32): u32 {
-  return <u32>checked.countLines(id);
-}
-export function recordBytes(id: u32): u32 {
-  return id == Section.Weights ? WeightWord.Count << 2 : ParameterWord.Count << 2;
-}
 export function countRecords(id: u32): u32 {
-  return sectionBytes(id) / recordBytes(id);
+  return <u32>sections.countRecords(id);
 }
 /** A record of either list, word by word as WeightWord names them; of a parameter `start` is its gradient, and there is no encoding. */
 @unmanaged
@@ -159,7 +144,7 @@ export class Tensor {
 if (offsetof<Tensor>('encoding') != WeightWord.Encoding << 2) ERROR('records are laid out otherwise');
 
 export function tensorOf(id: u32, i: u32): Tensor {
-  return changetype<Tensor>(section(id) + i * recordBytes(id));
+  return changetype<Tensor>(<usize>sections.recordAt(id, i));
 }
 /** Numbers in a tensor. */
 export function elements(t: Tensor): u64 {
@@ -168,27 +153,14 @@ export function elements(t: Tensor): u64 {
 
 /** A port's place in the linear memory; 0 where the program has none. */
 export function portOffset(port: u32): u32 {
-  return <u32>checked.port(port, true);
+  return <u32>sections.port(port, true);
 }
 export function portBytes(port: u32): u32 {
-  return <u32>checked.port(port, false);
+  return <u32>sections.port(port, false);
 }
 
-/** Numbers of a position of a picture, which the port's size tells; the run was held against it (formats/program.ts). */
-export function channelCount(): u32 {
-  const one = runWord(RunField.MicroBatch) * runWord(RunField.Height) * runWord(RunField.Width) * runWord(RunField.PixelBytes);
-  return portBytes(Io.Pictures) / one;
-}
-
-/** Line `i` of a section of lines, for `&` of `say`; its address and bytes. */
-export let lineAt: usize = 0;
-export let lineBytes: usize = 0;
+/** Selects line `i` of a section of lines for `&` of `say`. */
 export function selectLine(id: u32, i: u32): void {
-  let p = section(id);
-  const end = p + sectionBytes(id);
-  for (; i > 0 && p < end; p++) i -= <u32>(load<u8>(p) == 0x0a);
-  lineAt = p;
-  while (p < end && load<u8>(p) != 0x0a) p++;
-  lineBytes = p - lineAt;
-  select(lineAt, lineBytes);
+  sections.findLine(id, i);
+  select(<usize>sections.lineAt, <usize>sections.lineBytes);
 }

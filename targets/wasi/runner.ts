@@ -2,10 +2,11 @@
 import { State } from '../../assembly/abi/head';
 import { Io, Section } from '../../assembly/abi/program';
 import { RunField } from '../../assembly/abi/run';
+import { parametersEnd, parametersFrom } from '../../assembly/formats/sections';
 import { Run, stateWord } from '../../assembly/runner/run';
 import { endOf, port, startOf, state, UPDATE } from './arena';
 import { countOf, JUDGE, LEARN } from './data';
-import { arena, classTable, countRecords, elements, epochCount, runHead, runWord, section, tensorOf } from './program';
+import { arena, classTable, epochCount, runHead, runWord, section } from './program';
 import { words } from './words';
 
 export const current = changetype<Run>(memory.data(512));
@@ -36,20 +37,8 @@ export function openRun(): void {
   current.retries = runWord(RunField.Retries);
   current.train = countOf(LEARN);
   current.val = countOf(JUDGE);
-  findParameters();
-}
-
-/** The parameters lie one after the other in the region: what `best` keeps. */
-function findParameters(): void {
-  let from: u32 = u32.MAX_VALUE;
-  let end: u32 = 0;
-  for (let i: u32 = 0, n = countRecords(Section.Parameters); i < n; i++) {
-    const t = tensorOf(Section.Parameters, i);
-    from = min(from, t.offset);
-    end = max(end, t.offset + ((<u32>elements(t)) << 2));
-  }
-  current.parametersAt = arena + from;
-  current.parameterBytes = end - from;
+  current.parametersAt = <f64>arena + parametersFrom();
+  current.parameterBytes = parametersEnd() - parametersFrom();
 }
 
 /** Optimizer steps that are done. */

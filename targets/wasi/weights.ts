@@ -4,26 +4,16 @@ import { LayoutWord, Section } from '../../assembly/abi/program';
 import { RunField } from '../../assembly/abi/run';
 import { Encoding } from '../../assembly/abi/weights';
 import { shaAdd, shaBegin, shaEnd } from '../../assembly/digest/sha256';
+import { placeFile, placeOffset, placeType, rowsAtOnce, strangers } from '../../assembly/formats/placement';
 import { dataStart } from '../../assembly/formats/safetensors';
+import { countLines, findLine, lineAt, lineBytes } from '../../assembly/formats/sections';
 import { placeCoded } from '../../assembly/kernels/encode';
 import { place } from '../../assembly/kernels/load';
 import { INIT, run, stage, stageBytes, state } from './arena';
 import { closeFile, fileBytes, needBytes, needFile } from './files';
-import { allPlaced, forgetPlaces, placeFile, placeOffset, placeType, readHeader, unknown } from './header';
+import { allPlaced, forgetPlaces, readHeader } from './header';
 import { appendBytes, copyPath, endsWith, lengthOf, pathIn, textOf } from './path';
-import {
-  arena,
-  countLines,
-  countRecords,
-  layoutWord,
-  lineAt,
-  lineBytes,
-  section,
-  sectionBytes,
-  selectLine,
-  Tensor,
-  tensorOf,
-} from './program';
+import { arena, countRecords, layoutWord, section, sectionBytes, selectLine, Tensor, tensorOf } from './program';
 import { begin, finish, refuse } from './refuse';
 import { say } from './text';
 
@@ -37,8 +27,8 @@ function fileOf(model: usize, i: u32): void {
   copyPath(path, model);
   if (isFile(model)) return;
   pathIn(path, model, '');
-  selectLine(Section.Files, i);
-  appendBytes(path, lineAt, lineBytes);
+  findLine(Section.Files, i);
+  appendBytes(path, <usize>lineAt, <usize>lineBytes);
 }
 
 /** Whether a path names a weights file and not a folder. */
@@ -48,7 +38,7 @@ function isFile(model: usize): bool {
 
 /** Looks at every file of the model: all tensors are there, and it is the base that the program was packed for. */
 export function openModelFolder(model: usize): void {
-  const files = countLines(Section.Files);
+  const files = <u32>countLines(Section.Files);
   if (isFile(model) && files != 1) refuse(model, 'the weights are in several files, got 1, expected #', 'give the folder', files);
   forgetPlaces();
   for (let i: u32 = 0; i < files; i++) {
@@ -81,14 +71,14 @@ function hashFile(): void {
 export function loadBase(model: usize): void {
   store<u32>(state(), load<u32>(section(Section.Run) + RunField.State, State.Seed), State.Seed);
   const count = countRecords(Section.Weights);
-  for (let f: u32 = 0, files = countLines(Section.Files); f < files; f++) {
+  for (let f: u32 = 0, files = <u32>countLines(Section.Files); f < files; f++) {
     fileOf(model, f);
     file = needFile(path);
     for (let i: u32 = 0; i < count; i++) {
       if (placeFile(i) != f) continue;
       const t = tensorOf(Section.Weights, i);
-      if (t.encoding == Encoding.F32) fill(t, t.start, placeType(i), placeOffset(i));
-      else fillCoded(t, placeType(i), placeOffset(i));
+      if (t.encoding == Encoding.F32) fill(t, t.start, i);
+      else fillCoded(t, i);
     }
     closeFile(file);
   }
@@ -96,7 +86,9 @@ export function loadBase(model: usize): void {
 }
 
 /** Reads one tensor's range through scratch into its place. */
-function fill(t: Tensor, start: u32, type: i32, offset: u64): void {
+function fill(t: Tensor, start: u32, record: u32): void {
+  const type = <i32>placeType(record);
+  const offset = <u64>placeOffset(record);
   const total = t.d0 * t.d1 * t.d2;
   const size: u32 = type == 0 ? 4 : 2;
   const room = <u32>(stageBytes() / size);
@@ -110,12 +102,13 @@ function fill(t: Tensor, start: u32, type: i32, offset: u64): void {
 }
 
 /** The same for a weight in fewer bits: by whole output channels, beside which scratch holds them in f32. */
-function fillCoded(t: Tensor, type: i32, offset: u64): void {
+function fillCoded(t: Tensor, record: u32): void {
+  const type = <i32>placeType(record);
+  const offset = <u64>placeOffset(record);
   const size: u32 = type == 0 ? 4 : 2;
   const rowBytes = t.d1 * t.d2 * size;
   const scratch = layoutWord(LayoutWord.ScratchBytes);
-  const room = min<u32>(65536, <u32>((<u64>(scratch - 16) * size) / (size + 4)));
-  const most = max<u32>(1, room / rowBytes);
+  const most = <u32>rowsAtOnce(rowBytes, size, scratch, 65536);
   let bad: u32 = 0;
   for (let row: u32 = 0; row < t.d0; row += most) {
     const rows = min(most, t.d0 - row);
@@ -143,10 +136,9 @@ export function applyAdapter(adapter: usize): void {
   forgetPlaces();
   file = readHeader(path, Section.Parameters, 0);
   allPlaced(Section.Parameters, path);
-  if (unknown > 0) refuse(path, 'has tensors without a place in this program, got #, expected 0', '', unknown);
+  if (strangers > 0) refuse(path, 'has tensors without a place in this program, got #, expected 0', '', strangers);
   checkOwn();
-  for (let i: u32 = 0, n = countRecords(Section.Parameters); i < n; i++)
-    fill(tensorOf(Section.Parameters, i), 0, placeType(i), placeOffset(i));
+  for (let i: u32 = 0, n = countRecords(Section.Parameters); i < n; i++) fill(tensorOf(Section.Parameters, i), 0, i);
   closeFile(file);
 }
 
