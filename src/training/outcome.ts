@@ -1,6 +1,7 @@
 /** What a run ends with, in figures and in words: from which pictures they come, and whether they say more than the most frequent class would. */
 
 import { Answer } from '../../assembly/abi/task.ts';
+import { isFalling, textOf, Verdict, verdictOf } from '../../assembly/runner/verdict.ts';
 import { InputError } from '../base/error.ts';
 import type { Prepared } from '../data/prepare.ts';
 import { CLASSIFY, type Measured, taskOf } from '../task/index.ts';
@@ -73,25 +74,17 @@ export function outcomeOf({ data, history, labels, prepared: { input, valGiven }
 
 /** The sentence for a run that learnt nothing that its judged pictures show, with what to try; null for any other. */
 export function warningOf(
-  { input, accuracy, chance, mostFrequent: most, answers, measured }: Outcome,
-  history: History,
+  { input, pictures, chance, mostFrequent: most, measured }: Outcome,
+  { words, backs }: History,
   method: string,
 ): string | null {
-  const { backs, epochs, firstLoss } = history;
-  const last = epochs.at(-1)!.train;
-  // A loss that is still falling has not been destroyed by the step.
-  const rate = last.lossSum < firstLoss * last.count ? 'more --epochs, another --lr' : 'a smaller --lr';
+  const verdict = verdictOf(words, 0, measured === undefined, Math.round((chance ?? 0) * pictures));
+  if (verdict === Verdict.Learnt) return null;
+  const rate = isFalling(words, 0) ? 'more --epochs, another --lr' : 'a smaller --lr';
   const tries = `try ${rate}, more ${input}s, another checkpoint${method.includes('depth') ? '' : ', or --depth'}`;
   const smaller = backs === 0 ? '' : ` even with ${backs === 1 ? 'a tenth' : 'a hundredth'} of the rate`;
-  if (accuracy === null || chance === null) {
-    if (measured) return epochs.some(({ learnt }) => learnt) ? null : `no better than one answer for every ${input}${smaller}; ${tries}`;
-    // The loss of a single epoch tells of how it began.
-    if (epochs.length === 1 || epochs.at(-1)!.learnt) return null;
-    return `the training loss is hardly better than that of one answer for every ${input}${smaller}; ${tries}`;
-  }
-  if (accuracy > chance) return null;
-  const one = answers === 1 ? `the same answer for every ${input}: ` : '';
-  return `${one}no better than always saying ${most}${smaller}; ${tries}`;
+  const named = verdict === Verdict.MostFrequent || verdict === Verdict.OneClass ? most : '';
+  return `${textOf(verdict).replace('picture', input)}${named}${smaller}; ${tries}`;
 }
 
 /** Classes with few pictures, to learn from and to judge by together. */

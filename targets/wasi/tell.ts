@@ -6,6 +6,7 @@ import { RunField } from '../../assembly/abi/run';
 import { Answer } from '../../assembly/abi/task';
 import { classCount, fewestOf, mostFrequent } from '../../assembly/runner/classes';
 import { headWord, Part, recordAt } from '../../assembly/runner/run';
+import { isFalling, textOf, Verdict, verdictOf } from '../../assembly/runner/verdict';
 import { reasonOf } from '../../assembly/runner/watch';
 import { state } from './arena';
 import { countOf, JUDGE, LEARN } from './data';
@@ -125,22 +126,15 @@ export function summary(): void {
   else if (!isClass()) tellScored(r, <f64>n);
   else tellFigures(r, <f64>correct, <f64>n, label, most);
   say('written # bytes\n', <f64>(written + logged));
-  if (n == 0 || !isClass() ? bestEpoch == 1 || (count(r, EpochRecord.Flags) & 2) != 0 : correct > most) return;
+  const verdict = verdictOf(current.own, current.headAt, isClass(), most);
+  if (verdict == Verdict.Learnt) return;
   say('warning: ');
+  say(textOf(verdict));
   selectLabel(label);
-  if (n > 0 && !isClass()) say('no better than one answer for every picture');
-  else if (n == 0) say('the training loss is hardly better than that of one answer for every picture');
-  else {
-    if (count(r, EpochRecord.Answers) == 1) say('the same answer for every picture: ');
-    say('no better than always saying &');
-  }
+  if (verdict >= Verdict.MostFrequent) say('&');
   const backs = remembered(CheckpointHead.Backs);
   if (backs > 0) say(backs == 1 ? ' even with a tenth of the rate' : ' even with a hundredth of the rate');
-  // A loss that is still falling has not been destroyed by the step.
-  const last = <usize>recordAt(current, remembered(CheckpointHead.Epochs) - 1);
-  const first = current.own.f32(current.headAt + CheckpointHead.FirstLoss);
-  const isFalling = sum(last, EpochRecord.TrainLoss) < first * <f64>count(last, EpochRecord.TrainCount);
-  say(isFalling ? '; pack with more --epochs, another --lr' : '; pack with a smaller --lr');
+  say(isFalling(current.own, current.headAt) ? '; pack with more --epochs, another --lr' : '; pack with a smaller --lr');
   say(', more pictures, another checkpoint, or --depth\n');
 }
 
