@@ -11,6 +11,7 @@ import type { Family, Library, Reader } from './family.ts';
 import { type GhostNet, ghostNet, isGhostNet, timmGhostNet } from './ghostnet.ts';
 import { hfEfficientNet, hfMobileNet, hfMobileNetV1 } from './hfchain.ts';
 import { hfSwin } from './huggingface.ts';
+import { hfMobileVit, isTimmMobileVit, type MobileVit, mobileVit, timmMobileVit } from './mobilevit.ts';
 import { named, timm, torchvision, transformers } from './readers.ts';
 import { hfRegNet, isTimmRegNet, timmRegNet, tvRegNet } from './regnet.ts';
 import { isTimmRep, timmRep } from './repvgg.ts';
@@ -46,19 +47,35 @@ const SWIN: Family<Swin> = {
 };
 
 const RESNET: Family<ResNet> = {
-  title: 'ResNet, ResNeXt; with squeeze-excite (SE) or another stem (D, T)',
+  title: 'ResNet, ResNeXt; with squeeze-excite (SE), another stem (C, D, S, T), anti-aliased',
   readers: [
     transformers(['resnet'], ['resnet-hf', 'resnet-hf-basic', 'resnet-hf-v1'], hfResNet),
     timm(
       isTimmResNet,
       [
-        ...named('resnet$', '18 26 34 50 101 152 200 18d 26d 34d 50d 101d 152d 200d 10t 14t 26t'),
+        ...named(
+          'resnet$',
+          '18 26 34 50 101 152 200 18d 26d 34d 50d 101d 152d 200d 10t 14t 26t 50c 101c 152c 50s 101s 152s aa34d aa50 aa50d aa101d',
+        ),
         ...named('wide_resnet$_2', '50 101'),
         ...named('resnext$', '50_32x4d 50d_32x4d 101_32x4d 101_32x8d 101_64x4d 101_32x16d'),
-        ...named('seres$', 'net18 net34 net50 net101 net152 net152d next50_32x4d next101_32x4d next26d_32x4d next26t_32x4d'),
+        ...named(
+          'seres$',
+          'net18 net34 net50 net101 net152 net152d next50_32x4d next101_32x4d next26d_32x4d next26t_32x4d netaa50d nextaa101d_32x8d nextaa101d_64x8d',
+        ),
         'resnet50_gn',
       ],
-      ['resnet18-timm', 'resnet50-timm', 'resnet50gn-timm', 'resnext-timm', 'seresnet-timm', 'resnetd-timm', 'resnett-timm'],
+      [
+        'resnet18-timm',
+        'resnet50-timm',
+        'resnet50gn-timm',
+        'resnext-timm',
+        'seresnet-timm',
+        'resnetd-timm',
+        'resnett-timm',
+        'resnets-timm',
+        'resnetaa-timm',
+      ],
       timmResNet,
     ),
     torchvision(
@@ -235,6 +252,16 @@ const SHUFFLENET: Family<ShuffleNet> = {
   heads: () => ['fc'],
 };
 
+const MOBILEVIT: Family<MobileVit> = {
+  title: 'MobileViT',
+  readers: [
+    transformers(['mobilevit'], ['mobilevit-hf', 'mobilevit-hf-odd'], hfMobileVit),
+    timm(isTimmMobileVit, named('mobilevit_$', 'xxs xs s'), ['mobilevit-timm'], timmMobileVit),
+  ],
+  build: mobileVit,
+  heads: ({ head }) => [head],
+};
+
 const REPVGG: Family<Chain> = {
   build: chain,
   heads: ({ head }) => [head],
@@ -269,6 +296,7 @@ export const FAMILIES: readonly Family[] = [
   DENSENET,
   GHOSTNET,
   SHUFFLENET,
+  MOBILEVIT,
 ];
 
 /** Who reads a name of a library's; undefined: nobody. */

@@ -91,6 +91,8 @@ export function hfDinov2(c: Config, type: string, image: Size): Vit {
   absent(c, 'pruned_heads');
   // Of masked pictures, of detectors that read several layers, and how the scales are drawn.
   ignore(c, ['use_mask_token', 'apply_layernorm', 'reshape_hidden_states', 'layerscale_value']);
+  // A gate's function is SiLU, whatever the configuration says.
+  const act = activationOf(c, 'gelu');
   const wide = sizes.dim * integer(c, 'mlp_ratio', 4, 64);
   const names: VitNames = {
     cls: `${p}embeddings.cls_token`,
@@ -120,7 +122,7 @@ export function hfDinov2(c: Config, type: string, image: Size): Vit {
     ...sizes,
     // A gated MLP has two thirds of the width, in steps of 8.
     mlp: gated ? Math.floor((Math.floor((wide * 2) / 3) + 7) / 8) * 8 : wide,
-    activation: gated ? Kind.Silu : activationOf(c, 'gelu'),
+    activation: gated ? Kind.Silu : act,
     qkvBias: flag(c, 'qkv_bias', true),
     positionsCoverTokens: true,
     antialias: false,

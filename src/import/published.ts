@@ -26,6 +26,7 @@ export const CLASS_NAMES: Readonly<Record<string, string>> = {
   siglip: 'Siglip',
   siglip_vision_model: 'SiglipVision',
   mobilenet_v1: 'MobileNetV1',
+  mobilevit: 'MobileViT',
 };
 
 /** The class that the configuration says was saved. */

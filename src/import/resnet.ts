@@ -8,7 +8,7 @@ import { absent, type Config, flag, integer, integers, MOST_LAYERS, only, pair, 
 import { ignore } from '../formats/harmless.ts';
 import { depthOf } from '../network/blocks.ts';
 import type { Builder } from '../network/builder.ts';
-import { type ConvNames, conv, halved, maxPool } from '../network/conv.ts';
+import { type ConvNames, conv, halved, maxPool, meanPool } from '../network/conv.ts';
 import { enterBlock, leaveBlocks } from '../network/entry.ts';
 import { activation, classifier, pool, residual } from '../network/layer.ts';
 import { type Squeeze, squeezeExcite } from './chain.ts';
@@ -21,6 +21,8 @@ interface Layer {
   out: number;
   kernel: number;
   stride: number;
+  /** The map is halved behind its activation, by means (anti-aliased forms). */
+  halves?: boolean;
 }
 
 /** act(shortcut(x) + layers(x)); between the layers stands a ReLU. */
@@ -38,6 +40,8 @@ export interface ResNet {
   activation: Kind;
   /** With a ReLU between them. */
   stem: Layer[];
+  /** What halves the map behind the stem: means of 2×2 in place of the largest of 3×3. */
+  poolsMean?: boolean;
   blocks: Block[];
   head: string;
 }
@@ -45,9 +49,14 @@ export interface ResNet {
 /** x: pixels [B,H,W,C]; returns logits [B,classes]. */
 export function resNet(b: Builder, x: number, spec: ResNet, classes: number): number {
   const act = (h: number, name: string): number => activation(b, h, `${name}.act`, spec.activation);
+  const between = (h: number, { names, halves }: Layer): number => {
+    const y = activation(b, h, `${names.conv}.act`, Kind.Relu);
+    return halves ? meanPool(b, y, `${names.conv}.pool`, 2) : y;
+  };
   const inRow = (x: number, layers: readonly Layer[]): number =>
-    layers.reduce((h, one, j) => layer(b, j === 0 ? h : activation(b, h, `${layers[j - 1]!.names.conv}.act`, Kind.Relu), one), x);
-  let h = maxPool(b, act(inRow(x, spec.stem), spec.stem.at(-1)!.names.conv), 'maxpool', 3, 2);
+    layers.reduce((h, one, j) => layer(b, j === 0 ? h : between(h, layers[j - 1]!), one), x);
+  const stem = act(inRow(x, spec.stem), spec.stem.at(-1)!.names.conv);
+  let h = spec.poolsMean ? meanPool(b, stem, 'maxpool', 2) : maxPool(b, stem, 'maxpool', 3, 2);
   const blocks = { count: depthOf(b.method, spec.blocks.length), extraTokens: 0 };
   for (const [i, { name, layers, shortcut, squeeze }] of spec.blocks.slice(0, blocks.count).entries()) {
     const entry = enterBlock(b, h, i, blocks);
@@ -78,6 +87,8 @@ interface Stages {
   cardinality?: number;
   /** Shortcuts pool where others stride. */
   poolsDown?: boolean;
+  /** What strides does not, but is followed by a mean of 2×2. */
+  antialiased?: boolean;
   /** The weighing of a block's channels. */
   squeeze?(block: string, out: number): Squeeze;
   /** Names of block i of stage s; layer j of it; its shortcut. */
@@ -99,7 +110,8 @@ function blocksOf(c: Config, s: Stages): Block[] {
         names: s.layer(name, j),
         out: channels,
         kernel,
-        stride: strided ? stride : 1,
+        stride: strided && !s.antialiased ? stride : 1,
+        ...(strided && s.antialiased && stride > 1 ? { halves: true } : {}),
       });
       const layers = s.bottleneck
         ? [one(0, 1, inner, s.strideInFirst1x1), spread(one(1, 3, inner, !s.strideInFirst1x1), s.cardinality), one(2, 1, out, false)]
@@ -162,9 +174,9 @@ const DEPTHS: Readonly<Record<string, readonly number[]>> = {
 /** Groups of every group norm of `resnet50_gn`. */
 const GROUPS = 32;
 
-/** `d` has three convolutions for a stem and pools in its shortcuts, `t` the same of other widths; `se` weighs its channels; `32x4d` is groups and their width. */
+/** `c` and `s` have three convolutions for a stem, `d` pools in its shortcuts besides, `t` the same of other widths; `aa` means where others stride; `se` weighs its channels; `32x4d` is groups and their width. */
 const RESNET =
-  /^(?:(?<se>se)?res(?<kind>net|next)(?<size>\d+)(?<deep>[dt])?(?:_(?<groups>\d+)x(?<each>\d+)d)?|wide_resnet(?<wide>50|101)_2|resnet(?<grouped>50)_gn)$/;
+  /^(?:(?<se>se)?res(?<kind>net|next)(?<aa>aa)?(?<size>\d+)(?<deep>[cdst])?(?:_(?<groups>\d+)x(?<each>\d+)d)?|wide_resnet(?<wide>50|101)_2|resnet(?<grouped>50)_gn)$/;
 
 interface Named {
   size: string;
@@ -173,12 +185,13 @@ interface Named {
   width: number;
   deep: string | undefined;
   se: boolean;
+  antialiased: boolean;
 }
 
 function namedResNet(architecture: string): Named | undefined {
   const found = RESNET.exec(architecture)?.groups as Record<string, string | undefined> | undefined;
   if (found === undefined) return undefined;
-  const { se, kind, deep, groups, each, wide, grouped } = found;
+  const { se, kind, deep, groups, each, wide, grouped, aa } = found;
   const size = found.size ?? wide ?? grouped!;
   const isNext = kind === 'next';
   // Groups are what makes it a ResNeXt; those of 10 and 14 layers have a stem of three convolutions.
@@ -191,6 +204,7 @@ function namedResNet(architecture: string): Named | undefined {
     width: wide ? 128 : Number(each ?? 64),
     deep,
     se: se !== undefined,
+    antialiased: aa !== undefined,
   };
 }
 
@@ -199,16 +213,17 @@ export const isTimmResNet = (architecture: string): boolean => namedResNet(archi
 
 export function timmResNet(architecture: string, c: Config, imageSize: readonly [number, number] | undefined): ResNet {
   const named = namedResNet(architecture)!;
-  const { size, isNormedByGroups, deep } = named;
+  const { size, isNormedByGroups, deep, antialiased } = named;
+  const poolsDown = deep === 'd' || deep === 't';
   const norm = { eps: 1e-5, ...(isNormedByGroups ? { groups: GROUPS } : {}) };
   const args = section(c, 'model_args');
   for (const [key, ...values] of SAME_GRAPH) only(args, key, ...values);
-  only(args, 'stem_type', deep === 'd' ? 'deep' : deep === 't' ? 'deep_tiered' : '');
-  only(args, 'avg_down', deep !== undefined);
+  only(args, 'stem_type', deep === 't' ? 'deep_tiered' : deep ? 'deep' : '');
+  only(args, 'avg_down', poolsDown);
   only(args, 'norm_layer', ...(isNormedByGroups ? ['groupnorm'] : ['batchnorm2d', 'batchnorm']));
   absent(args, 'aa_layer', 'block_args');
   // The width of a deep stem, which others do not have.
-  if (deep) only(args, 'stem_width', 32);
+  if (deep) only(args, 'stem_width', deep === 's' ? 64 : 32);
   else ignore(args, ['stem_width']);
   const planes = integers(args, 'channels', [64, 128, 256, 512]);
   const odd = isNormedByGroups ? planes.find((n) => n % GROUPS !== 0) : undefined;
@@ -228,25 +243,40 @@ export function timmResNet(architecture: string, c: Config, imageSize: readonly 
       ['cardinality', 1],
     ] as const)
       only(args, key, value);
+  const image = imageSize ?? inputSize(c) ?? [224, 224];
+  if (antialiased) checkMeans(c, image);
   return {
-    image: imageSize ?? inputSize(c) ?? [224, 224],
+    image,
     activation: Kind.Relu,
     stem: stemOf(deep, norm),
+    poolsMean: antialiased,
     blocks: blocksOf(c, {
       bottleneck,
       depths: integers(args, 'layers', DEPTHS[size]!, MOST_LAYERS),
-      stem: 64,
+      stem: deep === 's' ? 128 : 64,
       out: bottleneck ? planes.map((n) => 4 * n) : planes,
       inner: bottleneck ? planes.map((n) => Math.floor((n * width) / 64) * cardinality) : planes,
       strideInFirst1x1: false,
       downsampleInFirstStage: false,
       cardinality,
-      poolsDown: deep !== undefined,
+      poolsDown,
+      antialiased,
       ...(named.se ? { squeeze: weighing } : {}),
-      ...timmNames(norm, deep ? 1 : 0),
+      ...timmNames(norm, poolsDown ? 1 : 0),
     }),
     head: 'fc',
   };
+}
+
+/** A mean of 2×2 drops what is left over of a map, which a shortcut does not. */
+function checkMeans(c: Config, image: readonly [number, number]): void {
+  if (image.every((side) => side % 32 === 0)) return;
+  throw new InputError({
+    where: c.where,
+    what: 'the image size does not fit an anti-aliased network',
+    got: image.join('x'),
+    expected: 'multiples of 32',
+  });
 }
 
 /** One convolution of 7×7, or three of 3×3. */
@@ -258,7 +288,8 @@ function stemOf(deep: string | undefined, norm: Pick<ConvNames, 'eps' | 'groups'
     kernel: 3,
     stride,
   });
-  return [one('conv1.0', 'conv1.1', deep === 't' ? 24 : 32, 2), one('conv1.3', 'conv1.4', 32, 1), one('conv1.6', 'bn1', 64, 1)];
+  const wide = deep === 's' ? 64 : 32;
+  return [one('conv1.0', 'conv1.1', deep === 't' ? 24 : wide, 2), one('conv1.3', 'conv1.4', wide, 1), one('conv1.6', 'bn1', 2 * wide, 1)];
 }
 
 /** timm's SEModule: a sixteenth of the channels, in steps of 8. */

@@ -24,7 +24,6 @@ const sized = (words: string): RegExp =>
 
 /** The first that fits counts. */
 const KINDS: readonly Kind[] = [
-  { name: /^resnet(\d+)[cdst](_|$)/, why: 'its stem has three convolutions, and some pool in their shortcuts', ...RESNET },
   { name: /resne(?:x|s)t\w*?(\d+)/, why: 'its convolutions are grouped or split', ...RESNET },
   { name: /^(?:legacy_)?(?:se|eca|sk|gc|ska)[a-z]*resnet\D*(\d+)/, why: 'its blocks weigh their channels', ...RESNET },
   { name: /^resnet(?:aa|blur)(\d+)/, why: 'it blurs before it strides', ...RESNET },

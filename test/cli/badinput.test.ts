@@ -178,7 +178,7 @@ test('a model folder that is not there, or is none', () => {
 test('configurations: unknown, wrong types, impossible sizes', () => {
   const wrong: [Record<string, unknown>, ...string[]][] = [
     [{ model_type: 'levit' }, 'unsupported', 'levit'],
-    [{ model_type: undefined, architecture: 'resnet50s' }, 'resnet50s', 'the nearest that is read'],
+    [{ model_type: undefined, architecture: 'resnetrs50' }, 'resnetrs50', 'the nearest that is read'],
     [{ hidden_size: '48' }, 'hidden_size', '"48"', 'whole number'],
     [{ hidden_size: 1e9 }, 'hidden_size'],
     [{ num_hidden_layers: 1000000 }, 'num_hidden_layers'],

@@ -29,9 +29,8 @@ test('every name that is offered as the nearest is one that is read', () => {
 
 test('an unsupported network of timm: why, and its nearest relative', () => {
   const nearest: Record<string, string> = {
-    ...{ resnet101c: 'resnet101', resnet18s: 'resnet18' },
     ...{ ecaresnet26t: 'resnet26' },
-    ...{ resnetv2_101: 'resnet101', resnetaa50: 'resnet50', resnetrs200: 'resnet200', resnest50d: 'resnet50', res2net101d: 'resnet101' },
+    ...{ resnetv2_101: 'resnet101', resnetblur50: 'resnet50', resnetrs200: 'resnet200', resnest50d: 'resnet50', res2net101d: 'resnet101' },
     ...{ convnext_atto_ols: 'convnext_atto', convnext_zepto_rms: 'convnext_tiny' },
     ...{ swinv2_base_window8_256: 'swin_base_patch4_window7_224', swin_s3_tiny_224: 'swin_tiny_patch4_window7_224' },
     ...{
@@ -56,7 +55,7 @@ test('an unsupported network of transformers', () => {
     refused(() => parse({ model_type }), `unsupported model, got ${model_type}; `, "transformers' model_type vit");
   refused(() => parse({ model_type: 'swinv2' }), 'model_type swin');
   refused(() => parse({ model_type: 'bit' }), 'model_type resnet');
-  for (const model_type of ['efficientformer', 'mobilevit']) refused(() => parse({ model_type }), 'model_type mobilenet_v2');
+  for (const model_type of ['efficientformer', 'mobilevitv2']) refused(() => parse({ model_type }), 'model_type mobilenet_v2');
   refused(() => parse({ hidden_size: 4 }), 'names no network', 'model_type', 'architecture');
 });
 

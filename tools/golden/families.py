@@ -79,6 +79,7 @@ TV_SWIN = dict(patch_size=[2, 2], embed_dim=8, depths=[2, 2, 2], num_heads=[1, 2
 TV_REGNET = dict(depth=4, w_0=16, w_a=12.0, w_m=1.5, group_width=8)
 TV_DENSE = dict(growth_rate=8, block_config=[1, 2, 1], num_init_features=12, bn_size=2)
 TV_SHUFFLE = dict(stages_repeats=[2, 2, 1], stages_out_channels=[8, 16, 24, 32, 48])
+MOBILEVIT = dict(hidden_sizes=[16, 24, 32], neck_hidden_sizes=[8, 8, 12, 16, 16, 24, 40], num_attention_heads=2, expand_ratio=2.0)
 CALM = dict(rates=dict(adamw=1e-5, sgd=2e-3))
 STILL = dict(rates=dict(adamw=2e-6, sgd=5e-4))
 
@@ -101,6 +102,8 @@ FAMILIES = {
     "seresnet-timm-basic": (lambda: timm_model("seresnet18", layers=(1, 1, 1, 1), channels=(8, 8, 12, 16)), (40, 40), STILL),
     "resnetd-timm": (lambda: timm_model("resnet26d", layers=(1, 1, 1, 1), channels=(8, 8, 12, 16)), (44, 40), STILL),
     "resnett-timm": (lambda: timm_model("resnet14t", layers=(1, 1, 1, 1), channels=(8, 8, 12, 16)), (40, 48), STILL),
+    "resnets-timm": (lambda: timm_model("resnet50s", layers=(1, 1, 1, 1), channels=(8, 8, 12, 16)), (40, 44), STILL),
+    "resnetaa-timm": (lambda: timm_model("resnetaa50d", layers=(1, 1, 1, 1), channels=(8, 8, 12, 16)), (64, 96), STILL),
     "regnet-hf": (lambda: hf("RegNet", embedding_size=8, hidden_sizes=[8, 16, 24, 32], depths=[1, 1, 2, 1], groups_width=4), (40, 40), dict(CALM, processor=HALF)),
     "regnetx-timm": (lambda: timm_model("regnetx_002", depth=5, w0=16, wa=16.0, wm=1.6, group_size=8), (40, 40), STILL),
     "regnety-timm": (lambda: timm_model("regnety_002", depth=5, w0=16, wa=16.0, wm=1.6, group_size=8), (40, 48), STILL),
@@ -109,6 +112,10 @@ FAMILIES = {
     "densenet-torchvision": (lambda: tv("densenet121", lambda **k: torchvision.models.DenseNet(**TV_DENSE, **k), **TV_DENSE), (44, 36), STILL),
     "ghostnet-timm": (lambda: timm_model("ghostnet_050"), (40, 48), STILL),
     "shufflenet-torchvision": (lambda: tv("shufflenet_v2_x0_5", lambda **k: torchvision.models.ShuffleNetV2(**TV_SHUFFLE, **k), **TV_SHUFFLE), (48, 40), STILL),
+    "mobilevit-hf": (lambda: hf("MobileViT", image_size=64, **MOBILEVIT), (64, 64), CALM),
+    # Maps of 6×4, 3×2 and 2×1 pixels in patches of 2: two are resized, and back.
+    "mobilevit-hf-odd": (lambda: hf("MobileViT", image_size=[48, 32], **MOBILEVIT), (48, 32), CALM),
+    "mobilevit-timm": (lambda: timm_model("mobilevit_xxs"), (64, 64), CALM),
     "repvgg-timm": (lambda: timm_model("repvgg_b1g4", width_factor=0.125), (64, 48), STILL),
     "mobileone-timm": (lambda: timm_model("mobileone_s0", width_factor=1 / 6), (40, 48), STILL),
     "dinov2-hf": (lambda: hf("Dinov2", **{k: v for k, v in SMALL.items() if k != "intermediate_size"}, mlp_ratio=2), (32, 32), dict(other_sizes=[(48, 48)])),
@@ -149,7 +156,7 @@ FAMILIES = {
 }
 
 PROCESSORS = {"efficientnet": "EfficientNet", "mobilenet_v1": "MobileNetV1", "regnet": "ConvNext", "dinov2": "Bit", "dinov2_with_registers": "Bit", "clip": "CLIP",
-              "siglip": "Siglip", "dinov3_vit": "ViT", "beit": "Beit", "ijepa": "ViT", "convnextv2": "ConvNext", "swinv2": "ViT"}
+              "siglip": "Siglip", "dinov3_vit": "ViT", "mobilevit": "ViT", "beit": "Beit", "ijepa": "ViT", "convnextv2": "ConvNext", "swinv2": "ViT"}
 
 
 def processor_of(model, size, keywords):
