@@ -130,4 +130,24 @@ for (const precision of ['int8', 'int4'] as const) {
     check('mobilenetv2', precision, pretrained(movenet, golden.bytes('pictures'), [0, 1, 2, 3], [96, 96], 10), 0.99));
 }
 
+test('sketch-vit, int8: the same answers', () => {
+  const names = PRETRAINING as string[];
+  const [first, second] = [-1, -2].map((at) =>
+    Uint8Array.from(names.flatMap((name) => [...(readClass(name).at(at) as Uint8Array)].flatMap((grey) => [grey, grey, grey]))),
+  );
+  const labels = names.map((name) => CLASSES.indexOf(name));
+  const [whole, f32] = (['int8', 'f32'] as const).map(pretrained(SKETCH, first!, labels, [28, 28], 'file')) as [Loaded, Loaded];
+  copyDecoded(whole, f32);
+  let other = 0;
+  for (const pictures of [first!, second!]) {
+    const [got, want] = [whole, f32].map(({ engine }) => {
+      engine.bytes(Io.Pictures).set(pictures);
+      engine.run('eval');
+      return [...engine.ints(Io.EvalChoices)];
+    }) as [number[], number[]];
+    other += got.filter((choice, i) => choice !== want[i]).length;
+  }
+  assert.ok(other <= 1, `${other} of ${2 * names.length} drawings are answered otherwise`);
+});
+
 test.run();
