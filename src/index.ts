@@ -26,7 +26,7 @@ export type { ImageSize, Preprocess } from './input/preprocess.ts';
 export { type Method, methodOf } from './network/method.ts';
 export { type KeepPolicy, keepOf } from './passes/keeppolicy.ts';
 export type { Compiled } from './pipeline/compiled.ts';
-export type { CompileOptions } from './pipeline/options.ts';
+export type { Augmentation, CompileOptions } from './pipeline/options.ts';
 export { decodeProgram } from './program/decode.ts';
 export { printProgram } from './program/print.ts';
 export { encodeProgram, type Program } from './program/program.ts';

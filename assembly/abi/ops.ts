@@ -122,6 +122,8 @@ export const enum Op {
   Distance,
   // filters that stand for several
   MergeBranch,
+  // pictures changed at random
+  Distort,
 }
 
 export const enum Instruction {

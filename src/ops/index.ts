@@ -22,6 +22,7 @@ import { crossAttention } from './crossattention.ts';
 import type { Mixed, OpDef } from './def.ts';
 import { dense } from './dense.ts';
 import { distance } from './distance.ts';
+import { distort } from './distort.ts';
 import { drop } from './drop.ts';
 import { elementwise } from './elementwise.ts';
 import { gate } from './gate.ts';
@@ -60,6 +61,7 @@ export const OPS: Readonly<Record<string, OpDef>> = {
   ...quantize,
   ...window,
   ...distance,
+  ...distort,
   ...gate,
   ...drop,
   ...groupNorm,

@@ -1,12 +1,14 @@
 /** Where a program begins: what the host writes, and how its bytes become numbers. */
 
 import { State } from '../../assembly/abi/head.ts';
+import { CHANCES, PARTS } from '../../assembly/abi/ops/distort.ts';
 import { Augment } from '../../assembly/abi/ops/pixels.ts';
 import { DEFAULTS } from '../base/defaults.ts';
+import { InputError } from '../base/error.ts';
 import { ABSENT, addValue, f32, type Graph, type Phase, u8 } from '../graph/graph.ts';
 import { emit } from '../ops/index.ts';
 import { CLASSIFY, constantsOf, targetType, taskOf } from '../task/index.ts';
-import type { CompileOptions } from './options.ts';
+import type { Augmentation, CompileOptions } from './options.ts';
 
 /** Where nothing is said: bytes to -1 … 1. */
 const half = (channels: number) => ({ scale: 1 / 255, mean: Array<number>(channels).fill(0.5), std: Array<number>(channels).fill(0.5) });
@@ -52,11 +54,35 @@ function addConstants(graph: Graph, rows: number, outputs: number, values: Float
 }
 
 /** uint8 pictures → normalised f32, augmented in training. */
-export function pixels(graph: Graph, io: Inputs, phase: Phase, { model, augment }: CompileOptions): number {
+export function pixels(graph: Graph, io: Inputs, phase: Phase, options: CompileOptions): number {
+  const { model, augment } = options;
   const [h, w] = model.image;
   const random = phase === 'train' && augment !== undefined;
   const bits = random ? (augment.shift > 0 ? Augment.Crop : 0) | (augment.flip ? Augment.Flip : 0) : 0;
   const attributes = { h, w, augment: bits, pad: random ? augment.shift : 0 };
   const name = phase === 'eval' ? 'eval.pixels' : 'pixels';
-  return emit(graph, 'Pixels', name, [io.pictures, io.table, io.samples, io.state], attributes, { phase }).outputs[0]!;
+  const operands = [io.pictures, io.table, io.samples, io.state];
+  const more = random ? distortion(augment, options) : undefined;
+  if (more) return emit(graph, 'Distort', name, operands, { augment: bits, pad: augment!.shift, ...more }, { phase }).outputs[0]!;
+  return emit(graph, 'Pixels', name, operands, attributes, { phase }).outputs[0]!;
 }
+
+/** What goes beyond window and mirror, as the operator counts it; undefined where nothing does. */
+function distortion(
+  augment: Augmentation,
+  { model, pixels: stored = DEFAULTS.pixels }: CompileOptions,
+): Record<string, number> | undefined {
+  const { turn = 0, scale = 0, brightness = 0, contrast = 0, saturation = 0, grey = 0, blur = 0, erase = 0 } = augment;
+  const colours = { bright: part(brightness), contrast: part(contrast), saturation: part(saturation), grey: chance(grey) };
+  const all = { turn: part(turn / 180), scale: part(scale), ...colours, blur: chance(blur), erase: chance(erase) };
+  if (Object.values(colours).some((n) => n > 0) && (model.channels !== 3 || stored === 'f32'))
+    throw new InputError({
+      where: '--augment',
+      what: 'colours change pictures of three bytes a pixel',
+      got: stored === 'f32' ? 'numbers that are no bytes' : `${model.channels} channels`,
+      expected: 'crop, flip, turn, zoom, blur or erase',
+    });
+  return Object.values(all).some((n) => n > 0) ? all : undefined;
+}
+const part = (share: number): number => Math.round(share * PARTS);
+const chance = (share: number): number => Math.round(share * CHANCES);

@@ -17,6 +17,33 @@ export interface KnownTable {
   table: Float32Array;
 }
 
+/**
+ * How pictures are changed at random while learning, each part for itself; what is drawn is a function of the seed and the picture's counter alone. Turn, scale,
+ * blur and erasing are of any input, colours and grey of three bytes a pixel.
+ */
+export interface Augmentation {
+  /** Up to so many pixels each way. */
+  shift: number;
+  /** Half of them mirrored, left to right. */
+  flip: boolean;
+  /** Degrees at most, either way; 0 to 180. */
+  turn?: number;
+  /** Larger or smaller by at most this share; 0 to 0.5. */
+  scale?: number;
+  /** Share of the light that comes or goes at most; 0 to 1. */
+  brightness?: number;
+  /** The same of distances from the picture's mean grey; 0 to 1. */
+  contrast?: number;
+  /** The same of distances from each pixel's own grey; 0 to 1. */
+  saturation?: number;
+  /** Share of pictures that lose their colours; 0 to 1. */
+  grey?: number;
+  /** Share that is blurred, each more or less; 0 to 1. */
+  blur?: number;
+  /** Share of which a rectangle, an eighth to a half of each side, is filled with the mean; 0 to 1. */
+  erase?: number;
+}
+
 /** What is compiled: a network, a method, a micro-batch. Everything else has a default, named at each. */
 export interface CompileOptions {
   /** The network, as `openModelFolder` or `parseModel` reads it. */
@@ -49,8 +76,8 @@ export interface CompileOptions {
   purpose?: 'train' | 'infer';
   /** The model sees (pixel · scale − mean) / std. */
   normalize?: { scale: number; mean: readonly number[]; std: readonly number[] };
-  /** Random shift by up to `shift` pixels and horizontal flip, in training. */
-  augment?: { shift: number; flip: boolean };
+  /** How pictures are changed at random, in training. */
+  augment?: Augmentation;
   /** Share of elements left out, in training, of a transformer's embeddings, of attention's and the MLP's outputs and of what the head reads. */
   dropout?: number | DropoutRates;
   /** Share of pictures, in training, for which the last block's branch is left out; less before. */

@@ -14,6 +14,7 @@ import type { KeepLike } from '../passes/keeppolicy.ts';
 import type { RateWish } from '../passes/rates.ts';
 import type { Optimizer } from '../passes/update.ts';
 import type { Compiled } from '../pipeline/compiled.ts';
+import type { Augmentation } from '../pipeline/options.ts';
 import type { FeatureCache } from './featurecache.ts';
 import type { HeadFound, HeadStart, NoHead } from './headstart.ts';
 import type { MeasuredRates } from './measure.ts';
@@ -64,8 +65,8 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>>, Pick<Task
   normalize?: Normalize;
   /** Share of each class held out where there is no val folder. */
   holdOut?: number;
-  /** Random shift in pixels and horizontal flip. */
-  augment?: { shift: number; flip: boolean };
+  /** How pictures are changed at random while learning: docs/augment.md. */
+  augment?: Augmentation;
   /** Share of elements left out in training, see CompileOptions; what the model's configuration says where absent. */
   dropout?: number;
   /** Share of pictures that the last block's branch is left out for, see CompileOptions; what the configuration says where absent. */

@@ -15,6 +15,7 @@ import { type KeepLike, type KeepPolicy, keepOf } from '../passes/keeppolicy.ts'
 import { type RateWish, readRate } from '../passes/rates.ts';
 import { type RecomputeChoice, recomputeOf } from '../passes/recompute.ts';
 import { OPTIMIZERS } from '../passes/update.ts';
+import type { Augmentation } from '../pipeline/options.ts';
 import { TASK_NAMES } from '../task/index.ts';
 import { HEAD_STARTS } from './headstart.ts';
 import type { Thresholds } from './taskchoice.ts';
@@ -169,15 +170,19 @@ const imageSize: Kind<ImageSize> = {
   },
 };
 /** How pictures are changed while learning: what the command line calls `crop,flip` depends on their size. */
-const augment: Kind<{ shift: number; flip: boolean }> = {
+/** The parts of an augmentation that are numbers, and their largest. */
+const AMOUNTS = { turn: 180, scale: 0.5, brightness: 1, contrast: 1, saturation: 1, grey: 1, blur: 1, erase: 1 } as const;
+const augment: Kind<Augmentation> = {
   check(value, where) {
-    const isFine = isRecord(value) && Object.keys(value).every((key) => key === 'shift' || key === 'flip');
-    if (!isFine) throw wrong(where, value, '{ shift: pixels, flip: true or false }');
+    const isKnown = (key: string): boolean => key === 'shift' || key === 'flip' || Object.hasOwn(AMOUNTS, key);
+    if (!isRecord(value) || !Object.keys(value).every(isKnown))
+      throw wrong(where, value, `{ shift: pixels, flip: true or false } and any of ${Object.keys(AMOUNTS).join(', ')}`);
+    for (const [key, most] of Object.entries(AMOUNTS)) if (value[key] !== undefined) real(0, most).check(value[key], `${where}.${key}`);
     whole(0, 4096).check(value.shift, `${where}.shift`);
     toggle.check(value.flip, `${where}.flip`);
   },
   read(text, where) {
-    throw wrongText(where, text, 'crop, flip, crop,flip or none');
+    throw wrongText(where, text, 'light, strong, none, or parts: crop,flip,turn');
   },
 };
 

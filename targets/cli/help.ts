@@ -94,7 +94,8 @@ adapter was written: something else was not, and is said.
   --weight-decay X           (${d.weightDecay}), none on biases
   --clip X                   largest gradient norm, 0 for none (${d.clipNorm})
   --label-smoothing X        (${d.smoothing})
-  --augment crop,flip        random shift and flip (none)
+  --augment A                light, strong, or any of crop, flip, turn, zoom, colour, grey, blur, erase
+                             with commas between: pictures changed at random (none)
   --dropout X                of what the head reads and a transformer's layers put out
                              (what config.json says)
   --drop-path X              of a whole branch a picture, X at the last block (config.json)

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { DEFAULTS } from '../../src/base/defaults.ts';
 import { InputError, nearest } from '../../src/base/error.ts';
 import { type Method, MOST_BLOCKS, methodOf, withBlocks } from '../../src/network/method.ts';
+import type { Augmentation } from '../../src/pipeline/options.ts';
 import {
   flagOf,
   type Kind as KindOf,
@@ -120,15 +121,37 @@ export function limited(p: Parsed, text: string): Method {
   const limits = (['last', 'depth'] as const).map((limit) => [limit, whole(p, limit, 1, MOST_BLOCKS)] as const);
   return limits.reduce((all, [limit, n]) => (n === undefined ? all : withBlocks(all, limit, n)), methodOf(text));
 }
-/** `crop`, `flip`, `crop,flip` or `none`; a crop shifts by up to an eighth of the picture's shorter side. */
-export function augment(p: Parsed, [height, width]: readonly [number, number]): { shift: number; flip: boolean } | undefined {
+/** What each word of --augment changes; a crop shifts by up to an eighth of the picture's shorter side. */
+const PARTS: Readonly<Record<string, Partial<Augmentation>>> = {
+  flip: { flip: true },
+  turn: { turn: 15 },
+  zoom: { scale: 0.2 },
+  colour: { brightness: 0.2, contrast: 0.2, saturation: 0.2 },
+  grey: { grey: 0.1 },
+  blur: { blur: 0.2 },
+  erase: { erase: 0.25 },
+  crop: {},
+};
+const PRESETS: Readonly<Record<string, readonly string[]>> = {
+  light: ['crop', 'flip', 'colour'],
+  strong: ['crop', 'flip', 'turn', 'zoom', 'colour', 'grey', 'blur', 'erase'],
+};
+
+/** `none`, `light`, `strong`, or parts with commas between. */
+export function augment(p: Parsed, [height, width]: readonly [number, number]): Augmentation | undefined {
   const value = p.text('augment');
   if (value === undefined || value === 'none') return undefined;
-  const parts = value.split(',');
-  const wrong = parts.find((part) => part !== 'crop' && part !== 'flip');
+  const parts = value.split(',').flatMap((word) => PRESETS[word] ?? [word]);
+  const wrong = parts.find((part) => !Object.hasOwn(PARTS, part));
   if (wrong !== undefined)
-    throw new InputError({ where: '--augment', what: 'unknown value', got: wrong, expected: 'crop, flip, crop,flip or none' });
-  return { shift: parts.includes('crop') ? Math.max(1, Math.floor(Math.min(height, width) / 8)) : 0, flip: parts.includes('flip') };
+    throw new InputError({
+      where: '--augment',
+      what: 'unknown value',
+      got: wrong,
+      expected: `light, strong, none, or any of ${Object.keys(PARTS).join(', ')} with commas between`,
+    });
+  const shift = parts.includes('crop') ? Math.max(1, Math.floor(Math.min(height, width) / 8)) : 0;
+  return Object.assign({ shift, flip: false }, ...parts.map((part) => PARTS[part]));
 }
 
 /** The flags of everything that plans. */

@@ -2,6 +2,7 @@
 import { batchNormCases } from './cases/affine.ts';
 import { crossEntropyCases } from './cases/crossentropy.ts';
 import { distanceCases } from './cases/distance.ts';
+import { distortCases } from './cases/distort.ts';
 import { groupStatsCases } from './cases/groupnorm.ts';
 import { initCases } from './cases/init.ts';
 import { lossesCases } from './cases/losses.ts';
@@ -26,4 +27,5 @@ export const directCases: readonly Direct[] = [
   ...rotaryTableCases,
   ...batchNormCases,
   ...distanceCases,
+  ...distortCases,
 ];
