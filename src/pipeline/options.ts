@@ -26,7 +26,7 @@ export interface Augmentation {
   shift: number;
   /** Half of them mirrored, left to right. */
   flip: boolean;
-  /** Degrees at most, either way; 0 to 180. */
+  /** How many degrees at most, either way; 0 to 180. */
   turn?: number;
   /** Larger or smaller by at most this share; 0 to 0.5. */
   scale?: number;

@@ -94,8 +94,8 @@ adapter was written: something else was not, and is said.
   --weight-decay X           (${d.weightDecay}), none on biases
   --clip X                   largest gradient norm, 0 for none (${d.clipNorm})
   --label-smoothing X        (${d.smoothing})
-  --augment A                light, strong, or any of crop, flip, turn, zoom, colour, grey, blur, erase
-                             with commas between: pictures changed at random (none)
+  --augment A                pictures changed at random: light, strong, or with commas between any
+                             of crop, flip, turn, zoom, colour, grey, blur, erase (none)
   --dropout X                of what the head reads and a transformer's layers put out
                              (what config.json says)
   --drop-path X              of a whole branch a picture, X at the last block (config.json)
@@ -175,9 +175,9 @@ Without an adapter the model's own head says what it sees.
   s2a predict models/vit-tiny my-adapter new/*.jpg --top 3`,
   enrol: `s2a enrol <model folder> <pictures> --out <folder> [options]: classes without training
 
-One pass over a few pictures of each class makes a head in closed form (ridge regression): an adapter as any other,
-which predicts, is judged, and is trained on from by train --from. Nothing is held out; the last line tells how
-pictures left out one by one are named.
+One pass over a few pictures of each class makes a head in closed form (ridge regression): an
+adapter as any other, which predicts, is judged, and is trained on from by train --from. Nothing is
+held out; the last line tells how pictures left out one by one are named.
 
   --out DIR                  where the adapter goes
   --from ADAPTER             its classes stay as they are, and those that it lacks are added; the
@@ -196,8 +196,8 @@ pictures left out one by one are named.
   s2a predict models/vit-tiny my-adapter new/*.jpg`,
   embed: `s2a embed <model folder> [adapter] <pictures…> --out <file.npy> [options]: features of pictures
 
-What the classifier reads of each picture, f32 [pictures, features], and beside it a table (.csv) that says
-which row is which picture's. Pictures are files, or folders with pictures anywhere below.
+What the classifier reads of each picture, f32 [pictures, features], and beside it a table (.csv)
+that says which row is which picture's. Pictures are files, or folders with pictures anywhere below.
 
   --out FILE.npy             the array; FILE.csv has its rows' names
   --weights f32|int8|int4    frozen weights in memory (f32, or those of the adapter)
@@ -208,8 +208,8 @@ which row is which picture's. Pictures are files, or folders with pictures anywh
   s2a embed models/vit-tiny photos --out features.npy`,
   compare: `s2a compare <model folder> [adapter] <picture> <picture> [options]: how alike two pictures are
 
-The cosine of their features: 1 is the same direction, 0 none in common. What is alike enough depends on the
-network: compare some pairs that are known first.
+The cosine of their features: 1 is the same direction, 0 none in common. What is alike enough
+depends on the network: compare some pairs that are known first.
 
   --weights, --budget, --threads as for embed
   --json                     the score as JSON
