@@ -29,6 +29,8 @@ export interface ScanOptions {
   task?: TaskName | undefined;
   /** Nothing is learnt from them: one class is enough, and no part need be there. */
   isJudged?: boolean | undefined;
+  /** They are learnt beside classes that are known already: one is enough. */
+  isMore?: boolean | undefined;
 }
 
 /** Size and time of a listed picture as they are now; undefined where it is gone. */
@@ -43,6 +45,8 @@ interface Found {
   wanted: Wanted;
   wish: TaskName | undefined;
   isJudged: boolean;
+  /** Whether one class is enough. */
+  mayBeOne: boolean;
   /** What the tables are for, and which of them said it; lists of names name no output that no picture has. */
   targets?: Targets & { where: string };
   parts: Partial<Record<PartName, Named[]>>;
@@ -53,10 +57,10 @@ interface Found {
 }
 
 /** Lists a folder of pictures without opening one, or a folder of arrays by their headers. */
-export function scanFolder(root: string, { labels, task, isJudged = false }: ScanOptions = {}): Folder {
+export function scanFolder(root: string, { labels, task, isJudged = false, isMore = false }: ScanOptions = {}): Folder {
   const isArrays = holdsArrays(root);
   const wanted = isArrays ? ARRAYS : PICTURES;
-  const found: Found = { root, wish: task, isJudged, wanted, parts: {}, empty: [], skipped: [], notes: [] };
+  const found: Found = { root, wish: task, isJudged, mayBeOne: isJudged || isMore, wanted, parts: {}, empty: [], skipped: [], notes: [] };
   const top = entriesOf(root);
   if (isArrays) {
     refuseArchives(root, top);
@@ -190,10 +194,10 @@ function readPart(found: Found, part: PartName, base: string, entries: Entries):
   if (part === 'train') found.empty.push(...empty);
 }
 
-/** Two classes at least to learn from, one to judge by. */
-function checkClasses({ root, wanted, isJudged }: Found, base: string, classes: readonly string[]): void {
+/** Two classes at least to learn from; one to judge by, or to learn beside others. */
+function checkClasses({ root, wanted, mayBeOne }: Found, base: string, classes: readonly string[]): void {
   if (classes.length === 0) throw new InputError({ where: join(root, base), what: 'no class folders', expected: SHAPES });
-  if (classes.length === 1 && !isJudged) {
+  if (classes.length === 1 && !mayBeOne) {
     const [only] = classes as [string];
     const inner = join(root, base, only);
     const { folders, files } = entriesOf(inner);
@@ -318,7 +322,7 @@ function finish(found: Found): Folder {
   if (empty[0]) throw empty[0];
   if (named.length === 0) throw new InputError({ where: root, what: `no ${wanted.many} to learn from`, expected: SHAPES });
   const classes = [...new Set(named.map(({ label }) => label))].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-  if (classes.length === 1 && !isJudged)
+  if (classes.length === 1 && !found.mayBeOne)
     throw new InputError({ where: root, what: 'only one class', got: classes[0]!, hint: 'a classifier needs two or more' });
   const index = new Map(classes.map((name, i) => [name, i]));
   const samples = (part: PartName): Sample[] | null => {

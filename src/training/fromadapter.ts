@@ -16,6 +16,8 @@ import type { Precision } from '../base/precision.ts';
 import { composed } from '../data/entries.ts';
 import { type Engine, writeParameter } from '../engine/engine.ts';
 import { type AdapterInfo, adapterDigest, checkBase, readAdapter } from '../formats/adapterfile.ts';
+import { type Known, readKnown } from '../formats/knownfile.ts';
+import { type Memory, readMemory } from '../formats/memoryfile.ts';
 import type { TaskSettings } from '../formats/tasksettings.ts';
 import { checkPreparation, type Preparation } from '../input/index.ts';
 import { type MethodLike, methodOf } from '../network/method.ts';
@@ -36,6 +38,9 @@ export interface Start {
   task: TaskSettings;
   /** Where it lies, for messages. */
   where: string;
+  /** What it knows of what it was taught, or why that is not known; pictures that it remembers. */
+  known: Known | { why: string };
+  memory: Memory | undefined;
   /** Its calibrated tables, where there are some. */
   tables: string | undefined;
   /** Of all that the run takes from it: what a checkpoint of the run belongs to. */
@@ -51,7 +56,9 @@ export interface Start {
 export function openStart(path: string, method: MethodLike | undefined, out?: string): Start {
   const adapter = readAdapter(path);
   let preparation: Preparation;
+  let companions: Pick<Start, 'known' | 'memory'>;
   try {
+    companions = { known: readKnown(adapter), memory: readMemory(adapter) };
     preparation = checkPreparation(adapter.preprocessing, adapter.path);
     if (out !== undefined && resolve(dirname(adapter.path)) === resolve(out))
       throw new InputError({ where: '--out', what: 'is the folder of --from, which stays as it is', got: out, expected: 'another folder' });
@@ -73,6 +80,7 @@ export function openStart(path: string, method: MethodLike | undefined, out?: st
     precision: adapter.precision,
     imageSize: adapter.base.imageSize,
     preparation,
+    ...companions,
     labels: adapter.labels,
     task: adapter.task ?? CLASSIFY,
     where: adapter.path,

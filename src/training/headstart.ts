@@ -13,7 +13,7 @@ import { DEFAULTS } from '../base/defaults.ts';
 import { EngineError } from '../base/error.ts';
 import { openStore } from '../base/files.ts';
 import { turnIfDue } from '../base/pace.ts';
-import type { Engine } from '../engine/engine.ts';
+import type { Engine, Ridge } from '../engine/engine.ts';
 import { numel } from '../graph/graph.ts';
 import { type MethodLike, methodOf } from '../network/method.ts';
 import type { Program } from '../program/program.ts';
@@ -53,34 +53,66 @@ export interface NoHead {
 export const unusualHead = (start: HeadStart, method?: MethodLike): HeadStart | undefined =>
   start === usualHead(method) ? undefined : start;
 
+/** Features that come from no picture (src/training/memory/held.ts). */
+export interface FeatureSource {
+  count: number;
+  label(i: number): number;
+  fill(i: number, target: Float32Array): void;
+}
+
+/** The head and what it was made of: the i-th row of features is of class `labels[i]`; weight [classes, features] and bias may be written. */
+export interface HeadRows {
+  features: number;
+  labels: readonly number[];
+  /** The array is used again for the next. */
+  read(i: number): Float32Array;
+  weight: Float32Array;
+  bias: Float32Array;
+}
+
 interface HeadOptions {
   /** The features' file. */
   path: string;
   /** Rows before it are an adapter's, and stay. */
   first?: number;
+  /** For classes of which there is no picture. */
+  drawn?: FeatureSource | undefined;
+  /** Sees the head when it is made. */
+  settle?: ((rows: HeadRows) => void) | undefined;
 }
 
 /** Writes the rows from `first` on. */
-export async function startHead(engine: Engine, samples: Samples, { path, first = 0 }: HeadOptions): Promise<HeadFound | NoHead> {
+export async function startHead(
+  engine: Engine,
+  samples: Samples,
+  { path, first = 0, drawn, settle }: HeadOptions,
+): Promise<HeadFound | NoHead> {
   const { classes } = engine.program.about;
-  const run = createRun(engine, { train: samples.count });
+  const total = samples.count + (drawn?.count ?? 0);
+  const run = createRun(engine, { train: total });
   const found = classifierOf(engine.program, run);
   if (found === undefined) throw new EngineError({ where: 'program', what: 'has no classifier to start' });
   const { weight, bias, at, x, features } = found;
   const room = roomOf(engine.program);
   const { ridge, memory } = engine;
-  const labels = Int32Array.from({ length: samples.count }, (_, i) => samples.label(i));
-  const n = ridge.ridgePictures(room.bytes, samples.count, features, classes);
+  const labels = Int32Array.from({ length: total }, (_, i) => (i < samples.count ? samples.label(i) : drawn!.label(i - samples.count)));
+  const n = ridge.ridgePictures(room.bytes, total, features, classes);
   const chosen = chooseEvenly(run, labels, n);
   if (n === 0 || chosen.length < 2) return { why: 'the plan has no room for the regression' };
   const store = openStore(path, 4 * features * chosen.length);
   try {
     const { microBatch } = engine.program.about;
-    for (let from = 0; from < chosen.length; from += microBatch) {
-      const indices = chosen.slice(from, from + microBatch);
+    const pictures = chosen.filter((i) => i < samples.count);
+    for (let from = 0; from < pictures.length; from += microBatch) {
+      const indices = pictures.slice(from, from + microBatch);
       await pass(engine, { phase: 'eval', until: at }, indices, samples);
       store.writeAt(4 * features * from, new Uint8Array(memory.buffer, x, 4 * features * indices.length));
       await turnIfDue();
+    }
+    const one = new Float32Array(features);
+    for (let i = pictures.length; i < chosen.length; i++) {
+      drawn!.fill(chosen[i]! - samples.count, one);
+      store.writeAt(4 * features * i, new Uint8Array(one.buffer));
     }
     ridge.ridgeBegin(room.offset, chosen.length, features, classes, weight.offset, bias.offset, weight.gradient, first, room.bytes);
     const row = new Uint8Array(memory.buffer, ridge.ridgeRow(), 4 * features);
@@ -93,18 +125,32 @@ export async function startHead(engine: Engine, samples: Samples, { path, first 
     if (wanted === Want.Constant) return { why: 'what it reads is the same for every picture, or of one class alone' };
     if (wanted === Want.NotFinite)
       throw new EngineError({ where: 'head', what: 'reads features that are NaN or infinite', hint: '--head zero starts without them' });
-    const count = ridge.ridgeFound(Found.LeftOut);
-    return {
-      pictures: chosen.length,
-      of: samples.count,
-      lambda: ridge.ridgeFound(Found.Relative),
-      factor: ridge.ridgeFound(Found.Factor),
-      ...(count > 0 ? { leftOut: { count, accuracy: ridge.ridgeFound(Found.Right), loss: ridge.ridgeFound(Found.Loss) } } : {}),
-    };
+    settle?.({
+      features,
+      labels: chosen.map((i) => labels[i]!),
+      read(i) {
+        store.readAt(4 * features * i, new Uint8Array(one.buffer));
+        return one;
+      },
+      weight: new Float32Array(memory.buffer, weight.offset, classes * features),
+      bias: new Float32Array(memory.buffer, bias.offset, classes),
+    });
+    return foundBy(ridge, chosen.length, total);
   } finally {
     store.close();
     rmSync(path, { force: true });
   }
+}
+
+function foundBy(ridge: Ridge, pictures: number, of: number): HeadFound {
+  const count = ridge.ridgeFound(Found.LeftOut);
+  return {
+    pictures,
+    of,
+    lambda: ridge.ridgeFound(Found.Relative),
+    factor: ridge.ridgeFound(Found.Factor),
+    ...(count > 0 ? { leftOut: { count, accuracy: ridge.ridgeFound(Found.Right), loss: ridge.ridgeFound(Found.Loss) } } : {}),
+  };
 }
 
 /** At most `most` of the pictures, in their order: as many of each class as can be, the first of it. */

@@ -19,7 +19,6 @@ import { type Prepared, prepare } from '../data/prepare.ts';
 import { createEngine, type Engine, loadWeights } from '../engine/engine.ts';
 import { engineBytes } from '../engine/wasm.ts';
 import { writeAdapter } from '../formats/adapterfile.ts';
-import type { Known } from '../formats/knownfile.ts';
 import type { SafetensorsFile } from '../formats/safetensors.ts';
 import { identity, type ModelFolder, openWeights, processorNote } from '../import/modelfolder.ts';
 import { dropNotes } from '../network/drop.ts';
@@ -28,6 +27,7 @@ import { needSpace, runBytes, tryRun } from './beforehand.ts';
 import { CALIBRATION, writeCalibration } from './calibrate/file.ts';
 import { installTables, openTables } from './calibrate/run.ts';
 import { checkpointBytes, hasCheckpoints } from './checkpointfile.ts';
+import { type Companions, companionsOf, keepCompanions, memoryBudget, rememberingOf } from './companions.ts';
 import { adapterInfo, compileJob, headOf, settle } from './compilejob.ts';
 import { guardEarlier } from './earlier.ts';
 import { type FeatureCache, featureLimit, openFeatures } from './featurecache.ts';
@@ -35,8 +35,10 @@ import { resultOf } from './figures.ts';
 import { guardAdapter, joinLabels, openStart, rowsOfLabels, type Start } from './fromadapter.ts';
 import { type HeadFound, type NoHead, startHead, unusualHead } from './headstart.ts';
 import type { JobHooks, JobResult, TrainJob } from './jobtypes.ts';
-import { keepKnown, learnKnown } from './known/learn.ts';
 import { hasRelativeRates, measuredRates, measureRates } from './measure.ts';
+import { continuing } from './memory/continuing.ts';
+import { heldHead } from './memory/held.ts';
+import { type Data, memoryDigest, rehearse } from './memory/rehearse.ts';
 import { notesOn, type Outcome, outcomeOf, warningOf } from './outcome.ts';
 import { openFor, preparationOf } from './preparation.ts';
 import { openRun, programDigest, type RunFolder } from './runfolder.ts';
@@ -126,7 +128,10 @@ function makeReady(opened: Opened): Ready {
   const replaced = guardEarlier(job.out, job);
   const runFolder = join(job.out, 'run');
   for (const note of dropNotes(base.model.drop, job)) hooks.warn(note);
-  const listed = listPictures(runFolder, job.data, (job.resume ?? false) && hasCheckpoints(runFolder), job);
+  const listed = listPictures(runFolder, job.data, (job.resume ?? false) && hasCheckpoints(runFolder), {
+    ...defined({ labels: job.labels, task: job.task }),
+    isMore: start !== undefined,
+  });
   const assumed = listed.folder.arrays ? undefined : processorNote(base);
   for (const note of [...(assumed === undefined ? [] : [assumed]), ...listed.folder.notes]) hooks.warn(note);
   const planned = planRun(opened, listed);
@@ -142,16 +147,15 @@ function makeReady(opened: Opened): Ready {
 }
 
 /** The folder's class count is all that a plan needs of it: what does not fit is refused before any picture is decoded. */
-function planRun({ job, start, hooks, base, weights, options, budgetBytes }: Opened, { folder }: Listed) {
+function planRun({ job, start, hooks, base, weights, options: given, budgetBytes }: Opened, { folder }: Listed) {
   const { warn } = hooks;
   const preprocess = preparationOf(job, base, folder, { before: start?.preparation, warn });
   const { classes } = folder;
   const labels = joinLabels(start?.labels ?? [], classes);
   guardAdapter(job.out, labels);
-  const without = rowsOfLabels(classes, start?.labels ?? []);
-  const missing = (start?.labels ?? []).filter((_, i) => without[i]! < 0);
-  if (missing.length > 0) warn(`no pictures of ${missing.join(', ')}: learning the others may cost what the adapter knows of them`);
   const task = chooseTask(job, folder, labels, start);
+  const goesOn = continuing({ job, start, options: given, preprocess, classes, task, warn });
+  const { options } = goesOn;
   const tables = openTables(job, start?.tables);
   const own = { task: unusualTask(task), ownTables: tables !== undefined };
   const compiled = compileJob(job, { base, options, preprocess, classes: labels.length, ...own });
@@ -160,7 +164,7 @@ function planRun({ job, start, hooks, base, weights, options, budgetBytes }: Ope
   const wasm = engineBytes(threads, compiled.program.about);
   const plan = planReport(compiled, options.batchSize, budgetBytes);
   hooks.onPlan?.(plan, compiled);
-  return { preprocess, labels, task, tables, compiled, threads, wasm, plan, who: identity(base, weights) };
+  return { options, continuing: goesOn, preprocess, labels, task, tables, compiled, threads, wasm, plan, who: identity(base, weights) };
 }
 
 function preparePictures({ job, hooks, options, preprocess, runFolder, listed, space }: Ready): Promise<Prepared> {
@@ -185,7 +189,9 @@ interface Work extends Ready {
   peakOfTrainingAlone: boolean;
   trainingBegan: { ms: number; written: number };
   engine: Engine;
-  data: { train: Samples; val: Samples };
+  /** The folder's pictures, and with them those that are rehearsed. */
+  own: Data;
+  data: Data;
 }
 
 async function learn(ready: Ready & Pick<Work, 'prepared' | 'residentPeakPreparing'>): Promise<JobResult> {
@@ -201,8 +207,10 @@ async function learn(ready: Ready & Pick<Work, 'prepared' | 'residentPeakPrepari
     start?.fill(engine);
     const rows = rowsOfLabels(labels, prepared.classes);
     const samples = (indices: readonly number[]): Samples => samplesOf(prepared.cache, indices, rows, labels.length);
-    const data = { train: samples(prepared.train), val: samples(prepared.val) };
-    return await carryOut({ ...ready, peakOfTrainingAlone, trainingBegan, engine, data });
+    const own = { train: samples(prepared.train), val: samples(prepared.val) };
+    memoryBudget({ ...ready, own });
+    const data = start?.memory ? rehearse(own, start.memory) : { ...own };
+    return await carryOut({ ...ready, peakOfTrainingAlone, trainingBegan, engine, own, data });
   } finally {
     await engine.close();
   }
@@ -213,7 +221,8 @@ async function carryOut(work: Work): Promise<JobResult> {
   const { job, start, hooks, lock, options, engine, compiled, tables, data, labels, task, who, runFolder, prepared } = work;
   const seen = { samples: data.train, seed: options.seed, runFolder, resume: job.resume ?? false };
   const calibration = tables && (await installTables(engine, compiled, tables, seen));
-  const pictures = dataDigest(prepared.cache, prepared.train, prepared.val);
+  const files = dataDigest(prepared.cache, prepared.train, prepared.val);
+  const pictures = start?.memory ? digest(files, memoryDigest(start.memory)) : files;
   const run = openRun(runFolder, engine, {
     options,
     weights: who.digest,
@@ -247,10 +256,10 @@ async function carryOut(work: Work): Promise<JobResult> {
     if (calibration) writeCalibration(join(job.out, CALIBRATION), calibration);
     else rmSync(join(job.out, CALIBRATION), { force: true });
     const about = { who, program: engine.program, labels, preprocess: work.preprocess, task: unusualTask(task) };
-    const known = await knowledgeOf(work);
+    const companions = await companionsOf(engine, data, work);
     writeAdapter(job.out, adapterInfo(job, about), adapterTensors(engine));
-    keepKnown(job.out, known);
-    return resultOfJob(work, run, { failures, outcome, head: head ?? null, known });
+    const memoryBytes = keepCompanions(job.out, companions);
+    return resultOfJob(work, run, { failures, outcome, head: head ?? null, companions, memoryBytes });
   } finally {
     features?.close(!isFinished);
   }
@@ -281,8 +290,13 @@ async function beginRun(work: Work, run: RunFolder): Promise<HeadFound | NoHead 
   startRun(engine, options, data.train.count);
   const first = start?.labels.length ?? 0;
   let head: HeadFound | NoHead | undefined;
-  if (headOf(job, task) === 'ridge' && labels.length > first) {
-    head = await startHead(engine, data.train, { path: join(runFolder, '.head.wasi.tmp'), first });
+  const { isHeld } = work.continuing;
+  if ((isHeld || headOf(job, task) === 'ridge') && labels.length > first) {
+    head = await startHead(engine, data.train, {
+      path: join(runFolder, '.head.wasi.tmp'),
+      first,
+      ...(isHeld ? heldHead(work, first) : {}),
+    });
     hooks.onHead?.(head);
   }
   if (hasRelativeRates(engine.program)) await measureRates(engine, data.train, options.seed);
@@ -310,19 +324,18 @@ async function judge({ engine, data, labels, task, prepared }: Work, { history }
   return outcomeOf({ data, history, labels, prepared, measured });
 }
 
-/** What unknown pictures are told by: of classes alone, by the parameters that are kept. */
-const knowledgeOf = async ({ engine, data, task, runFolder }: Work): Promise<Known | { why: string }> =>
-  unusualTask(task) ? { why: 'the task has no classes' } : learnKnown(engine, data, join(runFolder, '.known.tmp'));
+interface Ending {
+  failures: string[];
+  outcome: Outcome;
+  head: HeadFound | NoHead | null;
+  companions: Companions;
+  memoryBytes: number;
+}
 
 function resultOfJob(
   work: Work,
   { history }: RunFolder,
-  {
-    failures,
-    outcome,
-    head,
-    known,
-  }: { failures: string[]; outcome: Outcome; head: HeadFound | NoHead | null; known: Known | { why: string } },
+  { failures, outcome, head, companions: { known, memory }, memoryBytes }: Ending,
 ): JobResult {
   const { job, meter, options, engine, plan, labels, task, prepared, threads, trainingBegan } = work;
   const written = bytesWritten();
@@ -334,6 +347,7 @@ function resultOfJob(
     task,
     head,
     known: 'why' in known ? known : { judged: known.judged.length, temperature: known.temperature },
+    ...rememberingOf(work, memory, memoryBytes),
     epochs: history.epochs.map(resultOf),
     bestEpoch: history.bestEpoch,
     accuracy: outcome.accuracy,

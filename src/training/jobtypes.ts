@@ -83,6 +83,11 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>>, Pick<Task
   overwrite?: boolean;
   /** An adapter of the same model to go on from: see src/training/fromadapter.ts. Its method is the run's; classes that it lacks are appended to its own. */
   from?: string;
+  /**
+   * Most bytes of pictures that the adapter remembers, so that later runs from it do not forget (docs/forgetting.md); 0: none. Where absent as many as the
+   * adapter of `from` had, else none.
+   */
+  memory?: Bytes;
   /** Fit every layer's derivative table to its inputs on so many of the training pictures (src/training/calibrate); the tables go with the adapter. */
   calibrate?: number;
   /** Use the tables of this calibration.json. */
@@ -148,6 +153,14 @@ export interface JobResult {
   head: HeadFound | NoHead | null;
   /** What unknown pictures are told by: how many judged ones there were, and what logits are divided by; or why they are not told. */
   known: { judged: number; temperature: number } | { why: string };
+  /** What the adapter remembers now; null: nothing. */
+  remembered: { pictures: number; bytes: number } | null;
+  /** Remembered pictures that were learnt from, as often as they came in an epoch, and that judged. */
+  rehearsed: { train: number; val: number };
+  /** Whether everything but rows of new classes was held, since old classes had no pictures. */
+  isHeld: boolean;
+  /** Classes that no picture judged. */
+  unjudged: string[];
   /** Every epoch, the first one first. */
   epochs: EpochResult[];
   /** The epoch that is kept: the best one, or the last where there was nothing to judge by. */

@@ -79,7 +79,8 @@ export function warningOf(
   method: string,
 ): string | null {
   const verdict = verdictOf(words, 0, measured === undefined, Math.round((chance ?? 0) * pictures));
-  if (verdict === Verdict.Learnt) return null;
+  // Of one class alone any answer that is right is all that can be asked.
+  if (verdict === Verdict.Learnt || chance === 1) return null;
   const rate = isFalling(words, 0) ? 'more --epochs, another --lr' : 'a smaller --lr';
   const tries = `try ${rate}, more ${input}s, another checkpoint${method.includes('depth') ? '' : ', or --depth'}`;
   const smaller = backs === 0 ? '' : ` even with ${backs === 1 ? 'a tenth' : 'a hundredth'} of the rate`;

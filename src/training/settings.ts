@@ -252,6 +252,7 @@ export const SETTINGS = {
   budget: bytes,
   processBudget: bytes,
   featureCache: bytesOrNone,
+  memory: bytesOrNone,
   threads,
   maxThreads: whole(1, 64),
   fast: toggle,

@@ -74,6 +74,7 @@ const TRAIN: Spec<TrainJob> = {
     resume: s.resume,
     overwrite: s.overwrite,
     from: s.from,
+    memory: s.memory,
   },
 };
 const PACK: Spec<PackJob> = { ...training, overwrite: s.overwrite, pixels: s.pixels };

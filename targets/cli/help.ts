@@ -108,7 +108,9 @@ adapter was written: something else was not, and is said.
   --resume                   go on from the last checkpoint in --out
   --overwrite                throw away an interrupted run in --out (a finished one is replaced)
   --from ADAPTER             go on from an adapter of the same model and method: labels are
-                             matched by name, classes that it lacks appended to its head
+                             matched by name, classes that it lacks, one or many, appended
+  --memory SIZE              pictures that the adapter remembers, so that later runs --from it do
+                             not forget (as the adapter of --from; else 0)
   --head ridge|zero          where rows of the head begin that no adapter has learnt: ridge
                              regression from the features, in one pass more, or zero
                              (probe: ridge; zero where more than the head learns)

@@ -1,6 +1,7 @@
 /** `s2a train`: progress while it goes, planned against measured at the end. */
 
 import { join } from 'node:path';
+import { counted } from '../../src/base/counted.ts';
 import { defined } from '../../src/base/defined.ts';
 import { InputError } from '../../src/base/error.ts';
 import { visible } from '../../src/base/visible.ts';
@@ -45,6 +46,7 @@ export const TRAIN_FLAGS: Flags = {
   resume: 'flag',
   overwrite: 'flag',
   from: 'text',
+  memory: 'text',
   head: 'text',
   calibrate: 'text',
   tables: 'text',
@@ -102,6 +104,7 @@ export function jobOf(p: Parsed): TrainJob {
       loss: read(p, 'loss'),
       normalize: read(p, 'normalize'),
       from: read(p, 'from'),
+      memory: read(p, 'memory'),
       head: read(p, 'head'),
       calibrate: read(p, 'calibrate'),
       tables: read(p, 'tables'),
@@ -149,6 +152,20 @@ function fidelityAfter(job: TrainJob, { adapter, plan }: JobResult): Promise<Fid
   return measureFidelity({ model, data, adapter, keep, batchSize, microBatch, cacheFolder, ...defined({ seed, labels, processBudget }) });
 }
 
+/** What else the judged pictures were, and what is remembered. */
+function aboutOthers({ rehearsed, isHeld, unjudged, remembered }: JobResult): [string, string][] {
+  const rows: [string, string][] = [];
+  if (rehearsed.val > 0) rows.push(['', `of the judged ${counted(rehearsed.val, 'picture')} remembered`]);
+  if (unjudged.length > 0)
+    rows.push(['not judged', visible(`${namesOf(unjudged)}: no pictures of ${unjudged.length === 1 ? 'it' : 'them'}`)]);
+  if (isHeld) rows.push(['held', 'everything but rows of the new classes']);
+  if (remembered) rows.push(['remembered', `${counted(remembered.pictures, 'picture')}, ${formatBytes(remembered.bytes)}`]);
+  return rows;
+}
+
+const namesOf = (names: readonly string[]): string =>
+  names.length > 6 ? `${names.slice(0, 5).join(', ')} and ${names.length - 5} more` : names.join(', ');
+
 /** Planned against measured, and what to do next. */
 function summary(r: JobResult, { model }: TrainJob, report: string | undefined): string {
   const { memory, plan } = r;
@@ -160,6 +177,7 @@ function summary(r: JobResult, { model }: TrainJob, report: string | undefined):
       i > 0 ? '' : r.judged.measured ? 'judged' : 'accuracy',
       line,
     ]),
+    ...aboutOthers(r),
     ['linear memory', `${formatBytes(memory.plannedBytes)} planned, ${formatBytes(memory.linearBytes)} measured${budget}`],
     [
       'process, peak',

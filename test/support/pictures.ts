@@ -14,13 +14,15 @@ export interface PictureOptions {
   /** Spread of the noise; classes lie about 60 apart. */
   noise?: number;
   seed?: number;
+  /** Of the classes these alone. */
+  only?: readonly number[];
 }
 
 /** A new folder `{train,val}/<class>/*.png`. */
-export function pictureFolder({ classes = 3, train, val, noise = 60, seed = 1 }: PictureOptions): string {
+export function pictureFolder({ classes = 3, train, val, noise = 60, seed = 1, only }: PictureOptions): string {
   const root = newFolder();
   for (const [part, count] of Object.entries({ train, val }))
-    for (let label = 0; label < classes; label++) {
+    for (const label of only ?? Array(classes).keys()) {
       const folder = join(root, part, `class-${label}`);
       mkdirSync(folder, { recursive: true });
       for (let i = 0; i < count; i++)

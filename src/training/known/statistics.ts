@@ -19,41 +19,51 @@ export interface FeatureRows {
 
 type Found = Pick<Known, 'pictures' | 'features' | 'means' | 'lengths' | 'directions' | 'variances'>;
 
+/** A row scaled to length 1 into `to`; its length before. */
+function scaled({ store, features }: FeatureRows, i: number, unscaled: Float32Array, to: Float64Array): number {
+  store.readAt(4 * features * i, new Uint8Array(unscaled.buffer));
+  const length = Math.sqrt(product(unscaled, 0, unscaled, 0, features));
+  for (let k = 0; k < features; k++) to[k] = length > 0 ? unscaled[k]! / length : 0;
+  return length;
+}
+
+/** Means of each class's features scaled to length 1, and of their lengths; 0 where a class has no picture. */
+export function meansOf(rows: FeatureRows, classes: number): { counts: Uint32Array; means: Float64Array; lengths: Float64Array } {
+  const { features, labels } = rows;
+  const counts = new Uint32Array(classes);
+  const means = new Float64Array(classes * features);
+  const lengths = new Float64Array(classes);
+  const [unscaled, row] = [new Float32Array(features), new Float64Array(features)];
+  for (const [i, c] of labels.entries()) {
+    lengths[c]! += scaled(rows, i, unscaled, row);
+    counts[c]!++;
+    for (let k = 0; k < features; k++) means[c * features + k]! += row[k]!;
+  }
+  for (let c = 0; c < classes; c++) {
+    const n = Math.max(1, counts[c]!);
+    lengths[c]! /= n;
+    for (let k = 0; k < features; k++) means[c * features + k]! /= n;
+  }
+  return { counts, means, lengths };
+}
+
 /**
  * Class means of features scaled to length 1, and the covariance about them that the classes share, shrunk half way: the mean variance is added to every
  * one. Where a class has no picture, or none has two, the reason as a part of a sentence.
  */
 export function statisticsOf(rows: FeatureRows, classes: number): Found | { why: string } {
   const { features, labels } = rows;
-  const counts = new Uint32Array(classes);
-  const means = new Float64Array(classes * features);
-  const lengths = new Float64Array(classes);
-  const unscaled = new Float32Array(features);
-  const row = new Float64Array(features);
-  const scaled = (i: number): number => {
-    rows.store.readAt(4 * features * i, new Uint8Array(unscaled.buffer));
-    const length = Math.sqrt(product(unscaled, 0, unscaled, 0, features));
-    for (let k = 0; k < features; k++) row[k] = length > 0 ? unscaled[k]! / length : 0;
-    return length;
-  };
-  for (const [i, c] of labels.entries()) {
-    lengths[c]! += scaled(i);
-    counts[c]!++;
-    for (let k = 0; k < features; k++) means[c * features + k]! += row[k]!;
-  }
+  const { counts, means, lengths } = meansOf(rows, classes);
   if (counts.includes(0)) return { why: 'a class has no picture' };
   const freedom = labels.length - classes;
   if (freedom < 1) return { why: 'no class has two pictures' };
-  for (let c = 0; c < classes; c++) {
-    lengths[c]! /= counts[c]!;
-    for (let k = 0; k < features; k++) means[c * features + k]! /= counts[c]!;
-  }
+  const [unscaled, row] = [new Float32Array(features), new Float64Array(features)];
   const about: Rows = {
     count: labels.length,
     width: features,
     each(use) {
       for (const [i, c] of labels.entries()) {
-        scaled(i);
+        scaled(rows, i, unscaled, row);
         for (let k = 0; k < features; k++) row[k]! -= means[c * features + k]!;
         use(row);
       }
