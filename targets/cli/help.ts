@@ -124,8 +124,7 @@ adapter was written: something else was not, and is said.
   --fast                     relaxed SIMD where the runtime has it: other last bits, faster
   --report FILE              write an HTML page with the result
   --log FILE.csv, --log DIR  a table of losses, rates and accuracies by step, or the same as event
-                             files
-                             for TensorBoard; may be given twice
+                             files for TensorBoard; may be given twice
   --fidelity                 put into the page how true the gradients from kept codes are
 ${COMMON}
 
@@ -148,8 +147,7 @@ decoding and split of train: the adapter is the same, byte for byte. Options as 
   eval: `s2a eval <model folder> [adapter] <pictures> [options]: how well it does on labelled pictures
 
 Without an adapter the model's own head is judged. <pictures>: a folder, of one class too, or a table
-of labels (.csv)
-in it. Accuracy, precision, recall, F1, calibration, what was taken for what.
+of labels (.csv) in it. Accuracy, precision, recall, F1, calibration, what was taken for what.
 
   --report FILE              write an HTML page with the same figures and the worst mistakes
   --split all|train|val|test which part of <pictures> (test, else val, else all)
