@@ -236,7 +236,7 @@ test('one bad picture among good ones is named and counted, and ends nothing', (
   const ran = s2a('predict', VIT, target, join(data, 'red/text.jpg'), join(data, 'red/0.png'));
   assert.is(ran.code, 2);
   assert.match(ran.stdout, /0\.png {2}\w+ \d/);
-  assert.match(ran.stderr, /^skipped .*text\.jpg: \S/);
+  assert.match(ran.stderr, /^skipped .*text\.jpg: \S/m);
   assert.match(ran.stderr, /text\.jpg: cannot be used; all others are answered$/m);
   refuses(2, ['predict', VIT, target, '/no/such.png'], 'no/such.png');
 });
