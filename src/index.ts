@@ -48,6 +48,7 @@ export {
   decodePicture,
   embedJob,
   enrolJob,
+  exportOnnx,
   exportPeft,
   fidelity,
   loadClassifier,
@@ -63,5 +64,6 @@ export {
 } from './use/library.ts';
 export type { MergeOptions, MergeResult } from './use/merge/merge.ts';
 export type { PeftOptions, PeftResult } from './use/merge/peft.ts';
+export type { OnnxOptions, OnnxResult } from './use/onnx/export.ts';
 export type { Packed, PackHooks, PackJob } from './use/pack.ts';
 export type { PackedInference, PackInferenceJob } from './use/packinfer.ts';

@@ -74,7 +74,7 @@ try {
     for (const method of methods) {
       const model = folderOf(name);
       const [adapter, out] = [join(work, `adapter-${number}`), join(work, `merged-${number++}`)];
-      movedAdapter(model, method, adapter, size, task);
+      movedAdapter(model, method, adapter, { imageSize: size, task });
       mergeAdapter({ model, adapter, out });
       let text;
       try {

@@ -146,6 +146,7 @@ export function refuseOnnx({ onnx }: ModelFolder, what: string): void {
     where: onnx,
     what: `an ONNX file cannot be ${what}`,
     expected: 'a folder with config.json and model.safetensors',
+    hint: 's2a export --onnx writes it with an adapter',
   });
 }
 

@@ -7,8 +7,7 @@ import { DEFAULTS } from '../base/defaults.ts';
 import { InputError } from '../base/error.ts';
 import { stableJson } from '../base/json.ts';
 import type { Precision } from '../base/precision.ts';
-import type { PlanOptions } from '../budget/search.ts';
-import { planForBudget } from '../compile.ts';
+import { compile, planForBudget } from '../compile.ts';
 import { createEngine, type Engine, loadWeights } from '../engine/engine.ts';
 import { type StartThread, type Threads, threadsOf } from '../engine/threads.ts';
 import { engineBytes } from '../engine/wasm.ts';
@@ -20,6 +19,9 @@ import { unnamedHead } from '../import/published.ts';
 import { checkPreparation, inputOf, type Preparation, portOf } from '../input/index.ts';
 import { type Preprocess, resizePacked } from '../input/preprocess.ts';
 import { methodOf } from '../network/method.ts';
+import type { Compiled } from '../pipeline/compiled.ts';
+import type { CompileOptions } from '../pipeline/options.ts';
+import { NO_TILES } from '../pipeline/tiles.ts';
 import { CLASSIFY, constantsOf, type Prediction, taskOf, taskOfProblem } from '../task/index.ts';
 import { applyAdapter } from '../training/adapter.ts';
 import { decodeKnown, tableOf, toldBy, type Unknown } from './unknown.ts';
@@ -82,6 +84,8 @@ export interface Classifier {
 
 export interface OpenedAdapter {
   engine: Engine;
+  /** What its program was made from. */
+  compiled: Compiled;
   adapter: AdapterInfo;
   preprocess: Preparation;
   unknown: Unknown;
@@ -91,6 +95,8 @@ interface InferenceOptions extends Omit<ClassifierOptions, 'unknown'> {
   /** A share; 0: nothing is unknown; absent: 5 %, where the adapter can tell. */
   unknown?: number | undefined;
   microBatch?: number;
+  /** Every node once, none in tiles: for who reads the graph. */
+  isWhole?: boolean;
   /** How a thread is started, where a test wants to know it. */
   start?: StartThread;
 }
@@ -100,14 +106,8 @@ export const openInference = (path: string | undefined, options: InferenceOption
   path === undefined ? openOwn(options) : openAdapter(path, options);
 
 /** The model's own head: there is no adapter, but what one would say is known. */
-function openOwn({
-  model,
-  budget,
-  threads,
-  start,
-  weights: precision = DEFAULTS.weights,
-  microBatch = 1,
-}: InferenceOptions): OpenedAdapter {
+function openOwn(options: InferenceOptions): OpenedAdapter {
+  const { model, weights: precision = DEFAULTS.weights } = options;
   const base = openModelFolder(model);
   const { labels } = base.model;
   if (labels === undefined) throw base.onnx === undefined ? unnamedHead(configOf(model)) : headless(base.onnx);
@@ -115,16 +115,16 @@ function openOwn({
   try {
     const preprocess = ownPreparation(base);
     const task = ownTask(base.model, labels.length);
-    const engine = inferenceEngine(
+    const { engine, compiled } = inferenceEngine(
       base,
       { head: 'file', classes: labels.length, method: 'probe', weights: precision, normalize: preprocess, task },
-      microBatch,
-      { budget, threads, start },
+      options,
     );
     loadWeights(engine, weights);
     const preprocessing = preprocess as unknown as Record<string, unknown>;
     return {
       engine,
+      compiled,
       adapter: {
         method: 'probe',
         base: identity(base, weights),
@@ -157,25 +157,25 @@ function ownTask({ problem, thresholds }: ModelFolder['model'], outputs: number)
   return { name: task.name, constants: Object.fromEntries(task.constants.map((name) => [name, of(name)])) };
 }
 
-const inferenceEngine = (
-  base: ModelFolder,
-  options: Pick<PlanOptions, 'head' | 'classes' | 'method' | 'weights' | 'normalize' | 'task' | 'known'>,
-  microBatch: number,
-  { budget, threads: asked = 1, start }: { budget: Bytes | undefined; threads: Threads | undefined; start: StartThread | undefined },
-): Engine => {
-  const size = { batchSize: microBatch, microBatch, ...(budget === undefined ? {} : { budgetBytes: parseBytes(budget, 'budget') }) };
-  const maxThreads = asked === 'auto' ? DEFAULTS.maxThreads : asked;
-  const { element } = portOf(options.normalize as Preparation);
-  const pixels = element === 'f32' ? { pixels: element } : {};
-  const { program } = planForBudget({ model: base.model, purpose: 'infer', maxThreads, ...options, ...size, ...pixels });
-  const threads = threadsOf(asked, program);
-  return createEngine(program, engineBytes(threads), threads, start);
-};
+type Network = Pick<CompileOptions, 'head' | 'classes' | 'method' | 'weights' | 'normalize' | 'task' | 'known'>;
 
-function openAdapter(
-  path: string,
-  { model, budget, threads, start, weights: precision, microBatch = 1, unknown: share }: InferenceOptions,
-): OpenedAdapter {
+function inferenceEngine(
+  base: ModelFolder,
+  network: Network,
+  { budget, threads: asked = 1, start, microBatch = 1, isWhole }: InferenceOptions,
+): Pick<OpenedAdapter, 'engine' | 'compiled'> {
+  const maxThreads = asked === 'auto' ? DEFAULTS.maxThreads : asked;
+  const { element } = portOf(network.normalize as Preparation);
+  const pixels = element === 'f32' ? { pixels: element } : {};
+  const options = { model: base.model, purpose: 'infer' as const, maxThreads, microBatch, ...network, ...pixels };
+  const limit = budget === undefined ? {} : { budgetBytes: parseBytes(budget, 'budget') };
+  const compiled = isWhole ? compile({ ...options, tiles: NO_TILES }) : planForBudget({ ...options, batchSize: microBatch, ...limit });
+  const threads = threadsOf(asked, compiled.program);
+  return { engine: createEngine(compiled.program, engineBytes(threads), threads, start), compiled };
+}
+
+function openAdapter(path: string, options: InferenceOptions): OpenedAdapter {
+  const { model, weights: precision, unknown: share } = options;
   const adapter = readAdapter(path);
   try {
     const base = openModelFolder(model, adapter.base.imageSize);
@@ -200,7 +200,7 @@ function openAdapter(
         });
       const method = methodOf(adapter.method, adapter.path).name;
       const { unknown, known } = toldBy(adapter, share);
-      const engine = inferenceEngine(
+      const { engine, compiled } = inferenceEngine(
         base,
         {
           classes: adapter.labels.length,
@@ -210,13 +210,12 @@ function openAdapter(
           task: adapter.task,
           known,
         },
-        microBatch,
-        { budget, threads, start },
+        options,
       );
       loadWeights(engine, weights);
       applyAdapter(engine, adapter);
       const { weights: _closed, ...info } = adapter;
-      return { engine, adapter: info, preprocess, unknown };
+      return { engine, compiled, adapter: info, preprocess, unknown };
     } finally {
       weights.close();
     }

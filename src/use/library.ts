@@ -27,6 +27,7 @@ import type { Fidelity } from './fidelity/measure.ts';
 import { trainInWorker as inWorkerInner, type WorkerHooks } from './inworker.ts';
 import { type MergeOptions, type MergeResult, mergeAdapter as mergeInner } from './merge/merge.ts';
 import { type PeftOptions, type PeftResult, exportPeft as peftInner } from './merge/peft.ts';
+import { type OnnxOptions, type OnnxResult, exportOnnx as onnxInner } from './onnx/export.ts';
 import { type Packed, type PackHooks, type PackJob, packJob as packInner } from './pack.ts';
 import { type PackedInference, type PackInferenceJob, packInference as packInferenceInner } from './packinfer.ts';
 
@@ -152,6 +153,7 @@ const EMBED: Spec<EmbedJob> = {
 };
 const MERGE: Spec<MergeOptions> = { model, out, adapter: needed(s.adapter) };
 const PEFT: Spec<PeftOptions> = MERGE;
+const ONNX: Spec<OnnxOptions> = { model, out, adapter: s.adapter, weights: s.weights };
 
 function oneOfWords(value: unknown, where: string, words: readonly string[]): void {
   if (words.includes(value as string)) return;
@@ -329,6 +331,12 @@ export const mergeAdapter = (options: MergeOptions): MergeResult => sync(() => m
  * early, biases that the checkpoint lacks.
  */
 export const exportPeft = (options: PeftOptions): PeftResult => sync(() => peftInner(check('exportPeft', options, PEFT)));
+
+/**
+ * Base and adapter as one ONNX file, whatever the base came as: prompts and side branches too. Input `pixel_values` [batch, channels, height, width],
+ * normalised; output `logits`. Throws InputError for an adapter of another base, for an `out` that holds a model, and for what ONNX has no operator for.
+ */
+export const exportOnnx = (options: OnnxOptions): OnnxResult => sync(() => onnxInner(check('exportOnnx', options, ONNX)));
 
 /**
  * One example of an array file (.npy), `x.npy[7]` for row 7 of an array of many, as the `predictPrepared` of a classifier that was trained on arrays

@@ -34,6 +34,7 @@ export const HELP: Readonly<Record<string, string>> = {
   s2a embed   <model> <pictures> --out FILE features of pictures, as an array (.npy)
   s2a compare <model> <picture> <picture>   how alike two pictures are
   s2a merge   <model> <adapter> --out DIR   both as one model folder, for other programs
+  s2a export  <model> <adapter> --onnx      both as one ONNX file
   s2a fidelity <model> <pictures>           how true the gradients from kept codes are
   s2a calibrate <model> <pictures>          derivative tables fitted to what each layer sees
   s2a modules <model>                       what a method would let learn, tensor by tensor
@@ -232,6 +233,20 @@ are written, not the coded ones, so the logits differ by what the coding took aw
 
   s2a merge models/vit-tiny my-adapter --out merged
   s2a predict merged new/*.jpg`,
+  export: `s2a export <model folder> [adapter] --onnx --out <folder>: base and adapter as an ONNX file
+
+The folder gets model.onnx, config.json with the names of the outputs, and preprocessor_config.json.
+Whatever learnt is in it: biases, low-rank products, prompts, side branches, the new head; numbers of
+a regression come in their units. Input pixel_values [batch, channels, height, width], normalised;
+output logits. Operators of opset 18. Without an adapter the model with the head of its own.
+
+  --onnx                     the format
+  --out DIR                  a new folder
+  --weights f32|int8|int4    not the precision that the adapter was trained over; int8 is written
+                             as codes with a DequantizeLinear each, int4 as f32
+  --json                     what was written, as JSON
+
+  s2a export models/vit-tiny my-adapter --onnx --out exported`,
   calibrate: `s2a calibrate <model folder> <pictures> --out <file> [options]
 
 Fits the 16 levels by which each layer keeps its activation's derivative (GELU, SiLU and

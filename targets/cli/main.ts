@@ -10,6 +10,7 @@ import { doctor } from './doctor.ts';
 import { embed } from './embed.ts';
 import { enrol } from './enrol.ts';
 import { evaluate } from './evaluate.ts';
+import { exportModel } from './export.ts';
 import { fidelity } from './fidelity.ts';
 import { HELP } from './help.ts';
 import { merge } from './merge.ts';
@@ -31,6 +32,7 @@ const COMMANDS: Readonly<Record<string, (args: string[], out: Output) => void | 
   embed,
   compare,
   merge,
+  export: exportModel,
   fidelity,
   calibrate,
   modules,

@@ -16,8 +16,15 @@ import { numbers } from './close.ts';
 
 export const LABELS = ['ant', 'bee', 'cat', 'dog', 'elk'];
 
-/** Writes an adapter of `model` to `out`, of classes or of `task`. */
-export function movedAdapter(model: string, method: string, out: string, imageSize?: ImageSize, task?: TaskSettings): void {
+/** How it is made: at another size of pictures, of another task, and by what share of its size each tensor is moved (0.2). */
+export interface Moved {
+  imageSize?: ImageSize | undefined;
+  task?: TaskSettings | undefined;
+  by?: number;
+}
+
+/** Writes an adapter of `model` to `out`. */
+export function movedAdapter(model: string, method: string, out: string, { imageSize, task, by = 0.2 }: Moved = {}): void {
   const base = openModelFolder(model, imageSize);
   const preprocess = preprocessOf(base);
   const { program } = compile({ model: base.model, classes: LABELS.length, microBatch: 1, method, purpose: 'infer' });
@@ -27,7 +34,7 @@ export function movedAdapter(model: string, method: string, out: string, imageSi
   for (const [i, record] of program.parameters.entries()) {
     const values = readParameter(engine, record);
     const size = Math.sqrt(values.reduce((s, x) => s + x * x, 0) / values.length);
-    const noise = numbers(values.length, 31 + i, size > 0 ? 0.2 * size : 0.1);
+    const noise = numbers(values.length, 31 + i, size > 0 ? by * size : by / 2);
     writeParameter(
       engine,
       record,

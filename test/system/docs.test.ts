@@ -33,14 +33,14 @@ test('npm run: every script that a page names', () => {
 test('s2a: every option that a page gives a command is in its help', () => {
   let seen = 0;
   nothingMissing((text) =>
-    [...text.matchAll(/\bs2a (plan|train|eval|predict|merge|fidelity|calibrate|modules|print|doctor|bench|pack)\b([^\n`]*)/g)].flatMap(
-      ([, command, rest]) => {
-        const help = HELP[command!]!;
-        const options = all(rest!.replace(/ {2,}.*|#.*/, ''), /(?<=\s)(--[a-z-]+)/g);
-        seen += options.length;
-        return options.filter((option) => !new RegExp(`${option}(?![a-z-])`).test(help)).map((o) => `s2a ${command} ${o}`);
-      },
-    ),
+    [
+      ...text.matchAll(/\bs2a (plan|train|eval|predict|merge|export|fidelity|calibrate|modules|print|doctor|bench|pack)\b([^\n`]*)/g),
+    ].flatMap(([, command, rest]) => {
+      const help = HELP[command!]!;
+      const options = all(rest!.replace(/ {2,}.*|#.*/, ''), /(?<=\s)(--[a-z-]+)/g);
+      seen += options.length;
+      return options.filter((option) => !new RegExp(`${option}(?![a-z-])`).test(help)).map((o) => `s2a ${command} ${o}`);
+    }),
   );
   assert.ok(seen > 10, `${seen} options looked up`);
 });

@@ -62,14 +62,14 @@ test('a merged folder takes the same pictures', () => {
   ] as [string, ImageSize | undefined][]) {
     const model = publishedFolder(published[name]!);
     const [adapter, out] = [newFolder(), newFolder()];
-    movedAdapter(model, 'bias', adapter, imageSize);
+    movedAdapter(model, 'bias', adapter, { imageSize });
     mergeAdapter({ model, adapter, out });
     close(logitsOf(out, undefined).logits, logitsOf(model, adapter).logits, 2e-5, name);
   }
   // Resized until it covers height and width: no image processor of the other library does that.
   const model = publishedFolder(published['resnet-bare']!);
   const [adapter, out] = [newFolder(), newFolder()];
-  movedAdapter(model, 'bias', adapter, [48, 80]);
+  movedAdapter(model, 'bias', adapter, { imageSize: [48, 80] });
   refused(() => mergeAdapter({ model, adapter, out }), 'no image processor', '48x80');
 });
 

@@ -30,10 +30,16 @@ function labelsBeside(path: string): string[] | undefined {
   return config === undefined ? undefined : labelsOf(openConfig({ where: config, values: readJson(config) }));
 }
 
+/** The size of pictures by a processor's file, which says of how many channels they are before the graph does. */
+function sizeIn(processor: Record<string, unknown>, where: string): ReturnType<typeof outputSize> {
+  const { image_mean: mean } = processor;
+  return outputSize(readPreprocess(processor, where, undefined, undefined, Array.isArray(mean) ? mean.length : undefined));
+}
+
 /** Opens the file `path`; the weights are open, and the caller's to close. */
 export function openOnnxBase(path: string, asked: readonly [number, number] | undefined): { model: Model; weights: SafetensorsFile } {
   const processor = processorOf(path);
-  const size = processor === undefined ? undefined : outputSize(readPreprocess(readJson(processor), processor));
+  const size = processor === undefined ? undefined : sizeIn(readJson(processor), processor);
   return openOnnxModel(path, { asked, usual: size && [size.height, size.width], labels: labelsBeside(path) });
 }
 

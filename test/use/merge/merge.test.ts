@@ -65,7 +65,7 @@ for (const [name, size, methods] of CASES)
     test(`${name}${size ? ` at ${size}` : ''}, ${method}`, () => {
       const model = modelFolder(name);
       const [adapter, out] = [newFolder(), join(newFolder(), 'merged')];
-      movedAdapter(model, method, adapter, size);
+      movedAdapter(model, method, adapter, { imageSize: size });
       const result = mergeAdapter({ model, adapter, out });
       assert.equal(result.classes, LABELS);
       const want = logitsOf(model, adapter).logits;
@@ -111,7 +111,7 @@ test('every bare backbone becomes a classifier, whatever its family', () => {
     if (one.head === undefined) continue;
     const model = publishedFolder(one);
     const [adapter, out] = [newFolder(), newFolder()];
-    movedAdapter(model, 'bias', adapter, 32);
+    movedAdapter(model, 'bias', adapter, { imageSize: 32 });
     mergeAdapter({ model, adapter, out });
     close(logitsOf(out, undefined).logits, logitsOf(model, adapter).logits, 2e-5, name);
     const type = String(one.config.model_type);

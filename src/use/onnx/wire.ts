@@ -1,0 +1,38 @@
+/** The wire format of protocol buffers, written: a message is its fields in order, each a key (number · 8 + type) and a number, four bytes, or a length and so many bytes. */
+
+const text = new TextEncoder();
+
+/** A message as pieces that follow each other: large ones are handed on and never copied. */
+export interface Message {
+  bytes: number;
+  pieces: readonly Uint8Array[];
+}
+
+/** A whole number of up to 2^53 as seven bits a byte, the lowest first; a negative one in ten bytes, as two's complement of 64 bits. */
+export function varint(value: number): number[] {
+  const out: number[] = [];
+  let rest = BigInt.asUintN(64, BigInt(value));
+  for (; rest >= 128n; rest >>= 7n) out.push(Number(rest & 127n) | 128);
+  out.push(Number(rest));
+  return out;
+}
+
+export function message(...fields: readonly (Message | undefined)[]): Message {
+  const there = fields.filter((field) => field !== undefined);
+  return { bytes: there.reduce((n, { bytes }) => n + bytes, 0), pieces: there.flatMap(({ pieces }) => pieces) };
+}
+
+const small = (bytes: readonly number[]): Message => ({ bytes: bytes.length, pieces: [Uint8Array.from(bytes)] });
+
+export const int = (id: number, value: number): Message => small([...varint(id * 8), ...varint(value)]);
+/** A list of whole numbers, packed. */
+export const ints = (id: number, values: readonly number[]): Message => bytes(id, Uint8Array.from(values.flatMap(varint)));
+export const bytes = (id: number, value: Uint8Array): Message => inside(id, { bytes: value.length, pieces: [value] });
+export const string = (id: number, value: string): Message => bytes(id, text.encode(value));
+export function float(id: number, value: number): Message {
+  const four = new Uint8Array(4);
+  new DataView(four.buffer).setFloat32(0, value, true);
+  return message(small(varint(id * 8 + 5)), { bytes: 4, pieces: [four] });
+}
+/** A message as a field of another one. */
+export const inside = (id: number, inner: Message): Message => message(small([...varint(id * 8 + 2), ...varint(inner.bytes)]), inner);
