@@ -140,13 +140,13 @@ export function checkFolderWeights(base: ModelFolder, use: WeightsUse = {}): voi
 }
 
 /** For what needs a folder with safetensors: `what` an ONNX file cannot be. */
-export function refuseOnnx({ onnx }: ModelFolder, what: string): void {
+export function refuseOnnx({ onnx }: ModelFolder, what: string, hint?: string): void {
   if (onnx === undefined) return;
   throw new InputError({
     where: onnx,
     what: `an ONNX file cannot be ${what}`,
     expected: 'a folder with config.json and model.safetensors',
-    hint: 's2a export --onnx writes it with an adapter',
+    ...(hint === undefined ? {} : { hint }),
   });
 }
 

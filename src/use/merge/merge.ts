@@ -97,7 +97,7 @@ export function withMerged<T>(model: string, path: string, use: (opened: Opened)
         hint: AS_IT_IS,
       });
     const base = openModelFolder(model, adapter.base.imageSize);
-    refuseOnnx(base, 'merged with an adapter');
+    refuseOnnx(base, 'merged with an adapter into a model folder', 's2a export --onnx writes both as one ONNX file');
     const preprocess = checkPreparation(adapter.preprocessing, adapter.path);
     const weights = openWeights(base);
     try {
