@@ -41,7 +41,7 @@ export interface OnnxResult {
   out: string;
   /** Names of the classes, labels or numbers, in the order of the outputs. */
   classes: readonly string[];
-  /** Nodes of the file's graph. */
+  /** How many nodes the graph in the file has. */
   nodes: number;
   /** Bytes of model.onnx. */
   bytes: number;
