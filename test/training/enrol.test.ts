@@ -77,6 +77,22 @@ test('classes join an adapter whose rows stay as they are', async () => {
   after.weights.close();
 });
 
+test('one class joins others of which no picture is there', async () => {
+  const [first, second] = [newFolder(), newFolder()];
+  await enrolJob({ model: MODEL, data: only(['bicycle', 'cat', 'house', 'star']), out: first });
+  const { added } = await enrolJob({ model: MODEL, data: only(['tree']), out: second, from: first });
+  assert.equal(added, ['tree']);
+  const [joined, together] = [await accuracy(second), await accuracy(enrolled)];
+  assert.ok(joined >= together - 0.12, `one after the other ${joined}, all at once ${together}`);
+  // Without what the adapter knew of its own classes there is nothing to tell them by.
+  rmSync(join(first, 'known.safetensors'));
+  await refusedLater(
+    enrolJob({ model: MODEL, data: only(['tree']), out: newFolder(), from: first }),
+    'only one class',
+    'known.safetensors is not beside it',
+  );
+});
+
 test('what cannot be enrolled is refused', async () => {
   await refusedLater(
     enrolJob({ model: MODEL, data: five, out: newFolder(), from: enrolled }),

@@ -34,11 +34,11 @@ export function heldHead(
   return { drawn, settle: (rows) => settleRows(rows, first) };
 }
 
-/** Features of some classes, `pictures` of each within bounds. */
+/** Features of some classes, `pictures` of each within bounds. `isWide`: with the variances as they were shrunk, for statistics of few pictures, which look narrower than they are. */
 export function drawnFeatures(
   known: Known,
   rows: readonly number[],
-  { pictures, seed }: { pictures: number; seed: number },
+  { pictures, seed, isWide = false }: { pictures: number; seed: number; isWide?: boolean },
 ): FeatureSource {
   const { features, lengths, means, directions, variances } = known;
   const each = Math.max(LEAST, Math.min(MOST, Math.round(pictures)));
@@ -47,7 +47,7 @@ export function drawnFeatures(
   const rest = variances[along]!;
   const total = variances.subarray(0, along).reduce((sum, v) => sum + v, 0) + rest * (features - along);
   const added = total / (2 * features);
-  const deviation = (v: number): number => Math.sqrt(Math.max(0, v - added));
+  const deviation = (v: number): number => Math.sqrt(isWide ? v : Math.max(0, v - added));
   return {
     count: each * rows.length,
     label: (i) => rows[Math.floor(i / each)]!,
