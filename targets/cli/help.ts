@@ -147,8 +147,8 @@ decoding and split of train: the adapter is the same, byte for byte. Options as 
   wasmtime --dir . board/s2a.wasm train board/program.s2a --model models/mobilenetv2 --data board --out my-adapter`,
   eval: `s2a eval <model folder> [adapter] <pictures> [options]: how well it does on labelled pictures
 
-Without an adapter the model's own head is judged. <pictures>: a folder, of one class too, or a table
-of labels (.csv) in it. Accuracy, precision, recall, F1, calibration, what was taken for what.
+Without an adapter the model's own head is judged. <pictures>: a folder, of one class too, or a
+table of labels (.csv) in it. Accuracy, precision, recall, F1, calibration, what was taken for what.
 
   --report FILE              write an HTML page with the same figures and the worst mistakes
   --split all|train|val|test which part of <pictures> (test, else val, else all)

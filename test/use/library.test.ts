@@ -127,7 +127,7 @@ test('predict takes RGB and RGBA bytes, and refuses other numbers', () => {
 
 test('every flag of train that has a value is of the table, under one name', () => {
   const flags = new Map((Object.keys(SETTINGS) as SettingName[]).map((name) => [flagOf(name), name]));
-  const apart = new Set(['out', 'report', 'fidelity', 'json', 'last', 'depth']);
+  const apart = new Set(['out', 'report', 'fidelity', 'json', 'last', 'depth', 'log']);
   for (const [, flag] of HELP.train!.matchAll(/^ {2}--([a-z-]+)/gm)) assert.ok(flags.has(flag!) || apart.has(flag!), flag);
 });
 
