@@ -82,7 +82,7 @@ function draw(p: usize, seed: u32, counter: u32, augment: i32): void {
 
   const shape = random(seed, Stream.Augment | (1 << 4), counter);
   const turn = (either(shape) * <f64>int(p, DistortArg.TURN)) / PARTS;
-  const zoom = 1 + (either(shape >> 16) * <f64>int(p, DistortArg.SCALE)) / PARTS;
+  const zoom = 1 + (either(shape >> 16) * <f64>int(p, DistortArg.ZOOM)) / PARTS;
   cosine = cosPi(turn) / zoom;
   sine = cosPi(turn - 0.5) / zoom;
   bright = <f32>(1 + (either(shape >> 32) * <f64>int(p, DistortArg.BRIGHT)) / PARTS);

@@ -40,7 +40,7 @@ export const distort: Record<string, OpDef> = {
           augment! + (typeOf(graph, n.inputs[0]!).dtype === 'f32' ? Augment.Float : 0) + CHANNELS_UNIT * (c === 3 ? 0 : c),
         [DistortArg.PAD]: pad!,
         [DistortArg.TURN]: turn!,
-        [DistortArg.SCALE]: scale!,
+        [DistortArg.ZOOM]: scale!,
         [DistortArg.BRIGHT]: bright!,
         [DistortArg.CONTRAST]: contrast!,
         [DistortArg.SATURATION]: saturation!,

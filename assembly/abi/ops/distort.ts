@@ -9,7 +9,7 @@ export const CHANCES = 65536;
 
 /**
  * Distort: y[B,H,W,C] f32 = Pixels of x[B,H,W,C] (u8, or f32 with Augment.Float) turned, scaled, recoloured, blurred and erased at random; TABLE, SAMPLES,
- * STATE, AUGMENT and PAD as Pixels has them. TURN, SCALE, BRIGHT, CONTRAST and SATURATION: how far at most either way, in PARTS; GREY, BLUR, ERASE:
+ * STATE, AUGMENT and PAD as Pixels has them. TURN, ZOOM, BRIGHT, CONTRAST and SATURATION: how far at most either way, in PARTS; GREY, BLUR, ERASE:
  * for how many of CHANCES. Colours and grey are of three bytes a pixel alone.
  */
 export const enum DistortArg {
@@ -24,7 +24,7 @@ export const enum DistortArg {
   AUGMENT,
   PAD,
   TURN,
-  SCALE,
+  ZOOM,
   BRIGHT,
   CONTRAST,
   SATURATION,
@@ -41,7 +41,7 @@ export function distort(): void {
   const c = said === 0 ? 3 : said;
   between(DistortArg.PAD, 0, MOST_STEP);
   between(DistortArg.TURN, 0, PARTS);
-  between(DistortArg.SCALE, 0, PARTS / 2);
+  between(DistortArg.ZOOM, 0, PARTS / 2);
   const colours =
     between(DistortArg.BRIGHT, 0, PARTS) +
     between(DistortArg.CONTRAST, 0, PARTS) +
