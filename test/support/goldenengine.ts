@@ -53,9 +53,11 @@ export function gradientsAgree(engine: Engine, values: Values, prefix: string, t
       const [whole, [rows]] = [values.get(key), values.shape(key)];
       const [start, end] = [Number(slice[2]), Number(slice[3])];
       const row = got.length / (end - start);
-      // Of three parts: a thinned gradient has every so manieth number of all of them.
-      const step = whole.length === 3 * got.length ? 1 : thinning(values, 3 * got.length, whole.length);
-      if (step === 1 && rows !== 3 * (end - start) && rows !== whole.length) throw new Error(`${key}: ${rows} rows`);
+      // Of two or three parts: a thinned gradient has every so manieth number of all of them.
+      const ends = engine.program.parameters.map(({ name }) => (name.startsWith(`${slice[1]}[`) ? Number(/:(\d+)\]$/.exec(name)![1]) : 0));
+      const parts = Math.max(...ends) / (end - start);
+      const step = whole.length === parts * got.length ? 1 : thinning(values, parts * got.length, whole.length);
+      if (step === 1 && rows !== parts * (end - start) && rows !== whole.length) throw new Error(`${key}: ${rows} rows`);
       const first = Math.ceil((start * row) / step);
       const want = whole.subarray(first, Math.ceil((end * row) / step));
       close(
