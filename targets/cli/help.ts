@@ -183,7 +183,7 @@ adapter as any other, which predicts, is judged, and is trained on from by train
 held out; the last line tells how pictures left out one by one are named.
 
   --out DIR                  where the adapter goes
-  --from ADAPTER             its classes stay as they are, and those that it lacks are added: one is enough
+  --from ADAPTER             its classes stay as they are, those that it lacks are added; one is enough
   --labels FILE              a table of labels, file,label, for the pictures
   --normalize N              of arrays: measured, model, or MEAN/STD (measured)
   --weights f32|int8|int4    frozen weights in memory (f32, or those of --from)
