@@ -89,9 +89,31 @@ export const rememberingOf = (
   unjudged: unjudgedOf(labels, data.val),
 });
 
+/** Makes and writes them beside the adapter that is there now. What a full disk prevents is said; the adapter stays. */
+export async function addCompanions(
+  folder: string,
+  engine: Engine,
+  data: Data,
+  source: Source,
+): Promise<{ companions: Companions; memoryBytes: number; failures: string[] }> {
+  try {
+    const companions = await companionsOf(engine, data, source);
+    return { companions, memoryBytes: keepCompanions(folder, companions), failures: [] };
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    removeCompanions(folder);
+    return { companions: { known: { why: error.message }, memory: undefined }, memoryBytes: 0, failures: [error.message] };
+  }
+}
+
+/** What belongs to an earlier adapter does not stay. */
+function removeCompanions(folder: string): void {
+  for (const name of [KNOWN, MEMORY]) rmSync(join(folder, name), { force: true });
+}
+
 /** Writes them beside the adapter that is there now, for it alone; what there is none of does not stay from an earlier one. Returns the memory's bytes. */
 export function keepCompanions(folder: string, { known, memory }: Companions): number {
-  for (const name of [KNOWN, MEMORY]) rmSync(join(folder, name), { force: true });
+  removeCompanions(folder);
   const adapter = readAdapter(folder);
   const belongs = adapterDigest(adapter);
   adapter.weights.close();

@@ -27,7 +27,7 @@ import { needSpace, runBytes, tryRun } from './beforehand.ts';
 import { CALIBRATION, writeCalibration } from './calibrate/file.ts';
 import { installTables, openTables } from './calibrate/run.ts';
 import { checkpointBytes, hasCheckpoints } from './checkpointfile.ts';
-import { type Companions, companionsOf, keepCompanions, memoryBudget, rememberingOf } from './companions.ts';
+import { addCompanions, type Companions, memoryBudget, rememberingOf } from './companions.ts';
 import { adapterInfo, compileJob, headOf, settle } from './compilejob.ts';
 import { guardEarlier } from './earlier.ts';
 import { type FeatureCache, featureLimit, openFeatures } from './featurecache.ts';
@@ -256,10 +256,9 @@ async function carryOut(work: Work): Promise<JobResult> {
     if (calibration) writeCalibration(join(job.out, CALIBRATION), calibration);
     else rmSync(join(job.out, CALIBRATION), { force: true });
     const about = { who, program: engine.program, labels, preprocess: work.preprocess, task: unusualTask(task) };
-    const companions = await companionsOf(engine, data, work);
     writeAdapter(job.out, adapterInfo(job, about), adapterTensors(engine));
-    const memoryBytes = keepCompanions(job.out, companions);
-    return resultOfJob(work, run, { failures, outcome, head: head ?? null, companions, memoryBytes });
+    const { failures: lacking, ...added } = await addCompanions(job.out, engine, data, work);
+    return resultOfJob(work, run, { failures: [...failures, ...lacking], outcome, head: head ?? null, ...added });
   } finally {
     features?.close(!isFinished);
   }
