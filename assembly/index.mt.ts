@@ -1,3 +1,3 @@
 /** The engine of several threads: one instance in each, over one shared memory. */
 export * from './index';
-export { attend, resume } from './engine/run';
+export { attend } from './engine/run';

@@ -6,7 +6,7 @@ export { placeCoded } from './kernels/encode';
 export { place } from './kernels/load';
 export { sampleAt } from './engine/random';
 export { ridgeBegin, ridgeFound, ridgeNext, ridgePictures, ridgeRow } from './ridge/ridge';
-export { walk } from './engine/run';
+export { resume, walk } from './engine/run';
 
 /** Prepares an arena: constants into the head, this thread's number and scratch. Call once in each instance. */
 export function setup(arena: usize, scratchOffset: usize, scratchBytes: usize, thread: i32, threads: i32): void {

@@ -22,7 +22,7 @@ import type { Compiled, UnplacedGraph } from './pipeline/compiled.ts';
 import { aboutOf, builderFor, forward, portsOf } from './pipeline/forward.ts';
 import { inputs } from './pipeline/inputs.ts';
 import type { CompileOptions } from './pipeline/options.ts';
-import { NO_TILES, tileGraph } from './pipeline/tiles.ts';
+import { finishGraph, NO_TILES } from './pipeline/tiles.ts';
 import { planMemory } from './plan/memory.ts';
 import { verifyPlan } from './plan/verify.ts';
 import { codeBytes } from './program/encode.ts';
@@ -32,7 +32,7 @@ import { link } from './program/link.ts';
  * A program with every address in it, from options that say everything. Throws InputError for options that do not go with the network: a method
  * without a layer to learn, more blocks than there are, a rank that no layer can hold.
  */
-export const compile = (options: CompileOptions): Compiled => programOf(tileGraph(graphOf(options), options.tiles));
+export const compile = (options: CompileOptions): Compiled => programOf(finishGraph(graphOf(options), options));
 
 /** The fastest way to train, or to infer, within `budgetBytes`, as predicted. Throws BudgetError, which names the smallest budget that would do. */
 export const planForBudget = (options: PlanOptions): Planned => search(options, { graphOf, programOf });

@@ -11,6 +11,10 @@ export const enum Head {
   FailedNode = 64,
   /** i32: the Status of the thread that failed first, of several that walk together (assembly/engine/barrier.ts); what they share follows. */
   Status = 68,
+  /** What an instruction asks the host for (assembly/engine/ask.ts): arena offset and bytes; place in the file in units of 16 bytes, or a weight's number. */
+  AskedOffset = 72,
+  AskedBytes = 76,
+  AskedPlace = 80,
   /** i32: threads that have come to the barrier. */
   Arrived = 128,
   /** i32: counts barriers passed, and failures. */

@@ -124,6 +124,11 @@ export const enum Op {
   MergeBranch,
   // pictures changed at random
   Distort,
+  // weights that stay in a file
+  PlaceWeight,
+  StoreWeight,
+  FetchWeight,
+  AwaitWeight,
 }
 
 export const enum Instruction {

@@ -19,6 +19,18 @@ export const enum Status {
   WorkerLost = 8,
   /** What a layer puts out, measured before the first step, is NaN or infinite. */
   OutputNotFinite = 9,
+  /** No failures: the instruction asks the host for something, and `resume` says that it is done (assembly/abi/ops/stored.ts). */
+  Place = 10,
+  Store = 11,
+  Fetch = 12,
+  Await = 13,
+  /** The file of stored weights gave other bytes than were put into it. */
+  StoredChanged = 14,
+}
+
+/** Whether the walk stands at an instruction that waits for its host. */
+export function isRequest(status: i32): boolean {
+  return status >= Status.Place && status <= Status.Await;
 }
 
 /** The sentence of a status. */
@@ -30,5 +42,6 @@ export function statusText(status: Status): string {
   if (status === Status.BadLabel) return 'a label lies outside the classes';
   if (status === Status.BadEncoding) return 'an encoding that the kernel does not have';
   if (status === Status.OutputNotFinite) return 'what the network puts out on the first pictures is not finite (NaN or infinite)';
+  if (status === Status.StoredChanged) return 'gives other weights than were put into it: it was changed while in use';
   return 'a status that the engine does not have';
 }

@@ -12,6 +12,7 @@ import {
   ftruncateSync,
   mkdirSync,
   openSync,
+  read,
   readdirSync,
   readSync,
   renameSync,
@@ -60,9 +61,7 @@ function sourceOf(fd: number, path: string, size: number): ByteSource {
       let done = 0;
       while (done < target.length) {
         const n = guarded(path, 'cannot be read', () => readSync(fd, target, done, target.length - done, offset + done));
-        if (n === 0) {
-          throw new InputError({ where: path, what: 'ends early', got: `${offset + done} bytes`, expected: offset + target.length });
-        }
+        if (n === 0) throw endsEarly(path, offset + done, offset + target.length);
         done += n;
       }
     },
@@ -70,9 +69,37 @@ function sourceOf(fd: number, path: string, size: number): ByteSource {
   };
 }
 
+function readBeside(fd: number, path: string, offset: number, target: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const go = (done: number): void => {
+      if (done === target.length) {
+        resolve();
+        return;
+      }
+      read(fd, target, done, target.length - done, offset + done, (error, n) => {
+        try {
+          guarded(path, 'cannot be read', () => {
+            if (error) throw error;
+          });
+          if (n === 0) throw endsEarly(path, offset + done, offset + target.length);
+          go(done + n);
+        } catch (fault) {
+          reject(fault);
+        }
+      });
+    };
+    go(0);
+  });
+}
+
+const endsEarly = (path: string, got: number, expected: number): InputError =>
+  new InputError({ where: path, what: 'ends early', got: `${got} bytes`, expected });
+
 /** A file that is read and written by ranges, in place: for what may be lost. */
 export interface Store extends ByteSource {
   writeAt(offset: number, bytes: Uint8Array): void;
+  /** Reads while the caller does something else; the target is not to be touched until it is whole. Rejects as `readAt` throws. */
+  startReading(offset: number, target: Uint8Array): Promise<void>;
 }
 
 /** Opens a store; with `bytes` makes it anew, so large, and zero. */
@@ -83,6 +110,7 @@ export function openStore(path: string, bytes?: number): Store {
   const { size } = fstatSync(fd);
   return {
     ...sourceOf(fd, path, size),
+    startReading: (offset, target) => readBeside(fd, path, offset, target),
     writeAt(offset, data) {
       for (let done = 0; done < data.length; ) {
         const n = guarded(path, 'cannot be written', () => writeSync(fd, data, done, data.length - done, offset + done));

@@ -5,6 +5,24 @@ import { Encoding } from '../../assembly/abi/weights.ts';
 export type Precision = 'f32' | 'int8' | 'int4';
 export const PRECISIONS: readonly Precision[] = ['f32', 'int8', 'int4'];
 
+/** What is asked of frozen weights: a precision, or `auto`, the highest that the budget allows; with `stream` they stay in a file and pass through memory. */
+export type WeightsWish<P extends string = Precision | 'auto'> = P | `${P},stream` | 'stream';
+
+/** Every way to write a wish for one of these precisions. */
+export const wishesFor = <P extends string>(precisions: readonly P[]): readonly WeightsWish<P>[] => [
+  ...precisions,
+  ...precisions.map((p) => `${p},stream` as const),
+  'stream',
+];
+
+/** A wish taken apart; `otherwise` is the precision of one that says none. */
+export function wishOf<P extends Precision | 'auto'>(wish: WeightsWish<P> | undefined, otherwise: P): { weights: P; streams: boolean } {
+  if (wish === undefined) return { weights: otherwise, streams: false };
+  if (wish === 'stream') return { weights: otherwise, streams: true };
+  const [weights, stream] = wish.split(',') as [P, string?];
+  return { weights, streams: stream !== undefined };
+}
+
 /** Longer rows stay f32: a row is coded whole, in the scratch that every program with a matrix product has. */
 const LONGEST_ROW = 16384;
 

@@ -3,7 +3,7 @@ import type { Bits, RecomputeChoice } from '../passes/recompute.ts';
 import type { Tiles } from '../passes/tiling/tiles.ts';
 import type { Path, UnplacedGraph } from '../pipeline/compiled.ts';
 import type { CompileOptions } from '../pipeline/options.ts';
-import { tileGraph } from '../pipeline/tiles.ts';
+import { finishGraph } from '../pipeline/tiles.ts';
 import { type Alternative, fixed, ladder, named } from './choices.ts';
 import { type Estimate, type Estimates, estimate } from './estimate.ts';
 
@@ -32,7 +32,7 @@ export function openJob(options: Omit<CompileOptions, 'microBatch'>, batchSize: 
     const key = `${microBatch}:${bits}:${tiles === undefined}`;
     let found = made.get(key);
     if (found === undefined) {
-      const built = tileGraph(wholeOf(microBatch, bits), tiles ?? options.tiles);
+      const built = finishGraph(wholeOf(microBatch, bits), { ...options, tiles: tiles ?? options.tiles });
       found = { built, estimate: estimate(built) };
       made.set(key, found);
     }

@@ -1,9 +1,11 @@
 /** A plan as plain data: what `s2a plan --json` prints and what reports show. */
 
 import { numel } from '../graph/graph.ts';
+import type { Window } from '../passes/streaming.ts';
 import type { Tiles } from '../passes/tiling/tiles.ts';
 import type { Compiled } from '../pipeline/compiled.ts';
 import type { Parts } from '../plan/memory.ts';
+import { bytesRead, storedBytes } from '../program/stored.ts';
 import { cutsOf } from './featurecut.ts';
 import type { Chosen } from './search.ts';
 
@@ -47,6 +49,11 @@ export interface PlanReport {
   trainable: { count: number; percent: number };
   /** Last node of what makes the same of a picture in every epoch, and the bytes of a picture there, where keeping them on disk pays. */
   features: { node: string; bytesPerImage: number } | null;
+  /**
+   * Frozen weights that stay in a file, where there are such: the bytes of the file, what a step reads of it, and what passes through memory at a time, a block
+   * and the next one, a layer and the next one, or a layer.
+   */
+  stored: { fileBytes: number; bytesReadPerStep: number; window: Window } | null;
   /** What the budget cost: passes in a step, blocks computed again in backward (their inputs' bits by block, as text), and predicted step time. */
   choices: {
     passes: number;
@@ -73,7 +80,10 @@ export function planReport(
   const line = cutsOf(compiled)?.train;
   const { padding, ...parts } = plan.parts;
   const count = (role: string): number =>
-    graph.values.reduce((n, v) => (v.role === role && plan.offsets[v.id]! >= 0 ? n + numel(v.type.shape) : n), 0);
+    graph.values.reduce(
+      (n, v) => ((v.stored === 'placed' ? 'frozen' : v.role) === role && plan.offsets[v.id]! >= 0 ? n + numel(v.type.shape) : n),
+      0,
+    );
   const [learnable, frozen] = [count('param'), count('frozen')];
   return {
     model,
@@ -94,6 +104,13 @@ export function planReport(
     peak: { node: plan.peak.node, bytes: plan.peak.bytes },
     placement: { lowerBound: plan.lowerBound, bytes: plan.temporaries.bytes },
     trainable: { count: learnable, percent: (100 * learnable) / (learnable + frozen) },
+    stored: chosen?.streaming
+      ? {
+          fileBytes: storedBytes(program),
+          bytesReadPerStep: (batchSize / microBatch) * bytesRead(program, program.about.purpose === 'train' ? 'train' : 'eval'),
+          window: chosen.streaming.window,
+        }
+      : null,
     features: line ? { node: line.node, bytesPerImage: line.bytes } : null,
     choices: {
       passes: batchSize / microBatch,

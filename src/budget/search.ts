@@ -5,28 +5,34 @@
 
 import { DEFAULTS } from '../base/defaults.ts';
 import { BudgetError, InputError } from '../base/error.ts';
-import { PRECISIONS, type Precision } from '../base/precision.ts';
+import { PRECISIONS, type Precision, type WeightsWish, wishOf } from '../base/precision.ts';
 import type { Node } from '../graph/graph.ts';
 import { type Method, methodOf } from '../network/method.ts';
 import { definition } from '../ops/index.ts';
 import { type KeepPolicy, keepOf } from '../passes/keeppolicy.ts';
 import type { Bits, Recompute, RecomputeChoice } from '../passes/recompute.ts';
+import { type Streaming, WINDOWS } from '../passes/streaming.ts';
 import type { Tiles } from '../passes/tiling/tiles.ts';
 import type { Compiled, Path } from '../pipeline/compiled.ts';
 import { type CompileOptions, checkBatch } from '../pipeline/options.ts';
-import { tileGraph } from '../pipeline/tiles.ts';
+import { finishGraph } from '../pipeline/tiles.ts';
 import { checkBudget, PAGE } from '../plan/memory.ts';
 import type { About } from '../program/program.ts';
 import { type Job, openJob, type Way } from './candidates.ts';
 
 /** What `planForBudget` takes: as `compile`, but what a budget decides may be left open. */
-export interface PlanOptions extends Omit<CompileOptions, 'microBatch' | 'recompute' | 'weights' | 'maxThreads'> {
+export interface PlanOptions extends Omit<CompileOptions, 'microBatch' | 'recompute' | 'weights' | 'streaming' | 'maxThreads'> {
   /** Pictures in one optimizer step. */
   batchSize: number;
   /** Pictures in one pass; chosen where absent. */
   microBatch?: number;
-  /** Precision of frozen weights; `auto`: the highest with which the budget can be kept. It alone changes what the network computes. */
-  weights?: Precision | 'auto';
+  /**
+   * Precision of frozen weights; `auto`: the highest with which the budget can be kept. It alone changes what the network computes. With `,stream` they stay
+   * in a file and pass through memory, which changes no number.
+   */
+  weights?: WeightsWish;
+  /** Most bytes of frozen weights that stay in memory where the rest is streamed. Asks for streaming. */
+  residentBytes?: number;
   /** Blocks whose forward runs again in backward: none, all, so many of them, those named, or as few as the budget needs (where absent). */
   recompute?: RecomputeChoice;
   /** Most bytes of linear memory; unlimited where absent. */
@@ -45,6 +51,8 @@ export interface Chosen {
   keep: string;
   /** Precision of frozen weights. */
   weights: Precision;
+  /** How frozen weights pass through memory; absent: they stay there. */
+  streaming?: Streaming;
   /** Bits of the inputs that each recomputed block keeps, by block; -1 is what stands before the first. */
   recompute: Recompute;
   /** Blocks that could be computed again. */
@@ -74,18 +82,19 @@ const SMALL: Tiles = { rows: 64, queries: 16, pixels: 64 };
 const LINEAR_LIMIT = 65536 * PAGE;
 
 /** The fastest way to train, or to infer, that fits the budget, as predicted. Deterministic: reads neither the machine nor a clock. Throws BudgetError. */
-export function search({ weights, method, keep, ...given }: PlanOptions, path: Path): Planned {
+export function search({ weights: wish, method, keep, ...given }: PlanOptions, path: Path): Planned {
   // Read here, once: the search compiles many times.
   const options = {
     ...given,
     ...(method === undefined ? {} : { method: methodOf(method) }),
     ...(keep === undefined ? {} : { keep: keepOf(keep) }),
   };
-  if (weights !== 'auto') return searchAt({ ...options, weights: weights ?? DEFAULTS.weights }, path);
+  const { weights, streams } = wishOf(wish, DEFAULTS.weights as Precision | 'auto');
+  const isStreamed = streams || given.residentBytes !== undefined;
   let least: BudgetError | undefined;
-  for (const precision of PRECISIONS) {
+  for (const precision of weights === 'auto' ? PRECISIONS : [weights]) {
     try {
-      return searchAt({ ...options, weights: precision }, path);
+      return searchAt({ ...options, weights: precision, isStreamed }, path);
     } catch (error) {
       if (!(error instanceof BudgetError)) throw error;
       if (least === undefined || error.smallestBytes < least.smallestBytes) least = error;
@@ -102,6 +111,8 @@ function searchAt(
     recompute = DEFAULTS.recompute,
     budgetBytes = LINEAR_LIMIT,
     maxThreads = DEFAULTS.maxThreads,
+    isStreamed,
+    residentBytes = 0,
     ...options
   }: Settled,
   path: Path,
@@ -114,11 +125,15 @@ function searchAt(
   const comfortable = Math.max(1, Math.floor(COMFORTABLE_PIXELS / (height * width)));
   const sizes = microBatch !== undefined ? [microBatch] : divisors(batchSize, comfortable);
 
-  const job = openJob(options, batchSize, path);
+  const streamings = isStreamed ? WINDOWS.map((window): Streaming => ({ window, residentBytes })) : [undefined];
+  const open = (more: { keep?: KeepPolicy }): Job[] =>
+    streamings.map((streaming) => openJob({ ...options, ...more, streaming }, batchSize, path));
+  const jobs = open({});
+  const job = jobs[0] as Job;
   const fastest = job.plain(sizes[0] as number);
   const compiled = new Map<Way, Compiled>();
   const at = (way: Way): Compiled => {
-    const graph = () => (way === fastest ? job.build(sizes[0] as number, 0) : tileGraph(path.graphOf(way.options), way.options.tiles));
+    const graph = () => (way === fastest ? job.build(sizes[0] as number, 0) : finishGraph(path.graphOf(way.options), way.options));
     const known = compiled.get(way) ?? path.programOf(graph());
     compiled.set(way, known);
     return known;
@@ -130,6 +145,7 @@ function searchAt(
       passes: batchSize / way.options.microBatch,
       keep: at(way).program.about.keep,
       weights: options.weights,
+      ...(way.options.streaming ? { streaming: way.options.streaming } : {}),
       recompute: way.recompute,
       blocks: way.blocks,
       tiles: at(way).tiles,
@@ -138,14 +154,14 @@ function searchAt(
   });
 
   const seen: Way[] = [];
-  for (const kind of kindsOfWays({ options, batchSize, recompute, sizes, job, fastest, path })) {
-    const ways = kind().sort((a, b) => a.time - b.time || a.bytes - b.bytes);
+  for (const kind of kindsOfWays({ options, recompute, sizes, jobs, fastest, open })) {
+    const ways = kind().sort((a, b) => a.time - b.time || windowOf(a) - windowOf(b) || a.bytes - b.bytes);
     for (const way of ways) if (way.bytes <= limit && at(way).plan.linearBytes <= limit) return chosen(way);
     seen.push(...ways);
   }
   const least = leastOf(seen, (way) => at(way).plan.linearBytes);
   const { graph, plan, program } = at(least);
-  checkBudget(graph, plan, limit, { bytes: plan.linearBytes, how: how(program.about, options, microBatch, recompute) });
+  checkBudget(graph, plan, limit, { bytes: plan.linearBytes, how: how(program.about, options, { microBatch, recompute, isStreamed }) });
   return chosen(least);
 }
 
@@ -154,27 +170,33 @@ interface Settled extends PlanOptions {
   method?: Method;
   keep?: KeepPolicy;
   weights: Precision;
+  isStreamed: boolean;
 }
+
+/** The windows' order, the one that leaves reads the most time first. */
+const windowOf = ({ options: { streaming } }: Way): number => (streaming ? WINDOWS.indexOf(streaming.window) : 0);
 
 /** What ways are made of. */
 interface Candidates {
-  options: Omit<Settled, 'batchSize' | 'microBatch' | 'recompute' | 'budgetBytes' | 'maxThreads'>;
-  batchSize: number;
+  options: Pick<Settled, 'tiles' | 'keep'>;
   recompute: RecomputeChoice;
   /** Micro-batches, largest first. */
   sizes: readonly number[];
-  job: Job;
+  /** One, or one for each window through which weights pass. */
+  jobs: readonly Job[];
   fastest: Way;
-  path: Path;
+  /** The same jobs with another policy. */
+  open(more: { keep: KeepPolicy }): Job[];
 }
 
 /** Ways by what they cost the gradient, least first: only where none of one kind fits is the next looked at. */
-function kindsOfWays({ options, batchSize, recompute, sizes, job, fastest, path }: Candidates): (() => Way[])[] {
+function kindsOfWays({ options, recompute, sizes, jobs, fastest, open }: Candidates): (() => Way[])[] {
   const [largest, smallest] = [sizes[0] as number, sizes.at(-1) as number];
   /** Every way of one micro-batch, in pieces as they come and, at the smallest one, in small ones too. */
   const small = options.tiles ?? SMALL;
-  const waysOf = (n: number, bits: readonly Bits[], tiles?: Tiles, of: Job = job): Way[] =>
-    recompute === 'none' ? [of.plain(n, tiles)] : of.ways(n, recompute, bits, tiles);
+  const waysIn = (job: Job, n: number, bits: readonly Bits[], tiles?: Tiles): Way[] =>
+    recompute === 'none' ? [job.plain(n, tiles)] : job.ways(n, recompute, bits, tiles);
+  const waysOf = (n: number, bits: readonly Bits[], tiles?: Tiles): Way[] => jobs.flatMap((job) => waysIn(job, n, bits, tiles));
   const [first, ...fewer] = inputBits(options.keep);
   const kinds: (() => Way[])[] = [
     () => (recompute === 'auto' || recompute === 'none' ? [fastest] : []),
@@ -185,8 +207,8 @@ function kindsOfWays({ options, batchSize, recompute, sizes, job, fastest, path 
         : [undefined, small].flatMap((tiles) => waysOf(smallest, [first as Bits, ...fewer], tiles)),
   ];
   if (recompute === 'auto' && options.keep === undefined)
-    for (const keep of fewerBits(job.build(largest, 0).graph.phases.train))
-      kinds.push(() => waysOf(smallest, [first as Bits, ...fewer], small, openJob({ ...options, keep }, batchSize, path)).slice(-1));
+    for (const keep of fewerBits((jobs[0] as Job).build(largest, 0).graph.phases.train))
+      kinds.push(() => open({ keep }).flatMap((job) => waysIn(job, smallest, [first as Bits, ...fewer], small).slice(-1)));
   return kinds;
 }
 
@@ -200,7 +222,7 @@ function withThreads(
   const room = limit - (linearBytes - slack(compiled));
   const threads = Math.min(maxThreads, 1 + Math.max(0, Math.floor(room / Math.max(1, scratch.bytes))));
   if (threads === 1) return compiled;
-  return path.programOf(tileGraph(path.graphOf({ ...way.options, maxThreads: threads }), way.options.tiles));
+  return path.programOf(finishGraph(path.graphOf({ ...way.options, maxThreads: threads }), way.options));
 }
 
 /** The least that would fit: no way is compiled whose estimate is above what has been found. */
@@ -225,7 +247,11 @@ function fewerBits(nodes: readonly Node[]): KeepPolicy[] {
 const inputBits = (keep: KeepPolicy | undefined): Bits[] => (keep?.name.startsWith('exact') ? [32] : [8, 4]);
 
 /** What the least plan was chosen with, as flags, and what would need less still. */
-function how(about: About, { keep }: { keep?: KeepPolicy }, microBatch: number | undefined, recompute: RecomputeChoice): string {
+function how(
+  about: About,
+  { keep }: { keep?: KeepPolicy },
+  { microBatch, recompute, isStreamed }: { microBatch: number | undefined; recompute: RecomputeChoice; isStreamed: boolean },
+): string {
   const again = about.recompute === 'none' ? '' : ` --recompute ${about.recompute}`;
   const isExact = keep?.name.startsWith('exact');
   const fixed = [
@@ -233,7 +259,7 @@ function how(about: About, { keep }: { keep?: KeepPolicy }, microBatch: number |
     ...(recompute === 'none' ? ['--recompute'] : []),
   ];
   const hint = isExact ? '; --keep s2a needs less' : fixed.length > 0 ? `; without ${fixed.join(' and ')} less is enough` : '';
-  return `--micro-batch ${about.microBatch}${again} --keep ${about.keep} --weights ${about.weights}${hint}`;
+  return `--micro-batch ${about.microBatch}${again} --keep ${about.keep} --weights ${about.weights}${isStreamed ? ',stream' : ''}${hint}`;
 }
 
 /** Divisors of n up to `most`, largest first. */

@@ -10,14 +10,15 @@ import type { SafetensorsFile } from '../formats/safetensors.ts';
 import { weightOf } from '../formats/weightsfile.ts';
 import type { Phase } from '../graph/graph.ts';
 import type { ParameterRecord, Placed, Program, WeightRecord } from '../program/program.ts';
+import { weightsOnRequest } from '../program/stored.ts';
+import type { StoredWeights } from './storedfile.ts';
 import { ALONE, type StartThread, startTeam, startThread } from './threads.ts';
-import { walks } from './walk.ts';
+import { type Requests, walks } from './walk.ts';
 
 interface Exports {
   setup(arena: number, scratchOffset: number, scratchBytes: number, thread: number, threads: number): void;
   walk(code: number, end: number): number;
-  /** Only the engine of several threads has it. */
-  resume?(): number;
+  resume(): number;
   place(
     src: number,
     dtype: number,
@@ -83,6 +84,8 @@ export interface Engine {
    * that has died, and every few milliseconds (src/base/pace.ts).
    */
   runAsync(part: Phase | { start: number; end: number }): Promise<void>;
+  /** Who does what the program asks for, where weights stay in a file; `loadWeights` sets it. */
+  serve(requests: Requests): void;
   /** Ends the other threads; the memory stays readable. */
   close(): Promise<void>;
   /** A view of a port: bytes that the host writes before, or reads after, a phase. */
@@ -120,7 +123,7 @@ export function createEngine(program: Program, wasm: BufferSource, threads = 1, 
   new Uint8Array(memory.buffer).set(program.image, program.programOffset);
   engine.setup(0, program.scratch.offset, program.scratch.bytes, 0, threads);
   const team = threads > 1 ? startTeam(program, memory, module, threads, start) : ALONE;
-  const { atOnce, paced } = walks(engine, memory, program, team);
+  const { atOnce, paced, serve } = walks(engine, memory, program, team);
   const port = (id: Io): { offset: number; bytes: number } => {
     const range = program.io.get(id);
     if (range === undefined) throw new EngineError({ where: 'program', what: `has no port ${id}` });
@@ -133,6 +136,7 @@ export function createEngine(program: Program, wasm: BufferSource, threads = 1, 
     run: (phase) => atOnce(program.entries[phase]),
     walk: (start, end) => atOnce({ start, end }),
     runAsync: (part) => paced(typeof part === 'string' ? program.entries[part] : part),
+    serve,
     close: () => team.close(),
     bytes: (id) => new Uint8Array(memory.buffer, port(id).offset, port(id).bytes),
     floats: (id) => new Float32Array(memory.buffer, port(id).offset, port(id).bytes / 4),
@@ -192,31 +196,46 @@ function placing(engine: Exports, memory: WebAssembly.Memory, scratch: Program['
 /**
  * Loads every weight of the program from its byte range, piece by piece, then runs `init`. Nothing is filled in: throws InputError for a
  * missing or misshapen tensor, an unknown element type, or a number that is NaN or infinite; the error names the tensor. `seed`: of what
- * starts at random.
+ * starts at random. `stored`: the file of a program whose weights stay in one (`openStored`); it stays open as long as the engine runs.
  */
-export function loadWeights(engine: Engine, file: SafetensorsFile, seed = 0): void {
+export function loadWeights(engine: Engine, file: SafetensorsFile, seed = 0, stored?: StoredWeights): void {
+  const { weights } = engine.program;
   engine.state.setUint32(State.Seed, seed, true);
   const stage = new Uint8Array(STAGE_BYTES);
-  for (const record of engine.program.weights) {
-    const { tensor, where, dtype } = weightOf(file, record.name, record.shape);
-    const [n0, n1, n2] = record.dims;
-    const rowBytes = n1 * n2 * dtype.bytes;
-    const total = n0 * rowBytes;
-    const from = record.start * dtype.bytes;
-    const coded = record.encoding !== Encoding.F32;
-    const rows = rowsAtOnce(rowBytes, dtype.bytes, engine.program.scratch.bytes, STAGE_BYTES);
-    const most = coded ? rows * rowBytes : STAGE_BYTES;
-    let bad = 0;
-    for (let at = 0; at < total; at += most) {
-      const piece = stage.subarray(0, Math.min(most, total - at));
-      file.read(tensor, piece, from + at);
-      bad += coded
-        ? engine.placeCoded(record, dtype.code, piece, at / rowBytes, piece.length / rowBytes)
-        : engine.place(record, dtype.code, piece, at / dtype.bytes, dtype.bytes);
-    }
-    if (bad > 0) throw new InputError({ where, what: `holds ${bad} numbers that are NaN or infinite` });
+  const later = weightsOnRequest(engine.program);
+  if (later.size > 0) {
+    if (stored === undefined) throw new EngineError({ where: 'program', what: 'keeps its weights in a file, and was given none' });
+    engine.serve({
+      ...stored,
+      place(number, offset) {
+        const record = weights[number];
+        if (record?.offset !== offset) throw new EngineError({ where: 'program', what: `has no weight ${number} at ${offset}` });
+        loadWeight(engine, file, record, stage);
+      },
+    });
   }
+  for (const [i, record] of weights.entries()) if (!later.has(i)) loadWeight(engine, file, record, stage);
   engine.run('init');
+}
+
+function loadWeight(engine: Engine, file: SafetensorsFile, record: WeightRecord, stage: Uint8Array): void {
+  const { tensor, where, dtype } = weightOf(file, record.name, record.shape);
+  const [n0, n1, n2] = record.dims;
+  const rowBytes = n1 * n2 * dtype.bytes;
+  const total = n0 * rowBytes;
+  const from = record.start * dtype.bytes;
+  const coded = record.encoding !== Encoding.F32;
+  const rows = rowsAtOnce(rowBytes, dtype.bytes, engine.program.scratch.bytes, STAGE_BYTES);
+  const most = coded ? rows * rowBytes : STAGE_BYTES;
+  let bad = 0;
+  for (let at = 0; at < total; at += most) {
+    const piece = stage.subarray(0, Math.min(most, total - at));
+    file.read(tensor, piece, from + at);
+    bad += coded
+      ? engine.placeCoded(record, dtype.code, piece, at / rowBytes, piece.length / rowBytes)
+      : engine.place(record, dtype.code, piece, at / dtype.bytes, dtype.bytes);
+  }
+  if (bad > 0) throw new InputError({ where, what: `holds ${bad} numbers that are NaN or infinite` });
 }
 
 /** A learnable tensor in the checkpoint's own layout, gathered from the arena. `from`: its value, or its gradient. */

@@ -58,6 +58,11 @@ export interface Value {
   data?: Uint8Array;
   /** It is no memory of its own but the bytes from `offset` on of value `of`, which is no view itself. Written in parts, a value is whole when each is. */
   view?: { of: number; offset: number };
+  /**
+   * Its home is a file (src/passes/streaming.ts): `placed` in init, where its source is read when a node asks for it; `read` back later, a copy that
+   * the host writes at any time between the nodes that ask for it and wait for it.
+   */
+  stored?: 'placed' | 'read';
 }
 
 /** `rates` sets relative learning rates from what `eval` observed (src/passes/rates.ts); empty where rates are absolute. */

@@ -15,7 +15,12 @@ export function checkGraph(graph: Graph): void {
       for (const id of [...node.inputs, ...node.updates]) {
         if (id === ABSENT) continue;
         const value = valueAt(graph, id);
-        if (value.role === 'temp' && value.source === undefined && written.get(id) !== phase && written.get(rootOf(graph, id)) !== phase)
+        if (
+          value.role === 'temp' &&
+          (value.source === undefined || value.stored) &&
+          written.get(id) !== phase &&
+          written.get(rootOf(graph, id)) !== phase
+        )
           fault(`${node.name} (${phase}) reads ${value.name}, which no earlier node of the phase writes`);
       }
       if (node.isView) {
@@ -38,7 +43,7 @@ export function checkGraph(graph: Graph): void {
         written.set(root, phase);
       }
       for (const id of node.updates)
-        if (id !== ABSENT && valueAt(graph, id).role === 'temp' && phase !== 'init')
+        if (id !== ABSENT && valueAt(graph, id).role === 'temp' && !valueAt(graph, id).stored && phase !== 'init')
           fault(`${node.name} updates the temporary ${valueAt(graph, id).name}`);
     }
   }

@@ -43,6 +43,7 @@ import { response } from './response.ts';
 import { rmsNorm } from './rmsnorm.ts';
 import { rotary } from './rotary.ts';
 import { spatial } from './spatial.ts';
+import { stored } from './stored.ts';
 import { tokens } from './tokens.ts';
 import { update } from './update.ts';
 import { window } from './window.ts';
@@ -78,6 +79,7 @@ export const OPS: Readonly<Record<string, OpDef>> = {
   ...crossAttention,
   ...resize,
   ...rotary,
+  ...stored,
 };
 
 export function definition(op: string): OpDef {

@@ -7,6 +7,7 @@ import type { DropoutRates } from '../network/drop.ts';
 import type { MethodLike } from '../network/method.ts';
 import type { KeepLike } from '../passes/keeppolicy.ts';
 import type { Recompute } from '../passes/recompute.ts';
+import type { Streaming } from '../passes/streaming.ts';
 import type { Tiles } from '../passes/tiling/tiles.ts';
 import type { Optimizer } from '../passes/update.ts';
 import type { TaskSettings } from '../task/index.ts';
@@ -60,6 +61,8 @@ export interface CompileOptions {
   weights?: Precision;
   /** Blocks whose forward runs again in backward, see src/passes/recompute.ts; none where absent. */
   recompute?: Recompute;
+  /** Frozen weights stay in a file and pass through memory (src/passes/streaming.ts); all of them stay in memory where absent. */
+  streaming?: Streaming | undefined;
   /** How much is worked on at a time. */
   tiles?: Tiles;
   /** `adamw` where absent: two moments for each learnable number; `sgd`: one. */

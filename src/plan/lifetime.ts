@@ -36,7 +36,7 @@ export function lifetimes(graph: Graph): Block[] {
       const list = uses.get(root);
       if (list) list.push(use);
       // A loaded temporary (batch-norm statistics, raw position embeddings) is there before the first node.
-      else uses.set(root, graph.values[root]!.source ? [{ ...use, time: 0 }, use] : [use]);
+      else uses.set(root, graph.values[root]!.source && !graph.values[root]!.stored ? [{ ...use, time: 0 }, use] : [use]);
     }
   });
 

@@ -20,6 +20,8 @@ export interface Parts {
   batch: number;
   program: number;
   scratch: number;
+  /** Of weights that stay in a file: copies in memory at the peak; absent where there are none. */
+  window?: number;
   /** Head, alignment, fragmentation, the rest of the last page. */
   padding: number;
 }
@@ -69,7 +71,8 @@ const ORDER: readonly Role[] = ['state', 'param', 'grad', 'moment'];
 /** Ids of values (of views, their roots') that forward nodes of the train phase leave for backward. */
 export function keptValues(graph: Graph): Set<number> {
   const forward = new Set<number>();
-  for (const node of graph.phases.train) if (!node.isBackward) for (const id of node.outputs) forward.add(rootOf(graph, id));
+  for (const node of graph.phases.train)
+    if (!node.isBackward) for (const id of node.outputs) if (!graph.values[id]!.stored) forward.add(rootOf(graph, id));
   const kept = new Set<number>();
   for (const node of graph.phases.train) {
     if (!node.isBackward || node.isLoss) continue;
@@ -133,7 +136,7 @@ export function planMemory(graph: Graph, options: PlanOptions): Plan {
 
   const kept = keptValues(graph);
   const keptLive = keptLiveBytes(graph, nodes, kept);
-  const atPeak = { lowerBound, kept: keptLive[time] ?? 0 };
+  const atPeak = { lowerBound, kept: keptLive[time] ?? 0, ...windowAt(graph, blocks, time) };
   return {
     linearBytes,
     parts: partsOf({ frozen, region, batch, program }, atPeak, scratchBytes * options.maxThreads, linearBytes),
@@ -156,10 +159,17 @@ export function planMemory(graph: Graph, options: PlanOptions): Plan {
   };
 }
 
+/** Bytes of copies of stored weights at a time; empty where there are no such weights. */
+function windowAt(graph: Graph, blocks: readonly Block[], time: number): { window?: number } {
+  const copies = blocks.filter(({ values }) => graph.values[values[0]!]!.stored === 'read');
+  if (copies.length === 0) return {};
+  return { window: copies.reduce((sum, b) => (b.first <= time && time <= b.last ? sum + b.bytes : sum), 0) };
+}
+
 /** What the memory holds, part by part; `padding` is what is left of the whole. */
 function partsOf(
   { frozen, region, batch, program }: Pick<Plan, 'frozen' | 'region' | 'batch' | 'program'>,
-  { lowerBound, kept }: { lowerBound: number; kept: number },
+  { lowerBound, kept, window }: { lowerBound: number; kept: number; window?: number },
   scratchBytes: number,
   linearBytes: number,
 ): Parts {
@@ -167,10 +177,11 @@ function partsOf(
     frozen: frozen.bytes,
     trainable: region.bytes,
     kept,
-    temporaries: lowerBound - kept,
+    temporaries: lowerBound - kept - (window ?? 0),
     batch: batch.bytes,
     program: program.bytes,
     scratch: scratchBytes,
+    ...(window === undefined ? {} : { window }),
   };
   return { ...parts, padding: linearBytes - Object.values(parts).reduce((a, b) => a + b, 0) };
 }

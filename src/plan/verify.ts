@@ -91,7 +91,7 @@ function checkValues(graph: Graph, plan: Plan): Owner[] {
   const code = extentOf('code', plan.code);
   if (plan.code.offset !== plan.program.offset || !inside(code, extentOf('', plan.program))) fault('the code lies outside the program');
   disjoint([code, ...extents.filter((e) => graph.values[e.id]!.role !== 'temp' && !graph.values[e.id]!.view)]);
-  const loaded = extents.filter((e) => graph.values[e.id]!.role === 'temp' && graph.values[e.id]!.source);
+  const loaded = extents.filter((e) => graph.values[e.id]!.role === 'temp' && graph.values[e.id]!.source && !graph.values[e.id]!.stored);
   disjoint(loaded);
   return loaded;
 }

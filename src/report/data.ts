@@ -13,10 +13,13 @@ export interface MemoryParts {
   batch: number;
   program: number;
   scratch: number;
+  /** Of weights that stay in a file: what of them is in memory at the peak; absent where there are none. */
+  window?: number;
 }
 
 export const PARTS: readonly { key: keyof MemoryParts; label: string }[] = [
   { key: 'frozen', label: 'frozen weights' },
+  { key: 'window', label: 'weights passing through' },
   { key: 'trainable', label: 'trainable + optimizer' },
   { key: 'kept', label: 'kept for backward' },
   { key: 'temporaries', label: 'temporaries' },
@@ -35,8 +38,12 @@ export interface PlanColumn {
 
 /** The bytes no part owns: alignment between areas, and the rest of the last page. */
 export function paddingBytes(plan: PlanColumn): number {
-  return plan.linearBytes - PARTS.reduce((sum, { key }) => sum + plan.parts[key], 0);
+  return plan.linearBytes - PARTS.reduce((sum, { key }) => sum + (plan.parts[key] ?? 0), 0);
 }
+
+/** The parts that one of these plans has. */
+export const partsOf = (plans: readonly PlanColumn[]): typeof PARTS =>
+  PARTS.filter(({ key }) => plans.some(({ parts }) => parts[key] !== undefined));
 
 /** One moment: a node, and the bytes of temporaries alive while it runs, of which `kept` wait for backward. */
 export interface Moment {

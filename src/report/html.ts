@@ -7,7 +7,7 @@ import { mebibytes } from '../base/bytes.ts';
 import { counted } from '../base/counted.ts';
 import type { Metric } from '../task/index.ts';
 import { escapeText, lineChart } from './chart.ts';
-import { PARTS, type PlanColumn, paddingBytes, type ReportData } from './data.ts';
+import { type PlanColumn, paddingBytes, partsOf, type ReportData } from './data.ts';
 import { fidelitySection } from './fidelity.ts';
 import { metricText, NOTHING_JUDGED } from './figures.ts';
 import { classSections, worstSection } from './judging.ts';
@@ -152,7 +152,7 @@ function memorySection({ plan, others, budgetBytes, measured }: ReportData): str
   const scale = Math.max(...plans.map((p) => p.linearBytes), budgetBytes ?? 0);
   const share = (bytes: number) => `${((100 * bytes) / scale).toFixed(3)}%`;
   const over = (p: PlanColumn) => budgetBytes !== undefined && p.linearBytes > budgetBytes;
-  const areas = [...PARTS.map(({ key, label }) => ({ key, label, bytes: (p: PlanColumn) => p.parts[key] }))] as {
+  const areas = [...partsOf(plans).map(({ key, label }) => ({ key, label, bytes: (p: PlanColumn) => p.parts[key] ?? 0 }))] as {
     key: string;
     label: string;
     bytes: (p: PlanColumn) => number;

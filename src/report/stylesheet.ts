@@ -1,10 +1,10 @@
 /** The page's style sheet. Colours are variables, so that the dark scheme changes a dozen lines. */
 export const STYLESHEET = `
 :root{color-scheme:light dark;--paper:#fbfbfa;--card:#fff;--ink:#1d2129;--quiet:#5d6673;--hair:#e1e4e8;--blue:#2563c9;--orange:#d2570d;
---green:#1f7f4c;--red:#c0262d;--redwash:#fdeeee;--frozen:#8592a8;--trainable:#2563c9;--kept:#d2570d;--temporaries:#e6a93a;--batch:#2f9667;
+--green:#1f7f4c;--red:#c0262d;--redwash:#fdeeee;--frozen:#8592a8;--window:#8a63c4;--trainable:#2563c9;--kept:#d2570d;--temporaries:#e6a93a;--batch:#2f9667;
 --program:#9458bb;--scratch:#c64a85;--padding:#d5d9df}
 @media(prefers-color-scheme:dark){:root{--paper:#14171b;--card:#1c2026;--ink:#e8eaed;--quiet:#9aa3af;--hair:#323841;--blue:#6ea3f5;
---orange:#f08a48;--green:#58b987;--red:#f2777c;--redwash:#3a2124;--frozen:#76839a;--trainable:#5b93ec;--kept:#ea7b36;--temporaries:#d9a03a;
+--orange:#f08a48;--green:#58b987;--red:#f2777c;--redwash:#3a2124;--frozen:#76839a;--window:#a886dc;--trainable:#5b93ec;--kept:#ea7b36;--temporaries:#d9a03a;
 --batch:#45a87a;--program:#a870cd;--scratch:#d2609a;--padding:#434a54}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans',sans-serif}

@@ -3,7 +3,7 @@
  */
 import { mebibytes } from '../base/bytes.ts';
 import { visible } from '../base/visible.ts';
-import { type MemoryParts, PARTS, type PlanColumn, paddingBytes } from './data.ts';
+import { type MemoryParts, type PlanColumn, paddingBytes, partsOf } from './data.ts';
 
 const KIB = 1024;
 const MIB = 1024 * 1024;
@@ -135,8 +135,8 @@ export function table(cells: readonly (readonly string[])[]): string {
 /** Plans side by side, part by part, with what they need in all and the budget under it. */
 export function planTable(plans: readonly PlanColumn[], budgetBytes?: number): string {
   const row = (label: string, value: (plan: PlanColumn) => number) => [label, ...plans.map((plan) => mebibytes(value(plan)))];
-  const part = ({ key, label }: { key: keyof MemoryParts; label: string }) => row(label, (plan) => plan.parts[key]);
-  const rows = [['', ...plans.map((plan) => plan.label)], ...PARTS.map(part), row('padding', paddingBytes)];
+  const part = ({ key, label }: { key: keyof MemoryParts; label: string }) => row(label, (plan) => plan.parts[key] ?? 0);
+  const rows = [['', ...plans.map((plan) => plan.label)], ...partsOf(plans).map(part), row('padding', paddingBytes)];
   rows.push(row('linear memory', (plan) => plan.linearBytes));
   if (budgetBytes !== undefined) {
     rows.push(row('budget', () => budgetBytes));

@@ -5,6 +5,7 @@ import { mebibytes } from '../base/bytes.ts';
 import { InputError } from '../base/error.ts';
 import { createFile, freeBytes, guarded, isFolder, makeFolder } from '../base/files.ts';
 import type { Program } from '../program/program.ts';
+import { storedBytes } from '../program/stored.ts';
 import { parametersOf } from './runner.ts';
 
 /** Tries whether a file can be written under this name; its folder is made. Nothing is left of the trial, and nothing that was there is touched. */
@@ -26,7 +27,7 @@ export function tryRun(out: string): void {
 export function runBytes(program: Program, { saves, goesBack }: { saves: boolean; goesBack: boolean }): number {
   const parameters = parametersOf(program).bytes;
   // Two of each kind stand while the next is written; the adapter is as large as the parameters.
-  return program.region.bytes * (saves ? 3 : 1) + parameters * (3 + (goesBack ? 1 : 0) + 1);
+  return storedBytes(program) + program.region.bytes * (saves ? 3 : 1) + parameters * (3 + (goesBack ? 1 : 0) + 1);
 }
 
 /**

@@ -73,6 +73,7 @@ export function compileJob(
       rates: readRate(job.rate).rates,
       microBatch: job.microBatch,
       recompute: job.recompute,
+      residentBytes: job.resident === undefined ? undefined : parseBytes(job.resident, '--resident'),
       budgetBytes: job.budget === undefined ? undefined : parseBytes(job.budget, '--budget'),
       augment: job.augment,
       ...chosenDrop(base.model.drop, job),

@@ -17,6 +17,7 @@ import { dataDigest } from '../data/digest.ts';
 import { keepList, type Listed, listPictures, sayChanges } from '../data/list.ts';
 import { type Prepared, prepare } from '../data/prepare.ts';
 import { createEngine, type Engine, loadWeights } from '../engine/engine.ts';
+import { checkStored, openStoredFor, STORED_FILE } from '../engine/storedfile.ts';
 import { engineBytes } from '../engine/wasm.ts';
 import { writeAdapter } from '../formats/adapterfile.ts';
 import type { SafetensorsFile } from '../formats/safetensors.ts';
@@ -56,7 +57,16 @@ export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<Job
   const start = openStart(job.from, job.method, job.out);
   try {
     const { method, precision, imageSize } = start;
-    return await runJob({ ...job, method, weights: job.weights ?? precision, imageSize: job.imageSize ?? imageSize }, start, hooks);
+    return await runJob(
+      {
+        ...job,
+        method,
+        weights: job.weights === 'stream' ? `${precision},stream` : (job.weights ?? precision),
+        imageSize: job.imageSize ?? imageSize,
+      },
+      start,
+      hooks,
+    );
   } finally {
     start.close();
   }
@@ -159,6 +169,7 @@ function planRun({ job, start, hooks, base, weights, options: given, budgetBytes
   const tables = openTables(job, start?.tables);
   const own = { task: unusualTask(task), ownTables: tables !== undefined };
   const compiled = compileJob(job, { base, options, preprocess, classes: labels.length, ...own });
+  if (job.stored !== undefined) checkStored(compiled.chosen.streaming !== undefined, job.stored);
   const threads = shareThreads(job, compiled);
   // Read now: a runtime that has not what was asked for is told before pictures are decoded.
   const wasm = engineBytes(threads, compiled.program.about);
@@ -202,17 +213,23 @@ async function learn(ready: Ready & Pick<Work, 'prepared' | 'residentPeakPrepari
   const peakOfTrainingAlone = resetPeak();
   const trainingBegan = { ms: Date.now(), written: bytesWritten() };
   const engine = createEngine(compiled.program, wasm, threads);
+  const stored = openStoredFor(compiled.program, job.stored ?? join(ready.runFolder, STORED_FILE));
+  let isFinished = false;
   try {
-    loadWeights(engine, weights, options.seed);
+    loadWeights(engine, weights, options.seed, stored);
     start?.fill(engine);
     const rows = rowsOfLabels(labels, prepared.classes);
     const samples = (indices: readonly number[]): Samples => samplesOf(prepared.cache, indices, rows, labels.length);
     const own = { train: samples(prepared.train), val: samples(prepared.val) };
     memoryBudget({ ...ready, own });
     const data = start?.memory ? rehearse(own, start.memory) : { ...own };
-    return await carryOut({ ...ready, peakOfTrainingAlone, trainingBegan, engine, own, data });
+    const result = await carryOut({ ...ready, peakOfTrainingAlone, trainingBegan, engine, own, data });
+    isFinished = true;
+    return result;
   } finally {
     await engine.close();
+    // A file that was named is the caller's; the run's own is of use until it has ended.
+    stored?.close(job.stored !== undefined || !isFinished);
   }
 }
 

@@ -1,7 +1,7 @@
 /** What training as one call takes, tells on its way and gives back. */
 
 import type { Bytes } from '../base/bytes.ts';
-import type { Precision } from '../base/precision.ts';
+import type { WeightsWish } from '../base/precision.ts';
 import type { PlanReport } from '../budget/report.ts';
 import type { PlanOptions } from '../budget/search.ts';
 import type { Prepared, PrepareOptions } from '../data/prepare.ts';
@@ -36,8 +36,12 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>>, Pick<Task
   method?: MethodLike;
   /** What is kept for backward: as text or as `keepOf` reads it, `s2a` where absent; see docs/keep.md. */
   keep?: KeepLike;
-  /** Precision of frozen weights; the adapter remembers it. */
-  weights?: Precision | 'auto';
+  /** Precision of frozen weights; the adapter remembers it. With `,stream` they stay in a file and pass through memory: the same bytes are learnt. */
+  weights?: WeightsWish;
+  /** Most bytes of frozen weights in memory, the rest being streamed. */
+  resident?: Bytes;
+  /** The file for weights that are streamed; absent: one in the run's folder, removed at the end of the run. */
+  stored?: string;
   /** `adamw` where absent. */
   optimizer?: Optimizer;
   /** Peak learning rate for everything, or as `'0.5x'` a factor on the rates that are measured before the first step; `'1x'` where absent. */

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { prepare } from '../data/prepare.ts';
 import { scanFolder } from '../data/scan.ts';
 import { type Engine, loadWeights } from '../engine/engine.ts';
+import { openStoredFor, STORED_FILE } from '../engine/storedfile.ts';
 import type { TaskSettings } from '../formats/tasksettings.ts';
 import { identity, type ModelFolder, openWeights } from '../import/modelfolder.ts';
 import type { Preparation } from '../input/index.ts';
@@ -93,7 +94,9 @@ export async function withPictures<T>(
       task: unusualTask(chooseTask(job, learnt, labels, start)),
       samples: samplesOf(prepared.cache, prepared.train, rows, labels.length),
       load(engine) {
-        loadWeights(engine, weights, options.seed);
+        const stored = openStoredFor(engine.program, join(scratch, `${toClose.length}.${STORED_FILE}`));
+        if (stored) toClose.push(() => stored.close(false));
+        loadWeights(engine, weights, options.seed, stored);
         start?.fill(engine);
       },
     });

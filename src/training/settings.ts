@@ -6,7 +6,7 @@ import { MOST_BACKS } from '../../assembly/abi/watch.ts';
 import { parseBytes } from '../base/bytes.ts';
 import { InputError, nearest, shownValue } from '../base/error.ts';
 import { isRecord } from '../base/json.ts';
-import { PRECISIONS } from '../base/precision.ts';
+import { PRECISIONS, type Precision, wishesFor } from '../base/precision.ts';
 import type { Threads } from '../engine/threads.ts';
 import { type ImageSize, imageSizeOf } from '../input/fields.ts';
 import { checkNormalize, type Normalize, readNormalize } from '../input/normalize.ts';
@@ -241,8 +241,11 @@ export const SETTINGS = {
     as: (value: unknown) => methodOf(value as MethodLike),
   },
   keep: { ...parsed<KeepPolicy>(keepOf, 'what is kept, such as s2a,qkv=4', isRead), as: (value: unknown) => keepOf(value as KeepLike) },
-  weights: oneOf(...PRECISIONS),
-  weightsOrAuto: as(oneOf(...PRECISIONS, 'auto' as const), 'weights'),
+  weights: oneOf(...wishesFor(PRECISIONS)),
+  weightsOrAuto: as(oneOf(...wishesFor<Precision | 'auto'>([...PRECISIONS, 'auto'])), 'weights'),
+  precision: as(oneOf(...PRECISIONS), 'weights'),
+  resident: bytes,
+  stored: path,
   optimizer: oneOf(...OPTIMIZERS),
   rate: as(rate, 'lr'),
   epochs: whole(),

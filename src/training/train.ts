@@ -11,9 +11,11 @@ import { DEFAULTS } from '../base/defaults.ts';
 import { EngineError } from '../base/error.ts';
 import { wordsOf } from '../base/words.ts';
 import type { Engine } from '../engine/engine.ts';
+import { WeightsLost } from '../engine/storedfile.ts';
 import { checkBatch } from '../pipeline/options.ts';
 import { type EpochResult, type Figures, figuresOf, resultOf, type Tally } from './figures.ts';
 import type { History } from './history.ts';
+import { createRollback, type Rollback } from './rollback.ts';
 import { createRun } from './runner.ts';
 
 export type { CountedEpoch, EpochResult, Figures, Judged, Tally } from './figures.ts';
@@ -202,6 +204,7 @@ export async function train(
   }
   beginRun(run);
   const host: Host = { engine, data, options, history, hooks, run };
+  const rollback = createRollback(engine, history, options.batchSize);
   let isFirst = true;
   for (let want = next(run); want !== Want.Done; want = next(run)) {
     if (want === Want.Learn || want === Want.Judge) {
@@ -212,13 +215,23 @@ export async function train(
       }
       isFirst = false;
     }
+    if (want === Want.Learn) rollback.mark();
     try {
       await serve(host, want);
     } catch (error) {
+      if (error instanceof WeightsLost && keeper) throw saved(error, host, want, rollback);
       if (!(error instanceof EngineError && error.isNotFinite && fail(run))) throw error;
     }
   }
   return true;
+}
+
+/** Weights have been lost in a pass: the run is saved as it stood before, and the error says so. */
+function saved(error: WeightsLost, { run, hooks }: Host, want: Want, rollback: Rollback): WeightsLost {
+  if (want === Want.Judge) interrupt(run);
+  // Where no step has begun the checkpoint that the run came from is as good.
+  if (want === Want.Judge || rollback.back()) hooks.keeper?.save();
+  return new WeightsLost({ ...error.parts, hint: 'the run is saved: --resume writes the file anew and goes on' }, error.code);
 }
 
 /** What an answer that does not look at the pictures could know of a part. */

@@ -6,12 +6,14 @@ import { type Bytes, parseBytes } from '../base/bytes.ts';
 import { DEFAULTS } from '../base/defaults.ts';
 import { InputError } from '../base/error.ts';
 import { stableJson } from '../base/json.ts';
-import type { Precision } from '../base/precision.ts';
+import { type Precision, type WeightsWish, wishOf } from '../base/precision.ts';
 import { compile, planForBudget } from '../compile.ts';
 import { createEngine, type Engine, loadWeights } from '../engine/engine.ts';
+import { checkStored, openStoredFor } from '../engine/storedfile.ts';
 import { type StartThread, type Threads, threadsOf } from '../engine/threads.ts';
 import { engineBytes } from '../engine/wasm.ts';
 import { type AdapterFile, type AdapterInfo, checkBase, readAdapter } from '../formats/adapterfile.ts';
+import type { SafetensorsFile } from '../formats/safetensors.ts';
 import type { TaskSettings } from '../formats/tasksettings.ts';
 import { configOf } from '../import/index.ts';
 import { identity, type ModelFolder, openModelFolder, openWeights, ownPreparation } from '../import/modelfolder.ts';
@@ -38,12 +40,14 @@ export interface ClassifierOptions {
   /** How many threads share the work (1); `auto`: as many as the machine has cores, at most 4. `close` the classifier after use. */
   threads?: Threads;
   /** Precision of frozen weights where it is not to be the one that the adapter was trained over: the biases learnt to fit that one. */
-  weights?: Precision;
+  weights?: WeightsWish<Precision>;
   /**
    * Which share of pictures of known classes may be called unknown, as a number up to 0.5 or '5%' (0.05); 0 or 'off': none is. A classifier whose adapter
    * tells nothing of that (docs/unknown.md) answers as ever, `unknown` of it says why; where a share was asked for, it is refused.
    */
   unknown?: number | string;
+  /** The file for weights that are streamed (`weights: 'int8,stream'`): made where it is not there, and used again where it is. */
+  stored?: string;
 }
 
 /** A network with an adapter, ready to predict. Made by `loadClassifier`. */
@@ -107,7 +111,8 @@ export const openInference = (path: string | undefined, options: InferenceOption
 
 /** The model's own head: there is no adapter, but what one would say is known. */
 function openOwn(options: InferenceOptions): OpenedAdapter {
-  const { model, weights: precision = DEFAULTS.weights } = options;
+  const { model } = options;
+  const { weights: precision } = wishOf<Precision>(options.weights, DEFAULTS.weights);
   const base = openModelFolder(model);
   const { labels } = base.model;
   if (labels === undefined) throw base.onnx === undefined ? unnamedHead(configOf(model)) : headless(base.onnx);
@@ -118,9 +123,9 @@ function openOwn(options: InferenceOptions): OpenedAdapter {
     const { engine, compiled } = inferenceEngine(
       base,
       { head: 'file', classes: labels.length, method: 'probe', weights: precision, normalize: preprocess, task },
+      weights,
       options,
     );
-    loadWeights(engine, weights);
     const preprocessing = preprocess as unknown as Record<string, unknown>;
     return {
       engine,
@@ -157,25 +162,44 @@ function ownTask({ problem, thresholds }: ModelFolder['model'], outputs: number)
   return { name: task.name, constants: Object.fromEntries(task.constants.map((name) => [name, of(name)])) };
 }
 
-type Network = Pick<CompileOptions, 'head' | 'classes' | 'method' | 'weights' | 'normalize' | 'task' | 'known'>;
+type Network = Pick<CompileOptions, 'head' | 'classes' | 'method' | 'normalize' | 'task' | 'known'> & { weights: Precision };
 
+/** The engine with the base's weights in it, in memory or passing through it. */
 function inferenceEngine(
   base: ModelFolder,
   network: Network,
-  { budget, threads: asked = 1, start, microBatch = 1, isWhole }: InferenceOptions,
+  file: SafetensorsFile,
+  { budget, threads: asked = 1, start, microBatch = 1, isWhole, weights: wish, stored }: InferenceOptions,
 ): Pick<OpenedAdapter, 'engine' | 'compiled'> {
+  const { streams } = wishOf<Precision>(wish, network.weights);
+  checkStored(streams, stored);
   const maxThreads = asked === 'auto' ? DEFAULTS.maxThreads : asked;
   const { element } = portOf(network.normalize as Preparation);
   const pixels = element === 'f32' ? { pixels: element } : {};
   const options = { model: base.model, purpose: 'infer' as const, maxThreads, microBatch, ...network, ...pixels };
   const limit = budget === undefined ? {} : { budgetBytes: parseBytes(budget, 'budget') };
-  const compiled = isWhole ? compile({ ...options, tiles: NO_TILES }) : planForBudget({ ...options, batchSize: microBatch, ...limit });
+  const weights: WeightsWish = streams ? `${network.weights},stream` : network.weights;
+  const compiled = isWhole
+    ? compile({ ...options, tiles: NO_TILES })
+    : planForBudget({ ...options, weights, batchSize: microBatch, ...limit });
   const threads = threadsOf(asked, compiled.program);
-  return { engine: createEngine(compiled.program, engineBytes(threads), threads, start), compiled };
+  const engine = createEngine(compiled.program, engineBytes(threads), threads, start);
+  const home = openStoredFor(compiled.program, stored);
+  const close = async (): Promise<void> => {
+    await engine.close();
+    home?.close(true);
+  };
+  try {
+    loadWeights(engine, file, 0, home);
+    return { engine: { ...engine, close }, compiled };
+  } catch (error) {
+    void close();
+    throw error;
+  }
 }
 
 function openAdapter(path: string, options: InferenceOptions): OpenedAdapter {
-  const { model, weights: precision, unknown: share } = options;
+  const { model, unknown: share } = options;
   const adapter = readAdapter(path);
   try {
     const base = openModelFolder(model, adapter.base.imageSize);
@@ -205,14 +229,14 @@ function openAdapter(path: string, options: InferenceOptions): OpenedAdapter {
         {
           classes: adapter.labels.length,
           method,
-          weights: precision ?? adapter.precision,
+          weights: wishOf<Precision>(options.weights, adapter.precision).weights,
           normalize: preprocess,
           task: adapter.task,
           known,
         },
+        weights,
         options,
       );
-      loadWeights(engine, weights);
       applyAdapter(engine, adapter);
       const { weights: _closed, ...info } = adapter;
       return { engine, compiled, adapter: info, preprocess, unknown };
@@ -275,7 +299,7 @@ export function loadClassifier(adapter: string | undefined, options: ClassifierO
         checkBase(next, first.base);
         checkSame(next, 'was trained for another task', next.task?.name ?? CLASSIFY.name, task.name);
         checkSame(next, 'was trained with another method', next.method, first.method);
-        if (options.weights === undefined)
+        if (options.weights === undefined || options.weights === 'stream')
           checkSame(next, 'was trained over weights of another precision', next.precision, first.precision);
         checkSame(next, 'has another number of classes', next.labels.length, labels.length);
         checkSame(next, 'wants its pictures prepared otherwise', stableJson(next.preprocessing), stableJson(first.preprocessing));

@@ -5,6 +5,7 @@ import * as head from '../../assembly/runner/head.ts';
 import { parseBytes } from '../base/bytes.ts';
 import { DEFAULTS } from '../base/defaults.ts';
 import { EngineError, InputError } from '../base/error.ts';
+import type { Precision } from '../base/precision.ts';
 import { planForBudget } from '../compile.ts';
 import { createEngine, type Engine, loadWeights } from '../engine/engine.ts';
 import { threadsOf } from '../engine/threads.ts';
@@ -17,7 +18,7 @@ import { createRun } from '../training/runner.ts';
 import { bytesOf, type ClassifierOptions, openInference } from './classifier.ts';
 
 /** How an embedder is opened. */
-export type EmbedderOptions = Omit<ClassifierOptions, 'unknown'>;
+export type EmbedderOptions = Omit<ClassifierOptions, 'unknown' | 'stored' | 'weights'> & { weights?: Precision };
 
 /** A network up to what its classifier reads. Made by `loadEmbedder`. */
 export interface Embedder {

@@ -64,7 +64,7 @@ const training = {
   ...{ maxThreads: s.maxThreads, fast: s.fast, holdOut: s.holdOut, augment: s.augment, dropout: s.dropout, dropPath: s.dropPath },
   ...{ calibrate: s.calibrate, tables: s.tables, head: s.head, epochs: s.epochs, weightDecay: s.weightDecay, warmup: s.warmup },
   ...{ finalFraction: s.finalFraction, clipNorm: s.clipNorm, smoothing: s.smoothing, momentum: s.momentum, patience: s.patience },
-  ...{ retries: s.retries, task: s.task, threshold: s.threshold, loss: s.loss },
+  ...{ retries: s.retries, task: s.task, threshold: s.threshold, loss: s.loss, resident: s.resident, stored: s.stored },
 };
 const TRAIN: Spec<TrainJob> = {
   ...training,
@@ -102,7 +102,9 @@ const { stopping: _, onPrepared: __, ...WORKER_HOOKS }: Spec<JobHooks> = HOOKS;
 const PACK_HOOKS: Spec<PackHooks> = {
   ...{ onPlan: anyFunction, onPrepare: anyFunction, onPrepared: anyFunction, signal: HOOKS.signal, warn: anyFunction },
 };
-const CLASSIFIER: Spec<ClassifierOptions> = { model, budget: s.budget, threads: s.threads, weights: s.weights, unknown: s.unknown };
+const CLASSIFIER: Spec<ClassifierOptions> = {
+  ...{ model, budget: s.budget, threads: s.threads, weights: s.weights, stored: s.stored, unknown: s.unknown },
+};
 const CALIBRATE: Spec<CalibrateJob> = {
   ...{ model, data, out, labels: s.labels, method: s.method, keep: s.keep, weights: s.weightsOrAuto, batchSize: s.batchSize },
   ...{ microBatch: s.microBatch, budget: s.budget, imageSize: s.imageSize, seed: s.seed, cacheFolder: s.cacheFolder },
@@ -115,7 +117,15 @@ const FIDELITY: Spec<FidelityJob> = {
 const PLAN: Spec<PlanOptions> = {
   ...{ model: needed(object('what readModel or parseModel returns')), classes: needed(s.classes), batchSize: needed(s.batchSize) },
   ...{ method: s.method, keep: s.keep, weights: s.weightsOrAuto, recompute: s.recompute, optimizer: s.optimizer, microBatch: s.microBatch },
-  ...{ budgetBytes: s.budget, augment: s.augment, dropPath: s.dropPath, maxThreads: s.maxThreads, fast: s.fast, pixels: s.pixels },
+  ...{
+    budgetBytes: s.budget,
+    residentBytes: s.resident,
+    augment: s.augment,
+    dropPath: s.dropPath,
+    maxThreads: s.maxThreads,
+    fast: s.fast,
+    pixels: s.pixels,
+  },
   known: object('what knownTable returns'),
   ...{ ownTables: toggle, tiles: object('an object'), normalize: object('a preprocessing'), task: object('a task and its settings') },
   rates: { check: (value, where) => oneOfWords(value, where, ['relative', 'absolute']) },
@@ -124,9 +134,9 @@ const PLAN: Spec<PlanOptions> = {
   dropout: { check: (value, where) => (isRecord(value) ? undefined : s.dropout.check(value, where)) },
 };
 const PACK_INFERENCE: Spec<PackInferenceJob> = {
-  ...{ model, out, adapter: needed(s.adapter), microBatch: s.microBatch, budget: s.budget, weights: s.weights },
+  ...{ model, out, adapter: needed(s.adapter), microBatch: s.microBatch, budget: s.budget, weights: s.precision },
 };
-const EMBEDDER: Spec<EmbedderOptions> = { model, budget: s.budget, threads: s.threads, weights: s.weights };
+const EMBEDDER: Spec<EmbedderOptions> = { model, budget: s.budget, threads: s.threads, weights: s.precision };
 const ENROL: Spec<EnrolJob> = {
   ...{
     model,
@@ -134,7 +144,7 @@ const ENROL: Spec<EnrolJob> = {
     out,
     labels: s.labels,
     from: s.from,
-    weights: s.weights,
+    weights: s.precision,
     budget: s.budget,
     threads: s.threads,
     microBatch: s.microBatch,

@@ -19,6 +19,7 @@ import type { Folder } from '../data/folder.ts';
 import { type Prepared, prepare } from '../data/prepare.ts';
 import { scanFolder } from '../data/scan.ts';
 import { createEngine, loadWeights } from '../engine/engine.ts';
+import { openStoredFor, STORED_FILE } from '../engine/storedfile.ts';
 import { commandBytes, commandPages, engineBytes, withMaximum } from '../engine/wasm.ts';
 import { layAdapter } from '../formats/adapterfile.ts';
 import { type Stack, writeLabels, writePictures, writeTargets } from '../formats/npy/write.ts';
@@ -161,9 +162,11 @@ async function packPictures(
     if (tables) {
       // The tables lie in the program's own bytes: measured here, as `train` would on its first step, and handed over with it.
       const engine = createEngine(compiled.program, engineBytes());
-      loadWeights(engine, weights, options.seed);
+      const stored = openStoredFor(compiled.program, join(cacheFolder, STORED_FILE));
+      loadWeights(engine, weights, options.seed, stored);
       const seen = { samples: samplesOf(cache, prepared.train), seed: options.seed, resume: false };
       writeCalibration(join(job.out, CALIBRATION), await installTables(engine, compiled, tables, seen));
+      stored?.close(false);
     } else rmSync(join(job.out, CALIBRATION), { force: true });
     const who = identity(base, weights);
     const files = weights.files.map(({ path }) => basename(path));

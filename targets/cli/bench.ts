@@ -6,6 +6,7 @@ import { resetPeak, resident } from '../../src/base/processmemory.ts';
 import { planReport } from '../../src/budget/report.ts';
 import { planForBudget } from '../../src/compile.ts';
 import { createEngine, type Engine, loadWeights } from '../../src/engine/engine.ts';
+import { checkStored, openStoredFor } from '../../src/engine/storedfile.ts';
 import { threadsOf } from '../../src/engine/threads.ts';
 import { engineBytes } from '../../src/engine/wasm.ts';
 import { openModelFolder, openWeights, preprocessOf } from '../../src/import/modelfolder.ts';
@@ -20,7 +21,7 @@ import { pairs } from './show.ts';
 const SLOWED = 1.1;
 
 export async function bench(args: string[], out: Output): Promise<void> {
-  const flags = { ...PLAN_FLAGS, classes: 'text', seconds: 'text', threads: 'text', fast: 'flag' } as const;
+  const flags = { ...PLAN_FLAGS, classes: 'text', seconds: 'text', threads: 'text', stored: 'text', fast: 'flag' } as const;
   const p = parse(args, flags, { least: 1, most: 1, usage: 's2a bench <model folder>' });
   const options = { ...planOptions(p), batchSize: read(p, 'batchSize') ?? 8 };
   const seconds = real(p, 'seconds', 1, 86400) ?? 20;
@@ -33,12 +34,14 @@ export async function bench(args: string[], out: Output): Promise<void> {
   const plan = planReport(compiled, options.batchSize, options.budgetBytes);
   const { runtime } = readMachine();
   const weights = openWeights(base, { method: options.method });
+  checkStored(compiled.chosen.streaming !== undefined, p.text('stored'));
   let engine: Engine | undefined;
+  const stored = openStoredFor(compiled.program, p.text('stored'));
   try {
     resetPeak();
     const shared = threadsOf(read(p, 'threads') ?? 'auto', compiled.plan);
     engine = createEngine(compiled.program, engineBytes(shared, compiled.program.about), shared);
-    loadWeights(engine, weights);
+    loadWeights(engine, weights, 0, stored);
     let done = 0;
     const times = await timeSteps(engine, options.batchSize, seconds, (ms) => out.live(`step ${++done}: ${ms.toFixed(0)} ms`));
     const summary = summarise(times, options.batchSize);
@@ -56,6 +59,7 @@ export async function bench(args: string[], out: Output): Promise<void> {
       );
   } finally {
     await engine?.close();
+    stored?.close(true);
     weights.close();
   }
 }

@@ -10,7 +10,7 @@ import { method, PLAN_FLAGS, parse, read } from './options.ts';
 import type { Output } from './output.ts';
 
 export async function calibrate(args: string[], out: Output): Promise<void> {
-  const { optimizer: _no, ...plan } = PLAN_FLAGS;
+  const { optimizer: _no, resident: _neither, ...plan } = PLAN_FLAGS;
   const flags = {
     ...plan,
     labels: 'text',

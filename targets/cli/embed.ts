@@ -30,7 +30,7 @@ export async function embed(args: string[], out: Output): Promise<void> {
     pictures,
     out: file,
     onPicture: (done, total) => out.live(`features of pictures ${done}/${total}`),
-    ...defined({ adapter, weights: read(p, 'weights'), budget: read(p, 'budget'), threads: read(p, 'threads') ?? 'auto' }),
+    ...defined({ adapter, weights: read(p, 'precision'), budget: read(p, 'budget'), threads: read(p, 'threads') ?? 'auto' }),
   });
   for (const { file: path, reason } of found.skipped) out.warn(`skipped ${path}: ${reason}`);
   if (p.flag('json')) out.json(found);

@@ -38,7 +38,7 @@ export async function enrol(args: string[], out: Output): Promise<void> {
       from: read(p, 'from'),
       labels: read(p, 'labels'),
       normalize: read(p, 'normalize'),
-      weights: read(p, 'weights'),
+      weights: read(p, 'precision'),
       imageSize: read(p, 'imageSize'),
       microBatch: read(p, 'microBatch'),
       budget: read(p, 'budget'),

@@ -17,7 +17,7 @@ export function exportModel(args: string[], out: Output): void {
   if (!p.flag('onnx'))
     throw new InputError({ where: '--onnx', what: 'is missing', hint: 'it is the one format there is; s2a merge writes model folders' });
   if (folder === undefined) throw new InputError({ where: '--out', what: 'is missing', expected: 'a folder for model.onnx' });
-  const result = exportOnnx({ model, out: folder, ...defined({ adapter, weights: read(p, 'weights') }) });
+  const result = exportOnnx({ model, out: folder, ...defined({ adapter, weights: read(p, 'precision') }) });
   if (p.flag('json')) {
     out.json(result);
     return;

@@ -8,7 +8,10 @@ const COMMON = `  --method M                 probe, full, or bias, prompt, side,
   --keep K                   what is kept for backward: s2a (codes) or exact (f32),
                              with overrides: s2a,qkv=4,gelu=f32 (${d.keep})
   --weights P                frozen weights in memory: f32, int8, int4 (about 4.5
-                             bits), or auto: the most that the budget allows (${d.weights})
+                             bits), or auto: the most that the budget allows (${d.weights});
+                             with ,stream (int8,stream) they stay in a file and pass
+                             through memory: the same bytes are learnt, in less of it
+  --resident SIZE            streams too, but for so much of the largest weights
   --optimizer adamw|sgd      (${d.optimizer})
   --batch-size N             pictures in one optimizer step (${d.batchSize})
   --micro-batch N            pictures in one pass; must divide the batch (chosen)
@@ -126,6 +129,9 @@ adapter was written: something else was not, and is said.
   --report FILE              write an HTML page with the result
   --log FILE.csv, --log DIR  a table of losses, rates and accuracies by step, or the same as event
                              files for TensorBoard; may be given twice
+  --log FILE.csv, --log DIR  a table of losses, rates and accuracies by step, or the same as event files
+                             for TensorBoard; may be given twice
+  --stored FILE              the file for weights that are streamed (DIR/run of --out)
   --fidelity                 put into the page how true the gradients from kept codes are
 ${COMMON}
 
@@ -155,7 +161,9 @@ table of labels (.csv) in it. Accuracy, precision, recall, F1, calibration, what
   --labels FILE              a table of labels, file,label, for the pictures below <pictures>
   --task NAME                what they are for (what the adapter was taught)
   --normalize N              of arrays: measured, model, or MEAN/STD (measured)
-  --weights f32|int8|int4    not the precision that the adapter was trained over
+  --weights f32|int8|int4    not the precision that the adapter was trained over;
+                             int8,stream or stream: they pass through memory
+  --stored FILE              the file for weights that do, made where it is not there
   --micro-batch N            pictures in one pass (8)
   --budget SIZE              most linear memory
   --threads N|auto           threads that share the work (auto)
@@ -170,7 +178,9 @@ Without an adapter the model's own head says what it sees.
   --top N                    how many classes to show (1), or labels, answered or not
   --unknown SHARE|off        pictures like nothing that was learnt are called unknown, and with them
                              this share of pictures of known classes (5%)
-  --weights f32|int8|int4    not the precision that the adapter was trained over
+  --weights f32|int8|int4    not the precision that the adapter was trained over;
+                             int8,stream or stream: they pass through memory
+  --stored FILE              the file for weights that do, made where it is not there
   --budget SIZE              most linear memory
   --threads N|auto           threads that share the work (1)
   --json                     one JSON object a picture
@@ -310,6 +320,7 @@ the machine slows down as it warms up.
 
   --seconds N                how long to measure (20); an hour shows what heat does
   --threads N|auto           threads that share the work (auto)
+  --stored FILE              the file for weights that are streamed
   --fast                     relaxed SIMD, where the runtime has it
   --classes N                classes of the new head (${d.classes})
 ${COMMON}

@@ -8,7 +8,7 @@ import type { Bytes } from '../../src/base/bytes.ts';
 import { defined } from '../../src/base/defined.ts';
 import { InputError, nearest } from '../../src/base/error.ts';
 import { guarded } from '../../src/base/files.ts';
-import type { Precision } from '../../src/base/precision.ts';
+import type { Precision, WeightsWish } from '../../src/base/precision.ts';
 import { type Prepared, prepare } from '../../src/data/prepare.ts';
 import type { Threads } from '../../src/engine/threads.ts';
 import { inputOf } from '../../src/input/index.ts';
@@ -57,7 +57,9 @@ export interface JudgeOptions {
   holdOut?: number;
   budget?: Bytes;
   threads?: Threads;
-  weights?: Precision;
+  weights?: WeightsWish<Precision>;
+  /** The file for weights that are streamed. */
+  stored?: string;
   microBatch?: number;
   onProgress?(progress: { done: number; total: number; path: string; skipped: number }): void;
   warn?(sentence: string): void;

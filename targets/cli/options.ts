@@ -161,6 +161,7 @@ export const PLAN_FLAGS = {
   depth: 'text',
   keep: 'text',
   weights: 'text',
+  resident: 'text',
   optimizer: 'text',
   'batch-size': 'text',
   'micro-batch': 'text',

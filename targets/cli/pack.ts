@@ -11,7 +11,7 @@ import { pairs, planLines } from './show.ts';
 import { jobOf, TRAIN_FLAGS } from './train.ts';
 
 /** Options of `train` that the board decides, or that have no meaning there. */
-const NOT_HERE = ['save-every', 'resume', 'overwrite', 'process-budget', 'report', 'log', 'from', 'feature-cache'] as const;
+const NOT_HERE = ['save-every', 'resume', 'overwrite', 'process-budget', 'report', 'log', 'from', 'feature-cache', 'stored'] as const;
 const FLAGS: Flags = {
   ...Object.fromEntries(Object.entries(TRAIN_FLAGS).filter(([name]) => !(NOT_HERE as readonly string[]).includes(name))),
   pixels: 'text',
@@ -24,7 +24,7 @@ function packAdapter(args: string[], out: Output): void {
   const p = parse(args, INFERENCE, { least: 1, most: 1, usage: 's2a pack <model folder> --adapter <adapter> --out <folder>' });
   const [folder, model] = [p.text('out'), p.positionals[0]!];
   if (folder === undefined) throw new InputError({ where: '--out', what: 'is missing', expected: 'a folder for the board' });
-  const sizes = defined({ microBatch: read(p, 'microBatch'), budget: read(p, 'budget'), weights: read(p, 'weights') });
+  const sizes = defined({ microBatch: read(p, 'microBatch'), budget: read(p, 'budget'), weights: read(p, 'precision') });
   const packed = packInference({ model, adapter: p.text('adapter')!, out: folder, ...sizes });
   if (p.flag('json')) {
     out.json(packed);

@@ -43,6 +43,7 @@ export function planOptions(p: Parsed, folder = p.positionals[0]!, isRow = false
       microBatch: read(p, 'microBatch'),
       recompute: read(p, 'recompute'),
       rates: readRate(read(p, 'rate')).rates,
+      residentBytes: read(p, 'resident'),
       budgetBytes: read(p, 'budget'),
       maxThreads: read(p, 'maxThreads'),
       pixels,

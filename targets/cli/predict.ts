@@ -41,7 +41,7 @@ function jsonOf(said: readonly Prediction[], top: number | undefined): object {
 }
 
 export async function predict(args: string[], out: Output): Promise<void> {
-  const flags = { top: 'text', unknown: 'text', weights: 'text', budget: 'text', threads: 'text', json: 'flag' } as const;
+  const flags = { top: 'text', unknown: 'text', weights: 'text', stored: 'text', budget: 'text', threads: 'text', json: 'flag' } as const;
   const p = parse(args, flags, { least: 2, most: Number.POSITIVE_INFINITY, usage: 's2a predict <model folder> [adapter] <picture…>' });
   const [model, second, ...rest] = p.positionals as [string, string, ...string[]];
   const noAdapter = rest.length === 0 || isPicture(second) || isArray(placeOf(second).file);
@@ -50,7 +50,8 @@ export async function predict(args: string[], out: Output): Promise<void> {
   const top = whole(p, 'top');
   const classifier = loadClassifier(adapter, {
     model,
-    ...defined({ budget: read(p, 'budget'), weights: read(p, 'weights'), threads: read(p, 'threads'), unknown: read(p, 'unknown') }),
+    ...defined({ budget: read(p, 'budget'), weights: read(p, 'weights'), stored: read(p, 'stored') }),
+    ...defined({ threads: read(p, 'threads'), unknown: read(p, 'unknown') }),
   });
   if (adapter !== undefined && 'why' in classifier.unknown && p.text('unknown') !== 'off' && classifier.task === 'classify')
     out.warn(`nothing is called unknown: of ${adapter} ${classifier.unknown.why}`);

@@ -16,7 +16,16 @@ export function planLines(report: PlanReport): string {
 }
 
 /** What the table does not say. */
-export function planNotes({ keptBytesPerImage, keptBytesPerImageF32, trainable, features, peak, placement, choices }: PlanReport): string {
+export function planNotes({
+  keptBytesPerImage,
+  keptBytesPerImageF32,
+  trainable,
+  features,
+  stored,
+  peak,
+  placement,
+  choices,
+}: PlanReport): string {
   const times = keptBytesPerImage > 0 ? ` (${(keptBytesPerImageF32 / keptBytesPerImage).toFixed(1)} times as much)` : '';
   return pairs([
     ['kept per picture', formatBytes(keptBytesPerImage)],
@@ -30,6 +39,7 @@ export function planNotes({ keptBytesPerImage, keptBytesPerImageF32, trainable, 
             `${formatBytes(features.bytesPerImage)} a picture: epochs after the first begin after ${features.node}`,
           ] as const,
         ]),
+    ...(stored === null ? [] : [['weights in a file', storedText(stored)] as const]),
     ['peak at', peak.node],
     ['kept + temporaries', `${formatBytes(placement.bytes)}, at least ${formatBytes(placement.lowerBound)} in any layout`],
     ['computed again', choices.recompute === 'none' ? 'nothing' : `blocks ${choices.recompute} (block:bits of its input)`],
@@ -39,6 +49,10 @@ export function planNotes({ keptBytesPerImage, keptBytesPerImageF32, trainable, 
       : [['predicted time', `${choices.relativeTime.toFixed(2)} of a step without a budget`] as const]),
   ]);
 }
+
+const WINDOW = { blocks: 'a block and the next one', layers: 'a layer and the next one', layer: 'layer by layer' } as const;
+const storedText = ({ fileBytes, bytesReadPerStep, window }: NonNullable<PlanReport['stored']>): string =>
+  `${formatBytes(fileBytes)}; a step reads ${formatBytes(bytesReadPerStep)}, ${WINDOW[window]}`;
 
 const tilesText = ({ rows, pictures, queries, pixels }: PlanReport['choices']['tiles']): string =>
   `${rows === 0 ? 'all rows' : `${rows} rows or ${pictures ? 'whole pictures' : 'more'}`}, ${queries} queries, ${pixels} patches`;

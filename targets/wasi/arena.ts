@@ -1,12 +1,13 @@
 /** The linear memory of a program, inside this program's own: the engine's sources run on it, with every address relative to it. */
 import { Head } from '../../assembly/abi/head';
 import { LayoutWord, Section } from '../../assembly/abi/program';
-import { Status, statusText } from '../../assembly/abi/status';
+import { isRequest, Status, statusText } from '../../assembly/abi/status';
 import { writeConstants } from '../../assembly/engine/math';
-import { walk } from '../../assembly/engine/run';
+import { resume, walk } from '../../assembly/engine/run';
 import { configure } from '../../assembly/engine/team';
 import { arena, layoutWord, portOffset, section, sectionBytes, selectLine } from './program';
 import { begin, ENGINE, finish } from './refuse';
+import { answer, loseChanged } from './stored';
 import { say } from './text';
 
 /** The phases, in the order of their entries. */
@@ -52,10 +53,15 @@ export function endOf(phase: u32): u32 {
  * finite do not: false says so.
  */
 export function run(phase: u32, mayFail: bool = false, end: u32 = 0): bool {
-  const status = walk(startOf(phase), end == 0 ? endOf(phase) : end);
+  let status = walk(startOf(phase), end == 0 ? endOf(phase) : end);
+  while (isRequest(status)) {
+    answer(status);
+    status = resume();
+  }
   if (status == Status.Ok) return true;
   const isNotFinite = status == Status.LossNotFinite || status == Status.GradientNotFinite;
   if (mayFail && isNotFinite) return false;
+  if (status == Status.StoredChanged) loseChanged();
   endAtNode(status, isNotFinite ? 'pack with a smaller --lr' : '');
   return false;
 }

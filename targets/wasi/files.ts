@@ -156,7 +156,7 @@ export function closeFile(fd: u32): void {
 }
 
 /** What an errno means to the person who reads it. */
-function meaning(code: u32): string {
+export function meaning(code: u32): string {
   if (code == errno.NOENT) return 'no such file';
   if (code == errno.ACCES) return 'permission denied';
   // For what lies outside, some runtimes say the one and some the other.

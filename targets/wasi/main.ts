@@ -43,6 +43,7 @@ import {
 } from './program';
 import { refuse } from './refuse';
 import { current, openRun } from './runner';
+import { isStored, openStored } from './stored';
 import { exit, say, select, STDOUT, to } from './text';
 import { tellScore } from './tell';
 import { judge, train } from './train';
@@ -53,6 +54,7 @@ const data = memory.data(1024);
 const out = memory.data(1024);
 const adapter = memory.data(1024);
 const images = memory.data(1024);
+const stored = memory.data(1024);
 
 /** Pages of the whole memory that a command takes: for `pack`, which limits it to just that. */
 export function pages(fileBytes: u32, tensors: u32, epochs: u32, classes: u32, linear: u32): u32 {
@@ -67,6 +69,7 @@ function usage(): void {
   say('  s2a.wasm eval    <program.s2a> --model M --adapter A --data D [--split train|val]\n');
   say('  s2a.wasm predict <program.s2a> --model M --adapter A [images.npy] [--top N]\n');
   say('                   without images: raw pixels on standard input, one picture after the other\n\n');
+  say('--stored FILE: where weights are streamed, their file; train has it in O/run.\n');
   say('M: the model folder, or its weights file. D: a folder with {train,val}-{images,labels}.npy.\n');
   say('O: the folder for the adapter; O/run holds checkpoints and metrics. A: such a folder.\n');
   say('Exit codes: 0 done, 2 wrong input, 3 too little memory, 4 engine, 5 stopped after --steps.\n');
@@ -151,6 +154,7 @@ function trainCommand(): void {
   required('--model', model);
   required('--data', data);
   required('--out', out);
+  const hasStored = pathOption('--stored', stored);
   const every = wholeOption('--save-every', 0);
   const steps = wholeOption('--steps', 0);
   const resume = flag('--resume');
@@ -161,22 +165,25 @@ function trainCommand(): void {
   if (instructionsOf(TRAIN) == 0) refuseProgram('was packed for predicting alone', 'pack pictures instead of --adapter');
   openData();
   openModelFolder(model);
-  loadBase(model);
   digestProgram();
-  train(out, resume, overwrite, every, steps);
+  train(model, out, hasStored ? stored : 0, resume, overwrite, every, steps);
 }
 
 function evalCommand(): void {
   required('--model', model);
   required('--adapter', adapter);
   required('--data', data);
+  const hasStored = pathOption('--stored', stored);
   const split = option('--split');
   const isTrain = split != 0 && isArg(split, 'train');
   if (split != 0 && !isTrain && !isArg(split, 'val')) refuseOption('--split', 'unknown value, expected train or val');
   open(true);
   noMore('s2a.wasm eval <program.s2a> --model M --adapter A --data D');
   openPart(JUDGE, data, isTrain ? 'train' : 'val');
+  if (isStored(-1) != hasStored)
+    refuseOption('--stored', hasStored ? 'is of use only where weights are streamed' : 'is missing: streamed weights need a file');
   openModelFolder(model);
+  if (hasStored) openStored(stored);
   loadBase(model);
   applyAdapter(adapter);
   judge(JUDGE);
@@ -196,6 +203,7 @@ function evalCommand(): void {
 function predictCommand(): void {
   required('--model', model);
   required('--adapter', adapter);
+  const hasStored = pathOption('--stored', stored);
   const top = wholeOption('--top', 1);
   open(true);
   const array = positional();
@@ -204,7 +212,10 @@ function predictCommand(): void {
     setPath(images, arg(array), bytesOf(arg(array)));
     openImages(LEARN, images);
   }
+  if (isStored(-1) != hasStored)
+    refuseOption('--stored', hasStored ? 'is of use only where weights are streamed' : 'is missing: streamed weights need a file');
   openModelFolder(model);
+  if (hasStored) openStored(stored);
   loadBase(model);
   applyAdapter(adapter);
   if (array != 0) predictArray(top);

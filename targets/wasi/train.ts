@@ -14,21 +14,27 @@ import { guardEarlier } from './earlier';
 import { need, opened } from './files';
 import { headMetrics, startHead } from './headstart';
 import { pathIn } from './path';
-import { layoutWord, runWord, section } from './program';
+import { arena, countRecords, elements, layoutWord, runWord, section, tensorOf } from './program';
 import { measureRates, tellRates } from './rates';
-import { begin, ENGINE, fail, finish, INTERRUPTED } from './refuse';
+import { begin, ENGINE, fail, finish, INTERRUPTED, refuse } from './refuse';
 import { current, openRun, steps } from './runner';
+import { closeStored, isStored, openStored } from './stored';
 import { logTo, summary, tellBack, tellEpoch, tellStart, tellStep } from './tell';
 import { say } from './text';
-import { makeFolder, openToWrite, removeLeftovers } from './write';
+import { loadBase } from './weights';
+import { makeFolder, openToWrite, remove, removeLeftovers } from './write';
 
 const runFolder = memory.data(1024);
 const bestFolder = memory.data(1024);
 const startFolder = memory.data(1024);
 const metricsPath = memory.data(1024);
+const storedPath = memory.data(1024);
 
-/** Trains to the end, or for `most` steps (0: no limit), and writes the adapter to `out`. The data's parts are open, the base is loaded. */
-export function train(out: usize, resume: bool, overwrite: bool, every: u32, most: u32): void {
+/**
+ * Trains to the end, or for `most` steps (0: no limit), and writes the adapter to `out`. The data's parts are open, and so is the model folder. `stored`: the
+ * file for weights that are streamed, 0: in the run's folder.
+ */
+export function train(model: usize, out: usize, stored: usize, resume: bool, overwrite: bool, every: u32, most: u32): void {
   makeFolder(out);
   pathIn(runFolder, out, 'run');
   pathIn(bestFolder, runFolder, 'best');
@@ -40,6 +46,11 @@ export function train(out: usize, resume: bool, overwrite: bool, every: u32, mos
   removeLeftovers(runFolder);
   removeLeftovers(bestFolder);
   removeLeftovers(startFolder);
+  const streams = isStored(-1);
+  if (stored != 0 && !streams) refuse(stored, 'is of use only where weights are streamed');
+  pathIn(storedPath, runFolder, 'weights.s2aw');
+  if (streams) openStored(stored != 0 ? stored : storedPath);
+  loadBase(model);
   openRun();
   current.saveEvery = every;
   digestData(dataDigest);
@@ -56,6 +67,8 @@ export function train(out: usize, resume: bool, overwrite: bool, every: u32, mos
   if (!finished) fail(INTERRUPTED, runFolder, 'stopped, and saved at step #', '--resume continues it', steps());
   if (countOf(JUDGE) > 0) restore(<u32>headWord(current, CheckpointHead.BestEpoch));
   writeAdapter(out);
+  if (streams) closeStored();
+  if (streams && stored == 0) remove(storedPath);
   summary();
 }
 
@@ -72,6 +85,36 @@ function startRun(): void {
   if (runWord(RunField.Head) != 0) startHead(runFolder);
   measureRates();
   if (runWord(RunField.Retries) > 0) keep(startFolder);
+}
+
+/** What the state block and the run's head were at the last step's start, where the sums of gradients were nothing. */
+const stateBefore = memory.data(State.Bytes);
+const headBefore = memory.data(CheckpointHead.Bytes);
+let isMarked = false;
+let isJudging = false;
+
+function mark(): void {
+  isJudging = false;
+  if (load<u32>(state(), State.Position) % runWord(RunField.BatchSize) != 0) return;
+  memory.copy(stateBefore, state(), State.Bytes);
+  memory.copy(headBefore, <usize>current.headAt, CheckpointHead.Bytes);
+  isMarked = true;
+}
+
+/** Saves the run as it stood before the pass that broke off, or before its step; false where none is under way. */
+export function saveBefore(): bool {
+  if (!isMarked) return false;
+  if (isJudging) interrupt(current);
+  else {
+    memory.copy(state(), stateBefore, State.Bytes);
+    memory.copy(<usize>current.headAt, headBefore, CheckpointHead.Bytes);
+    for (let i: u32 = 0, n = countRecords(Section.Parameters); i < n; i++) {
+      const t = tensorOf(Section.Parameters, i);
+      if (t.start != 0) memory.fill(arena + t.start, 0, <usize>elements(t) << 2);
+    }
+  }
+  save();
+  return true;
 }
 
 function save(): void {
@@ -99,9 +142,11 @@ function loop(most: u32): bool {
 /** Does what the run wants. */
 function serve(want: Want): void {
   if (want == Want.Learn) {
+    mark();
     fillOrder(<u32>current.epoch);
     runSoundly(TRAIN);
   } else if (want == Want.Judge) {
+    isJudging = true;
     fillPart(Part.Judge);
     runSoundly(EVAL);
   } else if (want == Want.Update) runSoundly(UPDATE);

@@ -15,6 +15,7 @@ import { allPlaced, forgetPlaces, readHeader } from './header';
 import { appendBytes, copyPath, endsWith, lengthOf, pathIn, textOf } from './path';
 import { arena, countRecords, layoutWord, section, sectionBytes, selectLine, Tensor, tensorOf } from './program';
 import { begin, finish, refuse } from './refuse';
+import { isStored } from './stored';
 import { say } from './text';
 
 const path = memory.data(1024);
@@ -74,15 +75,29 @@ export function loadBase(model: usize): void {
   for (let f: u32 = 0, files = <u32>countLines(Section.Files); f < files; f++) {
     fileOf(model, f);
     file = needFile(path);
-    for (let i: u32 = 0; i < count; i++) {
-      if (placeFile(i) != f) continue;
-      const t = tensorOf(Section.Weights, i);
-      if (t.encoding == Encoding.F32) fill(t, t.start, i);
-      else fillCoded(t, i);
-    }
+    for (let i: u32 = 0; i < count; i++) if (placeFile(i) == f && !isStored(i)) fillWeight(i);
     closeFile(file);
   }
+  base = model;
   run(INIT);
+}
+
+/** The model that was loaded. */
+let base: usize = 0;
+
+/** Puts the i-th weight in its place, for an instruction that asks for it. */
+export function placeWeight(i: u32): void {
+  if (i >= countRecords(Section.Weights)) refuse(base, 'the program asks for a weight that it does not have', 'pack it again');
+  fileOf(base, placeFile(i));
+  file = needFile(path);
+  fillWeight(i);
+  closeFile(file);
+}
+
+function fillWeight(i: u32): void {
+  const t = tensorOf(Section.Weights, i);
+  if (t.encoding == Encoding.F32) fill(t, t.start, i);
+  else fillCoded(t, i);
 }
 
 /** Reads one tensor's range through scratch into its place. */

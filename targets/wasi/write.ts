@@ -27,6 +27,10 @@ const listing = memory.data(4096);
 /** Bytes written so far, in all files. */
 export let written: u64 = 0;
 
+export function countWritten(bytes: usize): void {
+  written += bytes;
+}
+
 /** Writes all of it at the end of an open file; returns an errno. */
 export function appendTo(fd: u32, p: usize, n: usize): u32 {
   while (n > 0) {

@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { OPS } from '../../src/ops/index.ts';
 import { directCases } from './direct.ts';
 import { forwardCases } from './forward.ts';
-import { checkDirect, checkForward, seen } from './table.ts';
+import { ASKING, checkDirect, checkForward, seen } from './table.ts';
 
 for (const c of forwardCases) test(c.name, () => checkForward(c));
 for (const c of directCases) test(c.name, () => checkDirect(c));
@@ -18,7 +18,7 @@ test('every operator has a case', () => {
     .filter((word) => /^[A-Z]/.test(word));
   assert.ok(ops.length >= 30);
   assert.equal(
-    ops.filter((op) => !seen.ops.has(op)),
+    ops.filter((op) => !seen.ops.has(op) && !ASKING.includes(op)),
     [],
   );
 });

@@ -138,6 +138,9 @@ export const plain = (
   bytes: viewOf(data.slice()),
 });
 
+/** What asks the host and computes nothing: test/passes/streaming.test.ts. */
+export const ASKING: readonly string[] = ['PlaceWeight', 'StoreWeight', 'FetchWeight', 'AwaitWeight'];
+
 /** What the table saw: operators run by a case, and pairs of operands that shared memory. */
 export const seen = { ops: new Set<string>(), inPlace: new Set<string>() };
 

@@ -35,6 +35,7 @@ export const NETWORKS: readonly [string, Partial<CompileOptions>][] = [
   ['mobilenetv3-timm', { method: 'bias', keep: 's2a,gate=4', weights: 'int8' }],
   ['mobilenetv2-hf', { method: 'full', keep: 's2a,input=4' }],
   ['mobilenetv3-timm', { method: 'full', microBatch: 3, tiles: { rows: 4, pictures: true } }],
+  ['vit-hf', { weights: 'int8', streaming: { window: 'layers' } }],
   ['convnext-timm', { method: 'bias+lora:all=1', recompute: new Map([[0, 8]]) }],
   ['mobilenetv2-hf', { method: 'full', rates: 'relative' }],
   ['vit-hf', { method: 'bias+prompt+side', rates: 'relative', optimizer: 'sgd' }],

@@ -39,6 +39,11 @@ export function readingAndWriting({ descriptor, setWord, setLong, vectors, fileA
       const move = (part: Uint8Array, at: number): number => readSync(file.fd, part, 0, part.length, at);
       setWord(moved, transfer(vectors(list, n), position(offset), move));
     },
+    fd_pwrite(fd, list, n, offset, moved) {
+      const file = fileAt(fd, RIGHT.write | RIGHT.seek);
+      const move = (part: Uint8Array, at: number): number => writeSync(file.fd, part, 0, part.length, at);
+      setWord(moved, transfer(vectors(list, n), position(offset), move));
+    },
     fd_write(fd, list, n, moved) {
       const found = descriptor(fd);
       const parts = vectors(list, n);
