@@ -2,7 +2,6 @@
 
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { State } from '../../assembly/abi/head.ts';
 import { parseBytes } from '../base/bytes.ts';
 import { defined } from '../base/defined.ts';
 import { digest } from '../base/digest.ts';
@@ -28,19 +27,19 @@ import { needSpace, runBytes, tryRun } from './beforehand.ts';
 import { CALIBRATION, writeCalibration } from './calibrate/file.ts';
 import { installTables, openTables } from './calibrate/run.ts';
 import { checkpointBytes, hasCheckpoints } from './checkpointfile.ts';
-import { addCompanions, type Companions, memoryBudget, rememberingOf } from './companions.ts';
+import { addCompanions, memoryBudget } from './companions.ts';
 import { adapterInfo, compileJob, headOf, settle } from './compilejob.ts';
 import { guardEarlier } from './earlier.ts';
 import { type FeatureCache, featureLimit, openFeatures } from './featurecache.ts';
-import { resultOf } from './figures.ts';
 import { guardAdapter, joinLabels, openStart, rowsOfLabels, type Start } from './fromadapter.ts';
 import { type HeadFound, type NoHead, startHead, unusualHead } from './headstart.ts';
+import { resultOfJob } from './jobresult.ts';
 import type { JobHooks, JobResult, TrainJob } from './jobtypes.ts';
 import { hasRelativeRates, measuredRates, measureRates } from './measure.ts';
 import { continuing } from './memory/continuing.ts';
 import { heldHead } from './memory/held.ts';
 import { type Data, memoryDigest, rehearse } from './memory/rehearse.ts';
-import { notesOn, type Outcome, outcomeOf, warningOf } from './outcome.ts';
+import { notesOn, type Outcome, outcomeOf } from './outcome.ts';
 import { openFor, preparationOf } from './preparation.ts';
 import { openRun, programDigest, type RunFolder } from './runfolder.ts';
 import { samplesOf } from './samples.ts';
@@ -194,7 +193,7 @@ function preparePictures({ job, hooks, options, preprocess, runFolder, listed, s
 }
 
 /** What learns: an engine that stands where the run stands, its pictures, and the folder that it is kept in. */
-interface Work extends Ready {
+export interface Work extends Ready {
   prepared: Prepared;
   residentPeakPreparing: number;
   peakOfTrainingAlone: boolean;
@@ -338,63 +337,6 @@ async function trainToEnd({ job, hooks, options, engine, data, runFolder }: Work
 async function judge({ engine, data, labels, task, prepared }: Work, { history }: RunFolder): Promise<Outcome> {
   const measured = data.val.count > 0 && unusualTask(task) ? await measureTask(engine, data.val, labels) : undefined;
   return outcomeOf({ data, history, labels, prepared, measured });
-}
-
-interface Ending {
-  failures: string[];
-  outcome: Outcome;
-  head: HeadFound | NoHead | null;
-  companions: Companions;
-  memoryBytes: number;
-}
-
-function resultOfJob(
-  work: Work,
-  { history }: RunFolder,
-  { failures, outcome, head, companions: { known, memory }, memoryBytes }: Ending,
-): JobResult {
-  const { job, meter, options, engine, plan, labels, task, prepared, threads, trainingBegan } = work;
-  const written = bytesWritten();
-  return {
-    adapter: job.out,
-    failures,
-    plan,
-    classes: labels,
-    task,
-    head,
-    known: 'why' in known ? known : { judged: known.judged.length, temperature: known.temperature },
-    ...rememberingOf(work, memory, memoryBytes),
-    epochs: history.epochs.map(resultOf),
-    bestEpoch: history.bestEpoch,
-    accuracy: outcome.accuracy,
-    judged: outcome,
-    warning: warningOf(outcome, history, plan.method),
-    wentBack: history.backs,
-    finalRate: engine.state.getFloat32(State.BaseRate, true),
-    skipped: prepared.skipped,
-    pictures: {
-      train: prepared.train.length,
-      val: prepared.val.length,
-      cacheBytes: prepared.cache.bytes,
-      cacheBytesWritten: prepared.bytesWritten,
-      decoder: prepared.decoder,
-    },
-    memory: {
-      linearBytes: engine.memory.buffer.byteLength,
-      plannedBytes: plan.linearBytes,
-      residentPeakBytes: resident().peak,
-      peakOfTrainingAlone: work.peakOfTrainingAlone,
-      residentPeakPreparingBytes: work.residentPeakPreparing,
-      decoderPeakBytes: prepared.decoderPeakBytes,
-      residentBeforeBytes: meter.residentBefore,
-    },
-    threads,
-    bytesWritten: written - meter.written,
-    bytesWrittenPerHour: Math.round(((written - trainingBegan.written) * 3600e3) / Math.max(1, Date.now() - trainingBegan.ms)),
-    seconds: (Date.now() - meter.began) / 1000,
-    rate: options.rate,
-    ...defined({ rates: measuredRates(engine) }),
-  };
 }
 
 /** Why something could not be written; nothing where it could. */

@@ -135,6 +135,23 @@ interface Ready {
   cacheFolder: string;
 }
 
+/** The tables lie in the program's own bytes: measured here, as `train` would on its first step, and handed over with it. */
+async function writeTables(
+  { cache, train }: Prepared,
+  tables: TableSource,
+  { job, weights, options, compiled, cacheFolder }: Pick<Ready, 'weights' | 'options' | 'compiled' | 'cacheFolder'> & { job: PackJob },
+): Promise<void> {
+  const engine = createEngine(compiled.program, engineBytes());
+  const stored = openStoredFor(compiled.program, join(cacheFolder, STORED_FILE));
+  try {
+    loadWeights(engine, weights, options.seed, stored);
+    const seen = { samples: samplesOf(cache, train), seed: options.seed, resume: false };
+    writeCalibration(join(job.out, CALIBRATION), await installTables(engine, compiled, tables, seen));
+  } finally {
+    stored?.close(false);
+  }
+}
+
 async function packPictures(
   job: PackJob,
   { folder, base, weights, options, preprocess, compiled, tables, task, plan, cacheFolder }: Ready,
@@ -155,19 +172,11 @@ async function packPictures(
   hooks.onPrepared?.(prepared);
   for (const note of [...prepared.notes, ...notesOn(prepared, job)]) hooks.warn?.(note);
   try {
-    const { cache } = prepared;
     const { channels, element } = portOf(preprocess);
     const type = job.pixels === 'f32' || element === 'f32' ? '<f4' : '|u1';
     for (const part of ['train', 'val'] as const) writePart(job.out, part, prepared, { channels, type, stored: element });
-    if (tables) {
-      // The tables lie in the program's own bytes: measured here, as `train` would on its first step, and handed over with it.
-      const engine = createEngine(compiled.program, engineBytes());
-      const stored = openStoredFor(compiled.program, join(cacheFolder, STORED_FILE));
-      loadWeights(engine, weights, options.seed, stored);
-      const seen = { samples: samplesOf(cache, prepared.train), seed: options.seed, resume: false };
-      writeCalibration(join(job.out, CALIBRATION), await installTables(engine, compiled, tables, seen));
-      stored?.close(false);
-    } else rmSync(join(job.out, CALIBRATION), { force: true });
+    if (tables) await writeTables(prepared, tables, { job, weights, options, compiled, cacheFolder });
+    else rmSync(join(job.out, CALIBRATION), { force: true });
     const who = identity(base, weights);
     const files = weights.files.map(({ path }) => basename(path));
     const board = boardOf(compiled.program, {

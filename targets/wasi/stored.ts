@@ -25,7 +25,11 @@ let file: u32 = 0;
 /** Whether an instruction of init asks for the i-th weight; of any weight where `i` is -1. */
 export function isStored(i: i32): bool {
   const base = section(Section.Image) - <usize>layoutWord(LayoutWord.ProgramOffset);
-  for (let at: usize = base + startOf(INIT), end: usize = base + endOf(INIT); at < end; at += <usize>load<u32>(at, Instruction.Words << 2) << 2) {
+  for (
+    let at: usize = base + startOf(INIT), end: usize = base + endOf(INIT);
+    at < end;
+    at += (<usize>load<u32>(at, Instruction.Words << 2)) << 2
+  ) {
     if (load<u32>(at, Instruction.Op << 2) != Op.PlaceWeight) continue;
     if (i < 0 || load<i32>(at, (Instruction.Arguments + PlaceWeightArg.WEIGHT) << 2) == i) return true;
   }

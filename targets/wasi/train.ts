@@ -110,7 +110,7 @@ export function saveBefore(): bool {
     memory.copy(<usize>current.headAt, headBefore, CheckpointHead.Bytes);
     for (let i: u32 = 0, n = countRecords(Section.Parameters); i < n; i++) {
       const t = tensorOf(Section.Parameters, i);
-      if (t.start != 0) memory.fill(arena + t.start, 0, <usize>elements(t) << 2);
+      if (t.start != 0) memory.fill(arena + t.start, 0, (<usize>elements(t)) << 2);
     }
   }
   save();

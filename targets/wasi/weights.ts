@@ -88,7 +88,7 @@ let base: usize = 0;
 /** Puts the i-th weight in its place, for an instruction that asks for it. */
 export function placeWeight(i: u32): void {
   if (i >= countRecords(Section.Weights)) refuse(base, 'the program asks for a weight that it does not have', 'pack it again');
-  fileOf(base, placeFile(i));
+  fileOf(base, <u32>placeFile(i));
   file = needFile(path);
   fillWeight(i);
   closeFile(file);
