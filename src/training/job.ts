@@ -33,7 +33,7 @@ import { guardEarlier } from './earlier.ts';
 import { type FeatureCache, featureLimit, openFeatures } from './featurecache.ts';
 import { guardAdapter, joinLabels, openStart, rowsOfLabels, type Start } from './fromadapter.ts';
 import { type HeadFound, type NoHead, startHead, unusualHead } from './headstart.ts';
-import { resultOfJob } from './jobresult.ts';
+import { type Meter, resultOfJob } from './jobresult.ts';
 import type { JobHooks, JobResult, TrainJob } from './jobtypes.ts';
 import { hasRelativeRates, measuredRates, measureRates } from './measure.ts';
 import { continuing } from './memory/continuing.ts';
@@ -82,13 +82,6 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
 }
 
 type Hooks = JobHooks & Required<Pick<JobHooks, 'warn'>>;
-
-/** What a run is charged for: the clock, the card and memory, from its first line on. */
-interface Meter {
-  began: number;
-  written: number;
-  residentBefore: number;
-}
 
 /** The run, in a folder that no other one writes to. */
 async function runAlone(job: TrainJob, start: Start | undefined, hooks: Hooks, lock: Lock): Promise<JobResult> {
@@ -193,7 +186,7 @@ function preparePictures({ job, hooks, options, preprocess, runFolder, listed, s
 }
 
 /** What learns: an engine that stands where the run stands, its pictures, and the folder that it is kept in. */
-export interface Work extends Ready {
+interface Work extends Ready {
   prepared: Prepared;
   residentPeakPreparing: number;
   peakOfTrainingAlone: boolean;

@@ -3,14 +3,41 @@ import { State } from '../../assembly/abi/head.ts';
 import { defined } from '../base/defined.ts';
 import { bytesWritten } from '../base/files.ts';
 import { resident } from '../base/processmemory.ts';
+import type { PlanReport } from '../budget/report.ts';
+import type { Prepared } from '../data/prepare.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { TaskSettings } from '../formats/tasksettings.ts';
 import { type Companions, rememberingOf } from './companions.ts';
 import { resultOf } from './figures.ts';
 import type { HeadFound, NoHead } from './headstart.ts';
-import type { Work } from './job.ts';
-import type { JobResult } from './jobtypes.ts';
+import type { JobResult, TrainJob } from './jobtypes.ts';
 import { measuredRates } from './measure.ts';
 import { type Outcome, warningOf } from './outcome.ts';
 import type { RunFolder } from './runfolder.ts';
+import type { TrainOptions } from './train.ts';
+
+/** What a run is charged for: the clock, the card and memory, from its first line on. */
+export interface Meter {
+  began: number;
+  written: number;
+  residentBefore: number;
+}
+
+/** What it was. */
+export interface Ran extends Omit<Parameters<typeof rememberingOf>[0], 'labels'> {
+  job: TrainJob;
+  meter: Meter;
+  options: TrainOptions;
+  engine: Engine;
+  plan: PlanReport;
+  labels: string[];
+  task: TaskSettings;
+  prepared: Prepared;
+  threads: number;
+  trainingBegan: { ms: number; written: number };
+  peakOfTrainingAlone: boolean;
+  residentPeakPreparing: number;
+}
 
 /** What came of it, beside the run's own history. */
 export interface Ending {
@@ -22,7 +49,7 @@ export interface Ending {
 }
 
 export function resultOfJob(
-  work: Work,
+  work: Ran,
   { history }: RunFolder,
   { failures, outcome, head, companions: { known, memory }, memoryBytes }: Ending,
 ): JobResult {

@@ -129,7 +129,8 @@ adapter was written: something else was not, and is said.
   --report FILE              write an HTML page with the result
   --log FILE.csv, --log DIR  a table of losses, rates and accuracies by step, or the same as event
                              files for TensorBoard; may be given twice
-  --log FILE.csv, --log DIR  a table of losses, rates and accuracies by step, or the same as event files
+  --log FILE.csv, --log DIR  a table of losses, rates and accuracies by step; the same as event
+                             files
                              for TensorBoard; may be given twice
   --stored FILE              the file for weights that are streamed (DIR/run of --out)
   --fidelity                 put into the page how true the gradients from kept codes are
@@ -138,19 +139,20 @@ ${COMMON}
   s2a train models/mobilenetv2 photos --budget 24MiB --epochs 15 --out my-adapter
   s2a train models/mobilenetv2 photos --out my-adapter --save-every 50 --resume
   s2a train models/mobilenetv2 more-photos --from my-adapter --out my-adapter-2`,
-  pack: `s2a pack <model folder> <pictures> --out <folder> [options]: what a board without JavaScript trains from
+  pack: `s2a pack <model folder> <pictures> --out <folder> [options]: for a board without JavaScript
 
-Writes s2a.wasm (its memory limited to the plan), program.s2a and {train,val}-{images,labels}.npy, by the
-decoding and split of train: the adapter is the same, byte for byte. Options as train's, but --save-every and
---resume, which s2a.wasm takes. The board needs the model's safetensors too.
+Writes s2a.wasm (its memory limited to the plan), program.s2a and {train,val}-{images,labels}.npy,
+by the decoding and split of train: the adapter is the same, byte for byte. Options as train's, but
+--save-every and --resume, which s2a.wasm takes. The board needs the model's safetensors too.
 
-  --pixels u8|f32            how pictures are stored; f32 for data of your own that are not bytes (${d.pixels})
+  --pixels u8|f32            how pictures are stored; f32 for data that are not bytes (${d.pixels})
   --adapter ADAPTER          instead of pictures: a program that only predicts and judges, with this
                              adapter or another like it; takes --micro-batch, --budget, --weights
 
   s2a pack models/mobilenetv2 photos --budget 24MiB --epochs 15 --out board
   s2a pack models/mobilenetv2 --adapter my-adapter --out camera
-  wasmtime --dir . board/s2a.wasm train board/program.s2a --model models/mobilenetv2 --data board --out my-adapter`,
+  wasmtime --dir . board/s2a.wasm train board/program.s2a --model models/mobilenetv2 \\
+    --data board --out my-adapter`,
   eval: `s2a eval <model folder> [adapter] <pictures> [options]: how well it does on labelled pictures
 
 Without an adapter the model's own head is judged. <pictures>: a folder, of one class too, or a
@@ -193,7 +195,7 @@ adapter as any other, which predicts, is judged, and is trained on from by train
 held out; the last line tells how pictures left out one by one are named.
 
   --out DIR                  where the adapter goes
-  --from ADAPTER             its classes stay as they are, those that it lacks are added; one is enough
+  --from ADAPTER             its classes stay, those that it lacks are added; one is enough
   --labels FILE              a table of labels, file,label, for the pictures
   --normalize N              of arrays: measured, model, or MEAN/STD (measured)
   --weights f32|int8|int4    frozen weights in memory (f32, or those of --from)
@@ -245,8 +247,8 @@ are written, not the coded ones, so the logits differ by what the coding took aw
   export: `s2a export <model folder> [adapter] --onnx --out <folder>: base and adapter as an ONNX file
 
 The folder gets model.onnx, config.json with the names of the outputs, and preprocessor_config.json.
-Whatever learnt is in it: biases, low-rank products, prompts, side branches, the new head; numbers of
-a regression come in their units. Input pixel_values [batch, channels, height, width], normalised;
+Whatever learnt is in it: biases, low-rank products, prompts, side branches, the new head; numbers
+of a regression come in their units. Input pixel_values [batch, channels, height, width], normalised;
 output logits. Operators of opset 18. Without an adapter the model with the head of its own.
 
   --onnx                     the format
@@ -311,8 +313,8 @@ ${COMMON.replace(/\n.*--json.*$/, '')}
   s2a print my-board/program.s2a`,
   doctor: `s2a doctor [--json]: what this machine has, and the largest budgets that are safe here
 
-Reads memory, limits, swap and cores; looks for SIMD, relaxed SIMD and shared memory. Changes nothing.
-Exit code 4 where the engine cannot run at all.`,
+Reads memory, limits, swap and cores; looks for SIMD, relaxed SIMD and shared memory.
+Changes nothing. Exit code 4 where the engine cannot run at all.`,
   bench: `s2a bench <model folder> [options]: the time of a training step on this machine
 
 Trains on pictures of noise, so it needs no data. Prints step time, resident peak, and whether

@@ -32,7 +32,10 @@ test('trainJob: unknown names, NaN, fractions, wrong words, wrong types', async 
     [{ epochs: 1.5 }, 'epochs: wrong value, got 1.5'],
     [{ epochs: '3' }, 'epochs: wrong value, got "3"'],
     [{ batchSize: 0 }, 'batchSize: wrong value, got 0, expected a whole number of at least 1'],
-    [{ weights: 'int2' }, 'weights: unknown value, got int2, expected f32, int8, int4, auto; did you mean int'],
+    [
+      { weights: 'int2' },
+      'weights: unknown value, got int2, expected f32, int8, int4, auto, f32,stream, int8,stream, int4,stream, auto,stream, stream; did you mean int',
+    ],
     [{ optimizer: 'adam' }, 'optimizer: unknown value, got adam, expected adamw, sgd; did you mean adamw?'],
     [{ augment: 'crop' }, 'augment: wrong value, got "crop", expected { shift: pixels'],
     [{ augment: { shift: 2 } }, 'augment.flip: wrong value, got nothing'],
