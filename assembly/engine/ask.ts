@@ -15,13 +15,13 @@ export function forget(): void {
   isAsking = false;
 }
 
-/** True when the host has done it; false: the kernel returns, and is called again then. `offset` is the arena's. */
-export function ask(kind: i32, offset: i32, bytes: i32, place: i32): bool {
+/** True when the host has done it; false: the kernel returns, and is called again then. The question holds `at` as the arena counts it. */
+export function ask(kind: i32, at: usize, bytes: i32, place: i32): bool {
   if (isAsking) {
     isAsking = false;
     return true;
   }
-  store<i32>(base + Head.AskedOffset, offset);
+  store<u32>(base + Head.AskedOffset, <u32>(at - base));
   store<i32>(base + Head.AskedBytes, bytes);
   store<i32>(base + Head.AskedPlace, place);
   isAsking = true;

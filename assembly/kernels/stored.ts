@@ -9,28 +9,28 @@ import { thread } from '../engine/team';
 /** PlaceWeight. The first thread's alone. */
 export function placeWeight(p: usize): void {
   if (thread != 0) return;
-  ask(Status.Place, <i32>address(p, PlaceWeightArg.Y), int(p, PlaceWeightArg.BYTES), int(p, PlaceWeightArg.WEIGHT));
+  ask(Status.Place, address(p, PlaceWeightArg.Y), int(p, PlaceWeightArg.BYTES), int(p, PlaceWeightArg.WEIGHT));
 }
 
 /** StoreWeight: sum = Σ as `sumOf` has it. The first thread's alone. */
 export function storeWeight(p: usize): void {
   if (thread != 0) return;
   const bytes = int(p, StoreWeightArg.BYTES);
-  if (!ask(Status.Store, <i32>address(p, StoreWeightArg.X), bytes, int(p, StoreWeightArg.PLACE))) return;
+  if (!ask(Status.Store, address(p, StoreWeightArg.X), bytes, int(p, StoreWeightArg.PLACE))) return;
   store<u64>(address(p, StoreWeightArg.SUM), sumOf(address(p, StoreWeightArg.X), bytes));
 }
 
 /** FetchWeight. The first thread's alone. */
 export function fetchWeight(p: usize): void {
   if (thread != 0) return;
-  ask(Status.Fetch, <i32>address(p, FetchWeightArg.Y), int(p, FetchWeightArg.BYTES), int(p, FetchWeightArg.PLACE));
+  ask(Status.Fetch, address(p, FetchWeightArg.Y), int(p, FetchWeightArg.BYTES), int(p, FetchWeightArg.PLACE));
 }
 
 /** AwaitWeight. The first thread's alone. */
 export function awaitWeight(p: usize): void {
   if (thread != 0) return;
   const bytes = int(p, AwaitWeightArg.BYTES);
-  if (!ask(Status.Await, <i32>address(p, AwaitWeightArg.Y), bytes, int(p, AwaitWeightArg.PLACE))) return;
+  if (!ask(Status.Await, address(p, AwaitWeightArg.Y), bytes, int(p, AwaitWeightArg.PLACE))) return;
   if (sumOf(address(p, AwaitWeightArg.Y), bytes) != load<u64>(address(p, AwaitWeightArg.SUM))) fail(Status.StoredChanged);
 }
 
