@@ -249,7 +249,7 @@ are written, not the coded ones, so the logits differ by what the coding took aw
 The folder gets model.onnx, config.json with the names of the outputs, and preprocessor_config.json.
 Whatever learnt is in it: biases, low-rank products, prompts, side branches, the new head; numbers
 of a regression come in their units. Input pixel_values [batch, channels, height, width],
-normalised; output logits. Operators of opset 18. Without an adapter the model with the head of its own.
+normalised; output logits. Operators of opset 18. Without an adapter the model with its own head.
 
   --onnx                     the format
   --out DIR                  a new folder
