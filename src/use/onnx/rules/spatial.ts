@@ -153,6 +153,8 @@ const MODES: readonly Record<string, string>[] = [
 
 export const Resize: Rule = (node, w) => {
   const { oh, ow, mode } = node.attributes as Record<'oh' | 'ow' | 'mode', number>;
-  const inputs = [w.value(node.inputs[0]!, 'first'), '', '', w.ints(oh, ow)];
-  w.put(node.outputs[0]!, w.node('Resize', inputs, { ...MODES[mode]!, axes: [2, 3] }), 'first');
+  const x = w.value(node.inputs[0]!, 'first');
+  // All four sizes, for onnxruntime's optimiser loses two that come with their axes.
+  const sizes = w.node('Concat', [w.slice(w.node('Shape', [x]), 0, 0, 2), w.ints(oh, ow)], { axis: 0 });
+  w.put(node.outputs[0]!, w.node('Resize', [x, '', '', sizes], MODES[mode]!), 'first');
 };
