@@ -37,7 +37,7 @@ export const HELP: Readonly<Record<string, string>> = {
   s2a embed   <model> <pictures> --out FILE features of pictures, as an array (.npy)
   s2a compare <model> <picture> <picture>   how alike two pictures are
   s2a merge   <model> <adapter> --out DIR   both as one model folder, for other programs
-  s2a export  <model> <adapter> --onnx      both as one ONNX file
+  s2a export  <model> <adapter> --onnx …    both as one ONNX file, for other runtimes
   s2a fidelity <model> <pictures>           how true the gradients from kept codes are
   s2a calibrate <model> <pictures>          derivative tables fitted to what each layer sees
   s2a modules <model>                       what a method would let learn, tensor by tensor
@@ -45,8 +45,9 @@ export const HELP: Readonly<Record<string, string>> = {
   s2a doctor                                what this machine has, and which budgets are safe
   s2a bench   <model>                       what a training step costs on this machine
 
-<model> is a folder with config.json and model.safetensors (Hugging Face or timm):
-ViT, DeiT, Swin, ResNet, MobileNetV2 and V3, ConvNeXt. s2a <command> --help says more.
+<model> is a folder with config.json and model.safetensors (Hugging Face, timm, torchvision), or an
+ONNX file: ViT, DINOv2, CLIP, Swin, ResNet, ConvNeXt, EfficientNet, MobileNet and others, listed in
+docs/models.md. s2a <command> --help says more.
 
   s2a plan models/vit-tiny --classes 10 --batch-size 8 --budget 30MiB
   s2a train models/vit-tiny photos --budget 30MiB --out my-adapter
