@@ -1,6 +1,6 @@
 /**
- * Whole networks over weights in 12, 8 and 4 bits: what is coded and what is not, close to the file, and to the bit the network of the decoded
- * weights: logits, losses and every gradient.
+ * Whole networks over weights in 12, 8 and 4 bits: what is coded and what is not, close to the file, and near the network of the decoded weights, whose
+ * products are sums in f32 (test/system/products.test.ts: how near where networks are trained); the same bits under every policy.
  */
 
 import { test } from 'uvu';
@@ -48,20 +48,31 @@ function decoded({ engine, plan }: Opened, { id, type, bytes }: Value): Float32A
   return decodeWeight(encoding, o, numel(shape) / o, new Uint8Array(engine.memory.buffer, at, bytes));
 }
 
-/** Bits of all that a step gives. */
+/** All that a step gives; gradients one behind the other. */
 function step({ engine }: Opened) {
   engine.run('eval');
-  const [logits, evalLosses] = [[...engine.ints(Io.Logits)], [...engine.ints(Io.EvalLosses)]];
+  const [logits, evalLosses] = [engine.floats(Io.Logits).slice(), engine.floats(Io.EvalLosses).slice()];
   engine.run('train');
-  const losses = [...engine.ints(Io.Losses)];
-  assert.equal(losses, evalLosses, 'training sees what evaluation sees');
-  const gradients = engine.program.parameters.map((r) => [r.name, [...new Int32Array(readParameter(engine, r, r.gradient).buffer)]]);
+  const losses = engine.floats(Io.Losses).slice();
+  assert.ok(isSame(losses, evalLosses), 'training sees what evaluation sees');
+  const gradients = Float32Array.from(engine.program.parameters.flatMap((r) => [...readParameter(engine, r, r.gradient)]));
   return { logits, losses, gradients };
 }
 
-for (const name of builtCases)
+const isSame = (a: Float32Array, b: Float32Array): boolean => Buffer.compare(Buffer.from(a.buffer), Buffer.from(b.buffer)) === 0;
+
+/**
+ * How far logits and gradients may lie apart, relative to their norm. Networks of random weights: their ReLUs bend and their norms divide where those of
+ * a trained one seldom do. Most gradients lie within 0.001, those behind ReLU6 at up to 0.17.
+ */
+const LOGITS = 0.003;
+const GRADIENTS = 0.2;
+/** Their filters are made of several, which are merged once they are there: they stay f32. */
+const MERGED = ['repvgg-timm', 'mobileone-timm'];
+
+for (const name of builtCases.filter((one) => !MERGED.includes(one)))
   for (const weights of ['int8', 'int4'] as const)
-    test(`${name}, ${weights}: the bits of the network of the decoded weights, which are near the file's`, () => {
+    test(`${name}, ${weights}: near the network of the decoded weights, which are near the file's`, () => {
       const coded = open(name, weights);
       const plain = open(name, 'f32');
       assert.ok(coded.plan.parts.frozen < 0.65 * plain.plan.parts.frozen, `${coded.plan.parts.frozen} of ${plain.plan.parts.frozen} bytes`);
@@ -73,11 +84,13 @@ for (const name of builtCases)
         assert.ok(d <= bound, `${value.name} is ${d} from the file, expected at most ${bound}`);
         target.set(source);
       }
-      const got = step(coded);
-      assert.equal(got, step(plain));
+      const [got, want] = [step(coded), step(plain)];
+      const [apart, turned] = [distance(got.logits, want.logits), distance(got.gradients, want.gradients)];
+      assert.ok(apart > 0 && apart <= LOGITS, `logits are ${apart} apart`);
+      assert.ok(turned <= GRADIENTS, `gradients are ${turned} apart`);
       if (weights === 'int4') return;
       const { logits, losses } = step(open(name, weights, { keep: 'exact' }));
-      assert.equal([got.logits, got.losses], [logits, losses], 'under both policies');
+      assert.ok(isSame(got.logits, logits) && isSame(got.losses, losses), 'under both policies');
     });
 
 test('norms, biases, head, embeddings, relative positions, depthwise filters and what reads the picture stay f32; so does what learns', () => {
@@ -103,6 +116,10 @@ test('norms, biases, head, embeddings, relative positions, depthwise filters and
   const lora = open('vit-hf', 'int8', { method: 'lora:rank=2+last:blocks=1' });
   assert.ok(lora.graph.values.some((v) => v.type.encoding));
   assert.ok(lora.graph.values.every((v) => !v.name.startsWith('lora.') || v.type.encoding === undefined));
+});
+
+test('filters that are merged stay f32', () => {
+  for (const name of MERGED) assert.is(open(name, 'int8').plan.parts.frozen, open(name, 'f32').plan.parts.frozen, name);
 });
 
 test('small convolutions take four bits more than linear layers and large ones', () => {
