@@ -129,6 +129,7 @@ export const enum Op {
   StoreWeight,
   FetchWeight,
   AwaitWeight,
+  // New operators go here, at the end.
 }
 
 export const enum Instruction {

@@ -28,7 +28,7 @@ nodeTest('classes, files and a model whose names a terminal would obey', () => {
   const runs = [
     does('train', VIT, data, '--out', out, ...SHORT, '--report', page),
     does('eval', VIT, out, data, '--split', 'all'),
-    does('predict', VIT, out, join(data, 'green/a\u001b[2Jb.png'), join(data, 'green/c\u001b[2Jd.png'), '--top', '3'),
+    s2a('predict', VIT, out, join(data, 'green/a\u001b[2Jb.png'), join(data, 'green/c\u001b[2Jd.png'), '--top', '3'),
     does('eval', VIT, out, data, '--split', 'all', '--json'),
     s2a('eval', VIT, out, data, '--split', '\u001b[2J'),
     s2a('\u001b[2J'),
