@@ -30,10 +30,6 @@ export const dtypes = Object.keys(bytesOf) as Dtype[];
 
 export type Shape = readonly number[];
 
-export function isDtype(name: unknown): name is Dtype {
-  return typeof name === 'string' && Object.hasOwn(bytesOf, name);
-}
-
 /** Bytes of one element. */
 export function dtypeBytes(dtype: Dtype): number {
   return bytesOf[dtype];

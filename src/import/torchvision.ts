@@ -23,7 +23,6 @@ const VITS: Readonly<Record<string, readonly [patch: number, depth: number, head
   vit_l_32: [32, 24, 16, 1024, 4096],
   vit_h_14: [14, 32, 16, 1280, 5120],
 };
-export const isTvVit = (name: string): boolean => Object.hasOwn(VITS, name);
 
 export function tvVit(name: string, c: Config, image: Size): Vit {
   const [patch, depth, heads, dim, mlp] = VITS[name]!;
@@ -77,7 +76,6 @@ const SWINS: Readonly<Record<string, readonly [dim: number, depths: readonly num
   swin_s: [96, [2, 2, 18, 2], [3, 6, 12, 24]],
   swin_b: [128, [2, 2, 18, 2], [4, 8, 16, 32]],
 };
-export const isTvSwin = (name: string): boolean => Object.hasOwn(SWINS, name);
 
 export function tvSwin(name: string, c: Config, image: Size): Swin {
   const [dim, depths, heads] = SWINS[name]!;
@@ -139,7 +137,6 @@ const CONVNEXTS: Readonly<Record<string, readonly [width: number, depths: readon
   convnext_base: [128, [3, 3, 27, 3]],
   convnext_large: [192, [3, 3, 27, 3]],
 };
-export const isTvConvNext = (name: string): boolean => Object.hasOwn(CONVNEXTS, name);
 
 export function tvConvNext(name: string, c: Config, image: Size): ConvNext {
   const [width, depths] = CONVNEXTS[name]!;

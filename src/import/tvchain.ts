@@ -16,7 +16,6 @@ const SAME: Readonly<Record<string, string>> = {
   ...Object.fromEntries([0, 1, 2, 3, 4, 5, 6, 7].map((size) => [`efficientnet_b${size}`, `efficientnet_b${size}`])),
   ...Object.fromEntries(['s', 'm', 'l'].map((size) => [`efficientnet_v2_${size}`, `efficientnetv2_${size}`])),
 };
-export const isTvChain = (name: string): boolean => Object.hasOwn(SAME, name);
 
 /** Epsilon of the batch norms. */
 const epsOf = (name: string): number => (/^mobilenet_v3|_b[567]$|_v2_[sml]$/.test(name) && name !== 'mobilenet_v2' ? 1e-3 : 1e-5);
