@@ -4,7 +4,7 @@ import { InputError } from '../base/error.ts';
 import { absent, type Config, flag, integer, MOST_LAYERS, only, pair, real, section, text } from '../formats/config.ts';
 import { ignore } from '../formats/harmless.ts';
 import type { Size } from './family.ts';
-import { activationOf } from './huggingface.ts';
+import { activationOf, blockNames } from './huggingface.ts';
 import { backbonePrefix } from './published.ts';
 import { inputSize } from './timm.ts';
 import type { Vit } from './vit.ts';
@@ -116,15 +116,9 @@ export function hfBeit(c: Config, image: Size): Vit {
       patches: `${p}embeddings.patch_embeddings.projection`,
       block(i) {
         const l = `${p}encoder.layer.${i}`;
-        const a = `${l}.attention.attention`;
         return {
-          norm1: `${l}.layernorm_before`,
-          norm2: `${l}.layernorm_after`,
-          qkv: { q: `${a}.query`, k: `${a}.key`, v: `${a}.value` },
-          ...(relative ? { table: `${a}.relative_position_bias.relative_position_bias_table` } : {}),
-          out: `${l}.attention.output.dense`,
-          fc1: `${l}.intermediate.dense`,
-          fc2: `${l}.output.dense`,
+          ...blockNames(l),
+          ...(relative ? { table: `${l}.attention.attention.relative_position_bias.relative_position_bias_table` } : {}),
           ...(scaled ? { scale: [`${l}.lambda_1`, `${l}.lambda_2`] as [string, string] } : {}),
         };
       },

@@ -6,7 +6,7 @@ import { ignore } from '../formats/harmless.ts';
 import { ACTIVATION_NAMES } from '../ops/activations.ts';
 import { backbonePrefix, hasTeacher, holds } from './published.ts';
 import type { Swin } from './swin.ts';
-import type { Vit } from './vit.ts';
+import type { BlockNames, Vit } from './vit.ts';
 
 export function activationOf(c: Config, preset: string): number {
   const name = text(c, 'hidden_act', preset);
@@ -14,6 +14,19 @@ export function activationOf(c: Config, preset: string): number {
   if (kind === undefined)
     throw new InputError({ where: c.where, what: 'unsupported hidden_act', got: name, expected: Object.keys(ACTIVATION_NAMES).join(', ') });
   return kind;
+}
+
+/** Layers of a transformer's block `at`, as most of transformers' networks for pictures call them. */
+export function blockNames(at: string): BlockNames {
+  const a = `${at}.attention.attention`;
+  return {
+    norm1: `${at}.layernorm_before`,
+    norm2: `${at}.layernorm_after`,
+    qkv: { q: `${a}.query`, k: `${a}.key`, v: `${a}.value` },
+    out: `${at}.attention.output.dense`,
+    fc1: `${at}.intermediate.dense`,
+    fc2: `${at}.output.dense`,
+  };
 }
 
 /** `model_type` vit or deit. */
@@ -46,18 +59,7 @@ export function hfVit(c: Config, imageSize: readonly [number, number] | undefine
       ...(distilled ? { dist: `${p}embeddings.distillation_token` } : {}),
       positions: `${p}embeddings.position_embeddings`,
       patches: `${p}embeddings.patch_embeddings.projection`,
-      block(i) {
-        const l = `${p}encoder.layer.${i}`;
-        const a = `${l}.attention.attention`;
-        return {
-          norm1: `${l}.layernorm_before`,
-          norm2: `${l}.layernorm_after`,
-          qkv: { q: `${a}.query`, k: `${a}.key`, v: `${a}.value` },
-          out: `${l}.attention.output.dense`,
-          fc1: `${l}.intermediate.dense`,
-          fc2: `${l}.output.dense`,
-        };
-      },
+      block: (i) => blockNames(`${p}encoder.layer.${i}`),
       norm: `${p}layernorm`,
       heads,
     },

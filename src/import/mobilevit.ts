@@ -12,10 +12,10 @@ import { type ConvNames, conv } from '../network/conv.ts';
 import { enterBlock, leaveBlocks } from '../network/entry.ts';
 import { activation, attention, classifier, dropout, layerNorm, linear, pool, residual } from '../network/layer.ts';
 import type { Size } from './family.ts';
-import { activationOf, divisible, roundHalfEven } from './huggingface.ts';
+import { activationOf, blockNames, divisible, roundHalfEven } from './huggingface.ts';
 import { backbonePrefix } from './published.ts';
 import { inputSize } from './timm.ts';
-import { projection, type Qkv } from './vit.ts';
+import { type BlockNames, projection } from './vit.ts';
 
 /** A 1×1, a depthwise 3×3, a 1×1. */
 interface Inverted {
@@ -33,7 +33,7 @@ interface Attending {
   widen: ConvNames;
   dim: number;
   mlp: number;
-  layers: { norm1: string; norm2: string; qkv: Qkv; out: string; fc1: string; fc2: string }[];
+  layers: BlockNames[];
   norm: string;
   narrow: ConvNames;
   fusion: ConvNames;
@@ -182,18 +182,7 @@ const hfAttending = (at: string, named: (l: string) => ConvNames, dim: number, m
   widen: { conv: `${at}.conv_1x1.convolution`, bare: true, eps: 0 },
   dim,
   mlp,
-  layers: Array.from({ length: depth }, (_, i) => {
-    const l = `${at}.transformer.layer.${i}`;
-    const a = `${l}.attention.attention`;
-    return {
-      norm1: `${l}.layernorm_before`,
-      norm2: `${l}.layernorm_after`,
-      qkv: { q: `${a}.query`, k: `${a}.key`, v: `${a}.value` },
-      out: `${l}.attention.output.dense`,
-      fc1: `${l}.intermediate.dense`,
-      fc2: `${l}.output.dense`,
-    };
-  }),
+  layers: Array.from({ length: depth }, (_, i) => blockNames(`${at}.transformer.layer.${i}`)),
   norm: `${at}.layernorm`,
   narrow: named(`${at}.conv_projection`),
   fusion: named(`${at}.fusion`),

@@ -27,6 +27,16 @@ import { emit } from '../ops/index.ts';
  */
 export type Qkv = string | { q: string; k: string; v: string } | { fused: string } | { rows: string; q: string; v: string };
 
+/** Where a checkpoint keeps the layers of a transformer's block. */
+export interface BlockNames {
+  norm1: string;
+  norm2: string;
+  qkv: Qkv;
+  out: string;
+  fc1: string;
+  fc2: string;
+}
+
 /** Where a checkpoint keeps each tensor. */
 export interface VitNames {
   cls?: string;
@@ -40,19 +50,13 @@ export interface VitNames {
   registers?: { name: string; count: number };
   /** A norm of the embeddings; its patches have no bias. */
   preNorm?: string;
-  block(i: number): {
-    norm1: string;
-    norm2: string;
-    out: string;
-    fc1: string;
-    fc2: string;
+  block(i: number): BlockNames & {
     /** A second layer beside fc1, whose activation multiplies what fc1 puts out; `packed`: fc1 is both, the gate's rows first. */
     gate?: string | 'packed';
     /** A norm before fc2. */
     mlpNorm?: string;
     /** A bias for every pair of patches by how far they are apart, of every head; and one each for the class token, to and from patches and itself. */
     table?: string;
-    qkv: Qkv;
     scale?: [string, string];
   };
   /** After the blocks; absent: none that the head reads through. */
