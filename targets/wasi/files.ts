@@ -9,6 +9,7 @@ import {
   fd_pread,
   fd_prestat_dir_name,
   fd_prestat_get,
+  fd_pwrite,
   filestat,
   filetype,
   iovec,
@@ -117,11 +118,21 @@ export function measure(fd: u32): u32 {
 
 /** Reads all of [offset, offset + n) to p; a file that ends before is an IO error. */
 export function readAt(fd: u32, offset: u64, p: usize, n: usize): u32 {
+  return moveAt(fd, offset, p, n, false);
+}
+
+/** Writes n bytes at p to [offset, offset + n). */
+export function writeAt(fd: u32, offset: u64, p: usize, n: usize): u32 {
+  return moveAt(fd, offset, p, n, true);
+}
+
+/** Runtimes may move less at a time than is asked for. */
+function moveAt(fd: u32, offset: u64, p: usize, n: usize, isWritten: bool): u32 {
   while (n > 0) {
     const part = changetype<iovec>(vector);
     part.buf = p;
     part.buf_len = n;
-    const failed = fd_pread(fd, vector, 1, offset, word);
+    const failed = isWritten ? fd_pwrite(fd, vector, 1, offset, word) : fd_pread(fd, vector, 1, offset, word);
     if (failed == errno.INTR) continue;
     if (failed != errno.SUCCESS) return failed;
     const moved = <usize>load<u32>(word);

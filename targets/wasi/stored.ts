@@ -4,9 +4,9 @@ import { Instruction, Op } from '../../assembly/abi/ops';
 import { PlaceWeightArg, Stored } from '../../assembly/abi/ops/stored';
 import { LayoutWord, Section } from '../../assembly/abi/program';
 import { Status, statusText } from '../../assembly/abi/status';
-import { errno, fd_pwrite, iovec, oflags, rights } from 'bindings/wasi_snapshot_preview1';
+import { errno, oflags, rights } from 'bindings/wasi_snapshot_preview1';
 import { endOf, INIT, stage, stageBytes, startOf } from './arena';
-import { closeFile, fileBytes, locate, meaning, measure, need, opened, openLocated, readAt } from './files';
+import { closeFile, fileBytes, locate, meaning, measure, need, opened, openLocated, readAt, writeAt } from './files';
 import { copyPath } from './path';
 import { arena, layoutWord, section } from './program';
 import { begin, finish, refuse } from './refuse';
@@ -18,8 +18,6 @@ import { countWritten } from './write';
 const MAGIC_BYTES: usize = 8;
 const magic = memory.data<u8>([0x53, 0x32, 0x41, 0x57, 0x47, 0x48, 0x54, 0]);
 const path = memory.data(1024);
-const vector = memory.data(8);
-const word = memory.data(4);
 let file: u32 = 0;
 
 /** Whether an instruction of init asks for the i-th weight; of any weight where `i` is -1. */
@@ -44,7 +42,7 @@ export function openStored(where: usize): void {
   need(openLocated(wanted, oflags.CREAT, 0), path, 'cannot be written: ');
   file = opened;
   need(measure(file), path);
-  if (fileBytes == 0) need(writeAt(0, magic, MAGIC_BYTES), path, 'cannot be written: ');
+  if (fileBytes == 0) need(write(0, magic, MAGIC_BYTES), path, 'cannot be written: ');
   else if (fileBytes < MAGIC_BYTES || !holds(0, magic, MAGIC_BYTES))
     refuse(path, 'is no file of stored weights', 'remove it, or give the weights another place');
 }
@@ -63,7 +61,7 @@ export function answer(status: i32): void {
   else if (status == Status.Await) {
     const failed = readAt(file, at, p, n);
     if (failed != errno.SUCCESS) lose('cannot be read: ', meaning(failed));
-  } else if (status == Status.Store && !holds(at, p, n)) need(writeAt(at, p, n), path, 'cannot be written: ');
+  } else if (status == Status.Store && !holds(at, p, n)) need(write(at, p, n), path, 'cannot be written: ');
 }
 
 /** The file does not give back what was put into it: a run is saved as it stood before, and the program ends. */
@@ -88,20 +86,9 @@ function holds(at: u64, p: usize, n: usize): bool {
   return true;
 }
 
-function writeAt(at: u64, p: usize, n: usize): u32 {
-  while (n > 0) {
-    const part = changetype<iovec>(vector);
-    part.buf = p;
-    part.buf_len = n;
-    const failed = fd_pwrite(file, vector, 1, at, word);
-    if (failed == errno.INTR) continue;
-    if (failed != errno.SUCCESS) return failed;
-    const moved = <usize>load<u32>(word);
-    if (moved == 0 || moved > n) return errno.IO;
-    p += moved;
-    n -= moved;
-    at += moved;
-    countWritten(moved);
-  }
-  return errno.SUCCESS;
+/** Writes to the file, and counts what it wrote. */
+function write(at: u64, p: usize, n: usize): u32 {
+  const failed = writeAt(file, at, p, n);
+  if (failed == errno.SUCCESS) countWritten(n);
+  return failed;
 }
