@@ -1,6 +1,6 @@
 /** Where the network begins, in training with more than a shifted window. */
 import { between, demand, MOST_STEP, reads, size, takesState, writes } from '../bounds.ts';
-import { Augment, CHANNELS_UNIT, MOST_CHANNELS } from './pixels.ts';
+import { Augment, augmentAt, channelsIn, flagsIn } from './pixels.ts';
 
 /** What turn, scale and the colours' ranges are counted in: so many are 1. Of turn 1 is half a turn. */
 export const PARTS = 1024;
@@ -34,11 +34,9 @@ export const enum DistortArg {
 }
 export function distort(): void {
   const b = size(DistortArg.BATCH);
-  const both = between(DistortArg.AUGMENT, 0, MOST_CHANNELS * CHANNELS_UNIT + CHANNELS_UNIT - 1);
-  const flags = both % CHANNELS_UNIT;
-  demand(flags <= Augment.Crop + Augment.Flip + Augment.Float);
-  const said = (both - flags) / CHANNELS_UNIT;
-  const c = said === 0 ? 3 : said;
+  const augment = augmentAt(DistortArg.AUGMENT);
+  const flags = flagsIn(augment);
+  const c = channelsIn(augment);
   between(DistortArg.PAD, 0, MOST_STEP);
   between(DistortArg.TURN, 0, PARTS);
   between(DistortArg.ZOOM, 0, PARTS / 2);

@@ -21,13 +21,25 @@ export const enum PixelsArg {
   AUGMENT,
   PAD,
 }
+/** The argument AUGMENT at `index`, of this instruction or of Distort; `flagsIn` and `channelsIn` take it apart. */
+export function augmentAt(index: i32): number {
+  const both = between(index, 0, MOST_CHANNELS * CHANNELS_UNIT + CHANNELS_UNIT - 1);
+  demand(flagsIn(both) <= Augment.Crop + Augment.Flip + Augment.Float);
+  return both;
+}
+export function flagsIn(augment: number): number {
+  return augment % CHANNELS_UNIT;
+}
+export function channelsIn(augment: number): number {
+  const said = (augment - flagsIn(augment)) / CHANNELS_UNIT;
+  return said === 0 ? 3 : said;
+}
+
 export function pixels(): void {
   const b = size(PixelsArg.BATCH);
-  const both = between(PixelsArg.AUGMENT, 0, MOST_CHANNELS * CHANNELS_UNIT + CHANNELS_UNIT - 1);
-  const flags = both % CHANNELS_UNIT;
-  demand(flags <= Augment.Crop + Augment.Flip + Augment.Float);
-  const said = (both - flags) / CHANNELS_UNIT;
-  const c = said === 0 ? 3 : said;
+  const augment = augmentAt(PixelsArg.AUGMENT);
+  const flags = flagsIn(augment);
+  const c = channelsIn(augment);
   between(PixelsArg.PAD, 0, MOST_STEP);
   reads(PixelsArg.X, b * size(PixelsArg.SH) * size(PixelsArg.SW) * c * (flags >= Augment.Float ? 4 : 1));
   writes(PixelsArg.Y, 4 * b * size(PixelsArg.H) * size(PixelsArg.WIDTH) * c);
