@@ -7,13 +7,13 @@
  * class differ most, with their variances; the last variance is that of every other direction. A file of its own: the adapter's stays what other
  * programs load, byte by byte. It names its adapter by digest, so that one of another run is never taken for it.
  */
-import { dirname, join } from 'node:path';
-import { InputError, shownValue } from '../base/error.ts';
-import { fileExists, writeAtomic } from '../base/files.ts';
-import { isRecord, parseJson, stableJson } from '../base/json.ts';
+import { join } from 'node:path';
+import { writeAtomic } from '../base/files.ts';
+import { stableJson } from '../base/json.ts';
 import { sameShape, shapeText } from '../base/tensor.ts';
-import { type AdapterFile, adapterDigest } from './adapterfile.ts';
-import { openSafetensors, type SafetensorsFile, writeTensors } from './safetensors.ts';
+import type { AdapterFile } from './adapterfile.ts';
+import { type Companion, readCompanion } from './companionfile.ts';
+import { writeTensors } from './safetensors.ts';
 
 /** The file's name in an adapter's folder. */
 export const KNOWN = 'known.safetensors';
@@ -69,28 +69,12 @@ export function writeKnown(folder: string, adapter: string, known: Known): void 
  * does not fit its adapter.
  */
 export function readKnown(adapter: AdapterFile): Known | { why: string } {
-  const path = join(dirname(adapter.path), KNOWN);
-  if (!fileExists(path)) return { why: `${KNOWN} is not beside it` };
-  const file = openSafetensors(path);
-  try {
-    const known = parse(path, file, adapter.labels.length);
-    return known.adapter === adapterDigest(adapter) ? known : { why: `${KNOWN} beside it belongs to another adapter` };
-  } finally {
-    file.close();
-  }
+  const found = readCompanion(adapter, KNOWN, VERSION, (of) => parse(of, adapter.labels.length));
+  if (found === 'absent') return { why: `${KNOWN} is not beside it` };
+  return found === 'foreign' ? { why: `${KNOWN} beside it belongs to another adapter` } : found;
 }
 
-function parse(path: string, file: SafetensorsFile, classes: number): Known & { adapter: string } {
-  const need = (ok: boolean, name: string, got: unknown, expected: string): void => {
-    if (!ok) throw new InputError({ where: path, what: `bad ${name}`, got: shownValue(got), expected });
-  };
-  const text = file.metadata.get('s2a');
-  need(text !== undefined, 'metadata', text, 'an s2a entry');
-  const fields = parseJson(`${path}, metadata`, new TextEncoder().encode(text));
-  need(isRecord(fields), 'metadata', fields, 'an object');
-  const { version, adapter, temperature, pictures } = fields;
-  need(version === VERSION, 'version', version, String(VERSION));
-  need(typeof adapter === 'string' && /^[0-9a-f]{64}$/.test(adapter), 'adapter', adapter, '64 hex digits');
+function parse({ file, fields: { temperature, pictures }, need }: Companion, classes: number): Known {
   need(typeof temperature === 'number' && temperature >= 1e-3 && temperature <= 1e3, 'temperature', temperature, '0.001 to 1000');
   need(Number.isSafeInteger(pictures) && (pictures as number) > 0, 'pictures', pictures, 'a count');
   const features = file.tensor('means').shape[1] ?? 0;
@@ -127,7 +111,6 @@ function parse(path: string, file: SafetensorsFile, classes: number): Known & { 
     'rising numbers',
   );
   return {
-    adapter: adapter as string,
     temperature: temperature as number,
     pictures: pictures as number,
     features,

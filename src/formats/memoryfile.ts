@@ -5,13 +5,13 @@
  *
  * Codes follow one another in the order of the entries (src/pictures/coded.ts). Whoever has the file has the pictures, as small as they are.
  */
-import { dirname, join } from 'node:path';
-import { InputError, shownValue } from '../base/error.ts';
-import { fileExists, writeAtomic } from '../base/files.ts';
-import { isRecord, parseJson, stableJson } from '../base/json.ts';
+import { join } from 'node:path';
+import { writeAtomic } from '../base/files.ts';
+import { stableJson } from '../base/json.ts';
 import { shapeText } from '../base/tensor.ts';
-import { type AdapterFile, adapterDigest } from './adapterfile.ts';
-import { openSafetensors, type SafetensorsFile, type TensorData, writeTensors } from './safetensors.ts';
+import type { AdapterFile } from './adapterfile.ts';
+import { type Companion, readCompanion } from './companionfile.ts';
+import { type TensorData, writeTensors } from './safetensors.ts';
 
 /** The file's name in an adapter's folder. */
 export const MEMORY = 'memory.safetensors';
@@ -76,27 +76,11 @@ export const FILE_BYTES = 512;
 
 /** What an adapter remembers; undefined where it has no memory, or that of another one lies beside it. InputError where it is damaged. */
 export function readMemory(adapter: AdapterFile): Memory | undefined {
-  const path = join(dirname(adapter.path), MEMORY);
-  if (!fileExists(path)) return undefined;
-  const file = openSafetensors(path);
-  try {
-    return parse(path, file, adapter);
-  } finally {
-    file.close();
-  }
+  const found = readCompanion(adapter, MEMORY, VERSION, (of) => parse(of, adapter.labels.length));
+  return found === 'absent' || found === 'foreign' ? undefined : found;
 }
 
-function parse(path: string, file: SafetensorsFile, adapter: AdapterFile): Memory | undefined {
-  const need = (ok: boolean, name: string, got: unknown, expected: string): void => {
-    if (!ok) throw new InputError({ where: path, what: `bad ${name}`, got: shownValue(got), expected });
-  };
-  const text = file.metadata.get('s2a');
-  need(text !== undefined, 'metadata', text, 'an s2a entry');
-  const fields = parseJson(`${path}, metadata`, new TextEncoder().encode(text));
-  need(isRecord(fields), 'metadata', fields, 'an object');
-  const { version, adapter: belongs, budget, shape } = fields;
-  need(version === VERSION, 'version', version, String(VERSION));
-  if (belongs !== adapterDigest(adapter)) return undefined;
+function parse({ file, fields: { budget, shape }, need }: Companion, classes: number): Memory {
   need(Number.isSafeInteger(budget) && (budget as number) > 0 && (budget as number) <= MOST_BYTES, 'budget', budget, 'bytes');
   const isSize = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) > 0 && (value as number) <= 1 << 14;
   need(Array.isArray(shape) && shape.length === 3 && shape.every(isSize), 'shape', shape, '[height, width, channels]');
@@ -112,7 +96,7 @@ function parse(path: string, file: SafetensorsFile, adapter: AdapterFile): Memor
   let at = 0;
   for (let i = 0; i < words.length; i += 3) {
     const [label, judges, length] = [words[i]!, words[i + 1]!, words[i + 2]!];
-    need(label >= 0 && label < adapter.labels.length, 'entries', label, 'a row of the head');
+    need(label >= 0 && label < classes, 'entries', label, 'a row of the head');
     need((judges === 0 || judges === 1) && length > 0 && at + length <= bytes.length, 'entries', length, 'bytes that are there');
     entries.push({ label, isJudge: judges === 1, code: bytes.subarray(at, at + length) });
     at += length;
