@@ -1,5 +1,5 @@
 /** Convolutions and pooling: channels first. */
-import { ABSENT, type Attributes, type Node, shapeOf } from '../../../graph/graph.ts';
+import { ABSENT, type Attributes, type Node, numel, shapeOf } from '../../../graph/graph.ts';
 import type { Writer } from '../writer.ts';
 import type { Rule } from './rule.ts';
 
@@ -74,6 +74,14 @@ export const AveragePool: Rule = (node, w) => {
   w.put(node.outputs[0]!, w.node('AveragePool', [w.value(x, 'first')], attributes), 'first');
 };
 
+/** Positions first … first + count - 1 of each picture, one a row. */
+function rowsOf(w: Writer, x: number, first: number, count: number): string {
+  const shape = shapeOf(w.graph, x);
+  const positions = numel(shape.slice(1, -1));
+  const rows = shape.length === 3 ? w.value(x) : w.reshape(w.value(x), [-1, positions, shape.at(-1)!]);
+  return count === positions ? rows : w.slice(rows, 1, first, first + count);
+}
+
 /** Means of positions first … first + count - 1 of each picture. */
 export const Pool: Rule = (node, w) => {
   const [x] = node.inputs as [number];
@@ -81,15 +89,13 @@ export const Pool: Rule = (node, w) => {
   const shape = shapeOf(w.graph, x);
   const c = shape.at(-1)!;
   const { first, count, map } = node.attributes as Record<'first' | 'count' | 'map', number>;
-  const positions = shape.slice(1, -1).reduce((n, d) => n * d, 1);
-  if (shape.length === 4 && count === positions) {
+  if (shape.length === 4 && count === numel(shape.slice(1, -1))) {
     const mean = w.node('GlobalAveragePool', [w.value(x, 'first')]);
     if (map) w.put(out, mean, 'first');
     else w.put(out, w.node('Flatten', [mean], { axis: 1 }));
     return;
   }
-  const rows = shape.length === 3 ? w.value(x) : w.reshape(w.value(x), [-1, positions, c]);
-  const some = count === positions ? rows : w.slice(rows, 1, first, first + count);
+  const some = rowsOf(w, x, first, count);
   const mean = count === 1 ? w.reshape(some, [-1, c]) : w.node('ReduceMean', [some, w.ints(1)], { keepdims: 0 });
   w.put(out, map ? w.reshape(mean, [-1, 1, 1, c]) : mean);
 };
@@ -108,9 +114,7 @@ export const ChannelPool: Rule = (node, w) => {
   const shape = shapeOf(w.graph, x);
   const c = shape.at(-1)!;
   const { k, first, count } = node.attributes as Record<'k' | 'first' | 'count', number>;
-  const positions = shape.slice(1, -1).reduce((n, d) => n * d, 1);
-  const rows = shape.length === 3 ? w.value(x) : w.reshape(w.value(x), [-1, positions, c]);
-  const some = count === positions ? rows : w.slice(rows, 1, first, first + count);
+  const some = rowsOf(w, x, first, count);
   const mean = k === 1 ? some : w.node('MatMul', [some, w.floats('means', [c, c / k], means(c, k))]);
   w.put(out, w.reshape(mean, shapeOf(w.graph, out)));
 };
