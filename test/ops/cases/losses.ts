@@ -6,21 +6,8 @@ import { differences } from '../../oracle/linear.ts';
 import { binaryCrossEntropy, huber } from '../../oracle/losses.ts';
 import { close, numbers } from '../../support/close.ts';
 import { type Direct, plain } from '../table.ts';
+import { SCALE, SMOOTHING, stateBlock } from './state.ts';
 import { TAILS } from './tails.ts';
-
-const SMOOTHING = Math.fround(0.1);
-const SCALE = 0.25;
-
-function stateBlock(): Uint8Array {
-  const bytes = new Uint8Array(State.Bytes);
-  const view = new DataView(bytes.buffer);
-  view.setFloat32(State.Smoothing, SMOOTHING, true);
-  view.setFloat32(State.LossScale, SCALE, true);
-  view.setFloat64(State.LossSum, 10, true);
-  view.setInt32(State.Correct, 100, true);
-  view.setInt32(State.Count, 200, true);
-  return bytes;
-}
 
 const PADDING = new Float32Array(Uint32Array.of(0xffffffff).buffer)[0]!;
 
