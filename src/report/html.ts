@@ -19,11 +19,11 @@ export function reportPage(data: ReportData): string {
   const body = [
     `<header><h1>${escapeText(data.title)}</h1><p>${escapeText(data.summary)}</p></header>`,
     accuracySection(data),
-    ...(data.figures ? classSections(data.figures) : []),
     `<div class="two">${lossSection(data)}${epochSection(data)}</div>`,
     memorySection(data),
     timelineSection(data),
     data.fidelity ? fidelitySection(data.fidelity) : '',
+    ...(data.figures ? classSections(data.figures) : []),
     data.worst ? worstSection(data.worst) : '',
     picturesSection(data),
     skippedSection(data.skipped),

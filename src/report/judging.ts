@@ -159,7 +159,7 @@ function calibrationSection({ bins, calibrationError, count }: ClassFigures): st
   });
   return `<section><h2>How far to trust a percentage</h2>
 <p class="quiet">Of pictures named with 80 % confidence, 80 % should be right. Expected calibration error: ${formatPercent(calibrationError)},
-the mean distance of the two over the ${count} pictures.</p>${chart}
+the mean distance of the two over the ${count} pictures.</p><div class="half">${chart}</div>
 <div class="scroll"><table class="number"><thead><tr><th>confidence</th><th>pictures</th><th>its mean</th><th>right</th></tr></thead>
 <tbody>${rows.join('\n')}</tbody></table></div></section>`;
 }

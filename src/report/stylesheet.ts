@@ -14,6 +14,7 @@ h2{font-size:1.15rem;margin:0 0 4px}
 p{margin:0 0 12px;max-width:70ch}
 .quiet,.quiet td,small{color:var(--quiet)}
 section{background:var(--card);border:1px solid var(--hair);border-radius:10px;padding:18px 20px 20px;margin-top:18px}
+.half{max-width:470px}
 .two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,400px),1fr));gap:18px}
 .two>section{margin:0;min-width:0}
 .two{margin-top:18px}
