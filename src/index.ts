@@ -67,3 +67,4 @@ export type { PeftOptions, PeftResult } from './use/merge/peft.ts';
 export type { OnnxOptions, OnnxResult } from './use/onnx/export.ts';
 export type { Packed, PackHooks, PackJob } from './use/pack.ts';
 export type { PackedInference, PackInferenceJob } from './use/packinfer.ts';
+export { createSmoothing, type Smoothing } from './use/smoothing.ts';

@@ -130,9 +130,6 @@ adapter was written: something else was not, and is said.
   --report FILE              write an HTML page with the result
   --log FILE.csv, --log DIR  a table of losses, rates and accuracies by step, or the same as event
                              files for TensorBoard; may be given twice
-  --log FILE.csv, --log DIR  a table of losses, rates and accuracies by step; the same as event
-                             files
-                             for TensorBoard; may be given twice
   --stored FILE              the file for weights that are streamed (DIR/run of --out)
   --fidelity                 put into the page how true the gradients from kept codes are
 ${COMMON}
@@ -176,19 +173,27 @@ table of labels (.csv) in it. Accuracy, precision, recall, F1, calibration, what
   s2a eval models/vit-tiny my-adapter photos --split val --report judged.html`,
   predict: `s2a predict <model folder> [adapter] <picture…> [options]
 
-Without an adapter the model's own head says what it sees.
+Pictures are files, folders with pictures anywhere below, and names in quotes with *, ?, [a-z] and
+**: in the order given, below a folder by name. - is standard input: JPEGs one behind the other as
+a camera or ffmpeg writes them (MJPEG), or raw frames; each is answered as it comes, to the end of
+the stream. Without an adapter the model's own head says what it sees. (docs/camera.md)
 
   --top N                    how many classes to show (1), or labels, answered or not
   --unknown SHARE|off        pictures like nothing that was learnt are called unknown, and with them
                              this share of pictures of known classes (5%)
+  --threshold X              a class less probable than X is not named: unsure; of labels the
+                             probability from which they are answered (as trained)
+  --smooth K                 the mean of the last K pictures' probabilities, or numbers
+  --raw WIDTHxHEIGHT         standard input is raw frames, RGB; 640x480:gray, 640x480:rgba
   --weights f32|int8|int4    not the precision that the adapter was trained over;
                              int8,stream or stream: they pass through memory
   --stored FILE              the file for weights that do, made where it is not there
   --budget SIZE              most linear memory
   --threads N|auto           threads that share the work (1)
-  --json                     one JSON object a picture
+  --json                     one JSON object a picture, a line each
 
-  s2a predict models/vit-tiny my-adapter new/*.jpg --top 3`,
+  s2a predict models/vit-tiny my-adapter new/*.jpg --top 3
+  ffmpeg -i door.mp4 -f mjpeg - | s2a predict models/vit-tiny my-adapter - --smooth 5 --json`,
   enrol: `s2a enrol <model folder> <pictures> --out <folder> [options]: classes without training
 
 One pass over a few pictures of each class makes a head in closed form (ridge regression): an

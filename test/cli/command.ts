@@ -22,6 +22,13 @@ export function s2a(...args: string[]): Ran {
   return { code: status, stdout, stderr };
 }
 
+/** Runs it with bytes on its standard input. */
+export function feed(input: Uint8Array, ...args: string[]): Ran {
+  const how = { encoding: 'utf8', input, maxBuffer: 1 << 26, timeout: 120e3 } as const;
+  const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], how);
+  return { code: status, stdout, stderr };
+}
+
 /** Runs it and expects success. */
 export function does(...args: string[]): Ran {
   const ran = s2a(...args);
