@@ -1,21 +1,13 @@
 /** From a picture file's bytes to the prepared pixels, inside a limit on the decoder's memory. */
 import { decodeBytes, type Header, LARGEST_PIXELS, readHeader, rowsBytes, Unreadable } from '../pictures/header.ts';
-import { decodeJpeg, jpegName, openJpeg } from '../pictures/jpeg.ts';
+import { decodeJpeg, openJpeg } from '../pictures/jpeg.ts';
 import { withEnd } from '../pictures/jpegend.ts';
-import { decodeRows, rowsName } from '../pictures/jpegrows.ts';
-import { decodePng, pngName } from '../pictures/png.ts';
+import { decodeRows } from '../pictures/jpegrows.ts';
+import { decodePng } from '../pictures/png.ts';
 import type { Pixels } from '../pictures/resample.ts';
-import { decodeWebp, openWebp, webpName } from '../pictures/webp.ts';
+import { decodeWebp, openWebp } from '../pictures/webp.ts';
+import { defaultDecoderBytes } from './decoderlimit.ts';
 import { type Preprocess, preparePixels } from './preprocess.ts';
-
-/** Names and versions of what decodes: decoders differ by up to 3 levels, so a cache belongs to one. Read from the packages when asked for. */
-export const decoderName = (): string => `${jpegName()}, ${rowsName}, ${pngName()}, ${webpName()}`;
-
-/**
- * The decoder's memory unless another limit is given: of it the codec decodes any JPEG of 12 megapixels, or one of 30 that is not progressive.
- * Larger ones are decoded in rows, in little more than their file, slower and to the same bytes.
- */
-export const defaultDecoderBytes = 128 * 2 ** 20;
 
 const names = { jpeg: 'JPEG', png: 'PNG', webp: 'WebP' };
 /** What the kinds that are held whole are called. */

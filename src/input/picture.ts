@@ -1,7 +1,8 @@
 /** Pictures: decoded, resized and cut as the network's processor says, in a process that ends before training. */
 
 import { readLimited } from '../base/reading.ts';
-import { decodePicture, decoderName } from './decode.ts';
+import { decoderName } from '../pictures/version.ts';
+import { decodeLater } from './decodelater.ts';
 import { startDecoder } from './decoder.ts';
 import { isArrayPreparation } from './example.ts';
 import { ffmpegLine } from './ffmpeg.ts';
@@ -17,7 +18,7 @@ export const picture: Input<Preprocess> = {
   check: checkPreprocess,
   preparedBy: decoderName,
   start: startDecoder,
-  read: (path, preprocess, limit) => decodePicture(readLimited(path, limit, 'a picture'), preprocess, limit),
+  read: (path, preprocess, limit) => decodeLater(readLimited(path, limit, 'a picture'), preprocess, limit),
   show: (data, { mean }) => ({ channels: mean.length as 1 | 3 | 4, data }),
   frames: ffmpegLine,
 };

@@ -4,9 +4,6 @@ import { rgbaPixels } from './channels.ts';
 import { Codec } from './codec.ts';
 import type { Pixels } from './resample.ts';
 import { Unreadable } from './unreadable.ts';
-import { packageName } from './version.ts';
-
-export const jpegName = (): string => packageName('@jsquash/jpeg');
 
 // EXIF's orientation is obeyed when the picture is prepared.
 const codec = new Codec(createCodec, '@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm', [false]);

@@ -11,9 +11,6 @@ import { type Component, openScans, type Scans } from './jpegscans.ts';
 import type { Pixels } from './resample.ts';
 import { enlarged, type Lines } from './upsample.ts';
 
-/** Of its own arithmetic: a cache belongs to one. */
-export const rowsName = 's2a-jpeg 2';
-
 /** Writes a line of the components as RGB. */
 type ToRgb = (lines: readonly Uint8Array[], width: number, rgb: Uint8Array) => void;
 

@@ -10,10 +10,6 @@ import { collectGarbage } from '../base/processmemory.ts';
 import { type Header, Unreadable } from './header.ts';
 import { heldBytes } from './held.ts';
 import type { Pixels } from './resample.ts';
-import { packageName } from './version.ts';
-
-/** The number is of this file: raised where the same PNG gives other pixels, or one more kind is read. */
-export const pngName = (): string => `png 2, ${packageName('fflate')}`;
 
 /** Inflated in pieces: deflate grows at most about a thousandfold, so a piece stays below 8 MiB. */
 const pieceBytes = 8 << 10;

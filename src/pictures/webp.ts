@@ -4,10 +4,7 @@ import { rgbaPixels } from './channels.ts';
 import { Codec } from './codec.ts';
 import type { Pixels } from './resample.ts';
 import { Unreadable } from './unreadable.ts';
-import { packageName } from './version.ts';
 import { readWebp, withAlphaChunk } from './webpheader.ts';
-
-export const webpName = (): string => packageName('@jsquash/webp');
 
 const codec = new Codec(createCodec, '@jsquash/webp/codec/dec/webp_dec.wasm');
 

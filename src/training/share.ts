@@ -5,7 +5,7 @@ import { DEFAULTS } from '../base/defaults.ts';
 import { BudgetError } from '../base/error.ts';
 import { checkProcess, decoderShare } from '../base/processmemory.ts';
 import { type Threads, threadsOf } from '../engine/threads.ts';
-import { defaultDecoderBytes } from '../input/decode.ts';
+import { defaultDecoderBytes } from '../input/decoderlimit.ts';
 import type { Compiled } from '../pipeline/compiled.ts';
 
 /** The most that decoding one picture may take: by the options alone, since it decides which pictures are skipped. */

@@ -6,7 +6,7 @@ import { createFile, guarded, makeFolder, writeText } from '../base/files.ts';
 import { type FoundPicture, picturesOf } from '../data/pictures.ts';
 import { csvField } from '../formats/csv.ts';
 import { npyHead } from '../formats/npy/write.ts';
-import { defaultDecoderBytes } from '../input/decode.ts';
+import { defaultDecoderBytes } from '../input/decoderlimit.ts';
 import { inputOf, type Preparation } from '../input/index.ts';
 import { type EmbedderOptions, loadEmbedder } from './embedder.ts';
 

@@ -9,7 +9,8 @@ import { isRecord } from '../base/json.ts';
 import type { Planned, PlanOptions } from '../budget/search.ts';
 import { planForBudget as planInner } from '../compile.ts';
 import { array } from '../input/array.ts';
-import { decodePicture as decodeInner, defaultDecoderBytes } from '../input/decode.ts';
+import { decodeLater } from '../input/decodelater.ts';
+import { defaultDecoderBytes } from '../input/decoderlimit.ts';
 import { type ArrayPreparation, isArrayPreparation } from '../input/example.ts';
 import type { Preparation } from '../input/preparation.ts';
 import { checkPreprocess } from '../input/preprocess.ts';
@@ -375,7 +376,7 @@ export const decodePicture = (bytes: Uint8Array, preprocess: Preparation, limit:
     checkPreprocess(preprocess, 'preprocess');
     s.pictures.check(limit, 'limit');
     try {
-      return await decodeInner(bytes, preprocess, limit);
+      return await decodeLater(bytes, preprocess, limit);
     } catch (error) {
       throw error instanceof Unreadable ? new InputError({ where: 'picture', what: error.message }, 'S2A_PICTURE') : error;
     }

@@ -25,7 +25,7 @@ import { layAdapter } from '../formats/adapterfile.ts';
 import { type Stack, writeLabels, writePictures, writeTargets } from '../formats/npy/write.ts';
 import type { SafetensorsFile } from '../formats/safetensors.ts';
 import { identity, type ModelFolder, openWeights, processorNote, refuseOnnx } from '../import/modelfolder.ts';
-import { defaultDecoderBytes } from '../input/decode.ts';
+import { defaultDecoderBytes } from '../input/decoderlimit.ts';
 import { inputOf, type Preparation, portOf } from '../input/index.ts';
 import { dropNotes } from '../network/drop.ts';
 import type { Compiled } from '../pipeline/compiled.ts';

@@ -1,7 +1,7 @@
 /** `s2a compare`: how alike two pictures are to a network. */
 import { defined } from '../../src/base/defined.ts';
 import { InputError } from '../../src/base/error.ts';
-import { defaultDecoderBytes } from '../../src/input/decode.ts';
+import { defaultDecoderBytes } from '../../src/input/decoderlimit.ts';
 import { inputOf } from '../../src/input/index.ts';
 import { loadEmbedder, similarity } from '../../src/use/embedder.ts';
 import { adapterAmong, NETWORK_FLAGS } from './embed.ts';

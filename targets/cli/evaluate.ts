@@ -18,7 +18,7 @@ import { type Judged, type Judgement, judgeAdapter, type Shown, type Split } fro
 import { type Parsed, parse, read } from './options.ts';
 import type { Output } from './output.ts';
 import { preparingLine } from './progress.ts';
-import { keepWorst, type WorstKeeper } from './worst.ts';
+import { keepWorst, openPicturer, type WorstKeeper } from './worst.ts';
 
 const SPLITS: readonly string[] = ['all', 'train', 'val', 'test'];
 
@@ -153,10 +153,12 @@ export async function evaluate(args: string[], out: Output): Promise<void> {
   const p = parse(args, FLAGS, { least: 2, most: 3, usage: 's2a eval <model folder> [adapter] <pictures>' });
   const path = p.text('report');
   if (path !== undefined) tryFile(path, '--report');
+  const pictured = path === undefined ? undefined : await openPicturer();
   let worst: WorstKeeper | undefined;
   const judgement = await judge(p, out, (picture, show) => {
-    worst ??= keepWorst(picture.isRight === undefined && picture.confidence === undefined);
-    if (path !== undefined) worst.see(picture, show);
+    if (!pictured) return;
+    worst ??= keepWorst(pictured, picture.isRight === undefined && picture.confidence === undefined);
+    worst.see(picture, show);
   });
   const { figures, skipped } = judgement;
   if (figures) tellClasses(out, p.flag('json'), figures, judgement);

@@ -17,7 +17,7 @@ import type { JobResult, TrainJob } from '../../src/training/job.ts';
 import { ratesText } from '../../src/training/measure.ts';
 import { openFor } from '../../src/training/preparation.ts';
 import { judgeAdapter } from './judge.ts';
-import { keepWorst, pictured } from './worst.ts';
+import { keepWorst, openPicturer } from './worst.ts';
 
 /** Pictures shown, as many of each class. */
 const SHOWN = 30;
@@ -133,7 +133,8 @@ async function judgedAgain(job: TrainJob, result: JobResult): Promise<Pick<Repor
   const each = result.task.name === CLASSIFY.name ? Math.max(1, Math.floor(SHOWN / result.classes.length)) : 4;
   const shown = new Map<string, number>();
   const { seed, holdOut } = job;
-  const worst = keepWorst(taskOf(result.task.name).answer === Answer.Numbers);
+  const pictured = await openPicturer();
+  const worst = keepWorst(pictured, taskOf(result.task.name).answer === Answer.Numbers);
   const from = {
     model: job.model,
     adapter: result.adapter,

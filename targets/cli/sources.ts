@@ -4,7 +4,8 @@ import { fileExists, isFolder } from '../../src/base/files.ts';
 import { expandGlob, isGlob } from '../../src/data/glob.ts';
 import { isPicture } from '../../src/data/kinds.ts';
 import { picturesOf } from '../../src/data/pictures.ts';
-import { decodePicture, defaultDecoderBytes } from '../../src/input/decode.ts';
+import { decodeLater } from '../../src/input/decodelater.ts';
+import { defaultDecoderBytes } from '../../src/input/decoderlimit.ts';
 import { isArray, placeOf } from '../../src/input/example.ts';
 import { inputOf, type Preparation } from '../../src/input/index.ts';
 import { type Preprocess, resizePacked } from '../../src/input/preprocess.ts';
@@ -88,7 +89,7 @@ export async function* fromStream(preparation: Preparation, raw: Raw | undefined
   const splitter = raw ? rawFrames(raw.width * raw.height * raw.channels) : jpegFrames(LARGEST_FRAME);
   const prepare = (frame: Frame): Promise<Uint8Array> | Uint8Array => {
     if ('fault' in frame) throw new InputError({ where, what: frame.fault });
-    return raw ? rawPrepared(frame.bytes, raw, preprocess) : decodePicture(frame.bytes, preprocess, defaultDecoderBytes);
+    return raw ? rawPrepared(frame.bytes, raw, preprocess) : decodeLater(frame.bytes, preprocess, defaultDecoderBytes);
   };
   let count = 0;
   for await (const frame of framesOf(process.stdin, splitter)) {

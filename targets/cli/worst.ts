@@ -1,16 +1,21 @@
 /** The worst mistakes among judged pictures, kept while they pass. */
 
-import { encode } from 'fast-png';
 import type { Prediction, Worst } from '../../src/report/data.ts';
 import type { Judged, Shown } from './judge.ts';
 
 /** Pictures that are shown. */
 const SHOWN = 24;
 
-/** A picture as a page has it. */
-export function pictured({ badness: _, ...said }: Judged, show: () => Shown): Prediction {
-  const { width, height, channels, data } = show();
-  return { ...said, png: encode({ width, height, data, channels, depth: 8 }) };
+/** Makes of a judged picture what a page has. */
+export type Picturer = (picture: Judged, show: () => Shown) => Prediction;
+
+/** Loads the encoder, which a command without a page never holds. */
+export async function openPicturer(): Promise<Picturer> {
+  const { encode } = await import('fast-png');
+  return ({ badness: _, ...said }, show) => {
+    const { width, height, channels, data } = show();
+    return { ...said, png: encode({ width, height, data, channels, depth: 8 }) };
+  };
 }
 
 export interface WorstKeeper {
@@ -19,7 +24,7 @@ export interface WorstKeeper {
 }
 
 /** `isNumbers`: no answer is right or wrong, the furthest off are kept. */
-export function keepWorst(isNumbers: boolean): WorstKeeper {
+export function keepWorst(pictured: Picturer, isNumbers: boolean): WorstKeeper {
   const kept: { badness: number; picture: Prediction }[] = [];
   let [count, wrong] = [0, 0];
   return {
