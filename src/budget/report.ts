@@ -51,9 +51,9 @@ export interface PlanReport {
   features: { node: string; bytesPerImage: number } | null;
   /**
    * Frozen weights that stay in a file, where there are such: the bytes of the file, what a step reads of it, and what passes through memory at a time, a block
-   * and the next one, a layer and the next one, or a layer.
+   * and the next one, a layer and the next one, or a layer. `residentNeedsBytes`: the least budget with which they would stay in memory; null: a file was asked for.
    */
-  stored: { fileBytes: number; bytesReadPerStep: number; window: Window } | null;
+  stored: { fileBytes: number; bytesReadPerStep: number; window: Window; residentNeedsBytes: number | null } | null;
   /** What the budget cost: passes in a step, blocks computed again in backward (their inputs' bits by block, as text), and predicted step time. */
   choices: {
     passes: number;
@@ -109,6 +109,7 @@ export function planReport(
           fileBytes: storedBytes(program),
           bytesReadPerStep: (batchSize / microBatch) * bytesRead(program, program.about.purpose === 'train' ? 'train' : 'eval'),
           window: chosen.streaming.window,
+          residentNeedsBytes: chosen.residentNeedsBytes ?? null,
         }
       : null,
     features: line ? { node: line.node, bytesPerImage: line.bytes } : null,

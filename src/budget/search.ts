@@ -33,6 +33,8 @@ export interface PlanOptions extends Omit<CompileOptions, 'microBatch' | 'recomp
   weights?: WeightsWish;
   /** Most bytes of frozen weights that stay in memory where the rest is streamed. Asks for streaming. */
   residentBytes?: number;
+  /** Where nothing fits with all weights in memory they may be streamed, although nobody asked for it. Never while they fit. */
+  mayStream?: boolean;
   /** Blocks whose forward runs again in backward: none, all, so many of them, those named, or as few as the budget needs (where absent). */
   recompute?: RecomputeChoice;
   /** Most bytes of linear memory; unlimited where absent. */
@@ -53,6 +55,8 @@ export interface Chosen {
   weights: Precision;
   /** How frozen weights pass through memory; absent: they stay there. */
   streaming?: Streaming;
+  /** The least budget with which weights would stay in memory, where they are streamed for want of it. */
+  residentNeedsBytes?: number;
   /** Bits of the inputs that each recomputed block keeps, by block; -1 is what stands before the first. */
   recompute: Recompute;
   /** Blocks that could be computed again. */
@@ -82,7 +86,7 @@ const SMALL: Tiles = { rows: 64, queries: 16, pixels: 64 };
 const LINEAR_LIMIT = 65536 * PAGE;
 
 /** The fastest way to train, or to infer, that fits the budget, as predicted. Deterministic: reads neither the machine nor a clock. Throws BudgetError. */
-export function search({ weights: wish, method, keep, ...given }: PlanOptions, path: Path): Planned {
+export function search({ weights: wish, method, keep, mayStream, ...given }: PlanOptions, path: Path): Planned {
   // Read here, once: the search compiles many times.
   const options = {
     ...given,
@@ -90,16 +94,27 @@ export function search({ weights: wish, method, keep, ...given }: PlanOptions, p
     ...(keep === undefined ? {} : { keep: keepOf(keep) }),
   };
   const { weights, streams } = wishOf(wish, DEFAULTS.weights as Precision | 'auto');
-  const isStreamed = streams || given.residentBytes !== undefined;
+  const precisions = weights === 'auto' ? PRECISIONS : [weights];
+  const isAsked = streams || given.residentBytes !== undefined;
   let least: BudgetError | undefined;
-  for (const precision of weights === 'auto' ? PRECISIONS : [weights]) {
-    try {
-      return searchAt({ ...options, weights: precision, isStreamed }, path);
-    } catch (error) {
-      if (!(error instanceof BudgetError)) throw error;
-      if (least === undefined || error.smallestBytes < least.smallestBytes) least = error;
+  const tryAll = (isStreamed: boolean): Planned | undefined => {
+    for (const precision of precisions) {
+      try {
+        return searchAt({ ...options, weights: precision, isStreamed }, path);
+      } catch (error) {
+        if (!(error instanceof BudgetError)) throw error;
+        if (least === undefined || error.smallestBytes < least.smallestBytes) least = error;
+      }
     }
+    return undefined;
+  };
+  let found = tryAll(isAsked);
+  if (found === undefined && mayStream && !isAsked) {
+    const residentNeedsBytes = least!.smallestBytes;
+    found = tryAll(true);
+    if (found) return { ...found, chosen: { ...found.chosen, residentNeedsBytes } };
   }
+  if (found) return found;
   throw least;
 }
 
@@ -166,7 +181,7 @@ function searchAt(
 }
 
 /** Options whose text is read and whose precision is decided. */
-interface Settled extends PlanOptions {
+interface Settled extends Omit<PlanOptions, 'mayStream'> {
   method?: Method;
   keep?: KeepPolicy;
   weights: Precision;

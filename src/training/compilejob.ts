@@ -65,6 +65,7 @@ export function compileJob(
     classes,
     batchSize: options.batchSize,
     normalize: preprocess,
+    mayStream: true,
     ...defined({
       method: job.method,
       keep: job.keep,

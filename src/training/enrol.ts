@@ -10,10 +10,11 @@ import { DEFAULTS } from '../base/defaults.ts';
 import { InputError } from '../base/error.ts';
 import { makeFolder } from '../base/files.ts';
 import { guardOutput } from '../base/output.ts';
-import type { Precision } from '../base/precision.ts';
+import { type Precision, type WeightsWish, wishOf } from '../base/precision.ts';
 import { type PrepareOptions, prepare } from '../data/prepare.ts';
 import { scanFolder } from '../data/scan.ts';
 import { createEngine, type Engine, loadWeights } from '../engine/engine.ts';
+import { checkStored, openStoredFor, STORED_FILE } from '../engine/storedfile.ts';
 import { type Threads, threadsOf } from '../engine/threads.ts';
 import { engineBytes } from '../engine/wasm.ts';
 import { writeAdapter } from '../formats/adapterfile.ts';
@@ -49,8 +50,10 @@ export interface EnrolJob {
   out: string;
   /** An adapter whose classes stay as they are, rows and all; those that it lacks are appended. */
   from?: string;
-  /** Precision of frozen weights; `from`'s, or f32, where absent. */
-  weights?: Precision;
+  /** Precision of frozen weights; `from`'s, or f32, where absent. With `,stream` they stay in a file and pass through memory. */
+  weights?: WeightsWish<Precision>;
+  /** The file for weights that are streamed; absent: one in `out`, removed at the end. */
+  stored?: string;
   /** The most linear memory: bytes, or a text such as '48MiB'. Unlimited where absent. */
   budget?: Bytes;
   /** How many threads share the work, `auto` where absent. */
@@ -95,10 +98,10 @@ const MICRO_BATCH = 8;
 /** The same job in the words of a training run that takes no step: the head alone, or all that the adapter to go on from learnt. */
 function runOf(job: EnrolJob, start: Start | undefined, scratch: string): TrainJob {
   const { from: _, onPrepare: __, warn: ___, microBatch = MICRO_BATCH, weights, ...rest } = job;
-  const precision = weights ?? start?.precision;
+  const { weights: precision, streams } = wishOf<Precision>(weights, start?.precision ?? DEFAULTS.weights);
   return {
     ...rest,
-    ...(precision === undefined ? {} : { weights: precision }),
+    weights: streams ? `${precision},stream` : precision,
     ...(job.imageSize === undefined && start ? { imageSize: start.imageSize } : {}),
     method: start?.method ?? 'probe',
     head: 'ridge',
@@ -152,22 +155,28 @@ function refuseAlone({ known, where }: Start, data: string, classes: readonly st
   });
 }
 
+/** The adapter's classes and those that join it. Throws InputError where none does, and for one that could not be told. */
+function labelsAfter({ data, out }: EnrolJob, classes: readonly string[], start: Start | undefined): string[] {
+  const labels = joinLabels(start?.labels ?? [], classes);
+  if (labels.length === (start?.labels.length ?? 0))
+    throw new InputError({
+      where: data,
+      what: 'has no class that the adapter lacks',
+      got: classes.join(', '),
+      hint: 's2a train --from teaches it more of them',
+    });
+  guardAdapter(out, labels);
+  if (start) refuseAlone(start, data, classes);
+  return labels;
+}
+
 async function enrolInto(job: EnrolJob, start: Start | undefined, scratch: string): Promise<Omit<Enrolled, 'seconds'>> {
   const run = runOf(job, start, scratch);
   const warn = job.warn ?? (() => {});
   const folder = scanFolder(job.data, { ...job, isMore: start !== undefined });
   chooseTask({ head: 'ridge' }, folder, folder.classes, start);
-  const labels = joinLabels(start?.labels ?? [], folder.classes);
+  const labels = labelsAfter(job, folder.classes, start);
   const first = start?.labels.length ?? 0;
-  if (labels.length === first)
-    throw new InputError({
-      where: job.data,
-      what: 'has no class that the adapter lacks',
-      got: folder.classes.join(', '),
-      hint: 's2a train --from teaches it more of them',
-    });
-  guardAdapter(job.out, labels);
-  if (start) refuseAlone(start, job.data, folder.classes);
   const base = openFor(run);
   const weights = openWeights(base, { method: run.method });
   try {
@@ -176,6 +185,7 @@ async function enrolInto(job: EnrolJob, start: Start | undefined, scratch: strin
     start?.check(who, preprocess);
     const compiled = compileJob(run, { base, options: settle(run), preprocess, classes: labels.length });
     const { program } = compiled;
+    if (job.stored !== undefined && job.budget === undefined) checkStored(compiled.chosen.streaming !== undefined, job.stored);
     const prepared = await prepare({
       root: job.data,
       folder,
@@ -189,9 +199,11 @@ async function enrolInto(job: EnrolJob, start: Start | undefined, scratch: strin
     });
     const threads = threadsOf(job.threads ?? DEFAULTS.threads, program);
     const engine = createEngine(program, engineBytes(threads, program.about), threads);
+    makeFolder(job.out);
+    const stored = openStoredFor(program, job.stored ?? join(job.out, STORED_FILE));
     try {
       for (const note of prepared.notes) warn(note);
-      loadWeights(engine, weights, DEFAULTS.seed);
+      loadWeights(engine, weights, DEFAULTS.seed, stored);
       start?.fill(engine);
       const samples = samplesOf(prepared.cache, prepared.train, rowsOfLabels(labels, prepared.classes), labels.length);
       const path = join(scratch, 'features');
@@ -199,13 +211,13 @@ async function enrolInto(job: EnrolJob, start: Start | undefined, scratch: strin
       const head = await startHead(engine, samples, { path, first, ...beside });
       if ('why' in head) throw new InputError({ where: job.data, what: `no head can be made of these pictures: ${head.why}` });
       const known = await knownAfter(engine, samples, start, path);
-      makeFolder(job.out);
       writeAdapter(job.out, adapterInfo(run, { who, program, labels, preprocess }), adapterTensors(engine));
       keepCompanions(job.out, { known, memory: start?.memory });
       const { skipped } = prepared;
       return { adapter: job.out, classes: labels, added: labels.slice(first), head, skipped, linearBytes: engine.memory.buffer.byteLength };
     } finally {
       await engine.close();
+      stored?.close(job.stored !== undefined);
       prepared.cache.close();
     }
   } finally {

@@ -161,7 +161,8 @@ function planRun({ job, start, hooks, base, weights, options: given, budgetBytes
   const tables = openTables(job, start?.tables);
   const own = { task: unusualTask(task), ownTables: tables !== undefined };
   const compiled = compileJob(job, { base, options, preprocess, classes: labels.length, ...own });
-  if (job.stored !== undefined) checkStored(compiled.chosen.streaming !== undefined, job.stored);
+  // Beside a budget it is a place in case the weights do not fit.
+  if (job.stored !== undefined && job.budget === undefined) checkStored(compiled.chosen.streaming !== undefined, job.stored);
   const threads = shareThreads(job, compiled);
   // Read now: a runtime that has not what was asked for is told before pictures are decoded.
   const wasm = engineBytes(threads, compiled.program.about);

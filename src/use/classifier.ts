@@ -7,7 +7,7 @@ import { DEFAULTS } from '../base/defaults.ts';
 import { InputError } from '../base/error.ts';
 import { stableJson } from '../base/json.ts';
 import { type Precision, type WeightsWish, wishOf } from '../base/precision.ts';
-import { compile, planForBudget } from '../compile.ts';
+import { compile } from '../compile.ts';
 import { createEngine, type Engine, loadWeights } from '../engine/engine.ts';
 import { checkStored, openStoredFor } from '../engine/storedfile.ts';
 import { type StartThread, type Threads, threadsOf } from '../engine/threads.ts';
@@ -26,6 +26,7 @@ import type { CompileOptions } from '../pipeline/options.ts';
 import { NO_TILES } from '../pipeline/tiles.ts';
 import { CLASSIFY, constantsOf, type Prediction, taskOf, taskOfProblem } from '../task/index.ts';
 import { applyAdapter } from '../training/adapter.ts';
+import { planWithFile } from './storedplan.ts';
 import { decodeKnown, tableOf, toldBy, type Unknown } from './unknown.ts';
 
 export type { Prediction } from '../task/index.ts';
@@ -165,14 +166,14 @@ function ownTask({ problem, thresholds }: ModelFolder['model'], outputs: number)
 type Network = Pick<CompileOptions, 'head' | 'classes' | 'method' | 'normalize' | 'task' | 'known'> & { weights: Precision };
 
 /** The engine with the base's weights in it, in memory or passing through it. */
-function inferenceEngine(
+export function inferenceEngine(
   base: ModelFolder,
   network: Network,
   file: SafetensorsFile,
   { budget, threads: asked = 1, start, microBatch = 1, isWhole, weights: wish, stored }: InferenceOptions,
 ): Pick<OpenedAdapter, 'engine' | 'compiled'> {
   const { streams } = wishOf<Precision>(wish, network.weights);
-  checkStored(streams, stored);
+  if (streams) checkStored(streams, stored);
   const maxThreads = asked === 'auto' ? DEFAULTS.maxThreads : asked;
   const { element } = portOf(network.normalize as Preparation);
   const pixels = element === 'f32' ? { pixels: element } : {};
@@ -181,7 +182,7 @@ function inferenceEngine(
   const weights: WeightsWish = streams ? `${network.weights},stream` : network.weights;
   const compiled = isWhole
     ? compile({ ...options, tiles: NO_TILES })
-    : planForBudget({ ...options, weights, batchSize: microBatch, ...limit });
+    : planWithFile({ ...options, weights, batchSize: microBatch, ...limit }, stored);
   const threads = threadsOf(asked, compiled.program);
   const engine = createEngine(compiled.program, engineBytes(threads), threads, start);
   const home = openStoredFor(compiled.program, stored);

@@ -2,23 +2,19 @@
 
 import { Io } from '../../assembly/abi/program.ts';
 import * as head from '../../assembly/runner/head.ts';
-import { parseBytes } from '../base/bytes.ts';
 import { DEFAULTS } from '../base/defaults.ts';
 import { EngineError, InputError } from '../base/error.ts';
-import type { Precision } from '../base/precision.ts';
-import { planForBudget } from '../compile.ts';
-import { createEngine, type Engine, loadWeights } from '../engine/engine.ts';
-import { threadsOf } from '../engine/threads.ts';
-import { engineBytes } from '../engine/wasm.ts';
+import { type Precision, wishOf } from '../base/precision.ts';
+import type { Engine } from '../engine/engine.ts';
 import { numel } from '../graph/graph.ts';
 import { openModelFolder, openWeights, ownPreparation } from '../import/modelfolder.ts';
 import { inputOf, type Preparation, portOf } from '../input/index.ts';
 import { type Preprocess, resizePacked } from '../input/preprocess.ts';
 import { createRun } from '../training/runner.ts';
-import { bytesOf, type ClassifierOptions, openInference } from './classifier.ts';
+import { bytesOf, type ClassifierOptions, inferenceEngine, openInference } from './classifier.ts';
 
 /** How an embedder is opened. */
-export type EmbedderOptions = Omit<ClassifierOptions, 'unknown' | 'stored' | 'weights'> & { weights?: Precision };
+export type EmbedderOptions = Omit<ClassifierOptions, 'unknown'>;
 
 /** A network up to what its classifier reads. Made by `loadEmbedder`. */
 export interface Embedder {
@@ -40,22 +36,14 @@ export interface Embedder {
 }
 
 /** The model alone, in an engine that only infers: a head of two rows stands where none is needed. */
-function openBare({ model, budget, threads: asked = 1, weights: precision = DEFAULTS.weights }: EmbedderOptions): {
-  engine: Engine;
-  preprocess: Preparation;
-} {
-  const base = openModelFolder(model);
+function openBare(options: EmbedderOptions): { engine: Engine; preprocess: Preparation } {
+  const base = openModelFolder(options.model);
   const weights = openWeights(base, { method: 'probe' });
   try {
     const preprocess = ownPreparation(base);
-    const { program } = planForBudget({
-      ...{ model: base.model, purpose: 'infer', head: 'new', classes: 2, method: 'probe', weights: precision, normalize: preprocess },
-      ...{ batchSize: 1, microBatch: 1, maxThreads: asked === 'auto' ? DEFAULTS.maxThreads : asked },
-      ...(budget === undefined ? {} : { budgetBytes: parseBytes(budget, 'budget') }),
-    });
-    const threads = threadsOf(asked, program);
-    const engine = createEngine(program, engineBytes(threads), threads);
-    loadWeights(engine, weights);
+    const { weights: precision } = wishOf<Precision>(options.weights, DEFAULTS.weights);
+    const network = { head: 'new', classes: 2, method: 'probe', weights: precision, normalize: preprocess } as const;
+    const { engine } = inferenceEngine(base, network, weights, options);
     return { engine, preprocess };
   } finally {
     weights.close();

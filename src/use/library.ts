@@ -124,6 +124,7 @@ const PLAN: Spec<PlanOptions> = {
     augment: s.augment,
     dropPath: s.dropPath,
     maxThreads: s.maxThreads,
+    mayStream: toggle,
     fast: s.fast,
     pixels: s.pixels,
   },
@@ -135,9 +136,9 @@ const PLAN: Spec<PlanOptions> = {
   dropout: { check: (value, where) => (isRecord(value) ? undefined : s.dropout.check(value, where)) },
 };
 const PACK_INFERENCE: Spec<PackInferenceJob> = {
-  ...{ model, out, adapter: needed(s.adapter), microBatch: s.microBatch, budget: s.budget, weights: s.precision },
+  ...{ model, out, adapter: needed(s.adapter), microBatch: s.microBatch, budget: s.budget, weights: s.weights },
 };
-const EMBEDDER: Spec<EmbedderOptions> = { model, budget: s.budget, threads: s.threads, weights: s.precision };
+const EMBEDDER: Spec<EmbedderOptions> = { model, budget: s.budget, threads: s.threads, weights: s.weights, stored: s.stored };
 const ENROL: Spec<EnrolJob> = {
   ...{
     model,
@@ -145,7 +146,8 @@ const ENROL: Spec<EnrolJob> = {
     out,
     labels: s.labels,
     from: s.from,
-    weights: s.precision,
+    weights: s.weights,
+    stored: s.stored,
     budget: s.budget,
     threads: s.threads,
     microBatch: s.microBatch,

@@ -1,9 +1,11 @@
 /** The hand-over to a board that only predicts: a program without training, which needs neither what backward keeps nor the optimizer's state. */
 
+import { rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Bytes } from '../base/bytes.ts';
 import { makeFolder, writeAtomic } from '../base/files.ts';
-import type { Precision } from '../base/precision.ts';
+import { type Precision, type WeightsWish, wishOf } from '../base/precision.ts';
+import { STORED_FILE } from '../engine/storedfile.ts';
 import { commandBytes, commandPages, withMaximum } from '../engine/wasm.ts';
 import { readAdapter } from '../formats/adapterfile.ts';
 import { openModelFolder, openWeights, refuseOnnx } from '../import/modelfolder.ts';
@@ -27,8 +29,8 @@ export interface PackInferenceJob {
   microBatch?: number;
   /** The most linear memory: bytes, or a text such as '48MiB'. Unlimited where absent. */
   budget?: Bytes;
-  /** Precision of frozen weights where it is not to be the adapter's. */
-  weights?: Precision;
+  /** Precision of frozen weights where it is not to be the adapter's. With `,stream` they stay in a file, which s2a.wasm is told by `--stored`. */
+  weights?: WeightsWish<Precision>;
 }
 
 /** What packing an inference wrote. */
@@ -48,7 +50,29 @@ export interface PackedInference {
 /** Writes program.s2a and s2a.wasm. Throws what `loadClassifier` throws for files that are broken or do not belong together. */
 export function packInference({ model, adapter: path, out, microBatch = 1, ...options }: PackInferenceJob): PackedInference {
   refuseOnnx(openModelFolder(model), 'packed');
-  const { engine, adapter, preprocess } = openInference(path, { model, microBatch, unknown: 0, ...options });
+  const { streams } = wishOf<Precision>(options.weights, 'f32');
+  if (streams) makeFolder(out);
+  // The board writes a file of its own; this one is of use while the program is checked here.
+  const stored = streams ? join(out, `.${STORED_FILE}`) : undefined;
+  try {
+    return packOpened({ model, adapter: path, out, microBatch, ...options }, stored);
+  } finally {
+    if (stored !== undefined) rmSync(stored, { force: true });
+  }
+}
+
+function packOpened(
+  { model, adapter: path, out, microBatch, ...options }: PackInferenceJob & { microBatch: number },
+  stored: string | undefined,
+): PackedInference {
+  const { engine, adapter, preprocess } = openInference(path, {
+    model,
+    microBatch,
+    unknown: 0,
+    ...options,
+    ...(stored === undefined ? {} : { stored }),
+  });
+  void engine.close();
   const base = openModelFolder(model, adapter.base.imageSize);
   const weights = openWeights(base, { method: adapter.method });
   const files = weights.files.map((file) => basename(file.path));

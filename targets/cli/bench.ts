@@ -4,14 +4,14 @@ import { mebibytes } from '../../src/base/bytes.ts';
 import { type Clocks, readMachine } from '../../src/base/machine.ts';
 import { resetPeak, resident } from '../../src/base/processmemory.ts';
 import { planReport } from '../../src/budget/report.ts';
-import { planForBudget } from '../../src/compile.ts';
 import { createEngine, type Engine, loadWeights } from '../../src/engine/engine.ts';
-import { checkStored, openStoredFor } from '../../src/engine/storedfile.ts';
+import { openStoredFor } from '../../src/engine/storedfile.ts';
 import { threadsOf } from '../../src/engine/threads.ts';
 import { engineBytes } from '../../src/engine/wasm.ts';
 import { openModelFolder, openWeights, preprocessOf } from '../../src/import/modelfolder.ts';
 import { isPictures } from '../../src/pictures/channels.ts';
 import { type StepSummary, summarise, timeSteps } from '../../src/training/steptiming.ts';
+import { planWithFile } from '../../src/use/storedplan.ts';
 import { PLAN_FLAGS, parse, read, real } from './options.ts';
 import type { Output } from './output.ts';
 import { planOptions } from './plan.ts';
@@ -26,17 +26,16 @@ export async function bench(args: string[], out: Output): Promise<void> {
   const options = { ...planOptions(p), batchSize: read(p, 'batchSize') ?? 8 };
   const seconds = real(p, 'seconds', 1, 86400) ?? 20;
   const base = openModelFolder(p.positionals[0]!, read(p, 'imageSize'));
-  const compiled = planForBudget({
-    ...options,
-    ...(isPictures(base.model.channels) ? { normalize: preprocessOf(base) } : {}),
-    fast: p.flag('fast'),
-  });
+  const file = p.text('stored');
+  const compiled = planWithFile(
+    { ...options, ...(isPictures(base.model.channels) ? { normalize: preprocessOf(base) } : {}), fast: p.flag('fast') },
+    file,
+  );
   const plan = planReport(compiled, options.batchSize, options.budgetBytes);
   const { runtime } = readMachine();
   const weights = openWeights(base, { method: options.method });
-  checkStored(compiled.chosen.streaming !== undefined, p.text('stored'));
   let engine: Engine | undefined;
-  const stored = openStoredFor(compiled.program, p.text('stored'));
+  const stored = openStoredFor(compiled.program, file);
   try {
     resetPeak();
     const shared = threadsOf(read(p, 'threads') ?? 'auto', compiled.plan);

@@ -15,7 +15,7 @@ export async function compare(args: string[], out: Output): Promise<void> {
   if (rest.length !== 2) throw new InputError({ where: 'arguments', what: 'wrong number of pictures', got: rest.length, expected: usage });
   const embedder = loadEmbedder(adapter, {
     model,
-    ...defined({ weights: read(p, 'precision'), budget: read(p, 'budget'), threads: read(p, 'threads') }),
+    ...defined({ weights: read(p, 'weights'), stored: read(p, 'stored'), budget: read(p, 'budget'), threads: read(p, 'threads') }),
   });
   try {
     const { preprocess } = embedder;

@@ -9,7 +9,7 @@ import { embedJob } from '../../src/use/embed.ts';
 import { type Flags, type Parsed, parse, read } from './options.ts';
 import type { Output } from './output.ts';
 
-export const NETWORK_FLAGS = { weights: 'text', budget: 'text', threads: 'text', json: 'flag' } as const satisfies Flags;
+export const NETWORK_FLAGS = { weights: 'text', stored: 'text', budget: 'text', threads: 'text', json: 'flag' } as const satisfies Flags;
 
 /** The adapter, where the second argument is one, and what follows. */
 export function adapterAmong({ positionals }: Parsed): { model: string; adapter?: string; rest: string[] } {
@@ -30,7 +30,13 @@ export async function embed(args: string[], out: Output): Promise<void> {
     pictures,
     out: file,
     onPicture: (done, total) => out.live(`features of pictures ${done}/${total}`),
-    ...defined({ adapter, weights: read(p, 'precision'), budget: read(p, 'budget'), threads: read(p, 'threads') ?? 'auto' }),
+    ...defined({
+      adapter,
+      weights: read(p, 'weights'),
+      stored: read(p, 'stored'),
+      budget: read(p, 'budget'),
+      threads: read(p, 'threads') ?? 'auto',
+    }),
   });
   for (const { file: path, reason } of found.skipped) out.warn(`skipped ${path}: ${reason}`);
   if (p.flag('json')) out.json(found);

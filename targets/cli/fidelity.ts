@@ -12,7 +12,8 @@ import { method, PLAN_FLAGS, parse, read } from './options.ts';
 import type { Output } from './output.ts';
 
 export async function fidelity(args: string[], out: Output): Promise<void> {
-  const { budget: _no, ...plan } = PLAN_FLAGS;
+  // Gradients are compared over f32 weights, all in memory.
+  const { budget: _, weights: __, resident: ___, recompute: ____, 'max-threads': _____, ...plan } = PLAN_FLAGS;
   const flags = {
     ...plan,
     labels: 'text',

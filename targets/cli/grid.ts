@@ -40,7 +40,9 @@ export function grid(
 ): GridRow[] {
   const rows = jobs.flatMap(({ folder, options }) =>
     methods.flatMap((method) => {
-      const tried = (budgetBytes: number | undefined): GridRow => attempt(folder, { ...options, method }, budgetBytes);
+      // Without budgets to try, the table is of weights in memory.
+      const mayStream = budgets !== undefined;
+      const tried = (budgetBytes: number | undefined): GridRow => attempt(folder, { ...options, method, mayStream }, budgetBytes);
       const free = tried(undefined);
       if (free.reason !== undefined) return [free];
       return [...(budgets ?? ladder(tried(PAGE).smallestBytes, free.plan?.linearBytes)).map(tried), free];
@@ -93,7 +95,8 @@ export function gridLines(rows: readonly GridRow[]): string {
           if (plan === undefined) return [...start, `needs ${mebibytes(smallestBytes!)}`, '', '', '', '', ''];
           const { passes, recompute, relativeTime } = plan.choices;
           const memory = mebibytes(plan.linearBytes);
-          return [...start, memory, `${passes} x ${plan.microBatch}`, plan.keep, plan.weights, recompute, times(relativeTime)];
+          const weights = plan.stored ? `${plan.weights},stream` : plan.weights;
+          return [...start, memory, `${passes} x ${plan.microBatch}`, plan.keep, weights, recompute, times(relativeTime)];
         });
       const reasons = rows.filter((row) => row.folder === folder).flatMap(({ reason }) => reason ?? []);
       const text = [table([head, ...lines]), ...reasons.map(visible)].join('\n');

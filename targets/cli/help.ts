@@ -19,11 +19,16 @@ const COMMON = `  --method M                 probe, full, or bias, prompt, side,
                              named as 0-5:8,6:4 (bits of their inputs), or auto:
                              as few as the budget needs (${d.recompute})
   --budget SIZE              most linear memory, for example 48MiB; micro-batch,
-                             recompute and kept bits are chosen to keep it
+                             recompute and kept bits are chosen to keep it, and
+                             where nothing else does, weights stay in a file
   --max-threads N            threads to reserve scratch for, as the budget allows (${d.maxThreads})
   --image-size N|HxW         pictures of N x N, or H high and W wide, instead of the
                              model's own size
   --json                     the result as JSON on standard output`;
+
+/** The same text without some of its options and what is said of them. */
+const withoutOptions = (text: string, names: readonly string[]): string =>
+  names.reduce((left, name) => left.replace(new RegExp(`^ {2}--${name} .*\\n(?: {29}.*\\n)*`, 'm'), ''), text);
 
 export const HELP: Readonly<Record<string, string>> = {
   '': `s2a: fine-tune a pretrained vision model on this machine, inside a fixed memory budget
@@ -204,7 +209,9 @@ held out; the last line tells how pictures left out one by one are named.
   --from ADAPTER             its classes stay, those that it lacks are added; one is enough
   --labels FILE              a table of labels, file,label, for the pictures
   --normalize N              of arrays: measured, model, or MEAN/STD (measured)
-  --weights f32|int8|int4    frozen weights in memory (f32, or those of --from)
+  --weights f32|int8|int4    frozen weights (f32, or those of --from); int8,stream or
+                             stream: they stay in a file and pass through memory
+  --stored FILE              the file for weights that do (one in --out, while it runs)
   --image-size N, HxW        of the pictures that the network sees (the model's own)
   --micro-batch N            pictures in one pass (8)
   --budget SIZE              most linear memory
@@ -220,7 +227,9 @@ What the classifier reads of each picture, f32 [pictures, features], and beside 
 that says which row is which picture's. Pictures are files, or folders with pictures anywhere below.
 
   --out FILE.npy             the array; FILE.csv has its rows' names
-  --weights f32|int8|int4    frozen weights in memory (f32, or those of the adapter)
+  --weights f32|int8|int4    frozen weights (f32, or those of the adapter); int8,stream
+                             or stream: they stay in a file and pass through memory
+  --stored FILE              the file for weights that do, made where it is not there
   --budget SIZE              most linear memory
   --threads N|auto           threads that share the work (auto)
   --json                     what was written, as JSON
@@ -231,7 +240,7 @@ that says which row is which picture's. Pictures are files, or folders with pict
 The cosine of their features: 1 is the same direction, 0 none in common. What is alike enough
 depends on the network: compare some pairs that are known first.
 
-  --weights, --budget, --threads as for embed
+  --weights, --stored, --budget, --threads as for embed
   --json                     the score as JSON
 
   s2a compare models/vit-tiny door-1.jpg door-2.jpg`,
@@ -296,7 +305,7 @@ cosine, relative error and bits kept, for every block and module. The head is le
   --seed N                   (${d.seed})
   --cache DIR                where prepared pictures are kept (a temporary folder)
   --report FILE              write an HTML page
-${COMMON.replace(/^ {2}--budget.*\n.*\n/m, '')}
+${withoutOptions(COMMON, ['weights', 'resident', 'recompute', 'budget', 'max-threads'])}
 
   s2a fidelity models/vit-tiny photos --keep s2a,qkv=4 --method bias+prompt`,
   modules: `s2a modules <model folder> [options]: what would learn: names, shapes, counts, percent

@@ -7,7 +7,7 @@ import { packInference } from '../../src/use/packinfer.ts';
 import { type Flags, parse, read } from './options.ts';
 import type { Output } from './output.ts';
 import { preparingLine } from './progress.ts';
-import { pairs, planLines } from './show.ts';
+import { pairs, planText } from './show.ts';
 import { jobOf, TRAIN_FLAGS } from './train.ts';
 
 /** Options of `train` that the board decides, or that have no meaning there. */
@@ -24,7 +24,7 @@ function packAdapter(args: string[], out: Output): void {
   const p = parse(args, INFERENCE, { least: 1, most: 1, usage: 's2a pack <model folder> --adapter <adapter> --out <folder>' });
   const [folder, model] = [p.text('out'), p.positionals[0]!];
   if (folder === undefined) throw new InputError({ where: '--out', what: 'is missing', expected: 'a folder for the board' });
-  const sizes = defined({ microBatch: read(p, 'microBatch'), budget: read(p, 'budget'), weights: read(p, 'precision') });
+  const sizes = defined({ microBatch: read(p, 'microBatch'), budget: read(p, 'budget'), weights: read(p, 'weights') });
   const packed = packInference({ model, adapter: p.text('adapter')!, out: folder, ...sizes });
   if (p.flag('json')) {
     out.json(packed);
@@ -58,7 +58,7 @@ export async function pack(args: string[], out: Output): Promise<void> {
   const job = { ...jobOf(p), ...defined({ pixels: read(p, 'pixels') }) };
   const packed = await packJob(job, {
     warn: (sentence) => out.warn(sentence),
-    onPlan: (plan) => out.note(`${planLines(plan)}\n`),
+    onPlan: (plan) => out.note(planText(plan)),
     onPrepare: (done) => out.live(preparingLine(done)),
   });
   if (p.flag('json')) return out.json(packed);

@@ -33,6 +33,8 @@ export function planOptions(p: Parsed, folder = p.positionals[0]!, isRow = false
     model,
     classes: read(p, 'classes') ?? DEFAULTS.classes,
     batchSize: read(p, 'batchSize') ?? DEFAULTS.batchSize,
+    // As a run does, which has a folder for the file.
+    mayStream: true,
     // As a run has them that says nothing of its own.
     ...chosenDrop(model.drop, {}),
     ...defined({

@@ -16,7 +16,7 @@ import { ratesText } from '../../src/training/measure.ts';
 import type { Log } from './logs.ts';
 import type { Metrics } from './metrics.ts';
 import type { Output } from './output.ts';
-import { planLines } from './show.ts';
+import { planText } from './show.ts';
 
 /** What the page shows of a run while it goes. */
 export type Seen = Pick<ReportData, 'losses'> & { timeline: ReportData['timeline'] };
@@ -77,7 +77,7 @@ function preparing(course: Course, out: Output, collected: Seen): Pick<JobHooks,
     onPlan(plan, compiled) {
       collected.timeline = timelineOf(compiled, plan.budgetBytes ?? undefined);
       course.task = taskOf(compiled.program.about.task ?? CLASSIFY.name);
-      out.note(`${planLines(plan)}\n`);
+      out.note(planText(plan));
     },
     onPrepare: (done) => out.live(preparingLine(done)),
     onPrepared({ input, train: trained, val, skipped, bytesWritten, cache }) {

@@ -15,6 +15,16 @@ export function planLines(report: PlanReport): string {
   return `${head.map(visible).join('\n')}\n\n${planTable([{ label: 'plan', parts: report.parts, linearBytes: report.linearBytes }], budgetBytes ?? undefined)}`;
 }
 
+/** A plan as a run begins with it: the table, and that weights stay in a file where nobody asked for it. */
+export function planText(report: PlanReport): string {
+  const { stored } = report;
+  const note =
+    stored === null || stored.residentNeedsBytes === null
+      ? ''
+      : `\nthe budget does not hold the weights, so they stay in a file:\n${storedText(stored)}\n${inMemory(stored.residentNeedsBytes)}\n`;
+  return `${planLines(report)}\n${note}`;
+}
+
 /** What the table does not say. */
 export function planNotes({
   keptBytesPerImage,
@@ -39,7 +49,13 @@ export function planNotes({
             `${formatBytes(features.bytesPerImage)} a picture: epochs after the first begin after ${features.node}`,
           ] as const,
         ]),
-    ...(stored === null ? [] : [['weights in a file', storedText(stored)] as const]),
+    ...(stored === null
+      ? []
+      : ([
+          ['weights in a file', storedText(stored)],
+          ['', 'in the folder of the run, or where --stored says'],
+          ...(stored.residentNeedsBytes === null ? [] : [['', inMemory(stored.residentNeedsBytes)]]),
+        ] as [string, string][])),
     ['peak at', peak.node],
     ['kept + temporaries', `${formatBytes(placement.bytes)}, at least ${formatBytes(placement.lowerBound)} in any layout`],
     ['computed again', choices.recompute === 'none' ? 'nothing' : `blocks ${choices.recompute} (block:bits of its input)`],
@@ -53,6 +69,8 @@ export function planNotes({
 const WINDOW = { blocks: 'a block and the next one', layers: 'a layer and the next one', layer: 'layer by layer' } as const;
 const storedText = ({ fileBytes, bytesReadPerStep, window }: NonNullable<PlanReport['stored']>): string =>
   `${formatBytes(fileBytes)}; a step reads ${formatBytes(bytesReadPerStep)}, ${WINDOW[window]}`;
+
+const inMemory = (bytes: number): string => `in memory, where nothing is read, they need a budget of ${formatBytes(bytes)}`;
 
 const tilesText = ({ rows, pictures, queries, pixels }: PlanReport['choices']['tiles']): string =>
   `${rows === 0 ? 'all rows' : `${rows} rows or ${pictures ? 'whole pictures' : 'more'}`}, ${queries} queries, ${pixels} patches`;

@@ -8,6 +8,7 @@ import { planForBudget } from '../../src/compile.ts';
 import { recomputeOf } from '../../src/passes/recompute.ts';
 import { largestAlive, PAGE } from '../../src/plan/memory.ts';
 import { attempt } from '../support/attempt.ts';
+import { network } from '../support/network.ts';
 import { MOBILENETS, VITS } from '../support/realnetwork.ts';
 
 test('what is asked for is kept: recompute, weights', () => {
@@ -27,6 +28,28 @@ test('what is asked for is kept: recompute, weights', () => {
       (e: Error) => e instanceof InputError,
     );
 });
+
+for (const more of [{}, { weights: 'int8', keep: 'exact' }] as const)
+  test(`${JSON.stringify(more)}: weights go into a file where no plan holds them, and never before`, () => {
+    const options: PlanOptions = { model: network('vit-hf').model, classes: 5, batchSize: 4, maxThreads: 1, ...more };
+    const resident = (attempt({ ...options, budgetBytes: PAGE }) as BudgetError).smallestBytes;
+    for (const budgetBytes of [resident, resident + 8 * PAGE]) {
+      const [without, with_] = [planForBudget({ ...options, budgetBytes }), planForBudget({ ...options, budgetBytes, mayStream: true })];
+      assert.equal(with_.chosen, without.chosen);
+      assert.is(with_.chosen.streaming, undefined);
+      assert.equal(with_.program.image, without.program.image);
+    }
+    const refused = attempt({ ...options, budgetBytes: PAGE, mayStream: true }) as BudgetError;
+    assert.ok(refused.smallestBytes < resident, `${refused.smallestBytes}`);
+    assert.ok(refused.message.includes(',stream'), refused.message);
+    for (const budgetBytes of [resident - PAGE, refused.smallestBytes]) {
+      const { chosen, plan } = planForBudget({ ...options, budgetBytes, mayStream: true });
+      assert.ok(chosen.streaming);
+      assert.is(chosen.residentNeedsBytes, resident);
+      assert.ok(plan.linearBytes <= budgetBytes);
+    }
+    assert.is(planForBudget({ ...options, weights: 'f32,stream', mayStream: true }).chosen.residentNeedsBytes, undefined);
+  });
 
 test('the search takes under two seconds for ViT-Large, however little there is', () => {
   const options: PlanOptions = { model: VITS['vit-large']!, classes: 100, batchSize: 8, method: 'bias+prompt+side' };

@@ -71,7 +71,9 @@ test('without --budgets: the smallest that works, one halfway, and what it takes
   const rows = asks<GridRow[]>(...['plan', '--grid', vit, '--batch-size', '4', '--methods', 'bias']);
   assert.ok(rows.every((row) => row.fits) && rows.length >= 2);
   assert.is(rows.at(-1)!.budgetBytes, null);
-  assert.is(s2a(...['plan', vit, '--batch-size', '4', '--budget', `${rows[0]!.budgetBytes! - 65536}`]).code, 3);
+  // Below it weights go into a file.
+  const below = asks<PlanReport>(...['plan', vit, '--batch-size', '4', '--budget', `${rows[0]!.budgetBytes! - 65536}`]);
+  assert.is(below.stored!.residentNeedsBytes, rows[0]!.budgetBytes);
 });
 
 test('options of the grid alone are refused without it, unknown methods and sizes always', () => {

@@ -1,11 +1,16 @@
 /** Runs over streamed weights: the adapter, the answers and the resumed run of resident ones; and files that do not stay as they were. */
-import { closeSync, existsSync, openSync, readFileSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Interrupted } from '../../src/base/error.ts';
+import { BudgetError, Interrupted } from '../../src/base/error.ts';
+import { planForBudget } from '../../src/compile.ts';
+import { openModelFolder } from '../../src/import/modelfolder.ts';
+import { enrolJob } from '../../src/training/enrol.ts';
 import { type JobHooks, type TrainJob, trainJob } from '../../src/training/job.ts';
 import { loadClassifier } from '../../src/use/classifier.ts';
+import { loadEmbedder } from '../../src/use/embedder.ts';
+import { packInference } from '../../src/use/packinfer.ts';
 import { newFolder, refused } from '../support/folder.ts';
 import { pictureFolder } from '../support/pictures.ts';
 
@@ -109,6 +114,21 @@ for (const [sentence, harm] of DAMAGES)
       assert.is(adapter(out), reference);
     });
 
+test('a budget that does not hold the weights: a file, and the plan says so', async () => {
+  const out = newFolder();
+  let wasThere = false;
+  const needs = planForBudget({ model: openModelFolder(MODEL).model, classes: 2, batchSize: 6, microBatch: 2 });
+  const { plan, memory } = await trainJob(job(out, { weights: 'f32', microBatch: 1, budget: '448KiB' }), {
+    onStep: () => {
+      wasThere ||= existsSync(stored(out));
+    },
+  });
+  assert.ok(wasThere);
+  assert.ok(plan.stored!.residentNeedsBytes! > 448 * 1024 && plan.stored!.residentNeedsBytes! <= needs.plan.linearBytes);
+  assert.ok(memory.linearBytes <= 448 * 1024);
+  assert.not.ok(existsSync(stored(out)));
+});
+
 test('a file that is something else is left alone', async () => {
   const out = newFolder();
   const mine = join(newFolder(), 'diary.txt');
@@ -134,6 +154,55 @@ test('predictions over streamed weights are those over resident ones, and the fi
   }
   refused(() => loadClassifier(resident, { model: MODEL, weights: 'stream' }), '--stored', 'is missing');
   refused(() => loadClassifier(resident, { model: MODEL, stored: path }), '--stored', 'only where weights are streamed');
+});
+
+test('predicting within a budget that does not hold the weights: refused, or from a file where one is named', () => {
+  const path = join(newFolder(), 'weights.s2aw');
+  const budget = '64KiB';
+  let least = 0;
+  try {
+    loadClassifier(resident, { model: MODEL, budget, weights: 'f32' });
+    assert.unreachable();
+  } catch (error) {
+    assert.instance(error, BudgetError);
+    least = Number(/from a file, (\d+)KiB is enough$/.exec((error as Error).message)![1]);
+  }
+  const pixels = Uint8Array.from({ length: 40 * 30 * 3 }, (_, i) => (i * 37) % 256);
+  const small = loadClassifier(resident, { model: MODEL, weights: 'f32', budget: `${least}KiB`, stored: path });
+  assert.ok(small.linearBytes <= least * 1024 && existsSync(path));
+  assert.equal(small.predict(pixels, 40, 30), loadClassifier(resident, { model: MODEL, weights: 'f32' }).predict(pixels, 40, 30));
+  // Where the budget holds them the file is not made.
+  const other = join(newFolder(), 'weights.s2aw');
+  void loadClassifier(resident, { model: MODEL, budget: '16MiB', stored: other }).close();
+  assert.not.ok(existsSync(other));
+});
+
+test('features over streamed weights are those over resident ones', () => {
+  const pixels = Uint8Array.from({ length: 40 * 30 * 3 }, (_, i) => (i * 37) % 256);
+  for (const adapter of [undefined, resident]) {
+    const path = join(newFolder(), 'weights.s2aw');
+    const expected = loadEmbedder(adapter, { model: MODEL, weights: 'int8' }).embed(pixels, 40, 30);
+    const embedder = loadEmbedder(adapter, { model: MODEL, weights: 'int8,stream', stored: path });
+    assert.equal(embedder.embed(pixels, 40, 30), expected);
+    assert.ok(existsSync(path));
+    void embedder.close();
+    refused(() => loadEmbedder(adapter, { model: MODEL, weights: 'int8,stream' }), '--stored', 'is missing');
+  }
+});
+
+test('enrolled over streamed weights: the same adapter, and no file is left', async () => {
+  const outs = [newFolder(), newFolder()];
+  for (const [i, weights] of (['int8', 'int8,stream'] as const).entries())
+    await enrolJob({ model: MODEL, data: DATA, out: outs[i]!, weights });
+  assert.is(adapter(outs[1]!), adapter(outs[0]!));
+  assert.not.ok(existsSync(join(outs[1]!, 'weights.s2aw')));
+});
+
+test('packed for predicting over streamed weights: the board has the file', () => {
+  const out = newFolder();
+  const { memory } = packInference({ model: MODEL, adapter: resident, out, weights: 'f32,stream' });
+  assert.ok(memory.planBytes < packInference({ model: MODEL, adapter: resident, out: newFolder(), weights: 'f32' }).memory.planBytes);
+  assert.equal(readdirSync(out).sort(), ['program.s2a', 's2a.wasm']);
 });
 
 test.run();
