@@ -20,12 +20,12 @@ export interface Companion {
 
 /**
  * Reads the file `name` beside an adapter. `absent`: there is none; `foreign`: it belongs to another adapter. Throws InputError where it is damaged, or of
- * another version.
+ * a version that is none of these.
  */
 export function readCompanion<T>(
   adapter: AdapterFile,
   name: string,
-  version: number,
+  versions: readonly number[],
   read: (of: Companion) => T,
 ): T | 'absent' | 'foreign' {
   const path = join(dirname(adapter.path), name);
@@ -39,7 +39,7 @@ export function readCompanion<T>(
     need(text !== undefined, 'metadata', text, 'an s2a entry');
     const fields = parseJson(`${path}, metadata`, new TextEncoder().encode(text));
     need(isRecord(fields), 'metadata', fields, 'an object');
-    need(fields.version === version, 'version', fields.version, String(version));
+    need(versions.includes(fields.version as number), 'version', fields.version, versions.join(' or '));
     const { adapter: belongs } = fields;
     need(typeof belongs === 'string' && /^[0-9a-f]{64}$/.test(belongs), 'adapter', belongs, '64 hex digits');
     return belongs === adapterDigest(adapter) ? read({ file, fields, need }) : 'foreign';

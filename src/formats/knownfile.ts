@@ -1,7 +1,7 @@
 /**
  * What an adapter knows of what it was taught, beside it in its folder:
  *
- *     known.safetensors     means [N,F], lengths [N], directions [K,F], variances [K+1], judged [J]; metadata s2a: adapter, temperature, pictures
+ *     known.safetensors     means [N,F], lengths [N], directions [K,F], variances [K+1], judged [J]; metadata s2a: adapter, pictures
  *
  * Features are what the classifier reads. `means` are of features scaled to length 1, by class; `directions` are orthonormal, along which features of a
  * class differ most, with their variances; the last variance is that of every other direction. A file of its own: the adapter's stays what other
@@ -18,15 +18,14 @@ import { writeTensors } from './safetensors.ts';
 /** The file's name in an adapter's folder. */
 export const KNOWN = 'known.safetensors';
 
-const VERSION = 1;
+/** The first version had a `temperature` too, by which logits were divided: measured on other pictures it made calibration no better (docs/unknown.md). */
+const VERSIONS = [1, 2] as const;
 /** Most directions, and most judged distances, that are believed. */
 const MOST_DIRECTIONS = 4096;
 const MOST_JUDGED = 1 << 20;
 
 /** Statistics of what was learnt. N classes, F features, K directions. */
 export interface Known {
-  /** What logits are divided by before probabilities are made of them. */
-  temperature: number;
   /** Pictures that means and directions are of. */
   pictures: number;
   /** Numbers that the classifier reads. */
@@ -45,7 +44,7 @@ export interface Known {
 
 /** Writes the statistics of an adapter that is there already. */
 export function writeKnown(folder: string, adapter: string, known: Known): void {
-  const { temperature, pictures, features, means, lengths, directions, variances, judged } = known;
+  const { pictures, features, means, lengths, directions, variances, judged } = known;
   const path = join(folder, KNOWN);
   const tensor = (name: string, values: Float32Array, shape: number[]) => ({
     name,
@@ -60,7 +59,7 @@ export function writeKnown(folder: string, adapter: string, known: Known): void 
     tensor('variances', variances, [variances.length]),
     tensor('judged', judged, [judged.length]),
   ];
-  const metadata = { s2a: stableJson({ version: VERSION, adapter, temperature, pictures }) };
+  const metadata = { s2a: stableJson({ version: VERSIONS.at(-1), adapter, pictures }) };
   writeAtomic(path, (write) => writeTensors(path, write, tensors, metadata));
 }
 
@@ -69,13 +68,13 @@ export function writeKnown(folder: string, adapter: string, known: Known): void 
  * does not fit its adapter.
  */
 export function readKnown(adapter: AdapterFile): Known | { why: string } {
-  const found = readCompanion(adapter, KNOWN, VERSION, (of) => parse(of, adapter.labels.length));
+  const found = readCompanion(adapter, KNOWN, VERSIONS, (of) => parse(of, adapter.labels.length));
   if (found === 'absent') return { why: `${KNOWN} is not beside it` };
   return found === 'foreign' ? { why: `${KNOWN} beside it belongs to another adapter` } : found;
 }
 
-function parse({ file, fields: { temperature, pictures }, need }: Companion, classes: number): Known {
-  need(typeof temperature === 'number' && temperature >= 1e-3 && temperature <= 1e3, 'temperature', temperature, '0.001 to 1000');
+function parse({ file, fields: { version, temperature, pictures }, need }: Companion, classes: number): Known {
+  if (version === 1) need(typeof temperature === 'number' && temperature > 0, 'temperature', temperature, 'a number above 0');
   need(Number.isSafeInteger(pictures) && (pictures as number) > 0, 'pictures', pictures, 'a count');
   const features = file.tensor('means').shape[1] ?? 0;
   const count = (name: string, most: number): number => {
@@ -111,7 +110,6 @@ function parse({ file, fields: { temperature, pictures }, need }: Companion, cla
     'rising numbers',
   );
   return {
-    temperature: temperature as number,
     pictures: pictures as number,
     features,
     means: read('means', [classes, features], (value) => Math.abs(value) <= 1.001),

@@ -76,7 +76,7 @@ export const FILE_BYTES = 512;
 
 /** What an adapter remembers; undefined where it has no memory, or that of another one lies beside it. InputError where it is damaged. */
 export function readMemory(adapter: AdapterFile): Memory | undefined {
-  const found = readCompanion(adapter, MEMORY, VERSION, (of) => parse(of, adapter.labels.length));
+  const found = readCompanion(adapter, MEMORY, [VERSION], (of) => parse(of, adapter.labels.length));
   return found === 'absent' || found === 'foreign' ? undefined : found;
 }
 

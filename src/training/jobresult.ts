@@ -62,7 +62,7 @@ export function resultOfJob(
     classes: labels,
     task,
     head,
-    known: 'why' in known ? known : { judged: known.judged.length, temperature: known.temperature },
+    known: 'why' in known ? known : { judged: known.judged.length },
     ...rememberingOf(work, memory, memoryBytes),
     epochs: history.epochs.map(resultOf),
     bestEpoch: history.bestEpoch,

@@ -155,8 +155,8 @@ export interface JobResult {
   task: TaskSettings;
   /** What the head started from; null: from zero or from an adapter alone, or the run was resumed. */
   head: HeadFound | NoHead | null;
-  /** What unknown pictures are told by: how many judged ones there were, and what logits are divided by; or why they are not told. */
-  known: { judged: number; temperature: number } | { why: string };
+  /** What unknown pictures are told by: how many judged ones there were; or why they are not told. */
+  known: { judged: number } | { why: string };
   /** What the adapter remembers now; null: nothing. */
   remembered: { pictures: number; bytes: number } | null;
   /** Remembered pictures that were learnt from, as often as they came in an epoch, and that judged. */

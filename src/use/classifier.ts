@@ -27,7 +27,7 @@ import { NO_TILES } from '../pipeline/tiles.ts';
 import { CLASSIFY, constantsOf, type Prediction, taskOf, taskOfProblem } from '../task/index.ts';
 import { applyAdapter } from '../training/adapter.ts';
 import { planWithFile } from './storedplan.ts';
-import { decodeKnown, tableOf, toldBy, type Unknown } from './unknown.ts';
+import { tableOf, toldBy, type Unknown, withKnown } from './unknown.ts';
 
 export type { Prediction } from '../task/index.ts';
 export type { Unknown } from './unknown.ts';
@@ -275,7 +275,7 @@ export function loadClassifier(adapter: string | undefined, options: ClassifierO
     pictures.set(bytes);
     labelPort.fill(-1);
     engine.run('eval');
-    return decodeKnown(engine, (sharpened) => task.decode(sharpened, answers, labels));
+    return withKnown(engine, task.decode(engine.floats(Io.Logits), answers, labels));
   };
   return {
     get labels() {

@@ -44,11 +44,14 @@ const knownOf = (adapter: AdapterFile): Known | { why: string } =>
 export const tableOf = (engine: Engine): Float32Array | undefined =>
   engine.program.io.has(Io.Known) ? engine.floats(Io.Known) : undefined;
 
-/** The first picture's answer after the phase eval: calibrated, and with whether it is known, where the program can tell. */
-export function decodeKnown(engine: Engine, decode: (logits: Float32Array) => Prediction[]): Prediction[] {
-  const logits = engine.floats(Io.Logits);
+/** Whether the i-th picture of the pass that the engine has just judged is like what was learnt; undefined where the program cannot tell. */
+export function isKnown(engine: Engine, i: number): boolean | undefined {
   const table = tableOf(engine);
-  if (table === undefined) return decode(logits);
-  const known = engine.floats(Io.Distances)[0]! <= table[DistanceTable.Threshold]!;
-  return decode(logits.map((x) => x * table[DistanceTable.Sharpness]!)).map((prediction) => ({ ...prediction, known }));
+  return table && engine.floats(Io.Distances)[i]! <= table[DistanceTable.Threshold]!;
+}
+
+/** What was said of the first picture, with whether it is known. */
+export function withKnown(engine: Engine, said: Prediction[]): Prediction[] {
+  const known = isKnown(engine, 0);
+  return known === undefined ? said : said.map((one) => ({ ...one, known }));
 }

@@ -1,4 +1,4 @@
-"""Writes test/golden/known.json: class means, shared covariance, distances and a temperature by numpy and PyTorch.
+"""Writes test/golden/known.json: class means, shared covariance and distances by numpy.
 
     python tools/golden/known.py
 
@@ -10,7 +10,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-import torch
 
 ROOT = Path(__file__).resolve().parents[2] / "test" / "golden"
 CLASSES, FEATURES, DIRECTIONS, PICTURES = 3, 48, 32, 60
@@ -22,24 +21,6 @@ def features(rng, labels, centres, mix):
 
 def unit(x):
     return x.astype(np.float64) / np.linalg.norm(x.astype(np.float64), axis=1, keepdims=True)
-
-
-def temperature(logits, labels):
-    """The one with the least loss, to which 1 is held by 100 / 2 times the square of what 1/t differs from it."""
-
-    x = torch.tensor(logits.astype(np.float64))
-    y = torch.tensor(labels)
-    sharpness = torch.ones(1, dtype=torch.float64, requires_grad=True)
-    search = torch.optim.LBFGS([sharpness], max_iter=200, tolerance_grad=1e-12, tolerance_change=1e-15, line_search_fn="strong_wolfe")
-
-    def step():
-        search.zero_grad()
-        loss = torch.nn.functional.cross_entropy(x * sharpness, y, reduction="sum") + 50 * ((sharpness - 1) ** 2).sum()
-        loss.backward()
-        return loss
-
-    search.step(step)
-    return 1 / float(sharpness.detach())
 
 
 def main():
@@ -62,8 +43,6 @@ def main():
     probes = np.concatenate([x[:6], rng.normal(size=(6, FEATURES)).astype(np.float32) * 3])
     d = unit(probes)[:, None] - means[None]
     distances = np.einsum("bci,ij,bcj->bc", d, inverse, d).min(1)
-    logits = (rng.normal(size=(40, 5)) * 3).astype(np.float32)
-    truth = np.array([int(l.argmax()) if i % 3 else int(rng.integers(5)) for i, l in enumerate(logits)])
     out = {
         "classes": CLASSES,
         "features": FEATURES,
@@ -75,10 +54,6 @@ def main():
         "means": means.flatten().tolist(),
         "probes": probes.flatten().tolist(),
         "distances": distances.tolist(),
-        "logits": logits.flatten().tolist(),
-        "truth": truth.tolist(),
-        "temperature": temperature(logits, truth),
-        "certain": temperature(np.eye(5, dtype=np.float32)[np.arange(40) % 5] * 4, np.arange(40) % 5),
     }
     (ROOT / "known.json").write_text(json.dumps(out, separators=(",", ":")) + "\n")
 

@@ -5,8 +5,6 @@ import { between, reads, size, writes } from '../bounds.ts';
 export const enum DistanceTable {
   /** The largest distance of what is known. */
   Threshold = 0,
-  /** What logits are multiplied by before probabilities are made of them. */
-  Sharpness,
   /** From here on 1/variance along each direction, then of every number of the rest; means in terms of the directions [N,K]; means [N,F]; directions [K,F]. */
   Lists,
 }

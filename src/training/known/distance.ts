@@ -10,15 +10,11 @@ export const NEVER = 3.4e38;
 type Statistics = Pick<Known, 'features' | 'means' | 'directions' | 'variances'>;
 
 /** The table of the operator Distance (assembly/abi/ops/distance.ts). `threshold`: the largest distance of what is known. */
-export function knownTable(
-  { features, means, directions, variances, temperature }: Statistics & Pick<Known, 'temperature'>,
-  threshold: number,
-): KnownTable {
+export function knownTable({ features, means, directions, variances }: Statistics, threshold: number): KnownTable {
   const classes = means.length / features;
   const count = variances.length - 1;
   const table = new Float32Array(distanceNumbers(features, classes, count));
   table[DistanceTable.Threshold] = threshold;
-  table[DistanceTable.Sharpness] = 1 / temperature;
   let at: number = DistanceTable.Lists;
   for (const variance of variances) table[at++] = 1 / variance;
   for (let c = 0; c < classes; c++)

@@ -1,6 +1,5 @@
 /** After the last epoch: one pass over pictures that were learnt from and one over those that were judged, for what `predict` tells unknown ones by. */
 import { rmSync } from 'node:fs';
-import { Io } from '../../../assembly/abi/program.ts';
 import { openStore } from '../../base/files.ts';
 import { turnIfDue } from '../../base/pace.ts';
 import type { Engine } from '../../engine/engine.ts';
@@ -10,7 +9,6 @@ import { createRun } from '../runner.ts';
 import { pass, type Samples } from '../train.ts';
 import { distanceOf, knownTable, NEVER } from './distance.ts';
 import { type FeatureRows, meansOf, statisticsOf } from './statistics.ts';
-import { temperatureOf } from './temperature.ts';
 
 /** Pictures of each part that are looked at, but eight of a class at least: more hardly change means and covariance. */
 const MOST_PICTURES = 1024;
@@ -61,24 +59,20 @@ async function withFeatures<T>(engine: Engine, samples: Samples, path: string, u
   }
 }
 
-/** Distances of the pictures that judge, and the temperature by their logits. */
-async function judge<T extends Omit<Known, 'judged' | 'temperature'>>(engine: Engine, samples: Samples, found: T): Promise<T & Known> {
+/** Distances of the pictures that judge. */
+async function judge<T extends Omit<Known, 'judged'>>(engine: Engine, samples: Samples, found: T): Promise<T & Known> {
   const { classes } = engine.program.about;
   const { at, x, features } = classifierOf(engine.program, createRun(engine, { train: samples.count }))!;
-  const { table, directions } = knownTable({ ...found, temperature: 1 }, NEVER);
+  const { table, directions } = knownTable(found, NEVER);
   const judging = chosenOf(engine, samples);
   const judged = new Float32Array(judging.length);
-  const logits = new Float32Array(judging.length * classes);
-  await eachBatch(engine, samples, { chosen: judging, at }, async (from, rows) => {
+  await eachBatch(engine, samples, { chosen: judging, at }, (from, rows) => {
     for (let r = 0; r < rows; r++) {
       const one = new Float32Array(engine.memory.buffer, x + 4 * features * r, features);
       judged[from + r] = distanceOf({ table, directions }, one, classes);
     }
-    await engine.runAsync({ start: at, end: engine.program.entries.eval.end });
-    logits.set(engine.floats(Io.Logits).subarray(0, rows * classes), from * classes);
   });
-  const truth = judging.map((i) => samples.label(i));
-  return { ...found, temperature: temperatureOf(logits, truth, classes), judged: judged.sort() };
+  return { ...found, judged: judged.sort() };
 }
 
 /** As many of each class as can be. */

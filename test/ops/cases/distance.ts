@@ -12,7 +12,7 @@ function distance(batch: number, features: number, classes: number, count: numbe
   for (let k = 0; k < count; k++) directions[k * features + ((k * 3) % features)] = 1;
   const variances = Float32Array.from({ length: count + 1 }, (_, k) => 0.5 / (k + 1));
   const means = Float32Array.from(numbers(classes * features, 9), (v) => v / Math.sqrt(features));
-  const known = knownTable({ features, means, directions, variances, temperature: 2 }, 1);
+  const known = knownTable({ features, means, directions, variances }, 1);
   const x = zero ? new Float32Array(batch * features) : Float32Array.from(numbers(batch * features, 21, 3));
   const ownVariance = (i: number): number => {
     for (let k = 0; k < count; k++) if ((k * 3) % features === i) return variances[k]!;

@@ -1,4 +1,4 @@
-/** Means, covariance, distances and temperature against numpy's (tools/golden/known.py). */
+/** Means, covariance and distances against numpy's (tools/golden/known.py). */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -7,7 +7,6 @@ import { openStore } from '../../../src/base/files.ts';
 import { directionsOf } from '../../../src/training/known/directions.ts';
 import { distanceOf, knownTable, thresholdOf } from '../../../src/training/known/distance.ts';
 import { statisticsOf } from '../../../src/training/known/statistics.ts';
-import { expOf, temperatureOf } from '../../../src/training/known/temperature.ts';
 import { close } from '../../support/close.ts';
 import { newFolder } from '../../support/folder.ts';
 
@@ -31,7 +30,7 @@ test("means, variances and distances are numpy's", () => {
   close(found.means, golden.means, 1e-6, 'means');
   close(found.lengths, golden.lengths, 1e-6, 'lengths');
   close(found.variances, golden.variances, 1e-3, 'variances');
-  const known = knownTable({ ...found, temperature: 1 }, 0);
+  const known = knownTable(found, 0);
   const probes = Float32Array.from(golden.probes);
   const distances = golden.distances.map((_: number, i: number) =>
     distanceOf(known, probes.slice(i * features, (i + 1) * features), classes),
@@ -52,19 +51,6 @@ test('directions are orthonormal and no more than the rows have', () => {
   close(variances, [4.5, 0.5], 1e-9, 'variances');
   assert.is(directions.length, 2);
   close(directions[0]!.map(Math.abs), [1, 0, 0, 0], 1e-6, 'first');
-});
-
-test("the temperature is PyTorch's, finite where everything is right", () => {
-  close([temperatureOf(Float32Array.from(golden.logits), golden.truth, 5)], [golden.temperature], 1e-4, 'temperature');
-  const certain = Float32Array.from({ length: 40 * 5 }, (_, i) => (i % 5 === Math.floor(i / 5) % 5 ? 4 : 0));
-  const truth = Array.from({ length: 40 }, (_, i) => i % 5);
-  close([temperatureOf(certain, truth, 5)], [golden.certain], 1e-4, 'certain');
-  close([temperatureOf(new Float32Array(), [], 5)], [1], 1e-9, 'of none');
-});
-
-test("the exponential is Math.exp's to twelve digits, and its limits", () => {
-  for (const x of [-699, -30, -1, -1e-9, 0, 0.3, 1, 42, 699]) close([expOf(x) / Math.exp(x)], [1], 1e-12, String(x));
-  assert.equal([expOf(-1e9), expOf(1e9), expOf(Number.NaN)], [0, Number.POSITIVE_INFINITY, Number.NaN]);
 });
 
 test('a threshold refuses at most its share of what was judged, and needs enough of it', () => {
