@@ -129,6 +129,9 @@ export const enum Op {
   StoreWeight,
   FetchWeight,
   AwaitWeight,
+  // attention by cosines
+  PositionTable,
+  HeadFactors,
   // New operators go here, at the end.
 }
 

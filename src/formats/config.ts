@@ -116,11 +116,11 @@ export function pair(c: Config, key: string, preset?: number | readonly [number,
 }
 
 /** A list of whole numbers from 1 to `most`. */
-export function integers(c: Config, key: string, preset: readonly number[], most = 65536): readonly number[] {
+export function integers(c: Config, key: string, preset: readonly number[], most = 65536, least = 1): readonly number[] {
   const value = c.get(key) ?? preset;
-  const ok =
-    Array.isArray(value) && value.length > 0 && value.length <= 64 && value.every((n) => Number.isSafeInteger(n) && n >= 1 && n <= most);
-  return ok ? (value as number[]) : fault(c, key, `a list of whole numbers from 1 to ${most}`);
+  const isEntry = (n: unknown): boolean => Number.isSafeInteger(n) && (n as number) >= least && (n as number) <= most;
+  const ok = Array.isArray(value) && value.length > 0 && value.length <= 64 && value.every(isEntry);
+  return ok ? (value as number[]) : fault(c, key, `a list of whole numbers from ${least} to ${most}`);
 }
 
 /** Refuses every value but those expected (or none): settings that make another network. The first stands in the sentence. */

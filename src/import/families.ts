@@ -18,6 +18,7 @@ import { isTimmRep, timmRep } from './repvgg.ts';
 import { hfResNet, isTimmResNet, type ResNet, resNet, timmResNet, tvResNet } from './resnet.ts';
 import { type ShuffleNet, shuffleNet, tvShuffleNet } from './shufflenet.ts';
 import { checkSwin, type Swin, swin, swinMergings, swinProjections } from './swin.ts';
+import { hfSwinV2, isTimmSwinV2, timmSwinV2, tvSwinV2 } from './swinv2.ts';
 import { isTimmSwin, timmSwin } from './timm.ts';
 import { timmChain } from './timmchain.ts';
 import { tvConvNext, tvSwin } from './torchvision.ts';
@@ -44,6 +45,24 @@ const SWIN: Family<Swin> = {
   projections: swinProjections,
   mergings: swinMergings,
   dropPath: 0.1,
+};
+
+const SWINV2: Family<Swin> = {
+  ...SWIN,
+  title: 'Swin V2',
+  readers: [
+    transformers(['swinv2'], ['swinv2-hf'], hfSwinV2),
+    timm(
+      isTimmSwinV2,
+      named(
+        'swinv2_$',
+        'tiny_window8_256 tiny_window16_256 small_window8_256 small_window16_256 base_window8_256 base_window16_256 base_window12_192 base_window12to16_192to256 base_window12to24_192to384 large_window12_192 large_window12to16_192to256 large_window12to24_192to384',
+      ),
+      ['swinv2-timm'],
+      timmSwinV2,
+    ),
+    torchvision(named('swin_v2_$', 't s b'), ['swinv2-torchvision'], tvSwinV2),
+  ],
 };
 
 const RESNET: Family<ResNet> = {
@@ -280,6 +299,7 @@ const REPVGG: Family<Chain> = {
 export const FAMILIES: readonly Family[] = [
   ...VISION_TRANSFORMERS,
   SWIN,
+  SWINV2,
   RESNET,
   REGNET,
   CONVNEXTV2,

@@ -102,7 +102,7 @@ export function hfSwin(c: Config, imageSize: readonly [number, number] | undefin
           norm1: `${l}.layernorm_before`,
           norm2: `${l}.layernorm_after`,
           qkv: { q: `${a}.query`, k: `${a}.key`, v: `${a}.value` },
-          table: `${a}.relative_position_bias_table`,
+          positions: `${a}.relative_position_bias_table`,
           out: `${l}.attention.output.dense`,
           fc1: `${l}.intermediate.dense`,
           fc2: `${l}.output.dense`,

@@ -10,6 +10,7 @@ export const CLASS_NAMES: Readonly<Record<string, string>> = {
   vit: 'ViT',
   deit: 'DeiT',
   swin: 'Swin',
+  swinv2: 'Swinv2',
   mobilenet_v2: 'MobileNetV2',
   resnet: 'ResNet',
   regnet: 'RegNet',

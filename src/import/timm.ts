@@ -17,6 +17,7 @@ import {
 } from '../formats/config.ts';
 import { ignore } from '../formats/harmless.ts';
 import { ACTIVATION_NAMES } from '../ops/activations.ts';
+import type { Size } from './family.ts';
 import { MOST_WINDOW, stagesOf } from './huggingface.ts';
 import { holds } from './published.ts';
 import type { Swin } from './swin.ts';
@@ -200,7 +201,7 @@ export function inputSize(c: Config): [number, number] | undefined {
 }
 
 /** Dimension, depths, heads by the size in the architecture's name. */
-const SWINS: Readonly<Record<string, readonly [number, readonly number[], readonly number[]]>> = {
+export const SWINS: Readonly<Record<string, readonly [number, readonly number[], readonly number[]]>> = {
   tiny: [96, [2, 2, 6, 2], [3, 6, 12, 24]],
   small: [96, [2, 2, 18, 2], [3, 6, 12, 24]],
   base: [128, [2, 2, 18, 2], [4, 8, 16, 32]],
@@ -210,17 +211,23 @@ const SWIN = /^swin_(tiny|small|base|large)_patch(\d+)_window(\d+)_(\d+)$/;
 export const isTimmSwin = (architecture: string): boolean => SWIN.test(architecture);
 
 export function timmSwin(architecture: string, c: Config, imageSize: readonly [number, number] | undefined): Swin {
-  const [, size, patchText, windowText, imageText] = SWIN.exec(architecture) as unknown as [string, string, string, string, string];
+  const [, size, ...numbers] = SWIN.exec(architecture) as unknown as [string, string, string, string, string];
+  const [patch, window, side] = numbers.map(Number) as [number, number, number];
+  return swinOf(c, imageSize, size, patch, window, side);
+}
+
+/** The sizes that a name says, where `model_args` do not. */
+export function swinOf(c: Config, imageSize: Size, size: string, patch: number, window: number, side: number): Swin {
   const [dim, depthsPreset, headsPreset] = SWINS[size]!;
   const args = section(c, 'model_args');
   absent(args, 'head_dim', 'embed_layer', 'norm_layer');
   only(args, 'global_pool', 'avg');
   // Pictures of other sizes than the model's own, which here are none.
   ignore(args, ['dynamic_img_size', 'strict_img_size']);
-  const pretrainedImage = pair(args, 'img_size', inputSize(c) ?? Number(imageText));
+  const pretrainedImage = pair(args, 'img_size', inputSize(c) ?? side);
   const heads = integers(args, 'num_heads', headsPreset);
   const depths = stagesOf(args, integers(args, 'depths', depthsPreset, MOST_LAYERS), heads);
-  const windows = windowSizes(args, Number(windowText), depths.length);
+  const windows = windowSizes(args, window, depths.length);
   // Files from before timm 0.9 keep a merging with the stage before it, and the classifier in `head`; each is told by the file's own names.
   const isOld = section(c, 'pretrained_cfg').get('classifier') === 'head';
   const mergesBehind = holds(c, 'layers.0.downsample.reduction.weight', isOld);
@@ -228,7 +235,7 @@ export function timmSwin(architecture: string, c: Config, imageSize: readonly [n
   return {
     image: imageSize ?? pretrainedImage,
     pretrainedImage,
-    patch: integer(args, 'patch_size', Number(patchText), MOST_PIXELS),
+    patch: integer(args, 'patch_size', patch, MOST_PIXELS),
     dim: integer(args, 'embed_dim', dim),
     stages: depths.map((depth, s) => ({ depth, heads: heads[s]!, window: windows[s]! })),
     mlpRatio: real(args, 'mlp_ratio', 4, 0.01, 64),
@@ -247,7 +254,7 @@ export function timmSwin(architecture: string, c: Config, imageSize: readonly [n
           norm1: `${l}.norm1`,
           norm2: `${l}.norm2`,
           qkv: `${l}.attn.qkv`,
-          table: `${l}.attn.relative_position_bias_table`,
+          positions: `${l}.attn.relative_position_bias_table`,
           out: `${l}.attn.proj`,
           fc1: `${l}.mlp.fc1`,
           fc2: `${l}.mlp.fc2`,

@@ -75,22 +75,27 @@ const SWINS: Readonly<Record<string, readonly [dim: number, depths: readonly num
   swin_t: [96, [2, 2, 6, 2], [3, 6, 12, 24]],
   swin_s: [96, [2, 2, 18, 2], [3, 6, 12, 24]],
   swin_b: [128, [2, 2, 18, 2], [4, 8, 16, 32]],
+  swin_v2_t: [96, [2, 2, 6, 2], [3, 6, 12, 24]],
+  swin_v2_s: [96, [2, 2, 18, 2], [3, 6, 12, 24]],
+  swin_v2_b: [128, [2, 2, 18, 2], [4, 8, 16, 32]],
 };
 
 export function tvSwin(name: string, c: Config, image: Size): Swin {
   const [dim, depths, heads] = SWINS[name]!;
   const args = argumentsOf(c);
   const numbers = { depths: integers(args, 'depths', depths, MOST_LAYERS), heads: integers(args, 'num_heads', heads) };
-  const window = pairOf(args, 'window_size', 7);
+  const isV2 = name.startsWith('swin_v2_');
+  const window = pairOf(args, 'window_size', isV2 ? 8 : 7);
   if (numbers.depths.length !== numbers.heads.length)
     throw new InputError({
       where: args.where,
       what: 'depths and num_heads do not fit each other',
       got: `[${numbers.depths}] and [${numbers.heads}]`,
     });
+  const side = isV2 ? 256 : 224;
   return {
-    image: image ?? [224, 224],
-    pretrainedImage: [224, 224],
+    image: image ?? [side, side],
+    pretrainedImage: [side, side],
     patch: pairOf(args, 'patch_size', 4)[0],
     dim: integer(args, 'embed_dim', dim),
     stages: numbers.depths.map((depth, s) => ({ depth, heads: numbers.heads[s]!, window })),
@@ -110,7 +115,7 @@ export function tvSwin(name: string, c: Config, image: Size): Swin {
           norm1: `${l}.norm1`,
           norm2: `${l}.norm2`,
           qkv: `${l}.attn.qkv`,
-          table: `${l}.attn.relative_position_bias_table`,
+          positions: `${l}.attn.relative_position_bias_table`,
           out: `${l}.attn.proj`,
           fc1: `${l}.mlp.0`,
           fc2: `${l}.mlp.3`,

@@ -31,7 +31,7 @@ const KINDS: readonly Kind[] = [
   { name: /res2?net\D*(\d*)/, why: 'its stem or its blocks are built otherwise', ...RESNET },
   { name: /^convnextv2(?:_([a-z]+))?/, why: 'it normalises responses over the whole map (GRN)', ...CONVNEXT },
   { name: /convnext(?:_([a-z]+))?/, why: 'its stem, its norms or its head are built otherwise', ...CONVNEXT },
-  { name: /^swinv2(?:_(?:cr_)?([a-z]+))?/, why: 'its attention goes by cosine, with learnt scales and positions', ...SWIN },
+  { name: /^swinv2(?:_cr_([a-z]+))?/, why: 'its positions or its norms are others', ...SWIN },
   { name: /swin(?:_s3_([a-z]+))?/, why: 'its windows are others', ...SWIN },
   {
     name: /mobilenet_?v1|mobilenetv4|mobilenetv3_rw|mobilenet|efficientnet|mnasnet|lcnet|fbnet|ghostnetv|mixnet/,

@@ -127,6 +127,7 @@ const BY_MODEL: Readonly<Record<string, string>> = {
   vit: 'ViT',
   deit: 'DeiT',
   swin: 'ViT',
+  swinv2: 'ViT',
   mobilenet_v2: 'MobileNetV2',
   resnet: 'ConvNext',
   regnet: 'ConvNext',
@@ -270,7 +271,7 @@ function resampleOf(where: string, code: unknown): Resample {
 export function assumedProcessor(modelType: string, [height, width]: readonly [number, number], channels = 3): Preprocess {
   const { mean, std } = STATS[STATS_BY_MODEL[modelType] ?? 'imagenet'];
   const size = ['resnet', 'regnet', 'convnext', 'convnextv2'].includes(modelType) ? { size: { shortest_edge: 224 }, crop_pct: 0.875 } : {};
-  const by = ['swin', 'efficientnet'].includes(modelType) ? { resample: BICUBIC } : {};
+  const by = ['swin', 'swinv2', 'efficientnet'].includes(modelType) ? { resample: BICUBIC } : {};
   const json = { image_mean: mean, image_std: std, ...size, ...by };
   return readProcessor(json, 'preprocessor_config.json is missing: preprocessing', { image: { height, width }, modelType, channels });
 }

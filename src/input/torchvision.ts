@@ -23,6 +23,9 @@ const PUBLISHED: Readonly<Record<string, Published>> = {
   swin_t: [224, 232, 'bicubic'],
   swin_s: [224, 246, 'bicubic'],
   swin_b: [224, 238, 'bicubic'],
+  swin_v2_t: [256, 260, 'bicubic'],
+  swin_v2_s: [256, 260, 'bicubic'],
+  swin_v2_b: [256, 272, 'bicubic'],
   vit_l_16: [224, 242, 'bilinear'],
   vit_h_14: [518, 518, 'bicubic'],
 };

@@ -18,6 +18,7 @@ import {
 import { affine } from './affine.ts';
 import { attention } from './attention.ts';
 import { averagePool } from './averagepool.ts';
+import { cosine } from './cosine.ts';
 import { crossAttention } from './crossattention.ts';
 import type { Mixed, OpDef } from './def.ts';
 import { dense } from './dense.ts';
@@ -77,6 +78,7 @@ export const OPS: Readonly<Record<string, OpDef>> = {
   ...rmsNorm,
   ...response,
   ...crossAttention,
+  ...cosine,
   ...resize,
   ...rotary,
   ...stored,

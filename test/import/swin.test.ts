@@ -69,6 +69,27 @@ test('files from before timm 0.9: merging belongs to the stage before, the head 
   assert.ok(old.includes('layers.0.downsample.reduction.weight') && old.includes('head.weight'));
 });
 
+test('V2: windows of what the configuration says, and of what they were trained with', () => {
+  const stages = (values: Values, image?: [number, number]) => (model(values, image).spec as Swin).stages;
+  const big = stages(timm('swinv2_base_window12to24_192to384'));
+  assert.equal(
+    big.map(({ window, trained }) => [window[0], trained?.[0]]),
+    [24, 24, 24, 24].map((window, s) => [window, [12, 12, 12, 6][s]]),
+  );
+  // Maps of 56, 28, 14 and 7 pixels: the last is one window, which does not move, for pictures of any size.
+  const v2 = { model_type: 'swinv2', window_size: 8 };
+  for (const image of [undefined, [256, 320] as [number, number]])
+    assert.equal(
+      stages(v2, image).map(({ window, rolls }) => [window[0], rolls]),
+      [
+        [8, true],
+        [8, true],
+        [8, true],
+        [7, false],
+      ],
+    );
+});
+
 test('low-rank adaptation: queries and values of every block, or all six of its layers; merging is no block', () => {
   const tensors = (name: string, method: string): number => {
     const { parameters } = goldenEngine(name, goldenValues(name), { method }).program;
@@ -82,8 +103,10 @@ test('low-rank adaptation: queries and values of every block, or all six of its 
 
 test('refused, by name', () => {
   const fails = (values: Values, ...words: string[]): string => refused(() => model(values), 'config.json', ...words);
-  fails({ model_type: 'swinv2' }, 'unsupported', 'swinv2');
-  fails({ architecture: 'swinv2_tiny_window8_256' }, 'unsupported', 'swinv2_tiny');
+  fails({ architecture: 'swinv2_cr_tiny_224' }, 'unsupported', 'swinv2_cr_tiny');
+  fails({ model_type: 'swinv2', qkv_bias: false }, 'qkv_bias');
+  fails({ model_type: 'swinv2', pretrained_window_sizes: [12, 12] }, 'pretrained_window_sizes', '4 stages');
+  fails({ model_type: 'swinv2', pretrained_window_sizes: [-1, 0, 0, 0] }, 'pretrained_window_sizes', 'from 0 to 64');
   fails({ architecture: 'swin_s3_tiny_224' }, 'unsupported', 'swin_s3_tiny_224');
   fails(hf({ use_absolute_embeddings: true }), 'use_absolute_embeddings');
   fails(hf({ depths: [2, 2], num_heads: [3] }), 'depths', 'num_heads');

@@ -1,5 +1,6 @@
 /** The cases of every operator that has no derivative of its own. */
 import { batchNormCases } from './cases/affine.ts';
+import { cosineCases } from './cases/cosine.ts';
 import { crossEntropyCases } from './cases/crossentropy.ts';
 import { distanceCases } from './cases/distance.ts';
 import { distortCases } from './cases/distort.ts';
@@ -28,4 +29,5 @@ export const directCases: readonly Direct[] = [
   ...batchNormCases,
   ...distanceCases,
   ...distortCases,
+  ...cosineCases,
 ];

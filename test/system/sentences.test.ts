@@ -32,7 +32,7 @@ test('an unsupported network of timm: why, and its nearest relative', () => {
     ...{ ecaresnet26t: 'resnet26' },
     ...{ resnetv2_101: 'resnet101', resnetblur50: 'resnet50', resnetrs200: 'resnet200', resnest50d: 'resnet50', res2net101d: 'resnet101' },
     ...{ convnext_atto_ols: 'convnext_atto', convnext_zepto_rms: 'convnext_tiny' },
-    ...{ swinv2_base_window8_256: 'swin_base_patch4_window7_224', swin_s3_tiny_224: 'swin_tiny_patch4_window7_224' },
+    ...{ swinv2_cr_base_224: 'swin_base_patch4_window7_224', swin_s3_tiny_224: 'swin_tiny_patch4_window7_224' },
     ...{
       vit_base_patch16_siglip_224: 'vit_base_patch16_224',
       vit_small_patch16_18x2_224: 'vit_small_patch16_36x1_224',
@@ -53,7 +53,7 @@ test('an unsupported network of timm: why, and its nearest relative', () => {
 test('an unsupported network of transformers', () => {
   for (const model_type of ['clipseg', 'siglip2', 'data2vec-vision', 'yolos'])
     refused(() => parse({ model_type }), `unsupported model, got ${model_type}; `, "transformers' model_type vit");
-  refused(() => parse({ model_type: 'swinv2' }), 'model_type swin');
+  refused(() => parse({ model_type: 'swin2sr' }), 'model_type swin');
   refused(() => parse({ model_type: 'bit' }), 'model_type resnet');
   for (const model_type of ['efficientformer', 'mobilevitv2']) refused(() => parse({ model_type }), 'model_type mobilenet_v2');
   refused(() => parse({ hidden_size: 4 }), 'names no network', 'model_type', 'architecture');

@@ -4,7 +4,7 @@ import timm
 import torchvision
 import transformers
 from torch import nn
-from torchvision.models import convnext, efficientnet, regnet
+from torchvision.models import convnext, efficientnet, regnet, swin_transformer
 
 HALF = dict(image_mean=[0.5] * 3, image_std=[0.5] * 3)
 
@@ -76,6 +76,7 @@ SMALL = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=2, interme
 TIMM_VIT = dict(embed_dim=32, depth=2, num_heads=2, img_size=32, patch_size=8)
 TV_VIT = dict(image_size=32, patch_size=8, num_layers=2, num_heads=2, hidden_dim=32, mlp_dim=64)
 TV_SWIN = dict(patch_size=[2, 2], embed_dim=8, depths=[2, 2, 2], num_heads=[1, 2, 4], window_size=[4, 4], mlp_ratio=2.0)
+TV_SWINV2 = dict(TV_SWIN, patch_size=[4, 4])
 TV_REGNET = dict(depth=4, w_0=16, w_a=12.0, w_m=1.5, group_width=8)
 TV_DENSE = dict(growth_rate=8, block_config=[1, 2, 1], num_init_features=12, bn_size=2)
 TV_SHUFFLE = dict(stages_repeats=[2, 2, 1], stages_out_channels=[8, 16, 24, 32, 48])
@@ -141,6 +142,8 @@ FAMILIES = {
     "convnextv2-timm-conv": (lambda: timm_model("convnextv2_atto", dims=(8, 8, 12, 16), depths=(1, 1, 1, 1)), (64, 64), {}),
     "swinv2-hf": (lambda: hf("Swinv2", embed_dim=8, depths=[2, 2, 2], num_heads=[1, 2, 4], window_size=4, image_size=32, patch_size=2, mlp_ratio=2.0), (32, 32), {}),
     "swinv2-timm": (lambda: timm_model("swinv2_tiny_window8_256", img_size=32, patch_size=2, embed_dim=8, depths=(2, 2, 2), num_heads=(1, 2, 4), window_size=4, mlp_ratio=2.0), (32, 32), {}),
+    "swinv2-torchvision": (lambda: tv("swin_v2_t", lambda **k: torchvision.models.SwinTransformer(block=swin_transformer.SwinTransformerBlockV2,
+        downsample_layer=swin_transformer.PatchMergingV2, **TV_SWINV2, **k), **TV_SWINV2), (64, 64), {}),
     "resnet-torchvision": (lambda: tv("resnet50", lambda **k: torchvision.models.ResNet(torchvision.models.resnet.Bottleneck, [1, 1, 1, 1], width_per_group=4, **k),
                                       layers=[1, 1, 1, 1], width_per_group=4), (40, 40), STILL),
     "vgg-torchvision": (lambda: tv("vgg11", tv_vgg), (40, 48), STILL),

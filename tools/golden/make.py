@@ -7,6 +7,7 @@ import contextlib
 import copy
 import json
 import math
+import re
 import shutil
 import sys
 import tempfile
@@ -151,6 +152,10 @@ def tuned(model, size, seed, interpolate=False, added=True):
     named = [p for p in t.parameters() if p.requires_grad]
     for p, g in zip(named, torch.autograd.grad(t(torch.ones(1, 3, *size)).sum(), named, allow_unused=True)):
         p.requires_grad_(g is not None)
+    # What is computed from weights alone, once, stays: Swin V2's biases by distance and factors of heads.
+    for name, p in t.named_parameters():
+        if re.search(r"(cpb_mlp|continuous_position_bias_mlp)\.|logit_scale$", name):
+            p.requires_grad_(False)
     return t
 
 

@@ -203,6 +203,8 @@ def zero_biases(model):
     """A frozen linear without a bias gets a zero one, which learns."""
     # Their biases of queries and values stand beside the layer.
     whole = {m.qkv for m in model.modules() if getattr(m, "q_bias", None) is not None and hasattr(m, "qkv")}
+    # Keys of Swin V2 have none by design.
+    whole |= {m.key for m in model.modules() if hasattr(m, "logit_scale") and hasattr(m, "key")}
     for m in model.modules():
         if isinstance(m, (nn.Linear, nn.Conv2d)) and m.bias is None and m not in whole:
             m.bias = nn.Parameter(torch.zeros(m.weight.shape[0]))
