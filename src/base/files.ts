@@ -148,12 +148,13 @@ export interface NewFile {
 /**
  * Begins a file that will appear whole or not at all: a temporary name in the same folder, synced, renamed over `path`, the folder synced.
  * Until `commit` what stood at `path` before is untouched; after `discard`, as after a failed `commit`, the temporary file is gone.
+ * `mode`: who may read and write it, beside what the process's own mask takes away.
  */
-export function createFile(path: string): NewFile {
+export function createFile(path: string, mode = 0o666): NewFile {
   const folder = dirname(path);
   const name = `.${basename(path)}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
   const temporary = join(folder, name);
-  const fd = guarded(path, 'cannot be written', () => openSync(temporary, 'wx'));
+  const fd = guarded(path, 'cannot be written', () => openSync(temporary, 'wx', mode));
   temporaries.add(name);
   let isOpen = true;
   const close = () => {
@@ -202,8 +203,8 @@ export function createFile(path: string): NewFile {
 }
 
 /** Writes a file whole or not at all, in one go. Whatever goes wrong, what stood at `path` before is untouched. */
-export function writeAtomic(path: string, fill: (write: Write) => void): void {
-  const file = createFile(path);
+export function writeAtomic(path: string, fill: (write: Write) => void, mode?: number): void {
+  const file = createFile(path, mode);
   try {
     fill(file.write);
     file.commit();

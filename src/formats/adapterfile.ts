@@ -92,6 +92,12 @@ export function layAdapter(
   return { ...layTensors(weightsName, tensors, metadata), config };
 }
 
+/** All that an adapter says of itself as one text, as it stands in the weights file's metadata: equal adapters have equal texts. */
+export const infoText = (info: AdapterInfo): string => stableJson(fieldsOf(info));
+
+/** Reads such a text from elsewhere; `where` names it. Throws InputError for a field that is missing or wrong. */
+export const readInfo = (where: string, text: string): AdapterInfo => parseInfo(where, parseJson(where, new TextEncoder().encode(text)));
+
 /**
  * Reads and checks an adapter, given its folder or its weights file alone. Throws InputError where a file is missing or damaged, or was
  * not written by s2a; the error names the file and the field.

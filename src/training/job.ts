@@ -34,7 +34,7 @@ import { type FeatureCache, featureLimit, openFeatures } from './featurecache.ts
 import { guardAdapter, joinLabels, openStart, rowsOfLabels, type Start } from './fromadapter.ts';
 import { type HeadFound, type NoHead, startHead, unusualHead } from './headstart.ts';
 import { type Meter, resultOfJob } from './jobresult.ts';
-import type { JobHooks, JobResult, TrainJob } from './jobtypes.ts';
+import type { JobHooks, JobResult, Round, TrainJob } from './jobtypes.ts';
 import { hasRelativeRates, measuredRates, measureRates } from './measure.ts';
 import { continuing } from './memory/continuing.ts';
 import { heldHead } from './memory/held.ts';
@@ -51,8 +51,8 @@ import { type Samples, startRun, type TrainOptions, train } from './train.ts';
 export type * from './jobtypes.ts';
 
 /** Trains to the end, or until `stopping`: then the run is saved and Interrupted thrown. */
-export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<JobResult> {
-  if (job.from === undefined) return runJob(job, undefined, hooks);
+export async function trainJob(job: TrainJob, hooks: JobHooks = {}, round?: Round): Promise<JobResult> {
+  if (job.from === undefined) return runJob(job, undefined, hooks, round);
   const start = openStart(job.from, job.method, job.out);
   try {
     const { method, precision, imageSize } = start;
@@ -65,17 +65,18 @@ export async function trainJob(job: TrainJob, hooks: JobHooks = {}): Promise<Job
       },
       start,
       hooks,
+      round,
     );
   } finally {
     start.close();
   }
 }
 
-async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks): Promise<JobResult> {
+async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks, round: Round | undefined): Promise<JobResult> {
   guardOutput(job.out, job);
   const lock = holdFolder(join(job.out, 'run'));
   try {
-    return await runAlone(job, start, { warn: () => {}, ...hooks }, lock);
+    return await runAlone({ job, start, hooks: { warn: () => {}, ...hooks }, lock, round });
   } finally {
     lock.release();
   }
@@ -84,7 +85,8 @@ async function runJob(job: TrainJob, start: Start | undefined, hooks: JobHooks):
 type Hooks = JobHooks & Required<Pick<JobHooks, 'warn'>>;
 
 /** The run, in a folder that no other one writes to. */
-async function runAlone(job: TrainJob, start: Start | undefined, hooks: Hooks, lock: Lock): Promise<JobResult> {
+async function runAlone(run: Pick<Opened, 'job' | 'start' | 'hooks' | 'lock' | 'round'>): Promise<JobResult> {
+  const { job } = run;
   const meter: Meter = { began: Date.now(), written: bytesWritten(), residentBefore: process.memoryUsage.rss() };
   const budgetBytes = job.budget === undefined ? undefined : parseBytes(job.budget, '--budget');
   featureLimit(job.featureCache);
@@ -92,7 +94,7 @@ async function runAlone(job: TrainJob, start: Start | undefined, hooks: Hooks, l
   const options = settle(job);
   const weights = openWeights(base, { method: job.method });
   try {
-    const ready = makeReady({ job, start, hooks, base, weights, options, budgetBytes, meter, lock });
+    const ready = makeReady({ ...run, base, weights, options, budgetBytes, meter });
     const prepared = await preparePictures(ready);
     try {
       return await learn({ ...ready, prepared, residentPeakPreparing: resident().peak });
@@ -114,6 +116,7 @@ interface Opened {
   budgetBytes: number | undefined;
   meter: Meter;
   lock: Lock;
+  round: Round | undefined;
 }
 
 /** The same with what follows from the folder's listing. */
@@ -149,14 +152,15 @@ function makeReady(opened: Opened): Ready {
 }
 
 /** The folder's class count is all that a plan needs of it: what does not fit is refused before any picture is decoded. */
-function planRun({ job, start, hooks, base, weights, options: given, budgetBytes }: Opened, { folder }: Listed) {
+function planRun({ job, start, hooks, base, weights, options: given, budgetBytes, round }: Opened, { folder }: Listed) {
   const { warn } = hooks;
   const preprocess = preparationOf(job, base, folder, { before: start?.preparation, warn });
   const { classes } = folder;
   const labels = joinLabels(start?.labels ?? [], classes);
   guardAdapter(job.out, labels);
   const task = chooseTask(job, folder, labels, start);
-  const goesOn = continuing({ job, start, options: given, preprocess, classes, task, warn });
+  // Other nodes have the pictures that this one lacks.
+  const goesOn = continuing({ job, start, options: given, preprocess, classes, task, warn: round ? () => {} : warn });
   const { options } = goesOn;
   const tables = openTables(job, start?.tables);
   const own = { task: unusualTask(task), ownTables: tables !== undefined };
@@ -171,14 +175,14 @@ function planRun({ job, start, hooks, base, weights, options: given, budgetBytes
   return { options, continuing: goesOn, preprocess, labels, task, tables, compiled, threads, wasm, plan, who: identity(base, weights) };
 }
 
-function preparePictures({ job, hooks, options, preprocess, runFolder, listed, space }: Ready): Promise<Prepared> {
+function preparePictures({ job, hooks, options, preprocess, runFolder, listed, space, round }: Ready): Promise<Prepared> {
   const { warn, signal } = hooks;
   return prepare({
     root: job.data,
     ...listed,
     preprocess,
     cacheFolder: job.cacheFolder ?? runFolder,
-    seed: options.seed,
+    seed: round?.splitSeed ?? options.seed,
     decoderBytes: decoderBytesOf(job),
     space,
     warn,
@@ -201,7 +205,7 @@ interface Work extends Ready {
 async function learn(ready: Ready & Pick<Work, 'prepared' | 'residentPeakPreparing'>): Promise<JobResult> {
   const { job, start, hooks, options, weights, prepared, labels, compiled, wasm, threads } = ready;
   hooks.onPrepared?.(prepared);
-  for (const note of notesOn(prepared, job)) hooks.warn(note);
+  if (!ready.round) for (const note of notesOn(prepared, job)) hooks.warn(note);
   collectGarbage();
   const peakOfTrainingAlone = resetPeak();
   const trainingBegan = { ms: Date.now(), written: bytesWritten() };
@@ -213,7 +217,7 @@ async function learn(ready: Ready & Pick<Work, 'prepared' | 'residentPeakPrepari
     start?.fill(engine);
     const rows = rowsOfLabels(labels, prepared.classes);
     const samples = (indices: readonly number[]): Samples => samplesOf(prepared.cache, indices, rows, labels.length);
-    const own = { train: samples(prepared.train), val: samples(prepared.val) };
+    const own = { train: samples(prepared.train), val: samples(ready.round ? [] : prepared.val) };
     memoryBudget({ ...ready, own });
     const data = start?.memory ? rehearse(own, start.memory) : { ...own };
     const result = await carryOut({ ...ready, peakOfTrainingAlone, trainingBegan, engine, own, data });
@@ -267,12 +271,19 @@ async function carryOut(work: Work): Promise<JobResult> {
     else rmSync(join(job.out, CALIBRATION), { force: true });
     const about = { who, program: engine.program, labels, preprocess: work.preprocess, task: unusualTask(task) };
     writeAdapter(job.out, adapterInfo(job, about), adapterTensors(engine));
-    const { failures: lacking, ...added } = await addCompanions(job.out, engine, data, work);
+    const { failures: lacking, ...added } = work.round ? NOTHING_BESIDE : await addCompanions(job.out, engine, data, work);
     return resultOfJob(work, run, { failures: [...failures, ...lacking], outcome, head: head ?? null, ...added });
   } finally {
     features?.close(!isFinished);
   }
 }
+
+/** What goes beside the adapter of a round. */
+const NOTHING_BESIDE: Awaited<ReturnType<typeof addCompanions>> = {
+  companions: { known: { why: 'it is of a round of a fleet' }, memory: undefined },
+  memoryBytes: 0,
+  failures: [],
+};
 
 /** Features of what never changes are kept where that pays, and read from the second epoch on. */
 function useFeatures({ job, hooks, options, compiled, engine, data, who, runFolder }: Work, pictures: string): FeatureCache | undefined {

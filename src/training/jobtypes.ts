@@ -100,6 +100,15 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>>, Pick<Task
   head?: HeadStart;
 }
 
+/**
+ * What makes a run one round of a fleet (src/fleet): the last epoch is kept, since the mean over nodes decides, so nothing is judged, and nothing is made
+ * to go beside the adapter, which is none yet.
+ */
+export interface Round {
+  /** Of the hold-out: the same pictures are held out in every round, whatever its seed. */
+  splitSeed: number;
+}
+
 /** The pictures are prepared, and the first step is next. */
 export interface StartEvent {
   /** Pictures to learn from. */

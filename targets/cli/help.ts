@@ -47,6 +47,7 @@ export const HELP: Readonly<Record<string, string>> = {
   s2a calibrate <model> <pictures>          derivative tables fitted to what each layer sees
   s2a modules <model>                       what a method would let learn, tensor by tensor
   s2a print   <model or program file>       the compiled program as text
+  s2a fleet   join <server> …               learn one adapter with other boards: docs/fleet.md
   s2a doctor                                what this machine has, and which budgets are safe
   s2a bench   <model>                       what a training step costs on this machine
 
@@ -343,4 +344,26 @@ the machine slows down as it warms up.
 ${COMMON}
 
   s2a bench models/mobilenetv2 --budget 24MiB --batch-size 8 --seconds 600`,
+  fleet: `s2a fleet join <server> --model DIR --data DIR --out DIR [options]: be a node of a fleet
+s2a fleet key FILE: make the node's key, and print its public half as flwr supernode register takes it
+
+The server is a Flower SuperLink 1.42 that runs our app (docs/fleet.md). It sends the fleet's
+adapter, this machine learns from its own pictures, and sends what it learnt: never a picture.
+--out holds the fleet's newest adapter, for s2a predict; a node that was killed goes on where it
+stood. It leaves when the run is over.
+
+  --model DIR --data DIR     as s2a train takes them
+  --out DIR                  the fleet's adapter; fleet/ in it keeps key, journal and pictures
+  --key FILE                 the node's private key, made where it is not there (fleet/key.pem)
+  --ca FILE                  certificates of the authority that the server's is from
+  --name NAME                what it is called in the fleet (a part of its key's hash)
+  --stay                     wait for another run when one is over
+  --seed N                   which pictures are held out (0)
+  --hold-out F               share of each class held out, to judge the fleet's adapter by (${d.holdOut})
+${COMMON.replace('the result as JSON on standard output', 'what happens as JSON on standard output, a line each')}
+
+Epochs, rate and seed of a round are the server's. Other options are those of s2a train.
+
+  s2a fleet join https://fleet.lan:9092 --ca ca.pem --model models/vit-tiny \\
+    --data photos --out adapter --budget 30MiB`,
 };

@@ -39,6 +39,8 @@ const COMMANDS: Readonly<Record<string, (args: string[], out: Output) => void | 
   print,
   doctor,
   bench,
+  // Read when it is wanted: no other command needs a network's code.
+  fleet: async (args, out) => (await import('./fleet.ts')).fleet(args, out),
 };
 
 async function main(args: string[]): Promise<number> {

@@ -1,14 +1,14 @@
 /** Folders of small arrays: a class is where a stripe lies, with noise. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type ArrayType, npyHead } from '../../src/formats/npy/write.ts';
+import { npyHead } from '../../src/formats/npy/write.ts';
 import { numbers } from './close.ts';
 import { newFolder } from './folder.ts';
 
 const TYPES = { '|u1': Uint8Array, '<i4': Int32Array, '<f4': Float32Array } as const;
 
 /** Writes an array; folders on the way are made. */
-export function writeArray(path: string, type: ArrayType, shape: readonly number[], values: ArrayLike<number>): void {
+export function writeArray(path: string, type: keyof typeof TYPES, shape: readonly number[], values: ArrayLike<number>): void {
   mkdirSync(dirname(path), { recursive: true });
   const data = TYPES[type].from(values);
   writeFileSync(path, Buffer.concat([npyHead(type, shape), new Uint8Array(data.buffer)]));

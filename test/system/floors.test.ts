@@ -29,6 +29,7 @@ const ROOMS: readonly string[] = [
   'data',
   'training',
   'use',
+  'fleet',
   'report',
   'index.ts',
 ];

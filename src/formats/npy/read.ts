@@ -1,6 +1,6 @@
 /** Arrays of NumPy's file format, read by ranges: of a file only its head is held, which assembly/formats/npy.ts reads. */
 import * as head from '../../../assembly/formats/npy.ts';
-import { openFile } from '../../base/files.ts';
+import { type ByteSource, openFile } from '../../base/files.ts';
 import { bytesOf, faultOf, mendingLine } from '../head.ts';
 
 /** Of an element: `b` true or false, `u` whole, `i` whole with a sign, `f` a number. */
@@ -41,8 +41,10 @@ export const convertLine = (path: string, by: string): string => mendingLine(pat
 export const npzLine = (path: string): string => mendingLine(path, head.UNPACK);
 
 /** Opens an array. Throws InputError for what is no such file, is cut off, or lies otherwise. */
-export function openNpy(path: string): Npy {
-  const source = openFile(path);
+export const openNpy = (path: string): Npy => npyOf(path, openFile(path));
+
+/** The same of bytes from elsewhere, which `path` names in messages. */
+export function npyOf(path: string, source: ByteSource): Npy {
   try {
     if (!head.readHead(bytesOf(source), source.size)) throw faultOf(path, path, source);
     const header = headerOf();

@@ -6,8 +6,8 @@
  */
 import type { Write } from '../../base/files.ts';
 
-/** uint8, int32 and f32, little-endian. */
-export type ArrayType = '|u1' | '<i4' | '<f4';
+/** uint8, int32, f32 and f64, little-endian. */
+export type ArrayType = '|u1' | '<i4' | '<f4' | '<f8';
 
 /** All that comes before the elements; 64-byte aligned, as NumPy writes it. */
 export function npyHead(type: ArrayType, shape: readonly number[]): Uint8Array {

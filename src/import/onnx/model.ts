@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { InputError, shown, shownValue } from '../../base/error.ts';
 import { type ByteSource, openFile } from '../../base/files.ts';
 import { elements } from '../../base/tensor.ts';
-import { type Field, Wire } from './wire.ts';
+import { type Field, Wire } from '../../formats/wire.ts';
 
 /** Element types by their number in the format: name, bytes. */
 export const ELEMENTS: Readonly<Record<number, readonly [string, number]>> = {
@@ -113,7 +113,7 @@ class Reader {
   constructor(path: string, files: OnnxFile['files']) {
     this.path = path;
     this.files = files;
-    this.wire = new Wire(path, files[0]!.source);
+    this.wire = new Wire(path, files[0]!.source, 'is it an ONNX file, and was the download complete?');
   }
 
   private fault(what: string, more: { got?: string | number; expected?: string | number; hint?: string } = {}): InputError {

@@ -10,6 +10,7 @@ import { stableJson } from '../../base/json.ts';
 import { guardOutput } from '../../base/output.ts';
 import type { Precision } from '../../base/precision.ts';
 import type { AdapterInfo } from '../../formats/adapterfile.ts';
+import type { Message } from '../../formats/wirewriter.ts';
 import { nodesOf, shapeOf } from '../../graph/graph.ts';
 import { isArrayPreparation } from '../../input/example.ts';
 import { processorFor } from '../../input/huggingface.ts';
@@ -20,7 +21,6 @@ import { openInference } from '../classifier.ts';
 import { onnxFile } from './file.ts';
 import { knownIn } from './known.ts';
 import { RULES } from './rules/index.ts';
-import type { Message } from './wire.ts';
 import { Writer } from './writer.ts';
 
 /** What is exported, and where to. */

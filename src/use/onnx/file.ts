@@ -1,5 +1,5 @@
 /** An ONNX file from nodes and constants: the messages of onnx.proto that it needs, by their field numbers. */
-import { bytes, float, inside, int, ints, type Message, message, string } from './wire.ts';
+import { bytes, float, inside, int, ints, type Message, message, string } from '../../formats/wirewriter.ts';
 
 /** ONNX's element types that are written. */
 export const ELEMENT = { f32: 1, i8: 3, i64: 7 } as const;

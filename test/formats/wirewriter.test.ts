@@ -1,7 +1,7 @@
 /** Protocol buffers as they are written, against the examples of their own documentation and our reader. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { float, inside, int, ints, type Message, message, string } from '../../../src/use/onnx/wire.ts';
+import { float, inside, int, ints, type Message, message, string } from '../../src/formats/wirewriter.ts';
 
 const hex = ({ pieces, bytes }: Message): string => {
   const whole = Buffer.concat(pieces);

@@ -3,8 +3,8 @@
  * bytes, or a length and so many bytes. Bytes are never read before they are asked for, and no length is believed before it is held against
  * what encloses it.
  */
-import { InputError } from '../../base/error.ts';
-import type { ByteSource } from '../../base/files.ts';
+import { InputError } from '../base/error.ts';
+import type { ByteSource } from '../base/files.ts';
 
 /** One field of a message. `number` fields carry `value`; `bytes`, `four` and `eight` the range [from, to) of the file. */
 export interface Field {
@@ -27,14 +27,17 @@ export class Wire {
   private last = 0;
   readonly path: string;
   readonly source: ByteSource;
+  private readonly hint: string;
 
-  constructor(path: string, source: ByteSource) {
+  /** `path` and `hint` stand in the sentences of what is wrong with it. */
+  constructor(path: string, source: ByteSource, hint: string) {
     this.path = path;
     this.source = source;
+    this.hint = hint;
   }
 
   fault(what: string, at: number): InputError {
-    return new InputError({ where: this.path, what: `${what} at byte ${at}`, hint: 'is it an ONNX file, and was the download complete?' });
+    return new InputError({ where: this.path, what: `${what} at byte ${at}`, hint: this.hint });
   }
 
   private byte(at: number): number {
@@ -89,7 +92,7 @@ export class Wire {
         length = value;
         at = next;
       }
-      if (length < 0) throw this.fault(`a field of type ${type}, which ONNX has none of,`, at);
+      if (length < 0) throw this.fault(`a field of type ${type}, which is none that is read,`, at);
       if (length > to - at) throw this.fault(`a field of ${length} bytes in ${to - at}`, at);
       yield { id, kind: type === 2 ? 'bytes' : type === 1 ? 'eight' : 'four', value: 0, from: at, to: at + length };
       at += length;
@@ -113,6 +116,34 @@ export class Wire {
       text += String.fromCharCode(byte);
     }
     return text;
+  }
+
+  /** A number as all its 64 bits, without a sign: ids are drawn from the whole range. */
+  big(field: Field): bigint {
+    if (field.kind !== 'number') throw this.fault('no number where one should be', field.from);
+    let value = 0n;
+    for (let at = field.from, shift = 0n; at < field.to; at++, shift += 7n) value |= BigInt(this.byte(at) & 127) << shift;
+    return BigInt.asUintN(64, value);
+  }
+
+  /** The same of a repeated number, alone or packed; at most `most` of them. */
+  bigs(field: Field, most: number): bigint[] {
+    if (field.kind === 'number') return [this.big(field)];
+    if (field.kind !== 'bytes') throw this.fault('no whole numbers where some should be', field.from);
+    const list: bigint[] = [];
+    for (let at = field.from; at < field.to; ) {
+      const { next } = this.varint(at, field.to);
+      list.push(this.big({ ...field, kind: 'number', from: at, to: next }));
+      if (list.length > most) throw this.fault(`more than ${most} numbers in a list`, field.from);
+      at = next;
+    }
+    return list;
+  }
+
+  /** A number of eight bytes. */
+  double(field: Field): number {
+    if (field.kind !== 'eight') throw this.fault('no number of eight bytes where one should be', field.from);
+    return new DataView(this.bytes(field).buffer).getFloat64(0, true);
   }
 
   /** A message within this one. */

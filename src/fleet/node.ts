@@ -1,0 +1,359 @@
+/**
+ * A node of a fleet: it comes to the server, is asked, answers, and leaves when the run is over. Nothing of what the server gives once is lost by a kill (journal.ts),
+ * and a server or a network that is gone is waited for.
+ *
+ *     connect ─► pull ─► journal ─► objects ─► confirm ─► work ─► journal ─► push ─► pull …
+ */
+import { InputError, Interrupted, S2aError } from '../base/error.ts';
+import { mix } from '../base/hostrandom.ts';
+import { whole } from '../formats/wirewriter.ts';
+import * as api from './api.ts';
+import type { FleetEvent } from './events.ts';
+import type { Answer, Journal } from './journal.ts';
+import type { NodeKey } from './key.ts';
+import { Denied, type Link, Unreachable } from './link.ts';
+import { announced, type Content, type Metadata, type Reply, readContent, replyObject } from './message.ts';
+import { namesIn, objectsIn, type Parsed, parseObject, treeMessage } from './objects.ts';
+
+/** What does the work of a message. An S2aError that it throws is a refusal, which the server is told before the node ends with it. */
+export type Work = (asked: Metadata, content: Content) => Promise<Reply>;
+
+export interface NodeOptions {
+  link: Link;
+  server: string;
+  key: NodeKey;
+  journal: Journal;
+  work: Work;
+  /** Whether it waits for another run when the first is over. */
+  stays: boolean;
+  signal: AbortSignal;
+  tell(event: FleetEvent): void;
+  /** In ms since 1970. */
+  now?: () => number;
+  /** Seconds until the first of more tries, and between two questions for work; for tests. */
+  pace?: number;
+}
+
+/** Most seconds between two tries, and between two questions for work. */
+const MOST_WAIT = 60;
+const MOST_IDLE = 5;
+/** Seconds without work after which it is asked whether the run goes on. */
+const QUIET = 10;
+/** A clock may be so far behind the server's, or ahead of it, in seconds: what flwr allows. */
+const MOST_BEHIND = 300;
+const MOST_AHEAD = 5;
+
+/** Runs a node to the end of its run. Throws Interrupted when it is stopped, InputError for a refusal. */
+export async function runNode(options: NodeOptions): Promise<void> {
+  const node = new FleetNode(options);
+  try {
+    await node.run();
+  } finally {
+    node.stop();
+  }
+}
+
+class FleetNode {
+  private readonly o: NodeOptions;
+  /** Its number at the server; 0: not known there. */
+  private id = 0n;
+  private beats: ReturnType<typeof setInterval> | undefined;
+  private isLost = false;
+
+  constructor(options: NodeOptions) {
+    this.o = options;
+  }
+
+  stop(): void {
+    clearInterval(this.beats);
+    this.o.link.close();
+  }
+
+  async run(): Promise<void> {
+    const { journal, link } = this.o;
+    const [pace, now] = [this.o.pace ?? 1, this.o.now ?? Date.now];
+    let [idle, quietSince] = [0, now()];
+    for (;;) {
+      if (this.id === 0n) await this.connect();
+      const answer = journal.answer;
+      if (answer) await this.deliver(answer);
+      else if (journal.message) await this.take(journal.message, true);
+      else {
+        const pulled = await this.patiently(() => api.pull(link, this.id));
+        if (pulled === undefined) continue;
+        if (api.readPulled(pulled) === undefined) {
+          const run = journal.place?.run ?? 0n;
+          if (run !== 0n && now() - quietSince > QUIET * 1000 * pace) {
+            quietSince = now();
+            const goesOn = await this.patiently(() => api.isRunning(link, this.id, run));
+            if (goesOn === false && (await this.leave(run))) return;
+          }
+          idle = Math.min(MOST_IDLE, idle + 0.5);
+          await this.sleep(idle * pace);
+          continue;
+        }
+        journal.message = pulled;
+        await this.take(pulled, false);
+      }
+      [idle, quietSince] = [0, now()];
+    }
+  }
+
+  /** Is known to the server from here on, under its earlier number where that still counts. */
+  private async connect(): Promise<void> {
+    const { link, key, journal, server, tell } = this.o;
+    const place = journal.place;
+    const isKnown =
+      place?.server === server &&
+      (await this.patiently(
+        () => api.heartbeat(link, place.node).catch(noted),
+        (e) => this.checkClock(e),
+      ));
+    if (isKnown) this.id = place.node;
+    else {
+      const id = await this.patiently(
+        async () => {
+          await api.register(link, key.publicPem);
+          return api.activate(link, key.publicPem);
+        },
+        (error) => this.notAccepted(error),
+      );
+      if (id === undefined) throw new InputError({ where: server, what: 'the server took the key and forgot it again' });
+      this.id = id;
+      journal.place = { server, node: id, run: 0n };
+    }
+    tell({ event: 'joined', server, node: String(this.id), key: key.fingerprint });
+    clearInterval(this.beats);
+    this.beats = setInterval(() => void this.beat(), api.HEARTBEAT * 800);
+    this.beats.unref();
+  }
+
+  /** A sign of life beside the work. What goes wrong is seen by the next call of the loop, but for a server that has forgotten the node. */
+  private async beat(): Promise<void> {
+    try {
+      if (this.id !== 0n && !(await api.heartbeat(this.o.link, this.id))) this.id = 0n;
+    } catch {
+      // The loop's own calls tell of it.
+    }
+  }
+
+  /** Refuses a clock that the server's does not agree with: what is signed is the moment. */
+  private checkClock(error: Denied): void {
+    const now = (this.o.now ?? Date.now)();
+    const behind = (error.date - now) / 1000;
+    if (error.status !== 401 || !(behind > MOST_BEHIND || behind < -MOST_AHEAD)) return;
+    const by = Math.abs(behind) >= 120 ? `${Math.round(Math.abs(behind) / 60)} minutes` : `${Math.round(Math.abs(behind))} s`;
+    throw new InputError({
+      where: this.o.server,
+      what: `this machine's clock is ${by} ${behind > 0 ? 'behind' : 'ahead of'} the server's, and calls are signed with their moment`,
+      got: new Date(now).toISOString(),
+      expected: new Date(error.date).toISOString(),
+      hint: 'set the clock (NTP)',
+    });
+  }
+
+  private notAccepted(error: Denied): never {
+    this.checkClock(error);
+    throw new InputError({
+      where: this.o.server,
+      what: `the server does not accept this node's key: ${error.message}`,
+      got: this.o.key.fingerprint,
+      hint: 'the keeper of the fleet registers the .pub file beside --key; one that was killed a moment ago is let in again after a minute',
+    });
+  }
+
+  /** Takes a message to its answer. */
+  private async take(content: Uint8Array, resumed: boolean): Promise<void> {
+    const { journal, tell, link, work } = this.o;
+    const pulled = api.readPulled(content)!;
+    const { asked } = pulled;
+    const about = { type: asked.type, round: Number(asked.group) || 0, run: String(asked.run) };
+    if (asked.to !== this.id) return this.drop('it was for a node that the server has forgotten');
+    if (this.isPast(asked.created + asked.ttl)) return this.drop('the server no longer waits for an answer');
+    const place = journal.place!;
+    if (place.run !== asked.run) journal.place = { ...place, run: asked.run };
+    tell({ event: 'asked', ...about, resumed });
+    const began = { ms: Date.now() };
+    const objects = await this.fetch(pulled);
+    if (objects === undefined) return;
+    let refusal: S2aError | undefined;
+    let reply: Reply;
+    try {
+      reply = await work(
+        asked,
+        readContent(this.o.server, objects.get(pulled.tree.id)!, (id) => inMessage(objects, id)),
+      );
+    } catch (error) {
+      // What another try may find otherwise is no refusal: the message stays in the journal.
+      if (!(error instanceof S2aError) || error instanceof Interrupted || error.code === 'S2A_DISK') throw error;
+      refusal = error;
+      reply = { error: error.message };
+    }
+    const seconds = (Date.now() - began.ms) / 1000;
+    const now = (this.o.now ?? Date.now)() / 1000;
+    const object = replyObject(asked, reply, now);
+    const reason = 'error' in reply ? reply.error : '';
+    const answer: Answer = {
+      run: asked.run,
+      said: whole(announced(asked, object.id, object, reason, now)),
+      tree: whole(treeMessage(object)),
+      objects: new Map([...objectsIn(object)].map(([id, one]) => [id, one.content])),
+      seconds,
+      deadline: asked.created + asked.ttl,
+    };
+    journal.answer = answer;
+    const isTaken = await this.deliver(answer, true);
+    if (isTaken) tell({ event: 'answered', ...about, seconds, up: link.up, down: link.down, ...(reason === '' ? {} : { error: reason }) });
+    if (refusal && !refusal.code.endsWith('NOT_FINITE')) throw refusal;
+  }
+
+  private isPast(deadline: number): boolean {
+    return (this.o.now ?? Date.now)() / 1000 > deadline;
+  }
+
+  private drop(why: string): void {
+    this.o.journal.finish();
+    this.o.tell({ event: 'late', why });
+  }
+
+  /** All objects of a message, checked: those that the node has kept are not asked for again. Undefined where the message is worth nothing any more. */
+  private async fetch({ asked, tree }: api.Pulled): Promise<Map<string, Parsed> | undefined> {
+    const { journal, link, server } = this.o;
+    const kept = journal.objects;
+    const found = new Map<string, Uint8Array>();
+    const parsed = new Map<string, Parsed>();
+    let isNew = false;
+    for (const name of namesIn(tree)) {
+      let content = kept.get(name);
+      while (content === undefined) {
+        const got = await this.patiently(() => api.pullObject(link, this.id, asked.run, name));
+        if (got === undefined) return undefined;
+        if (got === 'gone' || this.isPast(asked.created + asked.ttl)) {
+          this.drop('the server has forgotten what it asked');
+          return undefined;
+        }
+        if (got === 'wait') await this.sleep(0.5);
+        else [content, isNew] = [got, true];
+      }
+      found.set(name, content);
+      parsed.set(name, parseObject(server, name, content));
+    }
+    // Arrays of the last adapter come again with the next message.
+    if (isNew) journal.objects = found;
+    await this.patiently(() => api.confirm(link, this.id, asked.run, tree.id));
+    return parsed;
+  }
+
+  /** Sends an answer until it is taken, or nobody waits for it. */
+  private async deliver(answer: Answer, isFirst = false): Promise<boolean> {
+    const { link, journal } = this.o;
+    const raw = (content: Uint8Array) => ({ bytes: content.length, pieces: [content] });
+    let isTaken = !isFirst;
+    const sent = await this.patiently(async () => {
+      if (this.isPast(answer.deadline)) return 'late';
+      const { wanted, session } = await api.push(link, this.id, {
+        said: raw(answer.said),
+        tree: raw(answer.tree),
+        seconds: answer.seconds,
+      });
+      if (wanted.length > 0) isTaken = true;
+      for (const name of wanted) {
+        const content = answer.objects.get(name);
+        if (content === undefined)
+          throw new InputError({ where: this.o.server, what: 'asks for an object that is not of the answer', got: name });
+        if (!(await api.pushObject(link, this.id, { run: answer.run, session, name, content })))
+          throw new Unreachable('it did not keep an object');
+      }
+      return isTaken ? 'taken' : 'late';
+    });
+    if (sent === undefined) return false;
+    if (sent === 'late') {
+      this.drop('the server no longer waits for the answer');
+      return false;
+    }
+    journal.finish();
+    return true;
+  }
+
+  /** Leaves a run that is over; false where the node waits for another. */
+  private async leave(run: bigint): Promise<boolean> {
+    const { journal, link, server, tell, stays } = this.o;
+    journal.finish();
+    if (stays) {
+      journal.place = { server, node: this.id, run: 0n };
+      return false;
+    }
+    clearInterval(this.beats);
+    await this.patiently(async () => {
+      await api.deactivate(link, this.id).catch(noted);
+      await api.unregister(link, this.id);
+    });
+    journal.place = undefined;
+    tell({ event: 'left', run: String(run), up: link.up, down: link.down });
+    return true;
+  }
+
+  /**
+   * Does a call, again and again while the server is not there. Undefined where the server no longer knows the node or the run: the loop begins
+   * anew. `denied` sees every other no, and may refuse.
+   */
+  private async patiently<T>(call: () => Promise<T>, denied?: (error: Denied) => void): Promise<T | undefined> {
+    const { tell, signal, key } = this.o;
+    for (let tries = 0; ; tries++) {
+      if (signal.aborted) throw stopped();
+      try {
+        const result = await call();
+        if (this.isLost) tell({ event: 'back' });
+        this.isLost = false;
+        return result;
+      } catch (error) {
+        if (signal.aborted) throw stopped();
+        if (error instanceof Denied) {
+          denied?.(error);
+          this.checkClock(error);
+          if (error.code === api.Code.RunOver) this.drop('the run is over');
+          else if (error.status !== 401) throw new InputError({ where: this.o.server, what: `the server refuses: ${error.message}` });
+          else this.id = 0n;
+          return undefined;
+        }
+        if (!(error instanceof Unreachable)) throw error;
+        // Nodes that lost one server together do not come back together.
+        const spread = 0.75 + mix(Number.parseInt(key.fingerprint.slice(0, 8), 16), tries) / 2 ** 33;
+        const seconds = Math.min(MOST_WAIT, 2 ** Math.min(tries, 6)) * spread * (this.o.pace ?? 1);
+        this.isLost = true;
+        tell({ event: 'lost', why: error.message, seconds });
+        await this.sleep(seconds);
+      }
+    }
+  }
+
+  private sleep(seconds: number): Promise<void> {
+    const { signal } = this.o;
+    return new Promise((resolve, reject) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', end);
+        if (signal.aborted) reject(stopped());
+        else resolve();
+      };
+      const timer = setTimeout(end, seconds * 1000);
+      signal.addEventListener('abort', end);
+      if (signal.aborted) end();
+    });
+  }
+}
+
+const stopped = (): Interrupted =>
+  new Interrupted('stopped; the node stays known to its server, and the same command goes on where it stood');
+
+/** A no that changes nothing. */
+function noted(error: unknown): false {
+  if (error instanceof Denied && error.status !== 401) return false;
+  throw error;
+}
+
+function inMessage(objects: ReadonlyMap<string, Parsed>, id: string): Parsed {
+  const found = objects.get(id);
+  if (found === undefined) throw new InputError({ where: 'message', what: 'names an object that was not sent with it', got: id });
+  return found;
+}

@@ -1,0 +1,101 @@
+/** One round's learning on a node: the global adapter, so many epochs over its own pictures, what came of it. */
+import { join } from 'node:path';
+import { InputError } from '../base/error.ts';
+import { fileExists, makeFolder, writeText } from '../base/files.ts';
+import { readLimitedText } from '../base/reading.ts';
+import type { Prepared } from '../data/prepare.ts';
+import type { AdapterInfo } from '../formats/adapterfile.ts';
+import type { RateWish } from '../passes/rates.ts';
+import { clearCheckpoints } from '../training/checkpointfile.ts';
+import { trainJob } from '../training/job.ts';
+import type { JobHooks, JobResult, TrainJob } from '../training/jobtypes.ts';
+import { type Board, countsOf, rowsAmong } from './board.ts';
+import type { Asks } from './contract.ts';
+import { readTensorsOf, type Tensors, withRows, writeTensorsTo } from './tensors.ts';
+
+/** What a node learnt in a round. */
+export interface Learnt {
+  info: AdapterInfo;
+  tensors: Tensors;
+  /** Pictures learnt from: all, and by label of `info`. */
+  count: number;
+  counts: number[];
+  loss: number;
+  accuracy: number;
+  linearBytes: number;
+}
+
+interface Global {
+  info: AdapterInfo;
+  tensors: Tensors;
+}
+
+const MARK = 'round.txt';
+
+/** What the server asks in words that this version does not follow is refused by name, never passed over. */
+function refuseUnknown({ optimizer, prox, local }: Asks): void {
+  const refuse = (key: string, got: string | number): never => {
+    throw new InputError({ where: 'server', what: `asks for ${key}, which this version does not do`, got });
+  };
+  if (optimizer !== 'fresh') refuse('an optimizer that is kept', optimizer);
+  if (prox !== 0) refuse('a proximal term', prox);
+  if (local !== 'method') refuse('another method in the node', local);
+}
+
+/**
+ * The run of a round is kept in its folder: one that was killed goes on at its last checkpoint, one of another round is thrown away. `mark` names the
+ * message, and with it the round.
+ */
+function beginRun(folder: string, mark: string): void {
+  makeFolder(folder);
+  const path = join(folder, MARK);
+  if (fileExists(path) && readLimitedText(path, 1 << 12, 'a mark') === mark) return;
+  for (const each of [folder, join(folder, 'best'), join(folder, 'start')]) clearCheckpoints(each);
+  writeText(path, mark);
+}
+
+/** Learns a round from the global adapter. */
+export async function learnRound(board: Board, global: Global, asks: Asks, mark: string, hooks: JobHooks): Promise<Learnt> {
+  refuseUnknown(asks);
+  const { job, splitSeed, info: own } = board;
+  const rows = rowsAmong(job.data, own.labels, global.info.labels);
+  const isOwn = asks.classes === 'own';
+  const info = isOwn ? { ...global.info, labels: own.labels } : global.info;
+  const from = join(job.out, 'from');
+  writeTensorsTo(from, info, isOwn ? withRows(global.tensors, global.info.head, rows) : global.tensors);
+  beginRun(join(job.out, 'run'), mark);
+  let prepared: Prepared | undefined;
+  const run: TrainJob = {
+    ...job,
+    from,
+    resume: true,
+    seed: asks.seed,
+    epochs: asks.epochs,
+    rate: rateOf(asks.rate),
+    patience: 0,
+    retries: 0,
+    ...(asks.batchSize === undefined ? {} : { batchSize: asks.batchSize }),
+  };
+  let counts: number[] = [];
+  const result = await trainJob(
+    run,
+    {
+      ...hooks,
+      onPrepared: (found) => {
+        prepared = found;
+        counts = countsOf(board, found, found.train, info.labels);
+      },
+    },
+    { splitSeed },
+  );
+  const { tensors } = readTensorsOf(job.out);
+  return { info, tensors, count: prepared!.train.length, counts, ...lastOf(result) };
+}
+
+/** A text of a rate as a run takes it; absent: as it is measured. */
+const rateOf = (text: string | undefined): RateWish => (text === undefined ? '1x' : /x$/i.test(text) ? (text as RateWish) : Number(text));
+
+function lastOf({ epochs, memory }: JobResult): Pick<Learnt, 'loss' | 'accuracy' | 'linearBytes'> {
+  const { train } = epochs.at(-1)!;
+  return { loss: train.loss, accuracy: train.correct / train.count, linearBytes: memory.linearBytes };
+}

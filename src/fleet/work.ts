@@ -1,0 +1,160 @@
+/** What a node answers to each message of the server app: what it has, what it learnt, how the fleet's adapter does on its own pictures. */
+import { InputError } from '../base/error.ts';
+import { VERSION } from '../base/version.ts';
+import { type AdapterInfo, infoText } from '../formats/adapterfile.ts';
+import type { JobHooks } from '../training/jobtypes.ts';
+import type { NumberArray } from './arrays.ts';
+import { type Board, checkInfo, countsOf, freshTensors, preparePictures } from './board.ts';
+import { type Asked, type Asks, FORMAT, Keys, readAsked, readAsks } from './contract.ts';
+import type { FleetEvent } from './events.ts';
+import { judgeHere } from './judged.ts';
+import type { Content, Metadata, Reply } from './message.ts';
+import type { Value } from './records.ts';
+import { learnRound } from './round.ts';
+import { checkTensorsOf, packTensors, readTensorsOf, type Tensors, unpackTensors, writeTensorsTo } from './tensors.ts';
+
+export interface WorkerOptions {
+  board: Board;
+  /** The folder that holds the newest global adapter. */
+  out: string;
+  /** What the node is called in the fleet. */
+  name: string;
+  hooks: JobHooks;
+  tell(event: FleetEvent): void;
+}
+
+/** The fleet's adapter as a message brings it. */
+interface Global {
+  info: AdapterInfo;
+  tensors: Tensors;
+}
+
+const WHERE = 'server';
+const ints = (list: readonly number[]): bigint[] => list.map(BigInt);
+
+/** Does the work of one message. */
+export function createWork(options: WorkerOptions): (asked: Metadata, content: Content) => Promise<Reply> {
+  return async (asked, content) => {
+    const config = content.values.get('config');
+    if (config === undefined)
+      throw new InputError({ where: WHERE, what: 'sent a message without a config', hint: 'is its app s2a’s own?' });
+    const [kind] = asked.type.split('.');
+    const keys = new Keys(WHERE, config);
+    const about = readAsked(keys, WHERE);
+    const asks = kind === 'train' ? readAsks(keys) : undefined;
+    keys.end();
+    if (kind === 'query') return query(options);
+    if (kind !== 'train' && kind !== 'evaluate')
+      throw new InputError({ where: WHERE, what: 'asks what this node does not answer', got: asked.type });
+    if (about.info === undefined) throw new InputError({ where: WHERE, what: 'does not say what its adapter is' });
+    checkInfo(WHERE, options.board, about.info);
+    const arrays = content.arrays.get('arrays') ?? new Map<string, NumberArray>();
+    const global = globalOf(options, about, about.info, arrays);
+    if (asks?.phase === 'start') return start(options, about.info, asks);
+    if (global === undefined) throw new InputError({ where: WHERE, what: 'sent no adapter to go on from' });
+    accept(options, global, about.round);
+    return asks ? learn(options, about, global, asks, asked.id) : judge(options, about, global);
+  };
+}
+
+/** The fleet's adapter, checked to its last number; undefined where the message has none. */
+function globalOf(
+  { board }: WorkerOptions,
+  { layout }: Asked,
+  info: AdapterInfo,
+  arrays: ReadonlyMap<string, NumberArray>,
+): Global | undefined {
+  if (arrays.size === 0) return undefined;
+  const tensors = layout === undefined ? new Map(arrays) : unpackTensors(WHERE, arrays, layout);
+  checkTensorsOf(WHERE, tensors, board.wanted, info.labels.length);
+  return { info, tensors };
+}
+
+/** The newest adapter of the fleet is the node's from here on. One that it has already is not written again. */
+function accept({ out, tell }: WorkerOptions, { info, tensors }: Global, round: number): void {
+  if (isThere(out, info, tensors)) return;
+  writeTensorsTo(out, info, tensors);
+  tell({ event: 'adapter', round, path: out });
+}
+
+function isThere(out: string, info: AdapterInfo, tensors: Tensors): boolean {
+  try {
+    const found = readTensorsOf(out);
+    const isSame = (name: string): boolean => {
+      const [a, b] = [tensors.get(name)!.values, found.tensors.get(name)?.values];
+      return b !== undefined && Buffer.from(a.buffer, a.byteOffset, a.byteLength).equals(Buffer.from(b.buffer, b.byteOffset, b.byteLength));
+    };
+    return infoText(info) === infoText(found.info) && found.tensors.size === tensors.size && [...tensors.keys()].every(isSame);
+  } catch {
+    // None, or one that cannot be read: it is written.
+    return false;
+  }
+}
+
+/** What every answer says of who gives it. */
+const said = ({ name }: WorkerOptions, info: AdapterInfo, more: [string, Value][] = []): Map<string, Value> =>
+  new Map<string, Value>([['format', BigInt(FORMAT)], ['name', name], ['info', infoText(info)], ['program', `s2a ${VERSION}`], ...more]);
+
+async function query(options: WorkerOptions): Promise<Reply> {
+  const { board, hooks } = options;
+  const prepared = await preparePictures(board, hooks);
+  try {
+    const { info, wanted, features } = board;
+    const counts = countsOf(board, prepared, prepared.train, info.labels);
+    const numbers = [...wanted.shapes].map(([name, shape]) =>
+      wanted.head.includes(name) ? [info.labels.length, ...shape.slice(1)] : shape,
+    );
+    const adapterBytes = numbers.reduce((n, shape) => n + 4 * shape.reduce((m, d) => m * d, 1), 0);
+    const metrics = new Map<string, Value>([
+      ['num-examples', BigInt(prepared.train.length)],
+      ['label-counts', ints(counts)],
+      ['features', BigInt(features)],
+      ['adapter-bytes', BigInt(adapterBytes)],
+      ['held-out', BigInt(prepared.val.length)],
+    ]);
+    return { arrays: undefined, metrics, config: said(options, info) };
+  } finally {
+    prepared.cache.close();
+  }
+}
+
+/** The adapter before the first step: what the base has, rows of zeros. */
+async function start(options: WorkerOptions, info: AdapterInfo, { seed }: Asks): Promise<Reply> {
+  const { board, hooks } = options;
+  const arrays = await freshTensors(board, info.labels.length, seed);
+  const prepared = await preparePictures(board, hooks);
+  prepared.cache.close();
+  return { arrays, metrics: new Map([['num-examples', BigInt(prepared.train.length)]]), config: said(options, info) };
+}
+
+async function learn(options: WorkerOptions, { layout }: Asked, global: Global, asks: Asks, mark: string): Promise<Reply> {
+  if (asks.phase !== 'train')
+    throw new InputError({ where: WHERE, what: 'asks for a phase that this version does not do', got: asks.phase });
+  const began = Date.now();
+  const { info, tensors, count, counts, loss, accuracy, linearBytes } = await learnRound(options.board, global, asks, mark, options.hooks);
+  const metrics = new Map<string, Value>([
+    ['num-examples', BigInt(count)],
+    ['loss', loss],
+    ['accuracy', accuracy],
+    ['label-counts', ints(counts)],
+    ['seconds', (Date.now() - began) / 1000],
+    ['peak-bytes', BigInt(linearBytes)],
+  ]);
+  if (layout === undefined) return { arrays: tensors, metrics, config: said(options, info) };
+  const packed = packTensors(tensors);
+  return { arrays: packed.arrays, metrics, config: said(options, info, [['layout', packed.layout]]) };
+}
+
+async function judge(options: WorkerOptions, { round }: Asked, { info }: Global): Promise<Reply> {
+  const { count, loss, correct, counts, rights } = await judgeHere(options.board, options.out, info.labels, options.hooks);
+  const accuracy = count === 0 ? 0 : correct / count;
+  options.tell({ event: 'judged', round, loss, accuracy, count });
+  const metrics = new Map<string, Value>([
+    ['num-examples', BigInt(count)],
+    ['loss', loss],
+    ['accuracy', accuracy],
+    ['label-counts', ints(counts)],
+    ['label-right', ints(rights)],
+  ]);
+  return { arrays: undefined, metrics, config: said(options, info) };
+}
