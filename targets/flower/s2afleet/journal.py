@@ -1,0 +1,100 @@
+"""
+What a run leaves in its folder, so that it can be watched and taken up again:
+
+    metrics.jsonl      a line for each phase of each round
+    rounds/000 …       the global adapter after each round, as s2a writes adapters, and what the strategy remembers (server.npz)
+    adapter/           the last of them again, at a name that stays
+    state.json         which round is whole; its rename is the commit
+"""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .adapter import Arrays, read_adapter, write_adapter, write_whole
+from .identity import Identity
+from .refusal import refuse
+
+FORMAT = 1
+
+
+@dataclass
+class Whole:
+    """Where a run stands."""
+
+    round: int
+    identity: Identity
+    arrays: Arrays
+    remembered: dict[str, np.ndarray]
+
+
+class Journal:
+    """The folder of one run."""
+
+    def __init__(self, folder: Path, keep_rounds: bool) -> None:
+        self.folder = folder
+        self.keep_rounds = keep_rounds
+        self.lines = folder / "metrics.jsonl"
+        self.state = folder / "state.json"
+
+    def begin(self, resume: bool) -> Whole | None:
+        """Where the run that stands there ended. Raises Refusal where there is one and it was not said that it goes on, or the other way round."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self.state.exists():
+            if resume:
+                raise refuse(str(self.folder), "holds no run to go on with", hint="resume=false begins one")
+            if self.lines.exists():
+                self.lines.unlink()
+            return None
+        if not resume:
+            raise refuse(str(self.folder), "already holds a run", hint="resume=true goes on with it; or name another folder in out")
+        try:
+            state = json.loads(self.state.read_text())
+            number = state["round"]
+            if state["format"] != FORMAT or type(number) is not int or number < 0:
+                raise ValueError
+        except (ValueError, KeyError, TypeError):
+            raise refuse(str(self.state), "is not what this server writes") from None
+        folder = self.folder / "rounds" / f"{number:03d}"
+        identity, arrays = read_adapter(folder)
+        remembered = folder / "server.npz"
+        loaded = dict(np.load(remembered, allow_pickle=False)) if remembered.exists() else {}
+        self._drop_after(number)
+        return Whole(number, identity, arrays, loaded)
+
+    def _drop_after(self, number: int) -> None:
+        """Lines of a round that did not become whole: it will be run again."""
+        kept = []
+        for line in self.lines.read_text().splitlines() if self.lines.exists() else []:
+            try:
+                if json.loads(line).get("round", 0) <= number:
+                    kept.append(line)
+            except ValueError:
+                continue
+        write_whole(self.lines, "".join(f"{line}\n" for line in kept).encode())
+
+    def tell(self, line: dict[str, Any]) -> None:
+        """Adds a line; on the disk before this returns."""
+        with open(self.lines, "a", encoding="utf-8") as file:
+            file.write(f"{json.dumps(line, ensure_ascii=False, allow_nan=False)}\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def commit(self, whole: Whole) -> None:
+        """A round is whole."""
+        folder = self.folder / "rounds" / f"{whole.round:03d}"
+        write_adapter(folder, whole.identity, whole.arrays)
+        if whole.remembered:
+            beside = folder / ".server.tmp.npz"
+            np.savez(beside, **whole.remembered)
+            os.replace(beside, folder / "server.npz")
+        write_whole(self.state, f"{json.dumps({'format': FORMAT, 'round': whole.round})}\n".encode())
+        write_adapter(self.folder / "adapter", whole.identity, whole.arrays)
+        for other in [] if self.keep_rounds else sorted((self.folder / "rounds").iterdir()):
+            if other != folder:
+                shutil.rmtree(other)

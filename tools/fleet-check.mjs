@@ -1,0 +1,102 @@
+// A whole fleet on this machine, as CI runs it: Flower's SuperLink with TLS and registered keys, four boards, three rounds.   npm run test:fleet
+//
+// It needs Python 3.11 or newer and, the first time, a package registry. Where there are none it says so in one line and ends with code 3, or with
+// `--may-skip` with 0: never with a word of having passed.
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+import { writeFleet } from './fleet/drawings.mjs';
+import { makeKey, Node, s2a } from './fleet/nodes.mjs';
+import { serverPython } from './fleet/python.mjs';
+import { Server } from './fleet/server.mjs';
+
+const ROOT = 'build/fleet/check';
+const [NODES, ROUNDS, MINUTES] = [4, 3, 2];
+const MODEL = 'models/sketch-vit';
+const CLASSES = ['apple', 'bicycle', 'cat', 'star', 'tree', 'umbrella'];
+const FLAGS = ['--budget', '6MiB', '--threads', '1', '--method', 'bias'];
+
+const began = Date.now();
+const say = (text) => process.stdout.write(`${text}\n`);
+const check = (isGood, what) => {
+  if (!isGood) throw new Error(what);
+  say(`ok   ${what}`);
+};
+
+const { python, why } = serverPython(say);
+if (!python) {
+  say(`SKIPPED, not passed: ${why}`);
+  process.exit(process.argv.includes('--may-skip') ? 0 : 3);
+}
+
+/** A node that may not take part says why in one sentence and ends. */
+async function refused(what, options, sentence) {
+  const node = new Node({ model: MODEL, flags: FLAGS, ...options });
+  const timer = setTimeout(() => node.stop(), 30e3);
+  const code = await node.ended;
+  clearTimeout(timer);
+  check(code !== 0 && sentence.test(node.errors), `${what}: ${node.errors.trim().split('\n').at(-1)}`);
+}
+
+/** What came of the run, by its journal and its folder. */
+function judge(server, before, data) {
+  const lines = server.lines();
+  const train = lines.filter((line) => line.phase === 'train');
+  check(train.length === ROUNDS && train.every((line) => line.nodes.length === NODES), `${ROUNDS} rounds, ${NODES} nodes in each`);
+  check(
+    lines.every((line) => line.fell.length + line.refused.length === 0),
+    'nobody fell out, nothing was refused',
+  );
+  const adapter = join(server.out, 'adapter');
+  const bytes = readFileSync(join(adapter, 'adapter_model.safetensors')).length;
+  const most = Math.max(...train.flatMap((line) => line.nodes.map((node) => node.down + node.up)));
+  check(most <= 2.1 * bytes + 8192, `a round costs a node ${most} bytes, at most 2.1 × the adapter's ${bytes} + 8 KiB`);
+  const accuracy = JSON.parse(s2a('eval', MODEL, adapter, data, '--split', 'test', '--json')).accuracy;
+  const judged = lines.filter((line) => line.phase === 'evaluate').map((line) => line.mean.accuracy);
+  check(
+    accuracy > before,
+    `the fleet's adapter is right on ${(100 * accuracy).toFixed(1)} % of drawings that no node has, more than ${(100 * before).toFixed(1)} %`,
+  );
+  check(judged.length === ROUNDS + 1, `the nodes' own answers: ${judged.map((a) => `${(100 * a).toFixed(1)} %`).join(', ')}`);
+}
+
+rmSync(ROOT, { recursive: true, force: true });
+const boards = writeFleet(join(ROOT, 'drawings'), { classes: CLASSES, nodes: NODES, train: 20, val: 5 }).map((board) => ({
+  ...board,
+  key: makeKey(join(ROOT, 'keys'), board.name),
+}));
+const server = new Server(python, join(ROOT, 'server'));
+const nodes = [];
+try {
+  await server.start();
+  for (const { key, name } of boards) server.register(`${key}.pub`, name);
+  const stranger = { ...boards[0], data: boards[0].folder, server: server.address, out: join(ROOT, 'stranger') };
+  await refused('a key that is not registered', { ...stranger, ca: server.ca, key: makeKey(join(ROOT, 'keys'), 'stranger') }, /regist/);
+  await refused(
+    'another certificate authority',
+    { ...stranger, ca: join(server.ca, '..', 'server.crt'), name: 'node-1' },
+    /certificate|authority/i,
+  );
+  for (const { name, key, folder } of boards)
+    nodes.push(
+      new Node({ server: server.address, ca: server.ca, key, name, model: MODEL, data: folder, out: join(ROOT, name), flags: FLAGS }),
+    );
+  const id = server.run({ fleet: 'check', nodes: NODES, rounds: ROUNDS, epochs: 1, wait: 90.1 });
+  const codes = await Promise.race([
+    Promise.all(nodes.map((node) => node.ended)),
+    new Promise((done) => setTimeout(done, MINUTES * 60e3, [])),
+  ]);
+  const { status, details } = server.status(id);
+  check(status === 'finished:completed', `the run: ${status} ${details}`);
+  check(codes.length === NODES && codes.every((code) => code === 0), `every node ends by itself when the run is over: ${codes}`);
+  judge(server, 1.5 / CLASSES.length, join(ROOT, 'drawings', 'all'));
+  const seconds = Math.round((Date.now() - began) / 1000);
+  say(`fleet: passed, ${seconds} s`);
+} catch (error) {
+  for (const node of nodes) if (node.errors) say(`${node.name}: ${node.errors.trim()}`);
+  say(`fleet: FAILED, ${error.message}`);
+  process.exitCode = 1;
+} finally {
+  await Promise.all(nodes.map((node) => node.stop()));
+  await server.stop();
+}
