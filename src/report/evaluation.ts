@@ -7,6 +7,7 @@ import type { Worst } from './data.ts';
 import { metricText } from './figures.ts';
 import { classSections, figuresOf, worstSection } from './judging.ts';
 import { FOOTER, page, skippedSection, wilson } from './page.ts';
+import { type Refused, refusalsOf } from './refusing.ts';
 import { formatPercent } from './terminal.ts';
 
 /** What the page shows. */
@@ -17,6 +18,8 @@ export interface Evaluation {
   loss: number;
   /** Where pictures have one class each. */
   figures?: ClassFigures;
+  /** What is called unknown, where the adapter can tell. */
+  refused?: Refused | undefined;
   /** Of another task. */
   measured?: Measured;
   worst: Worst;
@@ -25,11 +28,12 @@ export interface Evaluation {
   command: string;
 }
 
-export function evaluationPage({ title, summary, loss, figures, measured, worst, skipped, command }: Evaluation): string {
+export function evaluationPage({ title, summary, loss, figures, refused, measured, worst, skipped, command }: Evaluation): string {
   return page(title, [
     `<header><h1>${escapeText(title)}</h1><p>${escapeText(summary)}</p></header>`,
     figures ? resultSection(figures, loss) : measuredSection(measured!, loss),
     ...(figures ? classSections(figures) : []),
+    refused ? refusedSection(refused) : '',
     worstSection(worst),
     skippedSection(skipped),
     `<section><h2>To do it again</h2><pre>${escapeText(command)}</pre></section>`,
@@ -50,6 +54,11 @@ function resultSection(figures: ClassFigures, loss: number): string {
 <p class="big">${accuracy} <small>${correct} of ${count} right, 95 % interval ${formatPercent(low)} to ${formatPercent(high)}</small></p>
 ${rowsOf([...figuresOf(figures), { name: 'loss', text: loss.toFixed(3) }])}</section>`;
 }
+
+const refusedSection = (refused: Refused): string => `<section><h2>Unknown</h2>
+<p class="quiet">What is called unknown, because it is like nothing that was learnt${
+  refused.others === null ? '; with pictures of other things in a folder named unknown it says how many of those' : ''
+}.</p>${rowsOf(refusalsOf(refused))}</section>`;
 
 function measuredSection({ all, outputs }: Measured, loss: number): string {
   const head = outputs[0]!.metrics.map(({ name }) => `<th>${escapeText(name)}</th>`).join('');

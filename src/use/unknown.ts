@@ -44,6 +44,9 @@ const knownOf = (adapter: AdapterFile): Known | { why: string } =>
 export const tableOf = (engine: Engine): Float32Array | undefined =>
   engine.program.io.has(Io.Known) ? engine.floats(Io.Known) : undefined;
 
+/** How far the i-th picture of the pass that the engine has just judged is from what was learnt. */
+export const distanceAt = (engine: Engine, i: number): number => engine.floats(Io.Distances)[i]!;
+
 /** Whether the i-th picture of the pass that the engine has just judged is like what was learnt; undefined where the program cannot tell. */
 export function isKnown(engine: Engine, i: number): boolean | undefined {
   const table = tableOf(engine);

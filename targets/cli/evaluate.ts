@@ -9,6 +9,7 @@ import { openModelFolder } from '../../src/import/modelfolder.ts';
 import { evaluationPage } from '../../src/report/evaluation.ts';
 import { metricsText, metricText } from '../../src/report/figures.ts';
 import { figuresText } from '../../src/report/judging.ts';
+import { refusalsText } from '../../src/report/refusing.ts';
 import { formatPercent, table } from '../../src/report/terminal.ts';
 import { type Metric, taskOf } from '../../src/task/index.ts';
 import { type ClassFigures, confusionMatrix } from '../../src/task/judging.ts';
@@ -34,6 +35,7 @@ const FLAGS = {
   cache: 'text',
   seed: 'text',
   report: 'text',
+  unknown: 'text',
   json: 'flag',
 } as const;
 
@@ -56,7 +58,7 @@ function tellMeasured(out: Output, isJson: boolean, { tally, task, input, measur
 }
 
 /** The figures of classes. */
-function tellClasses(out: Output, isJson: boolean, figures: ClassFigures, { tally, input, skipped, split }: Judgement): void {
+function tellClasses(out: Output, isJson: boolean, figures: ClassFigures, { tally, input, skipped, split, refused }: Judgement): void {
   const { correct, count, top5, mean, calibrationError, mistakes } = figures;
   const [accuracy, loss] = [correct / count, tally.lossSum / count];
   if (isJson) {
@@ -80,12 +82,14 @@ function tellClasses(out: Output, isJson: boolean, figures: ClassFigures, { tall
       classes,
       confusion: confusionMatrix(figures),
       mistakes,
+      unknown: refused ?? null,
       skipped,
     });
     return;
   }
   out.line(`accuracy ${formatPercent(accuracy)}: ${correct} of ${counted(count, input)} (${split}), loss ${loss.toFixed(3)}`);
   out.line(figuresText(figures));
+  if (refused) out.line(`\n${refusalsText(refused)}`);
 }
 
 /** The pictures and their table; a table given in the place of a folder lies in it. */
@@ -124,6 +128,7 @@ function judge(p: Parsed, out: Output, each: (picture: Judged, show: () => Shown
         stored: read(p, 'stored'),
         cacheFolder: read(p, 'cacheFolder'),
         seed: read(p, 'seed'),
+        unknown: read(p, 'unknown'),
       }),
     },
     each,
@@ -131,7 +136,7 @@ function judge(p: Parsed, out: Output, each: (picture: Judged, show: () => Shown
 }
 
 function writePage(path: string, p: Parsed, judgement: Judgement, worst: WorstKeeper, command: string): void {
-  const { tally, split, labels, figures, input, measured, skipped, task } = judgement;
+  const { tally, split, labels, figures, refused, input, measured, skipped, task } = judgement;
   const { noun } = taskOf(task);
   const [model, adapter] = [p.positionals[0]!, p.positionals.length === 3 ? p.positionals[1]! : 'its own head'];
   const which = split === 'all' ? '' : ` of ${split}`;
@@ -141,7 +146,7 @@ function writePage(path: string, p: Parsed, judgement: Judgement, worst: WorstKe
       title: `${basename(model)} with ${adapter}, judged`,
       summary: `${counted(tally.count, input)}${which} of ${p.positionals.at(-1)!}, ${labels.length} ${labels.length === 1 ? noun.one : noun.many}.`,
       loss: tally.lossSum / tally.count,
-      ...(figures ? { figures } : { measured }),
+      ...(figures ? { figures, refused } : { measured }),
       worst: worst.found(),
       skipped: skipped.map(({ path: file, reason }) => ({ file, reason })),
       command,

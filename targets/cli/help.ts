@@ -170,6 +170,9 @@ table of labels (.csv) in it. Accuracy, precision, recall, F1, calibration, what
   --weights f32|int8|int4    not the precision that the adapter was trained over;
                              int8,stream or stream: they pass through memory
   --stored FILE              the file for weights that do, made where it is not there
+  --unknown SHARE|off        how many are called unknown where this share of pictures of known
+                             classes may be (5%); a folder or label named unknown has pictures of
+                             nothing that was learnt
   --micro-batch N            pictures in one pass (8)
   --budget SIZE              most linear memory
   --threads N|auto           threads that share the work (auto)

@@ -10,16 +10,20 @@ import { InputError, nearest } from '../../src/base/error.ts';
 import { guarded } from '../../src/base/files.ts';
 import type { Precision, WeightsWish } from '../../src/base/precision.ts';
 import { type Prepared, prepare } from '../../src/data/prepare.ts';
+import type { Engine } from '../../src/engine/engine.ts';
 import type { Threads } from '../../src/engine/threads.ts';
 import { inputOf } from '../../src/input/index.ts';
+import type { Refused } from '../../src/report/refusing.ts';
 import { type Measured, type Task, type TaskName, taskOf } from '../../src/task/index.ts';
 import { type ClassFigures, createJudging } from '../../src/task/judging.ts';
+import { createRefusing, type Refusing } from '../../src/task/refusing.ts';
 import { rowsOfLabels } from '../../src/training/fromadapter.ts';
 import { samplesOf } from '../../src/training/samples.ts';
 import { sameTask } from '../../src/training/taskchoice.ts';
 import { measureTask } from '../../src/training/taskmeasure.ts';
-import type { Samples, Tally } from '../../src/training/train.ts';
+import { evaluate, type Samples, type Tally } from '../../src/training/train.ts';
 import { openInference } from '../../src/use/classifier.ts';
+import { distanceAt, isKnown, type Unknown } from '../../src/use/unknown.ts';
 
 /** What a picture is, and what was said of it. */
 export interface Judged {
@@ -61,6 +65,8 @@ export interface JudgeOptions {
   /** The file for weights that are streamed. */
   stored?: string;
   microBatch?: number;
+  /** Which share of pictures of known classes may be called unknown; 0: nothing is; absent: 5 %, where the adapter can tell. */
+  unknown?: number;
   onProgress?(progress: { done: number; total: number; path: string; skipped: number }): void;
   warn?(sentence: string): void;
 }
@@ -76,6 +82,8 @@ export interface Judgement {
   labels: readonly string[];
   /** Where pictures have one class each. */
   figures?: ClassFigures;
+  /** What is called unknown, where the adapter can tell. */
+  refused?: Refused;
   skipped: Prepared['skipped'];
 }
 
@@ -116,7 +124,7 @@ function verdict(
 
 /** Evaluates; `each` sees what is said of every picture, which `show` makes as a page has it. */
 export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judged, show: () => Shown) => void): Promise<Judgement> {
-  const { engine, adapter, preprocess } = openInference(options.adapter, { ...options, microBatch: options.microBatch ?? 8 });
+  const { engine, adapter, preprocess, unknown } = openInference(options.adapter, { ...options, microBatch: options.microBatch ?? 8 });
   const { labels } = adapter;
   const folder = options.cacheFolder ?? temporaryFolder();
   try {
@@ -135,21 +143,27 @@ export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judge
     try {
       for (const note of notes) options.warn?.(note);
       const task = taskOf(sameTask(adapter.task, prepared, options.adapter ?? options.model).name);
-      const labelOf = rowsToJudge(options, task, labels, prepared);
-      const { split, indices } = partToJudge(options, prepared);
+      const labelOf = rowsToJudge(options, task, labels, prepared, unknown);
+      const { split, indices, others } = partToJudge(options, prepared, labelOf);
       const samples = samplesOf(cache, indices, labelOf, labels.length);
       const judging = task.answer === Answer.Class ? createJudging(labels) : undefined;
+      const refusing = task.answer === Answer.Class && 'share' in unknown ? createRefusing() : undefined;
       const spread = adapter.task?.constants?.std;
       const pixels = new Uint8Array(cache.pictureBytes);
       const measured = await measureTask(engine, samples, labels, (i, answer, logits) => {
         const confidence = judging?.add(samples.label(i), answer[0]!, logits);
+        const row = i % engine.program.about.microBatch;
+        refusing?.add(distanceAt(engine, row), !isKnown(engine, row), answer[0] === samples.label(i));
         each?.({ ...verdict(task, samples, i, answer, labels, confidence, spread), file: cache.pictures[indices[i]!]!.path }, () => {
           samples.readInto(i, pixels);
           return { ...cache.size, ...inputOf(preprocess).show(pixels.slice(), preprocess) };
         });
       });
       const figures = judging === undefined ? {} : { figures: judging.found() };
-      return { tally: measured.tally, task: task.name, input: prepared.input, measured, split, labels, ...figures, skipped };
+      if (refusing)
+        await judgeOthers(engine, refusing, samplesOf(cache, others, new Array(prepared.classes.length).fill(0), labels.length));
+      const refused = refusing && 'share' in unknown ? { refused: { share: unknown.share, ...refusing.found() } } : {};
+      return { tally: measured.tally, task: task.name, input: prepared.input, measured, split, labels, ...figures, ...refused, skipped };
     } finally {
       cache.close();
     }
@@ -159,10 +173,29 @@ export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judge
   }
 }
 
-/** The head's row of each of the folder's labels. Throws for a label that the head has not, and for numbers that the folder has not. */
-function rowsToJudge({ data, adapter }: JudgeOptions, task: Task, labels: readonly string[], { classes }: Prepared): number[] {
+/** The folder, or label, of pictures of nothing that was learnt. */
+const OTHERS = 'unknown';
+
+/** Pictures of no class are judged for their distances alone: whatever class they are given, nothing of it is counted. */
+async function judgeOthers(engine: Engine, refusing: Refusing, samples: Samples): Promise<void> {
+  if (samples.count === 0) return;
+  await evaluate(engine, samples, (i) => {
+    const row = i % engine.program.about.microBatch;
+    refusing.addOther(distanceAt(engine, row), !isKnown(engine, row));
+  });
+}
+
+/** The head's row of each of the folder's labels; of pictures of nothing learnt -1, where the adapter can tell them. Throws for a label that the head has not, and for numbers that the folder has not. */
+function rowsToJudge(
+  { data, adapter }: JudgeOptions,
+  task: Task,
+  labels: readonly string[],
+  { classes }: Prepared,
+  told: Unknown,
+): number[] {
   const rows = rowsOfLabels(labels, classes);
-  const unknown = classes.find((_, i) => rows[i]! < 0);
+  const maySayUnknown = task.answer === Answer.Class && 'share' in told;
+  const unknown = classes.find((label, i) => rows[i]! < 0 && !(label === OTHERS && maySayUnknown));
   if (unknown !== undefined) {
     const sameButCase = labels.find((label) => label.toLowerCase() === unknown.toLowerCase());
     const near = sameButCase ?? nearest(unknown, labels)[0];
@@ -170,7 +203,11 @@ function rowsToJudge({ data, adapter }: JudgeOptions, task: Task, labels: readon
       where: data,
       what: `${task.noun.one} ${unknown} is unknown to the ${adapter === undefined ? 'model' : 'adapter'}`,
       expected: labels.length > 12 ? `one of its ${labels.length} labels` : labels.join(', '),
-      ...(near === undefined ? {} : { hint: `did you mean ${near}?` }),
+      ...(unknown === OTHERS && 'why' in told
+        ? { hint: `what is unknown cannot be told: ${told.why}` }
+        : near === undefined
+          ? {}
+          : { hint: `did you mean ${near}?` }),
     });
   }
   const unasked = task.answer === Answer.Numbers ? labels.find((label) => !classes.includes(label)) : undefined;
@@ -179,10 +216,22 @@ function rowsToJudge({ data, adapter }: JudgeOptions, task: Task, labels: readon
   return rows;
 }
 
-/** The part that is asked for, or test, val, everything, whichever is there first. */
-function partToJudge({ data, split: asked }: JudgeOptions, prepared: Prepared): { split: Split; indices: readonly number[] } {
+/** The part that is asked for, or test, val, everything, whichever is there first; `others` are of nothing that was learnt. */
+function partToJudge(
+  { data, split: asked }: JudgeOptions,
+  prepared: Prepared,
+  labelOf: readonly number[],
+): { split: Split; indices: readonly number[]; others: readonly number[] } {
   const split = asked ?? (prepared.test.length > 0 ? 'test' : prepared.valGiven ? 'val' : 'all');
-  const indices = { ...prepared, all: [...prepared.train, ...prepared.val, ...prepared.test] }[split];
-  if (indices.length === 0) throw new InputError({ where: data, what: `no ${prepared.input}s in ${split}` });
-  return { split, indices };
+  const all = { ...prepared, all: [...prepared.train, ...prepared.val, ...prepared.test] }[split];
+  if (all.length === 0) throw new InputError({ where: data, what: `no ${prepared.input}s in ${split}` });
+  const isOther = (i: number): boolean =>
+    prepared.cache.pictures[i]!.values === undefined && labelOf[prepared.cache.pictures[i]!.label]! < 0;
+  const indices = all.filter((i) => !isOther(i));
+  if (indices.length > 0) return { split, indices, others: all.filter(isOther) };
+  throw new InputError({
+    where: data,
+    what: `all ${prepared.input}s are of ${OTHERS}`,
+    expected: 'some of a class that was learnt beside them',
+  });
 }

@@ -1,6 +1,7 @@
 /** `s2a eval` as a person uses it: figures, the page, a folder of one class, a table. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { encode } from 'fast-png';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { newFolder } from '../support/folder.ts';
@@ -66,6 +67,45 @@ test('a table in the place of the folder, of one class and without a part to lea
   refuses(2, ['eval', VIT, adapter, join(photos, 'none.csv')], 'none.csv');
   writeFileSync(table, 'file,label\nred/0.png,violet\n');
   refuses(2, ['eval', VIT, adapter, table], 'class violet is unknown to the adapter');
+});
+
+interface Unknown {
+  share: number;
+  count: number;
+  refused: number;
+  named: { count: number; correct: number };
+  others: { count: number; refused: number; auroc: number } | null;
+}
+
+test('what is called unknown: of known pictures, and of a folder named unknown; on the page as on the terminal', () => {
+  const data = pictureFolder(24);
+  const known = join(newFolder(), 'known');
+  does('train', VIT, data, '--out', known, ...SHORT, '--hold-out', '0.5');
+  const told = (...args: string[]): Unknown | null => asks<{ unknown: Unknown | null }>('eval', VIT, known, ...args).unknown;
+  const alone = told(data)!;
+  assert.equal([alone.share, alone.count, alone.named.count, alone.others], [0.05, 72, 72 - alone.refused, null]);
+  // What predict says, picture by picture.
+  const refused = does('predict', VIT, known, data, '--json').stdout.trim().split('\n');
+  assert.is(refused.filter((line) => line.includes('"known":false')).length, alone.refused);
+  mkdirSync(join(data, 'unknown'));
+  const noise = (seed: number) => Uint8Array.from({ length: 3600 }, (_, i) => ((i * i * (7 + seed) + i * 31) >> 3) & 255);
+  for (let i = 0; i < 5; i++)
+    writeFileSync(join(data, 'unknown', `${i}.png`), encode({ width: 40, height: 30, data: noise(i), channels: 3, depth: 8 }));
+  const beside = told(data)!;
+  assert.equal({ ...beside, others: null }, alone);
+  assert.is(beside.others!.count, 5);
+  const others = does('predict', VIT, known, join(data, 'unknown'), '--json').stdout.trim().split('\n');
+  assert.is(others.filter((line) => line.includes('"known":false')).length, beside.others!.refused);
+  assert.ok(told(data, '--unknown', '50%')!.refused > alone.refused);
+  const page = join(newFolder(), 'page.html');
+  const text = does('eval', VIT, known, data, '--report', page).stdout;
+  const html = readFileSync(page, 'utf8');
+  for (const figure of [`${beside.refused} of 72`, `${beside.others!.refused} of 5`, beside.others!.auroc.toFixed(3)])
+    assert.ok(text.includes(figure) && html.includes(figure), figure);
+  // The other figures do not know of them.
+  assert.is(asks<Evaluated>('eval', VIT, known, data).count, 72);
+  refuses(2, ['eval', VIT, known, join(data), '--unknown', 'off'], 'class unknown is unknown', 'cannot be told');
+  refuses(2, ['eval', VIT, adapter, data], 'class unknown is unknown', 'too few');
 });
 
 test('a page that cannot be written is said before anything is judged', () => {

@@ -12,7 +12,7 @@ import warnings
 import numpy as np
 import sklearn
 from sklearn.calibration import calibration_curve
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, top_k_accuracy_score
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, roc_auc_score, top_k_accuracy_score
 
 out = pathlib.Path(__file__).parents[2] / "test" / "golden" / "judging.json"
 warnings.simplefilter("ignore")
@@ -58,4 +58,10 @@ for n, c, only in [(60, 3, None), (200, 8, None), (25, 6, 2)]:
         }
     )
     print(cases[-1])
-out.write_text(json.dumps({"scikit-learn": sklearn.__version__, "cases": cases}) + "\n")
+# Distances of known pictures and of others, with many that are equal.
+roc = []
+for n, m in [(40, 25), (7, 90), (1, 1), (12, 12)]:
+    near = ((np.arange(n) * 37 + n) % 23).tolist()
+    far = ((np.arange(m) * 29 + m) % 23 + 6).tolist()
+    roc.append({"near": near, "far": far, "area": float(roc_auc_score([0] * n + [1] * m, near + far))})
+out.write_text(json.dumps({"scikit-learn": sklearn.__version__, "cases": cases, "roc": roc}) + "\n")
