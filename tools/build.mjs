@@ -77,11 +77,12 @@ await Promise.all([
 for (const name of ['engine.wasm', 'engine.mt.wasm', 'engine.fast.wasm', 'engine.fast.mt.wasm', 's2a.wasm'])
   copyFileSync(`build/${name}`, `dist/${name}`);
 
-/** The library and the command; what runs in processes and threads of its own: the picture decoder, the engine's other threads, a whole run. */
+/** The library and the command; what runs in processes and threads of its own: the picture decoder, the engine's other threads, a whole run, a round of a watch. */
 await build({
   entryPoints: {
     ...{ index: 'src/index.ts', s2a: 'targets/cli/main.ts' },
     ...{ decoder: 'src/input/worker.ts', thread: 'src/engine/worker.ts', train: 'src/use/trainworker.ts' },
+    ...{ round: 'src/live/roundworker.ts' },
   },
   outdir: 'dist',
   bundle: true,

@@ -98,6 +98,7 @@ try {
     'dist/s2a.wasm',
     'dist/thread.js',
     'dist/train.js',
+    'dist/round.js',
   ];
   for (const f of [
     ...wanted,

@@ -1,6 +1,6 @@
 /**
  * When a run has gone astray, and what it does then: the rules of the watch, in the words that both training loops share (bounds.ts says which),
- * its numbers doubles on either side. docs/watch.md says what was tried.
+ * its numbers doubles on either side. docs/runs.md says what was tried.
  */
 
 /** Why a run goes back. */

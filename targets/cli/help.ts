@@ -1,4 +1,5 @@
 import { DEFAULTS as d } from '../../src/base/defaults.ts';
+import { LIVE_HELP } from './livehelp.ts';
 
 /** What --help prints. */
 const COMMON = `  --method M                 probe, full, or bias, prompt, side, lora joined by + (${d.method}),
@@ -41,6 +42,8 @@ export const HELP: Readonly<Record<string, string>> = {
   s2a enrol   <model> <pictures> --out DIR  classes from a few pictures each, without training
   s2a embed   <model> <pictures> --out FILE features of pictures, as an array (.npy)
   s2a compare <model> <picture> <picture>   how alike two pictures are
+  s2a watch   <model> <pictures> --out DIR  learn new pictures as they come, through a gate
+  s2a serve   <model> [adapter]             answers over HTTP; with --watch it goes on learning
   s2a merge   <model> <adapter> --out DIR   both as one model folder, for other programs
   s2a export  <model> <adapter> --onnx …    both as one ONNX file, for other runtimes
   s2a fidelity <model> <pictures>           how true the gradients from kept codes are
@@ -248,6 +251,7 @@ depends on the network: compare some pairs that are known first.
   --json                     the score as JSON
 
   s2a compare models/vit-tiny door-1.jpg door-2.jpg`,
+  ...LIVE_HELP,
   merge: `s2a merge <model folder> <adapter> --out <folder>: base and adapter as one model
 
 The new folder is one that Hugging Face transformers (or timm) loads: config.json with the

@@ -36,6 +36,9 @@ const COMMANDS: Readonly<Record<string, (args: string[], out: Output) => void | 
   fidelity,
   calibrate,
   modules,
+  // Loaded when they are asked for: the others start without a server.
+  watch: async (args, out) => (await import('./watch.ts')).watch(args, out),
+  serve: async (args, out) => (await import('./serve.ts')).serve(args, out),
   print,
   doctor,
   bench,

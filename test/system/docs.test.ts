@@ -34,7 +34,9 @@ test('s2a: every option that a page gives a command is in its help', () => {
   let seen = 0;
   nothingMissing((text) =>
     [
-      ...text.matchAll(/\bs2a (plan|train|eval|predict|merge|export|fidelity|calibrate|modules|print|doctor|bench|pack)\b([^\n`]*)/g),
+      ...text.matchAll(
+        /\bs2a (plan|train|eval|predict|merge|export|fidelity|calibrate|modules|print|doctor|bench|pack|watch|serve)\b([^\n`]*)/g,
+      ),
     ].flatMap(([, command, rest]) => {
       const help = HELP[command!]!;
       const options = all(rest!.replace(/ {2,}.*|#.*/, ''), /(?<=\s)(--[a-z-]+)/g);

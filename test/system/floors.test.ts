@@ -31,6 +31,7 @@ const ROOMS: readonly string[] = [
   'use',
   'fleet',
   'report',
+  'live',
   'index.ts',
 ];
 /** More would be a hall. */

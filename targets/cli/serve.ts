@@ -1,0 +1,66 @@
+/** `s2a serve`: answers over HTTP, and goes on learning. */
+import { defined } from '../../src/base/defined.ts';
+import { InputError } from '../../src/base/error.ts';
+import { visible } from '../../src/base/visible.ts';
+import { serve as serveUntil } from '../../src/live/serve.ts';
+import { parse, read, whole } from './options.ts';
+import type { Output } from './output.ts';
+import { untilStopped } from './signals.ts';
+import { eventLine, WATCH_FLAGS, watchOptions } from './watch.ts';
+
+const FLAGS = { ...WATCH_FLAGS, host: 'text', port: 'text', token: 'text', pictures: 'text', watch: 'text', unknown: 'text' } as const;
+const PORT = 8080;
+
+export async function serve(args: string[], out: Output): Promise<void> {
+  const p = parse(args, FLAGS, { least: 1, most: 2, usage: 's2a serve <model folder> [adapter]' });
+  const [model, adapter] = p.positionals as [string, string?];
+  const data = p.text('watch');
+  if (data === undefined)
+    for (const flag of ['out', 'at', 'every', 'after', 'keep', 'from'])
+      if (p.text(flag) !== undefined)
+        throw new InputError({ where: `--${flag}`, what: 'is of a watch', expected: '--watch FOLDER beside it' });
+  if (data !== undefined && adapter !== undefined && p.text('from') !== undefined)
+    throw new InputError({
+      where: '--from',
+      what: 'is a second adapter to begin with',
+      got: `${adapter} and ${p.text('from')}`,
+      expected: 'one of them',
+    });
+  const isJson = p.flag('json');
+  const watch =
+    data === undefined
+      ? undefined
+      : {
+          ...watchOptions(adapter === undefined ? p : { ...p, text: (name) => (name === 'from' ? adapter : p.text(name)) }, model, data),
+          onEvent: (event: Parameters<typeof eventLine>[0]) => (isJson ? out.json(event) : out.line(eventLine(event))),
+        };
+  const weights = read(p, 'weightsOrAuto');
+  await untilStopped((signal) =>
+    serveUntil(
+      {
+        model,
+        adapter: data === undefined ? adapter : undefined,
+        host: p.text('host') ?? '127.0.0.1',
+        port: whole(p, 'port', 0, 65535) ?? PORT,
+        watch,
+        warn: (sentence) => out.warn(sentence),
+        onListening({ url, port, token, isNewToken }) {
+          if (isJson) out.json({ event: 'listening', url, port });
+          else
+            out.line(visible(`listening on ${url}${token === undefined ? '' : isNewToken ? `#token=${token}` : ' (a token is needed)'}`));
+        },
+        ...defined({
+          token: p.text('token'),
+          pictures: p.text('pictures'),
+          budget: read(p, 'budget'),
+          processBudget: read(p, 'processBudget'),
+          threads: read(p, 'threads'),
+          stored: read(p, 'stored'),
+          unknown: read(p, 'unknown'),
+          weights: data === undefined && weights !== undefined ? read(p, 'weights') : undefined,
+        }),
+      },
+      signal,
+    ),
+  );
+}
