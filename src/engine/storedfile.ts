@@ -7,9 +7,10 @@
  * It is worth nothing without its program, which holds sums of what it put there (assembly/kernels/stored.ts): whatever else stands in the file when it is read
  * back is found out. An earlier file of the same run is not trusted either, but compared: what is as it should be is not written again.
  */
-import { rmSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
+import { mebibytes } from '../base/bytes.ts';
 import { InputError } from '../base/error.ts';
-import { fileExists, openFile, openStore, type Store } from '../base/files.ts';
+import { fileExists, freeBytes, openFile, openStore, type Store } from '../base/files.ts';
 import { FILE_HEAD_BYTES } from '../passes/streaming.ts';
 import type { Program } from '../program/program.ts';
 import { storedBytes } from '../program/stored.ts';
@@ -48,16 +49,37 @@ export interface StoredWeights {
   close(keep: boolean): void;
 }
 
+/** InputError where the disk has no room for the file, which replaces one of `there` bytes. */
+function needRoom(path: string, bytes: number, there: number): void {
+  const free = freeBytes(path);
+  if (free === undefined || free + there >= bytes) return;
+  throw new InputError(
+    { where: path, what: 'too little space for the weights', got: `${mebibytes(free)} free`, expected: mebibytes(bytes) },
+    'S2A_DISK',
+  );
+}
+
 /** Opens the file, or makes it. Throws InputError where something else has its name, and for what the system refuses. */
 export function openStored(path: string, bytes: number): StoredWeights {
-  const isOld = fileExists(path) && isOurs(path, bytes);
+  const isThere = fileExists(path);
+  const isOld = isThere && isOurs(path, bytes);
+  if (!isOld) needRoom(path, bytes, isThere ? statSync(path).size : 0);
   const file = isOld ? openStore(path) : openStore(path, bytes);
-  if (!isOld) file.writeAt(0, MAGIC);
+  const write = (at: number, data: Uint8Array): void => {
+    try {
+      file.writeAt(at, data);
+    } catch (error) {
+      // Half a file is of no use to anybody.
+      if (!isOld) rmSync(path, { force: true });
+      throw error;
+    }
+  };
+  if (!isOld) write(0, MAGIC);
   const pending = new Map<number, Promise<void>>();
   return {
     path,
     store(at, data) {
-      if (!isOld || !holds(file, at, data)) file.writeAt(at, data);
+      if (!isOld || !holds(file, at, data)) write(at, data);
     },
     fetch(at, target) {
       const read = file.startReading(at, target);

@@ -23,11 +23,11 @@ export function tryRun(out: string): void {
   }
 }
 
-/** Most bytes that a run has on disk at once beside the prepared pictures and their features. */
-export function runBytes(program: Program, { saves, goesBack }: { saves: boolean; goesBack: boolean }): number {
+/** Most bytes that a run has on disk at once beside the prepared pictures and their features. `stores`: the file of streamed weights is in its folder. */
+export function runBytes(program: Program, { saves, goesBack, stores }: { saves: boolean; goesBack: boolean; stores: boolean }): number {
   const parameters = parametersOf(program).bytes;
   // Two of each kind stand while the next is written; the adapter is as large as the parameters.
-  return storedBytes(program) + program.region.bytes * (saves ? 3 : 1) + parameters * (3 + (goesBack ? 1 : 0) + 1);
+  return (stores ? storedBytes(program) : 0) + program.region.bytes * (saves ? 3 : 1) + parameters * (3 + (goesBack ? 1 : 0) + 1);
 }
 
 /**
@@ -41,7 +41,7 @@ export function needSpace(runFolder: string, bytes: number, there: number): (pat
     throw new InputError(
       {
         where: runFolder,
-        what: 'too little space for checkpoints and the adapter',
+        what: 'too little space for what the run writes',
         got: `${mebibytes(free)} free`,
         expected: mebibytes(wanted),
       },

@@ -1,6 +1,6 @@
 /** Training as one call: model folder + pictures + budget → adapter folder. The command line and the library both come here. */
 
-import { rmSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseBytes } from '../base/bytes.ts';
 import { defined } from '../base/defined.ts';
@@ -143,8 +143,11 @@ function makeReady(opened: Opened): Ready {
   start?.check(planned.who, planned.preprocess);
 
   tryRun(job.out);
-  const need = runBytes(planned.compiled.program, { saves: job.saveEvery !== undefined, goesBack: options.retries > 0 });
-  const space = needSpace(runFolder, need, checkpointBytes(runFolder));
+  const kinds = { saves: job.saveEvery !== undefined, goesBack: options.retries > 0, stores: job.stored === undefined };
+  const there =
+    checkpointBytes(runFolder) +
+    (job.stored === undefined ? (statSync(join(runFolder, STORED_FILE), { throwIfNoEntry: false })?.size ?? 0) : 0);
+  const space = needSpace(runFolder, runBytes(planned.compiled.program, kinds), there);
   // Told once nothing refuses the new run any more.
   if (replaced !== undefined) hooks.warn(replaced);
   sayChanges(listed, job.data, hooks.warn);

@@ -11,6 +11,7 @@ import { readAdapter } from '../formats/adapterfile.ts';
 import { openModelFolder, openWeights, refuseOnnx } from '../import/modelfolder.ts';
 import { inputOf, portOf } from '../input/index.ts';
 import { encodeProgram } from '../program/program.ts';
+import { storedBytes } from '../program/stored.ts';
 import { CLASSIFY } from '../task/index.ts';
 import { tellsRates } from '../training/adapter.ts';
 import { settle } from '../training/compilejob.ts';
@@ -41,6 +42,8 @@ export interface PackedInference {
   classes: readonly string[];
   /** Weights' files that the board needs too, in the model folder. */
   weights: string[];
+  /** Bytes of the file in which the board keeps weights that are streamed, which it is told by `--stored`; 0: there is none. */
+  storedBytes: number;
   /** The arena, and the most memory that s2a.wasm takes. */
   memory: { planBytes: number; totalBytes: number };
   /** The line by which ffmpeg prepares frames as training did; null for arrays, which nothing prepares. */
@@ -102,6 +105,7 @@ function packOpened(
     out,
     classes: adapter.labels,
     weights: files,
+    storedBytes: storedBytes(engine.program),
     memory: { planBytes: engine.program.linearBytes, totalBytes: pages * 65536 },
     frames: inputOf(preprocess).frames(preprocess) ?? null,
   };

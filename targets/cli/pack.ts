@@ -42,7 +42,7 @@ function packAdapter(args: string[], out: Output): void {
     packed.frames === null
       ? 's2a.wasm predict program.s2a new.npy'
       : `${packed.frames.replace('FILE', 'new.jpg')} | s2a.wasm predict program.s2a`;
-  out.line(`\nnext, on the board: ${next} --model M --adapter A`);
+  out.line(`\nnext, on the board: ${next} --model M --adapter A${packed.storedBytes > 0 ? ' --stored weights.s2aw' : ''}`);
 }
 
 export async function pack(args: string[], out: Output): Promise<void> {

@@ -13,12 +13,13 @@ import { begin, finish, refuse } from './refuse';
 import { say } from './text';
 import { saveBefore } from './train';
 import { placeWeight } from './weights';
-import { countWritten } from './write';
+import { countWritten, remove } from './write';
 
 const MAGIC_BYTES: usize = 8;
 const magic = memory.data<u8>([0x53, 0x32, 0x41, 0x57, 0x47, 0x48, 0x54, 0]);
 const path = memory.data(1024);
 let file: u32 = 0;
+let isNew = false;
 
 /** Whether an instruction of init asks for the i-th weight; of any weight where `i` is -1. */
 export function isStored(i: i32): bool {
@@ -42,7 +43,8 @@ export function openStored(where: usize): void {
   need(openLocated(wanted, oflags.CREAT, 0), path, 'cannot be written: ');
   file = opened;
   need(measure(file), path);
-  if (fileBytes == 0) need(write(0, magic, MAGIC_BYTES), path, 'cannot be written: ');
+  isNew = fileBytes == 0;
+  if (isNew) put(0, magic, MAGIC_BYTES);
   else if (fileBytes < MAGIC_BYTES || !holds(0, magic, MAGIC_BYTES))
     refuse(path, 'is no file of stored weights', 'remove it, or give the weights another place');
 }
@@ -61,7 +63,7 @@ export function answer(status: i32): void {
   else if (status == Status.Await) {
     const failed = readAt(file, at, p, n);
     if (failed != errno.SUCCESS) lose('cannot be read: ', meaning(failed));
-  } else if (status == Status.Store && !holds(at, p, n)) need(write(at, p, n), path, 'cannot be written: ');
+  } else if (status == Status.Store && !holds(at, p, n)) put(at, p, n);
 }
 
 /** The file does not give back what was put into it: a run is saved as it stood before, and the program ends. */
@@ -86,9 +88,10 @@ function holds(at: u64, p: usize, n: usize): bool {
   return true;
 }
 
-/** Writes to the file, and counts what it wrote. */
-function write(at: u64, p: usize, n: usize): u32 {
+/** Writes to the file, and counts what it wrote; half a new file is of no use to anybody. */
+function put(at: u64, p: usize, n: usize): void {
   const failed = writeAt(file, at, p, n);
-  if (failed == errno.SUCCESS) countWritten(n);
-  return failed;
+  if (failed != errno.SUCCESS && isNew) remove(path);
+  need(failed, path, 'cannot be written: ');
+  countWritten(n);
 }

@@ -1,9 +1,21 @@
 /** Runs over streamed weights: the adapter, the answers and the resumed run of resident ones; and files that do not stay as they were. */
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { BudgetError, Interrupted } from '../../src/base/error.ts';
+import { BudgetError, type InputError, Interrupted } from '../../src/base/error.ts';
 import { planForBudget } from '../../src/compile.ts';
 import { openModelFolder } from '../../src/import/modelfolder.ts';
 import { enrolJob } from '../../src/training/enrol.ts';
@@ -13,6 +25,7 @@ import { loadEmbedder } from '../../src/use/embedder.ts';
 import { packInference } from '../../src/use/packinfer.ts';
 import { newFolder, refused } from '../support/folder.ts';
 import { pictureFolder } from '../support/pictures.ts';
+import { nodeTest } from '../support/runtime.ts';
 
 const MODEL = 'test/golden/vit-hf';
 const DATA = pictureFolder({ train: 4, val: 2 });
@@ -154,6 +167,58 @@ test('predictions over streamed weights are those over resident ones, and the fi
   }
   refused(() => loadClassifier(resident, { model: MODEL, weights: 'stream' }), '--stored', 'is missing');
   refused(() => loadClassifier(resident, { model: MODEL, stored: path }), '--stored', 'only where weights are streamed');
+});
+
+// Deno's module of files cannot be replaced.
+nodeTest('a disk that fills up while the file is written: one sentence, no half file; an old one that was right stays', async () => {
+  const fs = createRequire(import.meta.url)('node:fs') as typeof import('node:fs');
+  const { writeSync: write, statfsSync: room } = fs;
+  const kept = join(newFolder(), 'weights.s2aw');
+  void loadClassifier(resident, { model: MODEL, weights: 'stream', stored: kept }).close();
+  const held = readFileSync(kept);
+  const full = (): never => {
+    throw Object.assign(new Error('full'), { code: 'ENOSPC' });
+  };
+  /** What is said where the n-th write to that file is one too many. */
+  const fillAt = async (n: number, path: string, action: () => Promise<unknown> | unknown): Promise<string> => {
+    let left = n;
+    const limited = (fd: number, data: Uint8Array, offset?: number, length?: number, position?: number): number =>
+      existsSync(path) && fstatSync(fd).ino === statSync(path).ino && left-- <= 0 ? full() : write(fd, data, offset, length, position);
+    Object.assign(fs, { writeSync: limited });
+    syncBuiltinESMExports();
+    try {
+      await action();
+    } catch (error) {
+      assert.is((error as InputError).code, 'S2A_DISK');
+      return (error as Error).message;
+    } finally {
+      Object.assign(fs, { writeSync: write });
+      syncBuiltinESMExports();
+    }
+    throw new Error('nothing was refused');
+  };
+  for (const n of [0, 1, 2]) {
+    const [out, path] = [newFolder(), join(newFolder(), 'weights.s2aw')];
+    const said = await fillAt(n, path, () => trainJob(job(out, { weights: 'f32,stream', stored: path })));
+    assert.ok(said.startsWith(path) && said.includes('no space left on the device'), said);
+    assert.not.ok(existsSync(path), 'half a file is left');
+    const other = join(newFolder(), 'weights.s2aw');
+    await fillAt(n, other, () => loadClassifier(resident, { model: MODEL, weights: 'f32,stream', stored: other }));
+    assert.not.ok(existsSync(other), 'half a file is left');
+  }
+  // What is right is not written, so a full disk is no matter.
+  Object.assign(fs, { writeSync: full, statfsSync: () => ({ bavail: 0, bsize: 4096 }) });
+  syncBuiltinESMExports();
+  try {
+    void loadClassifier(resident, { model: MODEL, weights: 'stream', stored: kept }).close();
+    const path = join(newFolder(), 'weights.s2aw');
+    refused(() => loadClassifier(resident, { model: MODEL, weights: 'stream', stored: path }), path, 'too little space', '0.0 MiB free');
+    assert.not.ok(existsSync(path));
+  } finally {
+    Object.assign(fs, { writeSync: write, statfsSync: room });
+    syncBuiltinESMExports();
+  }
+  assert.equal(readFileSync(kept), held);
 });
 
 test('predicting within a budget that does not hold the weights: refused, or from a file where one is named', () => {

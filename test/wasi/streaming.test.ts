@@ -1,11 +1,13 @@
 /** The program without JavaScript over streamed weights: the adapter of Node's run over resident ones, and files that do not stay as they were. */
-import { closeSync, existsSync, openSync, readFileSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { trainJob } from '../../src/training/job.ts';
 import { newFolder } from '../support/folder.ts';
 import { pictureFolder } from '../support/pictures.ts';
+import { nodeTest } from '../support/runtime.ts';
 import { adapterDigest, type Board, pack } from './board.ts';
 
 const DATA = pictureFolder({ train: 5, val: 4, noise: 120 });
@@ -45,6 +47,32 @@ test('a damaged file: one sentence, and the run goes on to the same adapter', ()
   const resumed = board.train(out, '--resume');
   assert.is(resumed.code, 0, resumed.err);
   assert.is(adapterDigest(out), references['vit-hf']);
+});
+
+// Deno's module of files cannot be replaced.
+nodeTest('a disk that fills up while the file is written: one sentence, and no half file', () => {
+  const fs = createRequire(import.meta.url)('node:fs') as typeof import('node:fs');
+  const write = fs.writeSync;
+  for (const most of [0, 1]) {
+    const out = newFolder();
+    const path = join(out, 'run', 'weights.s2aw');
+    let left = most;
+    const limited = (fd: number, data: Uint8Array, offset?: number, length?: number, position?: number): number => {
+      if (existsSync(path) && fstatSync(fd).ino === statSync(path).ino && left-- <= 0) throw Object.assign(new Error(), { code: 'ENOSPC' });
+      return write(fd, data, offset, length, position);
+    };
+    Object.assign(fs, { writeSync: limited });
+    syncBuiltinESMExports();
+    try {
+      const { code, err } = boards['vit-hf']!.train(out);
+      assert.is(code, 2, err);
+      assert.match(err, /weights\.s2aw: cannot be written: no space left on the device/);
+      assert.not.ok(existsSync(path));
+    } finally {
+      Object.assign(fs, { writeSync: write });
+      syncBuiltinESMExports();
+    }
+  }
 });
 
 test('eval wants a file, and refuses another program’s', () => {
