@@ -81,6 +81,18 @@ export function hfIJepa(c: Config, image: Size): Vit {
   return { ...vit, pool: 'mean', names };
 }
 
+/** Of the decoder that drew masked patches, in pretraining. */
+export const PRETRAINING = [
+  ...['decoder_num_attention_heads', 'decoder_hidden_size', 'decoder_num_hidden_layers', 'decoder_intermediate_size'],
+  ...['mask_ratio', 'norm_pix_loss'],
+] as const;
+
+/** `model_type` vit_mae (arXiv 2111.06377): the encoder, a ViT whose head reads the class token. */
+export function hfMae(c: Config, image: Size): Vit {
+  ignore(c, PRETRAINING);
+  return hfVit(c, image);
+}
+
 /** `model_type` dinov2 and dinov2_with_registers. */
 export function hfDinov2(c: Config, type: string, image: Size): Vit {
   const p = c.tensors?.has('embeddings.cls_token') ? '' : `${type}.`;

@@ -110,13 +110,13 @@ const lacksProcessor = ({ folder, model }: ModelFolder): boolean => model.librar
 export function processorNote(base: ModelFolder): string | undefined {
   if (base.onnx !== undefined) return onnxNote(base.onnx, base.model.image, base.model.channels);
   if (!lacksProcessor(base) || fileExists(join(base.folder, ARRAY_INPUT))) return undefined;
-  const { resize, crop, resample, mean, std } = preprocessOf(base);
+  const { resize, crop, resample, mean, std, reversed } = preprocessOf(base);
   const [h, w] = base.model.image;
   const form = resize.mode === 'exact' && !crop ? `stretched to ${h}x${w}` : `resized and cut to ${h}x${w}`;
   const numbers = (three: readonly number[]): string => (three.every((x) => x === three[0]) ? String(three[0]) : three.join(' '));
   return (
     `${join(base.folder, PROCESSOR)} is missing, so pictures are prepared as published ${base.model.type} networks want them: ` +
-    `${form} (${resample}), mean ${numbers(mean)}, deviation ${numbers(std)}`
+    `${form} (${resample}), mean ${numbers(mean)}, deviation ${numbers(std)}${reversed ? ', blue first' : ''}`
   );
 }
 

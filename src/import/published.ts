@@ -8,6 +8,7 @@ import type { Config, ConfigSource } from '../formats/config.ts';
 /** The classes' first syllables, by model_type: `ViT` of ViTModel and ViTForImageClassification. */
 export const CLASS_NAMES: Readonly<Record<string, string>> = {
   vit: 'ViT',
+  vit_mae: 'ViTMAE',
   deit: 'DeiT',
   swin: 'Swin',
   swinv2: 'Swinv2',
@@ -30,6 +31,10 @@ export const CLASS_NAMES: Readonly<Record<string, string>> = {
   mobilevit: 'MobileViT',
 };
 
+/** Model types without a class of their own that has a head: a classifier is saved as one of these. */
+const SAVED_AS: Readonly<Record<string, string>> = { vit_mae: 'vit' };
+export const savedAs = (type: string): string => SAVED_AS[type] ?? type;
+
 /** The class that the configuration says was saved. */
 function savedClass(c: Config): string {
   const names = c.get('architectures');
@@ -45,12 +50,12 @@ export function isBare(c: Config): boolean {
   // DINOv3 has no class with a head, so nothing stands before its names anywhere.
   if (!Object.hasOwn(CLASS_NAMES, type) || type === 'dinov3_vit') return false;
   if (c.tensors === undefined || c.tensors.size === 0) return savedClass(c) === `${CLASS_NAMES[type]}Model`;
-  for (const name of c.tensors.keys()) if (name.startsWith(`${type}.`)) return false;
+  for (const name of c.tensors.keys()) if (name.startsWith(`${savedAs(type)}.`)) return false;
   return [...c.tensors.keys()].some((name) => /^(embeddings|embedder|conv_stem|encoder)\./.test(name));
 }
 
 /** What stands before the names of a Hugging Face backbone. */
-export const backbonePrefix = (c: Config): string => (isBare(c) ? '' : `${String(c.get('model_type'))}.`);
+export const backbonePrefix = (c: Config): string => (isBare(c) ? '' : `${savedAs(String(c.get('model_type')))}.`);
 
 /** Does the checkpoint have this tensor? `otherwise` where there are no weights to ask. */
 export const holds = (c: Config, tensor: string, otherwise: boolean): boolean => c.tensors?.has(tensor) ?? otherwise;

@@ -2,7 +2,7 @@
 import { hfBeit, isBeit, timmBeit } from './beit.ts';
 import { hfDinov3, isDinov3, isEva02, timmEva } from './eva.ts';
 import type { Family } from './family.ts';
-import { hfDinov2, hfIJepa, hfTower } from './hfvit.ts';
+import { hfDinov2, hfIJepa, hfMae, hfTower } from './hfvit.ts';
 import { hfVit } from './huggingface.ts';
 import { named, timm, torchvision, transformers } from './readers.ts';
 import { isTimmVit, timmVit } from './timm.ts';
@@ -97,6 +97,13 @@ const BEIT: Family<Vit> = {
 
 const IJEPA: Family<Vit> = { ...VIT, title: 'I-JEPA', readers: [transformers(['ijepa'], ['ijepa-hf'], hfIJepa)] };
 
+const MAE: Family<Vit> = {
+  ...VIT,
+  title: 'ViT-MAE: the encoder',
+  readers: [transformers(['vit_mae'], ['vitmae-hf'], hfMae)],
+  unread: [/^decoder\./],
+};
+
 const TOWERS: Family<Vit> = {
   ...VIT,
   title: 'CLIP, SigLIP: the half for pictures',
@@ -125,4 +132,4 @@ const TOWERS: Family<Vit> = {
 };
 
 /** In the order in which a name is offered to them. */
-export const VISION_TRANSFORMERS: readonly Family[] = [DINOV2, DINOV3, EVA02, BEIT, TOWERS, VIT, IJEPA];
+export const VISION_TRANSFORMERS: readonly Family[] = [DINOV2, DINOV3, EVA02, BEIT, TOWERS, VIT, MAE, IJEPA];

@@ -23,6 +23,10 @@ interface Defaults {
   /** Absent: not the same in all versions of the library, so the file must say it. */
   resample?: number;
   stats: 'half' | 'imagenet' | 'clip';
+  /** Does not normalise unless it is told to. */
+  normalizes?: false;
+  /** Hands blue over first. */
+  reverses?: true;
   /**
    * share: `size` is what the model sees and `crop_pct` its share of the resized picture, from 384 pixels on all of it. scaled: `size` is
    * enlarged by `crop_pct` before the crop. levit: the shorter side is 256/224 of `size`. top: EfficientNet's `rescale_offset` and `include_top`.
@@ -51,6 +55,7 @@ const CLASSES: Readonly<Record<string, Defaults>> = {
   ConvNext: { square: false, size: { shortest_edge: 384 }, resample: BICUBIC, stats: 'half', way: 'share' },
   EfficientNet: { square: true, size: 346, crop: 289, cuts: false, stats: 'half', way: 'top' },
   Levit: { square: false, size: { shortest_edge: 224 }, crop: 224, resample: BICUBIC, stats: 'imagenet', way: 'levit' },
+  MobileViT: { square: false, size: { shortest_edge: 224 }, crop: 256, stats: 'half', normalizes: false, reverses: true },
   MobileNetV1: mobile,
   MobileNetV2: mobile,
   PoolFormer: { square: false, size: { shortest_edge: 224 }, crop: 224, resample: BICUBIC, stats: 'imagenet', way: 'scaled' },
@@ -59,7 +64,7 @@ const CLASSES: Readonly<Record<string, Defaults>> = {
 };
 
 /** Classes whose steps are others, or come in another order, for the same fields. */
-const OTHERS = ['Perceiver', 'MobileViT', 'DINOv3ViT', 'GLPN', 'TextNet', 'Vilt'];
+const OTHERS = ['Perceiver', 'DINOv3ViT', 'GLPN', 'TextNet', 'Vilt'];
 
 /** Fields that say nothing of pixels, or nothing of RGB pictures: how arrays lie and are handed over, and labels of segmentation. */
 const HARMLESS = [
@@ -73,7 +78,6 @@ const NOT_KNOWN: readonly (readonly [string, unknown])[] = [
   ['do_pad', false],
   ['do_thumbnail', false],
   ['do_align_long_axis', false],
-  ['do_flip_channel_order', false],
   ['do_grayscale', false],
   ['use_square_size', false],
   ['keep_aspect_ratio', false],
@@ -105,7 +109,7 @@ export function readProcessor(json: Json, where: string, { image, modelType, cha
   const cuts = flag(c, 'do_center_crop', known?.crop !== undefined && known.cuts !== false);
   const frame = known?.way === 'share' ? sharedFrame(c, cuts, image) : plainFrame(c, cuts, name, known, image);
   const resample = resampleOf(where, needed(c, 'resample', name, known?.resample));
-  const spec = { ...frame, resample, ...numbers(c, name, known, channels) };
+  const spec = { ...frame, resample, ...numbers(c, name, known, channels), ...order(c, known, channels) };
   refuseUnread(c, 'it may change what pictures become');
   return spec;
 }
@@ -125,6 +129,7 @@ function needed(c: Config, key: string, name: string, preset: unknown): unknown 
 /** Classes of files that name none, by the configuration's model_type. */
 const BY_MODEL: Readonly<Record<string, string>> = {
   vit: 'ViT',
+  vit_mae: 'ViT',
   deit: 'DeiT',
   swin: 'ViT',
   swinv2: 'ViT',
@@ -142,6 +147,7 @@ const BY_MODEL: Readonly<Record<string, string>> = {
   efficientnet: 'ViT',
   ijepa: 'ViT',
   mobilenet_v1: 'MobileNetV1',
+  mobilevit: 'MobileViT',
   siglip: 'Siglip',
   siglip_vision_model: 'Siglip',
 };
@@ -230,6 +236,14 @@ function sharedFrame(c: Config, cuts: boolean, image: Size | undefined): Frame {
   return { resize: keeping({ height: of(seen.height), width: of(seen.width) }), crop: { ...seen, rounding: 'floor' } };
 }
 
+/** Whether channels come in reverse order; where they are normalised too it is not said what comes first. */
+function order(c: Config, known: Defaults | undefined, channels: number): Pick<Preprocess, 'reversed'> {
+  if (!flag(c, 'do_flip_channel_order', known?.reverses ?? false)) return {};
+  if (channels !== 3) only(c, 'do_flip_channel_order', false);
+  if (flag(c, 'do_normalize', known?.normalizes ?? true)) only(c, 'do_flip_channel_order', false);
+  return { reversed: true };
+}
+
 /** (pixel · scale − mean) / std. */
 function numbers(c: Config, name: string, known: Defaults | undefined, channels: number): Pick<Preprocess, 'scale' | 'mean' | 'std'> {
   const { where } = c;
@@ -237,7 +251,7 @@ function numbers(c: Config, name: string, known: Defaults | undefined, channels:
   const rescales = flag(c, 'do_rescale', true);
   const scale = rescales ? factor : 1;
   const usual = known && STATS[known.stats];
-  const normalizes = flag(c, 'do_normalize', true);
+  const normalizes = flag(c, 'do_normalize', known?.normalizes ?? true);
   // Read in any case: EfficientNet divides by it twice.
   const list = (value: unknown): unknown =>
     value === usual?.std || value === usual?.mean ? forChannels(value as number[], channels) : value;
@@ -270,17 +284,21 @@ function resampleOf(where: string, code: unknown): Resample {
  */
 export function assumedProcessor(modelType: string, [height, width]: readonly [number, number], channels = 3): Preprocess {
   const { mean, std } = STATS[STATS_BY_MODEL[modelType] ?? 'imagenet'];
-  const size = ['resnet', 'regnet', 'convnext', 'convnextv2'].includes(modelType) ? { size: { shortest_edge: 224 }, crop_pct: 0.875 } : {};
+  const size = ['resnet', 'regnet', 'convnext', 'convnextv2'].includes(modelType)
+    ? { size: { shortest_edge: 224 }, crop_pct: 0.875 }
+    : modelType === 'mobilevit'
+      ? { size: { shortest_edge: 288 }, resample: BILINEAR }
+      : {};
   const by = ['swin', 'swinv2', 'efficientnet'].includes(modelType) ? { resample: BICUBIC } : {};
   const json = { image_mean: mean, image_std: std, ...size, ...by };
   return readProcessor(json, 'preprocessor_config.json is missing: preprocessing', { image: { height, width }, modelType, channels });
 }
 
 /** A `preprocessor_config.json` for these pictures, every field said; undefined where no processor keeps a picture's shape so. */
-export function processorFor({ resize, resample, crop, scale, mean, std }: Preprocess): Json | undefined {
+export function processorFor({ resize, resample, crop, scale, mean, std, reversed }: Preprocess): Json | undefined {
   if (resize.mode === 'cover' || crop?.rounding === 'even') return undefined;
   return {
-    image_processor_type: crop ? 'CLIPImageProcessor' : 'ViTImageProcessor',
+    image_processor_type: reversed ? 'MobileViTImageProcessor' : crop ? 'CLIPImageProcessor' : 'ViTImageProcessor',
     do_resize: true,
     size: resize.mode === 'exact' ? { height: resize.height, width: resize.width } : { shortest_edge: resize.edge },
     resample: RESAMPLES.indexOf(resample),
@@ -288,9 +306,7 @@ export function processorFor({ resize, resample, crop, scale, mean, std }: Prepr
     ...(crop ? { crop_size: { height: crop.height, width: crop.width } } : {}),
     do_rescale: true,
     rescale_factor: scale,
-    do_normalize: true,
-    image_mean: mean,
-    image_std: std,
+    ...(reversed ? { do_normalize: false, do_flip_channel_order: true } : { do_normalize: true, image_mean: mean, image_std: std }),
     do_convert_rgb: mean.length === 3,
   };
 }

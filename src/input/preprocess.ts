@@ -129,6 +129,8 @@ export function checkPreprocess(value: unknown, where: string): Preprocess {
   const by = json.resample;
   if (!RESAMPLES.includes(by as Resample)) fault('resample', by, RESAMPLES.join(', '));
   const channels = Array.isArray(json.mean) ? checkPictureChannels(json.mean.length, where) : 3;
+  const { reversed } = json;
+  if (reversed !== undefined && (reversed !== true || channels !== 3)) fault('reversed', reversed, 'none, or true of three channels');
   const spec: Preprocess = {
     resize:
       mode === 'shortest'
@@ -139,6 +141,7 @@ export function checkPreprocess(value: unknown, where: string): Preprocess {
     scale: finite(where, 'preprocessing.scale', json.scale),
     mean: perChannel(where, 'preprocessing.mean', json.mean, channels),
     std: divisors(where, 'preprocessing.std', json.std, channels),
+    ...(reversed ? { reversed: true } : {}),
   };
   outputSize(spec);
   return spec;

@@ -30,6 +30,8 @@ export interface Preprocess extends Frame {
   mean: readonly number[];
   /** The same. */
   std: readonly number[];
+  /** The model sees the channels in reverse order, blue first, once they are normalised. */
+  reversed?: true;
 }
 
 /** Height and width of every prepared picture. */

@@ -5,7 +5,7 @@ import { CHANCES, PARTS } from '../../assembly/abi/ops/distort.ts';
 import { Augment } from '../../assembly/abi/ops/pixels.ts';
 import { DEFAULTS } from '../base/defaults.ts';
 import { InputError } from '../base/error.ts';
-import { ABSENT, addValue, f32, type Graph, type Phase, u8 } from '../graph/graph.ts';
+import { ABSENT, addValue, f32, type Graph, type Phase, shapeOf, u8 } from '../graph/graph.ts';
 import { emit } from '../ops/index.ts';
 import { CLASSIFY, constantsOf, targetType, taskOf } from '../task/index.ts';
 import type { Augmentation, CompileOptions } from './options.ts';
@@ -55,16 +55,27 @@ function addConstants(graph: Graph, rows: number, outputs: number, values: Float
 
 /** uint8 pictures → normalised f32, augmented in training. */
 export function pixels(graph: Graph, io: Inputs, phase: Phase, options: CompileOptions): number {
-  const { model, augment } = options;
+  const { model, augment, normalize } = options;
+  const name = phase === 'eval' ? 'eval.pixels' : 'pixels';
+  const seen = (y: number): number => (normalize?.reversed ? reverseChannels(graph, y, name, phase) : y);
   const [h, w] = model.image;
   const random = phase === 'train' && augment !== undefined;
   const bits = random ? (augment.shift > 0 ? Augment.Crop : 0) | (augment.flip ? Augment.Flip : 0) : 0;
   const attributes = { h, w, augment: bits, pad: random ? augment.shift : 0 };
-  const name = phase === 'eval' ? 'eval.pixels' : 'pixels';
   const operands = [io.pictures, io.table, io.samples, io.state];
   const more = random ? distortion(augment, options) : undefined;
-  if (more) return emit(graph, 'Distort', name, operands, { augment: bits, pad: augment!.shift, ...more }, { phase }).outputs[0]!;
-  return emit(graph, 'Pixels', name, operands, attributes, { phase }).outputs[0]!;
+  if (more) return seen(emit(graph, 'Distort', name, operands, { augment: bits, pad: augment!.shift, ...more }, { phase }).outputs[0]!);
+  return seen(emit(graph, 'Pixels', name, operands, attributes, { phase }).outputs[0]!);
+}
+
+/** The last channel first, for networks that learnt from pictures whose blue comes first. */
+function reverseChannels(graph: Graph, x: number, name: string, phase: Phase): number {
+  const c = shapeOf(graph, x).at(-1)!;
+  const parts = Array.from({ length: c }, (_, i) => {
+    const from = c - 1 - i;
+    return emit(graph, 'Slice', `${name}.${from}`, [x], { axis: -1, from, count: 1 }, { phase }).outputs[0]!;
+  });
+  return emit(graph, 'Concat', `${name}.reversed`, parts, { axis: -1 }, { phase }).outputs[0]!;
 }
 
 /** What goes beyond window and mirror, as the operator counts it; undefined where nothing does. */

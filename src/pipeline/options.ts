@@ -77,8 +77,8 @@ export interface CompileOptions {
   head?: 'new' | 'file';
   /** `infer` compiles evaluation alone: nothing is kept, nothing learns. */
   purpose?: 'train' | 'infer';
-  /** The model sees (pixel · scale − mean) / std. */
-  normalize?: { scale: number; mean: readonly number[]; std: readonly number[] };
+  /** The model sees (pixel · scale − mean) / std; `reversed`: the last channel first. */
+  normalize?: { scale: number; mean: readonly number[]; std: readonly number[]; reversed?: true };
   /** How pictures are changed at random, in training. */
   augment?: Augmentation;
   /** Share of elements left out, in training, of a transformer's embeddings, of attention's and the MLP's outputs and of what the head reads. */

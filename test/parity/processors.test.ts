@@ -35,7 +35,7 @@ const whole = (name: string): Uint8Array<ArrayBuffer> => {
 for (const [name, text] of saved.metadata)
   test(`${name}, as transformers saves it: what the network sees is within 1 of 255`, () => {
     const spec = readPreprocess(JSON.parse(text), name);
-    const { scale, mean, std } = spec;
+    const { scale, mean, std, reversed } = spec;
     for (let n = 0; saved.tensors.has(`source.${n}`); n++) {
       const [height, width] = saved.tensor(`source.${n}`).shape as [number, number, number];
       const pixels = resizePacked(whole(`source.${n}`), width, height, spec);
@@ -45,7 +45,8 @@ for (const [name, text] of saved.metadata)
       // In the pixels' own unit.
       const worst = pixels.reduce((w, v, i) => {
         const c = i % 3;
-        return Math.max(w, Math.abs((want[i]! - (v * scale - mean[c]!) / std[c]!) * (std[c]! / scale)));
+        const at = reversed ? i - c + 2 - c : i;
+        return Math.max(w, Math.abs((want[at]! - (v * scale - mean[c]!) / std[c]!) * (std[c]! / scale)));
       }, 0);
       assert.ok(worst <= 1.001, `${height}×${width}: off by ${worst}`);
     }

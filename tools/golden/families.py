@@ -1,6 +1,7 @@
 """More families, each in two small configurations: what people have from transformers, timm and torchvision."""
 
 import timm
+import torch
 import torchvision
 import transformers
 from torch import nn
@@ -32,6 +33,22 @@ class Dinov3(transformers.DINOv3ViTModel):
     def forward(self, pixel_values, **keywords):
         out = super().forward(pixel_values, **keywords)
         return transformers.modeling_outputs.ImageClassifierOutput(logits=self.classifier(out.pooler_output))
+
+
+class Mae(transformers.ViTMAEPreTrainedModel):
+    """Nor of the encoder that masked patches were drawn from: nothing masked, patches in their order, the class token under a linear layer."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.vit = transformers.ViTMAEModel(config)
+        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
+        self.post_init()
+        self.vit.embeddings.position_embeddings.requires_grad_()
+
+    def forward(self, pixel_values, **keywords):
+        order = torch.arange(self.vit.embeddings.patch_embeddings.num_patches, dtype=torch.float32).expand(len(pixel_values), -1)
+        out = self.vit(pixel_values, noise=order, **keywords)
+        return transformers.modeling_outputs.ImageClassifierOutput(logits=self.classifier(out.last_hidden_state[:, 0]))
 
 
 def dinov3(**c):
@@ -134,6 +151,7 @@ FAMILIES = {
     "siglip-timm": (lambda: timm_model("vit_base_patch16_siglip_gap_224", mlp_ratio=2.0, **TIMM_VIT), (32, 32), {}),
     "beit-hf": (lambda: hf("Beit", use_relative_position_bias=True, drop_path_rate=0.0, **SMALL), (32, 32), {}),
     "beit-timm": (lambda: timm_model("beit_base_patch16_224", mlp_ratio=2.0, **TIMM_VIT), (32, 32), {}),
+    "vitmae-hf": (lambda: Mae(transformers.ViTMAEConfig(num_labels=6, mask_ratio=0.0, **SMALL)), (32, 32), {}),
     "ijepa-hf": (lambda: hf("IJepa", **SMALL), (32, 32), {}),
     "eva02-timm": (lambda: timm_model("eva02_tiny_patch14_224", mlp_ratio=2.0, **TIMM_VIT), (32, 32), {}),
     "eva02-timm-normed": (lambda: timm_model("eva02_base_patch14_224", mlp_ratio=2.0, **TIMM_VIT), (32, 32), {}),
@@ -159,7 +177,7 @@ FAMILIES = {
 }
 
 PROCESSORS = {"efficientnet": "EfficientNet", "mobilenet_v1": "MobileNetV1", "regnet": "ConvNext", "dinov2": "Bit", "dinov2_with_registers": "Bit", "clip": "CLIP",
-              "siglip": "Siglip", "dinov3_vit": "ViT", "mobilevit": "ViT", "beit": "Beit", "ijepa": "ViT", "convnextv2": "ConvNext", "swinv2": "ViT"}
+              "siglip": "Siglip", "dinov3_vit": "ViT", "mobilevit": "ViT", "beit": "Beit", "ijepa": "ViT", "vit_mae": "ViT", "convnextv2": "ConvNext", "swinv2": "ViT"}
 
 
 def processor_of(model, size, keywords):

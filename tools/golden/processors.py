@@ -43,6 +43,8 @@ PROCESSORS = {
     "levit": ("Levit", dict(size={"shortest_edge": 10}, crop_size=10)),
     "mobilenetv1": ("MobileNetV1", dict(size=12, crop_size=10)),
     "mobilenetv2": ("MobileNetV2", dict(size={"shortest_edge": 12}, crop_size=10)),
+    "mobilevit": ("MobileViT", dict(size={"shortest_edge": 12}, crop_size=10, resample=2)),
+    "mobilevit-rgb": ("MobileViT", dict(size=12, crop_size=10, resample=2, do_flip_channel_order=False)),
     "poolformer": ("PoolFormer", dict(size=10, crop_size=10, crop_pct=0.8)),
     "poolformer-square": ("PoolFormer", dict(size={"height": 10, "width": 10}, crop_size=10)),
     "poolformer-stretched": ("PoolFormer", dict(size={"height": 10, "width": 8}, crop_size={"height": 10, "width": 8})),

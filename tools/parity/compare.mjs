@@ -65,7 +65,12 @@ export async function compareLogits(folder, { interpreter = 'python3', pictures,
   try {
     const floats = (values) => new Uint8Array(Float32Array.from(values).buffer);
     const tensors = Object.entries(sets).map(([name, data]) => ({ name, dtype: 'U8', shape: [COUNT, h, w, 3], data }));
-    for (const [name, values] of Object.entries({ mean: preprocess.mean, std: preprocess.std, scale: [preprocess.scale] }))
+    for (const [name, values] of Object.entries({
+      mean: preprocess.mean,
+      std: preprocess.std,
+      scale: [preprocess.scale],
+      reversed: [preprocess.reversed ? 1 : 0],
+    }))
       tensors.push({ name, dtype: 'F32', shape: [values.length], data: floats(values) });
     const [given, out] = [join(work, 'in.safetensors'), join(work, 'out.safetensors')];
     s2a.writeSafetensors(given, tensors);

@@ -1,6 +1,7 @@
 """What PyTorch makes of a model folder: python logits.py FOLDER IN OUT [ADAPTER]
 
-IN holds `<name>` uint8 [n, H, W, 3] for every set of pictures, and `mean`, `std`, `scale`: the model sees (pixel · scale - mean) / std.
+IN holds `<name>` uint8 [n, H, W, 3] for every set of pictures, and `mean`, `std`, `scale`: the model sees (pixel · scale - mean) / std, with `reversed` 1 the
+last channel first.
 OUT gets `<name>` f32 [n, classes]. Folders of transformers (config.json with model_type) and of timm (with architecture) are loaded by their own loaders.
 With ADAPTER, a folder of PEFT's, the model gets as many classes as that says, and PEFT puts it on.
 """
@@ -57,12 +58,12 @@ def main(folder, given, out, adapter=None):
     torch.set_num_threads(1)
     model = (load(folder) if adapter is None else adapted(folder, adapter)).eval()
     tensors = safetensors.torch.load_file(given)
-    mean, std, scale = (tensors.pop(n) for n in ("mean", "std", "scale"))
+    mean, std, scale, backwards = (tensors.pop(n) for n in ("mean", "std", "scale", "reversed"))
     found = {}
     with torch.no_grad():
         for name, pictures in tensors.items():
             x = ((pictures.float() * scale - mean) / std).permute(0, 3, 1, 2).contiguous()
-            y = model(x)
+            y = model(x.flip(1) if backwards.item() else x)
             found[name] = (y if torch.is_tensor(y) else y.logits).contiguous()
     safetensors.torch.save_file(found, out)
 

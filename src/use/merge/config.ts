@@ -2,9 +2,10 @@
 import { join } from 'node:path';
 import { fileExists, readJson } from '../../base/files.ts';
 import { stableJson } from '../../base/json.ts';
+import { PRETRAINING } from '../../import/hfvit.ts';
 import { headsOf } from '../../import/index.ts';
 import type { ModelFolder } from '../../import/modelfolder.ts';
-import { CLASS_NAMES } from '../../import/published.ts';
+import { CLASS_NAMES, savedAs } from '../../import/published.ts';
 import { processorFor } from '../../input/huggingface.ts';
 import { type Preprocess, readPreprocess } from '../../input/preprocess.ts';
 import { CLASSIFY, type TaskSettings, taskOf } from '../../task/index.ts';
@@ -48,7 +49,8 @@ function huggingFaceConfig(config: Json, model: ModelFolder['model'], changes: C
   const teacher = headsOf(model).length > 1 ? 'WithTeacher' : '';
   const out: Json = {
     ...config,
-    architectures: [`${CLASS_NAMES[type]}ForImageClassification${teacher}`],
+    ...(savedAs(type) === type ? {} : { model_type: savedAs(type) }),
+    architectures: [`${CLASS_NAMES[savedAs(type)]}ForImageClassification${teacher}`],
     id2label: Object.fromEntries(labels.map((label, i) => [String(i), label])),
     label2id: Object.fromEntries(labels.map((label, i) => [label, i])),
     num_labels: labels.length,
@@ -58,6 +60,7 @@ function huggingFaceConfig(config: Json, model: ModelFolder['model'], changes: C
   writeTask(out, changes);
   // Ours alone; the file has its norms now.
   delete out.batch_norm;
+  if (savedAs(type) !== type) for (const key of PRETRAINING) delete out[key];
   for (const key of ['dtype', 'torch_dtype']) if (key in out) out[key] = 'float32';
   return out;
 }

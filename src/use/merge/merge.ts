@@ -23,6 +23,7 @@ import {
   ownPreparation,
   refuseOnnx,
 } from '../../import/modelfolder.ts';
+import { savedAs } from '../../import/published.ts';
 import { isArrayPreparation } from '../../input/example.ts';
 import { checkPreparation, type Preparation } from '../../input/index.ts';
 import { methodOf } from '../../network/method.ts';
@@ -115,7 +116,7 @@ export function withMerged<T>(model: string, path: string, use: (opened: Opened)
       });
       inUnits(merged, adapter);
       const { bare, type } = base.model;
-      const named = (name: string): string => (!bare || adapter.head.includes(name) ? name : `${type}.${name}`);
+      const named = (name: string): string => (!bare || adapter.head.includes(name) ? name : `${savedAs(type)}.${name}`);
       return use({ base, adapter, preprocess, weights, graph, merged, named, isBare: bare });
     } finally {
       weights.close();
@@ -146,6 +147,8 @@ export function mergeAdapter({ model, adapter: path, out }: MergeOptions): Merge
     throw new InputError({ where: '--out', what: 'holds a model, which is not written over', got: out, expected: 'another folder' });
   return withMerged(model, path, ({ base, adapter, preprocess, weights, merged, named, isBare }) => {
     const norms = identityNorms(base.model, join(model, 'config.json'));
+    // A classifier of another class knows nothing of what only pretraining read.
+    const left = savedAs(base.model.type) === base.model.type ? [] : (base.model.family.unread ?? []);
     const placed = (name: string): string => named(norms.renamed.get(name) ?? name);
     const tensors: TensorData[] = [...merged.made].map(([name, { shape, values }]) => ({
       ...{ name: placed(name), dtype: 'F32', shape },
@@ -155,7 +158,7 @@ export function mergeAdapter({ model, adapter: path, out }: MergeOptions): Merge
     for (const tensor of weights.tensors.values()) {
       const { name, dtype, shape } = tensor;
       // A bare backbone's pooler has no place in a classifier.
-      if (merged.made.has(name) || (isBare && name.startsWith('pooler.'))) continue;
+      if (merged.made.has(name) || (isBare && name.startsWith('pooler.')) || left.some((r) => r.test(name))) continue;
       if (isFloat(tensor))
         tensors.push({ name: placed(name), dtype: 'F32', shape, data: () => editedPieces(weights, tensor, merged.edits.get(name)) });
       else tensors.push({ name: placed(name), dtype, shape, data: () => whole(tensor.bytes, (target) => weights.read(tensor, target)) });

@@ -15,6 +15,7 @@ import { nodesOf, shapeOf } from '../../graph/graph.ts';
 import { isArrayPreparation } from '../../input/example.ts';
 import { processorFor } from '../../input/huggingface.ts';
 import { type Preparation, portOf } from '../../input/index.ts';
+import type { Preprocess } from '../../input/preprocess.ts';
 import type { Compiled } from '../../pipeline/compiled.ts';
 import { CLASSIFY, constantsOf, taskOf } from '../../task/index.ts';
 import { openInference } from '../classifier.ts';
@@ -102,12 +103,15 @@ function configOf({ labels, task }: AdapterInfo): Record<string, unknown> {
   };
 }
 
+/** The file puts channels in its network's order itself. */
+const forFile = ({ reversed: _, ...rest }: Preprocess): Preprocess => rest;
+
 function notesOn(preprocess: Preparation, precision: Precision): string[] {
   const { channels } = portOf(preprocess);
   const notes: string[] = [];
   if (isArrayPreparation(preprocess))
     notes.push(`it takes arrays, channels first, ${channels} of them, normalised as the adapter's preprocessing says`);
-  else if (processorFor(preprocess) === undefined)
+  else if (processorFor(forFile(preprocess)) === undefined)
     notes.push('no preprocessor_config.json can say how its pictures are prepared: the adapter says it (preprocessing)');
   if (precision === 'int4') notes.push('its weights are those of int4, written as f32');
   return notes;
@@ -147,7 +151,7 @@ export function exportOnnx({ model, adapter: path, out, weights }: OnnxOptions):
   makeFolder(out);
   writeMessage(file, whole);
   writeText(join(out, 'config.json'), `${stableJson(configOf(adapter), 2)}\n`);
-  const processor = isArrayPreparation(preprocess) ? undefined : processorFor(preprocess);
+  const processor = isArrayPreparation(preprocess) ? undefined : processorFor(forFile(preprocess));
   if (processor !== undefined) writeText(join(out, 'preprocessor_config.json'), `${stableJson(processor, 2)}\n`);
   const notes = notesOn(preprocess, weights ?? adapter.precision);
   return { out, classes: labels, nodes: writer.nodes.length, bytes: whole.bytes, notes };

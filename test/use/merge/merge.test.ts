@@ -53,6 +53,10 @@ const CASES: readonly [string, number | undefined, readonly string[]][] = [
   ['swin-hf', undefined, ['bias', 'full', 'bias+lora:rank=2,alpha=2,all=1']],
   ['swin-hf-pad', 36, ['bias']],
   ['swin-timm', undefined, ['bias', 'lora']],
+  // Factors and biases by distance that were computed from others stay.
+  ['swinv2-timm', undefined, ['lora']],
+  // A classifier of another class, without the decoder.
+  ['vitmae-hf', undefined, ['bias', 'full']],
   ['convnext-hf', undefined, ['bias', 'full']],
   ['convnext-timm', 64, ['bias', 'full', 'lora:rank=2,alpha=2,all=1']],
   ['convnext-timm-conv', 64, ['bias', 'full', 'lora:rank=2,alpha=2,all=1']],
