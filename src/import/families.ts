@@ -12,6 +12,7 @@ import { type GhostNet, ghostNet, isGhostNet, timmGhostNet } from './ghostnet.ts
 import { hfEfficientNet, hfMobileNet, hfMobileNetV1 } from './hfchain.ts';
 import { hfSwin } from './huggingface.ts';
 import { hfMobileVit, isTimmMobileVit, type MobileVit, mobileVit, timmMobileVit } from './mobilevit.ts';
+import { checkPvt, hfPvt, isTimmPvt, type Pvt, pvt, timmPvt } from './pvt.ts';
 import { named, timm, torchvision, transformers } from './readers.ts';
 import { hfRegNet, isTimmRegNet, timmRegNet, tvRegNet } from './regnet.ts';
 import { isTimmRep, timmRep } from './repvgg.ts';
@@ -63,6 +64,17 @@ const SWINV2: Family<Swin> = {
     ),
     torchvision(named('swin_v2_$', 't s b'), ['swinv2-torchvision'], tvSwinV2),
   ],
+};
+
+const PVT: Family<Pvt> = {
+  title: 'PVTv2',
+  readers: [
+    transformers(['pvt_v2'], ['pvtv2-hf'], hfPvt),
+    timm(isTimmPvt, named('pvt_v2_$', 'b0 b1 b2 b3 b4 b5'), ['pvtv2-timm'], timmPvt),
+  ],
+  build: pvt,
+  heads: ({ names }) => [names.head],
+  check: checkPvt,
 };
 
 const RESNET: Family<ResNet> = {
@@ -300,6 +312,7 @@ export const FAMILIES: readonly Family[] = [
   ...VISION_TRANSFORMERS,
   SWIN,
   SWINV2,
+  PVT,
   RESNET,
   REGNET,
   CONVNEXTV2,

@@ -12,6 +12,7 @@ export const CLASS_NAMES: Readonly<Record<string, string>> = {
   deit: 'DeiT',
   swin: 'Swin',
   swinv2: 'Swinv2',
+  pvt_v2: 'PvtV2',
   mobilenet_v2: 'MobileNetV2',
   resnet: 'ResNet',
   regnet: 'RegNet',

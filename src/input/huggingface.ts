@@ -133,6 +133,7 @@ const BY_MODEL: Readonly<Record<string, string>> = {
   deit: 'DeiT',
   swin: 'ViT',
   swinv2: 'ViT',
+  pvt_v2: 'Pvt',
   mobilenet_v2: 'MobileNetV2',
   resnet: 'ConvNext',
   regnet: 'ConvNext',

@@ -158,6 +158,9 @@ FAMILIES = {
     "convnextv2-hf": (lambda: hf("ConvNextV2", hidden_sizes=[8, 16, 24], depths=[1, 1, 2], num_stages=3, image_size=44), (44, 44), {}),
     "convnextv2-timm": (lambda: timm_model("convnextv2_tiny", dims=(8, 12, 16, 24), depths=(1, 1, 2, 1)), (72, 64), {}),
     "convnextv2-timm-conv": (lambda: timm_model("convnextv2_atto", dims=(8, 8, 12, 16), depths=(1, 1, 1, 1)), (64, 64), {}),
+    "pvtv2-hf": (lambda: hf("PvtV2", image_size=64, depths=[1, 1, 2], hidden_sizes=[16, 24, 32], num_attention_heads=[1, 2, 4], sr_ratios=[4, 2, 1],
+        patch_sizes=[7, 3, 3], strides=[4, 2, 2], mlp_ratios=[4, 2, 2], num_encoder_blocks=3), (64, 64), {}),
+    "pvtv2-timm": (lambda: timm_model("pvt_v2_b0", depths=(1, 1, 1, 1), embed_dims=(8, 16, 20, 32), mlp_ratios=(2, 2, 2, 2), sr_ratios=(4, 2, 2, 1)), (64, 96), {}),
     "swinv2-hf": (lambda: hf("Swinv2", embed_dim=8, depths=[2, 2, 2], num_heads=[1, 2, 4], window_size=4, image_size=32, patch_size=2, mlp_ratio=2.0), (32, 32), {}),
     "swinv2-timm": (lambda: timm_model("swinv2_tiny_window8_256", img_size=32, patch_size=2, embed_dim=8, depths=(2, 2, 2), num_heads=(1, 2, 4), window_size=4, mlp_ratio=2.0), (32, 32), {}),
     "swinv2-torchvision": (lambda: tv("swin_v2_t", lambda **k: torchvision.models.SwinTransformer(block=swin_transformer.SwinTransformerBlockV2,
@@ -177,14 +180,14 @@ FAMILIES = {
 }
 
 PROCESSORS = {"efficientnet": "EfficientNet", "mobilenet_v1": "MobileNetV1", "regnet": "ConvNext", "dinov2": "Bit", "dinov2_with_registers": "Bit", "clip": "CLIP",
-              "siglip": "Siglip", "dinov3_vit": "ViT", "mobilevit": "ViT", "beit": "Beit", "ijepa": "ViT", "vit_mae": "ViT", "convnextv2": "ConvNext", "swinv2": "ViT"}
+              "siglip": "Siglip", "dinov3_vit": "ViT", "mobilevit": "ViT", "beit": "Beit", "ijepa": "ViT", "vit_mae": "ViT", "convnextv2": "ConvNext", "swinv2": "ViT", "pvt_v2": "Pvt"}
 
 
 def processor_of(model, size, keywords):
     name = PROCESSORS[model.config.model_type]
     kind = getattr(transformers, f"{name}ImageProcessor")
     shape = {"height": size[0], "width": size[1]}
-    if name in ("EfficientNet", "ViT", "Siglip"):
+    if name in ("EfficientNet", "ViT", "Siglip", "Pvt"):
         return kind(size=shape, **keywords)
     if name in ("CLIP", "Bit", "MobileNetV1"):
         return kind(size={"shortest_edge": size[0] * 8 // 7}, crop_size=shape, **keywords)
