@@ -232,6 +232,12 @@ function isInImage(offset: number, bytes: number): boolean {
   const image = layoutWord(LayoutWord.ProgramOffset);
   return offset % 16 === 0 && offset >= image && offset + bytes <= image + sectionBytes(Section.Image);
 }
+/** The same, behind all instructions: what a host may write without changing what was checked. */
+function isTable(offset: number, bytes: number): boolean {
+  let end: number = 0;
+  for (let phase: number = 0; phase < PHASES; phase++) end = Math.max(end, layoutWord(LayoutWord.Entries + 2 * phase + 1));
+  return offset >= end && isInImage(offset, bytes);
+}
 /** Aligned, in the checkpoint region behind the state block. */
 function isLearnt(offset: number, bytes: number): boolean {
   const region = layoutWord(LayoutWord.RegionOffset);
@@ -282,7 +288,7 @@ function checkIo(): boolean {
     const id = sectionWord(Section.Io, at);
     const length = sectionWord(Section.Io, at + 2);
     const offset = sectionWord(Section.Io, at + 1);
-    const isGood = id === Io.Constants || id === Io.Known ? isInImage(offset, length) : isData(offset, length);
+    const isGood = id === Io.Constants || id === Io.Known ? isTable(offset, length) : isData(offset, length);
     if (id < Io.Pictures || id > Io.Distances || !isGood) return refuse('has a port outside the linear memory');
     if (id !== Io.Pictures && length % 4 !== 0) return refuse('has a port that is not made of words');
   }

@@ -71,7 +71,6 @@ function packOpened(
   const { engine, adapter, preprocess } = openInference(path, {
     model,
     microBatch,
-    unknown: 0,
     ...options,
     ...(stored === undefined ? {} : { stored }),
   });

@@ -102,6 +102,36 @@ export function wholeOption(name: string, otherwise: u32): u32 {
   return <u32>value;
 }
 
+/** The value of an option as a share, 0.8 or 80%, from 0 to `most`; `off`, where that may be said, is 0. `otherwise` where it is not given. */
+export function shareOption(name: string, otherwise: f64, most: f64, mayBeOff: bool): f64 {
+  const i = option(name);
+  if (i == 0) return otherwise;
+  if (mayBeOff && isArg(i, 'off')) return 0;
+  let value: f64 = 0;
+  let unit: f64 = 0;
+  let digits = 0;
+  let p = arg(i);
+  for (; digits < 15; p++) {
+    const byte = <u32>load<u8>(p);
+    if (byte == 0x2e && unit == 0) unit = 1;
+    else if (byte - 0x30 > 9) break;
+    else {
+      value = value * 10 + (byte - 0x30);
+      unit *= 10;
+      digits++;
+    }
+  }
+  if (unit > 0) value /= unit;
+  if (load<u8>(p) == 0x25) {
+    value /= 100;
+    p++;
+  }
+  const isShare = digits > 0 && load<u8>(p) == 0 && value <= most && !(mayBeOff && value == 0);
+  if (!isShare)
+    refuseOption(name, mayBeOff ? 'wrong value, expected off, or a share up to 50%: 5%' : 'wrong value, expected a share from 0 to 1: 0.8');
+  return value;
+}
+
 /** The positional after those that were taken; 0 where there is none. */
 export function positional(): u32 {
   for (let i: u32 = 2; i < argCount; i++)

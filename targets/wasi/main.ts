@@ -1,11 +1,8 @@
 /** The WASI command: trains, judges and predicts from a packed program, under any preview1 runtime with SIMD and no JavaScript. */
-import { EpochRecord } from '../../assembly/abi/checkpoint';
 import { LayoutWord, Section } from '../../assembly/abi/program';
 import { RunField } from '../../assembly/abi/run';
 import { Answer } from '../../assembly/abi/task';
 import { channelCount, instructionsOf } from '../../assembly/formats/sections';
-import { putAnswers } from '../../assembly/runner/answers';
-import { recordAt } from '../../assembly/runner/run';
 import { tellLabels, tellPrepared } from './about';
 import { EVAL, INIT, openArena, state, TRAIN, UPDATE } from './arena';
 import {
@@ -21,13 +18,16 @@ import {
   readArguments,
   refuseArg,
   refuseOption,
+  shareOption,
   wholeOption,
 } from './args';
 import { dataDigest, digestProgram, readLatest } from './checkpoint';
 import { digestData, JUDGE, LEARN, openImages, openPart } from './data';
+import { tellJudged } from './judging';
+import { openKnown } from './known';
 import { pagesFor } from './memory';
 import { pathIn, setPath } from './path';
-import { predictArray, predictRaw } from './predict';
+import { predictArray, predictRaw, tellBy } from './predict';
 import {
   countRecords,
   elements,
@@ -42,10 +42,9 @@ import {
   tensorOf,
 } from './program';
 import { refuse } from './refuse';
-import { current, openRun } from './runner';
+import { openRun } from './runner';
 import { isStored, openStored } from './stored';
 import { exit, say, select, STDOUT, to } from './text';
-import { tellScore } from './tell';
 import { judge, train } from './train';
 import { applyAdapter, loadBase, openModelFolder } from './weights';
 
@@ -66,9 +65,10 @@ function usage(): void {
   say('  s2a.wasm info    <program.s2a> [--model M] [--data D] [--adapter A] [--out O]\n');
   say('                   what it holds; checks it, and whatever else is named\n');
   say('  s2a.wasm train   <program.s2a> --model M --data D --out O [--save-every N] [--resume | --overwrite] [--steps N]\n');
-  say('  s2a.wasm eval    <program.s2a> --model M --adapter A --data D [--split train|val]\n');
-  say('  s2a.wasm predict <program.s2a> --model M --adapter A [images.npy] [--top N]\n');
+  say('  s2a.wasm eval    <program.s2a> --model M --adapter A --data D [--split train|val] [--json]\n');
+  say('  s2a.wasm predict <program.s2a> --model M --adapter A [images.npy] [--top N] [--threshold X] [--json]\n');
   say('                   without images: raw pixels on standard input, one picture after the other\n\n');
+  say('--unknown 5%, or off: what is like nothing learnt is called unknown, and that share of what is; where A tells by what.\n');
   say('--stored FILE: where weights are streamed, their file; train has it in O/run.\n');
   say('M: the model folder, or its weights file. D: a folder with {train,val}-{images,labels}.npy.\n');
   say('O: the folder for the adapter; O/run holds checkpoints and metrics. A: such a folder.\n');
@@ -174,6 +174,8 @@ function evalCommand(): void {
   required('--adapter', adapter);
   required('--data', data);
   const hasStored = pathOption('--stored', stored);
+  const isJson = flag('--json');
+  const unknown = shareOption('--unknown', -1, 0.5, true);
   const split = option('--split');
   const isTrain = split != 0 && isArg(split, 'train');
   if (split != 0 && !isTrain && !isArg(split, 'val')) refuseOption('--split', 'unknown value, expected train or val');
@@ -186,28 +188,23 @@ function evalCommand(): void {
   if (hasStored) openStored(stored);
   loadBase(model);
   applyAdapter(adapter);
+  openKnown(adapter, unknown);
   judge(JUDGE);
-  to(STDOUT);
-  const mean = current.loss / current.count;
-  if (runWord(RunField.Answer) == Answer.Class) say('accuracy @1 %: # of ', (100 * current.correct) / current.count, current.correct);
-  else {
-    // The record of the first epoch is free where none is learnt.
-    const record = recordAt(current, 0);
-    putAnswers(current, record);
-    tellScore(load<f64>(<usize>record, EpochRecord.Balanced));
-    say(': ');
-  }
-  say('# pictures, loss @4\n', current.count, mean);
+  tellJudged(isJson);
 }
 
 function predictCommand(): void {
   required('--model', model);
   required('--adapter', adapter);
   const hasStored = pathOption('--stored', stored);
-  const top = wholeOption('--top', 1);
+  const unknown = shareOption('--unknown', -1, 0.5, true);
+  const threshold = shareOption('--threshold', -1, 1, false);
+  tellBy(wholeOption('--top', 0), flag('--json'), threshold);
   open(true);
   const array = positional();
   noMore('s2a.wasm predict <program.s2a> --model M --adapter A [images.npy]');
+  if (threshold >= 0 && runWord(RunField.Answer) == Answer.Numbers)
+    refuseOption('--threshold', 'is a probability, and this program answers numbers');
   if (array != 0) {
     setPath(images, arg(array), bytesOf(arg(array)));
     openImages(LEARN, images);
@@ -218,8 +215,9 @@ function predictCommand(): void {
   if (hasStored) openStored(stored);
   loadBase(model);
   applyAdapter(adapter);
-  if (array != 0) predictArray(top);
-  else predictRaw(top);
+  openKnown(adapter, unknown);
+  if (array != 0) predictArray();
+  else predictRaw();
 }
 
 /** Whether help is asked for, of whatever command. */

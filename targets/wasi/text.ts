@@ -53,15 +53,37 @@ function number(n: u64): void {
   for (; unit > 0; unit /= 10) put(0x30 + <u32>((n / unit) % 10));
 }
 
+/** A string of JSON with these bytes, all that a terminal would obey in escapes; what is no UTF-8 as the sign for that. */
+function quoted(p: usize, n: usize): void {
+  put(0x22);
+  for (let i: usize = 0; i < n; ) {
+    const size = sizeOf(p + i, n - i);
+    const code = size == 0 ? 0xfffd : codeAt(p + i, size);
+    if (code == 0x22 || code == 0x5c) put(0x5c);
+    if (code > 0xffff && isUnseen(<f64>code)) {
+      escaped('\\u', 0xd800 + ((code - 0x10000) >> 10), 4);
+      escaped('\\u', 0xdc00 + ((code - 0x10000) & 1023), 4);
+    } else if (size == 0 || isUnseen(<f64>code)) escaped('\\u', code, 4);
+    else for (let k: usize = 0; k < size; k++) put(load<u8>(p + i + k));
+    i += max(size, 1);
+  }
+  put(0x22);
+}
+
+function codeAt(p: usize, size: usize): u32 {
+  const first = <u32>load<u8>(p);
+  let code = size == 1 ? first : first & (0xff >> (<u32>size + 1));
+  for (let k: usize = 1; k < size; k++) code = (code << 6) | (<u32>load<u8>(p + k) & 63);
+  return code;
+}
+
 /** Bytes from outside, as UTF-8; what a terminal would obey, or nobody sees, as src/base/visible.ts shows it; what is no UTF-8 as `\xe9`. */
 function bytes(p: usize, n: usize): void {
   for (let i: usize = 0; i < n; ) {
-    const first = <u32>load<u8>(p + i);
     const size = sizeOf(p + i, n - i);
-    if (size == 0) escaped('\\x', first, 2);
+    if (size == 0) escaped('\\x', <u32>load<u8>(p + i), 2);
     else {
-      let code = size == 1 ? first : first & (0xff >> (<u32>size + 1));
-      for (let k: usize = 1; k < size; k++) code = (code << 6) | (<u32>load<u8>(p + i + k) & 63);
+      const code = codeAt(p + i, size);
       if (!isUnseen(<f64>code)) for (let k: usize = 0; k < size; k++) put(load<u8>(p + i + k));
       else if (code == 0x0a) say('\\n');
       else if (code == 0x0d) say('\\r');
@@ -106,12 +128,13 @@ export function select(p: usize, n: usize): void {
 
 /**
  * Text with what is given in its places: `#` a whole number, `~` one in JSON's notation, `@` and a digit one with so many decimals, `$` the bytes of a
- * path, `&` those that were selected.
+ * path, `&` those that were selected, `^` the same as a string of JSON.
  */
 export function say(form: string, a: f64 = 0, b: f64 = 0, c: f64 = 0, d: f64 = 0, e: f64 = 0, f: f64 = 0): void {
   for (let i = 0, n = form.length; i < n; i++) {
     const mark = form.charCodeAt(i);
     if (mark == 0x26) bytes(span, spanBytes);
+    else if (mark == 0x5e) quoted(span, spanBytes);
     else if (mark == 0x23 || mark == 0x7e || mark == 0x40 || mark == 0x24) {
       if (mark == 0x23) whole(a);
       else if (mark == 0x7e) json(a);

@@ -17,6 +17,7 @@ import { pathIn } from './path';
 import { arena, countRecords, elements, layoutWord, runWord, section, tensorOf } from './program';
 import { measureRates, tellRates } from './rates';
 import { begin, ENGINE, fail, finish, INTERRUPTED, refuse } from './refuse';
+import { countPass } from './judging';
 import { current, openRun, steps } from './runner';
 import { closeStored, isStored, openStored } from './stored';
 import { logTo, summary, tellBack, tellEpoch, tellStart, tellStep } from './tell';
@@ -172,6 +173,7 @@ export function judge(part: u32): void {
   while (next(current) == Want.Judge) {
     fillPart(part);
     run(EVAL);
+    countPass();
   }
 }
 

@@ -74,7 +74,8 @@ const small = planForBudget({ model: readModel('test/golden/vit-hf'), classes: 7
 const file = encodeProgram(small.program);
 
 test('small, and asks for nothing but files, arguments and an end', () => {
-  assert.ok(wasm.length < 224 * 1024);
+  // Of it 9 KiB tell unknown pictures, classes one by one, and JSON.
+  assert.ok(wasm.length < 236 * 1024);
   const names = WebAssembly.Module.imports(module).map(({ name }) => name);
   assert.equal(
     names.filter((name) => /environ|random|clock|sock|poll|path_(?!open|filestat_get|rename|unlink_file|create_directory)/.test(name)),

@@ -175,7 +175,7 @@ test('judging and predicting: as Node does', async () => {
   board.train(out);
   const judged = board.run('eval', ['--adapter', '/out', '--data', '/board'], { out });
   assert.is(judged.code, 0, judged.err);
-  assert.match(judged.out, /^accuracy 91\.7 %: 11 of 12 pictures, loss 0\.3692\n$/);
+  assert.match(judged.out, /^accuracy 91\.7 %: 11 of 12 pictures, loss 0\.3692\n {2}class-0: \d of \d right, \d answered\n/);
   const listed = board.run('predict', ['--adapter', '/out', '/board/val-images.npy', '--top', '2'], { out });
   assert.is(listed.code, 0, listed.err);
   const raw = readFileSync(join(board.folder, 'val-images.npy')).subarray(-12 * 32 * 32 * 3);
