@@ -56,8 +56,16 @@ export function arraysObject(arrays: ReadonlyMap<string, NumberArray>): FleetObj
   );
 }
 
-/** Reads an array's objects; `chunkOf` gives a chunk by its name. InputError for another type than f32 or f64, and where the pieces do not add up. */
-export function readArray(where: string, { type, children, body }: Parsed, chunkOf: (id: string) => Parsed): NumberArray {
+/** Bytes that arrays may yet take: a server names pieces, and may name one again and again. */
+export interface Room {
+  bytes: number;
+}
+
+/**
+ * Reads an array's objects; `chunkOf` gives a chunk by its name. InputError for another type than f32 or f64, where the pieces do not add up, and where they
+ * are more than there is room for, which becomes less.
+ */
+export function readArray(where: string, { type, children, body }: Parsed, chunkOf: (id: string) => Parsed, room: Room): NumberArray {
   const fail = (what: string): never => {
     throw new InputError({ where, what });
   };
@@ -67,7 +75,10 @@ export function readArray(where: string, { type, children, body }: Parsed, chunk
   if (!Array.isArray(order) || !order.every((i) => Number.isSafeInteger(i) && i >= 0 && i < children.length))
     fail('names pieces that it has not');
   const pieces = (order as number[]).map((i) => chunkOf(children[i]!).body);
-  const file = new Uint8Array(pieces.reduce((n, { length }) => n + length, 0));
+  const length = pieces.reduce((n, piece) => n + piece.length, 0);
+  if (length > room.bytes) fail(`is larger than any adapter of this network, got ${length} bytes, expected at most ${room.bytes}`);
+  room.bytes -= length;
+  const file = new Uint8Array(length);
   let at = 0;
   for (const piece of pieces) {
     file.set(piece, at);

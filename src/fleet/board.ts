@@ -55,6 +55,17 @@ export function openBoard(job: TrainJob, splitSeed: number, warn: (sentence: str
   }
 }
 
+/** Labels of a fleet that are believed. */
+const MOST_LABELS = 10_000;
+/** Bytes of a message beside its numbers. */
+const BESIDE = 1 << 20;
+
+/** Most bytes that a message for this network can need. */
+export function mostBytes({ wanted: { head, shapes } }: Board): number {
+  const numbers = [...shapes].map(([name, shape]) => (head.includes(name) ? [MOST_LABELS, ...shape.slice(1)] : shape));
+  return numbers.reduce((n, shape) => n + 4 * shape.reduce((m, d) => m * d, 1), BESIDE);
+}
+
 /** The folder's pictures as they are now; a class alone is enough, since other nodes have others. */
 const listing = (job: TrainJob): Folder => scanFolder(job.data, { ...defined({ labels: job.labels, task: job.task }), isMore: true });
 

@@ -41,6 +41,9 @@ export interface Asks {
   noise: number;
 }
 
+/** What is asked is understood and not done here: the server is told, and the node stays for what it can do. */
+export class NotDone extends InputError {}
+
 /** Reads one key after the other, and refuses what is left over. */
 export class Keys {
   private readonly where: string;
@@ -90,7 +93,7 @@ export class Keys {
   end(): void {
     const [key] = this.left.keys();
     if (key !== undefined)
-      throw new InputError({
+      throw new NotDone({
         where: this.where,
         what: 'says what this node does not know of',
         got: shown(key),
@@ -135,9 +138,9 @@ export function readAsks(keys: Keys): Asks {
     phase,
     seed: keys.whole('seed', 0),
     sums: phase === 'sums' || keys.has('sums') ? keys.oneOf('sums', ['gram', 'diagonal']) : 'gram',
-    epochs: or('epochs', () => keys.whole('epochs', 1), 1),
+    epochs: or('epochs', () => keys.whole('epochs', 1, 1000), 1),
     rate: or('rate', () => keys.text('rate') || undefined, undefined),
-    batchSize: or('batch-size', () => keys.whole('batch-size', 0) || undefined, undefined),
+    batchSize: or('batch-size', () => keys.whole('batch-size', 0, 65536) || undefined, undefined),
     local: or('local', () => keys.oneOf('local', ['method', 'probe']), 'method'),
     classes: or('classes', () => keys.oneOf('classes', ['own', 'all']), 'all'),
     optimizer: or('optimizer', () => keys.oneOf('optimizer', ['fresh', 'kept']), 'fresh'),

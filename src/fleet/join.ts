@@ -7,7 +7,7 @@ import { holdFolder } from '../base/lock.ts';
 import { guardOutput } from '../base/output.ts';
 import { readLimitedText } from '../base/reading.ts';
 import type { JobHooks, TrainJob } from '../training/jobtypes.ts';
-import { openBoard } from './board.ts';
+import { mostBytes, openBoard } from './board.ts';
 import type { FleetEvent } from './events.ts';
 import { Journal } from './journal.ts';
 import { openKey } from './key.ts';
@@ -66,7 +66,18 @@ export async function joinFleet({ server, job, key: keyPath, ca, name, stays = f
       onEpoch: ({ epoch, train: { loss, correct, count } }) => tell({ event: 'epoch', epoch, loss, accuracy: correct / count, count }),
     };
     const work = createWork({ board, out: job.out, name: name ?? key.fingerprint, hooks, tell });
-    await runNode({ link, server: url.origin, key, journal: new Journal(folder), work, stays, signal: stop, tell, ...clock });
+    await runNode({
+      link,
+      server: url.origin,
+      key,
+      journal: new Journal(folder),
+      work,
+      most: mostBytes(board),
+      stays,
+      signal: stop,
+      tell,
+      ...clock,
+    });
   } finally {
     lock.release();
   }

@@ -3,7 +3,7 @@ import { InputError } from '../base/error.ts';
 import { parseJson } from '../base/json.ts';
 import type { Field, Wire } from '../formats/wire.ts';
 import { double, inside, int, type Message, message, string, whole } from '../formats/wirewriter.ts';
-import { arraysObject, type NumberArray, pythonJson, readArray } from './arrays.ts';
+import { arraysObject, type NumberArray, pythonJson, type Room, readArray } from './arrays.ts';
 import { type FleetObject, makeObject, type Parsed } from './objects.ts';
 import { readRecord, type Values, writeRecord } from './records.ts';
 
@@ -104,8 +104,8 @@ function namesOf(where: string, { children, body }: Parsed): [string, string][] 
   return names as [string, string][];
 }
 
-/** Reads what a message holds; `objectOf` gives its objects, checked, by their names. InputError for what is no message of records. */
-export function readContent(where: string, { type, children }: Parsed, objectOf: (id: string) => Parsed): Content {
+/** Reads what a message holds; `objectOf` gives its objects, checked, by their names. InputError for what is no message of records, or has no room. */
+export function readContent(where: string, { type, children }: Parsed, objectOf: (id: string) => Parsed, room: Room): Content {
   if (type !== 'Message' || children.length !== 1) throw new InputError({ where, what: 'is no message with a content', got: type });
   const dict = objectOf(children[0]!);
   if (dict.type !== 'RecordDict') throw new InputError({ where, what: 'holds no records', got: dict.type });
@@ -114,7 +114,7 @@ export function readContent(where: string, { type, children }: Parsed, objectOf:
     const record = objectOf(id);
     const at = `${where}: ${name}`;
     if (record.type === 'ArrayRecord') {
-      const arrays = namesOf(at, record).map(([key, array]) => [key, readArray(`${at}: ${key}`, objectOf(array), objectOf)] as const);
+      const arrays = namesOf(at, record).map(([key, array]) => [key, readArray(`${at}: ${key}`, objectOf(array), objectOf, room)] as const);
       content.arrays.set(name, new Map(arrays));
     } else if (record.type === 'ConfigRecord' || record.type === 'MetricRecord') content.values.set(name, readRecord(at, record.body));
     else throw new InputError({ where: at, what: 'is a record of a kind that is not read', got: record.type });

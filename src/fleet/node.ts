@@ -8,6 +8,7 @@ import { InputError, Interrupted, S2aError } from '../base/error.ts';
 import { mix } from '../base/hostrandom.ts';
 import { whole } from '../formats/wirewriter.ts';
 import * as api from './api.ts';
+import { NotDone } from './contract.ts';
 import type { FleetEvent } from './events.ts';
 import type { Answer, Journal } from './journal.ts';
 import type { NodeKey } from './key.ts';
@@ -24,6 +25,8 @@ export interface NodeOptions {
   key: NodeKey;
   journal: Journal;
   work: Work;
+  /** Most bytes that a message may have. */
+  most: number;
   /** Whether it waits for another run when the first is over. */
   stays: boolean;
   signal: AbortSignal;
@@ -39,6 +42,8 @@ const MOST_WAIT = 60;
 const MOST_IDLE = 5;
 /** Seconds without work after which it is asked whether the run goes on. */
 const QUIET = 10;
+/** How often an answer is sent whose objects the server does not keep. */
+const MOST_SENDS = 5;
 /** A clock may be so far behind the server's, or ahead of it, in seconds: what flwr allows. */
 const MOST_BEHIND = 300;
 const MOST_AHEAD = 5;
@@ -59,6 +64,8 @@ class FleetNode {
   private id = 0n;
   private beats: ReturnType<typeof setInterval> | undefined;
   private isLost = false;
+  /** Since when a number is asked for, in ms, where an answer may have been lost. */
+  private askedSince: number | undefined;
 
   constructor(options: NodeOptions) {
     this.o = options;
@@ -111,13 +118,9 @@ class FleetNode {
       ));
     if (isKnown) this.id = place.node;
     else {
-      const id = await this.patiently(
-        async () => {
-          await api.register(link, key.publicPem);
-          return api.activate(link, key.publicPem);
-        },
-        (error) => this.notAccepted(error),
-      );
+      const refuse = (error: Denied): never => this.notAccepted(error);
+      await this.patiently(() => api.register(link, key.publicPem), refuse);
+      const id = await this.patiently(() => this.activate(), refuse);
       if (id === undefined) throw new InputError({ where: server, what: 'the server took the key and forgot it again' });
       this.id = id;
       journal.place = { server, node: id, run: 0n };
@@ -126,6 +129,24 @@ class FleetNode {
     clearInterval(this.beats);
     this.beats = setInterval(() => void this.beat(), api.HEARTBEAT * 800);
     this.beats.unref();
+  }
+
+  /**
+   * Asks for a number. Where the answer to that was lost the server has the node already, and says no until it has missed two signs of life: then it is asked
+   * again.
+   */
+  private async activate(): Promise<bigint> {
+    const { link, key } = this.o;
+    const now = (this.o.now ?? Date.now)();
+    try {
+      return await api.activate(link, key.publicPem);
+    } catch (error) {
+      if (error instanceof Unreachable) this.askedSince ??= now;
+      const isThere = error instanceof Denied && error.code === api.Code.NotActivated;
+      if (isThere && this.askedSince !== undefined && now - this.askedSince < 3000 * api.HEARTBEAT)
+        throw new Unreachable('it has the node already, whose answer was lost, and lets it in anew after a minute');
+      throw error;
+    }
   }
 
   /** A sign of life beside the work. What goes wrong is seen by the next call of the loop, but for a server that has forgotten the node. */
@@ -164,7 +185,7 @@ class FleetNode {
 
   /** Takes a message to its answer. */
   private async take(content: Uint8Array, resumed: boolean): Promise<void> {
-    const { journal, tell, link, work } = this.o;
+    const { journal, tell, link, work, most } = this.o;
     const pulled = api.readPulled(content)!;
     const { asked } = pulled;
     const about = { type: asked.type, round: Number(asked.group) || 0, run: String(asked.run) };
@@ -181,7 +202,7 @@ class FleetNode {
     try {
       reply = await work(
         asked,
-        readContent(this.o.server, objects.get(pulled.tree.id)!, (id) => inMessage(objects, id)),
+        readContent(this.o.server, objects.get(pulled.tree.id)!, (id) => inMessage(objects, id), { bytes: most }),
       );
     } catch (error) {
       // What another try may find otherwise is no refusal: the message stays in the journal.
@@ -204,7 +225,7 @@ class FleetNode {
     journal.answer = answer;
     const isTaken = await this.deliver(answer, true);
     if (isTaken) tell({ event: 'answered', ...about, seconds, up: link.up, down: link.down, ...(reason === '' ? {} : { error: reason }) });
-    if (refusal && !refusal.code.endsWith('NOT_FINITE')) throw refusal;
+    if (refusal && !(refusal instanceof NotDone) && refusal.code !== 'S2A_NOT_FINITE') throw refusal;
   }
 
   private isPast(deadline: number): boolean {
@@ -218,11 +239,11 @@ class FleetNode {
 
   /** All objects of a message, checked: those that the node has kept are not asked for again. Undefined where the message is worth nothing any more. */
   private async fetch({ asked, tree }: api.Pulled): Promise<Map<string, Parsed> | undefined> {
-    const { journal, link, server } = this.o;
+    const { journal, link, server, most } = this.o;
     const kept = journal.objects;
     const found = new Map<string, Uint8Array>();
     const parsed = new Map<string, Parsed>();
-    let isNew = false;
+    let [isNew, bytes] = [false, 0];
     for (const name of namesIn(tree)) {
       let content = kept.get(name);
       while (content === undefined) {
@@ -235,6 +256,13 @@ class FleetNode {
         if (got === 'wait') await this.sleep(0.5);
         else [content, isNew] = [got, true];
       }
+      bytes += content.length;
+      if (bytes > most)
+        throw new InputError({
+          where: server,
+          what: 'sends more than any adapter of this network takes',
+          expected: `at most ${most} bytes`,
+        });
       found.set(name, content);
       parsed.set(name, parseObject(server, name, content));
     }
@@ -244,35 +272,36 @@ class FleetNode {
     return parsed;
   }
 
-  /** Sends an answer until it is taken, or nobody waits for it. */
+  /** Sends an answer until it is taken, or nobody waits for it: then false. */
   private async deliver(answer: Answer, isFirst = false): Promise<boolean> {
-    const { link, journal } = this.o;
+    const { link, journal, server } = this.o;
+    const { run, seconds, objects } = answer;
     const raw = (content: Uint8Array) => ({ bytes: content.length, pieces: [content] });
+    // One that an earlier process may have sent already is taken though nothing is wanted of it.
     let isTaken = !isFirst;
-    const sent = await this.patiently(async () => {
-      if (this.isPast(answer.deadline)) return 'late';
-      const { wanted, session } = await api.push(link, this.id, {
-        said: raw(answer.said),
-        tree: raw(answer.tree),
-        seconds: answer.seconds,
-      });
-      if (wanted.length > 0) isTaken = true;
-      for (const name of wanted) {
-        const content = answer.objects.get(name);
-        if (content === undefined)
-          throw new InputError({ where: this.o.server, what: 'asks for an object that is not of the answer', got: name });
-        if (!(await api.pushObject(link, this.id, { run: answer.run, session, name, content })))
-          throw new Unreachable('it did not keep an object');
+    for (let tries = 0; tries < MOST_SENDS; tries++) {
+      if (this.isPast(answer.deadline)) break;
+      const told = await this.patiently(() => api.push(link, this.id, { said: raw(answer.said), tree: raw(answer.tree), seconds }));
+      if (told === undefined) return false;
+      isTaken ||= told.wanted.length > 0;
+      let isKept = true;
+      for (const name of told.wanted) {
+        const content = objects.get(name);
+        if (content === undefined) throw new InputError({ where: server, what: 'asks for an object that is not of the answer', got: name });
+        const kept = await this.patiently(() => api.pushObject(link, this.id, { run, session: told.session, name, content }));
+        if (kept === undefined) return false;
+        isKept &&= kept;
       }
-      return isTaken ? 'taken' : 'late';
-    });
-    if (sent === undefined) return false;
-    if (sent === 'late') {
-      this.drop('the server no longer waits for the answer');
-      return false;
+      if (!isTaken) break;
+      if (!isKept) {
+        await this.sleep(this.o.pace ?? 1);
+        continue;
+      }
+      journal.finish();
+      return true;
     }
-    journal.finish();
-    return true;
+    this.drop('the server no longer waits for the answer');
+    return false;
   }
 
   /** Leaves a run that is over; false where the node waits for another. */

@@ -36,9 +36,9 @@ export interface Tree {
 
 /** Depth of a tree, and objects in one, that are believed: a message has five levels. */
 const MOST_LEVELS = 8;
-const MOST_OBJECTS = 1 << 16;
-/** Longest head of an object: 64 Ki children. */
-const MOST_HEAD = 5 << 20;
+const MOST_OBJECTS = 1 << 13;
+/** Longest head of an object: 8 Ki children. */
+const MOST_HEAD = 1 << 20;
 
 export const hashOf = (content: Uint8Array): string => createHash('sha256').update(content).digest('hex');
 

@@ -1,6 +1,5 @@
 /** One round's learning on a node: the global adapter, so many epochs over its own pictures, what came of it. */
 import { join } from 'node:path';
-import { InputError } from '../base/error.ts';
 import { fileExists, makeFolder, writeText } from '../base/files.ts';
 import { readLimitedText } from '../base/reading.ts';
 import type { Prepared } from '../data/prepare.ts';
@@ -10,7 +9,7 @@ import { clearCheckpoints } from '../training/checkpointfile.ts';
 import { trainJob } from '../training/job.ts';
 import type { JobHooks, JobResult, TrainJob } from '../training/jobtypes.ts';
 import { type Board, countsOf, rowsAmong } from './board.ts';
-import type { Asks } from './contract.ts';
+import { type Asks, NotDone } from './contract.ts';
 import { readTensorsOf, type Tensors, withRows, writeTensorsTo } from './tensors.ts';
 
 /** What a node learnt in a round. */
@@ -35,7 +34,7 @@ const MARK = 'round.txt';
 /** What the server asks in words that this version does not follow is refused by name, never passed over. */
 function refuseUnknown({ optimizer, prox, local }: Asks): void {
   const refuse = (key: string, got: string | number): never => {
-    throw new InputError({ where: 'server', what: `asks for ${key}, which this version does not do`, got });
+    throw new NotDone({ where: 'server', what: `asks for ${key}, which this version does not do`, got });
   };
   if (optimizer !== 'fresh') refuse('an optimizer that is kept', optimizer);
   if (prox !== 0) refuse('a proximal term', prox);

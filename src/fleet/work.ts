@@ -11,6 +11,7 @@ import { judgeHere } from './judged.ts';
 import type { Content, Metadata, Reply } from './message.ts';
 import type { Value } from './records.ts';
 import { learnRound } from './round.ts';
+import { sumsHere } from './sums.ts';
 import { checkTensorsOf, packTensors, readTensorsOf, type Tensors, unpackTensors, writeTensorsTo } from './tensors.ts';
 
 export interface WorkerOptions {
@@ -53,6 +54,7 @@ export function createWork(options: WorkerOptions): (asked: Metadata, content: C
     if (asks?.phase === 'start') return start(options, about.info, asks);
     if (global === undefined) throw new InputError({ where: WHERE, what: 'sent no adapter to go on from' });
     accept(options, global, about.round);
+    if (asks?.phase === 'sums') return sum(options, global, asks);
     return asks ? learn(options, about, global, asks, asked.id) : judge(options, about, global);
   };
 }
@@ -125,6 +127,15 @@ async function start(options: WorkerOptions, info: AdapterInfo, { seed }: Asks):
   const prepared = await preparePictures(board, hooks);
   prepared.cache.close();
   return { arrays, metrics: new Map([['num-examples', BigInt(prepared.train.length)]]), config: said(options, info) };
+}
+
+async function sum(options: WorkerOptions, { info, tensors }: Global, { sums: kind, seed }: Asks): Promise<Reply> {
+  const { arrays, count, counts } = await sumsHere(options.board, { tensors, labels: info.labels, kind, seed }, options.hooks);
+  const metrics = new Map<string, Value>([
+    ['num-examples', BigInt(count)],
+    ['label-counts', ints(counts)],
+  ]);
+  return { arrays, metrics, config: said(options, info) };
 }
 
 async function learn(options: WorkerOptions, { layout }: Asked, global: Global, asks: Asks, mark: string): Promise<Reply> {

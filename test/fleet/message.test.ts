@@ -80,7 +80,7 @@ test('a message is read to the same values', () => {
   assert.equal([found.id, found.group, found.type, found.ttl, found.created], [golden.id, '7', 'train', 3600.5, CREATED]);
   assert.equal([...namesIn(tree)].sort(), Object.keys(golden.objects).sort());
   const of = (id: string) => parseObject('server', id, bytesOf(golden.objects[id]!));
-  const content = readContent('server', of(tree.id), of);
+  const content = readContent('server', of(tree.id), of, { bytes: 1 << 20 });
   assert.equal(content.values.get('metrics'), metrics);
   assert.equal(content.values.get('config'), config);
   assert.equal(content.arrays.get('arrays'), arrays);
