@@ -2,6 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { availableParallelism, machine as kernelMachine } from 'node:os';
 import { join } from 'node:path';
+import { relaxedMadd } from './arithmetic.ts';
 import { reserve } from './processmemory.ts';
 import { readLimitedText } from './reading.ts';
 
@@ -81,12 +82,6 @@ function quota(root: string): number | undefined {
 
 // The smallest modules that use each feature: (module (func (result v128) i32.const 0 i8x16.splat)) and the like.
 const SIMD = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 8, 1, 6, 0, 65, 0, 253, 15, 11];
-/** f32x4.relaxed_madd of three splats. */
-const RELAXED = [
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 19, 1, 17, 0, 65, 0, 253, 15, 65, 0, 253, 15, 65, 0, 253, 15, 253,
-  133, 2, 11,
-];
-
 const validates = (bytes: readonly number[]): boolean => WebAssembly.validate(new Uint8Array(bytes));
 
 function sharesMemory(): boolean {
@@ -117,10 +112,13 @@ export function readMachine(root = '/'): Machine {
     limits: { addressSpace: limit('address space'), data: limit('data size') },
     cores: { visible: availableParallelism(), quota: quota(root) },
     system: { kernel: kernelMachine(), userland: process.arch, bits: /^(arm|ia32|mips|mipsel|ppc|s390)$/.test(process.arch) ? 32 : 64 },
-    wasm: { simd: validates(SIMD), relaxedSimd: validates(RELAXED), sharedMemory: sharesMemory() },
+    wasm: { simd: validates(SIMD), relaxedSimd: relaxedMadd() !== 'none', sharedMemory: sharesMemory() },
     runtime: { name: deno === undefined ? `Node ${process.versions.node}` : `Deno ${deno}`, residentBytes: process.memoryUsage.rss() },
   };
 }
+
+/** What a board calls itself, `Raspberry Pi 5 Model B Rev 1.0`; undefined where the system does not say. */
+export const boardName = (root = '/'): string | undefined => text(root, 'proc/device-tree/model')?.replaceAll('\0', '').trim() || undefined;
 
 /** Linear memory reaches no further than 32-bit addresses; a 32-bit program has less room, in one piece, than that. */
 const LINEAR_MOST = { 64: 4 * 2 ** 30, 32: 2 ** 30 } as const;

@@ -94,7 +94,7 @@ export interface Cuts {
   eval: Cut;
 }
 
-/** The lines of a program where reading pays; undefined where it does not, or where a picture's numbers depend on its neighbours (`--fast`). */
+/** The lines of a program where reading pays; undefined where it does not, or where a picture's numbers depend on its neighbours (`--arithmetic fast`). */
 export function cutsOf(compiled: Compiled): Cuts | undefined {
   if (compiled.program.about.arithmetic !== undefined) return undefined;
   const [train, judged] = [cutOf(compiled, 'train'), cutOf(compiled, 'eval')];

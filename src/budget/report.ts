@@ -1,5 +1,6 @@
 /** A plan as plain data: what `s2a plan --json` prints and what reports show. */
 
+import type { Arithmetic } from '../base/arithmetic.ts';
 import { numel } from '../graph/graph.ts';
 import type { Window } from '../passes/streaming.ts';
 import type { Tiles } from '../passes/tiling/tiles.ts';
@@ -23,6 +24,8 @@ export interface PlanReport {
   keep: string;
   /** Precision of frozen weights. */
   weights: string;
+  /** How sums in f32 are computed. */
+  arithmetic: Arithmetic;
   /** `adamw` or `sgd`. */
   optimizer: string;
   /** Pictures in one step. */
@@ -92,6 +95,7 @@ export function planReport(
     method,
     keep,
     weights,
+    arithmetic: program.about.arithmetic ? 'fast' : 'plain',
     optimizer,
     batchSize,
     microBatch,

@@ -1,6 +1,7 @@
 /** The programs that are not JavaScript: found beside our own code (ownfile.ts), or given by a program that has them elsewhere. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { settleArithmetic } from '../base/arithmetic.ts';
 import { EngineError, InputError } from '../base/error.ts';
 import { findOwn, ownFile } from '../base/ownfile.ts';
 import { readLimited } from '../base/reading.ts';
@@ -85,23 +86,14 @@ export const hasThreads = (): boolean =>
   (given.has('engine.mt.wasm') || findOwn('engine.mt.wasm', beside('engine.mt.wasm')) !== undefined) && findOwn('thread.js') !== undefined;
 
 /**
- * The build of the engine for a program and a number of threads. A program for relaxed SIMD is refused where the runtime has none: the plain
- * build would give other bits than it was asked for.
+ * The build of the engine for a program and a number of threads. A program for fused sums is refused where nothing is fused: it
+ * would give other bits than it was asked for.
  */
 export function engineBytes(threads = 1, { arithmetic }: Pick<About, 'arithmetic'> = {}): Uint8Array<ArrayBuffer> {
   const bytes = bytesOf(`engine${arithmetic ? '.fast' : ''}${threads > 1 ? '.mt' : ''}.wasm` as EngineFile);
-  if (arithmetic && !WebAssembly.validate(bytes))
-    throw new InputError({
-      where: '--fast',
-      what: 'this runtime has no relaxed SIMD',
-      got: runtimeName(),
-      expected: 'Node 22 or newer, or Deno',
-      hint: 'leave --fast out; an adapter is as good without it',
-    });
+  if (arithmetic) settleArithmetic('fast');
   return bytes;
 }
-
-const runtimeName = (): string => (process.versions.deno ? `Deno ${process.versions.deno}` : `Node ${process.versions.node}`);
 
 /** The WASI program, whose memory may grow without end: see withMaximum. */
 export const commandBytes = (): Uint8Array<ArrayBuffer> => bytesOf('s2a.wasm');

@@ -91,7 +91,7 @@ export function aboutOf(b: Builder, options: CompileOptions): About {
     purpose,
     recompute: recomputeName(options.recompute),
     ...(task.name === CLASSIFY.name ? {} : { task: task.name, ...(task.loss ? { loss: task.loss } : {}) }),
-    ...(options.fast ? { arithmetic: 'relaxed' as const } : {}),
+    ...(options.arithmetic === 'fast' ? { arithmetic: 'relaxed' as const } : {}),
     ...(weights === 'f32' ? {} : { products: '14 bits' as const }),
     ...(purpose === 'train' && options.rates === 'relative' ? { rates: 'relative' as const } : {}),
   };

@@ -1,5 +1,6 @@
 /** What a program is compiled from. */
 
+import type { Arithmetic } from '../base/arithmetic.ts';
 import { InputError } from '../base/error.ts';
 import type { Precision } from '../base/precision.ts';
 import type { Model } from '../import/index.ts';
@@ -87,8 +88,8 @@ export interface CompileOptions {
   dropPath?: number;
   /** Threads that scratch is reserved for; 1 where absent. */
   maxThreads?: number;
-  /** For the engine build with relaxed SIMD: faster, its last bits the machine's own. */
-  fast?: boolean;
+  /** How sums in f32 are computed: `fast` has last bits of its own, and wants an engine that fuses (src/base/arithmetic.ts). `plain` where absent. */
+  arithmetic?: Arithmetic;
   /** What the pictures' port takes: bytes, or f32 (the same numbers, 0 … 255) for data that are not bytes. */
   pixels?: 'u8' | 'f32';
   /** Every layer gets a derivative table of its own, which src/training/calibrate may fit to what the layer sees. */

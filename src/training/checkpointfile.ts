@@ -147,12 +147,17 @@ function difference(path: string, found: CheckpointHead, expected: Belongs): Inp
       hint: 'repeat the command it was started with, or start anew without --resume',
     });
   for (const key of new Set([...Object.keys(found.settings), ...Object.keys(expected.settings)]))
-    if (found.settings[key] !== expected.settings[key]) return refuse(`another ${plain(key)}`, found.settings[key], expected.settings[key]);
+    if (found.settings[key] !== expected.settings[key])
+      return refuse(`another ${plain(key)}`, said(key, found.settings[key]), said(key, expected.settings[key]));
   const { program, data } = expected;
   if (found.data !== data) return refuse('other pictures', found.data.slice(0, 12), data.slice(0, 12));
   if (found.program !== program) return refuse('another program', found.program.slice(0, 12), program.slice(0, 12));
   return undefined;
 }
+
+/** A setting as a person gives it. */
+const said = (key: string, value: string | number | undefined): string | number | undefined =>
+  key === 'arithmetic' ? (value === undefined ? 'plain' : 'fast') : value;
 
 /** `batchSize` as a person says it. */
 const plain = (key: string): string =>

@@ -1,10 +1,12 @@
 /** A job, settled and compiled: what training, packing and measuring all begin with. */
+import { type Arithmetic, settleArithmetic } from '../base/arithmetic.ts';
 import { parseBytes } from '../base/bytes.ts';
 import { DEFAULTS } from '../base/defaults.ts';
 import { defined } from '../base/defined.ts';
 import { InputError } from '../base/error.ts';
 import type { Precision } from '../base/precision.ts';
 import { VERSION } from '../base/version.ts';
+import { cutsOf } from '../budget/featurecut.ts';
 import type { Planned } from '../budget/search.ts';
 import { planForBudget } from '../compile.ts';
 import type { AdapterInfo } from '../formats/adapterfile.ts';
@@ -55,36 +57,44 @@ interface Sources {
   task?: TaskSettings | undefined;
 }
 
-/** The job's program and plan; BudgetError where it does not fit. */
+/**
+ * The job's program and plan; BudgetError where it does not fit. Under `auto` the arithmetic is plain where features of what never changes are kept (featurecache.ts), which
+ * saves more than fusing does and which it alone allows.
+ */
 export function compileJob(
   job: TrainJob,
   { base, options, preprocess, classes, task, pixels, ownTables }: Pick<CompileOptions, 'pixels'> & { ownTables?: boolean } & Sources,
 ): Planned {
-  return planForBudget({
-    model: base.model,
-    classes,
-    batchSize: options.batchSize,
-    normalize: preprocess,
-    mayStream: true,
-    ...defined({
-      method: job.method,
-      keep: job.keep,
-      weights: job.weights,
-      optimizer: job.optimizer,
-      rates: readRate(job.rate).rates,
-      microBatch: job.microBatch,
-      recompute: job.recompute,
-      residentBytes: job.resident === undefined ? undefined : parseBytes(job.resident, '--resident'),
-      budgetBytes: job.budget === undefined ? undefined : parseBytes(job.budget, '--budget'),
-      augment: job.augment,
-      ...chosenDrop(base.model.drop, job),
-      maxThreads: job.maxThreads,
-      fast: job.fast,
-      pixels: pixels ?? (portOf(preprocess).element === 'f32' ? 'f32' : undefined),
-      ownTables,
-      task,
-    }),
-  });
+  const arithmetic = settleArithmetic(job.arithmetic);
+  const planned = (one: Arithmetic): Planned =>
+    planForBudget({
+      arithmetic: one,
+      model: base.model,
+      classes,
+      batchSize: options.batchSize,
+      normalize: preprocess,
+      mayStream: true,
+      ...defined({
+        method: job.method,
+        keep: job.keep,
+        weights: job.weights,
+        optimizer: job.optimizer,
+        rates: readRate(job.rate).rates,
+        microBatch: job.microBatch,
+        recompute: job.recompute,
+        residentBytes: job.resident === undefined ? undefined : parseBytes(job.resident, '--resident'),
+        budgetBytes: job.budget === undefined ? undefined : parseBytes(job.budget, '--budget'),
+        augment: job.augment,
+        ...chosenDrop(base.model.drop, job),
+        maxThreads: job.maxThreads,
+        pixels: pixels ?? (portOf(preprocess).element === 'f32' ? 'f32' : undefined),
+        ownTables,
+        task,
+      }),
+    });
+  if (arithmetic === 'plain' || job.arithmetic !== 'auto' || job.featureCache === 0) return planned(arithmetic);
+  const plain = planned('plain');
+  return cutsOf(plain) ? plain : planned(arithmetic);
 }
 
 /** Where the head begins: ridge regression is of classes alone. */

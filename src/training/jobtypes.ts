@@ -1,5 +1,6 @@
 /** What training as one call takes, tells on its way and gives back. */
 
+import type { ArithmeticWish } from '../base/arithmetic.ts';
 import type { Bytes } from '../base/bytes.ts';
 import type { WeightsWish } from '../base/precision.ts';
 import type { PlanReport } from '../budget/report.ts';
@@ -59,10 +60,10 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>>, Pick<Task
   /** Threads that the plan reserves scratch for, as many of them as the budget allows; 4 where absent. */
   maxThreads?: number;
   /**
-   * Relaxed SIMD: faster, on 64-bit ARM nearly twice, but its last bits are the machine's own, so the adapter is not the same everywhere and the
-   * run is resumed with it alone. Refused where the runtime has none.
+   * How sums in f32 are computed (docs/design.md): `plain` (where absent), the same bits everywhere; `fast`, by fused multiply-add, on 64-bit ARM nearly twice as fast, whose
+   * last bits are those of all machines that fuse; `auto`, the fastest that this machine proves. A run is resumed with the one it began with.
    */
-  fast?: boolean;
+  arithmetic?: ArithmeticWish;
   /** Of the pictures that the network sees: a square's side, or height and width; the model's own where absent. */
   imageSize?: ImageSize;
   /** How arrays are normalised, `measured` on what is learnt from where absent; not for pictures. */

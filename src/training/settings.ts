@@ -3,6 +3,7 @@
  * (library.ts), the command line reads text by it (targets/cli/options.ts).
  */
 import { MOST_BACKS } from '../../assembly/abi/watch.ts';
+import { ARITHMETICS, type ArithmeticWish } from '../base/arithmetic.ts';
 import { parseBytes } from '../base/bytes.ts';
 import { InputError, nearest, shownValue } from '../base/error.ts';
 import { isRecord } from '../base/json.ts';
@@ -258,7 +259,7 @@ export const SETTINGS = {
   memory: bytesOrNone,
   threads,
   maxThreads: whole(1, 64),
-  fast: toggle,
+  arithmetic: oneOf<ArithmeticWish>(...ARITHMETICS, 'auto'),
   imageSize,
   holdOut: real(0, 0.9),
   augment,

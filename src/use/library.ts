@@ -3,6 +3,7 @@
  * numbers out of range. Sentences name an option as it is written here, `batchSize`, where the command line's name `--batch-size`.
  */
 
+import { ARITHMETICS } from '../base/arithmetic.ts';
 import { InputError, nearest, type Parts, S2aError } from '../base/error.ts';
 import { copyOf, errorFrom } from '../base/errorcopy.ts';
 import { isRecord } from '../base/json.ts';
@@ -62,7 +63,14 @@ const data = needed(s.data);
 const out = needed(s.out);
 const training = {
   ...{ ...learning, model, data, out, weights: s.weightsOrAuto, recompute: s.recompute, budget: s.budget, threads: s.threads },
-  ...{ maxThreads: s.maxThreads, fast: s.fast, holdOut: s.holdOut, augment: s.augment, dropout: s.dropout, dropPath: s.dropPath },
+  ...{
+    maxThreads: s.maxThreads,
+    arithmetic: s.arithmetic,
+    holdOut: s.holdOut,
+    augment: s.augment,
+    dropout: s.dropout,
+    dropPath: s.dropPath,
+  },
   ...{ calibrate: s.calibrate, tables: s.tables, head: s.head, epochs: s.epochs, weightDecay: s.weightDecay, warmup: s.warmup },
   ...{ finalFraction: s.finalFraction, clipNorm: s.clipNorm, smoothing: s.smoothing, momentum: s.momentum, patience: s.patience },
   ...{ retries: s.retries, task: s.task, threshold: s.threshold, loss: s.loss, resident: s.resident, stored: s.stored },
@@ -79,7 +87,8 @@ const TRAIN: Spec<TrainJob> = {
     memory: s.memory,
   },
 };
-const PACK: Spec<PackJob> = { ...training, overwrite: s.overwrite, pixels: s.pixels };
+const { arithmetic: _plain, ...packing } = training;
+const PACK: Spec<PackJob> = { ...packing, overwrite: s.overwrite, pixels: s.pixels };
 const HOOKS: Spec<JobHooks> = {
   ...{
     onPlan: anyFunction,
@@ -125,7 +134,7 @@ const PLAN: Spec<PlanOptions> = {
     dropPath: s.dropPath,
     maxThreads: s.maxThreads,
     mayStream: toggle,
-    fast: s.fast,
+    arithmetic: { check: (value, where) => oneOfWords(value, where, ARITHMETICS) },
     pixels: s.pixels,
   },
   known: object('what knownTable returns'),

@@ -47,7 +47,8 @@ import { chooseTask, unusualTask } from '../training/taskchoice.ts';
 import { type TrainOptions, writeState } from '../training/train.ts';
 
 /** As `trainJob`, but for what the board decides when it trains. `out`: the folder to hand over. */
-export interface PackJob extends Omit<TrainJob, 'resume' | 'saveEvery' | 'from' | 'processBudget' | 'featureCache' | 'memory'> {
+export interface PackJob
+  extends Omit<TrainJob, 'resume' | 'saveEvery' | 'from' | 'processBudget' | 'featureCache' | 'memory' | 'arithmetic'> {
   /** How the pictures are stored: `u8` (the default), or `f32` for data that are not bytes. */
   pixels?: 'u8' | 'f32';
 }

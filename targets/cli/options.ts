@@ -83,7 +83,7 @@ function wrongArguments(args: string[], options: Readonly<Record<string, { type:
 /** A setting by the library's table (src/training/settings.ts); undefined where it was not given. */
 export function read<N extends SettingName>(p: Parsed, name: N): ValueOf<N> | undefined {
   const flag = flagOf(name);
-  if (SETTINGS[name] === SETTINGS.fast) return (p.flag(flag) || undefined) as ValueOf<N> | undefined;
+  if (SETTINGS[name] === SETTINGS.resume) return (p.flag(flag) || undefined) as ValueOf<N> | undefined;
   const text = p.text(flag);
   const all = name === 'rate' ? p.all(flag) : [];
   if (new Set(all.map((one) => /x$/i.test(one))).size > 1)

@@ -11,7 +11,18 @@ import { pairs, planText } from './show.ts';
 import { jobOf, TRAIN_FLAGS } from './train.ts';
 
 /** Options of `train` that the board decides, or that have no meaning there. */
-const NOT_HERE = ['save-every', 'resume', 'overwrite', 'process-budget', 'report', 'log', 'from', 'feature-cache', 'stored'] as const;
+const NOT_HERE = [
+  'save-every',
+  'resume',
+  'overwrite',
+  'process-budget',
+  'report',
+  'log',
+  'from',
+  'feature-cache',
+  'stored',
+  'arithmetic',
+] as const;
 const FLAGS: Flags = {
   ...Object.fromEntries(Object.entries(TRAIN_FLAGS).filter(([name]) => !(NOT_HERE as readonly string[]).includes(name))),
   pixels: 'text',
@@ -52,7 +63,7 @@ export async function pack(args: string[], out: Output): Promise<void> {
     throw new InputError({
       where: `--${here}`,
       what: 'is not an option of pack',
-      ...(['from', 'feature-cache', 'overwrite'].includes(here) ? {} : { hint: 'give it to s2a.wasm train' }),
+      ...(['from', 'feature-cache', 'overwrite', 'arithmetic'].includes(here) ? {} : { hint: 'give it to s2a.wasm train' }),
     });
   const p = parse(args, FLAGS, { least: 2, most: 2, usage: 's2a pack <model folder> <pictures> --out <folder>' });
   const job = { ...jobOf(p), ...defined({ pixels: read(p, 'pixels') }) };

@@ -59,7 +59,7 @@ export function progress(job: TrainJob, out: Output, signal: AbortSignal, collec
   return {
     signal,
     warn: (sentence) => out.warn(sentence),
-    ...preparing(course, out, collected),
+    ...preparing(course, job, out, collected),
     ...starting(course, out, { metrics, log }),
     ...learning(course, job, out, collected, { metrics, log }),
   };
@@ -72,12 +72,18 @@ export function preparingLine({ done, total, path, skipped }: { done: number; to
 }
 
 /** From the plan to the prepared pictures. */
-function preparing(course: Course, out: Output, collected: Seen): Pick<JobHooks, 'onPlan' | 'onPrepare' | 'onPrepared'> {
+function preparing(
+  course: Course,
+  { arithmetic }: TrainJob,
+  out: Output,
+  collected: Seen,
+): Pick<JobHooks, 'onPlan' | 'onPrepare' | 'onPrepared'> {
   return {
     onPlan(plan, compiled) {
       collected.timeline = timelineOf(compiled, plan.budgetBytes ?? undefined);
       course.task = taskOf(compiled.program.about.task ?? CLASSIFY.name);
       out.note(planText(plan));
+      if (arithmetic === 'auto') out.note(`arithmetic: ${plan.arithmetic}, the fastest for this run that this machine proves`);
     },
     onPrepare: (done) => out.live(preparingLine(done)),
     onPrepared({ input, train: trained, val, skipped, bytesWritten, cache }) {

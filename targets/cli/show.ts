@@ -6,8 +6,8 @@ import { formatBytes, planTable } from '../../src/report/terminal.ts';
 
 /** Heading and table of one plan. */
 export function planLines(report: PlanReport): string {
-  const { model, imageSize, classes, method, keep, weights, optimizer, batchSize, microBatch, budgetBytes } = report;
-  const precision = weights === 'f32' ? '' : `${weights} weights, `;
+  const { model, imageSize, classes, method, keep, weights, arithmetic, optimizer, batchSize, microBatch, budgetBytes } = report;
+  const precision = `${weights === 'f32' ? '' : `${weights} weights, `}${arithmetic === 'plain' ? '' : `${arithmetic} arithmetic, `}`;
   const head = [
     `${model} ${imageSize.join('x')}, ${classes} classes; method ${method}, keep ${keep}, ${precision}${optimizer}`,
     `batch ${batchSize}, ${microBatch === batchSize ? 'in one pass' : `in passes of ${microBatch}`}`,

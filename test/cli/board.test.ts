@@ -1,9 +1,13 @@
 /** The commands for a board: what it has, and what a step costs there. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Machine, readMachine, safeBudgets } from '../../src/base/machine.ts';
+import { relaxedMadd } from '../../src/base/arithmetic.ts';
+import { boardName, type Machine, readMachine, safeBudgets } from '../../src/base/machine.ts';
 import { type StepSummary, summarise } from '../../src/training/steptiming.ts';
 import { advice } from '../../targets/cli/doctor.ts';
+import { newFolder } from '../support/folder.ts';
 import { modelFolder } from '../support/golden.ts';
 import { asks, does, refuses } from './command.ts';
 
@@ -44,6 +48,26 @@ test('bench: the real loop, the whole plan, nothing but time', () => {
     assert.ok(text.includes(word), word);
   refuses(2, ['bench', modelFolder('vit-hf'), '--seconds', '0'], '--seconds');
   refuses(3, ['bench', modelFolder('vit-hf'), '--budget', '64KiB'], 'smallest budget');
+});
+
+test('bench --anchors: every arithmetic that there is, and a line to send in', () => {
+  const r = asks<{ rows: { learns: string; arithmetic: string; secondsPerImage: number }[]; line: string }>(
+    ...['bench', modelFolder('resnet-hf'), '--anchors', '--seconds', '1', '--threads', '1'],
+  );
+  const names = r.rows.map(({ learns, arithmetic }) => `${learns} ${arithmetic}`);
+  const fast = relaxedMadd() === 'fused';
+  assert.equal(names, ['head f32', 'head int8', ...(fast ? ['head fast'] : []), 'all f32', ...(fast ? ['all fast'] : [])]);
+  assert.ok(r.rows.every(({ secondsPerImage }) => secondsPerImage > 0 && secondsPerImage < 10));
+  assert.match(r.line, /^s2a \S+ \| resnet 224x224 by 16 \| .* threads? \| head f32 [\d.]+ .*; all f32 [\d.]+.* s\/picture$/);
+  refuses(2, ['bench', modelFolder('vit-hf'), '--anchors', '--method', 'bias'], '--method: is settled by --anchors');
+});
+
+test('a board names itself where its system says so', () => {
+  const root = newFolder();
+  assert.is(boardName(root), undefined);
+  mkdirSync(join(root, 'proc', 'device-tree'), { recursive: true });
+  writeFileSync(join(root, 'proc', 'device-tree', 'model'), 'Raspberry Pi 5 Model B Rev 1.0\0');
+  assert.is(boardName(root), 'Raspberry Pi 5 Model B Rev 1.0');
 });
 
 test('a summary: medians, and the last quarter against the first', () => {
