@@ -132,6 +132,8 @@ export const enum Op {
   // attention by cosines
   PositionTable,
   HeadFactors,
+  // filters of mean 0 and deviation 1
+  Standardise,
   // New operators go here, at the end.
 }
 

@@ -1,6 +1,6 @@
 /** What happens to weights once, after loading and before the first step. */
 import { State } from '../abi/head';
-import { FoldBatchNormArg, MergeBranchArg, NormalArg, ResizePositionsArg } from '../abi/ops/init';
+import { FoldBatchNormArg, MergeBranchArg, NormalArg, ResizePositionsArg, StandardiseArg } from '../abi/ops/init';
 import { Stream } from '../abi/random';
 import { Encoding } from '../abi/weights';
 import { address, float, int } from '../engine/argument';
@@ -87,6 +87,27 @@ export function mergeBranch(p: usize): void {
         read += 4;
       }
     }
+  }
+}
+
+/** Standardise, in place: each filter w[o, K] less its mean, over √(variance + EPS), in f64, rounded once. Threads share O. */
+export function standardise(p: usize): void {
+  const outputs = int(p, StandardiseArg.O);
+  const k = int(p, StandardiseArg.K);
+  const epsilon = <f64>float(p, StandardiseArg.EPS);
+  const row = (<usize>k) << 2;
+  for (let o = first(outputs), until = last(outputs); o < until; o++) {
+    const w = address(p, StandardiseArg.W) + <usize>o * row;
+    let sum: f64 = 0;
+    for (let at: usize = 0; at < row; at += 4) sum += <f64>load<f32>(w + at);
+    const mean = sum / <f64>k;
+    let squares: f64 = 0;
+    for (let at: usize = 0; at < row; at += 4) {
+      const apart = <f64>load<f32>(w + at) - mean;
+      squares += apart * apart;
+    }
+    const factor = 1 / sqrt<f64>(squares / <f64>k + epsilon);
+    for (let at: usize = 0; at < row; at += 4) store<f32>(w + at, <f32>((<f64>load<f32>(w + at) - mean) * factor));
   }
 }
 

@@ -17,6 +17,7 @@ import { named, timm, torchvision, transformers } from './readers.ts';
 import { hfRegNet, isTimmRegNet, timmRegNet, tvRegNet } from './regnet.ts';
 import { isTimmRep, timmRep } from './repvgg.ts';
 import { hfResNet, isTimmResNet, type ResNet, resNet, timmResNet, tvResNet } from './resnet.ts';
+import { isTimmResNetV2, type ResNetV2, resNetV2, timmResNetV2 } from './resnetv2.ts';
 import { type ShuffleNet, shuffleNet, tvShuffleNet } from './shufflenet.ts';
 import { checkSwin, type Swin, swin, swinMergings, swinProjections } from './swin.ts';
 import { hfSwinV2, isTimmSwinV2, timmSwinV2, tvSwinV2 } from './swinv2.ts';
@@ -118,6 +119,20 @@ const RESNET: Family<ResNet> = {
   build: resNet,
   heads: ({ head }) => [head],
   replaced: ['segmentation_head'],
+};
+
+const RESNETV2: Family<ResNetV2> = {
+  title: 'ResNet v2, BiT',
+  readers: [
+    timm(
+      isTimmResNetV2,
+      named('resnetv2_$', '18 18d 34 34d 50 50d 50t 101 101d 152 152d 50x1_bit 50x3_bit 101x1_bit 101x3_bit 152x2_bit 152x4_bit'),
+      ['resnetv2-timm', 'resnetv2-timm-basic', 'bit-timm'],
+      timmResNetV2,
+    ),
+  ],
+  build: resNetV2,
+  heads: () => ['head.fc'],
 };
 
 const CONVNEXT: Family<ConvNext> = {
@@ -314,6 +329,7 @@ export const FAMILIES: readonly Family[] = [
   SWINV2,
   PVT,
   RESNET,
+  RESNETV2,
   REGNET,
   CONVNEXTV2,
   CONVNEXT,

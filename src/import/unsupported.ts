@@ -27,7 +27,7 @@ const KINDS: readonly Kind[] = [
   { name: /resne(?:x|s)t\w*?(\d+)/, why: 'its convolutions are grouped or split', ...RESNET },
   { name: /^(?:legacy_)?(?:se|eca|sk|gc|ska)[a-z]*resnet\D*(\d+)/, why: 'its blocks weigh their channels', ...RESNET },
   { name: /^resnet(?:aa|blur)(\d+)/, why: 'it blurs before it strides', ...RESNET },
-  { name: /^(?:resnetv2|bit)(?:_(\d+))?/, why: 'its norms come before the convolutions, whose weights may be standardised', ...RESNET },
+  { name: /^(?:resnetv2|bit)(?:_(\d+))?/, why: 'its norms, its stem or its filters are others', ...RESNET },
   { name: /res2?net\D*(\d*)/, why: 'its stem or its blocks are built otherwise', ...RESNET },
   { name: /^convnextv2(?:_([a-z]+))?/, why: 'it normalises responses over the whole map (GRN)', ...CONVNEXT },
   { name: /convnext(?:_([a-z]+))?/, why: 'its stem, its norms or its head are built otherwise', ...CONVNEXT },

@@ -15,6 +15,8 @@ export interface ConvNames {
   spread?: number;
   /** The convolution has a bias besides its norm. */
   biased?: boolean;
+  /** Its filters are standardised before the first step, each by its own mean and deviation; epsilon of the variance. */
+  standard?: number;
   /** It has neither a norm nor a bias. */
   bare?: boolean;
   /** The file has a linear layer's matrix over [C, R, S]. */
@@ -114,7 +116,7 @@ export function conv(b: Builder, x: number, names: ConvNames, o: number, window:
 function convolution(
   b: Builder,
   x: number,
-  { conv: name, norm, groups, eps, spread = 1, biased, bare, flat, branches }: ConvNames,
+  { conv: name, norm, groups, eps, spread = 1, biased, bare, flat, branches, standard }: ConvNames,
   o: number,
   window: Window,
   depthwise: boolean,
@@ -125,14 +127,18 @@ function convolution(
   const file = flat ? [o, c * r * r] : [o, depthwise ? 1 : part, r, r];
   const layout = filterLayout(file, r * r, depthwise);
   const pointwise = r === 1 && stride === 1 && !depthwise && spread === 1;
+  const isNew = !b.weights.has(`${name}.weight`);
   const w = weight(b, {
     name: `${name}.weight`,
     shape: pointwise ? [o, c] : depthwise ? [r, r, c] : [o, r, r, part],
     kind: 'weight',
     layout,
     ...(branches ? {} : { source: { tensor: `${name}.weight`, start: 0, ...layout } }),
-    ...(depthwise || x === b.input ? {} : { layer: flat ? ('linear' as const) : ('convolution' as const) }),
+    // Standardised, or read by pictures: not coded.
+    ...(depthwise || x === b.input || standard !== undefined ? {} : { layer: flat ? ('linear' as const) : ('convolution' as const) }),
   });
+  if (standard !== undefined && isNew)
+    emit(b.graph, 'Standardise', `${name}.standard`, [], { eps: standard }, { phase: 'init', updates: [w] });
   const bias =
     groups !== undefined || bare
       ? biasOf(b, name, o, { bias: false })
@@ -159,10 +165,10 @@ function convolution(
   return append(b, depthwise ? 'Depthwise' : 'Conv', name, [x, w, bias], attributes);
 }
 
-/** The largest of each window; symmetric padding that no maximum comes from. */
-export function maxPool(b: Builder, x: number, name: string, kernel: number, stride: number): number {
+/** The largest of each window; symmetric padding that no maximum comes from, or none where the map has a border. */
+export function maxPool(b: Builder, x: number, name: string, kernel: number, stride: number, isPadded = false): number {
   const [, h, w] = shapeOf(b.graph, x) as [number, number, number, number];
-  const window = { kernel, stride, tfPadding: false };
+  const window: Window = { kernel, stride, tfPadding: false, ...(isPadded ? { padding: 'none' } : {}) };
   const [vertical, horizontal] = [span(h, window), span(w, window)];
   const attributes = { r: kernel, s: kernel, stride, top: vertical.before, left: horizontal.before, oh: vertical.out, ow: horizontal.out };
   return append(b, 'MaxPool', name, [x], attributes);

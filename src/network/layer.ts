@@ -110,17 +110,18 @@ export function adapted(b: Builder, x: number, y: number, name: string, role?: P
 /** Does a target of low-rank adaptation, the end of a layer's name or what it is in attention, mean this layer? */
 export const isTarget = (target: string, name: string, role?: Projection): boolean => target === role || `.${name}`.endsWith(`.${target}`);
 
-/** The classifier: always learnable. */
-export function classifier(b: Builder, x: number, name: string, classes: number): number {
+/** The classifier: always learnable. `axes`: of its matrix in the file, 2 or (a 1×1 convolution) 4. */
+export function classifier(b: Builder, x: number, name: string, classes: number, axes = 2): number {
   const k = lastDim(b.graph, x);
   const fromFile = b.head === 'file';
+  const inFile = (shape: number[]): number[] => (shape.length === 1 ? shape : [...shape, ...new Array(axes - 2).fill(1)]);
   const tensor = (suffix: string, shape: number[], kind: WeightKind): number =>
     weight(b, {
       name: `${name}.${suffix}`,
       shape,
       kind,
       role: 'param',
-      ...(fromFile ? { source: whole(`${name}.${suffix}`, shape) } : {}),
+      ...(fromFile ? { source: { ...whole(`${name}.${suffix}`, shape), shape: inFile(shape) } } : {}),
     });
   const [w, bias] = [tensor('weight', [classes, k], 'weight'), tensor('bias', [classes], 'bias')];
   for (const id of [w, bias]) b.joins.set(id, ABSENT);

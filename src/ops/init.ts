@@ -1,5 +1,12 @@
 /** What runs once, after the weights are in place. */
-import { FoldBatchNormArg, MergeBranchArg, NormalArg, ResizePositionsArg, resizePositionsScratch } from '../../assembly/abi/ops/init.ts';
+import {
+  FoldBatchNormArg,
+  MergeBranchArg,
+  NormalArg,
+  ResizePositionsArg,
+  resizePositionsScratch,
+  StandardiseArg,
+} from '../../assembly/abi/ops/init.ts';
 import { Op } from '../../assembly/abi/ops.ts';
 import { encodingOf, numel, shapeOf } from '../graph/graph.ts';
 import { float, MOVE, moves, type OpDef, words } from './def.ts';
@@ -23,6 +30,22 @@ export const init: Record<string, OpDef> = {
         [FoldBatchNormArg.EPS]: float(n.attributes.eps!),
         [FoldBatchNormArg.DEPTHWISE]: n.attributes.depthwise!,
         [FoldBatchNormArg.ENCODING]: encodingOf(graph, n.updates[0]!),
+      });
+    },
+    cost: moves,
+    costRate: MOVE,
+  },
+  /** updates w[O,…], each filter to mean 0 and deviation 1; attribute eps. */
+  Standardise: {
+    opcode: Op.Standardise,
+    infer: () => [],
+    lower: (n, at, graph) => {
+      const [o, ...rest] = shapeOf(graph, n.updates[0]!) as [number, ...number[]];
+      return words({
+        [StandardiseArg.W]: at.update(0),
+        [StandardiseArg.O]: o,
+        [StandardiseArg.K]: numel(rest),
+        [StandardiseArg.EPS]: float(n.attributes.eps!),
       });
     },
     cost: moves,

@@ -30,7 +30,13 @@ test('every name that is offered as the nearest is one that is read', () => {
 test('an unsupported network of timm: why, and its nearest relative', () => {
   const nearest: Record<string, string> = {
     ...{ ecaresnet26t: 'resnet26' },
-    ...{ resnetv2_101: 'resnet101', resnetblur50: 'resnet50', resnetrs200: 'resnet200', resnest50d: 'resnet50', res2net101d: 'resnet101' },
+    ...{
+      resnetv2_50d_gn: 'resnet50',
+      resnetblur50: 'resnet50',
+      resnetrs200: 'resnet200',
+      resnest50d: 'resnet50',
+      res2net101d: 'resnet101',
+    },
     ...{ convnext_atto_ols: 'convnext_atto', convnext_zepto_rms: 'convnext_tiny' },
     ...{ swinv2_cr_base_224: 'swin_base_patch4_window7_224', swin_s3_tiny_224: 'swin_tiny_patch4_window7_224' },
     ...{

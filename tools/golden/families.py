@@ -82,6 +82,15 @@ def pruned(name, **arguments):
     return model
 
 
+def bit(**arguments):
+    """timm's function of this name takes no other depths."""
+    def build():  # noqa: E306
+        return timm.models.resnetv2._create_resnetv2_bit("resnetv2_50x1_bit", num_classes=6, **arguments)
+    model = build()  # noqa: E305
+    model.build, model.arguments = build, arguments
+    return model
+
+
 def tv_vgg(**k):
     layers = [v if v == "M" else v // 16 for v in torchvision.models.vgg.cfgs["A"]]
     model = torchvision.models.VGG(torchvision.models.vgg.make_layers(layers), **k)
@@ -122,6 +131,9 @@ FAMILIES = {
     "resnett-timm": (lambda: timm_model("resnet14t", layers=(1, 1, 1, 1), channels=(8, 8, 12, 16)), (40, 48), STILL),
     "resnets-timm": (lambda: timm_model("resnet50s", layers=(1, 1, 1, 1), channels=(8, 8, 12, 16)), (44, 40), STILL),
     "resnetaa-timm": (lambda: timm_model("resnetaa50d", layers=(1, 1, 1, 1), channels=(8, 8, 12, 16)), (64, 96), STILL),
+    "resnetv2-timm": (lambda: timm_model("resnetv2_50d", layers=(1, 1, 1, 1), channels=(32, 32, 48, 64)), (44, 40), STILL),
+    "resnetv2-timm-basic": (lambda: timm_model("resnetv2_18", layers=(1, 1, 1, 1), channels=(8, 16, 24, 32)), (40, 48), STILL),
+    "bit-timm": (lambda: bit(layers=(1, 1, 1, 1), channels=(256, 256, 256, 256)), (48, 40), STILL),
     "regnet-hf": (lambda: hf("RegNet", embedding_size=8, hidden_sizes=[8, 16, 24, 32], depths=[1, 1, 2, 1], groups_width=4), (40, 40), dict(CALM, processor=HALF)),
     "regnetx-timm": (lambda: timm_model("regnetx_002", depth=5, w0=16, wa=16.0, wm=1.6, group_size=8), (40, 40), STILL),
     "regnety-timm": (lambda: timm_model("regnety_002", depth=5, w0=16, wa=16.0, wm=1.6, group_size=8), (40, 48), STILL),

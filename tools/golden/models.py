@@ -1,8 +1,10 @@
 """What the programs here share: random checkpoints, batch norm folded into convolutions, the checkpoint's own tensor names, methods."""
 
 import re
+import types
 
 import numpy as np
+import timm
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -101,6 +103,12 @@ def fold_what_follows(model, size):
     for m in list(model.modules()):  # RepVGG's and MobileOne's branches
         if hasattr(m, "reparameterize"):
             m.reparameterize()
+    for m in list(model.modules()):  # BiT's filters
+        if isinstance(m, timm.layers.StdConv2d):
+            w = m.weight.double().flatten(1)
+            w = (w - w.mean(1, keepdim=True)) / (w.var(1, correction=0, keepdim=True) + m.eps).sqrt()
+            m.weight.copy_(w.view_as(m.weight).float())
+            m.forward = types.MethodType(nn.Conv2d.forward, m)
     is_norm = lambda m: isinstance(m, nn.BatchNorm2d)  # noqa: E731
     is_scale = lambda m: type(m).__name__ in SCALES  # noqa: E731
     for follows, into in ((is_norm, norm_into), (is_scale, scale_into)):

@@ -72,6 +72,17 @@ export function mergeBranch(): void {
   between(MergeBranchArg.DEPTHWISE, 0, 1);
 }
 
+/** Standardise, in place: w[O, K] of each o less its mean, over √(variance + EPS). */
+export const enum StandardiseArg {
+  W,
+  O,
+  K,
+  EPS,
+}
+export function standardise(): void {
+  writes(StandardiseArg.W, 4 * size(StandardiseArg.O) * size(StandardiseArg.K));
+}
+
 /**
  * ResizePositions: y[PREFIX + H·W, C] from x[PREFIX + H0·W0, C]: PREFIX rows copied, the grid resampled bicubically
  * (a = -0.75, half-pixel centres; ANTIALIAS = 1 widens the filter when shrinking and uses a = -0.5, as PyTorch does).

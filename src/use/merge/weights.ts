@@ -48,6 +48,7 @@ export function mergeWeights(inputs: Inputs): Merged {
       return source && readFloats(weights, weights.tensor(source.tensor));
     },
   };
+  for (const node of graph.phases.init.filter((n) => n.op === 'Standardise')) refuseStandardised(merging, node);
   for (const node of graph.phases.init.filter((n) => n.op === 'FoldBatchNorm')) unfold(merging, node);
   for (const node of graph.phases.init.filter((n) => n.op === 'BatchNormTerms')) unshift(merging, node);
   unbranch(
@@ -105,6 +106,17 @@ function unfold({ inputs: { graph }, products, edit, replace, take, read, source
   else replace(sourceOf(bias.name).tensor, each(folded));
 }
 
+/** A filter that its library standardises whenever it is read: what has been learnt of it would be standardised again. */
+function refuseStandardised({ inputs: { graph, learnt, where }, products }: Merging, node: Node): void {
+  const { name } = graph.values[node.updates[0]!]!;
+  if (!learnt.has(name) && !products.has(name)) return;
+  throw new InputError({
+    where,
+    what: `${name} is standardised whenever it is read, so what it has learnt cannot be written back`,
+    hint: 'method probe can be merged; export --onnx writes any',
+  });
+}
+
 /** Position embeddings for the picture size that was trained. */
 function resize({ inputs, merged, take }: Merging, node: Node): void {
   const { graph } = inputs;
@@ -135,7 +147,7 @@ function lowRank(
 
 /** The classifier, as often as the checkpoint has one: a distilled model averages two, of which a new head is both. */
 function addHeads(
-  { model, head, classes }: Inputs,
+  { model, head, classes, weights }: Inputs,
   made: Map<string, Made>,
   take: (name: string) => Float32Array<ArrayBuffer> | undefined,
 ): void {
@@ -143,7 +155,9 @@ function addHeads(
   for (const name of head) {
     const values = take(name)!;
     const part = name.replace(/.*\./, '');
-    const shape: Shape = part === 'bias' ? [classes] : [classes, values.length / classes];
+    // A 1×1 convolution's matrix has four axes.
+    const axes = weights.tensors.get(name)?.shape.length ?? 2;
+    const shape: Shape = part === 'bias' ? [classes] : [classes, values.length / classes, ...new Array<number>(axes - 2).fill(1)];
     made.set(name, { shape, values });
     for (const copy of copies.slice(1)) made.set(`${copy}.${part}`, { shape, values });
   }

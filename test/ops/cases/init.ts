@@ -94,6 +94,30 @@ function mergeBranch([o, r, i]: readonly [number, number, number], taps: number,
   };
 }
 
+/** Each filter of an output channel, to mean 0 and deviation 1. */
+function standardise(shape: readonly [number, ...number[]]): Direct {
+  const k = shape.slice(1).reduce((n, d) => n * d);
+  const weights = numbers(shape[0] * k, 91);
+  const eps = Math.fround(1e-8);
+  return {
+    op: 'Standardise',
+    name: `Standardise [${shape}]`,
+    phase: 'init',
+    inputs: [],
+    updates: [plain(weights, shape)],
+    attributes: { eps },
+    check(_, [w]) {
+      const want = Float64Array.from(weights, (v, at) => {
+        const row = weights.subarray(at - (at % k), at - (at % k) + k);
+        const mean = row.reduce((sum, x) => sum + x, 0) / k;
+        const variance = row.reduce((sum, x) => sum + (x - mean) ** 2, 0) / k;
+        return (v - mean) / Math.sqrt(variance + eps);
+      });
+      close(floatsOf(w), want, 1e-6, 'weight');
+    },
+  };
+}
+
 /** The same of a coded weight: its scales take the factor, its codes stay. */
 function foldCoded(o: number, k: number, encoding: Encoding): Direct {
   const [weights, bias, gamma, beta, mean] = [o * k, o, o, o, o].map((n, i) => numbers(n, 60 + i)) as Float32Array[];
@@ -161,6 +185,8 @@ function initial(n: number, seed: number, number: number, scale: number): Direct
 }
 
 export const initCases: readonly Direct[] = [
+  standardise([5, 3, 3, 7]),
+  standardise([9, 4]),
   ...TAILS.map((o) => fold(o, 9, (o % 2) as 0 | 1)),
   fold(6, 5, 0, { gamma: true }),
   fold(6, 5, 1, { beta: true }),
