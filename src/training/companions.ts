@@ -32,6 +32,7 @@ interface Source {
   runFolder: string;
   /** The pictures of the folder alone. */
   own: Data;
+  drawn: readonly number[];
 }
 
 /** Most bytes that the adapter is to remember pictures in: as asked, else as the adapter that it goes on from does; 0: none. InputError for what cannot be remembered. */
@@ -79,12 +80,12 @@ export async function companionsOf(engine: Engine, data: Data, source: Source): 
 
 /** What a result says of rehearsing and remembering. */
 export const rememberingOf = (
-  { labels, own, data, continuing }: Pick<Source, 'own' | 'continuing'> & { labels: readonly string[]; data: Data },
+  { labels, own, drawn, data, continuing }: Pick<Source, 'own' | 'drawn' | 'continuing'> & { labels: readonly string[]; data: Data },
   memory: Memory | undefined,
   bytes: number,
 ): Pick<JobResult, 'remembered' | 'rehearsed' | 'isHeld' | 'unjudged'> => ({
   remembered: memory ? { pictures: memory.entries.length, bytes } : null,
-  rehearsed: { train: data.train.count - own.train.count, val: data.val.count - own.val.count },
+  rehearsed: { train: data.train.count - drawn.length, val: data.val.count - own.val.count },
   isHeld: continuing.isHeld,
   unjudged: unjudgedOf(labels, data.val),
 });

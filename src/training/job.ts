@@ -42,7 +42,7 @@ import { type Data, memoryDigest, rehearse } from './memory/rehearse.ts';
 import { notesOn, type Outcome, outcomeOf } from './outcome.ts';
 import { openFor, preparationOf } from './preparation.ts';
 import { openRun, programDigest, type RunFolder } from './runfolder.ts';
-import { samplesOf } from './samples.ts';
+import { drawnFrom, samplesOf } from './samples.ts';
 import { decoderBytesOf, shareThreads } from './share.ts';
 import { chooseTask, unusualTask } from './taskchoice.ts';
 import { measureTask } from './taskmeasure.ts';
@@ -202,6 +202,8 @@ interface Work extends Ready {
   engine: Engine;
   /** The folder's pictures, and with them those that are rehearsed. */
   own: Data;
+  /** Which pictures are learnt from, as often as they come in an epoch; `data` has those that are rehearsed too. */
+  drawn: readonly number[];
   data: Data;
 }
 
@@ -222,8 +224,10 @@ async function learn(ready: Ready & Pick<Work, 'prepared' | 'residentPeakPrepari
     const samples = (indices: readonly number[]): Samples => samplesOf(prepared.cache, indices, rows, labels.length);
     const own = { train: samples(prepared.train), val: samples(ready.round ? [] : prepared.val) };
     memoryBudget({ ...ready, own });
-    const data = start?.memory ? rehearse(own, start.memory) : { ...own };
-    const result = await carryOut({ ...ready, peakOfTrainingAlone, trainingBegan, engine, own, data });
+    const drawn = drawnFrom(job, prepared);
+    const mine = { ...own, train: samples(drawn) };
+    const data = start?.memory ? rehearse(mine, start.memory) : mine;
+    const result = await carryOut({ ...ready, peakOfTrainingAlone, trainingBegan, engine, own, drawn, data });
     isFinished = true;
     return result;
   } finally {
@@ -235,10 +239,10 @@ async function learn(ready: Ready & Pick<Work, 'prepared' | 'residentPeakPrepari
 
 /** The run itself: from its folder's newest checkpoint, or from the start, to the adapter. */
 async function carryOut(work: Work): Promise<JobResult> {
-  const { job, start, hooks, lock, options, engine, compiled, tables, data, labels, task, who, runFolder, prepared } = work;
+  const { job, start, hooks, lock, options, engine, compiled, tables, data, drawn, labels, task, who, runFolder, prepared } = work;
   const seen = { samples: data.train, seed: options.seed, runFolder, resume: job.resume ?? false };
   const calibration = tables && (await installTables(engine, compiled, tables, seen));
-  const files = dataDigest(prepared.cache, prepared.train, prepared.val);
+  const files = dataDigest(prepared.cache, drawn, prepared.val);
   const pictures = start?.memory ? digest(files, memoryDigest(start.memory)) : files;
   const run = openRun(runFolder, engine, {
     options,

@@ -72,6 +72,8 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>>, Pick<Task
   holdOut?: number;
   /** How pictures are changed at random while learning: docs/augment.md. */
   augment?: Augmentation;
+  /** Pictures of smaller classes come as many times an epoch as makes all classes alike; for classes alone. */
+  balance?: boolean;
   /** Share of elements left out in training, see CompileOptions; what the model's configuration says where absent. */
   dropout?: number;
   /** Share of pictures that the last block's branch is left out for, see CompileOptions; what the configuration says where absent. */

@@ -1,5 +1,7 @@
 /** Prepared pictures as the training loop reads them. */
+import { balanced } from '../data/balance.ts';
 import type { Cache } from '../data/cache.ts';
+import type { Prepared } from '../data/prepare.ts';
 import type { Samples } from './train.ts';
 
 /** A list of cache indices as samples; `labels[i]` is the row of the head that the cache's class `i` belongs to. */
@@ -21,3 +23,7 @@ function inRows(values: readonly number[], rows: readonly number[] = [...values.
   for (const [i, value] of values.entries()) targets[rows[i]!] = value;
   return targets;
 }
+
+/** The pictures to learn from, as often as they come in an epoch: with `balance` those of smaller classes several times. */
+export const drawnFrom = ({ balance }: { balance?: boolean }, { cache, train }: Pick<Prepared, 'cache' | 'train'>): readonly number[] =>
+  balance ? balanced(train, (i) => cache.pictures[i]!.label) : train;

@@ -263,6 +263,7 @@ export const SETTINGS = {
   imageSize,
   holdOut: real(0, 0.9),
   augment,
+  balance: toggle,
   dropout: real(0, 0.9),
   dropPath: real(0, 0.9),
   saveEvery: whole(),

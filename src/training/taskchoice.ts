@@ -19,6 +19,7 @@ export interface TaskWish {
   loss?: 'huber' | 'squares';
   head?: string;
   smoothing?: number;
+  balance?: boolean;
 }
 
 /** What is known of an earlier adapter. */
@@ -55,7 +56,7 @@ export function chooseTask(wish: TaskWish, folder: Chosen, labels: readonly stri
 }
 
 /** Refuses what a task has no use for. */
-function checkWish({ threshold, loss, head, smoothing = 0 }: TaskWish, { name, answer, constants, losses }: Task): void {
+function checkWish({ threshold, loss, head, smoothing = 0, balance = false }: TaskWish, { name, answer, constants, losses }: Task): void {
   const refuse = (where: string, what: string): never => {
     throw new InputError({ where, what, got: `task ${name}` }, 'S2A_OPTION');
   };
@@ -63,6 +64,7 @@ function checkWish({ threshold, loss, head, smoothing = 0 }: TaskWish, { name, a
     refuse('--threshold', 'is for labels, of which any number may be answered');
   if (loss !== undefined && !losses.includes(loss)) refuse('--loss', 'is for numbers');
   if (head === 'ridge' && name !== CLASSIFY.name) refuse('--head', 'ridge regression is for classes');
+  if (balance && answer !== Answer.Class) refuse('--balance', 'is for classes, of which each picture has one');
   if (smoothing > 0 && answer === Answer.Numbers) refuse('--label-smoothing', 'is for classes and labels');
 }
 

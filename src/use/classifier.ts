@@ -26,6 +26,7 @@ import type { CompileOptions } from '../pipeline/options.ts';
 import { NO_TILES } from '../pipeline/tiles.ts';
 import { CLASSIFY, constantsOf, type Prediction, taskOf, taskOfProblem } from '../task/index.ts';
 import { applyAdapter } from '../training/adapter.ts';
+import { checkFlips, look } from './flips.ts';
 import { planWithFile } from './storedplan.ts';
 import { tableOf, toldBy, type Unknown, withKnown } from './unknown.ts';
 
@@ -49,6 +50,8 @@ export interface ClassifierOptions {
   unknown?: number | string;
   /** The file for weights that are streamed (`weights: 'int8,stream'`): made where it is not there, and used again where it is. */
   stored?: string;
+  /** Look at each picture and at its mirror image, and answer by the mean of both probabilities: twice the time. For pictures and classes. */
+  flips?: boolean;
 }
 
 /** A network with an adapter, ready to predict. Made by `loadClassifier`. */
@@ -96,7 +99,7 @@ export interface OpenedAdapter {
   unknown: Unknown;
 }
 
-interface InferenceOptions extends Omit<ClassifierOptions, 'unknown'> {
+interface InferenceOptions extends Omit<ClassifierOptions, 'unknown' | 'flips'> {
   /** A share; 0: nothing is unknown; absent: 5 %, where the adapter can tell. */
   unknown?: number | undefined;
   microBatch?: number;
@@ -265,7 +268,7 @@ export function loadClassifier(adapter: string | undefined, options: ClassifierO
   const labelPort = engine.ints(Io.Labels);
   const task = taskOf(first.task?.name ?? CLASSIFY.name, adapter);
   const answers = task.answer === Answer.Numbers ? engine.floats(Io.EvalChoices) : engine.ints(Io.EvalChoices);
-
+  if (options.flips) checkFlips(task.name, preprocess, 'flips');
   const isFloat = portOf(preprocess).element === 'f32';
   const predictPrepared = (pixels: Uint8Array | Uint8ClampedArray | Float32Array): Prediction[] => {
     const isNumbers = isFloat && pixels instanceof Float32Array;
@@ -274,8 +277,7 @@ export function loadClassifier(adapter: string | undefined, options: ClassifierO
       throw new InputError({ where: 'predictPrepared', what: 'wrong number of bytes', got: bytes.length, expected: pictures.length });
     pictures.set(bytes);
     labelPort.fill(-1);
-    engine.run('eval');
-    return withKnown(engine, task.decode(engine.floats(Io.Logits), answers, labels));
+    return withKnown(engine, task.decode(look(engine, options.flips ? preprocess : undefined), answers, labels));
   };
   return {
     get labels() {

@@ -14,7 +14,7 @@ import { createRun } from '../training/runner.ts';
 import { bytesOf, type ClassifierOptions, inferenceEngine, openInference } from './classifier.ts';
 
 /** How an embedder is opened. */
-export type EmbedderOptions = Omit<ClassifierOptions, 'unknown'>;
+export type EmbedderOptions = Omit<ClassifierOptions, 'unknown' | 'flips'>;
 
 /** A network up to what its classifier reads. Made by `loadEmbedder`. */
 export interface Embedder {

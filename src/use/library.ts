@@ -73,7 +73,7 @@ const training = {
   },
   ...{ calibrate: s.calibrate, tables: s.tables, head: s.head, epochs: s.epochs, weightDecay: s.weightDecay, warmup: s.warmup },
   ...{ finalFraction: s.finalFraction, clipNorm: s.clipNorm, smoothing: s.smoothing, momentum: s.momentum, patience: s.patience },
-  ...{ retries: s.retries, task: s.task, threshold: s.threshold, loss: s.loss, resident: s.resident, stored: s.stored },
+  ...{ balance: s.balance, retries: s.retries, task: s.task, threshold: s.threshold, loss: s.loss, resident: s.resident, stored: s.stored },
 };
 const TRAIN: Spec<TrainJob> = {
   ...training,
@@ -113,7 +113,7 @@ const PACK_HOOKS: Spec<PackHooks> = {
   ...{ onPlan: anyFunction, onPrepare: anyFunction, onPrepared: anyFunction, signal: HOOKS.signal, warn: anyFunction },
 };
 const CLASSIFIER: Spec<ClassifierOptions> = {
-  ...{ model, budget: s.budget, threads: s.threads, weights: s.weights, stored: s.stored, unknown: s.unknown },
+  ...{ model, budget: s.budget, threads: s.threads, weights: s.weights, stored: s.stored, unknown: s.unknown, flips: toggle },
 };
 const CALIBRATE: Spec<CalibrateJob> = {
   ...{ model, data, out, labels: s.labels, method: s.method, keep: s.keep, weights: s.weightsOrAuto, batchSize: s.batchSize },

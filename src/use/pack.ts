@@ -42,7 +42,7 @@ import type { JobHooks, TrainJob } from '../training/job.ts';
 import { notesOn } from '../training/outcome.ts';
 import { openFor, preparationOf } from '../training/preparation.ts';
 import { settingsOf } from '../training/runfolder.ts';
-import { samplesOf } from '../training/samples.ts';
+import { drawnFrom, samplesOf } from '../training/samples.ts';
 import { chooseTask, unusualTask } from '../training/taskchoice.ts';
 import { type TrainOptions, writeState } from '../training/train.ts';
 
@@ -175,8 +175,9 @@ async function packPictures(
   try {
     const { channels, element } = portOf(preprocess);
     const type = job.pixels === 'f32' || element === 'f32' ? '<f4' : '|u1';
-    for (const part of ['train', 'val'] as const) writePart(job.out, part, prepared, { channels, type, stored: element });
-    if (tables) await writeTables(prepared, tables, { job, weights, options, compiled, cacheFolder });
+    const learnt = { ...prepared, train: [...drawnFrom(job, prepared)] };
+    for (const part of ['train', 'val'] as const) writePart(job.out, part, learnt, { channels, type, stored: element });
+    if (tables) await writeTables(learnt, tables, { job, weights, options, compiled, cacheFolder });
     else rmSync(join(job.out, CALIBRATION), { force: true });
     const who = identity(base, weights);
     const files = weights.files.map(({ path }) => basename(path));
@@ -185,7 +186,7 @@ async function packPictures(
       head: headOf(job, task),
       task,
       pixelBytes: type === '<f4' ? 4 : 1,
-      samples: prepared.train.length,
+      samples: learnt.train.length,
       files,
       labels: prepared.classes,
       info: adapterInfo(job, { who, program: compiled.program, labels: prepared.classes, preprocess, task: unusualTask(task) }),
@@ -199,7 +200,7 @@ async function packPictures(
       out: job.out,
       plan,
       classes: prepared.classes,
-      pictures: { train: prepared.train.length, val: prepared.val.length },
+      pictures: { train: learnt.train.length, val: prepared.val.length },
       skipped: prepared.skipped,
       weights: files,
       memory: { planBytes: plan.linearBytes, totalBytes: pages * 65536 },

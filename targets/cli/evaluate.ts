@@ -36,6 +36,7 @@ const FLAGS = {
   seed: 'text',
   report: 'text',
   unknown: 'text',
+  flips: 'flag',
   json: 'flag',
 } as const;
 
@@ -115,6 +116,7 @@ function judge(p: Parsed, out: Output, each: (picture: Judged, show: () => Shown
     {
       model,
       ...source,
+      flips: p.flag('flips'),
       onProgress: (done) => out.live(preparingLine(done)),
       warn: (sentence) => out.warn(sentence),
       ...defined({

@@ -110,6 +110,8 @@ adapter was written: something else was not, and is said.
   --label-smoothing X        (${d.smoothing})
   --augment A                pictures changed at random: light, strong, or with commas between any
                              of crop, flip, turn, zoom, colour, grey, blur, erase (none)
+  --balance                  of uneven classes: pictures of the smaller ones come several times an
+                             epoch, until all classes are alike
   --dropout X                of what the head reads and a transformer's layers put out
                              (what config.json says)
   --drop-path X              of a whole branch a picture, X at the last block (config.json)
@@ -178,6 +180,7 @@ table of labels (.csv) in it. Accuracy, precision, recall, F1, calibration, what
   --unknown SHARE|off        how many are called unknown where this share of pictures of known
                              classes may be (5%); a folder or label named unknown has pictures of
                              nothing that was learnt
+  --flips                    look at each picture and its mirror image: the mean of both
   --micro-batch N            pictures in one pass (8)
   --budget SIZE              most linear memory
   --threads N|auto           threads that share the work (auto)
@@ -197,6 +200,7 @@ the stream. Without an adapter the model's own head says what it sees. (docs/cam
                              this share of pictures of known classes (5%)
   --threshold X              a class less probable than X is not named: unsure; of labels the
                              probability from which they are answered (as trained)
+  --flips                    look at each picture and its mirror image: the mean of both
   --smooth K                 the mean of the last K pictures' probabilities, or numbers
   --raw WIDTHxHEIGHT         standard input is raw frames, RGB; 640x480:gray, 640x480:rgba
   --weights f32|int8|int4    not the precision that the adapter was trained over;

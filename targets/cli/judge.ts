@@ -12,7 +12,7 @@ import type { Precision, WeightsWish } from '../../src/base/precision.ts';
 import { type Prepared, prepare } from '../../src/data/prepare.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import type { Threads } from '../../src/engine/threads.ts';
-import { inputOf } from '../../src/input/index.ts';
+import { inputOf, type Preparation } from '../../src/input/index.ts';
 import type { Refused } from '../../src/report/refusing.ts';
 import { type Measured, type Task, type TaskName, taskOf } from '../../src/task/index.ts';
 import { type ClassFigures, createJudging } from '../../src/task/judging.ts';
@@ -23,7 +23,9 @@ import { sameTask } from '../../src/training/taskchoice.ts';
 import { measureTask } from '../../src/training/taskmeasure.ts';
 import { evaluate, type Samples, type Tally } from '../../src/training/train.ts';
 import { openInference } from '../../src/use/classifier.ts';
+import { checkFlips } from '../../src/use/flips.ts';
 import { distanceAt, isKnown, type Unknown } from '../../src/use/unknown.ts';
+import { type Look, measureTwice } from './looks.ts';
 
 /** What a picture is, and what was said of it. */
 export interface Judged {
@@ -65,6 +67,8 @@ export interface JudgeOptions {
   /** The file for weights that are streamed. */
   stored?: string;
   microBatch?: number;
+  /** Two looks at each picture, one of them in a mirror. */
+  flips?: boolean;
   /** Which share of pictures of known classes may be called unknown; 0: nothing is; absent: 5 %, where the adapter can tell. */
   unknown?: number;
   onProgress?(progress: { done: number; total: number; path: string; skipped: number }): void;
@@ -122,6 +126,19 @@ function verdict(
   return { truth: said(targets), predicted: said(answer), badness };
 }
 
+/** All figures by one look at each picture, or by two. */
+function measuredBy(
+  engine: Engine,
+  samples: Samples,
+  { labels, preprocess, task, flips }: { labels: readonly string[]; preprocess: Preparation; task: string; flips: boolean | undefined },
+  see: Look,
+): ReturnType<typeof measureTask> {
+  const { microBatch } = engine.program.about;
+  if (!flips) return measureTask(engine, samples, labels, (i, answer, logits) => see(i, answer, logits, i % microBatch));
+  checkFlips(task, preprocess, '--flips');
+  return measureTwice(engine, samples, { labels, preprocess }, see);
+}
+
 /** Evaluates; `each` sees what is said of every picture, which `show` makes as a page has it. */
 export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judged, show: () => Shown) => void): Promise<Judgement> {
   const { engine, adapter, preprocess, unknown } = openInference(options.adapter, { ...options, microBatch: options.microBatch ?? 8 });
@@ -150,15 +167,15 @@ export async function judgeAdapter(options: JudgeOptions, each?: (picture: Judge
       const refusing = task.answer === Answer.Class && 'share' in unknown ? createRefusing() : undefined;
       const spread = adapter.task?.constants?.std;
       const pixels = new Uint8Array(cache.pictureBytes);
-      const measured = await measureTask(engine, samples, labels, (i, answer, logits) => {
+      const see: Look = (i, answer, logits, row) => {
         const confidence = judging?.add(samples.label(i), answer[0]!, logits);
-        const row = i % engine.program.about.microBatch;
         refusing?.add(distanceAt(engine, row), !isKnown(engine, row), answer[0] === samples.label(i));
         each?.({ ...verdict(task, samples, i, answer, labels, confidence, spread), file: cache.pictures[indices[i]!]!.path }, () => {
           samples.readInto(i, pixels);
           return { ...cache.size, ...inputOf(preprocess).show(pixels.slice(), preprocess) };
         });
-      });
+      };
+      const measured = await measuredBy(engine, samples, { labels, preprocess, task: task.name, flips: options.flips }, see);
       const figures = judging === undefined ? {} : { figures: judging.found() };
       if (refusing)
         await judgeOthers(engine, refusing, samplesOf(cache, others, new Array(prepared.classes.length).fill(0), labels.length));

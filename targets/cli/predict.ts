@@ -23,6 +23,7 @@ const FLAGS = {
   threshold: 'text',
   smooth: 'text',
   raw: 'text',
+  flips: 'flag',
   weights: 'text',
   stored: 'text',
   budget: 'text',
@@ -157,6 +158,7 @@ export async function predict(args: string[], out: Output): Promise<void> {
     model,
     ...defined({ budget: read(p, 'budget'), weights: read(p, 'weights'), stored: read(p, 'stored') }),
     ...defined({ threads: read(p, 'threads'), unknown: read(p, 'unknown') }),
+    flips: p.flag('flips'),
   });
   try {
     if (how.threshold !== undefined && classifier.task === 'regress')
