@@ -9,7 +9,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
-import { CASES, MODELS } from './matrix/cases.mjs';
+import { CASES, isForBoards, MODELS } from './matrix/cases.mjs';
 import { makePictures } from './matrix/pictures.mjs';
 import { DENO, missing, NODE_ARM64, QEMU } from './runtimes.mjs';
 
@@ -46,6 +46,9 @@ const { values } = parseArgs({
 const wanted = values.write ? ['node'] : (values.only?.split(',') ?? RUNTIMES.map(({ name }) => name));
 const unknown = wanted.find((name) => !RUNTIMES.some((runtime) => runtime.name === name));
 if (unknown !== undefined) throw new Error(`--only: no runtime ${unknown}; there are ${RUNTIMES.map(({ name }) => name).join(', ')}`);
+
+/** Whether it is s2a.wasm that runs there. */
+const isBoard = (name) => /^wa/.test(name);
 
 /** Digest by case name. */
 const parse = (text) =>
@@ -97,7 +100,7 @@ makePictures(`${folder}/pictures`);
 const results = [];
 for (const runtime of RUNTIMES.filter(({ name }) => name === 'node' || wanted.includes(name))) {
   results.push(run(runtime));
-  if (runtime.name === 'node' && wanted.some((name) => /^wa/.test(name))) await pack();
+  if (runtime.name === 'node' && wanted.some(isBoard)) await pack();
 }
 
 if (values.write) {
@@ -108,11 +111,12 @@ if (values.write) {
 
 /** The matrix: a row for each case, a column for each runtime; what differs is shown by the start of its digest. */
 const golden = parse(readFileSync(GOLDEN, 'utf8'));
-const cases = CASES.filter(({ name }) => name.includes(values.filter)).map(({ name }) => name);
+const cases = CASES.filter(({ name }) => name.includes(values.filter));
 const columns = results.map(({ name }) => Math.max(8, name.length));
 const row = (first, cells) => console.log([first.padEnd(52), ...cells.map((cell, i) => cell.padEnd(columns[i]))].join('  ').trimEnd());
 let [passed, failed, skipped] = [0, 0, 0];
-const cell = (name, { digests }) => {
+const cell = ({ name, job }, { name: runtime, digests }) => {
+  if (isBoard(runtime) && !isForBoards({ job })) return 'none';
   if (digests === undefined) {
     skipped++;
     return 'skipped';
@@ -129,10 +133,10 @@ row(
   'case, and its digest',
   results.map(({ name }) => name),
 );
-for (const name of cases)
+for (const one of cases)
   row(
-    `${(golden.get(name) ?? 'MISSING').slice(0, 8)} ${name}`,
-    results.map((result) => cell(name, result)),
+    `${(golden.get(one.name) ?? 'MISSING').slice(0, 8)} ${one.name}`,
+    results.map((result) => cell(one, result)),
   );
 console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
 process.exit(failed > 0 || passed === 0 ? 1 : 0);

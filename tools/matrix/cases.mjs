@@ -49,6 +49,13 @@ const relative = (model, method, more) => ({
   job: { ...RUN, method, keep: 's2a', weights: 'f32', rate: undefined, ...more },
 });
 
+/** Sums by fused multiply-add: one digest for all that fuse, another than that of plain sums. What is packed for WASI computes plainly. */
+const fused = (model, keep) => ({
+  name: `${model} bias ${keep} f32, fast`,
+  model,
+  job: { ...RUN, method: 'bias', keep, weights: 'f32', arithmetic: 'fast' },
+});
+
 /** Another task, by a table that names the same pictures (pictures.mjs). */
 const task = (model, name, labels, method, weights) => ({
   name: `${model} ${method.replace(/:[^+]*/g, '')} s2a ${weights}, task ${name}`,
@@ -69,4 +76,9 @@ export const CASES = [
   relative('resnet-hf', 'bias', { optimizer: 'sgd' }),
   task('vit-hf', 'multilabel', 'labels.csv', METHODS[0], 'f32'),
   task('mobilenetv2-hf', 'regress', 'numbers.csv', METHODS[1], 'int8'),
+  fused('vit-hf', 's2a'),
+  fused('mobilenetv2-hf', 'exact'),
 ];
+
+/** Whether what s2a.wasm is can run a case. */
+export const isForBoards = ({ job }) => job.arithmetic === undefined;

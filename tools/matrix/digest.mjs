@@ -9,8 +9,12 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
 import { trainJob } from '../../dist/index.js';
 import { CASES, STEPS } from './cases.mjs';
+
+// Node 20 and 21 have relaxed SIMD behind a flag, which is read whenever a module is compiled.
+if (/^2[01]\./.test(process.versions.node) && process.versions.deno === undefined) setFlagsFromString('--experimental-wasm-relaxed-simd');
 
 const { values, positionals } = parseArgs({
   args: process.argv.slice(2),

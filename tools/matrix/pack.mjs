@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { packJob } from '../../dist/index.js';
-import { CASES, MODELS } from './cases.mjs';
+import { CASES, isForBoards, MODELS } from './cases.mjs';
 
 const { values, positionals } = parseArgs({
   args: process.argv.slice(2),
@@ -16,7 +16,7 @@ const { values, positionals } = parseArgs({
 const [folder] = positionals;
 for (const model of MODELS) cpSync(join('test/golden', model, 'model.safetensors'), join(folder, 'models', model, 'model.safetensors'));
 for (const [i, { name, model, job }] of CASES.entries())
-  if (name.includes(values.filter)) {
+  if (name.includes(values.filter) && isForBoards({ job })) {
     const out = join(folder, 'boards', String(i));
     const labels = job.labels ? { labels: join(folder, job.labels) } : {};
     const folders = { model: join('test/golden', model), data: join(folder, 'pictures'), cacheFolder: join(folder, 'cache'), out };

@@ -7,7 +7,7 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import { CASES } from './cases.mjs';
+import { CASES, isForBoards } from './cases.mjs';
 
 const { values, positionals } = parseArgs({
   args: process.argv.slice(2),
@@ -42,8 +42,8 @@ async function openRuntime() {
 
 const run = await openRuntime();
 const out = `wasi-${process.pid}`;
-for (const [i, { name, model }] of CASES.entries()) {
-  if (!name.includes(values.filter)) continue;
+for (const [i, { name, model, job }] of CASES.entries()) {
+  if (!name.includes(values.filter) || !isForBoards({ job })) continue;
   const board = `boards/${i}`;
   mkdirSync(join(folder, out), { recursive: true });
   const { code, said } = run(['train', `${board}/program.s2a`, '--model', `models/${model}`, '--data', board, '--out', out]);
