@@ -7,7 +7,7 @@ const PROCESSES = Math.min(2, availableParallelism());
 /** Few enough that the last batch does not keep the others waiting, enough that a process is worth its start. */
 const BATCH = 4;
 /** They judge milliseconds, memory of the whole process, or threads. */
-const ALONE = /^test\/(base\/(pace|processmemory)|system\/(threads|kill)|cli\/board)\.test\.ts$/;
+const ALONE = /^test\/(base\/(pace|processmemory)|system\/(threads|kill|week)|cli\/board)\.test\.ts$/;
 
 /**
  * Runs the files by `command`, which takes their names and ends with `N passed, N failed, N skipped`. Returns the exit code.

@@ -4,7 +4,19 @@ import { join } from 'node:path';
 import { InputError } from '../base/error.ts';
 import { appendText, guarded, makeFolder } from '../base/files.ts';
 import type { Schedule } from './schedule.ts';
-import { adapterPath, currentOf, type Decision, LOG, NEXT, type Round, readState, type Seen, type State, writeState } from './state.ts';
+import {
+  adapterPath,
+  currentOf,
+  type Decision,
+  LOG,
+  MOST_TRIES,
+  NEXT,
+  type Round,
+  readState,
+  type Seen,
+  type State,
+  writeState,
+} from './state.ts';
 import type { WatchEvent } from './watchtypes.ts';
 
 export interface Book {
@@ -77,7 +89,7 @@ export function openBook({ folder, keep, schedule: scheduleOf, onEvent }: Option
     back() {
       const now = currentOf(state);
       if (state.kept.length < 2)
-        throw new InputError({ where: folder, what: now ? NONE_BEFORE : 'has no adapter yet', hint: '--keep says how many are kept' });
+        throw new InputError({ where: folder, what: now ? NONE_BEFORE : 'has no adapter yet', hint: '--keep-last says how many are kept' });
       write(withoutLast(state));
       prune(folder, state);
       log({
@@ -133,7 +145,7 @@ const NONE_BEFORE = 'keeps no adapter before the one in use';
 function ended(state: State, { number, pictures }: Round, { isAccepted, why }: Decision, keep: number): State {
   const known = Object.entries(pictures).map(([path, seen]): [string, Seen] => [
     path,
-    { ...seen, part: isAccepted ? seen.part : 'aside', round: number },
+    isAccepted ? { ...seen, round: number } : { ...seen, part: 'aside', round: number, tries: (state.pictures[path]?.tries ?? 0) + 1 },
   ]);
   const kept = isAccepted ? [...state.kept, { number, at: new Date().toISOString(), why }].slice(-keep) : state.kept;
   return { ...state, kept, pictures: { ...state.pictures, ...Object.fromEntries(known) }, round: null };
@@ -144,7 +156,7 @@ function withoutLast(state: State): State {
   const { number } = currentOf(state)!;
   const aside = Object.entries(state.pictures).map(([path, seen]): [string, Seen] => [
     path,
-    seen.round === number ? { ...seen, part: 'aside' } : seen,
+    seen.round === number ? { ...seen, part: 'aside', tries: MOST_TRIES } : seen,
   ]);
   return { ...state, kept: state.kept.slice(0, -1), pictures: Object.fromEntries(aside) };
 }

@@ -58,8 +58,28 @@ export function decide(counts: Counts, { hasNewClasses, tolerance }: { hasNewCla
       why: `it is right on ${after} of all ${counted(all, 'judged picture')}, the adapter in use on ${before}`,
       counts,
     };
+  const doubt = hasNewClasses ? undefined : doubtOf(counts);
+  if (doubt !== undefined) return { isAccepted: false, why: doubt, counts };
   const texts = asked.map(([name, { count, before: b, after: a }]) => `${a} of ${counted(count, `${name} picture`)} (${b} before)`);
   if (counts.fresh.count > 0)
     texts.push(`${counts.fresh.after} of ${counted(counts.fresh.count, 'new one')} (${counts.fresh.before} before)`);
   return { isAccepted: true, why: `it is right on ${texts.join(', ')}`, counts };
+}
+
+/** Fewer pictures say nothing. */
+const LEAST_EARLIER = 10;
+const LEAST_FRESH = 4;
+
+/**
+ * Wrong labels among many right ones may cost nothing that is held. But nobody can learn to guess them: the new adapter then names far fewer of the round's
+ * held-out pictures rightly than of those before, by more than two standard deviations.
+ */
+function doubtOf({ held, remembered, fresh }: Counts): string | undefined {
+  const earlier = held.count + remembered.count;
+  if (earlier < LEAST_EARLIER || fresh.count < LEAST_FRESH) return undefined;
+  // One right and one wrong more: that all were right does not say that all ever will be (Laplace's rule).
+  const share = (held.after + remembered.after + 1) / (earlier + 2);
+  const expected = share * fresh.count;
+  if (fresh.after >= expected - 2 * Math.sqrt(expected * (1 - share)) - 0.5) return undefined;
+  return `it is right on ${fresh.after} of ${counted(fresh.count, 'new picture')}, where ${Math.round(expected)} were expected; are their labels right?`;
 }

@@ -9,7 +9,7 @@ import { turn } from '../base/pace.ts';
 import { readLimited } from '../base/reading.ts';
 import type { Folder, Sample } from '../data/folder.ts';
 import { readHeader, Unreadable } from '../pictures/header.ts';
-import type { Round, Seen, State } from './state.ts';
+import { MOST_TRIES, type Round, type Seen, type State } from './state.ts';
 
 /** A listed picture with its class's name. */
 export interface Found extends Pick<Sample, 'path' | 'bytes' | 'modifiedMs'> {
@@ -28,20 +28,31 @@ export function foundIn({ classes, train, val }: Folder): Found[] {
   return [...of(train, false), ...of(val ?? [], true)];
 }
 
-/** Pictures that no round has had as they are now, and that have stood still since they were last looked at. */
-export function createNewcomers(): (found: readonly Found[], state: State) => Found[] {
+/** What may be in a round. */
+export interface Newcomers {
+  /** Pictures that no round has had as they are now, and that have stood still since they were last looked at. */
+  fresh: Found[];
+  /** Those of a refused round, which join the next one. */
+  again: Found[];
+}
+
+export function createNewcomers(): (found: readonly Found[], state: State) => Newcomers {
   let before = new Map<string, string>();
   return (found, { pictures }) => {
     const now = new Map<string, string>();
-    const settled = found.filter((one) => {
+    const again: Found[] = [];
+    const fresh = found.filter((one) => {
       const seen = pictures[one.path];
-      if (seen && seen.label === one.label && seen.bytes === one.bytes && seen.modifiedMs === one.modifiedMs) return false;
+      if (seen && seen.label === one.label && seen.bytes === one.bytes && seen.modifiedMs === one.modifiedMs) {
+        if (seen.part === 'aside' && (seen.tries ?? MOST_TRIES) < MOST_TRIES) again.push(one);
+        return false;
+      }
       const mark = `${one.label}/${one.bytes}/${one.modifiedMs}`;
       now.set(one.path, mark);
       return before.get(one.path) === mark;
     });
     before = now;
-    return settled;
+    return { fresh, again };
   };
 }
 
@@ -58,7 +69,9 @@ export interface Taken {
 /** Reads new pictures and settles their parts: of each class `share` judges, over all rounds together, and one at least of a round learns. */
 export async function take(root: string, fresh: readonly Found[], state: State, share: number): Promise<Taken> {
   const taken: Taken = { pictures: {}, copies: {}, refused: [] };
-  const known = new Map(Object.entries(state.pictures).map(([path, seen]) => [seen.content, { path, seen }]));
+  // One that is aside has taught nobody: it may get any part.
+  const used = Object.values(state.pictures).filter(({ part }) => part !== 'aside');
+  const known = new Map(used.map((seen) => [seen.content, seen]));
   const here = new Map<string, Found & { content: string }>();
   for (const one of fresh) {
     await turn();
@@ -73,8 +86,8 @@ export async function take(root: string, fresh: readonly Found[], state: State, 
     if (twin && twin.label !== one.label) {
       taken.refused.push(`${one.path} is the same picture as ${twin.path}, of another class: it is not used until one of them is gone`);
       taken.copies[one.path] = { ...aside(one), content };
-    } else if (twin || (earlier && earlier.seen.label === one.label && earlier.seen.part !== 'aside'))
-      taken.copies[one.path] = { ...(earlier?.seen ?? { ...aside(one), part: 'learn' as const }), ...standing(one), content };
+    } else if (twin || earlier?.label === one.label)
+      taken.copies[one.path] = { ...(earlier ?? { ...aside(one), part: 'learn' as const }), ...standing(one), content };
     else here.set(content, { ...one, content });
   }
   settle(taken, [...here.values()], state, share, known);
@@ -102,7 +115,7 @@ function settle(
   fresh: readonly (Found & { content: string })[],
   state: State,
   share: number,
-  known: ReadonlyMap<string, { seen: Seen }>,
+  known: ReadonlyMap<string, Seen>,
 ): void {
   const add = (one: Found & { content: string }, part: 'learn' | 'held'): void => {
     pictures[one.path] = { ...standing(one), part, content: one.content };
@@ -116,7 +129,7 @@ function settle(
     const free = own.filter((one) => !one.isHeld && known.get(one.content) === undefined).sort((a, b) => (a.content < b.content ? -1 : 1));
     for (const one of own)
       if (!free.includes(one)) {
-        const part = one.isHeld || known.get(one.content)?.seen.part === 'held' ? 'held' : 'learn';
+        const part = one.isHeld || known.get(one.content)?.part === 'held' ? 'held' : 'learn';
         add(one, part);
         held += part === 'held' ? 1 : 0;
       }

@@ -26,7 +26,7 @@ export const PAGE = `<!doctype html>
 <main>
 <h1>What is this?</h1>
 <div class="row">
-<label class="button">Take a photo<input type="file" accept="image/*" capture="environment" data-choose></label>
+<label class="button">Take a photo<input type="file" accept="image/jpeg,image/png,image/webp" capture="environment" data-choose></label>
 <label class="button">Choose a picture<input type="file" accept="image/jpeg,image/png,image/webp" data-choose></label>
 </div>
 <figure id="shown" hidden><img id="picture" alt="the picture that was chosen"></figure>

@@ -12,6 +12,8 @@ h2 { font-size: 1.05rem; margin: 1.25rem 0 .5rem; }
 .button { background: var(--accent); border-color: var(--accent); color: #fff; }
 .button input { position: absolute; width: 1px; height: 1px; opacity: 0; }
 .button:focus-within, button:focus-visible, input:focus-visible { outline: 3px solid #f5a623; outline-offset: 2px; }
+button:disabled { opacity: .45; cursor: default; }
+#known { margin-bottom: .5rem; }
 #known button { flex: 0 1 auto; }
 input:not([type]) , #label { flex: 1 1 8rem; min-width: 0; min-height: 2.75rem; padding: .5rem; border: 1px solid var(--line); border-radius: .5rem; background: none; color: inherit; font: inherit; }
 figure { margin: 1rem 0 0; }
@@ -43,7 +45,7 @@ async function ask(method, path, body) {
     throw new Error('The server does not answer.');
   }
   const json = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(json.error || 'The server answered ' + answer.status + '.');
+  if (!answer.ok) throw Object.assign(new Error(json.error || 'The server answered ' + answer.status + '.'), { status: answer.status });
   return json;
 }
 let chosen;
@@ -52,6 +54,7 @@ function fault(error) {
   $('answer').className = 'bad';
   $('answer').textContent = error.message;
   $('classes').replaceChildren();
+  if (error.status === 415 || error.status === 422) $('shown').hidden = $('teach').hidden = true;
 }
 function tell(said) {
   const first = said.classes && said.classes[0];
@@ -115,7 +118,7 @@ let adapter;
 function state(status) {
   const { watch } = status;
   takes = status.takesPictures;
-  if (chosen) $('teach').hidden = !takes;
+  if (!takes) $('teach').hidden = true;
   const names = JSON.stringify(status.classes);
   if (names !== shown) {
     shown = names;

@@ -35,7 +35,7 @@ export interface ServeOptions {
   weights?: WeightsWish<Precision> | undefined;
   stored?: string | undefined;
   unknown?: number | string | undefined;
-  /** Milliseconds between two looks at the folder. */
+  /** Milliseconds between two looks at the folder; five seconds where absent. */
   everyMs?: number;
   /** It listens, and says where. */
   onListening?(where: { url: string; port: number; token?: string; isNewToken: boolean }): void;

@@ -3,7 +3,7 @@
  *
  *     watch.json      all of State, written whole or not at all
  *     log.jsonl       what happened, a line each
- *     adapters/7/     adapters that were accepted, the newest --keep of them
+ *     adapters/7/     adapters that were accepted, the newest --keep-last of them
  *     next/           the run that is going on, with its own checkpoints
  *     lock-1          held by the program that watches
  */
@@ -13,7 +13,7 @@ import { fileExists, readJson, writeText } from '../base/files.ts';
 import { isRecord } from '../base/json.ts';
 import type { Waited } from './schedule.ts';
 
-/** `learn` and `held`: what a picture was for in an accepted round. `aside`: its round was refused or rolled back, so it is not used. */
+/** `learn` and `held`: what a picture was for in an accepted round. `aside`: its round was refused or rolled back. */
 export type Part = 'learn' | 'held' | 'aside';
 
 /** A picture that has been in a round. */
@@ -26,6 +26,8 @@ export interface Seen {
   modifiedMs: number;
   /** SHA-256 of its bytes. */
   content: string;
+  /** Of one that is aside: how many rounds with it were refused. Below MOST_TRIES it joins the next one. */
+  tries?: number;
 }
 
 /** An adapter that was accepted. */
@@ -71,6 +73,8 @@ export interface State {
 export const STATE = 'watch.json';
 export const LOG = 'log.jsonl';
 export const NEXT = 'next';
+/** Rounds that a picture may be in before it stays aside: it may have been refused for others' sake. */
+export const MOST_TRIES = 2;
 const MOST_BYTES = 256 << 20;
 
 const EMPTY: State = { format: 1, next: 1, kept: [], pictures: {}, round: null, waited: null };
@@ -114,7 +118,8 @@ const isSeen = (value: unknown): boolean =>
   ['learn', 'held', 'aside'].includes(String(value.part)) &&
   isCount(value.bytes) &&
   Number.isFinite(value.modifiedMs) &&
-  isText(value.content);
+  isText(value.content) &&
+  (value.tries === undefined || isCount(value.tries));
 const isRound = (value: unknown): boolean =>
   isRecord(value) &&
   isCount(value.number) &&

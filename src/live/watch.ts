@@ -64,10 +64,10 @@ function watchOf(options: WatchOptions, book: Opened, close: () => void): Watch 
     if (clock.steady() < now.retryAt) return;
     const found = listPictures(options, book.state);
     if (book.state.round === null) {
-      const fresh = newcomers(found, book.state);
+      const { fresh, again } = newcomers(found, book.state);
       now.fresh = fresh.length;
       const cause = now.asked && fresh.length > 0 ? now.asked : book.schedule.due(fresh.length);
-      if (cause !== undefined && hasEnough(fresh, book.state, now)) await begin(options, book, now, { cause, fresh });
+      if (cause !== undefined && hasEnough(fresh, book.state, now)) await begin(options, book, now, { cause, fresh: [...fresh, ...again] });
       else if (book.schedule.isStale()) book.keepWait();
     }
     if (book.state.round) await carryOut(options, book, now, { found, isBackWanted, ...defined({ signal }) });

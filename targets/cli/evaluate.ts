@@ -15,6 +15,7 @@ import { type Metric, taskOf } from '../../src/task/index.ts';
 import { type ClassFigures, confusionMatrix } from '../../src/task/judging.ts';
 import { tryFile } from '../../src/training/beforehand.ts';
 import { sayAssumed } from './assumed.ts';
+import { inUse } from './inuse.ts';
 import { type Judged, type Judgement, judgeAdapter, type Shown, type Split } from './judge.ts';
 import { type Parsed, parse, read } from './options.ts';
 import type { Output } from './output.ts';
@@ -106,7 +107,7 @@ function sourceOf(p: Parsed): { data: string; labels?: string } {
 /** Judges, and shows the worst to who keeps them. */
 function judge(p: Parsed, out: Output, each: (picture: Judged, show: () => Shown) => void): Promise<Judgement> {
   const model = p.positionals[0]!;
-  const adapter = p.positionals.length === 3 ? p.positionals[1] : undefined;
+  const adapter = p.positionals.length === 3 ? inUse(p.positionals[1]!) : undefined;
   const split = p.text('split');
   if (split !== undefined && !SPLITS.includes(split))
     throw new InputError({ where: '--split', what: 'unknown value', got: split, expected: SPLITS.join(', ') });

@@ -4,15 +4,17 @@ export const LIVE_HELP: Readonly<Record<string, string>> = {
 
 New pictures in class folders (or rows of labels.csv) start a training run from the adapter in use.
 The new adapter takes its place only if it is no worse on the pictures held out of earlier runs and
-on those that are remembered; else its pictures are set aside. Ends with a signal; killed at any
-time, it goes on at its next start. s2a serve follows the folder.
+on those that are remembered; else its pictures are set aside, and join the next run once more. Ends
+with a signal; killed at any time, it goes on at its next start. serve, predict and eval take the
+folder for the adapter in use.
 
   --out DIR                  adapters, state and log.jsonl
   --after N                  a run once there are N new pictures (20, where nothing else is said)
   --every TIME               or so long after the last run, where there are any: 15m, 6h, 1d
   --at HH:MM,...             or at these times of day
-  --keep N                   adapters that are kept, with the one in use (3)
+  --keep-last N              adapters that are kept, with the one in use (3)
   --tolerance X              share of held-out pictures that may be lost (0; 0.02 with new classes)
+  --look TIME                how often the folder is looked at (5s)
   --from ADAPTER             what it begins with
   --memory SIZE              pictures that adapters remember (512KiB; 0: none, and every run learns
                              from the whole folder)

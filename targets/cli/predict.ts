@@ -13,6 +13,7 @@ import type { Prediction } from '../../src/task/index.ts';
 import { type Classifier, loadClassifier } from '../../src/use/classifier.ts';
 import { createSmoothing } from '../../src/use/smoothing.ts';
 import { sayAssumed } from './assumed.ts';
+import { inUse } from './inuse.ts';
 import { type Parsed, parse, read, real, whole } from './options.ts';
 import type { Output } from './output.ts';
 import { filesOf, fromFile, fromStream, isPictures, type Raw, rawOf, reasonOf, type Source, STDIN } from './sources.ts';
@@ -149,7 +150,8 @@ function named(p: Parsed): { model: string; adapter?: string; names: string[]; r
 export async function predict(args: string[], out: Output): Promise<void> {
   const usage = 's2a predict <model folder> [adapter] <picture, folder or ->…';
   const p = parse(args, FLAGS, { least: 2, most: Number.POSITIVE_INFINITY, usage });
-  const { model, adapter, names, raw } = named(p);
+  const { model, names, raw, ...rest } = named(p);
+  const adapter = rest.adapter === undefined ? undefined : inUse(rest.adapter);
   const how: Telling = { top: whole(p, 'top'), threshold: real(p, 'threshold', 0, 1), isJson: p.flag('json') };
   const frames = whole(p, 'smooth', 1, 10_000);
   const isStream = names[0] === STDIN;

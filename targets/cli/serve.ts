@@ -3,10 +3,11 @@ import { defined } from '../../src/base/defined.ts';
 import { InputError } from '../../src/base/error.ts';
 import { visible } from '../../src/base/visible.ts';
 import { serve as serveUntil } from '../../src/live/serve.ts';
+import type { WatchOptions } from '../../src/live/watch.ts';
 import { parse, read, whole } from './options.ts';
 import type { Output } from './output.ts';
 import { untilStopped } from './signals.ts';
-import { eventLine, WATCH_FLAGS, watchOptions } from './watch.ts';
+import { eventLine, lookMs, WATCH_FLAGS, watchOptions } from './watch.ts';
 
 const FLAGS = { ...WATCH_FLAGS, host: 'text', port: 'text', token: 'text', pictures: 'text', watch: 'text', unknown: 'text' } as const;
 const PORT = 8080;
@@ -16,7 +17,7 @@ export async function serve(args: string[], out: Output): Promise<void> {
   const [model, adapter] = p.positionals as [string, string?];
   const data = p.text('watch');
   if (data === undefined)
-    for (const flag of ['out', 'at', 'every', 'after', 'keep', 'from'])
+    for (const flag of ['out', 'at', 'every', 'after', 'keep-last', 'from'])
       if (p.text(flag) !== undefined)
         throw new InputError({ where: `--${flag}`, what: 'is of a watch', expected: '--watch FOLDER beside it' });
   if (data !== undefined && adapter !== undefined && p.text('from') !== undefined)
@@ -34,7 +35,6 @@ export async function serve(args: string[], out: Output): Promise<void> {
           ...watchOptions(adapter === undefined ? p : { ...p, text: (name) => (name === 'from' ? adapter : p.text(name)) }, model, data),
           onEvent: (event: Parameters<typeof eventLine>[0]) => (isJson ? out.json(event) : out.line(eventLine(event))),
         };
-  const weights = read(p, 'weightsOrAuto');
   await untilStopped((signal) =>
     serveUntil(
       {
@@ -43,6 +43,7 @@ export async function serve(args: string[], out: Output): Promise<void> {
         host: p.text('host') ?? '127.0.0.1',
         port: whole(p, 'port', 0, 65535) ?? PORT,
         watch,
+        everyMs: lookMs(p),
         warn: (sentence) => out.warn(sentence),
         onListening({ url, port, token, isNewToken }) {
           if (isJson) out.json({ event: 'listening', url, port });
@@ -55,12 +56,16 @@ export async function serve(args: string[], out: Output): Promise<void> {
           budget: read(p, 'budget'),
           processBudget: read(p, 'processBudget'),
           threads: read(p, 'threads'),
-          stored: read(p, 'stored'),
+          stored: data === undefined ? read(p, 'stored') : undefined,
           unknown: read(p, 'unknown'),
-          weights: data === undefined && weights !== undefined ? read(p, 'weights') : undefined,
+          weights: data === undefined ? read(p, 'weights') : isStreamed(watch!) ? 'stream' : undefined,
         }),
       },
       signal,
     ),
   );
 }
+
+/** Whether frozen weights pass through memory while it learns: they do so for answers too. */
+const isStreamed = ({ job: { weights, resident } }: WatchOptions): boolean =>
+  weights?.endsWith('stream') === true || resident !== undefined;

@@ -23,14 +23,15 @@ export const WATCH_FLAGS: Flags = {
   at: 'text',
   every: 'text',
   after: 'text',
-  keep: 'text',
+  'keep-last': 'text',
   tolerance: 'text',
+  look: 'text',
 };
 
 /** Accepted adapters that are kept, and new pictures that start a round, where nothing is said. */
 const KEEP = 3;
 const AFTER = 20;
-const EVERY_MS = 5000;
+const LOOK_MS = 5000;
 const HOLD_OUT = 0.2;
 
 /** What the flags say of a watch over `data`. */
@@ -44,7 +45,7 @@ export function watchOptions(p: Parsed, model: string, data: string): WatchOptio
   return {
     job,
     out,
-    keep: whole(p, 'keep', 1, 1000) ?? KEEP,
+    keep: whole(p, 'keep-last', 1, 1000) ?? KEEP,
     holdOut: holdOut ?? HOLD_OUT,
     triggers: {
       at: at === undefined ? [] : readTimes(at, '--at'),
@@ -53,6 +54,9 @@ export function watchOptions(p: Parsed, model: string, data: string): WatchOptio
     ...defined({ tolerance: real(p, 'tolerance', 0, 1) }),
   };
 }
+
+/** Milliseconds between two looks. */
+export const lookMs = (p: Parsed): number => (p.text('look') === undefined ? LOOK_MS : readDuration(p.text('look')!, '--look'));
 
 /** An event as a line. */
 export const eventLine = ({ event, round, why }: WatchEvent): string =>
@@ -82,7 +86,7 @@ export async function watch(args: string[], out: Output): Promise<void> {
     let problem: string | null = null;
     await untilStopped((signal) =>
       watchUntil(watched, {
-        everyMs: EVERY_MS,
+        everyMs: lookMs(p),
         signal,
         after() {
           const now = watched.status().problem;
@@ -124,7 +128,7 @@ async function rollback(folder: string, out: Output): Promise<void> {
   }
   const now = readState(folder);
   if (now.kept.length >= before)
-    throw new InputError({ where: folder, what: 'keeps no adapter before the one in use', hint: '--keep says how many are kept' });
+    throw new InputError({ where: folder, what: 'keeps no adapter before the one in use', hint: '--keep-last says how many are kept' });
   out.line(visible(`in use again: ${adapterPath(folder, currentOf(now)!)}`));
 }
 

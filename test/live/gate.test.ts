@@ -19,6 +19,19 @@ test('labels that nobody has vouched for buy nothing', () => {
   assert.not.ok(said(of(50, 45, 45), NONE, of(10, 8, 7)));
 });
 
+test('labels that cannot be learnt are refused, even where they cost nothing', () => {
+  assert.not.ok(said(of(40, 35, 36), of(40, 35, 36), of(10, 4, 4)));
+  assert.ok(said(of(40, 35, 36), of(40, 35, 36), of(10, 4, 7)), 'other pictures than before, and learnt');
+  assert.ok(said(of(40, 35, 36), of(40, 35, 36), of(3, 0, 0)), 'too few to say so');
+  assert.ok(said(of(5, 5, 5), NONE, of(10, 4, 4)), 'nothing to compare with');
+  assert.ok(said(of(40, 40, 40), NONE, of(10, 9, 9)), 'one of ten is nothing');
+  const counts = { held: of(40, 35, 36), remembered: NONE, fresh: of(10, 4, 4) };
+  assert.is(
+    decide(counts, { hasNewClasses: false }).why,
+    'it is right on 4 of 10 new pictures, where 9 were expected; are their labels right?',
+  );
+});
+
 test('a new class may cost 2 % of what is held, or one picture', () => {
   assert.equal([said(of(50, 45, 44), NONE, of(5, 0, 4), true), said(of(50, 45, 43), NONE, of(5, 0, 5), true)], [true, false]);
   assert.equal([said(of(200, 190, 186), NONE, of(5, 0, 5), true), said(of(200, 190, 185), NONE, of(5, 0, 5), true)], [true, false]);

@@ -97,19 +97,26 @@ test('pictures start a run; its adapter is in use; wrong labels do not get past 
   assert.equal([events.at(-1)!.event, watch.status().adapter, watch.status().pictures.aside], ['refused', 2, 30]);
   assert.match(events.at(-1)!.why, /^it is right on \d+ of \d+ (held-out|remembered) pictures, where the adapter in use is on \d+$/);
   await twice(watch);
-  assert.is(events.at(-1)!.round, 3, 'what was refused is not tried again');
-  assert.equal(adaptersIn(out), ['1', '2']);
+  assert.is(events.at(-1)!.round, 3, 'what was refused does not start a round');
+  // It joins the next one, and the one after that goes without it.
+  for (const round of [4, 5]) {
+    addColours(data, 'red', 2, 300 + 10 * round, 5);
+    await twice(watch);
+    assert.is(events.at(-1)!.round, round);
+  }
+  assert.equal([events.at(-1)!.event, watch.status().pictures.aside], ['accepted', 30], events.at(-1)!.why);
+  assert.equal(adaptersIn(out), ['1', '2', '5']);
   assert.equal(
     readFileSync(join(out, 'log.jsonl'), 'utf8')
       .trim()
       .split('\n')
       .map((line) => (JSON.parse(line) as WatchEvent).event),
-    ['began', 'accepted', 'began', 'accepted', 'began', 'refused'],
+    ['accepted', 'accepted', 'refused', 'refused', 'accepted'].flatMap((end) => ['began', end]),
   );
   watch.close();
 });
 
-test('a picture that judges never teaches, in any round; --keep adapters stay', async () => {
+test('a picture that judges never teaches, in any round; the last adapters stay', async () => {
   const data = photos(5);
   const { runRound, orders } = played();
   const { watch, out } = open(data, { runRound, keep: 2 });
