@@ -40,7 +40,7 @@ const png = (data) => encode({ width: 28, height: 28, data, channels: 1, depth: 
 const drawings = new Map(TEN.map((name) => [name, readClass(name).map(png)]));
 /** A class's drawings.
  * @returns {Uint8Array[]} */
-const drawn = (name) => drawn(name) ?? [];
+const drawn = (name) => drawings.get(name) ?? [];
 
 let failures = 0;
 function check(what, isRight, got = '') {

@@ -83,12 +83,11 @@ export async function take(root: string, fresh: readonly Found[], state: State, 
     }
     const earlier = known.get(content);
     const twin = here.get(content);
-    if (twin && twin.label !== one.label) {
-      taken.refused.push(`${one.path} is the same picture as ${twin.path}, of another class: it is not used until one of them is gone`);
+    if (earlier?.label === one.label) taken.copies[one.path] = { ...earlier, ...standing(one), content };
+    else if (twin) {
+      if (twin.label !== one.label) taken.refused.push(`${one.path} is the same picture as ${twin.path}, of another class: it is not used`);
       taken.copies[one.path] = { ...aside(one), content };
-    } else if (twin || earlier?.label === one.label)
-      taken.copies[one.path] = { ...(earlier ?? { ...aside(one), part: 'learn' as const }), ...standing(one), content };
-    else here.set(content, { ...one, content });
+    } else here.set(content, { ...one, content });
   }
   settle(taken, [...here.values()], state, share, known);
   return taken;

@@ -42,6 +42,9 @@ export interface Listening {
 /** Milliseconds for a request's head, and between two requests of one connection. */
 const HEAD_MS = 10e3;
 const IDLE_MS = 5e3;
+/** How long answers are waited for at the end, and how often one looks. */
+const CLOSE_MS = 10e3;
+const TURN_MS = 50;
 /** How long a connection stays open for a client that is still sending what was refused. */
 const LINGER_MS = 500;
 
@@ -79,7 +82,7 @@ export function listen(options: ServerOptions, port: number, host: string): Prom
   });
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(cannotListen(error, host, port)));
-    server.listen(port, host, () => resolve({ port: (server.address() as AddressInfo).port, close: () => closed(server) }));
+    server.listen(port, host, () => resolve({ port: (server.address() as AddressInfo).port, close: () => closed(server, shared.bodies) }));
   });
 }
 
@@ -100,12 +103,15 @@ const cannotListen = ({ code, message }: NodeJS.ErrnoException, host: string, po
     'S2A_OPTION',
   );
 
-function closed(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeIdleConnections();
-    setTimeout(() => server.closeAllConnections(), LINGER_MS).unref();
-  });
+/** Until what is being answered has been, for as long as a client may take; then whoever still holds a connection loses it. */
+async function closed(server: Server, bodies: Bodies): Promise<void> {
+  const gone = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  for (const end = performance.now() + CLOSE_MS; bodies.waiting() > 0 && performance.now() < end; )
+    await new Promise((resolve) => setTimeout(resolve, TURN_MS));
+  // The last answer is on its way.
+  setTimeout(() => server.closeAllConnections(), TURN_MS);
+  await gone;
 }
 
 async function respond(

@@ -84,8 +84,8 @@ function watchOf(options: WatchOptions, book: Opened, close: () => void): Watch 
         await look(signal);
         if (clock.steady() >= now.retryAt) now.problem = now.waiting ?? null;
       } catch (error) {
+        if (!(error instanceof Interrupted)) now.problem = (error as Error).message;
         if (!(error instanceof InputError) || isHopeless(error)) throw error;
-        now.problem = error.message;
       }
     },
     ask() {

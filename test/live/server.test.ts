@@ -142,6 +142,22 @@ test('a thousand at once: as many as there is room for are answered, the others 
   });
 });
 
+test('asked to stop, it answers what it has taken, and takes no more', async () => {
+  const { answerer: held, go } = slow();
+  const server = await listen({ answerer: held }, 0, '127.0.0.1');
+  const url = `http://127.0.0.1:${server.port}/predict`;
+  const first = post(url, RED);
+  await new Promise((done) => setTimeout(done, 100));
+  const closed = server.close();
+  const late = await post(url, RED).then(
+    (response) => response.status,
+    () => 'refused',
+  );
+  go();
+  assert.equal([(await first).status, late], [200, 'refused']);
+  await closed;
+});
+
 test('before anything has been learnt', async () => {
   const none = createAnswerer({ model: MODEL, decoderBytes: 16 << 20 });
   assert.instance(await none.answer({ bytes: RED }).catch((error: unknown) => error), NotReady);
