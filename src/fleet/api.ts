@@ -7,8 +7,8 @@ import { Denied, type Link } from './link.ts';
 import { type Metadata, readMetadata } from './message.ts';
 import { readTree, type Tree } from './objects.ts';
 
-/** Seconds between two signs of life that a server is promised; after two without one it takes the node for gone. */
-export const HEARTBEAT = 30;
+/** Seconds between two signs of life that a server is promised; after two without one it takes the node for gone. They come more often: a machine under load is late. */
+export const HEARTBEAT = 120;
 
 /** Flower's numbers for reasons of a no. */
 export const Code = { KeyInUse: 23, Closed: 2001, NotActivated: 2004, RunOver: 2007, NoRun: 2008 } as const;

@@ -65,7 +65,7 @@ export async function joinFleet({ server, job, key: keyPath, ca, name, stays = f
       signal: stop,
       onEpoch: ({ epoch, train: { loss, correct, count } }) => tell({ event: 'epoch', epoch, loss, accuracy: correct / count, count }),
     };
-    const work = createWork({ board, out: job.out, name: name ?? key.fingerprint, hooks, tell });
+    const work = createWork({ board, out: job.out, name: name ?? key.fingerprint, secret: key.secret, hooks, tell });
     await runNode({
       link,
       server: url.origin,

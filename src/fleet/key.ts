@@ -17,6 +17,8 @@ export interface NodeKey {
   publicLine: string;
   /** The first 16 hex digits of the public half's SHA-256: a name for logs. */
   fingerprint: string;
+  /** 32 bytes that follow from the private half, for what nobody else may foretell. */
+  secret: Uint8Array;
   /** Signs a text: ECDSA over its SHA-256, in base64. */
   sign(text: string): string;
 }
@@ -56,6 +58,10 @@ export function openKey(path: string): NodeKey {
       .update(half.export({ type: 'spki', format: 'der' }))
       .digest('hex')
       .slice(0, 16),
+    secret: createHash('sha256')
+      .update('s2a noise')
+      .update(key.export({ type: 'pkcs8', format: 'der' }))
+      .digest(),
     sign: (said) => sign('sha256', new TextEncoder().encode(said), key).toString('base64'),
   };
 }

@@ -127,7 +127,7 @@ class FleetNode {
     }
     tell({ event: 'joined', server, node: String(this.id), key: key.fingerprint });
     clearInterval(this.beats);
-    this.beats = setInterval(() => void this.beat(), api.HEARTBEAT * 800);
+    this.beats = setInterval(() => void this.beat(), api.HEARTBEAT * 250);
     this.beats.unref();
   }
 
@@ -143,8 +143,8 @@ class FleetNode {
     } catch (error) {
       if (error instanceof Unreachable) this.askedSince ??= now;
       const isThere = error instanceof Denied && error.code === api.Code.NotActivated;
-      if (isThere && this.askedSince !== undefined && now - this.askedSince < 3000 * api.HEARTBEAT)
-        throw new Unreachable('it has the node already, whose answer was lost, and lets it in anew after a minute');
+      if (isThere && this.askedSince !== undefined && now - this.askedSince < 2500 * api.HEARTBEAT)
+        throw new Unreachable('it has the node already, whose answer was lost, and lets it in anew after some minutes');
       throw error;
     }
   }
@@ -179,7 +179,7 @@ class FleetNode {
       where: this.o.server,
       what: `the server does not accept this node's key: ${error.message}`,
       got: this.o.key.fingerprint,
-      hint: 'the keeper of the fleet registers the .pub file beside --key; one that was killed a moment ago is let in again after a minute',
+      hint: 'the keeper of the fleet registers the .pub file beside --key; one that was killed a moment ago is let in again after some minutes',
     });
   }
 

@@ -10,7 +10,8 @@ import { trainJob } from '../training/job.ts';
 import type { JobHooks, JobResult, TrainJob } from '../training/jobtypes.ts';
 import { type Board, countsOf, rowsAmong } from './board.ts';
 import { type Asks, NotDone } from './contract.ts';
-import { readTensorsOf, type Tensors, withRows, writeTensorsTo } from './tensors.ts';
+import { makePrivate, uniformOf } from './privacy.ts';
+import { RATES, readTensorsOf, type Tensors, withRows, writeTensorsTo } from './tensors.ts';
 
 /** What a node learnt in a round. */
 export interface Learnt {
@@ -29,14 +30,19 @@ interface Global {
   tensors: Tensors;
 }
 
+/** Who learns: `secret` is for noise that nobody else can tell. */
+interface Node {
+  board: Board;
+  secret: Uint8Array;
+}
+
 const MARK = 'round.txt';
 
 /** What the server asks in words that this version does not follow is refused by name, never passed over. */
-function refuseUnknown({ optimizer, prox, local }: Asks): void {
+function refuseUnknown({ prox, local }: Asks): void {
   const refuse = (key: string, got: string | number): never => {
     throw new NotDone({ where: 'server', what: `asks for ${key}, which this version does not do`, got });
   };
-  if (optimizer !== 'fresh') refuse('an optimizer that is kept', optimizer);
   if (prox !== 0) refuse('a proximal term', prox);
   if (local !== 'method') refuse('another method in the node', local);
 }
@@ -54,14 +60,15 @@ function beginRun(folder: string, mark: string): void {
 }
 
 /** Learns a round from the global adapter. */
-export async function learnRound(board: Board, global: Global, asks: Asks, mark: string, hooks: JobHooks): Promise<Learnt> {
+export async function learnRound({ board, secret }: Node, global: Global, asks: Asks, mark: string, hooks: JobHooks): Promise<Learnt> {
   refuseUnknown(asks);
   const { job, splitSeed, info: own } = board;
   const rows = rowsAmong(job.data, own.labels, global.info.labels);
   const isOwn = asks.classes === 'own';
   const info = isOwn ? { ...global.info, labels: own.labels } : global.info;
   const from = join(job.out, 'from');
-  writeTensorsTo(from, info, isOwn ? withRows(global.tensors, global.info.head, rows) : global.tensors);
+  const before = isOwn ? withRows(global.tensors, global.info.head, rows) : global.tensors;
+  writeTensorsTo(from, info, before);
   beginRun(join(job.out, 'run'), mark);
   let prepared: Prepared | undefined;
   const run: TrainJob = {
@@ -85,9 +92,14 @@ export async function learnRound(board: Board, global: Global, asks: Asks, mark:
         counts = countsOf(board, found, found.train, info.labels);
       },
     },
-    { splitSeed },
+    { splitSeed, keepsOptimizer: asks.optimizer === 'kept' },
   );
   const { tensors } = readTensorsOf(job.out);
+  if (asks.clip > 0 || asks.noise > 0) {
+    // Rates would tell of the pictures what neither clip nor noise hides.
+    tensors.delete(RATES);
+    makePrivate(tensors, before, asks, uniformOf(secret, mark));
+  }
   return { info, tensors, count: prepared!.train.length, counts, ...lastOf(result) };
 }
 

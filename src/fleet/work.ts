@@ -4,7 +4,7 @@ import { VERSION } from '../base/version.ts';
 import { type AdapterInfo, infoText } from '../formats/adapterfile.ts';
 import type { JobHooks } from '../training/jobtypes.ts';
 import type { NumberArray } from './arrays.ts';
-import { type Board, checkInfo, countsOf, freshTensors, preparePictures } from './board.ts';
+import { type Board, checkInfo, countsOf, freshTensors, preparePictures, rowsAmong } from './board.ts';
 import { type Asked, type Asks, FORMAT, Keys, readAsked, readAsks } from './contract.ts';
 import type { FleetEvent } from './events.ts';
 import { judgeHere } from './judged.ts';
@@ -20,6 +20,8 @@ export interface WorkerOptions {
   out: string;
   /** What the node is called in the fleet. */
   name: string;
+  /** Known to nobody else: for noise. */
+  secret: Uint8Array;
   hooks: JobHooks;
   tell(event: FleetEvent): void;
 }
@@ -49,6 +51,8 @@ export function createWork(options: WorkerOptions): (asked: Metadata, content: C
       throw new InputError({ where: WHERE, what: 'asks what this node does not answer', got: asked.type });
     if (about.info === undefined) throw new InputError({ where: WHERE, what: 'does not say what its adapter is' });
     checkInfo(WHERE, options.board, about.info);
+    // Seen before the adapter is taken: one without a row for what is here is no use.
+    rowsAmong(options.board.job.data, options.board.info.labels, about.info.labels);
     const arrays = content.arrays.get('arrays') ?? new Map<string, NumberArray>();
     const global = globalOf(options, about, about.info, arrays);
     if (asks?.phase === 'start') return start(options, about.info, asks);
@@ -142,7 +146,7 @@ async function learn(options: WorkerOptions, { layout }: Asked, global: Global, 
   if (asks.phase !== 'train')
     throw new InputError({ where: WHERE, what: 'asks for a phase that this version does not do', got: asks.phase });
   const began = Date.now();
-  const { info, tensors, count, counts, loss, accuracy, linearBytes } = await learnRound(options.board, global, asks, mark, options.hooks);
+  const { info, tensors, count, counts, loss, accuracy, linearBytes } = await learnRound(options, global, asks, mark, options.hooks);
   const metrics = new Map<string, Value>([
     ['num-examples', BigInt(count)],
     ['loss', loss],

@@ -35,6 +35,7 @@ import { guardAdapter, joinLabels, openStart, rowsOfLabels, type Start } from '.
 import { type HeadFound, type NoHead, startHead, unusualHead } from './headstart.ts';
 import { type Meter, resultOfJob } from './jobresult.ts';
 import type { JobHooks, JobResult, Round, TrainJob } from './jobtypes.ts';
+import { keepOptimizer, restoreOptimizer } from './kept.ts';
 import { hasRelativeRates, measuredRates, measureRates } from './measure.ts';
 import { continuing } from './memory/continuing.ts';
 import { heldHead } from './memory/held.ts';
@@ -271,6 +272,7 @@ async function carryOut(work: Work): Promise<JobResult> {
       rates: measuredRates(engine),
     });
     const failures = await trainToEnd(work, run);
+    if (work.round?.keepsOptimizer) keepOptimizer(runFolder, engine);
     isFinished = true;
     if (data.val.count > 0) run.restore(run.history.bestEpoch);
     const outcome = await judge(work, run);
@@ -327,6 +329,7 @@ async function beginRun(work: Work, run: RunFolder): Promise<HeadFound | NoHead 
     hooks.onHead?.(head);
   }
   if (hasRelativeRates(engine.program)) await measureRates(engine, data.train, options.seed);
+  if (work.round?.keepsOptimizer) restoreOptimizer(runFolder, engine);
   if (options.retries > 0) run.keepStart();
   return head;
 }

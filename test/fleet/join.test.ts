@@ -5,6 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { chance } from '../../src/base/hostrandom.ts';
 import { openKey } from '../../src/fleet/key.ts';
+import type { Value } from '../../src/fleet/records.ts';
 import { readTensorsOf, type Tensors } from '../../src/fleet/tensors.ts';
 import { readInfo } from '../../src/formats/adapterfile.ts';
 import { loadClassifier } from '../../src/use/library.ts';
@@ -108,6 +109,19 @@ test('the rows of a node’s own classes alone, where the loss is to be theirs',
   assert.equal(readInfo('test', answer.content!.values.get('config')!.get('info') as string).labels, ['apple', 'fish', 'star']);
   const head = tensorsOf(answer).get(readInfo('test', answer.content!.values.get('config')!.get('info') as string).head[0]!)!;
   assert.is(head.shape[0], 3);
+});
+
+test('an optimizer that is kept goes on in the second round as if there had been none between; a clip and noise change what leaves alone', async () => {
+  const two = async (more: [string, Value][]) => (await run({ script: scriptOf({ rounds: 2, more }) })).told;
+  const kept = await two([['optimizer', 'kept']]);
+  assert.equal(bytesOf(tensorsOf(kept[2]!)), bytesOf(tensorsOf(well.told[2]!)), 'a first round has nothing to go on with');
+  assert.not.equal(bytesOf(tensorsOf(kept[4]!)), bytesOf(tensorsOf(well.told[4]!)));
+  const clipped = await two([['clip', 0.01]]);
+  const [before, after] = [tensorsOf(clipped[1]!), tensorsOf(clipped[2]!)];
+  assert.not.ok(after.has('s2a.rates'));
+  let squares = 0;
+  for (const [name, { values }] of after) for (const [i, x] of values.entries()) squares += (x - before.get(name)!.values[i]!) ** 2;
+  assert.ok(Math.abs(Math.sqrt(squares) - 0.01) < 1e-6, `length ${Math.sqrt(squares)}`);
 });
 
 test('a server that is not there is waited for, and a node that is stopped goes on with the same number', async () => {

@@ -4,10 +4,13 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { InputError } from '../../src/base/error.ts';
 import { readPulled } from '../../src/fleet/api.ts';
+import { readArray } from '../../src/fleet/arrays.ts';
 import { announced, type Metadata, readContent, replyObject } from '../../src/fleet/message.ts';
-import { namesIn, objectsIn, parseObject, treeMessage } from '../../src/fleet/objects.ts';
+import { hashOf, makeObject, namesIn, objectsIn, parseObject, treeMessage } from '../../src/fleet/objects.ts';
 import type { Value } from '../../src/fleet/records.ts';
+import { unpackTensors } from '../../src/fleet/tensors.ts';
 import { whole } from '../../src/formats/wirewriter.ts';
+import { refused } from '../support/folder.ts';
 
 interface Golden {
   id: string;
@@ -89,19 +92,35 @@ test('a message is read to the same values', () => {
 test('an object that is cut off, changed or another is refused in a sentence', () => {
   const [id, text] = Object.entries(golden.objects)[0]!;
   const bytes = bytesOf(text);
-  const refused = (content: Uint8Array): string => {
-    try {
-      parseObject('server', id, content);
-    } catch (error) {
-      assert.instance(error, InputError);
-      return (error as Error).message;
-    }
-    return 'taken';
-  };
-  assert.match(refused(bytes.subarray(0, -1)), /is not the one its name says \(SHA-256\)/);
+  refused(() => parseObject('server', id, bytes.subarray(0, -1)), 'is not the one its name says (SHA-256)');
   const flipped = bytes.slice();
   flipped[20]! ^= 1;
-  assert.match(refused(flipped), /is not the one its name says \(SHA-256\)/);
+  refused(() => parseObject('server', id, flipped), 'is not the one its name says (SHA-256)');
+  const lying = makeObject('ArrayChunk', [], new Uint8Array(9));
+  const shorter = lying.content.subarray(0, -1);
+  refused(() => parseObject('server', hashOf(shorter), shorter), 'is cut off', '8 bytes, expected 9');
+});
+
+test('pieces that are named again and again are counted before there is room for them', () => {
+  const piece = makeObject('ArrayChunk', [], new Uint8Array(1000));
+  const order = Array<number>(500).fill(0);
+  const about = { dtype: 'float32', shape: [9], stype: 'numpy.ndarray', arraychunk_ids: order };
+  const array = makeObject('Array', [piece], new TextEncoder().encode(JSON.stringify(about)));
+  const read = (bytes: number) =>
+    readArray('server', parseObject('server', array.id, array.content), () => parseObject('server', piece.id, piece.content), { bytes });
+  refused(() => read(499_999), 'larger than any adapter of this network', '500000 bytes');
+});
+
+test('a layout asks for the numbers that are there, no more and no fewer, each name once', () => {
+  const packed = new Map([['adapter', { shape: [6], values: new Float32Array(6) }]]);
+  const read = (layout: string) => () => unpackTensors('server', packed, layout);
+  assert.equal([...read('[["a",[2,2]],["b",[2]]]')().keys()], ['a', 'b']);
+  refused(read('[["a",[2,2]]]'), 'does not account for', 'got 6, expected 4');
+  refused(read('[["a",[1e15,1e15]]]'), 'does not account for');
+  refused(read('[["a",[2]],["a",[4]]]'), 'names no tensor');
+  refused(read('[["a",[0]]]'), 'names no tensor');
+  refused(read('{"a":[6]}'), 'is no list');
+  refused(read('[['), 'is no JSON');
 });
 
 test('nothing that waits is nothing; a message cut anywhere is refused, not read', () => {

@@ -2,14 +2,21 @@
 
     python -m venv venv && venv/bin/pip install 'flwr==1.42.*' && venv/bin/python tools/golden/fleet.py
 
-Writes test/golden/fleet.json: the message's metadata, its objects (base64) by name, their tree, the announcement, a pull's answer.
+Writes test/golden/fleet.json: the message's metadata, its objects (base64) by name, their tree, the announcement, a pull's answer; and
+test/golden/fleet-tls.json: an authority's certificate, another's, and a server's for 127.0.0.1 with its key, all for tests alone.
 """
 
 import base64
+import datetime
+import ipaddress
 import json
 import pathlib
 
 import numpy as np
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from flwr.app import Array, ArrayRecord, ConfigRecord, Error, MetricRecord, RecordDict
 from flwr.app.message.message import make_message, remove_content_from_message
 from flwr.app.metadata import Metadata
@@ -68,3 +75,39 @@ out.write_text(
     + "\n"
 )
 print(out, out.stat().st_size)
+
+
+def certificate(name, key, issuer, issuer_key, *, is_authority):
+    """Valid for a hundred years: tests have no birthday."""
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer or subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(datetime.datetime(2024, 1, 1))
+        .not_valid_after(datetime.datetime(2124, 1, 1))
+        .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
+    )
+    if not is_authority:
+        names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    return builder.sign(issuer_key, hashes.SHA256())
+
+
+def pem(made):
+    if isinstance(made, x509.Certificate):
+        return made.public_bytes(serialization.Encoding.PEM).decode()
+    return made.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
+
+
+keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(3)]
+authority = certificate("test authority", keys[0], None, keys[0], is_authority=True)
+other = certificate("another authority", keys[1], None, keys[1], is_authority=True)
+server = certificate("localhost", keys[2], authority.subject, keys[0], is_authority=False)
+tls = out.with_name("fleet-tls.json")
+tls.write_text(json.dumps({"ca": pem(authority), "other": pem(other), "cert": pem(server), "key": pem(keys[2])}, indent=1) + "\n")
+print(tls, tls.stat().st_size)
