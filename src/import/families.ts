@@ -23,6 +23,7 @@ import { checkSwin, type Swin, swin, swinMergings, swinProjections } from './swi
 import { hfSwinV2, isTimmSwinV2, timmSwinV2, tvSwinV2 } from './swinv2.ts';
 import { isTimmSwin, timmSwin } from './timm.ts';
 import { timmChain } from './timmchain.ts';
+import { isTinyVit, type TinyVit, timmTinyVit, tinyVit, tinyVitPath } from './tinyvit.ts';
 import { tvConvNext, tvSwin } from './torchvision.ts';
 import { tvChain } from './tvchain.ts';
 import { isVgg, timmVgg, tvVgg, type Vgg, vgg } from './vgg.ts';
@@ -76,6 +77,14 @@ const PVT: Family<Pvt> = {
   build: pvt,
   heads: ({ names }) => [names.head],
   check: checkPvt,
+};
+
+const TINYVIT: Family<TinyVit> = {
+  title: 'TinyViT',
+  readers: [timm(isTinyVit, named('tiny_vit_$', '5m_224 11m_224 21m_224 21m_384 21m_512'), ['tinyvit-timm'], timmTinyVit)],
+  build: tinyVit,
+  heads: () => ['head.fc'],
+  dropPath: tinyVitPath,
 };
 
 const RESNET: Family<ResNet> = {
@@ -328,6 +337,7 @@ export const FAMILIES: readonly Family[] = [
   SWIN,
   SWINV2,
   PVT,
+  TINYVIT,
   RESNET,
   RESNETV2,
   REGNET,

@@ -48,5 +48,5 @@ export interface Family<S extends Spec = Spec> {
   /** Convolutions that were saved with their batch norms folded (`batch_norm: "folded"`), with their channels. */
   folded?(spec: S): { names: { conv: string; eps: number }; channels: number }[];
   /** Share of paths that its library leaves out where the configuration says nothing. */
-  dropPath?: number;
+  dropPath?: number | ((name: string) => number);
 }

@@ -88,7 +88,12 @@ export function parseModel(source: ConfigSource, imageSize?: Size): Model {
     problem: problemOf(c),
     thresholds: thresholdsOf(c),
     bare: isBare(c),
-    drop: reader.library === 'torchvision' ? NO_DROP : isTimm ? timmDrop(c, family.dropPath ?? 0) : hfDrop(c),
+    drop:
+      reader.library === 'torchvision'
+        ? NO_DROP
+        : isTimm
+          ? timmDrop(c, typeof family.dropPath === 'function' ? family.dropPath(name) : (family.dropPath ?? 0))
+          : hfDrop(c),
   };
   if (reader.library === 'torchvision') {
     section(c, 'arguments');

@@ -10,6 +10,10 @@ from torchvision.models import convnext, efficientnet, regnet, swin_transformer
 HALF = dict(image_mean=[0.5] * 3, image_std=[0.5] * 3)
 
 
+# Outside of training it keeps what it has looked up once, which is no longer so after an update.
+timm.models.tiny_vit.Attention.get_attention_biases = lambda self, device: self.attention_biases[:, self.attention_bias_idxs]
+
+
 def timm_model(name, **arguments):
     model = timm.create_model(name, num_classes=6, **arguments)
     model.arguments = arguments
@@ -173,6 +177,8 @@ FAMILIES = {
     "pvtv2-hf": (lambda: hf("PvtV2", image_size=64, depths=[1, 1, 2], hidden_sizes=[16, 24, 32], num_attention_heads=[1, 2, 4], sr_ratios=[4, 2, 1],
         patch_sizes=[7, 3, 3], strides=[4, 2, 2], mlp_ratios=[4, 2, 2], num_encoder_blocks=3), (64, 64), {}),
     "pvtv2-timm": (lambda: timm_model("pvt_v2_b0", depths=(1, 1, 1, 1), embed_dims=(8, 16, 20, 32), mlp_ratios=(2, 2, 2, 2), sr_ratios=(4, 2, 2, 1)), (64, 96), {}),
+    "tinyvit-timm": (lambda: timm_model("tiny_vit_5m_224", embed_dims=(8, 16, 24, 32), depths=(1, 2, 1, 1), num_heads=(1, 2, 3, 4), window_sizes=(3, 3, 3, 3),
+        mlp_ratio=2.0, mbconv_expand_ratio=2.0), (64, 96), dict(interleaved=True)),
     "swinv2-hf": (lambda: hf("Swinv2", embed_dim=8, depths=[2, 2, 2], num_heads=[1, 2, 4], window_size=4, image_size=32, patch_size=2, mlp_ratio=2.0), (32, 32), {}),
     "swinv2-timm": (lambda: timm_model("swinv2_tiny_window8_256", img_size=32, patch_size=2, embed_dim=8, depths=(2, 2, 2), num_heads=(1, 2, 4), window_size=4, mlp_ratio=2.0), (32, 32), {}),
     "swinv2-torchvision": (lambda: tv("swin_v2_t", lambda **k: torchvision.models.SwinTransformer(block=swin_transformer.SwinTransformerBlockV2,

@@ -328,6 +328,7 @@ def make(name, number):
     build, size, options = (CASES | FAMILIES | CHANNELS)[name]
     few = name in families.FAMILIES
     NAMES.forget()
+    FUSED.interleaved = options.get("interleaved", False)
     options = dict(options, seed=1000 + number, **(dict(few=True, recipe=True) if few else {}))
     folder = ROOT / name
     shutil.rmtree(folder, ignore_errors=True)

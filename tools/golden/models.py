@@ -281,7 +281,18 @@ def key_biases(model):
 
 
 KEYS = re.compile(r"(attention\.(self\.)?key|(self_attn|attn|attention)\.k_proj)\.bias$")
-FUSED = re.compile(r"attn\.qkv\.bias$|in_proj_bias$")
+
+
+class Fused:
+    """Names of biases of queries, keys and values that lie one after the other, unless the heads' are beside each other (`interleaved`)."""
+
+    interleaved = False
+
+    def search(self, name):
+        return None if self.interleaved else re.search(r"attn\.qkv\.bias$|in_proj_bias$", name)
+
+
+FUSED = Fused()
 
 
 def trainable(tuned, method):
