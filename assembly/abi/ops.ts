@@ -134,6 +134,9 @@ export const enum Op {
   HeadFactors,
   // filters of mean 0 and deviation 1
   Standardise,
+  // two pictures in one
+  Mix,
+  MixCrossEntropy,
   // New operators go here, at the end.
 }
 

@@ -8,4 +8,6 @@ export const enum Stream {
   Initial = 3,
   /** Dropout and drop-path: the layer's number above gives a picture its key; under that key, four elements a counter. */
   Drop = 4,
+  /** Two pictures in one. */
+  Mix = 5,
 }

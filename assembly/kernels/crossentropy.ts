@@ -64,7 +64,7 @@ export function crossEntropy(p: usize): void {
 }
 
 /** The first position of the largest of n logits. */
-function largest(x: usize, n: i32): i32 {
+export function largest(x: usize, n: i32): i32 {
   let best = 0;
   let value = load<f32>(x);
   for (let i = 1; i < n; i++) {
@@ -78,13 +78,13 @@ function largest(x: usize, n: i32): i32 {
 }
 
 /** log Σ exp(x), given the largest x. */
-function logSumExp(x: usize, n: i32, top: f32): f64 {
+export function logSumExp(x: usize, n: i32, top: f32): f64 {
   let sum: f64 = 0;
   for (let i = 0; i < n; i++) sum += exp64(<f64>load<f32>(x + ((<usize>i) << 2)) - <f64>top);
   return <f64>top + log64(sum);
 }
 
-function mean(x: usize, n: i32): f64 {
+export function mean(x: usize, n: i32): f64 {
   let sum: f64 = 0;
   for (let i = 0; i < n; i++) sum += <f64>load<f32>(x + ((<usize>i) << 2));
   return sum / <f64>n;

@@ -14,7 +14,7 @@ import type { Bits, Recompute, RecomputeChoice } from '../passes/recompute.ts';
 import { type Streaming, WINDOWS } from '../passes/streaming.ts';
 import type { Tiles } from '../passes/tiling/tiles.ts';
 import type { Compiled, Path } from '../pipeline/compiled.ts';
-import { type CompileOptions, checkBatch } from '../pipeline/options.ts';
+import { type CompileOptions, checkBatch, isMixed } from '../pipeline/options.ts';
 import { finishGraph } from '../pipeline/tiles.ts';
 import { checkBudget, PAGE } from '../plan/memory.ts';
 import type { About } from '../program/program.ts';
@@ -118,6 +118,17 @@ export function search({ weights: wish, method, keep, mayStream, ...given }: Pla
   throw least;
 }
 
+/** Pictures in a pass that are tried, the most first; `inPairs`: two at least, whatever is comfortable. */
+function passSizes(batchSize: number, comfortable: number, inPairs: boolean): number[] {
+  const sizes = divisors(batchSize, comfortable);
+  if (!inPairs) return sizes;
+  const pairs = sizes.filter((n) => n > 1);
+  if (pairs.length > 0) return pairs;
+  const least = divisors(batchSize, batchSize).findLast((n) => n > 1);
+  if (least !== undefined) return [least];
+  throw new InputError({ where: '--augment', what: 'mixes two pictures of a batch', got: batchSize, expected: '--batch-size 2 or more' });
+}
+
 /** The same with the precision of weights settled. */
 function searchAt(
   {
@@ -138,7 +149,7 @@ function searchAt(
   const limit = Math.min(budgetBytes, LINEAR_LIMIT);
   const [height, width] = options.model.image;
   const comfortable = Math.max(1, Math.floor(COMFORTABLE_PIXELS / (height * width)));
-  const sizes = microBatch !== undefined ? [microBatch] : divisors(batchSize, comfortable);
+  const sizes = microBatch !== undefined ? [microBatch] : passSizes(batchSize, comfortable, isMixed(options.augment));
 
   const streamings = isStreamed ? WINDOWS.map((window): Streaming => ({ window, residentBytes })) : [undefined];
   const open = (more: { keep?: KeepPolicy }): Job[] =>

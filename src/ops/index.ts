@@ -32,6 +32,7 @@ import { groupNorm } from './groupnorm.ts';
 import { init } from './init.ts';
 import { join } from './join.ts';
 import { losses } from './losses.ts';
+import { mix } from './mix.ts';
 import { module } from './module.ts';
 import { norm } from './norm.ts';
 import { pixels } from './pixels.ts';
@@ -64,6 +65,7 @@ export const OPS: Readonly<Record<string, OpDef>> = {
   ...window,
   ...distance,
   ...distort,
+  ...mix,
   ...gate,
   ...drop,
   ...groupNorm,

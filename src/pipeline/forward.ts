@@ -14,7 +14,7 @@ import { keepOf } from '../passes/keeppolicy.ts';
 import { recomputeName } from '../passes/recompute.ts';
 import type { About } from '../program/program.ts';
 import { CLASSIFY, taskOf } from '../task/index.ts';
-import { type Inputs, pixels } from './inputs.ts';
+import { type Inputs, mixed, pixels } from './inputs.ts';
 import type { CompileOptions } from './options.ts';
 
 /** A phase's logits [B, classes], losses [B] and choices [B]; in training the logits' gradient. */
@@ -41,10 +41,12 @@ export function forward(b: Builder, io: Inputs, phase: 'train' | 'eval', options
   const { model, classes, task = CLASSIFY } = options;
   const { graph } = b;
   startPhase(b, phase);
-  const logits = withSide(b, buildModel(b, pixels(graph, io, phase, options), model, classes), classes);
+  const seen = pixels(graph, io, phase, options);
+  const mix = phase === 'train' ? mixed(graph, io, seen, options) : undefined;
+  const logits = withSide(b, buildModel(b, mix?.pictures ?? seen, model, classes), classes);
   checkMethod(b);
   const name = phase === 'eval' ? 'eval.loss' : 'loss';
-  const inputs = { logits, targets: io.labels, constants: io.constants, state: io.state };
+  const inputs = { logits, targets: io.labels, shares: mix?.shares ?? ABSENT, constants: io.constants, state: io.state };
   const at = { phase, block: b.block.index };
   const [losses, choices, gradient] = taskOf(task.name).loss(graph, name, inputs, task, at) as [number, number, number?];
   for (const id of [losses, choices]) valueAt(graph, id).role = 'batch';

@@ -8,7 +8,7 @@ import { InputError } from '../base/error.ts';
 import { ABSENT, addValue, f32, type Graph, type Phase, shapeOf, u8 } from '../graph/graph.ts';
 import { emit } from '../ops/index.ts';
 import { CLASSIFY, constantsOf, targetType, taskOf } from '../task/index.ts';
-import type { Augmentation, CompileOptions } from './options.ts';
+import { type Augmentation, type CompileOptions, isMixed } from './options.ts';
 
 /** Where nothing is said: bytes to -1 … 1. */
 const half = (channels: number) => ({ scale: 1 / 255, mean: Array<number>(channels).fill(0.5), std: Array<number>(channels).fill(0.5) });
@@ -66,6 +66,26 @@ export function pixels(graph: Graph, io: Inputs, phase: Phase, options: CompileO
   const more = random ? distortion(augment, options) : undefined;
   if (more) return seen(emit(graph, 'Distort', name, operands, { augment: bits, pad: augment!.shift, ...more }, { phase }).outputs[0]!);
   return seen(emit(graph, 'Pixels', name, operands, attributes, { phase }).outputs[0]!);
+}
+
+/** Neighbours of a pass in one picture each, and how much of it each still is; undefined where nothing is mixed. */
+export function mixed(
+  graph: Graph,
+  io: Inputs,
+  pictures: number,
+  { augment, microBatch }: CompileOptions,
+): { pictures: number; shares: number } | undefined {
+  if (!isMixed(augment)) return undefined;
+  if (microBatch < 2)
+    throw new InputError({
+      where: '--augment',
+      what: 'mixes two pictures of a pass',
+      got: 'passes of one',
+      expected: '--micro-batch 2 or more',
+    });
+  const attributes = { mixup: chance(augment?.mixup ?? 0), cutmix: chance(augment?.cutmix ?? 0) };
+  const [y, shares] = emit(graph, 'Mix', 'mix', [pictures, io.labels, io.samples, io.state], attributes, { phase: 'train' }).outputs;
+  return { pictures: y!, shares: shares! };
 }
 
 /** The last channel first, for networks that learnt from pictures whose blue comes first. */

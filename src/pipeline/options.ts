@@ -24,6 +24,10 @@ export interface KnownTable {
  * blur and erasing are of any input, colours and grey of three bytes a pixel.
  */
 export interface Augmentation {
+  /** The chance that two neighbours in a pass are blended, and so are their classes: for pictures, or arrays, of one class each. */
+  mixup?: number;
+  /** The chance that two neighbours exchange a rectangle, and their classes by its area; with `mixup` at most 1 together. */
+  cutmix?: number;
   /** Up to so many pixels each way. */
   shift: number;
   /** Half of them mirrored, left to right. */
@@ -106,3 +110,6 @@ export function checkBatch(batchSize: number, microBatch: number): void {
       expected: `a divisor of ${batchSize}`,
     });
 }
+
+/** Whether pictures are mixed with each other, so that a pass needs two of them. */
+export const isMixed = (augment: Augmentation | undefined): boolean => (augment?.mixup ?? 0) > 0 || (augment?.cutmix ?? 0) > 0;

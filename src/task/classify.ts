@@ -1,6 +1,7 @@
 /** One class of several: softmax cross-entropy. */
 import { Answer, Better } from '../../assembly/abi/task.ts';
 import { EngineError } from '../base/error.ts';
+import { ABSENT } from '../graph/graph.ts';
 import { emit } from '../ops/index.ts';
 import type { Prediction, Said, Task } from './task.ts';
 
@@ -39,12 +40,12 @@ export const classify: Task = {
   constants: [],
   losses: [],
   delta: () => 0,
-  loss: (graph, name, { logits, targets, state }, _, { phase, block }) =>
+  loss: (graph, name, { logits, targets, shares, state }, _, { phase, block }) =>
     emit(
       graph,
-      'CrossEntropy',
+      shares === ABSENT ? 'CrossEntropy' : 'MixCrossEntropy',
       name,
-      [logits, targets],
+      shares === ABSENT ? [logits, targets] : [logits, targets, shares],
       { train: phase === 'train' ? 1 : 0 },
       { phase, isBackward: true, isLoss: true, block, updates: [state] },
     ).outputs,

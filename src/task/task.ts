@@ -13,6 +13,8 @@ export type { TaskSettings } from '../formats/tasksettings.ts';
 export interface LossInputs {
   logits: number;
   targets: number;
+  /** How much of a picture each still is, where two are mixed; ABSENT where none are. */
+  shares: number;
   constants: number;
   state: number;
 }

@@ -172,13 +172,25 @@ const imageSize: Kind<ImageSize> = {
 };
 /** How pictures are changed while learning: what the command line calls `crop,flip` depends on their size. */
 /** The parts of an augmentation that are numbers, and their largest. */
-const AMOUNTS = { turn: 180, scale: 0.5, brightness: 1, contrast: 1, saturation: 1, grey: 1, blur: 1, erase: 1 } as const;
+const AMOUNTS = {
+  mixup: 1,
+  cutmix: 1,
+  turn: 180,
+  scale: 0.5,
+  brightness: 1,
+  contrast: 1,
+  saturation: 1,
+  grey: 1,
+  blur: 1,
+  erase: 1,
+} as const;
 const augment: Kind<Augmentation> = {
   check(value, where) {
     const isKnown = (key: string): boolean => key === 'shift' || key === 'flip' || Object.hasOwn(AMOUNTS, key);
     if (!isRecord(value) || !Object.keys(value).every(isKnown))
       throw wrong(where, value, `{ shift: pixels, flip: true or false } and any of ${Object.keys(AMOUNTS).join(', ')}`);
     for (const [key, most] of Object.entries(AMOUNTS)) if (value[key] !== undefined) real(0, most).check(value[key], `${where}.${key}`);
+    real(0, 1).check(((value.mixup as number) ?? 0) + ((value.cutmix as number) ?? 0), `${where}.mixup and ${where}.cutmix together`);
     whole(0, 4096).check(value.shift, `${where}.shift`);
     toggle.check(value.flip, `${where}.flip`);
   },

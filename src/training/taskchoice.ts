@@ -5,6 +5,7 @@ import { DEFAULTS } from '../base/defaults.ts';
 import { InputError, nearest } from '../base/error.ts';
 import type { Folder } from '../data/folder.ts';
 import type { TaskSettings } from '../formats/tasksettings.ts';
+import { type Augmentation, isMixed } from '../pipeline/options.ts';
 import { CLASSIFY, standardise, type Task, type TaskName, taskOf } from '../task/index.ts';
 
 /** A probability from which a label is answered: one for all, or by label. */
@@ -20,6 +21,7 @@ export interface TaskWish {
   head?: string;
   smoothing?: number;
   balance?: boolean;
+  augment?: Augmentation;
 }
 
 /** What is known of an earlier adapter. */
@@ -56,7 +58,10 @@ export function chooseTask(wish: TaskWish, folder: Chosen, labels: readonly stri
 }
 
 /** Refuses what a task has no use for. */
-function checkWish({ threshold, loss, head, smoothing = 0, balance = false }: TaskWish, { name, answer, constants, losses }: Task): void {
+function checkWish(
+  { threshold, loss, head, smoothing = 0, balance = false, augment }: TaskWish,
+  { name, answer, constants, losses }: Task,
+): void {
   const refuse = (where: string, what: string): never => {
     throw new InputError({ where, what, got: `task ${name}` }, 'S2A_OPTION');
   };
@@ -65,6 +70,7 @@ function checkWish({ threshold, loss, head, smoothing = 0, balance = false }: Ta
   if (loss !== undefined && !losses.includes(loss)) refuse('--loss', 'is for numbers');
   if (head === 'ridge' && name !== CLASSIFY.name) refuse('--head', 'ridge regression is for classes');
   if (balance && answer !== Answer.Class) refuse('--balance', 'is for classes, of which each picture has one');
+  if (isMixed(augment) && answer !== Answer.Class) refuse('--augment', 'mixup and cutmix are for classes, of which each picture has one');
   if (smoothing > 0 && answer === Answer.Numbers) refuse('--label-smoothing', 'is for classes and labels');
 }
 

@@ -109,7 +109,8 @@ adapter was written: something else was not, and is said.
   --clip X                   largest gradient norm, 0 for none (${d.clipNorm})
   --label-smoothing X        (${d.smoothing})
   --augment A                pictures changed at random: light, strong, or with commas between any
-                             of crop, flip, turn, zoom, colour, grey, blur, erase (none)
+                             of crop, flip, turn, zoom, colour, grey, blur, erase, mixup, cutmix
+                             (none)
   --balance                  of uneven classes: pictures of the smaller ones come several times an
                              epoch, until all classes are alike
   --dropout X                of what the head reads and a transformer's layers put out

@@ -130,6 +130,8 @@ const PARTS: Readonly<Record<string, Partial<Augmentation>>> = {
   grey: { grey: 0.1 },
   blur: { blur: 0.2 },
   erase: { erase: 0.25 },
+  mixup: { mixup: 1 },
+  cutmix: { cutmix: 1 },
   crop: {},
 };
 const PRESETS: Readonly<Record<string, readonly string[]>> = {
@@ -151,7 +153,8 @@ export function augment(p: Parsed, [height, width]: readonly [number, number]): 
       expected: `light, strong, none, or any of ${Object.keys(PARTS).join(', ')} with commas between`,
     });
   const shift = parts.includes('crop') ? Math.max(1, Math.floor(Math.min(height, width) / 8)) : 0;
-  return Object.assign({ shift, flip: false }, ...parts.map((part) => PARTS[part]));
+  const both = parts.includes('mixup') && parts.includes('cutmix') ? { mixup: 0.5, cutmix: 0.5 } : {};
+  return Object.assign({ shift, flip: false }, ...parts.map((part) => PARTS[part]), both);
 }
 
 /** The flags of everything that plans. */

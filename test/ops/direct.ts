@@ -7,6 +7,7 @@ import { distortCases } from './cases/distort.ts';
 import { groupStatsCases } from './cases/groupnorm.ts';
 import { initCases } from './cases/init.ts';
 import { lossesCases } from './cases/losses.ts';
+import { mixCases } from './cases/mix.ts';
 import { pixelsCases } from './cases/pixels.ts';
 import { quantizeCases } from './cases/quantize.ts';
 import { rateCases } from './cases/rate.ts';
@@ -29,5 +30,6 @@ export const directCases: readonly Direct[] = [
   ...batchNormCases,
   ...distanceCases,
   ...distortCases,
+  ...mixCases,
   ...cosineCases,
 ];

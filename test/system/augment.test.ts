@@ -44,6 +44,8 @@ test('the words of the command line', () => {
   assert.equal(of('none'), undefined);
   assert.equal(of('light'), { shift: 4, flip: true, brightness: 0.2, contrast: 0.2, saturation: 0.2 });
   assert.equal(Object.keys(of('strong')!).sort(), Object.keys(ALL).sort());
+  assert.equal(of('mixup'), { shift: 0, flip: false, mixup: 1 });
+  assert.equal(of('cutmix,mixup'), { shift: 0, flip: false, mixup: 0.5, cutmix: 0.5 });
   assert.equal(of('turn'), { shift: 0, flip: false, turn: 15 });
   refused(() => of('light,spin'), 'spin', 'light, strong, none');
 });
@@ -58,6 +60,30 @@ test('a run is the same with any number of threads and any micro-batch; other by
   const one = await bytes({ augment: ALL, threads: 1, microBatch: 4 });
   assert.is(await bytes({ augment: ALL, threads: 3, microBatch: 4 }), one);
   assert.is.not(await bytes({ augment: { shift: 4, flip: true }, threads: 1, microBatch: 4 }), one);
+});
+
+test('pictures are mixed in learning alone, in pairs of a pass, and only where each has one class', async () => {
+  const mixing: Augmentation = { shift: 0, flip: false, mixup: 0.5, cutmix: 0.5 };
+  const { train, eval: judged } = compiled('vit-hf', { augment: mixing }).graph.phases;
+  const ops = (nodes: readonly { op: string }[]): string[] =>
+    nodes.map(({ op }) => op).filter((op) => op.startsWith('Mix') || op === 'CrossEntropy');
+  assert.equal([ops(train), ops(judged)], [['Mix', 'MixCrossEntropy'], ['CrossEntropy']]);
+  refused(() => compiled('vit-hf', { augment: mixing, microBatch: 1 }), '--augment', 'passes of one');
+  const photos = pictureFolder();
+  const job = { model: VIT, data: photos, out: newFolder(), epochs: 1, rate: 1e-3, augment: mixing };
+  await refusedLater(trainJob({ ...job, batchSize: 1 }), 'mixes two pictures', 'batchSize 2');
+  await refusedLater(trainJob({ ...job, augment: { ...mixing, mixup: 0.6 } }), 'mixup and augment.cutmix together');
+  const bytes = async (more: object): Promise<string> => {
+    const out = newFolder();
+    await trainJob({ ...job, batchSize: 4, microBatch: 4, out, ...more });
+    return readFileSync(join(out, 'adapter_model.safetensors')).toString('base64');
+  };
+  const one = await bytes({ threads: 1 });
+  assert.is(await bytes({ threads: 3 }), one);
+  assert.is.not(await bytes({ augment: { shift: 0, flip: false } }), one);
+  // However little memory there is, a pass has two pictures.
+  const { plan } = await trainJob({ ...job, batchSize: 4, out: newFolder(), budget: '1300KiB' });
+  assert.ok(plan.microBatch >= 2);
 });
 
 test('numbers out of range are refused by name', async () => {

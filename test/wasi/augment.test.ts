@@ -16,4 +16,14 @@ test('every part at once', async () => {
   assert.is(adapterDigest(board), adapterDigest(here));
 });
 
+test('pictures mixed in pairs, the last batch a half one', async () => {
+  const augment = { shift: 0, flip: true, mixup: 0.5, cutmix: 0.5 };
+  const job = { model: VIT, data: pictureFolder(5), epochs: 2, batchSize: 4, augment, smoothing: 0.1 };
+  const [here, board] = [newFolder(), newFolder()];
+  await trainJob({ ...job, out: here });
+  const { code, err } = (await pack(job)).train(board);
+  assert.is(code, 0, err);
+  assert.is(adapterDigest(board), adapterDigest(here));
+});
+
 test.run();

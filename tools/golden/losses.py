@@ -45,6 +45,21 @@ def number(seed, delta, spread):
     return case(x, t, of, delta=delta, mean=mean.tolist(), std=std.tolist(), answers=answers.flatten().tolist())
 
 
+def mixed(seed, smoothing, spread):
+    """Soft targets, two labels a picture: neighbours in pairs are mixed."""
+    x = values(seed, B, N, spread=spread)
+    labels = torch.tensor([3, 0, 6, 6])
+    shares = torch.tensor([0.3, 0.3, 0.75, 0.75], dtype=torch.float32)
+    hot = F.one_hot(labels, N).double()
+    s = shares.double()[:, None]
+    t = s * hot + (1 - s) * hot[[1, 0, 3, 2]]
+    x = x.clone().requires_grad_()
+    losses = F.cross_entropy(x, t, reduction="none", label_smoothing=smoothing)
+    losses.mean().backward()
+    more = {"labels": labels.tolist(), "shares": shares.tolist(), "smoothing": smoothing}
+    return {"x": x.flatten().tolist(), "losses": losses.tolist(), "gradient": x.grad.flatten().tolist(), **more}
+
+
 def main():
     smoothing = float(torch.tensor(0.1, dtype=torch.float32))
     out = {
@@ -52,6 +67,7 @@ def main():
         "torch": torch.__version__,
         "shape": [B, N],
         "binary": [binary(1, 0, 3), binary(3, smoothing, 3), binary(5, 0, 40), binary(7, 0, 1e-3), binary(9, 0, 2, soft=True)],
+        "mixed": [mixed(21, 0, 3), mixed(23, smoothing, 3), mixed(25, 0, 40), mixed(27, smoothing, 1e-3)],
         "numbers": [number(11, 1, 1), number(13, 0, 1), number(15, 0.5, 5), number(17, 1, 1e-3), number(19, 0, 30)],
     }
     (ROOT / "losses.json").write_text(json.dumps(out, separators=(",", ":")).replace('{"x"', '\n{"x"') + "\n")
