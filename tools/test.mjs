@@ -11,7 +11,7 @@ const deno = process.argv.includes('--deno');
 const slow = process.argv.includes('--slow');
 const wanted = process.argv.slice(2).filter((arg) => !arg.startsWith('--'));
 const SLOW =
-  /^test\/(cli\/grid|system\/(budgets|fleetkill|kill|modules|nonsquare|policies|week)|passes\/(rates|tiling\/tiles)|base\/precision|use\/fidelity\/fidelity|parity\/(onnxexport|losses))\.test\.ts$/;
+  /^test\/(cli\/(badinput|grid)|system\/(budgets|fleetkill|kill|lowering|modules|nonsquare|policies|week)|passes\/(rates|tiling\/tiles)|base\/precision|use\/fidelity\/fidelity|parity\/(onnxexport|losses))\.test\.ts$/;
 const isUsual = (file) => !file.startsWith('test/cases/') && (deno || !SLOW.test(file));
 const isWanted = (file) => (slow ? SLOW.test(file) : wanted.length === 0 ? isUsual(file) : wanted.some((part) => file.includes(part)));
 const files = readdirSync('test', { recursive: true })

@@ -20,7 +20,7 @@ folder for the adapter in use.
                              from the whole folder)
   --hold-out X               share of each class that judges (0.2)
   --status                   how the folder of --out stands
-  --rollback                 the adapter before is in use again, and the last run's pictures set aside
+  --rollback                 the adapter before is in use again, the last run's pictures set aside
   --json                     the log's lines on standard output
   and the options of train, but --resume, --overwrite, --report, --log and those of other tasks
 

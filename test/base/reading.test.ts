@@ -95,7 +95,7 @@ test('an opened file is closed again where it is refused', () => {
 const OTHERS: Readonly<Record<string, RegExp>> = {
   'src/base/reading.ts': /openSync\(path, how\)/,
   // For writing, and a folder.
-  'src/base/files.ts': /openSync\((path, 'w\+'|temporary, 'wx'|folder, 'r')\)/,
+  'src/base/files.ts': /openSync\((path, 'w\+'|temporary, 'wx', mode|folder, 'r')\)/,
   'src/base/lock.ts': /openSync\(path, 'wx'\)/,
   'src/input/worker.ts': /openSync\(workerData as string, 'r\+'\)/,
   // The program's own parts.
