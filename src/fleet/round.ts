@@ -10,6 +10,7 @@ import { trainJob } from '../training/job.ts';
 import type { JobHooks, JobResult, TrainJob } from '../training/jobtypes.ts';
 import { type Board, countsOf, rowsAmong } from './board.ts';
 import { type Asks, NotDone } from './contract.ts';
+import { headAlone } from './headalone.ts';
 import { makePrivate, uniformOf } from './privacy.ts';
 import { RATES, readTensorsOf, type Tensors, withRows, writeTensorsTo } from './tensors.ts';
 
@@ -39,12 +40,11 @@ interface Node {
 const MARK = 'round.txt';
 
 /** What the server asks in words that this version does not follow is refused by name, never passed over. */
-function refuseUnknown({ prox, local }: Asks): void {
+function refuseUnknown({ prox }: Asks): void {
   const refuse = (key: string, got: string | number): never => {
     throw new NotDone({ where: 'server', what: `asks for ${key}, which this version does not do`, got });
   };
   if (prox !== 0) refuse('a proximal term', prox);
-  if (local !== 'method') refuse('another method in the node', local);
 }
 
 /**
@@ -69,11 +69,12 @@ export async function learnRound({ board, secret }: Node, global: Global, asks: 
   const from = join(job.out, 'from');
   const before = isOwn ? withRows(global.tensors, global.info.head, rows) : global.tensors;
   writeTensorsTo(from, info, before);
+  const isAlone = asks.local === 'probe' && own.method !== 'probe';
+  const alone = isAlone ? headAlone(board, from, info, before) : undefined;
   beginRun(join(job.out, 'run'), mark);
   let prepared: Prepared | undefined;
   const run: TrainJob = {
-    ...job,
-    from,
+    ...(alone?.job ?? { ...job, from }),
     resume: true,
     seed: asks.seed,
     epochs: asks.epochs,
@@ -94,7 +95,8 @@ export async function learnRound({ board, secret }: Node, global: Global, asks: 
     },
     { splitSeed, keepsOptimizer: asks.optimizer === 'kept' },
   );
-  const { tensors } = readTensorsOf(job.out);
+  const { tensors: learnt } = readTensorsOf(job.out);
+  const tensors = alone ? alone.tensorsOf(learnt) : learnt;
   if (asks.clip > 0 || asks.noise > 0) {
     // Rates would tell of the pictures what neither clip nor noise hides.
     tensors.delete(RATES);

@@ -124,6 +124,18 @@ test('an optimizer that is kept goes on in the second round as if there had been
   assert.ok(Math.abs(Math.sqrt(squares) - 0.01) < 1e-6, `length ${Math.sqrt(squares)}`);
 });
 
+test('the head alone learns where that is asked: the rest comes back as it was', async () => {
+  const script = scriptOf({ rounds: 2, more: [['local', 'probe']] });
+  const { told } = await run({ script });
+  const [start, first, second] = [1, 2, 4].map((i) => tensorsOf(told[i]!)) as [Tensors, Tensors, Tensors];
+  const { head } = readInfo('test', told[1]!.content!.values.get('config')!.get('info') as string);
+  assert.equal([...first.keys()].sort(), [...start.keys()].sort());
+  for (const [name, { values }] of start)
+    assert.is(Buffer.from(first.get(name)!.values.buffer).equals(Buffer.from(values.buffer)), !head.includes(name), name);
+  assert.ok((metric(told[4]!, 'loss') as number) < (metric(told[2]!, 'loss') as number));
+  assert.not.equal(bytesOf(second), bytesOf(first));
+});
+
 test('a server that is not there is waited for, and a node that is stopped goes on with the same number', async () => {
   const first = await new FleetServer({ script: scriptOf({ rounds: 1 }) }).open();
   const { port } = first;

@@ -177,7 +177,7 @@ test('no pictures, before any server is asked; and when they have gone', async (
 
 test('a setting that this version does not do is told, and the node stays; a key that it does not know too', async () => {
   for (const more of [
-    ['local', 'probe'],
+    ['prox', 0.5],
     ['warp', 9n],
   ] as [string, Value][]) {
     const script = scriptOf({ rounds: 1, more: [more] });
