@@ -39,7 +39,7 @@ export interface NodeOptions {
 
 /** Most seconds between two tries, and between two questions for work. */
 const MOST_WAIT = 60;
-const MOST_IDLE = 5;
+const MOST_IDLE = 3;
 /** Seconds without work after which it is asked whether the run goes on. */
 const QUIET = 10;
 /** How often an answer is sent whose objects the server does not keep. */
