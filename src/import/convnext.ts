@@ -25,6 +25,8 @@ interface Names {
   /** Axes of the layer scale in the file: 1, or 3 of which two have length 1. */
   scaleAxes?: number;
   norm: string;
+  /** A layer and its activation between the last norm and the head. */
+  hidden?: { layer: string; width: number };
   head: string;
 }
 
@@ -62,7 +64,9 @@ export function convNext(b: Builder, x: number, spec: ConvNext, classes: number)
   const pooled = pool(b, h, 'pool');
   // The last norm has the last stage's width: a network that ends where the width is another has none.
   const normed = lastDim(b.graph, h) === spec.widths.at(-1) ? layerNorm(b, pooled, names.norm, spec.lastEps) : pooled;
-  return classifier(b, normed, names.head, classes);
+  if (names.hidden === undefined || index !== total) return classifier(b, normed, names.head, classes);
+  const { layer, width } = names.hidden;
+  return classifier(b, activation(b, linear(b, normed, layer, width), `${layer}.act`, spec.activation), names.head, classes);
 }
 
 function block(b: Builder, x: number, spec: ConvNext, name: string, width: number): number {
@@ -134,18 +138,21 @@ const SIZES: Readonly<Record<string, readonly [number, readonly number[]]>> = {
   large: [192, [3, 3, 27, 3]],
   xlarge: [256, [3, 3, 27, 3]],
   xxlarge: [384, [3, 4, 30, 3]],
+  huge: [352, [3, 3, 27, 3]],
 };
 
-/** Suffixes (_ols, _hnf, _rms, _mlp) are other graphs. */
-const CONVNEXT = /^convnext(v2)?_(atto|femto|pico|nano|tiny|small|base|large|xlarge|xxlarge)$/;
+/** Other suffixes (_ols, _hnf, _rms) are other graphs. */
+const CONVNEXT = /^convnext(?:(v2)_(huge)|(v2)?_(atto|femto|pico|nano|tiny|small|base|large|xlarge|xxlarge)|_(large)(_mlp))$/;
 export const isTimmConvNext = (architecture: string): boolean => CONVNEXT.test(architecture);
 
 export function timmConvNext(architecture: string, c: Config, imageSize: readonly [number, number] | undefined): ConvNext {
-  const [, v2, size] = CONVNEXT.exec(architecture) as unknown as [string, string | undefined, string];
+  const [, hugeV2, huge, plainV2, plain, large, mlp] = CONVNEXT.exec(architecture) as unknown as (string | undefined)[];
+  const [v2, size] = [hugeV2 ?? plainV2, huge ?? plain ?? large!];
   const [width, depths] = SIZES[size]!;
   const args = section(c, 'model_args');
   for (const [key, ...values] of SAME_GRAPH) only(args, key, ...values);
-  absent(args, 'norm_layer', 'head_hidden_size');
+  absent(args, 'norm_layer');
+  if (!mlp) absent(args, 'head_hidden_size');
   const eps = real(args, 'norm_eps', size === 'xxlarge' ? 1e-5 : 1e-6);
   only(args, 'use_grn', v2 !== undefined);
   // null says that there is no layer scale.
@@ -176,6 +183,7 @@ export function timmConvNext(architecture: string, c: Config, imageSize: readonl
         ...(v2 ? { response: 'mlp.grn' } : {}),
       },
       norm: 'head.norm',
+      ...(mlp ? { hidden: { layer: 'head.pre_logits.fc', width: integer(args, 'head_hidden_size', 1536) } } : {}),
       head: 'head.fc',
     },
   });

@@ -150,8 +150,8 @@ const CONVNEXT: Family<ConvNext> = {
     transformers(['convnext'], ['convnext-hf'], hfConvNext),
     timm(
       isTimmConvNext,
-      named('convnext_$', 'atto femto pico nano tiny small base large xlarge xxlarge'),
-      ['convnext-timm', 'convnext-timm-conv'],
+      named('convnext_$', 'atto femto pico nano tiny small base large xlarge xxlarge large_mlp'),
+      ['convnext-timm', 'convnext-timm-conv', 'convnext-timm-mlp'],
       timmConvNext,
     ),
     torchvision(named('convnext_$', 'tiny small base large'), ['convnext-torchvision'], tvConvNext),
@@ -167,7 +167,7 @@ const CONVNEXTV2: Family<ConvNext> = {
     transformers(['convnextv2'], ['convnextv2-hf'], hfConvNext),
     timm(
       (name) => isTimmConvNext(name) && name.startsWith('convnextv2_'),
-      named('convnextv2_$', 'atto femto pico nano tiny small base large'),
+      named('convnextv2_$', 'atto femto pico nano tiny small base large huge'),
       ['convnextv2-timm'],
       timmConvNext,
     ),

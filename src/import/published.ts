@@ -19,6 +19,7 @@ export const CLASS_NAMES: Readonly<Record<string, string>> = {
   convnext: 'ConvNext',
   convnextv2: 'ConvNextV2',
   beit: 'Beit',
+  'data2vec-vision': 'Data2VecVision',
   clip: 'CLIP',
   clip_vision_model: 'CLIPVision',
   dinov2: 'Dinov2',
@@ -35,6 +36,8 @@ export const CLASS_NAMES: Readonly<Record<string, string>> = {
 /** Model types without a class of their own that has a head: a classifier is saved as one of these. */
 const SAVED_AS: Readonly<Record<string, string>> = { vit_mae: 'vit' };
 export const savedAs = (type: string): string => SAVED_AS[type] ?? type;
+/** What stands before the names of its backbone in a classifier, and a point. */
+export const prefixOf = (type: string): string => savedAs(type).replaceAll('-', '_');
 
 /** The class that the configuration says was saved. */
 function savedClass(c: Config): string {
@@ -51,12 +54,12 @@ export function isBare(c: Config): boolean {
   // DINOv3 has no class with a head, so nothing stands before its names anywhere.
   if (!Object.hasOwn(CLASS_NAMES, type) || type === 'dinov3_vit') return false;
   if (c.tensors === undefined || c.tensors.size === 0) return savedClass(c) === `${CLASS_NAMES[type]}Model`;
-  for (const name of c.tensors.keys()) if (name.startsWith(`${savedAs(type)}.`)) return false;
+  for (const name of c.tensors.keys()) if (name.startsWith(`${prefixOf(type)}.`)) return false;
   return [...c.tensors.keys()].some((name) => /^(embeddings|embedder|conv_stem|encoder)\./.test(name));
 }
 
 /** What stands before the names of a Hugging Face backbone. */
-export const backbonePrefix = (c: Config): string => (isBare(c) ? '' : `${savedAs(String(c.get('model_type')))}.`);
+export const backbonePrefix = (c: Config): string => (isBare(c) ? '' : `${prefixOf(String(c.get('model_type')))}.`);
 
 /** Does the checkpoint have this tensor? `otherwise` where there are no weights to ask. */
 export const holds = (c: Config, tensor: string, otherwise: boolean): boolean => c.tensors?.has(tensor) ?? otherwise;

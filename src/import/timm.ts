@@ -27,8 +27,11 @@ import type { Vit } from './vit.ts';
 const SIZES: Readonly<Record<string, readonly [number, number, number, number?]>> = {
   tiny: [192, 12, 3],
   xsmall: [256, 10, 4],
+  wee: [256, 14, 4, 1280],
+  little: [320, 14, 5, 1792],
   small: [384, 12, 6],
   medium: [512, 12, 8],
+  mediumd: [512, 20, 8],
   betwixt: [640, 12, 10],
   base: [768, 12, 12],
   large: [1024, 24, 16],
@@ -52,10 +55,10 @@ export function plainName(architecture: string): string {
 
 /**
  * `36x1` has so many blocks and a layer scale, `plus` is wider, `miil` has no biases of q, k and v; `gap` reads the mean of the patches, without a class
- * token; `clip` norms the embeddings, `dinov2` scales its layers. Every other suffix is another network.
+ * token, `reg4_gap` beside so many registers; `clip` norms the embeddings, `dinov2` scales its layers. Every other suffix is another network.
  */
 const VIT =
-  /^(?<kind>vit|deit|deit3)_(?<size>[a-z]+(?:400m)?)_(?<distilled>distilled_)?patch(?<patch>\d+)_(?<deep>36x1_)?(?<plus>plus_)?(?:(?<way>clip|clip_quickgelu|gap|siglip_gap)_)?(?<image>\d+|(?:reg4_)?dinov2)(?<bare>_miil)?$/;
+  /^(?<kind>vit|deit|deit3)_(?<size>[a-z]+(?:400m)?)_(?<distilled>distilled_)?patch(?<patch>\d+)_(?<deep>36x1_)?(?<plus>plus_)?(?:reg(?<reg>[14])_(?=gap_))?(?:(?<way>clip|clip_quickgelu|gap|siglip_gap)_)?(?<image>\d+|(?:reg4_)?dinov2)(?<bare>_miil)?$/;
 
 export const isTimmVit = (architecture: string): boolean => Object.hasOwn(SIZES, VIT.exec(architecture)?.groups?.size ?? '');
 
@@ -75,6 +78,7 @@ interface NamedVit {
   qkvBias: boolean;
   scaled: boolean;
   positionsCoverTokens: boolean;
+  fcNorm: boolean;
   act: string;
   gated: boolean;
 }
@@ -83,7 +87,7 @@ interface NamedVit {
 const TANH = /^vit_(?:base_patch32|giantopt_patch16|so400m_patch16|large_patch16_siglip_gap_512)/;
 
 function namedVit(architecture: string): NamedVit {
-  const { kind, size, distilled, patch, deep, plus, way, image, bare } = VIT.exec(architecture)!.groups as Record<
+  const { kind, size, distilled, patch, deep, plus, way, image, bare, reg } = VIT.exec(architecture)!.groups as Record<
     string,
     string | undefined
   >;
@@ -91,23 +95,31 @@ function namedVit(architecture: string): NamedVit {
   // timm's ratio of an MLP and its gate: twice 2.66667.
   const [dim, depth, heads, mlp] = plus ? [896, 12, 14, 3584] : gated ? [1536, 40, 24, 8192] : SIZES[size!]!;
   const isGap = way === 'gap' || way === 'siglip_gap';
-  const isSmallGap = way === 'gap' && (size === 'medium' || size === 'betwixt');
+  const isSmallGap = way === 'gap' && reg === undefined && (size === 'medium' || size === 'betwixt');
   const deit3 = kind === 'deit3';
   return {
     dim,
     depth: deep ? 36 : depth,
-    heads: way === 'gap' && size === 'base' ? 16 : heads,
+    heads: way === 'gap' && size === 'base' && reg === undefined ? 16 : heads,
     mlp: mlp ?? 4 * dim,
     patch: Number(patch),
     image: image!.endsWith('dinov2') ? 518 : Number(image),
-    registers: image === 'reg4_dinov2' ? 4 : 0,
+    registers: image === 'reg4_dinov2' ? 4 : Number(reg ?? 0),
     distilled: distilled !== undefined,
     classToken: !isGap,
     pool: isGap ? 'avg' : 'token',
     preNorm: /^clip/.test(way ?? ''),
     qkvBias: bare === undefined && !isSmallGap,
-    scaled: deit3 || deep !== undefined || image!.endsWith('dinov2') || isSmallGap || (plus !== undefined && way === undefined),
-    positionsCoverTokens: !deit3 && image !== 'reg4_dinov2',
+    scaled:
+      deit3 ||
+      deep !== undefined ||
+      image!.endsWith('dinov2') ||
+      isSmallGap ||
+      (reg !== undefined && size !== 'base') ||
+      (plus !== undefined && way === undefined),
+    positionsCoverTokens: !deit3 && image !== 'reg4_dinov2' && reg === undefined,
+    // The norm of what was pooled; without a class token the name says whether there is one.
+    fcNorm: !isGap || reg !== undefined,
     gated,
     act: gated ? 'silu' : way === 'clip_quickgelu' ? 'quick_gelu' : way === 'siglip_gap' && TANH.test(architecture) ? 'gelu_tanh' : 'gelu',
   };
@@ -124,7 +136,7 @@ export function timmVit(architecture: string, c: Config, imageSize: readonly [nu
   const mean = poolName === 'avg';
   const hasCls = flag(args, 'class_token', named.classToken);
   // null, and no key, mean that pooling decides; networks without a class token say no by their names.
-  const fcNorm = (args.get('fc_norm') ?? undefined) === undefined ? mean && named.classToken : flag(args, 'fc_norm', mean);
+  const fcNorm = (args.get('fc_norm') ?? undefined) === undefined ? mean && named.fcNorm : flag(args, 'fc_norm', mean);
   for (const [key, ...values] of SAME_VIT) only(args, key, ...values);
   for (const [key, value] of [
     ['act_layer', named.act],

@@ -51,7 +51,7 @@ const KINDS: readonly Kind[] = [
     ...VIT,
   },
   { name: sized('reg\\d|registers'), why: 'it has register tokens', ...VIT },
-  { name: sized('eva|beit|data2vec|rope|rpn|relpos'), why: 'its positions are relative or rotary', ...VIT },
+  { name: sized('eva|beit|rope|rpn|relpos'), why: 'its positions are relative or rotary', ...VIT },
   { name: sized('^vit|^deit|_vit_'), why: 'its tokens, norms, pooling or attention are others', ...VIT },
   {
     name: /ijepa|yolos|cait|xcit|crossvit|^pit_|levit|tnt|volo|mixer|mlp|aimv2|hiera|mae|segformer|pvt|cvt|dpt/,

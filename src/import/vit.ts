@@ -190,7 +190,8 @@ function addRegisters(b: Builder, x: number, { name, count }: { name: string; co
   const part = (of: string, from: number, n: number): number => append(b, 'Slice', `${name}.${of}`, [x], { axis: 1, from, count: n });
   const zeros = append(b, 'Affine', `${name}.zero`, [part('room', rows - count, count), nothing, ABSENT]);
   const between = append(b, 'BroadcastAdd', `${name}.rows`, [zeros, registers]);
-  return append(b, 'Concat', `${name}.all`, [part('tokens', 0, tokens), between, part('patches', tokens, rows - tokens)], { axis: 1 });
+  const patches = tokens === 0 ? x : part('patches', tokens, rows - tokens);
+  return append(b, 'Concat', `${name}.all`, [...(tokens === 0 ? [] : [part('tokens', 0, tokens)]), between, patches], { axis: 1 });
 }
 
 function block(b: Builder, x: number, spec: Vit, i: number): number {

@@ -17,11 +17,15 @@ const VIT: Family<Vit> = {
       isTimmVit,
       [
         ...named('vit_$_224', 'tiny_patch16 small_patch8 small_patch16 small_patch32 base_patch8 base_patch16 base_patch32'),
+        ...named(
+          'vit_$_gap_256',
+          'wee_patch16_reg1 little_patch16_reg1 little_patch16_reg4 medium_patch16_reg4 mediumd_patch16_reg4 betwixt_patch16_reg4 base_patch16_reg4',
+        ),
         ...named('vit_$_224', 'large_patch14 large_patch16 large_patch32 huge_patch14 small_patch16_36x1'),
         ...named('deit_$_patch16_224', 'tiny small base tiny_distilled small_distilled base_distilled'),
         ...named('deit3_$_patch16_224', 'small medium base large'),
       ],
-      ['vit-timm', 'vit-timm-avg', 'vit-timm-gap', 'deit-timm', 'deit3-timm'],
+      ['vit-timm', 'vit-timm-avg', 'vit-timm-gap', 'vit-timm-registers', 'deit-timm', 'deit3-timm'],
       timmVit,
     ),
     torchvision(named('vit_$', 'b_16 b_32 l_16 l_32 h_14'), ['vit-torchvision'], tvVit),
@@ -95,6 +99,12 @@ const BEIT: Family<Vit> = {
   ],
 };
 
+const DATA2VEC: Family<Vit> = {
+  ...VIT,
+  title: 'Data2Vec',
+  readers: [transformers(['data2vec-vision'], ['data2vec-hf'], hfBeit)],
+};
+
 const IJEPA: Family<Vit> = { ...VIT, title: 'I-JEPA', readers: [transformers(['ijepa'], ['ijepa-hf'], hfIJepa)] };
 
 const MAE: Family<Vit> = {
@@ -132,4 +142,4 @@ const TOWERS: Family<Vit> = {
 };
 
 /** In the order in which a name is offered to them. */
-export const VISION_TRANSFORMERS: readonly Family[] = [DINOV2, DINOV3, EVA02, BEIT, TOWERS, VIT, MAE, IJEPA];
+export const VISION_TRANSFORMERS: readonly Family[] = [DINOV2, DINOV3, EVA02, BEIT, DATA2VEC, TOWERS, VIT, MAE, IJEPA];

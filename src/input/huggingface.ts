@@ -140,6 +140,7 @@ const BY_MODEL: Readonly<Record<string, string>> = {
   convnext: 'ConvNext',
   convnextv2: 'ConvNext',
   beit: 'Beit',
+  'data2vec-vision': 'Beit',
   clip: 'CLIP',
   clip_vision_model: 'CLIP',
   dinov2: 'Bit',
@@ -156,6 +157,7 @@ const BY_MODEL: Readonly<Record<string, string>> = {
 /** Model types whose published folders have other statistics than ImageNet's. */
 const STATS_BY_MODEL: Readonly<Record<string, Defaults['stats']>> = {
   beit: 'half',
+  'data2vec-vision': 'half',
   clip: 'clip',
   clip_vision_model: 'clip',
   mobilenet_v1: 'half',

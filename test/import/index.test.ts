@@ -94,9 +94,9 @@ test("timm's models as transformers' wrapper saves them", () => {
 test('other graphs are refused by name', () => {
   const others = [
     ...['resnet14d', 'ecaresnet26t', 'resnetblur50'],
-    ...['resnetrs50', 'resnetv2_50', 'test_resnet', 'resnet50_clip'],
+    ...['resnetrs50', 'resnetv2_50d_evos', 'test_resnet', 'resnet50_clip'],
     ...['mobilenetv3_rw', 'fbnetv3_b', 'mobilenetv4_hybrid_medium'],
-    ...['convnext_atto_ols', 'convnext_tiny_hnf', 'convnext_zepto_rms', 'convnext_large_mlp', 'test_convnext'],
+    ...['convnext_atto_ols', 'convnext_tiny_hnf', 'convnext_zepto_rms', 'convnext_small_mlp', 'test_convnext'],
   ];
   for (const name of others)
     refused(() => parse(timm(name)), 'config.json: unsupported model', `got ${name};`, 'the nearest that is read is');

@@ -57,7 +57,7 @@ test('an unsupported network of timm: why, and its nearest relative', () => {
 });
 
 test('an unsupported network of transformers', () => {
-  for (const model_type of ['clipseg', 'siglip2', 'data2vec-vision', 'yolos'])
+  for (const model_type of ['clipseg', 'siglip2', 'yolos'])
     refused(() => parse({ model_type }), `unsupported model, got ${model_type}; `, "transformers' model_type vit");
   refused(() => parse({ model_type: 'swin2sr' }), 'model_type swin');
   refused(() => parse({ model_type: 'bit' }), 'model_type resnet');

@@ -167,10 +167,13 @@ FAMILIES = {
     "siglip-timm": (lambda: timm_model("vit_base_patch16_siglip_gap_224", mlp_ratio=2.0, **TIMM_VIT), (32, 32), {}),
     "beit-hf": (lambda: hf("Beit", use_relative_position_bias=True, drop_path_rate=0.0, **SMALL), (32, 32), {}),
     "beit-timm": (lambda: timm_model("beit_base_patch16_224", mlp_ratio=2.0, **TIMM_VIT), (32, 32), {}),
+    "data2vec-hf": (lambda: hf("Data2VecVision", use_relative_position_bias=True, drop_path_rate=0.0, **SMALL), (32, 32), {}),
     "vitmae-hf": (lambda: Mae(transformers.ViTMAEConfig(num_labels=6, mask_ratio=0.0, **SMALL)), (32, 32), {}),
     "ijepa-hf": (lambda: hf("IJepa", **SMALL), (32, 32), {}),
     "eva02-timm": (lambda: timm_model("eva02_tiny_patch14_224", mlp_ratio=2.0, **TIMM_VIT), (32, 32), {}),
     "eva02-timm-normed": (lambda: timm_model("eva02_base_patch14_224", mlp_ratio=2.0, **TIMM_VIT), (32, 32), {}),
+    "convnext-timm-mlp": (lambda: timm_model("convnext_large_mlp", dims=(8, 8, 12, 16), depths=(1, 1, 1, 1), head_hidden_size=24), (64, 64), {}),
+    "vit-timm-registers": (lambda: timm_model("vit_little_patch16_reg4_gap_256", **dict(TIMM_VIT, mlp_ratio=2.0)), (32, 32), {}),
     "convnextv2-hf": (lambda: hf("ConvNextV2", hidden_sizes=[8, 16, 24], depths=[1, 1, 2], num_stages=3, image_size=44), (44, 44), {}),
     "convnextv2-timm": (lambda: timm_model("convnextv2_tiny", dims=(8, 12, 16, 24), depths=(1, 1, 2, 1)), (72, 64), {}),
     "convnextv2-timm-conv": (lambda: timm_model("convnextv2_atto", dims=(8, 8, 12, 16), depths=(1, 1, 1, 1)), (64, 64), {}),
@@ -198,7 +201,7 @@ FAMILIES = {
 }
 
 PROCESSORS = {"efficientnet": "EfficientNet", "mobilenet_v1": "MobileNetV1", "regnet": "ConvNext", "dinov2": "Bit", "dinov2_with_registers": "Bit", "clip": "CLIP",
-              "siglip": "Siglip", "dinov3_vit": "ViT", "mobilevit": "ViT", "beit": "Beit", "ijepa": "ViT", "vit_mae": "ViT", "convnextv2": "ConvNext", "swinv2": "ViT", "pvt_v2": "Pvt"}
+              "siglip": "Siglip", "dinov3_vit": "ViT", "mobilevit": "ViT", "beit": "Beit", "data2vec-vision": "Beit", "ijepa": "ViT", "vit_mae": "ViT", "convnextv2": "ConvNext", "swinv2": "ViT", "pvt_v2": "Pvt"}
 
 
 def processor_of(model, size, keywords):

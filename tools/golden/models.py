@@ -134,15 +134,15 @@ def fold_what_follows(model, size):
     for module in model.modules():
         for scale, linear in PARAMETERS:
             gamma = getattr(module, scale, None)
-            if isinstance(gamma, nn.Parameter):
+            if isinstance(gamma, nn.Parameter) and linear in dict(module.named_modules()):
                 inner = module.get_submodule(linear)
                 inner.weight.mul_(gamma.view(-1, *[1] * (inner.weight.ndim - 1)))
                 inner.bias.mul_(gamma.flatten())
                 setattr(module, scale, nn.Parameter(torch.ones_like(gamma), requires_grad=False))
 
 
-# Layer scales that are parameters of a block: BEiT's (timm's, transformers'), torchvision's ConvNeXt's.
-PARAMETERS = [("gamma_1", "attn.proj"), ("gamma_2", "mlp.fc2"), ("lambda_1", "attention.o_proj"), ("lambda_2", "mlp.fc2"), ("layer_scale", "block.5")]
+# Layer scales that are parameters of a block: ConvNeXt's, Data2Vec's, BEiT's (timm's, transformers'), torchvision's ConvNeXt's.
+PARAMETERS = [("gamma", "mlp.fc2"), ("gamma_1", "attn.proj"), ("gamma_2", "mlp.fc2"), ("lambda_1", "attention.o_proj"), ("lambda_2", "mlp.fc2"), ("lambda_1", "attention.output.dense"), ("lambda_2", "output.dense"), ("layer_scale", "block.5")]
 SCALES = ("LayerScale", "LayerScale2d", "Dinov2LayerScale", "Dinov2WithRegistersLayerScale", "DINOv3ViTLayerScale")
 
 

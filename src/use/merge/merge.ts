@@ -23,7 +23,7 @@ import {
   ownPreparation,
   refuseOnnx,
 } from '../../import/modelfolder.ts';
-import { savedAs } from '../../import/published.ts';
+import { prefixOf, savedAs } from '../../import/published.ts';
 import { isArrayPreparation } from '../../input/example.ts';
 import { checkPreparation, type Preparation } from '../../input/index.ts';
 import { methodOf } from '../../network/method.ts';
@@ -116,7 +116,7 @@ export function withMerged<T>(model: string, path: string, use: (opened: Opened)
       });
       inUnits(merged, adapter);
       const { bare, type } = base.model;
-      const named = (name: string): string => (!bare || adapter.head.includes(name) ? name : `${savedAs(type)}.${name}`);
+      const named = (name: string): string => (!bare || adapter.head.includes(name) ? name : `${prefixOf(type)}.${name}`);
       return use({ base, adapter, preprocess, weights, graph, merged, named, isBare: bare });
     } finally {
       weights.close();
