@@ -55,10 +55,10 @@ export function plainName(architecture: string): string {
 
 /**
  * `36x1` has so many blocks and a layer scale, `plus` is wider, `miil` has no biases of q, k and v; `gap` reads the mean of the patches, without a class
- * token, `reg4_gap` beside so many registers; `clip` norms the embeddings, `dinov2` scales its layers. Every other suffix is another network.
+ * token, `reg4_gap` beside so many registers; `siglip` pools by a latent query; `clip` norms the embeddings, `dinov2` scales its layers. Every other suffix is another network.
  */
 const VIT =
-  /^(?<kind>vit|deit|deit3)_(?<size>[a-z]+(?:400m)?)_(?<distilled>distilled_)?patch(?<patch>\d+)_(?<deep>36x1_)?(?<plus>plus_)?(?:reg(?<reg>[14])_(?=gap_))?(?:(?<way>clip|clip_quickgelu|gap|siglip_gap)_)?(?<image>\d+|(?:reg4_)?dinov2)(?<bare>_miil)?$/;
+  /^(?<kind>vit|deit|deit3)_(?<size>[a-z]+(?:400m)?)_(?<distilled>distilled_)?patch(?<patch>\d+)_(?<deep>36x1_)?(?<plus>plus_)?(?:reg(?<reg>[14])_(?=gap_))?(?:(?<way>clip|clip_quickgelu|gap|siglip_gap|siglip)_)?(?<image>\d+|(?:reg4_)?dinov2)(?<bare>_miil)?$/;
 
 export const isTimmVit = (architecture: string): boolean => Object.hasOwn(SIZES, VIT.exec(architecture)?.groups?.size ?? '');
 
@@ -73,7 +73,7 @@ interface NamedVit {
   distilled: boolean;
   registers: number;
   classToken: boolean;
-  pool: 'token' | 'avg';
+  pool: 'token' | 'avg' | 'map';
   preNorm: boolean;
   qkvBias: boolean;
   scaled: boolean;
@@ -84,7 +84,7 @@ interface NamedVit {
 }
 
 /** SigLIP networks whose GELU is the tanh form. */
-const TANH = /^vit_(?:base_patch32|giantopt_patch16|so400m_patch16|large_patch16_siglip_gap_512)/;
+const TANH = /^vit_(?:base_patch32|giantopt_patch16|so400m_patch16|large_patch16_siglip_(?:gap_)?512)/;
 
 function namedVit(architecture: string): NamedVit {
   const { kind, size, distilled, patch, deep, plus, way, image, bare, reg } = VIT.exec(architecture)!.groups as Record<
@@ -106,8 +106,8 @@ function namedVit(architecture: string): NamedVit {
     image: image!.endsWith('dinov2') ? 518 : Number(image),
     registers: image === 'reg4_dinov2' ? 4 : Number(reg ?? 0),
     distilled: distilled !== undefined,
-    classToken: !isGap,
-    pool: isGap ? 'avg' : 'token',
+    classToken: !isGap && way !== 'siglip',
+    pool: isGap ? 'avg' : way === 'siglip' ? 'map' : 'token',
     preNorm: /^clip/.test(way ?? ''),
     qkvBias: bare === undefined && !isSmallGap,
     scaled:
@@ -121,7 +121,13 @@ function namedVit(architecture: string): NamedVit {
     // The norm of what was pooled; without a class token the name says whether there is one.
     fcNorm: !isGap || reg !== undefined,
     gated,
-    act: gated ? 'silu' : way === 'clip_quickgelu' ? 'quick_gelu' : way === 'siglip_gap' && TANH.test(architecture) ? 'gelu_tanh' : 'gelu',
+    act: gated
+      ? 'silu'
+      : way === 'clip_quickgelu'
+        ? 'quick_gelu'
+        : way?.startsWith('siglip') && TANH.test(architecture)
+          ? 'gelu_tanh'
+          : 'gelu',
   };
 }
 
@@ -131,7 +137,7 @@ export function timmVit(architecture: string, c: Config, imageSize: readonly [nu
   const pretrainedImage = pair(args, 'img_size', inputSize(c) ?? named.image);
   const dim = integer(args, 'embed_dim', named.dim);
   const poolName = text(args, 'global_pool', text(c, 'global_pool', named.pool) || named.pool);
-  if (poolName !== 'token' && poolName !== 'avg')
+  if (poolName !== 'token' && poolName !== 'avg' && poolName !== named.pool)
     throw new InputError({ where: c.where, what: 'unsupported global_pool', got: poolName, expected: 'token or avg' });
   const mean = poolName === 'avg';
   const hasCls = flag(args, 'class_token', named.classToken);
@@ -164,7 +170,7 @@ export function timmVit(architecture: string, c: Config, imageSize: readonly [nu
     qkvBias: flag(args, 'qkv_bias', holds(c, 'blocks.0.attn.qkv.bias', named.qkvBias)),
     positionsCoverTokens: !flag(args, 'no_embed_class', !named.positionsCoverTokens),
     antialias: true,
-    pool: mean ? 'mean' : 'token',
+    pool: mean ? 'mean' : poolName === 'map' ? 'latent' : 'token',
     normFirst: !fcNorm,
     names: vitNames(named, hasCls, scaled, fcNorm, mean),
   };
@@ -192,6 +198,7 @@ const vitNames = (named: NamedVit, hasCls: boolean, scaled: boolean, fcNorm: boo
     };
   },
   norm: fcNorm ? 'fc_norm' : 'norm',
+  ...(named.pool === 'map' ? { latent: 'attn_pool' } : {}),
   heads: named.distilled && !mean ? ['head', 'head_dist'] : ['head'],
 });
 

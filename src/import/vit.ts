@@ -61,6 +61,8 @@ export interface VitNames {
   };
   /** After the blocks; absent: none that the head reads through. */
   norm?: string;
+  /** What pools by a latent query. */
+  latent?: string;
   heads: string[];
 }
 
@@ -85,8 +87,8 @@ export interface Vit {
   /** Do position embeddings have rows for the extra tokens? */
   positionsCoverTokens: boolean;
   antialias: boolean;
-  /** `token`: the head reads the class token (and the distillation token where there are two heads). `mean`: the mean of the patches. `both`: one beside the other. */
-  pool: 'token' | 'mean' | 'both';
+  /** `token`: the head reads the class token (and the distillation token where there are two heads). `mean`: the mean of the patches. `both`: one beside the other. `latent`: what one learnt query finds. */
+  pool: 'token' | 'mean' | 'both' | 'latent';
   /** Norm before pooling, or after it (timm's fc_norm). */
   normFirst: boolean;
   names: VitNames;
@@ -169,6 +171,7 @@ export function vit(b: Builder, x: number, spec: Vit, classes: number): number {
     const features = spec.normFirst ? pool(b, norm(h), 'pool', extra) : norm(pool(b, h, 'pool', extra));
     return classifier(b, features, head, classes);
   }
+  if (spec.pool === 'latent') return classifier(b, latentPool(b, norm(h), names.latent!, spec), head, classes);
   if (spec.pool === 'both') {
     const normed = norm(h);
     const parts = [pool(b, normed, 'pool.0', 0, 1), pool(b, normed, 'pool', extra)];
@@ -180,6 +183,20 @@ export function vit(b: Builder, x: number, spec: Vit, classes: number): number {
   // The checkpoint averages two heads; a new one reads the mean of their two tokens, which is the same with half the weights.
   if (b.head === 'new') return classifier(b, add(b, token(0), token(1), 'features', 0.5), head, classes);
   return add(b, classifier(b, token(0), head, classes), classifier(b, token(1), distHead, classes), 'logits', 0.5);
+}
+
+/** One query, the same for every picture, attends to all rows (Set Transformer, arXiv 1810.00825); then an MLP. Returns [B,C]. */
+function latentPool(b: Builder, x: number, name: string, { dim, heads, mlp, eps, activation: kind }: Vit): number {
+  const nothing = weight(b, { name: `${name}.zeros`, shape: [dim], kind: 'scale', role: 'frozen' });
+  const latent = weight(b, { name: `${name}.latent`, shape: [1, dim], kind: 'embedding', source: whole(`${name}.latent`, [1, 1, dim]) });
+  const room = append(b, 'Slice', `${name}.room`, [x], { axis: 1, from: 0, count: 1 });
+  const queries = append(b, 'BroadcastAdd', `${name}.queries`, [append(b, 'Affine', `${name}.zero`, [room, nothing, ABSENT]), latent]);
+  const part = (i: 0 | 1): number => linear(b, x, `${name}.kv`, dim, { rows: { start: i * dim, of: 2 * dim }, biasNeverLearns: i === 0 });
+  const a = { heads, pairs: heads, scale: 1 / Math.sqrt(dim / heads) };
+  const mixed = append(b, 'CrossAttention', `${name}.attention`, [linear(b, queries, `${name}.q`, dim), part(0), part(1)], a);
+  const out = linear(b, mixed, `${name}.proj`, dim);
+  const wide = activation(b, linear(b, layerNorm(b, out, `${name}.norm`, eps), `${name}.mlp.fc1`, mlp), `${name}.mlp.act`, kind);
+  return pool(b, add(b, out, linear(b, wide, `${name}.mlp.fc2`, dim), `${name}.add`), 'pool', 0, 1);
 }
 
 /** Registers behind the first `tokens` rows: the same rows for every picture, which nothing but a sum with zeros puts beside them. */

@@ -122,19 +122,20 @@ const TOWERS: Family<Vit> = {
       hfTower(c, type, image),
     ),
     timm(
-      (name) => isTimmVit(name) && /_(clip|siglip_gap)_/.test(name),
+      (name) => isTimmVit(name) && /_(clip|siglip)_/.test(name),
       [
         ...named(
           'vit_$_clip_224',
           'xsmall_patch16 medium_patch16 medium_patch32 betwixt_patch32 base_patch16 base_patch32 large_patch14 huge_patch14',
         ),
         ...named('vit_$_clip_quickgelu_224', 'base_patch16 base_patch32 large_patch14 huge_patch14'),
+        ...named('vit_$', 'base_patch16_siglip_224 base_patch32_siglip_256 large_patch16_siglip_256 so400m_patch14_siglip_224'),
         ...named(
           'vit_$',
           'base_patch16_siglip_gap_224 base_patch32_siglip_gap_256 large_patch16_siglip_gap_256 so400m_patch14_siglip_gap_224',
         ),
       ],
-      ['clip-timm', 'clip-timm-quick', 'siglip-timm'],
+      ['clip-timm', 'clip-timm-quick', 'siglip-timm', 'siglip-timm-latent'],
       timmVit,
     ),
   ],

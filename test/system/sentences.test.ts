@@ -40,7 +40,7 @@ test('an unsupported network of timm: why, and its nearest relative', () => {
     ...{ convnext_atto_ols: 'convnext_atto', convnext_zepto_rms: 'convnext_tiny' },
     ...{ swinv2_cr_base_224: 'swin_base_patch4_window7_224', swin_s3_tiny_224: 'swin_tiny_patch4_window7_224' },
     ...{
-      vit_base_patch16_siglip_224: 'vit_base_patch16_224',
+      naflexvit_base_patch16_siglip: 'vit_base_patch16_224',
       vit_small_patch16_18x2_224: 'vit_small_patch16_36x1_224',
     },
     ...{ vit_base_patch16_rope_224: 'vit_base_patch16_224', eva_large_patch14_196: 'vit_large_patch14_224' },

@@ -164,6 +164,7 @@ FAMILIES = {
     "clip-timm": (lambda: timm_model("vit_base_patch32_clip_224", mlp_ratio=2.0, **TIMM_VIT), (32, 32), {}),
     "clip-timm-quick": (lambda: timm_model("vit_base_patch32_clip_quickgelu_224", mlp_ratio=2.0, **TIMM_VIT), (32, 32), {}),
     "siglip-hf": (lambda: tower("Siglip", **SMALL), (32, 32), {}),
+    "siglip-timm-latent": (lambda: timm_model("vit_base_patch16_siglip_224", mlp_ratio=2.0, **TIMM_VIT), (32, 32), {}),
     "siglip-timm": (lambda: timm_model("vit_base_patch16_siglip_gap_224", mlp_ratio=2.0, **TIMM_VIT), (32, 32), {}),
     "beit-hf": (lambda: hf("Beit", use_relative_position_bias=True, drop_path_rate=0.0, **SMALL), (32, 32), {}),
     "beit-timm": (lambda: timm_model("beit_base_patch16_224", mlp_ratio=2.0, **TIMM_VIT), (32, 32), {}),
