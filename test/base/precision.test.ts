@@ -67,8 +67,8 @@ const isSame = (a: Float32Array, b: Float32Array): boolean => Buffer.compare(Buf
  */
 const LOGITS = 0.003;
 const GRADIENTS = 0.2;
-/** Their filters are made of several, which are merged once they are there: they stay f32. */
-const MERGED = ['repvgg-timm', 'mobileone-timm'];
+/** Their filters are made of several, or standardised, once they are there: they stay f32. */
+const MERGED = ['repvgg-timm', 'mobileone-timm', 'bit-timm'];
 
 for (const name of builtCases.filter((one) => !MERGED.includes(one)))
   for (const weights of ['int8', 'int4'] as const)
@@ -98,11 +98,13 @@ test('norms, biases, head, embeddings, relative positions, depthwise filters and
     const { graph } = open(name, 'int4', { method: 'bias' });
     // The first layer of four axes is the one that reads the picture.
     const first = graph.values.find(({ source }) => source?.shape.length === 4)?.source?.tensor;
-    for (const { name: weight, kind, role, type, source } of graph.values) {
+    const standardised = new Set(graph.phases.init.filter(({ op }) => op === 'Standardise').flatMap(({ updates }) => updates));
+    for (const { id, name: weight, kind, role, type, source } of graph.values) {
       if (source === undefined || role === 'temp') continue;
       const reads = source.shape.length === 4 && source.tensor === first;
       const isDepthwise = type.shape.length === 3;
-      const plain = kind !== 'weight' || reads || role === 'param' || weight.includes('relative_position') || isDepthwise;
+      const isTable = /relative_position|attention_biases/.test(weight);
+      const plain = kind !== 'weight' || reads || role === 'param' || isTable || isDepthwise || standardised.has(id);
       // Convolutions, 1×1 too, have four axes in the checkpoint; most of these are small.
       const coded = source.shape.length === 4 && numel(source.shape) < 512 * 1024 ? Encoding.Int8 : Encoding.Int4;
       assert.is(type.encoding ?? Encoding.F32, plain ? Encoding.F32 : coded, `${name}: ${weight}`);
