@@ -142,12 +142,14 @@ function prune(folder: string, { kept, round }: State): void {
 const NONE_BEFORE = 'keeps no adapter before the one in use';
 
 /** The state after a round. */
-function ended(state: State, { number, pictures }: Round, { isAccepted, why }: Decision, keep: number): State {
+function ended(state: State, { number, pictures }: Round, { isAccepted, why, debt }: Decision, keep: number): State {
   const known = Object.entries(pictures).map(([path, seen]): [string, Seen] => [
     path,
     isAccepted ? { ...seen, round: number } : { ...seen, part: 'aside', round: number, tries: (state.pictures[path]?.tries ?? 0) + 1 },
   ]);
-  const kept = isAccepted ? [...state.kept, { number, at: new Date().toISOString(), why }].slice(-keep) : state.kept;
+  const kept = isAccepted
+    ? [...state.kept, { number, at: new Date().toISOString(), why, ...(debt ? { debt } : {}) }].slice(-keep)
+    : state.kept;
   return { ...state, kept, pictures: { ...state.pictures, ...Object.fromEntries(known) }, round: null };
 }
 

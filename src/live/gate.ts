@@ -1,6 +1,6 @@
 /** The gate: whether a new adapter takes the place of the one in use. It counts pictures that neither has learnt from. */
 import { counted } from '../base/counted.ts';
-import type { Decision } from './state.ts';
+import type { Debt, Decision } from './state.ts';
 
 /** Right answers of both adapters on the same pictures. */
 export interface Count {
@@ -21,49 +21,57 @@ export interface Counts {
   fresh: Count;
 }
 
-/** Where classes were added, so much of what is held may be lost: an old picture may now be taken for a new class. */
+const NO_DEBT: Debt = { held: 0, remembered: 0 };
+
+/** The share of pictures that may be lost, in sum over rounds, where nothing else is said: training again and again moves single answers to and fro. */
 export const TOLERANCE = 0.02;
 
-/** How many pictures more may be wrong. `tolerance`: a share; absent: none, and with new classes 2 % or one picture, whichever is more. */
-function allowance(count: number, hasNewClasses: boolean, tolerance: number | undefined): number {
-  if (tolerance !== undefined) return Math.floor(count * tolerance);
-  return hasNewClasses ? Math.max(1, Math.floor(count * TOLERANCE)) : 0;
+export interface GateOptions {
+  /** An old picture may then be taken for a new class: what such a round loses is no debt. */
+  hasNewClasses: boolean;
+  /** A share; absent: 2 %, and one picture at least. */
+  tolerance?: number | undefined;
+  /** Of the adapter in use. */
+  debt?: Debt | undefined;
 }
 
+/** How many pictures more may be wrong. */
+const allowance = (count: number, tolerance: number | undefined): number =>
+  tolerance === undefined ? Math.max(1, Math.floor(count * TOLERANCE)) : Math.floor(count * tolerance);
+
 /** Accepts a new adapter that is no worse on what was held out before, on what is remembered, and on all of it with the round's own. */
-export function decide(counts: Counts, { hasNewClasses, tolerance }: { hasNewClasses: boolean; tolerance?: number | undefined }): Decision {
-  const parts: [string, Count][] = [
-    ['held-out', counts.held],
-    ['remembered', counts.remembered],
-  ];
-  const asked = parts.filter(([, { count }]) => count > 0);
-  for (const [name, { count, before, after }] of asked) {
-    const lost = before - after;
-    if (lost > allowance(count, hasNewClasses, tolerance))
-      return {
-        isAccepted: false,
-        why: `it is right on ${after} of ${counted(count, `${name} picture`)}, where the adapter in use is on ${before}`,
-        counts,
-      };
+export function decide(counts: Counts, { hasNewClasses, tolerance, debt = NO_DEBT }: GateOptions): Decision {
+  const parts = [
+    { part: 'held', name: 'held-out', ...counts.held },
+    { part: 'remembered', name: 'remembered', ...counts.remembered },
+  ] as const;
+  const asked = parts.filter(({ count }) => count > 0);
+  const refuse = (why: string): Decision => ({ isAccepted: false, why, counts });
+  for (const { part, name, count, before, after } of asked) {
+    const owed = hasNewClasses ? 0 : debt[part];
+    if (before - after + owed <= Math.max(allowance(count, tolerance), after >= before ? owed : 0)) continue;
+    const earlier = owed > 0 ? `, after ${owed} that were lost before` : '';
+    return refuse(`it is right on ${after} of ${counted(count, `${name} picture`)}, where the adapter in use is on ${before}${earlier}`);
   }
-  const [before, after] = [counts.held, counts.remembered, counts.fresh].reduce(
-    ([b, a], part) => [b + part.before, a + part.after],
-    [0, 0],
+  const [before, after, all] = [counts.held, counts.remembered, counts.fresh].reduce(
+    ([b, a, n], part) => [b + part.before, a + part.after, n + part.count],
+    [0, 0, 0],
   );
-  const all = counts.held.count + counts.remembered.count + counts.fresh.count;
   if (all === 0) return { isAccepted: true, why: 'there is no picture to judge by', counts };
-  if (after < before && !(tolerance !== undefined && before - after <= Math.floor(all * tolerance)))
-    return {
-      isAccepted: false,
-      why: `it is right on ${after} of all ${counted(all, 'judged picture')}, the adapter in use on ${before}`,
-      counts,
-    };
+  if (before - after > allowance(all, tolerance))
+    return refuse(`it is right on ${after} of all ${counted(all, 'judged picture')}, the adapter in use on ${before}`);
   const doubt = hasNewClasses ? undefined : doubtOf(counts);
-  if (doubt !== undefined) return { isAccepted: false, why: doubt, counts };
-  const texts = asked.map(([name, { count, before: b, after: a }]) => `${a} of ${counted(count, `${name} picture`)} (${b} before)`);
+  if (doubt !== undefined) return refuse(doubt);
+  const texts = asked.map(({ name, count, before: b, after: a }) => `${a} of ${counted(count, `${name} picture`)} (${b} before)`);
   if (counts.fresh.count > 0)
     texts.push(`${counts.fresh.after} of ${counted(counts.fresh.count, 'new one')} (${counts.fresh.before} before)`);
-  return { isAccepted: true, why: `it is right on ${texts.join(', ')}`, counts };
+  return { isAccepted: true, why: `it is right on ${texts.join(', ')}`, counts, debt: debtAfter(counts, debt, hasNewClasses) };
+}
+
+function debtAfter({ held, remembered }: Counts, debt: Debt, hasNewClasses: boolean): Debt {
+  const of = ({ before, after }: Count, owed: number): number =>
+    Math.max(0, owed + (hasNewClasses ? Math.min(0, before - after) : before - after));
+  return { held: of(held, debt.held), remembered: of(remembered, debt.remembered) };
 }
 
 /** Fewer pictures say nothing. */

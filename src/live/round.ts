@@ -4,7 +4,7 @@ import { Interrupted } from '../base/error.ts';
 import { formatPercent } from '../report/terminal.ts';
 import { trainJob } from '../training/job.ts';
 import type { JobHooks, JobResult, TrainJob } from '../training/jobtypes.ts';
-import { decide } from './gate.ts';
+import { decide, type GateOptions } from './gate.ts';
 import { judge, type Labelled } from './judge.ts';
 import type { Decision } from './state.ts';
 
@@ -15,8 +15,7 @@ export interface RoundOrder {
   /** Held out of earlier rounds, and of this one. */
   held: readonly Labelled[];
   fresh: readonly Labelled[];
-  hasNewClasses: boolean;
-  tolerance?: number | undefined;
+  gate: GateOptions;
 }
 
 /** What a round tells while it goes. */
@@ -34,7 +33,7 @@ export interface Progress {
 export type RunRound = (order: RoundOrder, hooks: RoundHooks) => Promise<Decision>;
 
 /** Trains and judges. Throws what trainJob throws; Interrupted where `signal` ended it, and it is saved. */
-export const runRound: RunRound = async ({ job, held, fresh, hasNewClasses, tolerance }, { onProgress, warn, signal }) => {
+export const runRound: RunRound = async ({ job, held, fresh, gate }, { onProgress, warn, signal }) => {
   let [step, steps] = [0, 0];
   const hooks: JobHooks = {
     onStart(event) {
@@ -52,7 +51,7 @@ export const runRound: RunRound = async ({ job, held, fresh, hasNewClasses, tole
   if (result.warning !== null) return { isAccepted: false, why: result.warning };
   try {
     const counts = await judge({ job, before: job.from, after: result.adapter, held, fresh, folder: join(job.out, 'judge'), signal });
-    return decide(counts, { hasNewClasses, tolerance });
+    return decide(counts, gate);
   } catch (error) {
     if (signal?.aborted) throw new Interrupted('interrupted while two adapters were compared; the run is saved');
     throw error;

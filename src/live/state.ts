@@ -30,6 +30,12 @@ export interface Seen {
   tries?: number;
 }
 
+/** What an adapter was worse by than the best before it, in pictures: losses that were let through, until they are made up for. */
+export interface Debt {
+  held: number;
+  remembered: number;
+}
+
 /** An adapter that was accepted. */
 export interface Kept {
   /** Of its round, and its folder's name. */
@@ -38,6 +44,8 @@ export interface Kept {
   at: string;
   /** Why, in a sentence. */
   why: string;
+  /** What it is worse by than the best before it ; absent: nothing. */
+  debt?: Debt;
 }
 
 export interface Decision {
@@ -46,6 +54,8 @@ export interface Decision {
   why: string;
   /** What was counted, for the log. */
   counts?: object;
+  /** Of the adapter that is accepted. */
+  debt?: Debt;
 }
 
 /** A round that is going on. */
@@ -111,7 +121,9 @@ export function readState(folder: string): State {
 
 const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
 const isText = (value: unknown): boolean => typeof value === 'string';
-const isKept = (value: unknown): boolean => isRecord(value) && isCount(value.number) && isText(value.at) && isText(value.why);
+const isDebt = (value: unknown): boolean => value === undefined || (isRecord(value) && isCount(value.held) && isCount(value.remembered));
+const isKept = (value: unknown): boolean =>
+  isRecord(value) && isCount(value.number) && isText(value.at) && isText(value.why) && isDebt(value.debt);
 const isSeen = (value: unknown): boolean =>
   isRecord(value) &&
   isText(value.label) &&
@@ -127,7 +139,10 @@ const isRound = (value: unknown): boolean =>
   isRecord(value.pictures) &&
   Object.values(value.pictures).every(isSeen) &&
   (value.decision === undefined ||
-    (isRecord(value.decision) && typeof value.decision.isAccepted === 'boolean' && isText(value.decision.why)));
+    (isRecord(value.decision) &&
+      typeof value.decision.isAccepted === 'boolean' &&
+      isText(value.decision.why) &&
+      isDebt(value.decision.debt)));
 
 /** Writes it whole or not at all. */
 export const writeState = (folder: string, state: State): void => writeText(join(folder, STATE), `${JSON.stringify(state)}\n`);

@@ -297,8 +297,7 @@ function orderOf({ job, out, tolerance }: WatchOptions, state: State, found: rea
     },
     held: rows(earlier, 'held'),
     fresh,
-    hasNewClasses: [...taught].some((label) => !old.includes(label)),
-    ...(tolerance === undefined ? {} : { tolerance }),
+    gate: { hasNewClasses: [...taught].some((label) => !old.includes(label)), ...defined({ tolerance, debt: kept?.debt }) },
   };
 }
 

@@ -15,7 +15,7 @@ export interface WatchOptions {
   keep: number;
   /** Share of the pictures of each class that judge. */
   holdOut: number;
-  /** The share of held-out pictures that may be lost; absent: none, 2 % where classes are new. */
+  /** The share of held-out pictures that may be lost, in sum over rounds; absent: 2 %, and one picture at least. */
   tolerance?: number | undefined;
   /** How a round is run; in this thread where absent. */
   runRound?: RunRound;

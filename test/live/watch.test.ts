@@ -271,7 +271,7 @@ test('it begins with an adapter of elsewhere; one class is then enough', async (
   const { watch } = open(data, { runRound }, { from: ADAPTER });
   assert.is(watch.status().adapter, 0);
   await twice(watch);
-  assert.equal([orders.length, orders[0]!.hasNewClasses, watch.status().adapter], [1, false, 1]);
+  assert.equal([orders.length, orders[0]!.gate.hasNewClasses, watch.status().adapter], [1, false, 1]);
   watch.close();
   const lone = open(data, { runRound });
   await twice(lone.watch);
