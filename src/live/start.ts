@@ -1,9 +1,11 @@
-/** The adapter that a watch begins with: a copy of one that was trained elsewhere, as round 0. */
+/** What a watch begins with: its model, and a copy of an adapter that was trained elsewhere, as round 0. */
 import { copyFileSync, existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { guarded, makeFolder } from '../base/files.ts';
-import { readAdapter } from '../formats/adapterfile.ts';
-import { adapterPath, readState, writeState } from './state.ts';
+import { checkBase, readAdapter } from '../formats/adapterfile.ts';
+import { identity, openModelFolder, openWeights } from '../import/modelfolder.ts';
+import { adapterPath, currentOf, readState, writeState } from './state.ts';
+import type { WatchOptions } from './watchtypes.ts';
 
 /** Copies it where the watch has no adapter yet; InputError where it is none. */
 export function copyAdapter(out: string, from: string): void {
@@ -22,4 +24,22 @@ export function copyAdapter(out: string, from: string): void {
   if (existsSync(to)) rmSync(to, { recursive: true });
   guarded(to, 'cannot be made', () => renameSync(making, to));
   writeState(out, { ...state, kept: [{ number: 0, at: new Date().toISOString(), why: `a copy of ${from}, which the watch began with` }] });
+}
+
+/** InputError where there is no such model, or the adapter in use is of another: no round could get over that. */
+export function checkModel(out: string, job: WatchOptions['job']): void {
+  const kept = currentOf(readState(out));
+  if (kept === undefined) {
+    openWeights(openModelFolder(job.model, job.imageSize), { method: job.method }).close();
+    return;
+  }
+  const adapter = readAdapter(adapterPath(out, kept));
+  adapter.weights.close();
+  const base = openModelFolder(job.model, adapter.base.imageSize);
+  const weights = openWeights(base, { method: adapter.method });
+  try {
+    checkBase(adapter, identity(base, weights));
+  } finally {
+    weights.close();
+  }
 }

@@ -15,7 +15,7 @@ import { writeTable } from './judge.ts';
 import { createNewcomers, type Found, foundIn, take } from './ledger.ts';
 import { type RoundOrder, runRound as runHere } from './round.ts';
 import { CLOCK, createSchedule } from './schedule.ts';
-import { copyAdapter } from './start.ts';
+import { checkModel, copyAdapter } from './start.ts';
 import { adapterPath, currentOf, type Decision, NEXT, type Seen, type State } from './state.ts';
 import type { Watch, WatchOptions, WatchStatus } from './watchtypes.ts';
 
@@ -35,6 +35,7 @@ export function openWatch(options: WatchOptions): Watch {
   const lock = holdFolder(out);
   try {
     if (job.from !== undefined) copyAdapter(out, job.from);
+    checkModel(out, job);
     const book = openBook({
       folder: out,
       keep,

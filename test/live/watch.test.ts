@@ -273,6 +273,8 @@ test('it begins with an adapter of elsewhere; one class is then enough', async (
   await twice(watch);
   assert.equal([orders.length, orders[0]!.gate.hasNewClasses, watch.status().adapter], [1, false, 1]);
   watch.close();
+  refused(() => open(data, {}, { from: ADAPTER, model: 'test/golden/vit-timm' }), 'the adapter belongs to another architecture');
+  refused(() => open(data, {}, { model: 'test/golden/none' }), 'test/golden/none');
   const lone = open(data, { runRound });
   await twice(lone.watch);
   assert.match(lone.watch.status().problem!, /only one class|two classes are needed/);
