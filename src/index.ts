@@ -23,6 +23,8 @@ export type { ArrayPreparation } from './input/example.ts';
 export type { Normalize } from './input/normalize.ts';
 export type { Preparation } from './input/preparation.ts';
 export type { ImageSize, Preprocess } from './input/preprocess.ts';
+export { type ServeJob, serve, type WatchJob, watchFolder } from './live/library.ts';
+export type { WatchEvent } from './live/watchtypes.ts';
 export { type Method, methodOf } from './network/method.ts';
 export { type KeepPolicy, keepOf } from './passes/keeppolicy.ts';
 export type { Compiled } from './pipeline/compiled.ts';

@@ -7,6 +7,7 @@ import { LEAST_DECODER_BYTES, reserve, THREAD_BYTES } from '../base/processmemor
 import type { Threads } from '../engine/threads.ts';
 import { defaultDecoderBytes } from '../input/decoderlimit.ts';
 import { type Answerer, createAnswerer } from './answers.ts';
+import { LOOK_MS } from './defaults.ts';
 import { isLoopback, openToken } from './guard.ts';
 import { runRoundInThread } from './inthread.ts';
 import { rest, watchUntil } from './loop.ts';
@@ -46,7 +47,6 @@ export interface ServeOptions {
 /** Decoding a picture that is asked about, where the whole process has a budget: a JPEG of any size takes little more than its file. */
 const DECODER_BYTES = 32 << 20;
 const BODY_BYTES = 16 << 20;
-const LOOK_MS = 5000;
 
 /** Serves until `signal`. Throws InputError for what is wrong before it listens, BudgetError where it does not fit. */
 export async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> {

@@ -46,7 +46,9 @@ const IDLE_MS = 5e3;
 const CLOSE_MS = 10e3;
 const TURN_MS = 50;
 /** How long a connection stays open for a client that is still sending what was refused. */
-const LINGER_MS = 500;
+const LINGER_MS = 2000;
+/** A body that is refused is read nevertheless where it is no longer than this. */
+const DRAINED_BYTES = 64 << 10;
 
 interface Shared extends ServerOptions {
   bodies: Bodies;
@@ -169,8 +171,10 @@ function refuse(request: IncomingMessage, response: ServerResponse, error: unkno
   const { status, message, retryAfter } = statusFor(error);
   if (response.headersSent || response.destroyed) return status;
   const text = `${JSON.stringify({ error: message })}\n`;
-  // A body that nobody will read makes the connection useless for the next request.
-  const isUnread = !request.complete && request.headers['content-length'] !== '0' && request.method === 'POST';
+  const isCut = status === 408 || !(Number(request.headers['content-length']) <= DRAINED_BYTES);
+  // A body that nobody will read makes the connection useless for the next request; a small one is sooner read than that.
+  const isUnread = request.method === 'POST' && !request.complete && isCut;
+  if (!isUnread) request.resume();
   response.writeHead(status, {
     ...COMMON,
     'content-type': 'application/json',

@@ -7,6 +7,7 @@ import { BudgetError, EngineError, InputError, Interrupted } from '../base/error
 import { makeFolder } from '../base/files.ts';
 import { holdFolder } from '../base/lock.ts';
 import { guardOutput } from '../base/output.ts';
+import { readLimitedText } from '../base/reading.ts';
 import { scanFolder } from '../data/scan.ts';
 import { readAdapter } from '../formats/adapterfile.ts';
 import { readMemory } from '../formats/memoryfile.ts';
@@ -126,16 +127,20 @@ const newNow = (): Now => ({
   rounds: { accepted: 0, refused: 0 },
 });
 
-/** The adapter before, where there is one; said where there is none. */
+/** The adapter before, where there is one; said where there is none. A request names the adapter that it wants away: one that a kill left is not met twice. */
 function goBack({ out }: WatchOptions, book: Opened, now: Now): void {
+  const request = join(out, BACK);
+  const named = existsSync(request) ? readLimitedText(request, 64, 'a request') : '';
+  const isOld = !now.isBackAsked && named !== '' && named !== String(currentOf(book.state)?.number);
   now.isBackAsked = false;
-  rmSync(join(out, BACK), { force: true });
   try {
-    book.back();
+    if (!isOld) book.back();
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     book.log({ event: 'note', why: error.message });
   }
+  // Last: who asked waits for this.
+  rmSync(request, { force: true });
 }
 
 function statusOf({ state, last }: Opened, { fresh, problem, progress, rounds }: Now): WatchStatus {

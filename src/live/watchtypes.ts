@@ -29,6 +29,7 @@ export interface WatchOptions {
 export interface WatchEvent {
   /** By the machine's clock, ISO 8601. */
   at: string;
+  /** What sort of thing. */
   event: 'began' | 'accepted' | 'refused' | 'waits' | 'rolled back' | 'note';
   /** The round's number; absent where it is of none. */
   round?: number;

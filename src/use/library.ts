@@ -34,19 +34,19 @@ import { type Packed, type PackHooks, type PackJob, packJob as packInner } from 
 import { type PackedInference, type PackInferenceJob, packInference as packInferenceInner } from './packinfer.ts';
 
 /** What the options of a function may be, each of them. */
-type Spec<T> = { readonly [K in keyof T]-?: Check };
-interface Check extends Pick<Kind<unknown>, 'check' | 'as'> {
+export type Spec<T> = { readonly [K in keyof T]-?: Check };
+export interface Check extends Pick<Kind<unknown>, 'check' | 'as'> {
   isNeeded?: boolean;
 }
-const needed = (kind: Check): Check => ({ ...kind, isNeeded: true });
+export const needed = (kind: Check): Check => ({ ...kind, isNeeded: true });
 
-const anyFunction: Check = {
+export const anyFunction: Check = {
   check(value, where) {
     if (typeof value !== 'function')
       throw new InputError({ where, what: 'wrong value', got: typeof value, expected: 'a function' }, 'S2A_OPTION');
   },
 };
-const object = (expected: string): Check => ({
+export const object = (expected: string): Check => ({
   check(value, where) {
     if (typeof value !== 'object' || value === null)
       throw new InputError({ where, what: 'wrong value', got: value === null ? 'null' : typeof value, expected }, 'S2A_OPTION');
@@ -75,7 +75,7 @@ const training = {
   ...{ finalFraction: s.finalFraction, clipNorm: s.clipNorm, smoothing: s.smoothing, momentum: s.momentum, patience: s.patience },
   ...{ balance: s.balance, retries: s.retries, task: s.task, threshold: s.threshold, loss: s.loss, resident: s.resident, stored: s.stored },
 };
-const TRAIN: Spec<TrainJob> = {
+export const TRAIN: Spec<TrainJob> = {
   ...training,
   ...{
     processBudget: s.processBudget,
@@ -183,7 +183,7 @@ function oneOfWords(value: unknown, where: string, words: readonly string[]): vo
 }
 
 /** Refuses options that `spec` does not allow; returns them as they travel: text that means something is read here, once. */
-function check<T extends object>(of: string, options: T, spec: Readonly<Record<string, Check>>): T {
+export function check<T extends object>(of: string, options: T, spec: Readonly<Record<string, Check>>): T {
   if (!isRecord(options)) throw new InputError({ where: of, what: 'wants its options as an object', got: typeof options }, 'S2A_OPTION');
   for (const [name, value] of Object.entries(options)) {
     if (Object.hasOwn(spec, name)) {
@@ -240,7 +240,7 @@ function sync<T>(action: () => T): T {
     throw ours(error);
   }
 }
-async function later<T>(action: () => Promise<T>): Promise<T> {
+export async function later<T>(action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (error) {

@@ -7,6 +7,7 @@ import { makeFolder, writeText } from '../../src/base/files.ts';
 import { holdFolder } from '../../src/base/lock.ts';
 import { visible } from '../../src/base/visible.ts';
 import { openBook } from '../../src/live/book.ts';
+import { AFTER, HOLD_OUT, KEEP, LOOK_MS } from '../../src/live/defaults.ts';
 import { rest, watchUntil } from '../../src/live/loop.ts';
 import { CLOCK, createSchedule, readDuration, readTimes } from '../../src/live/schedule.ts';
 import { adapterPath, currentOf, isWatchFolder, LOG, readState } from '../../src/live/state.ts';
@@ -27,12 +28,6 @@ export const WATCH_FLAGS: Flags = {
   tolerance: 'text',
   look: 'text',
 };
-
-/** Accepted adapters that are kept, and new pictures that start a round, where nothing is said. */
-const KEEP = 3;
-const AFTER = 20;
-const LOOK_MS = 5000;
-const HOLD_OUT = 0.2;
 
 /** What the flags say of a watch over `data`. */
 export function watchOptions(p: Parsed, model: string, data: string): WatchOptions {
@@ -114,10 +109,11 @@ const HEARD_MS = 60e3;
 async function rollback(folder: string, out: Output): Promise<void> {
   const isHeld = await tryBack(folder, out);
   if (!isHeld) return;
-  const before = readState(folder).kept.length;
+  const before = readState(folder);
+  const unwanted = currentOf(before);
   const request = join(folder, BACK);
   makeFolder(folder);
-  writeText(request, '');
+  writeText(request, unwanted ? String(unwanted.number) : '');
   const never = new AbortController().signal;
   for (const end = Date.now() + HEARD_MS; existsSync(request); ) {
     if (Date.now() > end) {
@@ -127,7 +123,7 @@ async function rollback(folder: string, out: Output): Promise<void> {
     await rest(100, never);
   }
   const now = readState(folder);
-  if (now.kept.length >= before)
+  if (currentOf(now)?.number === unwanted?.number)
     throw new InputError({ where: folder, what: 'keeps no adapter before the one in use', hint: '--keep-last says how many are kept' });
   out.line(visible(`in use again: ${adapterPath(folder, currentOf(now)!)}`));
 }

@@ -184,6 +184,16 @@ test('rolling back: the adapter before is in use, the pictures of the one that w
   assert.not.ok(existsSync(join(out, 'rollback')));
   assert.match(events.at(-1)!.why, /keeps no adapter before the one in use/);
   assert.is(watch.status().adapter, 1);
+  // One that was met already, and whose file a kill has left.
+  addColours(data, 'red', 2, 200, 5);
+  await twice(watch);
+  assert.is(watch.status().adapter, 3);
+  writeFileSync(join(out, 'rollback'), '2');
+  await watch.look();
+  assert.equal([watch.status().adapter, existsSync(join(out, 'rollback'))], [3, false]);
+  writeFileSync(join(out, 'rollback'), '3');
+  await watch.look();
+  assert.is(watch.status().adapter, 1);
   watch.close();
 });
 
