@@ -60,7 +60,7 @@ export function graphOf(options: CompileOptions): UnplacedGraph {
 
   if (purpose === 'train') {
     const rates = options.rates === 'relative' ? planRates(graph, accumulators, b.joins, optimizer) : undefined;
-    const moments = addUpdate(graph, accumulators, optimizer, io.state, rates);
+    const moments = addUpdate(graph, accumulators, optimizer, io.state, { scales: rates, prox: options.prox });
     if (rates) addRates(graph, rates, accumulators, moments, optimizer, io.state);
   }
 

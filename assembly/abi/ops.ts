@@ -137,6 +137,8 @@ export const enum Op {
   // two pictures in one
   Mix,
   MixCrossEntropy,
+  // learning beside others
+  Proximal,
   // New operators go here, at the end.
 }
 

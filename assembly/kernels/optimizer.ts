@@ -3,9 +3,9 @@
  * alone and leave Rate, ClipFactor and the beta powers in STATE, which all threads read afterwards: a barrier belongs after Schedule.
  */
 import { State } from '../abi/head';
-import { AdamWArg, ScheduleArg, SgdArg, SumSquaresArg } from '../abi/ops/update';
+import { AdamWArg, ProximalArg, ScheduleArg, SgdArg, SumSquaresArg } from '../abi/ops/update';
 import { Status } from '../abi/status';
-import { address, int } from '../engine/argument';
+import { address, float, int } from '../engine/argument';
 import { cosPi } from '../engine/math';
 import { fail } from '../engine/status';
 import { firstBy, lastBy, thread } from '../engine/team';
@@ -47,6 +47,33 @@ function blockSquares(g: usize, n: i32): f64 {
     g += 4;
   }
   return sum;
+}
+
+/**
+ * Proximal (T. Li and others, "Federated Optimization in Heterogeneous Networks", MLSys 2020): the gradient of MU/2·‖p - anchor‖², where the anchor is
+ * what p was before the run's first step:
+ *
+ *     anchor = p   where STATE.Step = 0;      g += MU·(p - anchor)
+ *
+ * p, g, anchor [N], none overlaps. Before SumSquares. Threads share N in blocks of 16 elements. Moves 16 bytes an element.
+ */
+export function proximal(p: usize): void {
+  const n = int(p, ProximalArg.N);
+  const until = <usize>lastBy(n, 16) << 2;
+  const w = address(p, ProximalArg.P);
+  const g = address(p, ProximalArg.G);
+  const anchor = address(p, ProximalArg.ANCHOR);
+  const mu = float(p, ProximalArg.MU);
+  let i = <usize>firstBy(n, 16) << 2;
+  if (load<i32>(address(p, ProximalArg.STATE), State.Step) == 0) {
+    if (i < until) memory.copy(anchor + i, w + i, until - i);
+    return;
+  }
+  for (; i + 16 <= until; i += 16) {
+    const away = f32x4.sub(v128.load(w + i), v128.load(anchor + i));
+    v128.store(g + i, f32x4.add(v128.load(g + i), f32x4.mul(f32x4.splat(mu), away)));
+  }
+  for (; i < until; i += 4) store<f32>(g + i, load<f32>(g + i) + mu * (load<f32>(w + i) - load<f32>(anchor + i)));
 }
 
 /**

@@ -1,8 +1,8 @@
 /** The optimizer step. Gradients are accumulators: an update leaves them zero. */
-import { AdamWArg, ScheduleArg, SgdArg, SumSquaresArg } from '../../assembly/abi/ops/update.ts';
+import { AdamWArg, ProximalArg, ScheduleArg, SgdArg, SumSquaresArg } from '../../assembly/abi/ops/update.ts';
 import { Op } from '../../assembly/abi/ops.ts';
 import { type Graph, type Node, numel, type Split, shapeOf } from '../graph/graph.ts';
-import { alone, MOVE, moves, type OpDef, words } from './def.ts';
+import { alone, float, MOVE, moves, type OpDef, words } from './def.ts';
 
 /** Parameter, gradient and moments in blocks of 16 elements. */
 function blocks({ updates }: Node, graph: Graph): Split {
@@ -20,6 +20,23 @@ export const update: Record<string, OpDef> = {
         [SumSquaresArg.G]: at.input(0),
         [SumSquaresArg.N]: numel(shapeOf(graph, n.inputs[0]!)),
         [SumSquaresArg.STATE]: at.update(0),
+      }),
+    cost: moves,
+    costRate: MOVE,
+  },
+  /** inputs p, state; updates g, anchor; attribute mu. */
+  Proximal: {
+    opcode: Op.Proximal,
+    infer: () => [],
+    split: (node, graph) => ({ ...blocks(node, graph), inputs: [64, 0] }),
+    lower: (n, at, graph) =>
+      words({
+        [ProximalArg.P]: at.input(0),
+        [ProximalArg.G]: at.update(0),
+        [ProximalArg.ANCHOR]: at.update(1),
+        [ProximalArg.N]: numel(shapeOf(graph, n.updates[0]!)),
+        [ProximalArg.STATE]: at.input(1),
+        [ProximalArg.MU]: float(n.attributes.mu!),
       }),
     cost: moves,
     costRate: MOVE,

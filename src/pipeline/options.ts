@@ -72,6 +72,8 @@ export interface CompileOptions {
   tiles?: Tiles;
   /** `adamw` where absent: two moments for each learnable number; `sgd`: one. */
   optimizer?: Optimizer;
+  /** FedProx's μ: each step pulls every number back to what it was before the first, as μ/2·‖w - w₀‖² in the loss would; none where absent. */
+  prox?: number | undefined;
   /** Rates as fractions of what they change, measured before the first step (src/passes/rates.ts), or one for everything (where absent). */
   rates?: 'relative' | 'absolute';
   /** What the network is asked (src/task); classification where absent. */

@@ -79,6 +79,7 @@ export function compileJob(
         keep: job.keep,
         weights: job.weights,
         optimizer: job.optimizer,
+        prox: job.prox,
         rates: readRate(job.rate).rates,
         microBatch: job.microBatch,
         recompute: job.recompute,

@@ -45,6 +45,8 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>>, Pick<Task
   stored?: string;
   /** `adamw` where absent. */
   optimizer?: Optimizer;
+  /** FedProx's μ: a pull back to what each learnable number was before the first step; none where absent. It takes their bytes once more. */
+  prox?: number;
   /** Peak learning rate for everything, or as `'0.5x'` a factor on the rates that are measured before the first step; `'1x'` where absent. */
   rate?: RateWish;
   /** Pictures in one pass; chosen where absent. It divides `batchSize`. */

@@ -260,6 +260,7 @@ export const SETTINGS = {
   resident: bytes,
   stored: path,
   optimizer: oneOf(...OPTIMIZERS),
+  prox: real(0, 1e6),
   rate: as(rate, 'lr'),
   epochs: whole(),
   batchSize: whole(),

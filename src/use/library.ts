@@ -74,6 +74,7 @@ const training = {
   ...{ calibrate: s.calibrate, tables: s.tables, head: s.head, epochs: s.epochs, weightDecay: s.weightDecay, warmup: s.warmup },
   ...{ finalFraction: s.finalFraction, clipNorm: s.clipNorm, smoothing: s.smoothing, momentum: s.momentum, patience: s.patience },
   ...{ balance: s.balance, retries: s.retries, task: s.task, threshold: s.threshold, loss: s.loss, resident: s.resident, stored: s.stored },
+  prox: s.prox,
 };
 export const TRAIN: Spec<TrainJob> = {
   ...training,
@@ -126,7 +127,15 @@ const FIDELITY: Spec<FidelityJob> = {
 };
 const PLAN: Spec<PlanOptions> = {
   ...{ model: needed(object('what readModel or parseModel returns')), classes: needed(s.classes), batchSize: needed(s.batchSize) },
-  ...{ method: s.method, keep: s.keep, weights: s.weightsOrAuto, recompute: s.recompute, optimizer: s.optimizer, microBatch: s.microBatch },
+  ...{
+    method: s.method,
+    keep: s.keep,
+    weights: s.weightsOrAuto,
+    recompute: s.recompute,
+    optimizer: s.optimizer,
+    microBatch: s.microBatch,
+    prox: s.prox,
+  },
   ...{
     budgetBytes: s.budget,
     residentBytes: s.resident,

@@ -12,6 +12,23 @@ export function sumSquares(): void {
   takesState(SumSquaresArg.STATE);
 }
 
+/** Proximal: ANCHOR = P where STATE.Step is 0; G += MU (f32)·(P - ANCHOR). */
+export const enum ProximalArg {
+  P,
+  G,
+  ANCHOR,
+  N,
+  STATE,
+  MU,
+}
+export function proximal(): void {
+  const bytes = 4 * size(ProximalArg.N);
+  reads(ProximalArg.P, bytes);
+  writes(ProximalArg.G, bytes);
+  writes(ProximalArg.ANCHOR, bytes);
+  takesState(ProximalArg.STATE);
+}
+
 /** Schedule: norm and clip factor from SumSquares (then 0), learning rate for this step, beta powers, Step += 1. */
 export const enum ScheduleArg {
   STATE,

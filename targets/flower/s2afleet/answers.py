@@ -60,12 +60,11 @@ def _name(where: str, config: dict[str, Any], registered: str) -> str:
     return name
 
 
-def read_answer(message: Message, expected: Identity | None, kind: str, registered: str = "") -> Answer:
+def read_answer(message: Message, node: int, expected: Identity | None, kind: str, registered: str = "") -> Answer:
     """
-    The answer to a message of `kind` query, start, sums, train or evaluate; its arrays are read but not yet compared with the global adapter.
+    The answer of a node to a message of `kind` query, start, sums, train or evaluate; its arrays are read but not yet compared with the global adapter.
     `expected` is the fleet's identity, where there is one. Raises Refusal, also for a node's own error.
     """
-    node = message.metadata.src_node_id
     where = registered or f"node {node}"
     if message.has_error():
         raise Refusal(f"{where}: {message.error.reason or 'failed and did not say why'}")

@@ -40,6 +40,16 @@ class Asked:
                 self.refused.append({"name": answer.name, "why": str(refusal)})
         self.answers = kept
 
+    def join(self, later: "Asked") -> None:
+        """Adds what the same question brought when it was asked again."""
+        self.answers = sorted([*self.answers, *later.answers], key=lambda answer: (answer.name, answer.node))
+        self.refused += later.refused
+        self.fell = later.fell
+        self.seconds += later.seconds
+        for node, (down, up) in later.bytes.items():
+            before = self.bytes.get(node, (0, 0))
+            self.bytes[node] = (before[0] + down, before[1] + up)
+
     def line(self, number: int, phase: str) -> dict[str, Any]:
         """The journal's line, without what the phase itself adds."""
         down, up = (sum(pair[i] for pair in self.bytes.values()) for i in (0, 1))
@@ -60,8 +70,9 @@ class Asked:
         return {"name": answer.name, "examples": answer.examples, **told, "labels": labels, "down": down, "up": up}
 
 
-def _size(content: RecordDict) -> int:
-    return sum(len(item.deflate()) for item in get_all_nested_objects(content).values())
+def _sizes(content: RecordDict) -> dict[str, int]:
+    """Bytes on the wire of each of Flower's objects, by their digests."""
+    return {name: len(item.deflate()) for name, item in get_all_nested_objects(content).items()}
 
 
 class Asker:
@@ -72,6 +83,8 @@ class Asker:
         self.common = {"format": FORMAT, "fleet": fleet, "rounds": rounds, "flwr": flwr.__version__}
         self.wait = wait
         self.names: dict[int, str] = {}
+        #: Objects that a node was sent last: it keeps them by their digests and does not pull them twice.
+        self.sent: dict[int, set[str]] = {}
 
     def online(self) -> list[int]:
         """Ids of the nodes that are there."""
@@ -86,20 +99,23 @@ class Asker:
             config["layout"] = layout_of(arrays)
         record = ArrayRecord({name: Array(value) for name, value in pack(arrays).items()} if arrays else {})
         content = RecordDict({"config": ConfigRecord(config), "arrays": record})
-        down = _size(content)
+        sizes = _sizes(content)
         began = time.monotonic()
         ttl = max(60.0, 2 * self.wait)
         messages = [Message(content, dst_node_id=node, message_type=TYPES[kind], group_id=str(number), ttl=ttl) for node in nodes]
         asked = Asked()
         left = set(nodes)
         for reply in self.grid.send_and_receive(messages, timeout=self.wait):
-            node = reply.metadata.src_node_id
+            # The SuperLink itself answers for a node that it no longer hears: what was asked says of whom an answer is.
+            node = {message.metadata.message_id: message.metadata.dst_node_id for message in messages}.get(reply.metadata.reply_to_message_id)
             if node not in left:
                 continue
             left.discard(node)
-            asked.bytes[node] = (down, 0 if reply.has_error() else _size(reply.content))
+            down = sum(size for name, size in sizes.items() if name not in self.sent.get(node, ()))
+            self.sent[node] = set(sizes)
+            asked.bytes[node] = (down, 0 if reply.has_error() else sum(_sizes(reply.content).values()))
             try:
-                asked.answers.append(read_answer(reply, identity, kind, self.names.get(node, "")))
+                asked.answers.append(read_answer(reply, node, identity, kind, self.names.get(node, "")))
             except Refusal as refusal:
                 where = asked.fell if reply.has_error() else asked.refused
                 where.append({"name": self.names.get(node, f"node {node}"), "why": str(refusal)})

@@ -22,6 +22,10 @@ from .settings import Settings
 
 #: Of these many nodes the tensors before the first step are asked; they must agree to the byte.
 STARTERS = 3
+#: Sums are sent once, before the first round: a matrix up to this size is worth it, which is that of 511 features.
+MOST_GRAM_BYTES = 1 << 20
+#: How often those are asked for sums who fell out.
+TRIES = 3
 #: So many rounds in a row without a usable answer end a run.
 MOST_EMPTY = 3
 
@@ -145,7 +149,7 @@ class Fleet:
         self.arrays = {name: value.copy() for name, value in asked.answers[0].arrays.items()}
 
     def _sums_kind(self) -> str:
-        """Which sums the head is made of: the matrix where it is no larger than what a round may cost."""
+        """Which sums the head is made of."""
         settings = self.settings
         widths = {answer.metrics["features"] for answer in self.members.values()}
         width = widths.pop() if len(widths) == 1 else 0
@@ -156,8 +160,7 @@ class Fleet:
             return settings.head
         if settings.head == "none" or settings.clip > 0 or settings.adapter or not fits:
             return "none"
-        adapter = 4 * sum(value.size for value in self.arrays.values())
-        return "gram" if 4 * width * (width + 1) <= 2.1 * adapter + 8192 else "diagonal"
+        return "gram" if 4 * width * (width + 1) <= MOST_GRAM_BYTES else "diagonal"
 
     def _head_shapes_are(self, width: int) -> bool:
         shapes = sorted(self.arrays[name].shape for name in self.identity.head)
@@ -166,7 +169,7 @@ class Fleet:
 
     def _sums(self, kind: str) -> None:
         width = max(self.arrays[name].shape[-1] for name in self.identity.head if self.arrays[name].ndim == 2)
-        asked = self._ask("sums", 0, self._chosen(0, 1.0), {"phase": "sums", "seed": self.settings.seed, "sums": kind})
+        asked = self._everyone("sums", {"phase": "sums", "seed": self.settings.seed, "sums": kind})
         asked.check(lambda answer: check_sums(answer, kind, width))
         found: dict[str, Any] = {}
         if asked.answers:
@@ -181,6 +184,18 @@ class Fleet:
                 log(WARNING, "the head starts at zero: %s", error)
                 found = {"why": str(error)}
         self._tell(asked, 0, "sums", {"head": {"of": kind, **found}})
+
+    def _everyone(self, kind: str, more: dict[str, Any]) -> Asked:
+        """Asks all before the first round, and those again who fell out: a head lacks for good what is missing from its sums."""
+        asked = self._ask(kind, 0, self._chosen(0, 1.0), more)
+        for _ in range(TRIES - 1):
+            have = {answer.name for answer in asked.answers} | {one["name"] for one in asked.refused}
+            missing = [name for name in self._chosen(0, 1.0) if name not in have]
+            if not missing:
+                break
+            log(WARNING, "%s of %d nodes are missing; they are asked again", kind, len(missing))
+            asked.join(self._ask(kind, 0, missing, more))
+        return asked
 
     def train(self, number: int) -> bool:
         """One round; whether anybody's update was used."""

@@ -117,6 +117,13 @@ class Grid:
     def send_and_receive(self, messages, *, timeout=None):
         replies = []
         for message in messages:
+            message.metadata.__dict__["_message_id"] = message.object_id
+            if message.metadata.dst_node_id in self.gone:
+                # As the SuperLink answers for a node that it no longer hears: from nobody in particular.
+                gone = Message(Error(5, "Node Unavailable"), reply_to=message)
+                gone.metadata.__dict__["_src_node_id"] = 0
+                replies.append(gone)
+                continue
             board = self.boards[message.metadata.dst_node_id]
             try:
                 content = board.answer(message)

@@ -51,7 +51,10 @@ class Run(unittest.TestCase):
         self.assertEqual(sorted(arrays), ["fc.bias", "fc.weight", "s2a.rates", "shift"])
         self.assertEqual([node["name"] for node in lines[4]["nodes"]], ["a", "b", "c"])
         self.assertGreater(lines[-1]["mean"]["accuracy"], 0.9)
-        self.assertGreater(lines[4]["traffic"]["down"], 3 * 4 * arrays["fc.weight"].size)
+        # A node keeps what it was sent: the adapter that it judged is not sent again to be learnt from.
+        judged, learnt = lines[5], lines[6]
+        self.assertGreater(judged["nodes"][0]["down"], 4 * arrays["fc.weight"].size + learnt["nodes"][0]["down"] - 600)
+        self.assertGreater(learnt["nodes"][0]["up"], 4 * arrays["fc.weight"].size)
         self.assertTrue((out / "rounds" / "001" / "adapter_model.safetensors").exists())
 
     def test_the_mean_is_the_one_computed_by_hand_to_the_last_bit(self):
@@ -169,6 +172,23 @@ class Run(unittest.TestCase):
         self.assertIn("misshapen", self.refused(lambda reply: reply["arrays"].update({"gram": reply["arrays"]["gram"][1:]}), "sums"))
         self.assertIn("counts", self.refused(lambda reply: reply["arrays"]["sums"].__setitem__((0, -1), 99), "sums"))
 
+    def test_sums_are_asked_for_again_where_a_node_was_not_heard(self):
+        whole = self.run_fleet(Grid(boards()), out="whole", rounds=1)
+        members = boards()
+        times = []
+
+        def hush(kind, _reply):
+            if kind == "sums" and not times:
+                times.append(1)
+                raise Silence
+
+        members[0].spoil = hush
+        out = self.run_fleet(Grid(members), out="again", rounds=1)
+        same = [(folder / "adapter" / "adapter_model.safetensors").read_bytes() for folder in (whole, out)]
+        self.assertEqual(same[0], same[1])
+        line = next(line for line in self.lines("again") if line["phase"] == "sums")
+        self.assertEqual([len(line["nodes"]), line["fell"]], [3, []])
+
     def test_nodes_of_one_base_begin_with_the_same_numbers(self):
         members = boards()
         members[1].spoil = lambda kind, reply: reply["arrays"].update({"shift": reply["arrays"]["shift"] + 1}) if kind == "start" else None
@@ -198,6 +218,19 @@ class Run(unittest.TestCase):
         self.assertEqual([node["name"] for node in line["nodes"]], ["b", "c"])
         self.assertEqual(sorted(one["name"] for one in line["fell"]), ["a", "d"])
         self.assertIn("no pictures left", str(line["fell"]))
+
+    def test_a_node_that_the_superlink_no_longer_hears_is_named(self):
+        members = boards()
+        grid = Grid(members)
+
+        def leave(kind, _reply):
+            if kind == "train":
+                grid.gone.add(3)
+
+        members[1].spoil = leave
+        self.run_fleet(grid, rounds=1)
+        line = next(line for line in self.lines() if line["phase"] == "train")
+        self.assertEqual(line["fell"], [{"name": "b", "why": "b: Node Unavailable"}])
 
     def test_a_run_in_which_nobody_can_be_used_ends(self):
         def fail(kind, _reply):

@@ -63,6 +63,27 @@ function sumSquares(n: number): Direct {
   };
 }
 
+/** The pull back to where the run began; in its first step it only remembers. */
+function proximal(n: number, isFirst: boolean): Direct {
+  const MU = Math.fround(0.3);
+  const [p, g, anchor] = [numbers(n, 1), gradient(n), numbers(n, 2)];
+  const state = stateBlock(0, true);
+  if (isFirst) new DataView(state.bytes.buffer).setInt32(State.Step, 0, true);
+  return {
+    op: 'Proximal',
+    name: `Proximal [${n}]${isFirst ? ', the first step' : ''}`,
+    phase: 'update',
+    inputs: [plain(p, [n]), state],
+    updates: [plain(g, [n], 'grad'), plain(anchor, [n], 'moment')],
+    attributes: { mu: MU },
+    check(_, [gotG, gotAnchor]) {
+      const want = isFirst ? g : g.map((v, i) => Math.fround(v + Math.fround(MU * Math.fround(p[i]! - anchor[i]!))));
+      assert.equal([...floatsOf(gotG)], [...want]);
+      assert.equal([...floatsOf(gotAnchor)], [...(isFirst ? p : anchor)]);
+    },
+  };
+}
+
 const schedule: Direct = {
   op: 'Schedule',
   name: 'Schedule in the middle of a run',
@@ -133,6 +154,9 @@ function step(op: 'AdamW' | 'Sgd', n: number, decay: 0 | 1, own?: Own): Direct {
 export const updateCases: readonly Direct[] = [
   ...[...TAILS, 4095, 4096, 4097, 8193].map(sumSquares),
   schedule,
+  ...TAILS.flatMap((n) => [proximal(n, true), proximal(n, false)]),
+  proximal(100, true),
+  proximal(100, false),
   ...TAILS.flatMap((n) => [step('AdamW', n, (n % 2) as 0 | 1), step('Sgd', n, (n % 2) as 0 | 1)]),
   step('AdamW', 12, 1),
   step('Sgd', 12, 1),
