@@ -59,12 +59,12 @@ function blockSquares(g: usize, n: i32): f64 {
  */
 export function proximal(p: usize): void {
   const n = int(p, ProximalArg.N);
-  const until = <usize>lastBy(n, 16) << 2;
+  const until = (<usize>lastBy(n, 16)) << 2;
   const w = address(p, ProximalArg.P);
   const g = address(p, ProximalArg.G);
   const anchor = address(p, ProximalArg.ANCHOR);
   const mu = float(p, ProximalArg.MU);
-  let i = <usize>firstBy(n, 16) << 2;
+  let i = (<usize>firstBy(n, 16)) << 2;
   if (load<i32>(address(p, ProximalArg.STATE), State.Step) == 0) {
     if (i < until) memory.copy(anchor + i, w + i, until - i);
     return;

@@ -12,7 +12,7 @@ export interface Signature {
   arguments: readonly Argument[];
 }
 
-const FLOATS = ['SCALE', 'EPS', 'SPREAD', 'FRACTION', 'DELTA', 'THETA'];
+const FLOATS = ['MU', 'SCALE', 'EPS', 'SPREAD', 'FRACTION', 'DELTA', 'THETA'];
 
 function argumentOf(word: string): Argument {
   if (word.startsWith('*')) return { name: word.slice(1), kind: 'address' };
