@@ -81,7 +81,7 @@ try {
     nodes.push(
       new Node({ server: server.address, ca: server.ca, key, name, model: MODEL, data: folder, out: join(ROOT, name), flags: FLAGS }),
     );
-  const id = server.run({ fleet: 'check', nodes: NODES, rounds: ROUNDS, epochs: 1, wait: 90.1 });
+  const id = server.run({ fleet: 'check', nodes: NODES, rounds: ROUNDS, epochs: 1, wait: 90 });
   const codes = await Promise.race([
     Promise.all(nodes.map((node) => node.ended)),
     new Promise((done) => setTimeout(done, MINUTES * 60e3, [])),
