@@ -127,15 +127,8 @@ const FIDELITY: Spec<FidelityJob> = {
 };
 const PLAN: Spec<PlanOptions> = {
   ...{ model: needed(object('what readModel or parseModel returns')), classes: needed(s.classes), batchSize: needed(s.batchSize) },
-  ...{
-    method: s.method,
-    keep: s.keep,
-    weights: s.weightsOrAuto,
-    recompute: s.recompute,
-    optimizer: s.optimizer,
-    microBatch: s.microBatch,
-    prox: s.prox,
-  },
+  ...{ method: s.method, keep: s.keep, weights: s.weightsOrAuto, recompute: s.recompute, optimizer: s.optimizer, microBatch: s.microBatch },
+  prox: s.prox,
   ...{
     budgetBytes: s.budget,
     residentBytes: s.resident,

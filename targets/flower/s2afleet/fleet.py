@@ -64,6 +64,7 @@ class Fleet:
         for number in range((whole.round if whole else 0) + 1, settings.rounds + 1):
             self.meet(number)
             empty = 0 if self.train(number) else empty + 1
+            self.refresh(number)
             self.evaluate(number)
             self.commit(number)
             if empty == MOST_EMPTY:
@@ -131,9 +132,15 @@ class Fleet:
             self._tensors()
         if settings.labels and list(settings.labels) != self.identity.labels:
             raise refuse("labels", "are not those of the adapter", ", ".join(settings.labels), ", ".join(self.identity.labels))
-        kind = self._sums_kind()
-        if kind != "none":
-            self._sums(kind)
+        # An adapter that a run begins from has a head of its own.
+        if not settings.adapter or settings.head in ("gram", "diagonal"):
+            self._sums(0)
+
+    def refresh(self, number: int) -> None:
+        """The head anew from the sums of what the features are by now: a mean of heads that each saw few classes is worse than its features."""
+        every = self.settings.refresh
+        if every > 0 and (number % every == 0 or number == self.settings.rounds):
+            self._sums(number)
 
     def _tensors(self) -> None:
         nodes = [self.members[name].node for name in sorted(self.members)][:STARTERS]
@@ -158,7 +165,7 @@ class Fleet:
             if not fits:
                 raise refuse("head", "is not one that sums can be made for", settings.head, "none: the network has no linear classifier of its own")
             return settings.head
-        if settings.head == "none" or settings.clip > 0 or settings.adapter or not fits:
+        if settings.head == "none" or settings.clip > 0 or not fits:
             return "none"
         return "gram" if 4 * width * (width + 1) <= MOST_GRAM_BYTES else "diagonal"
 
@@ -167,9 +174,12 @@ class Fleet:
         count = len(self.identity.labels)
         return shapes == sorted([(count,), (count, width)])
 
-    def _sums(self, kind: str) -> None:
+    def _sums(self, number: int) -> None:
+        kind = self._sums_kind()
+        if kind == "none":
+            return
         width = max(self.arrays[name].shape[-1] for name in self.identity.head if self.arrays[name].ndim == 2)
-        asked = self._everyone("sums", {"phase": "sums", "seed": self.settings.seed, "sums": kind})
+        asked = self._everyone("sums", number, {"phase": "sums", "seed": self.settings.seed, "sums": kind})
         asked.check(lambda answer: check_sums(answer, kind, width))
         found: dict[str, Any] = {}
         if asked.answers:
@@ -181,20 +191,20 @@ class Fleet:
                 for name in self.identity.head:
                     self.arrays[name] = weight if self.arrays[name].ndim == 2 else bias
             except (ValueError, np.linalg.LinAlgError) as error:
-                log(WARNING, "the head starts at zero: %s", error)
+                log(WARNING, "the head stays as it is: %s", error)
                 found = {"why": str(error)}
-        self._tell(asked, 0, "sums", {"head": {"of": kind, **found}})
+        self._tell(asked, number, "sums", {"head": {"of": kind, **found}})
 
-    def _everyone(self, kind: str, more: dict[str, Any]) -> Asked:
-        """Asks all before the first round, and those again who fell out: a head lacks for good what is missing from its sums."""
-        asked = self._ask(kind, 0, self._chosen(0, 1.0), more)
+    def _everyone(self, kind: str, number: int, more: dict[str, Any]) -> Asked:
+        """Asks all, and those again who fell out: a head lacks what is missing from its sums."""
+        asked = self._ask(kind, number, self._chosen(0, 1.0), more)
         for _ in range(TRIES - 1):
             have = {answer.name for answer in asked.answers} | {one["name"] for one in asked.refused}
             missing = [name for name in self._chosen(0, 1.0) if name not in have]
             if not missing:
                 break
             log(WARNING, "%s of %d nodes are missing; they are asked again", kind, len(missing))
-            asked.join(self._ask(kind, 0, missing, more))
+            asked.join(self._ask(kind, number, missing, more))
         return asked
 
     def train(self, number: int) -> bool:

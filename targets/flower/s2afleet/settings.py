@@ -27,6 +27,7 @@ class Settings:
     adapter: str
     labels: tuple[str, ...]
     head: str
+    refresh: int
     local: str
     classes: str
     optimizer: str
@@ -55,6 +56,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "fraction-train": (0, 1),
     "fraction-evaluate": (0, 1),
     "epochs": (1, 1000),
+    "refresh": (0, 100_000),
     "batch-size": (0, 65_536),
     "seed": (0, 2**31 - 1),
     "prox": (0, 1e6),

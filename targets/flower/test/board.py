@@ -67,8 +67,8 @@ class Board:
         arrays = {"shift": np.zeros(width, "f4"), "fc.weight": np.zeros((len(labels), width), "f4"), "fc.bias": np.zeros(len(labels), "f4")}
         return {"config": {"info": config["info"]}, "arrays": arrays, "metrics": {"num-examples": len(self.y)}}
 
-    def sums(self, config, _arrays):
-        x = self.x.astype(np.float64)
+    def sums(self, config, arrays):
+        x = (self.x + arrays["shift"]).astype(np.float64)
         rows = [np.append(x[[y == label for y in self.y]].sum(0), self.y.count(label)) for label in self.labels]
         gram = (x.T @ x)[np.triu_indices(x.shape[1])]
         beside = {"gram": gram} if config["sums"] == "gram" else {"squares": (x * x).sum(0)}

@@ -35,7 +35,7 @@ class Run(unittest.TestCase):
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
 
     def run_fleet(self, grid, out="out", **options):
-        config = {**DEFAULTS, "out": str(self.folder / out), "rounds": 2, "nodes": 2, "wait": 1.0, **{k.replace("_", "-"): v for k, v in options.items()}}
+        config = {**DEFAULTS, "out": str(self.folder / out), "rounds": 2, "nodes": 2, "wait": 1.0, "refresh": 0, **{k.replace("_", "-"): v for k, v in options.items()}}
         Fleet(grid, read_settings(config)).run()
         return self.folder / out
 
@@ -188,6 +188,19 @@ class Run(unittest.TestCase):
         self.assertEqual(same[0], same[1])
         line = next(line for line in self.lines("again") if line["phase"] == "sums")
         self.assertEqual([len(line["nodes"]), line["fell"]], [3, []])
+
+    def test_the_head_is_made_anew_from_sums(self):
+        out = self.run_fleet(Grid(boards()), rounds=3, refresh=2)
+        asked = [(line["round"], line["phase"]) for line in self.lines() if line["phase"] == "sums"]
+        self.assertEqual(asked, [(0, "sums"), (2, "sums"), (3, "sums")])
+        _, arrays = read_adapter(out / "adapter")
+        x = np.concatenate([board.x for board in sorted(boards(), key=lambda b: b.name)]) + arrays["shift"]
+        y = sum((board.y for board in sorted(boards(), key=lambda b: b.name)), [])
+        x = x.astype(np.float64)
+        sums = np.array([np.append(x[[one == label for one in y]].sum(0), y.count(label)) for label in CLASSES])
+        weight, bias, _ = closed.ridge(sums, (x.T @ x)[np.triu_indices(6)])
+        np.testing.assert_allclose(arrays["fc.weight"], weight, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(arrays["fc.bias"], bias, rtol=1e-4, atol=1e-5)
 
     def test_nodes_of_one_base_begin_with_the_same_numbers(self):
         members = boards()
