@@ -9,7 +9,7 @@ import { clearCheckpoints } from '../training/checkpointfile.ts';
 import { trainJob } from '../training/job.ts';
 import type { JobHooks, JobResult, TrainJob } from '../training/jobtypes.ts';
 import { type Board, countsOf, rowsAmong } from './board.ts';
-import { type Asks, NotDone } from './contract.ts';
+import type { Asks } from './contract.ts';
 import { headAlone } from './headalone.ts';
 import { makePrivate, uniformOf } from './privacy.ts';
 import { RATES, readTensorsOf, type Tensors, withRows, writeTensorsTo } from './tensors.ts';
@@ -39,14 +39,6 @@ interface Node {
 
 const MARK = 'round.txt';
 
-/** What the server asks in words that this version does not follow is refused by name, never passed over. */
-function refuseUnknown({ prox }: Asks): void {
-  const refuse = (key: string, got: string | number): never => {
-    throw new NotDone({ where: 'server', what: `asks for ${key}, which this version does not do`, got });
-  };
-  if (prox !== 0) refuse('a proximal term', prox);
-}
-
 /**
  * The run of a round is kept in its folder: one that was killed goes on at its last checkpoint, one of another round is thrown away. `mark` names the
  * message, and with it the round.
@@ -61,7 +53,6 @@ function beginRun(folder: string, mark: string): void {
 
 /** Learns a round from the global adapter. */
 export async function learnRound({ board, secret }: Node, global: Global, asks: Asks, mark: string, hooks: JobHooks): Promise<Learnt> {
-  refuseUnknown(asks);
   const { job, splitSeed, info: own } = board;
   const rows = rowsAmong(job.data, own.labels, global.info.labels);
   const isOwn = asks.classes === 'own';
@@ -81,6 +72,7 @@ export async function learnRound({ board, secret }: Node, global: Global, asks: 
     rate: rateOf(asks.rate),
     patience: 0,
     retries: 0,
+    ...(asks.prox === 0 ? {} : { prox: asks.prox }),
     ...(asks.batchSize === undefined ? {} : { batchSize: asks.batchSize }),
   };
   let counts: number[] = [];
