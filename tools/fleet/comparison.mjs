@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { s2a } from './nodes.mjs';
 
-const evaluate = (model, adapter, data) => JSON.parse(s2a('eval', model, adapter, data, '--split', 'test', '--json'));
+const evaluate = (model, adapter, data) => JSON.parse(s2a('eval', model, adapter, join(data, 'test'), '--json'));
 
 /** Accuracy of the global adapter after some rounds, on drawings that no node has. */
 export function judgeFleet({ model, out, data, rounds }) {
@@ -30,10 +30,8 @@ export function judgeAlone({ root, model, boards, data, flags, epochs }) {
     // Only its own classes have an answer that it could give: the others' drawings count as wrong.
     const some = join(folder, `${name}-test`);
     rmSync(some, { recursive: true, force: true });
-    for (const label of classes) {
-      mkdirSync(join(some, 'test'), { recursive: true });
-      cpSync(join(data, 'test', label), join(some, 'test', label), { recursive: true });
-    }
+    mkdirSync(join(some, 'test'), { recursive: true });
+    for (const label of classes) cpSync(join(data, 'test', label), join(some, 'test', label), { recursive: true });
     const { accuracy, count } = evaluate(model, adapter, some);
     return { name, right: accuracy * count };
   });
