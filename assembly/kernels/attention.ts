@@ -25,12 +25,14 @@ import { Keep } from '../abi/keep';
 import { AttentionArg as F, AttentionBackwardArg as B } from '../abi/ops/attention';
 import { Status } from '../abi/status';
 import { address, float, int } from '../engine/argument';
-import { constants, exp4, madd, sum4 } from '../engine/math';
 import { fail } from '../engine/status';
 import { first, last, scratch } from '../engine/team';
-import { GEMM_SCRATCH, gemmNN, gemmNT, gemmTN } from './gemm';
+import { Gemm } from '../abi/tiles';
+import { GEMM_SCRATCH, gemmTN, packColumns, packRows } from './gemm';
+import { packedMatrixBytes, productNN, productNT } from './packed';
 import { decode8, decodeSigned4, encode8, encodeSigned4, group8CodeBytes, signed4CodeBytes } from './quantised';
-import { decodeRows, encodeRow, packCodes, packedBytes } from './softmax4';
+import { softmax, softmaxBackward } from './softmax';
+import { decodeRows, packCodes, packedBytes } from './softmax4';
 import { addBias, addScores, expandBias, foldBias, maskRegions } from './window';
 
 /** Rows of a tile: T in as few tiles of at most `most` as possible, all about as high, a multiple of four. */
@@ -71,6 +73,10 @@ export function attention(p: usize): void {
   const codes = table != 0 ? bias + <usize>t * scoreStride : bias;
   const batch = int(p, F.BATCH);
   const pairs = heads * batch;
+  // Where a head passes in several tiles, its keys and values are packed once for all of them.
+  const shares = tile < t && packedMatrixBytes(d, t) + packedMatrixBytes(t, d) <= <usize>Gemm.TileOffset;
+  const keys = shares ? scratch : 0;
+  const values = shares ? scratch + packedMatrixBytes(d, t) : 0;
   const begin = first(pairs);
   for (let pair = begin, end = last(pairs); pair < end; pair++) {
     const row = (pair % batch) * t;
@@ -83,13 +89,17 @@ export function attention(p: usize): void {
     }
     const matrix = kp + <usize>((pair % batch) * heads + head) * codesBefore(t, t, tile);
     const at = <usize>row * stride + ((<usize>(head * d)) << 2);
+    if (shares) {
+      packRows(d, t, k + at, stride, keys);
+      packColumns(t, d, v + at, stride, values);
+    }
     for (let i = 0; i < t; i += tile) {
       const m = min(tile, t - i);
       const there = at + <usize>i * stride;
-      gemmNT(m, t, d, q + there, stride, k + at, stride, scores, scoreStride, 0, 0, scratch);
+      productNT(m, t, d, q + there, stride, k + at, stride, keys, scores, scoreStride, scratch);
       probabilities(scores, i, m, t, scoreStride, float(p, F.SCALE), table != 0 ? bias : 0, geometry, pair % batch, kp != 0 ? codes : 0);
       if (kp != 0) packCodes(codes, m * t, matrix + codesBefore(i, t, tile));
-      gemmNN(m, d, t, scores, scoreStride, v + at, stride, o + there, stride, 0, scratch);
+      productNN(m, d, t, scores, scoreStride, v + at, stride, values, o + there, stride, scratch);
     }
   }
 }
@@ -102,6 +112,22 @@ let ds: usize = 0;
 let dbias: usize = 0;
 let operands: usize = 0;
 let codes: usize = 0;
+/** Where the keys and values of a head lie packed for all its tiles, and the keys for the other product for one; 0: they do not. */
+let keys: usize = 0;
+let values: usize = 0;
+let turned: usize = 0;
+
+/** They lie at the end of the panel's block, before which gemmTN packs a tile; what is packed for one tile lies where gemmTN turns A. */
+function placePacked(t: i32, d: i32, tile: i32): void {
+  const bytes = packedMatrixBytes(d, t);
+  const shares =
+    tile < t &&
+    bytes + bytes + packedMatrixBytes(tile, d) <= <usize>Gemm.TransposedOffset &&
+    packedMatrixBytes(t, d) <= <usize>(Gemm.TileOffset - Gemm.TransposedOffset);
+  turned = shares ? scratch + Gemm.TransposedOffset : 0;
+  keys = shares ? turned - bytes : 0;
+  values = shares ? keys - bytes : 0;
+}
 
 /**
  * scores │ bias, with a table │ ds │ dbias, with a table that learns │ q, k and v of a head, where they are coded │ codes. Scores and ds have `tile`
@@ -148,6 +174,7 @@ export function attentionBackward(p: usize): void {
   const stride = (<usize>c) << 2;
   const tile = tileRows(t, max(1, int(p, B.QUERIES)));
   layOut(p, tile, stride);
+  placePacked(t, d, tile);
   const scores = scratch + GEMM_SCRATCH;
   const table = address(p, B.TABLE);
   const dtable = address(p, B.DTABLE);
@@ -169,6 +196,10 @@ export function attentionBackward(p: usize): void {
     const q = coded ? operands : address(p, B.Q) + at;
     const k = coded ? operands + bytes : address(p, B.K) + at;
     const v = coded ? operands + 2 * bytes : address(p, B.V) + at;
+    if (keys != 0) {
+      packRows(d, t, k, operandStride, keys);
+      packRows(d, t, v, operandStride, values);
+    }
     const matrix = kp + <usize>((pair % batch) * heads + head) * codesBefore(t, t, tile);
     for (let i = 0; i < t; i += tile) {
       const m = min(tile, t - i);
@@ -177,15 +208,16 @@ export function attentionBackward(p: usize): void {
       const there = at + <usize>i * stride;
       if (kp != 0) decodeRows(matrix + codesBefore(i, t, tile), m, t, codes, scores, scoreStride);
       else {
-        gemmNT(m, t, d, qTile, operandStride, k, operandStride, scores, scoreStride, 0, 0, scratch);
+        productNT(m, t, d, qTile, operandStride, k, operandStride, keys, scores, scoreStride, scratch);
         probabilities(scores, i, m, t, scoreStride, scale, table != 0 ? bias : 0, geometry, pair % batch, 0);
       }
-      gemmNT(m, t, d, dO + there, stride, v, operandStride, ds, scoreStride, 0, 0, scratch);
+      productNT(m, t, d, dO + there, stride, v, operandStride, values, ds, scoreStride, scratch);
       gemmTN(t, d, m, scores, scoreStride, dO + there, stride, dv + at, stride, more, scratch);
       softmaxBackward(scores, ds, m, t, scoreStride, scale);
       if (dtable != 0) addScores(dbias + <usize>i * scoreStride, ds, <usize>m * scoreStride);
       gemmTN(t, d, m, ds, scoreStride, qTile, operandStride, dk + at, stride, more, scratch);
-      gemmNN(m, d, t, ds, scoreStride, k, operandStride, dq + there, stride, 0, scratch);
+      if (turned != 0) packColumns(t, d, k, operandStride, turned);
+      productNN(m, d, t, ds, scoreStride, k, operandStride, turned, dq + there, stride, scratch);
     }
     if (dtable != 0 && pair % batch == batch - 1)
       foldBias(dbias, scoreStride, 1 / scale, heads, head, int(geometry, 0), int(geometry, 1), dtable);
@@ -246,79 +278,4 @@ function probabilities(
     scale = 1;
   }
   softmax(s, m, t, stride, scale, codes);
-}
-
-/** Each of `m` rows of `n` scores becomes softmax(scale·s), with its codes at `codes` unless that is 0. The padding of a row becomes 0. */
-export function softmax(s: usize, m: i32, n: i32, stride: usize, scale: f32, codes: usize): void {
-  for (; m > 0; m--) {
-    for (let i = (<usize>n) << 2; i < stride; i += 4) store<f32>(s + i, -Infinity);
-    const largest = rowMaximum(s, s + stride);
-    const total = exponentials(s, s + stride, largest, scale);
-    if (codes != 0) {
-      encodeRow(s, n, total, codes);
-      codes += n;
-    }
-    scaleRow(s, s + stride, 1 / total);
-    s += stride;
-  }
-}
-
-/** A NaN may or may not be the result; its own exponential is NaN in any case, and with it the sum. */
-function rowMaximum(s: usize, end: usize): f32 {
-  let a = v128.load(s);
-  let b = a;
-  for (; s + 32 <= end; s += 32) {
-    a = f32x4.pmax(a, v128.load(s));
-    b = f32x4.pmax(b, v128.load(s, 16));
-  }
-  if (s < end) a = f32x4.pmax(a, v128.load(s));
-  a = f32x4.pmax(a, b);
-  a = f32x4.pmax(a, v128.shuffle<f32>(a, a, 2, 3, 0, 1));
-  return max<f32>(f32x4.extract_lane(a, 0), f32x4.extract_lane(a, 1));
-}
-
-/** s = exp(scale·(s - largest)), and their sum. */
-function exponentials(s: usize, end: usize, largest: f32, scale: f32): f32 {
-  const t = constants();
-  const top = f32x4.splat(largest);
-  const factor = f32x4.splat(scale);
-  let a = f32x4.splat(0);
-  let b = a;
-  for (; s + 32 <= end; s += 32) {
-    const e = exp4(f32x4.mul(f32x4.sub(v128.load(s), top), factor), t);
-    const f = exp4(f32x4.mul(f32x4.sub(v128.load(s, 16), top), factor), t);
-    v128.store(s, e);
-    v128.store(s, f, 16);
-    a = f32x4.add(a, e);
-    b = f32x4.add(b, f);
-  }
-  if (s < end) {
-    const e = exp4(f32x4.mul(f32x4.sub(v128.load(s), top), factor), t);
-    v128.store(s, e);
-    a = f32x4.add(a, e);
-  }
-  return sum4(f32x4.add(a, b));
-}
-
-function scaleRow(s: usize, end: usize, factor: f32): void {
-  const f = f32x4.splat(factor);
-  for (; s < end; s += 16) v128.store(s, f32x4.mul(v128.load(s), f));
-}
-
-/** ds = scale·p∘(ds - rowsum(p∘ds)): dP arrives in `ds`, dS leaves there. */
-export function softmaxBackward(p: usize, ds: usize, m: i32, n: i32, stride: usize, scale: f32): void {
-  const factor = f32x4.splat(scale);
-  for (; m > 0; m--) {
-    // p is 0 in the padding; what lies there in ds must be finite for 0 to win.
-    for (let i = (<usize>n) << 2; i < stride; i += 4) store<f32>(ds + i, 0);
-    let sum = f32x4.splat(0);
-    for (let i: usize = 0; i < stride; i += 16) sum = madd(v128.load(p + i), v128.load(ds + i), sum);
-    const mean = f32x4.splat(sum4(sum));
-    for (let i: usize = 0; i < stride; i += 16) {
-      const d = f32x4.mul(v128.load(p + i), f32x4.sub(v128.load(ds + i), mean));
-      v128.store(ds + i, f32x4.mul(d, factor));
-    }
-    p += stride;
-    ds += stride;
-  }
 }

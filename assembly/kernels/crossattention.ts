@@ -16,8 +16,9 @@ import { Status } from '../abi/status';
 import { address, float, int } from '../engine/argument';
 import { fail } from '../engine/status';
 import { first, last, scratch, thread } from '../engine/team';
-import { decodeHead, encodeHead, padded, rowBytes, softmax, softmaxBackward, tileRows } from './attention';
+import { decodeHead, encodeHead, padded, rowBytes, tileRows } from './attention';
 import { GEMM_SCRATCH, gemmNN, gemmNT, gemmTN } from './gemm';
+import { softmax, softmaxBackward } from './softmax';
 
 /** The sizes of the instruction at work, and where its bias is. Every thread has an instance, so globals are its own. */
 let batch: i32 = 0;

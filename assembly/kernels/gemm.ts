@@ -38,7 +38,7 @@ export function gemmNT(
       const kc = min<i32>(Gemm.Depth, K - k0);
       packRows(kc, nc, b + <usize>n0 * ldb + ((<usize>k0) << 2), ldb, panel);
       const from = bias != 0 ? bias + ((<usize>n0) << 2) : 0;
-      block(M, nc, kc, a + ((<usize>k0) << 2), lda, c + ((<usize>n0) << 2), ldc, from, accumulate | i32(k0 > 0), panel);
+      block(M, nc, kc, a + ((<usize>k0) << 2), lda, c + ((<usize>n0) << 2), ldc, from, accumulate | i32(k0 > 0), panel, panel);
     }
   }
 }
@@ -63,7 +63,7 @@ export function gemmNN(
     for (let k0 = 0; k0 < K; k0 += Gemm.Depth) {
       const kc = min<i32>(Gemm.Depth, K - k0);
       packColumns(kc, nc, b + <usize>k0 * ldb + ((<usize>n0) << 2), ldb, panel);
-      block(M, nc, kc, a + ((<usize>k0) << 2), lda, c + ((<usize>n0) << 2), ldc, 0, accumulate | i32(k0 > 0), panel);
+      block(M, nc, kc, a + ((<usize>k0) << 2), lda, c + ((<usize>n0) << 2), ldc, 0, accumulate | i32(k0 > 0), panel, panel);
     }
   }
 }
@@ -92,7 +92,7 @@ export function gemmTN(
       for (let m0 = 0; m0 < M; m0 += Gemm.Rows) {
         const mc = min<i32>(Gemm.Rows, M - m0);
         transpose(kc, mc, a + <usize>k0 * lda + ((<usize>m0) << 2), lda, rows);
-        block(mc, nc, kc, rows, TRANSPOSED_ROW, c + <usize>m0 * ldc + ((<usize>n0) << 2), ldc, 0, accumulate | i32(k0 > 0), panel);
+        block(mc, nc, kc, rows, TRANSPOSED_ROW, c + <usize>m0 * ldc + ((<usize>n0) << 2), ldc, 0, accumulate | i32(k0 > 0), panel, panel);
       }
     }
   }
@@ -101,8 +101,20 @@ export function gemmTN(
 /** Bytes from row to row of the turned block of A: four floats over 256, so that a column of it does not fall into one cache set. */
 const TRANSPOSED_ROW: usize = (Gemm.Depth + 4) << 2;
 
-/** c[M,nc] (+)= a[M,kc] · the packed block. `bias` is used where the sum starts, that is with `resume` = 0. */
-function block(M: i32, nc: i32, kc: i32, a: usize, lda: usize, c: usize, ldc: usize, bias: usize, resume: i32, panel: usize): void {
+/** c[M,nc] (+)= a[M,kc] · the block at `packed`. `bias` is used where the sum starts, that is with `resume` = 0. `panel` is scratch beside the block. */
+export function block(
+  M: i32,
+  nc: i32,
+  kc: i32,
+  a: usize,
+  lda: usize,
+  c: usize,
+  ldc: usize,
+  bias: usize,
+  resume: i32,
+  packed: usize,
+  panel: usize,
+): void {
   const start = panel + Gemm.StartOffset;
   const narrow = panel + Gemm.TileOffset;
   if (bias == 0) clear(start);
@@ -110,7 +122,7 @@ function block(M: i32, nc: i32, kc: i32, a: usize, lda: usize, c: usize, ldc: us
     const mc = min<i32>(Gemm.Rows, M - m0);
     const am = a + <usize>m0 * lda;
     const cm = c + <usize>m0 * ldc;
-    let p = panel;
+    let p = packed;
     let n = 0;
     for (; n + Gemm.Panel <= nc; n += Gemm.Panel) {
       const at = (<usize>n) << 2;
@@ -245,7 +257,7 @@ function multiplyHalf(M: i32, K: i32, a: usize, lda: usize, b: usize, c: usize, 
 }
 
 /** Packs b[kc,nc] into panels. Columns past the last are zero. */
-function packColumns(kc: i32, nc: i32, b: usize, ldb: usize, panel: usize): void {
+export function packColumns(kc: i32, nc: i32, b: usize, ldb: usize, panel: usize): void {
   let p = panel;
   let n = 0;
   for (; n + Gemm.Panel <= nc; n += Gemm.Panel) {
@@ -267,7 +279,7 @@ function packColumns(kc: i32, nc: i32, b: usize, ldb: usize, panel: usize): void
 }
 
 /** Packs b[nc,kc]ᵀ into panels. Columns past the last repeat it: what they add up to is never stored. */
-function packRows(kc: i32, nc: i32, b: usize, ldb: usize, panel: usize): void {
+export function packRows(kc: i32, nc: i32, b: usize, ldb: usize, panel: usize): void {
   let to = panel;
   const last = nc - 1;
   for (let n = 0; n < nc; n += Gemm.Panel) {
