@@ -5,6 +5,7 @@ import { openKernels } from './kernels.mjs';
 
 const ENTRY = {
   './src/compile.ts': 'compile, planForBudget',
+  './src/base/bytes.ts': 'parseBytes',
   './src/base/error.ts': 'BudgetError',
   './src/training/train.ts': 'startRun, TRAIN_DEFAULTS',
   './src/use/pack.ts': 'packJob',
@@ -13,6 +14,7 @@ const ENTRY = {
   './src/engine/engine.ts': 'createEngine, loadWeights',
   './src/import/index.ts': 'parseModel',
   './src/ops/index.ts': 'OPS',
+  './src/engine/storedfile.ts': 'openStoredFor',
   './src/engine/wasm.ts': 'engineBytes',
   './src/engine/threads.ts': 'startThread',
   './assembly/abi/program.ts': 'Io',
@@ -88,16 +90,16 @@ export function randomWeights() {
 
 /**
  * A network ready to train, its batch laid out: `engine.run('train')` as often as `passes` says, then `engine.run('update')`, is a step;
- * `walk(start, end)` runs instructions alone. `options` are those of planForBudget: a method, a budget, weights, a micro-batch.
+ * `walk(start, end)` runs instructions alone. `options` are those of planForBudget: a method, a budget, weights, a micro-batch. `stored`: the file of streamed weights.
  *
  * @param {any} source
  * @param {string} name
- * @param {{ batch?: number, imageSize?: number, threads?: number, wasm?: BufferSource, [option: string]: any }} [options]
+ * @param {{ batch?: number, imageSize?: number, threads?: number, wasm?: BufferSource, stored?: string, [option: string]: any }} [options]
  */
 export function openNetwork(
   source,
   name,
-  { batch = 8, imageSize = 224, threads = 1, wasm = source.engineBytes(threads), ...options } = {},
+  { batch = 8, imageSize = 224, threads = 1, wasm = source.engineBytes(threads), stored, ...options } = {},
 ) {
   const { planForBudget, parseModel, createEngine, loadWeights, startRun, TRAIN_DEFAULTS, Io, State } = source;
   const model = parseModel({ where: name, values: NETWORKS[name] }, [imageSize, imageSize]);
@@ -105,7 +107,7 @@ export function openNetwork(
   const engine = createEngine(program, wasm, threads);
   const weights = randomWeights();
   for (const record of program.weights) weights.expect(record.name, record.shape);
-  loadWeights(engine, weights);
+  loadWeights(engine, weights, 0, stored === undefined ? undefined : source.openStoredFor(program, stored));
   startRun(engine, { ...TRAIN_DEFAULTS, epochs: 1000, batchSize: batch, rate: 1e-3 }, batch);
   const pictures = engine.bytes(Io.Pictures);
   for (let i = 0; i < pictures.length; i++) pictures[i] = (Math.imul(i, 2654435761) >>> 13) & 255;
