@@ -144,6 +144,13 @@ function layOut(p: usize, tile: i32, stride: usize): void {
   operands = address(p, B.DTABLE) != 0 ? dbias + all : dbias;
   operandStride = keep == Keep.Value ? stride : rowBytes(int(p, B.C) / int(p, B.HEADS), keep);
   codes = operands + (keep == Keep.Value ? 0 : 3 * <usize>t * operandStride);
+  placePacked(t, int(p, B.C) / int(p, B.HEADS), tile);
+}
+
+/** Packs the keys and values of one head. */
+function packHead(t: i32, d: i32, k: usize, v: usize): void {
+  packRows(d, t, k, operandStride, keys);
+  packRows(d, t, v, operandStride, values);
 }
 
 /** Decodes q, k and v of one head, one after the other. */
@@ -174,7 +181,6 @@ export function attentionBackward(p: usize): void {
   const stride = (<usize>c) << 2;
   const tile = tileRows(t, max(1, int(p, B.QUERIES)));
   layOut(p, tile, stride);
-  placePacked(t, d, tile);
   const scores = scratch + GEMM_SCRATCH;
   const table = address(p, B.TABLE);
   const dtable = address(p, B.DTABLE);
@@ -196,10 +202,7 @@ export function attentionBackward(p: usize): void {
     const q = coded ? operands : address(p, B.Q) + at;
     const k = coded ? operands + bytes : address(p, B.K) + at;
     const v = coded ? operands + 2 * bytes : address(p, B.V) + at;
-    if (keys != 0) {
-      packRows(d, t, k, operandStride, keys);
-      packRows(d, t, v, operandStride, values);
-    }
+    if (keys != 0) packHead(t, d, k, v);
     const matrix = kp + <usize>((pair % batch) * heads + head) * codesBefore(t, t, tile);
     for (let i = 0; i < t; i += tile) {
       const m = min(tile, t - i);

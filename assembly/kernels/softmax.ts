@@ -31,14 +31,12 @@ function rowMaximum(s: usize, end: usize): f32 {
   return max<f32>(f32x4.extract_lane(a, 0), f32x4.extract_lane(a, 1));
 }
 
-/** s = exp(scale·(s - largest)), and their sum. */
-function exponentials(s: usize, end: usize, largest: f32, scale: f32): f32 {
+/** s = exp(scale·(s - largest)), sixteen at a time. */
+function raise(s: usize, end: usize, largest: f32, scale: f32): void {
   const t = constants();
   const top = f32x4.splat(largest);
   const factor = f32x4.splat(scale);
-  let a = f32x4.splat(0);
-  let b = a;
-  for (; s + 64 <= end; s += 64) {
+  for (; s < end; s += 64) {
     // Four at once for each constant: e^x of engine/math.ts, in its order.
     let c = k4(t, Constant.ExpHigh);
     let d = k4(t, Constant.ExpLow);
@@ -92,8 +90,21 @@ function exponentials(s: usize, end: usize, largest: f32, scale: f32): f32 {
     v128.store(s, p1, 16);
     v128.store(s, p2, 32);
     v128.store(s, p3, 48);
-    a = f32x4.add(f32x4.add(a, p0), p2);
-    b = f32x4.add(f32x4.add(b, p1), p3);
+  }
+}
+
+/** s = exp(scale·(s - largest)), and their sum. */
+function exponentials(s: usize, end: usize, largest: f32, scale: f32): f32 {
+  const t = constants();
+  const top = f32x4.splat(largest);
+  const factor = f32x4.splat(scale);
+  let a = f32x4.splat(0);
+  let b = a;
+  const whole = s + ((end - s) & ~63);
+  raise(s, whole, largest, scale);
+  for (; s < whole; s += 32) {
+    a = f32x4.add(a, v128.load(s));
+    b = f32x4.add(b, v128.load(s, 16));
   }
   for (; s + 32 <= end; s += 32) {
     const e = exp4(f32x4.mul(f32x4.sub(v128.load(s), top), factor), t);
