@@ -49,9 +49,12 @@ export function rawOf(text: string | undefined): Raw | undefined {
   });
 }
 
+/** Whether a name is a pattern; `x.npy[4]` is a place in an array that is there. */
+const isPattern = (name: string): boolean => isGlob(name) && !fileExists(placeOf(name).file);
+
 /** Whether a name can only be that of pictures, and not of an adapter. */
 export function isPictures(name: string): boolean {
-  if (name === STDIN || isPicture(name) || isArray(placeOf(name).file) || isGlob(name)) return true;
+  if (name === STDIN || isPicture(name) || isArray(placeOf(name).file) || isPattern(name)) return true;
   if (!isFolder(name) || fileExists(`${name}/adapter_model.safetensors`)) return false;
   try {
     return picturesOf([name]).length > 0;
@@ -62,7 +65,7 @@ export function isPictures(name: string): boolean {
 
 /** Every file that is named: those of a folder and of a pattern in byte order. */
 export const filesOf = (names: readonly string[]): string[] =>
-  names.flatMap((name) => (isGlob(name) ? expandGlob(name) : [name])).flatMap((name) => picturesOf([name]).map(({ file }) => file));
+  names.flatMap((name) => (isPattern(name) ? expandGlob(name) : [name])).flatMap((name) => picturesOf([name]).map(({ file }) => file));
 
 /** Pictures from files. */
 export const fromFile = (file: string, preprocess: Preparation): Source => ({
