@@ -55,7 +55,7 @@ const lines = [
   '# A hundred backbones',
   '',
   'Written by `node tools/backbones.mjs`. A network counts as read where its configuration has a reader here, which its golden files hold to PyTorch; of the others',
-  'those of timm were exported to ONNX at full size with random weights, and opened.',
+  'those of timm that the last column says something of were exported to ONNX at full size with random weights, and opened.',
   '',
   `Natively: ${natively.length} of ${rows.length}, of the ${first.length} most used ${first.filter((one) => one.isRead).length}. Natively or from ONNX: ${natively.length + byFile.length}.`,
   '',
