@@ -56,6 +56,8 @@ export interface Prediction {
   answered?: boolean;
   /** Of a picture's classes: whether it is like what was learnt; false: the answer is `unknown`. Absent where the adapter cannot tell. */
   known?: boolean;
+  /** With `known`: how far the picture is from what was learnt; 1 is the farthest that is still known. */
+  distance?: number;
   /** Of numbers: the answer in its own units. */
   value?: number;
 }

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Bytes } from '../base/bytes.ts';
 import { DEFAULTS } from '../base/defaults.ts';
+import { defined } from '../base/defined.ts';
 import { InputError } from '../base/error.ts';
 import { makeFolder } from '../base/files.ts';
 import { guardOutput } from '../base/output.ts';
@@ -30,6 +31,7 @@ import { guardAdapter, joinLabels, openStart, rowsOfLabels, type Start } from '.
 import { type HeadFound, type HeadRows, startHead } from './headstart.ts';
 import type { TrainJob } from './jobtypes.ts';
 import { extendKnown, learnKnown } from './known/learn.ts';
+import { normalOf } from './known/normal.ts';
 import { drawnFeatures } from './memory/held.ts';
 import { settleRows } from './memory/settle.ts';
 import { openFor, preparationOf } from './preparation.ts';
@@ -48,6 +50,8 @@ export interface EnrolJob {
   labels?: string;
   /** Folder that the adapter is written to. */
   out: string;
+  /** `normal`: the pictures are of one class, and what is not like them is told; `classify` where absent. */
+  task?: 'classify' | 'normal';
   /** An adapter whose classes stay as they are, rows and all; those that it lacks are appended. */
   from?: string;
   /** Precision of frozen weights; `from`'s, or f32, where absent. With `,stream` they stay in a file and pass through memory. */
@@ -80,8 +84,10 @@ export interface Enrolled {
   classes: string[];
   /** Those that are new. */
   added: string[];
-  /** What the rows were made of, and how predictions of pictures left out one by one do. */
-  head: HeadFound;
+  /** What the rows were made of, and how predictions of pictures left out one by one do; null: there is one class, what is as usual. */
+  head: HeadFound | null;
+  /** What pictures that are like nothing enrolled are told by: how many were judged; or why they are not told. */
+  known: { judged: number } | { why: string };
   /** Files that could not be used, and why. */
   skipped: { path: string; reason: string }[];
   /** Linear memory, in bytes. */
@@ -97,7 +103,7 @@ const MICRO_BATCH = 8;
 
 /** The same job in the words of a training run that takes no step: the head alone, or all that the adapter to go on from learnt. */
 function runOf(job: EnrolJob, start: Start | undefined, scratch: string): TrainJob {
-  const { from: _, onPrepare: __, warn: ___, microBatch = MICRO_BATCH, weights, ...rest } = job;
+  const { from: _, onPrepare: __, warn: ___, task: ____, microBatch = MICRO_BATCH, weights, ...rest } = job;
   const { weights: precision, streams } = wishOf<Precision>(weights, start?.precision ?? DEFAULTS.weights);
   return {
     ...rest,
@@ -118,6 +124,11 @@ function runOf(job: EnrolJob, start: Start | undefined, scratch: string): TrainJ
 export async function enrolJob(job: EnrolJob): Promise<Enrolled> {
   const began = Date.now();
   guardOutput(job.out, job);
+  if (job.task === 'normal' && job.from !== undefined)
+    throw new InputError(
+      { where: '--task normal', what: 'begins anew, so there is no adapter to go on from', got: `--from ${job.from}` },
+      'S2A_OPTION',
+    );
   const start = job.from === undefined ? undefined : openStart(job.from, undefined, job.out);
   const scratch = mkdtempSync(join(tmpdir(), 's2a-'));
   try {
@@ -156,7 +167,8 @@ function refuseAlone({ known, where }: Start, data: string, classes: readonly st
 }
 
 /** The adapter's classes and those that join it. Throws InputError where none does, and for one that could not be told. */
-function labelsAfter({ data, out }: EnrolJob, classes: readonly string[], start: Start | undefined): string[] {
+function labelsAfter({ data, out, task }: EnrolJob, classes: readonly string[], start: Start | undefined): string[] {
+  if (task === 'normal') refuseSeveral(data, classes);
   const labels = joinLabels(start?.labels ?? [], classes);
   if (labels.length === (start?.labels.length ?? 0))
     throw new InputError({
@@ -170,13 +182,32 @@ function labelsAfter({ data, out }: EnrolJob, classes: readonly string[], start:
   return labels;
 }
 
+/** Rows of the head for these pictures. */
+async function headFrom(data: string, ...from: Parameters<typeof startHead>): Promise<HeadFound> {
+  const head = await startHead(...from);
+  if ('why' in head) throw new InputError({ where: data, what: `no head can be made of these pictures: ${head.why}` });
+  return head;
+}
+
+/** What is as usual is one class. */
+function refuseSeveral(data: string, classes: readonly string[]): void {
+  if (classes.length === 1) return;
+  throw new InputError({
+    where: data,
+    what: 'what is as usual is one class',
+    got: classes.join(', '),
+    expected: 'one folder of pictures in it',
+    hint: 'without --task normal each folder is a class',
+  });
+}
+
 async function enrolInto(job: EnrolJob, start: Start | undefined, scratch: string): Promise<Omit<Enrolled, 'seconds'>> {
   const run = runOf(job, start, scratch);
   const warn = job.warn ?? (() => {});
-  const folder = scanFolder(job.data, { ...job, isMore: start !== undefined });
+  const isNormal = job.task === 'normal';
+  const folder = scanFolder(job.data, { ...defined({ labels: job.labels }), isMore: start !== undefined || isNormal });
   chooseTask({ head: 'ridge' }, folder, folder.classes, start);
   const labels = labelsAfter(job, folder.classes, start);
-  const first = start?.labels.length ?? 0;
   const base = openFor(run);
   const weights = openWeights(base, { method: run.method });
   try {
@@ -208,13 +239,19 @@ async function enrolInto(job: EnrolJob, start: Start | undefined, scratch: strin
       const samples = samplesOf(prepared.cache, prepared.train, rowsOfLabels(labels, prepared.classes), labels.length);
       const path = join(scratch, 'features');
       const beside = start ? besideOthers(start, rowsOfLabels(prepared.classes, start.labels)) : {};
-      const head = await startHead(engine, samples, { path, first, ...beside });
-      if ('why' in head) throw new InputError({ where: job.data, what: `no head can be made of these pictures: ${head.why}` });
-      const known = await knownAfter(engine, samples, start, path);
+      const head = isNormal ? null : await headFrom(job.data, engine, samples, { path, first: start?.labels.length ?? 0, ...beside });
+      const known = isNormal ? await normalOf(job.data, engine, samples, path) : await knownAfter(engine, samples, start, path);
       writeAdapter(job.out, adapterInfo(run, { who, program, labels, preprocess }), adapterTensors(engine));
       keepCompanions(job.out, { known, memory: start?.memory });
-      const { skipped } = prepared;
-      return { adapter: job.out, classes: labels, added: labels.slice(first), head, skipped, linearBytes: engine.memory.buffer.byteLength };
+      return {
+        adapter: job.out,
+        classes: labels,
+        added: labels.slice(start?.labels.length),
+        head,
+        known: 'why' in known ? known : { judged: known.judged.length },
+        skipped: prepared.skipped,
+        linearBytes: engine.memory.buffer.byteLength,
+      };
     } finally {
       await engine.close();
       stored?.close(job.stored !== undefined);

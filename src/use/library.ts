@@ -157,6 +157,7 @@ const ENROL: Spec<EnrolJob> = {
     out,
     labels: s.labels,
     from: s.from,
+    task: { check: (value, where) => oneOfWords(value, where, ['classify', 'normal']) },
     weights: s.weights,
     stored: s.stored,
     budget: s.budget,

@@ -33,6 +33,7 @@ export function createSmoothing(frames: number): Smoothing {
       probability: mean(i, ({ probability }) => probability),
       ...(one.value === undefined ? {} : { value: mean(i, ({ value }) => value!) }),
       ...(one.known === undefined ? {} : { known: most(i, ({ known }) => known!) }),
+      ...(one.distance === undefined ? {} : { distance: mean(i, ({ distance }) => distance!) }),
       ...(one.answered === undefined ? {} : { answered: most(i, ({ answered }) => answered!) }),
     }));
     return newest[0]?.value === undefined ? smoothed.sort((a, b) => b.probability - a.probability || a.index - b.index) : smoothed;

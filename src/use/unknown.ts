@@ -56,5 +56,7 @@ export function isKnown(engine: Engine, i: number): boolean | undefined {
 /** What was said of the first picture, with whether it is known. */
 export function withKnown(engine: Engine, said: Prediction[]): Prediction[] {
   const known = isKnown(engine, 0);
-  return known === undefined ? said : said.map((one) => ({ ...one, known }));
+  if (known === undefined) return said;
+  const distance = distanceAt(engine, 0) / tableOf(engine)![DistanceTable.Threshold]!;
+  return said.map((one) => ({ ...one, known, distance }));
 }

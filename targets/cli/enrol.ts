@@ -4,14 +4,15 @@ import { defined } from '../../src/base/defined.ts';
 import { InputError } from '../../src/base/error.ts';
 import { visible } from '../../src/base/visible.ts';
 import { formatBytes, formatDuration, formatPercent } from '../../src/report/terminal.ts';
-import { enrolJob } from '../../src/training/enrol.ts';
-import { parse, read } from './options.ts';
+import { type Enrolled, enrolJob } from '../../src/training/enrol.ts';
+import { type Parsed, parse, read } from './options.ts';
 import type { Output } from './output.ts';
 import { pairs } from './show.ts';
 
 const FLAGS = {
   out: 'text',
   from: 'text',
+  task: 'text',
   labels: 'text',
   normalize: 'text',
   weights: 'text',
@@ -23,6 +24,27 @@ const FLAGS = {
   cache: 'text',
   json: 'flag',
 } as const;
+
+/** `classify`, or `normal`: one class, what is as usual. */
+function taskOf(p: Parsed): 'classify' | 'normal' | undefined {
+  const task = p.text('task');
+  if (task === undefined || task === 'classify' || task === 'normal') return task;
+  throw new InputError({ where: '--task', what: 'unknown value', got: task, expected: 'classify, normal' });
+}
+
+function tellNormal({ added, known, adapter, linearBytes, seconds }: Enrolled, model: string, out: Output): void {
+  const judged = 'judged' in known ? known.judged : 0;
+  out.line(
+    pairs([
+      ['as usual', visible(added[0]!)],
+      ['from', `${counted(judged, 'picture')}, each of which judged the others' threshold`],
+      ['linear memory', formatBytes(linearBytes)],
+      ['time', formatDuration(seconds)],
+      ['adapter', adapter],
+    ]),
+  );
+  out.line(`\n${visible(`next: s2a predict ${model} ${adapter} <picture>`)}`);
+}
 
 export async function enrol(args: string[], out: Output): Promise<void> {
   const p = parse(args, FLAGS, { least: 2, most: 2, usage: 's2a enrol <model folder> <pictures> --out <folder>' });
@@ -37,6 +59,7 @@ export async function enrol(args: string[], out: Output): Promise<void> {
     warn: (sentence) => out.warn(sentence),
     ...defined({
       from: read(p, 'from'),
+      task: taskOf(p),
       labels: read(p, 'labels'),
       normalize: read(p, 'normalize'),
       weights: read(p, 'weights'),
@@ -54,6 +77,10 @@ export async function enrol(args: string[], out: Output): Promise<void> {
     return;
   }
   const { head, added, classes } = found;
+  if (head === null) {
+    tellNormal(found, model, out);
+    return;
+  }
   const leftOut = head.leftOut
     ? `${formatPercent(head.leftOut.accuracy)} of ${counted(head.leftOut.count, 'picture')} left out one by one are named rightly`
     : 'too few pictures of each to leave one out';

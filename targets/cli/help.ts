@@ -221,6 +221,8 @@ held out; the last line tells how pictures left out one by one are named.
 
   --out DIR                  where the adapter goes
   --from ADAPTER             its classes stay, those that it lacks are added; one is enough
+  --task normal              one class, what is as usual: predict then says normal or not, and how
+                             far; 19 pictures or more
   --labels FILE              a table of labels, file,label, for the pictures
   --normalize N              of arrays: measured, model, or MEAN/STD (measured)
   --weights f32|int8|int4    frozen weights (f32, or those of --from); int8,stream or
@@ -234,7 +236,8 @@ held out; the last line tells how pictures left out one by one are named.
   --json                     the result as JSON
 
   s2a enrol models/vit-tiny five-of-each --out my-adapter
-  s2a predict models/vit-tiny my-adapter new/*.jpg`,
+  s2a predict models/vit-tiny my-adapter new/*.jpg
+  s2a enrol models/vit-tiny good-parts --task normal --out watcher`,
   embed: `s2a embed <model folder> [adapter] <pictures…> --out <file.npy> [options]: features of pictures
 
 What the classifier reads of each picture, f32 [pictures, features], and beside it a table (.csv)

@@ -55,7 +55,11 @@ function refusal(said: readonly Prediction[], { threshold }: Telling): 'unknown'
   return isClass && threshold !== undefined && first.probability < threshold ? 'unsure' : undefined;
 }
 
+/** One class is no choice: what is said is whether the picture is as usual, and how far from it. */
+const isNormal = (said: readonly Prediction[]): boolean => said.length === 1 && said[0]!.distance !== undefined;
+
 function textOf(said: readonly Prediction[], how: Telling): string[] {
+  if (isNormal(said)) return [`${said[0]!.known ? 'normal' : 'not normal'} ${said[0]!.distance!.toFixed(2)}`];
   const refused = refusal(said, how);
   if (refused !== undefined && how.top === undefined) return [refused];
   const words = chosen(said, how.top).map(({ label, probability, value }) =>
@@ -70,9 +74,10 @@ function jsonOf(said: readonly Prediction[], how: Telling): object {
   const list = chosen(said, how.top);
   if (said[0]?.answered !== undefined)
     return { labels: list.map(({ label, probability, answered }) => ({ label, probability, answered })) };
-  const { known } = said[0] ?? {};
+  const { known, distance } = said[0] ?? {};
+  if (isNormal(said)) return { normal: known, distance };
   const sure = how.threshold === undefined ? {} : { sure: said[0]!.probability >= how.threshold };
-  return { ...defined({ known }), ...sure, classes: list.map(({ label, probability }) => ({ label, probability })) };
+  return { ...defined({ known, distance }), ...sure, classes: list.map(({ label, probability }) => ({ label, probability })) };
 }
 
 /** Labels are answered from the probability that was asked for. */
@@ -147,6 +152,18 @@ function named(p: Parsed): { model: string; adapter?: string; names: string[]; r
   return { model, names, ...defined({ adapter: isAlone ? undefined : second, raw }) };
 }
 
+/** An adapter of one class has nothing to say but how far a picture is from it. */
+function needNormal({ unknown }: Classifier, where: string, { threshold }: Telling): void {
+  if ('why' in unknown)
+    throw new InputError({ where, what: `has one class, so it is asked whether pictures are as usual, and cannot tell: ${unknown.why}` });
+  if (threshold !== undefined)
+    throw new InputError({
+      where: '--threshold',
+      what: 'is a probability, and this adapter has one class',
+      hint: '--unknown 5% is its threshold',
+    });
+}
+
 export async function predict(args: string[], out: Output): Promise<void> {
   const usage = 's2a predict <model folder> [adapter] <picture, folder or ->…';
   const p = parse(args, FLAGS, { least: 2, most: Number.POSITIVE_INFINITY, usage });
@@ -165,6 +182,7 @@ export async function predict(args: string[], out: Output): Promise<void> {
   try {
     if (how.threshold !== undefined && classifier.task === 'regress')
       throw new InputError({ where: '--threshold', what: 'is a probability, and this adapter answers numbers' });
+    if (classifier.task === 'classify' && classifier.labels.length === 1) needNormal(classifier, adapter ?? model, how);
     if (adapter !== undefined && 'why' in classifier.unknown && p.text('unknown') !== 'off' && classifier.task === 'classify')
       out.warn(`nothing is called unknown: of ${adapter} ${classifier.unknown.why}`);
     if (adapter === undefined) sayAssumed(openModelFolder(model), out);

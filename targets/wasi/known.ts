@@ -35,6 +35,11 @@ export function isKnown(row: u32): bool {
   return load<f32>(port(Io.Distances) + (row << 2)) <= load<f32>(port(Io.Known) + (DistanceTable.Threshold << 2));
 }
 
+/** How far it is; 1 is the farthest that is still known. */
+export function distanceOf(row: u32): f64 {
+  return <f64>load<f32>(port(Io.Distances) + (row << 2)) / <f64>load<f32>(port(Io.Known) + (DistanceTable.Threshold << 2));
+}
+
 /** Nothing can be told: one line, or the end where a share was asked for. */
 function cannot(wasAsked: bool, why: string, a: f64 = 0, b: f64 = 0): void {
   to(STDERR);

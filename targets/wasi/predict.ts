@@ -7,7 +7,7 @@ import { exp64 } from '../../assembly/engine/math';
 import { valuesOfOne } from '../../assembly/formats/examples';
 import { EVAL, port, run } from './arena';
 import { clearLabels, countOf, fillRow, LEARN } from './data';
-import { isKnown, tells } from './known';
+import { distanceOf, isKnown, tells } from './known';
 import { runWord, selectLine } from './program';
 import { ENGINE, fail, refuse } from './refuse';
 import { flush, say, STDOUT, to } from './text';
@@ -114,7 +114,7 @@ function tellClasses(row: u32): void {
   const known = !tells || isKnown(row);
   const isSure = 1 / sum >= threshold;
   if (isJson) {
-    if (tells) say(known ? ',"known":true' : ',"known":false');
+    if (tells) say(known ? ',"known":true,"distance":~' : ',"known":false,"distance":~', distanceOf(row));
     if (threshold >= 0) say(isSure ? ',"sure":true' : ',"sure":false');
     say(',"classes":[');
   } else if (!known || !isSure) {

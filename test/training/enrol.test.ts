@@ -35,7 +35,7 @@ function only(names: readonly string[]): string {
 
 test('five pictures a class: within two points of a trained probe, and an adapter that training goes on from', async () => {
   const found = await enrolJob({ model: MODEL, data: five, out: enrolled });
-  assert.equal([found.classes, found.added, found.head.pictures, found.skipped], [CLASSES, CLASSES, 25, []]);
+  assert.equal([found.classes, found.added, found.head!.pictures, found.skipped], [CLASSES, CLASSES, 25, []]);
   const probe = newFolder();
   await trainJob({ model: MODEL, data: five, out: probe, method: 'probe', holdOut: 0, epochs: 5 });
   const [own, trained] = [await accuracy(enrolled), await accuracy(probe)];

@@ -58,6 +58,7 @@ const stream = Buffer.concat(pictures);
 interface Line {
   index: number;
   known?: boolean;
+  distance?: number;
   sure?: boolean;
   classes: { label: string; probability: number }[];
 }
@@ -76,8 +77,10 @@ test('unknown pictures are those that Node calls so, by whichever adapter and sh
       const classifier = loadClassifier(folder, { model: VIT, unknown: share });
       const found = lines(run(['predict', '--json', '--top', '3', '--unknown', share], { stdin: stream, adapter: folder }));
       assert.is(found.length, pictures.length);
-      for (const [i, { index, known, classes }] of found.entries()) {
+      for (const [i, { index, known, distance, classes }] of found.entries()) {
         const said = classifier.predictPrepared(pictures[i]!);
+        assert.is(distance === undefined, known === undefined);
+        if (distance !== undefined) assert.ok(Math.abs(distance / said[0]!.distance! - 1) < 1e-7);
         assert.equal([index, known], [i, said[0]!.known]);
         told[`${known}`]++;
         assert.equal(

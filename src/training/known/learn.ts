@@ -43,7 +43,7 @@ export async function extendKnown(
 }
 
 /** Features of pictures to learn from, in a file that is there while they are used. */
-async function withFeatures<T>(engine: Engine, samples: Samples, path: string, use: (rows: FeatureRows) => T): Promise<T> {
+export async function withFeatures<T>(engine: Engine, samples: Samples, path: string, use: (rows: FeatureRows) => T): Promise<T> {
   const { at, x, features } = classifierOf(engine.program, createRun(engine, { train: samples.count }))!;
   const chosen = chosenOf(engine, samples);
   const labels = chosen.map((i) => samples.label(i));

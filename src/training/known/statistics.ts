@@ -12,7 +12,7 @@ const MOST_DIRECTIONS = 32;
 
 /** Features of labelled pictures, in a file: the i-th row belongs to `labels[i]`. */
 export interface FeatureRows {
-  store: Store;
+  store: Pick<Store, 'readAt'>;
   features: number;
   labels: readonly number[];
 }
