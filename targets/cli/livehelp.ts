@@ -13,8 +13,8 @@ folder for the adapter in use.
   --every TIME               or so long after the last run, where there are any: 15m, 6h, 1d
   --at HH:MM,...             or at these times of day
   --keep-last N              adapters that are kept, with the one in use (3)
-  --tolerance X              share of held-out pictures that may be lost, in sum over runs (0.02, and
-                             one picture at least)
+  --tolerance X              share of held-out pictures that may be lost, in sum over runs (0.02,
+                             and one picture at least)
   --look TIME                how often the folder is looked at (5s)
   --from ADAPTER             what it begins with
   --memory SIZE              pictures that adapters remember (512KiB; 0: none, and every run learns
