@@ -69,7 +69,7 @@ export const enum State {
   ClipFactor = 52,
   /** f64: running sum of squares while SumSquares walks the gradients. */
   SumSquares = 56,
-  /** f64: beta1^step and beta2^step, advanced by Schedule. */
+  /** f64: beta1^t and beta2^t after t updates of the moments, 1 before the first; advanced by Schedule. */
   Beta1Power = 64,
   Beta2Power = 72,
   /** f32: 1 / pictures in the effective batch: factor on every dlogits. */

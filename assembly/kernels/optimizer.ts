@@ -82,8 +82,9 @@ export function proximal(p: usize): void {
  *     Norm = √SumSquares, SumSquares = 0, ClipFactor = min(1, ClipNorm/(Norm + 1e-6)), 1 where ClipNorm = 0
  *     Rate = base·(s+1)/warmup                                                 while s < warmup, then
  *            final + (base - final)·½·(1 + cos(π·(s-warmup)/max(1, total-warmup)))   until s = total, final after it
- *     Beta1Power, Beta2Power = beta^(s+1), Step = s+1
+ *     Beta1Power, Beta2Power ·= beta, Step = s+1
  *
+ * The powers are 1 before the first step, or what an earlier run of the same moments has brought them to.
  * base = BaseRate, final = FinalFraction·base. Clipping as torch.nn.utils.clip_grad_norm_. Fails, leaving Step alone, where the norm is not finite.
  */
 export function schedule(p: usize): void {
@@ -98,9 +99,8 @@ export function schedule(p: usize): void {
 
   const step = load<i32>(state, State.Step);
   store<f32>(state, <f32>rateAt(state, step), State.Rate);
-  const first = step == 0;
-  store<f64>(state, (first ? 1 : load<f64>(state, State.Beta1Power)) * <f64>load<f32>(state, State.Beta1), State.Beta1Power);
-  store<f64>(state, (first ? 1 : load<f64>(state, State.Beta2Power)) * <f64>load<f32>(state, State.Beta2), State.Beta2Power);
+  store<f64>(state, load<f64>(state, State.Beta1Power) * <f64>load<f32>(state, State.Beta1), State.Beta1Power);
+  store<f64>(state, load<f64>(state, State.Beta2Power) * <f64>load<f32>(state, State.Beta2), State.Beta2Power);
   store<i32>(state, step + 1, State.Step);
 }
 

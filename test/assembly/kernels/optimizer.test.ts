@@ -32,6 +32,7 @@ function openState(s: Settings) {
   f(State.Beta1, s.beta1);
   f(State.Beta2, 0.999);
   f(State.Epsilon, 1e-8);
+  for (const power of [State.Beta1Power, State.Beta2Power]) view.setFloat64(power, 1, true);
   view.setInt32(State.WarmupSteps, s.warmup, true);
   view.setInt32(State.TotalSteps, s.total, true);
   return {
