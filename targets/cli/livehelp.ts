@@ -34,7 +34,7 @@ adapter may be the folder of a watch: its changes are followed. Without one the 
 
   --port N                   (8080; 0: any that is free)
   --host ADDRESS             what it listens on (127.0.0.1); beyond this machine only with --token
-  --token FILE               who asks must know what is in it; made with a token where it is not there
+  --token FILE               who asks must know what is in it; made, with a token, if not there
   --watch PICTURES           goes on learning from this folder, as s2a watch does, with its options
                              and --out; [adapter] is then what it begins with
   --pictures FOLDER          takes labelled pictures (POST /pictures?label=NAME) into it; that of
