@@ -8,6 +8,7 @@ import * as assert from 'uvu/assert';
 import type { State } from '../../src/live/state.ts';
 import { addColours, COLOURS, colourPicture } from '../support/colours.ts';
 import { newFolder } from '../support/folder.ts';
+import { exitCode } from '../support/runtime.ts';
 import { CLI, does, refuses, VIT } from './command.ts';
 
 const QUICK = ['--epochs', '3', '--batch-size', '4', '--after', '3', '--look', '1s', '--threads', '1'];
@@ -42,7 +43,7 @@ function starts(...args: string[]): Running {
       throw new Error(`“${pattern}” was never said:\n${said}`);
     },
     end(signal) {
-      const gone = new Promise<number | null>((done) => child.once('exit', done));
+      const gone = new Promise<number | null>((done) => child.once('exit', (code, by) => done(exitCode(code, by, 0))));
       child.kill(signal);
       return gone;
     },

@@ -9,9 +9,12 @@ export const isDeno = process.versions.deno !== undefined;
 /** A test of something that only Node has. Under Deno it counts as skipped. */
 export const nodeTest: (name: string, run: () => void | Promise<void>) => void = isDeno ? (name, run) => test.skip(name, run) : test;
 
-/** The exit code of a child that was asked to stop: Deno tells the signal that was sent, whatever the child made of it. What it said tells the rest. */
-export const exitCode = (code: number | null, signal: NodeJS.Signals | null): number | null =>
-  isDeno && (signal === 'SIGINT' || signal === 'SIGTERM') ? 130 : code;
+/**
+ * The exit code of a child that was asked to stop: Deno tells the signal that was sent, whatever the child made of it; `asked` is then taken for its code. What it said
+ * tells the rest.
+ */
+export const exitCode = (code: number | null, signal: NodeJS.Signals | null, asked = 130): number | null =>
+  isDeno && (signal === 'SIGINT' || signal === 'SIGTERM') ? asked : code;
 
 /** Makes a pipe in a folder and returns its path; nothing where the system has none. */
 export function makePipe(folder: string, name = 'pipe'): string | undefined {
