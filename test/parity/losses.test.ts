@@ -12,6 +12,7 @@ import { headNames } from '../../src/training/adapter.ts';
 import { close } from '../support/close.ts';
 import { builtCases, goldenCase, goldenValues, type Values } from '../support/golden.ts';
 import { BATCH, goldenEngine, headPart } from '../support/goldenengine.ts';
+import { beginPowers } from '../support/powers.ts';
 
 const STEPS = 10;
 
@@ -39,6 +40,7 @@ function start(engine: Engine, rate: number, recipe: Recipe): void {
   ];
   for (const [field, value] of floats) engine.state.setFloat32(field, value, true);
   engine.state.setInt32(State.TotalSteps, STEPS, true);
+  beginPowers(engine.state);
   engine.state.setInt32(State.WarmupSteps, recipe.warmup, true);
 }
 

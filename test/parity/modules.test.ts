@@ -14,6 +14,7 @@ import { methodOf } from '../../src/network/method.ts';
 import { close, distance } from '../support/close.ts';
 import { modelFolder, openValues } from '../support/golden.ts';
 import { BATCH, headPart } from '../support/goldenengine.ts';
+import { beginPowers } from '../support/powers.ts';
 
 const FOLDER = 'test/golden/modules';
 const cases = readJson(`${FOLDER}/index.json`).cases as Record<string, { size: [number, number]; methods: string[]; rate: number }>;
@@ -32,6 +33,7 @@ function tenLosses(engine: Engine, rate: number): number[] {
   ];
   for (const [field, value] of floats) state.setFloat32(field, value, true);
   state.setInt32(State.TotalSteps, 10, true);
+  beginPowers(state);
   const losses = [];
   for (let step = 0; step < 10; step++) {
     if (step > 0) {

@@ -8,6 +8,7 @@ import type { TaskSettings } from '../../src/task/index.ts';
 import { close } from '../support/close.ts';
 import { goldenCase, goldenValues, openValues, type Values } from '../support/golden.ts';
 import { BATCH, goldenEngine, gradientsAgree } from '../support/goldenengine.ts';
+import { beginPowers } from '../support/powers.ts';
 
 const CASES = ['vit-hf', 'resnet18-timm', 'convnext-hf'];
 const STEPS = 10;
@@ -36,6 +37,7 @@ function learn(engine: Engine): number[] {
   ];
   for (const [field, value] of floats) state.setFloat32(field, value, true);
   state.setInt32(State.TotalSteps, STEPS, true);
+  beginPowers(state);
   return Array.from({ length: STEPS }, () => {
     state.setFloat64(State.LossSum, 0, true);
     engine.run('train');

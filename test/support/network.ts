@@ -14,6 +14,7 @@ import type { CompileOptions } from '../../src/pipeline/options.ts';
 import type { Program } from '../../src/program/program.ts';
 import { goldenCase, goldenValues, modelFolder, type Values } from './golden.ts';
 import { headPart } from './goldenengine.ts';
+import { beginPowers } from './powers.ts';
 
 const wasm = readFileSync('build/engine.wasm');
 
@@ -74,6 +75,7 @@ export function feed(engine: Engine, { values }: Network, first = 0, batch = 4):
   ];
   for (const [at, x] of floats) engine.state.setFloat32(at, x, true);
   engine.state.setInt32(State.TotalSteps, 10, true);
+  beginPowers(engine.state);
 }
 
 /** A random head, the same for every engine: a head of zeros hides faults behind zero gradients. */

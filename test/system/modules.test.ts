@@ -12,6 +12,7 @@ import { openSafetensors } from '../../src/formats/safetensors.ts';
 import { readModel } from '../../src/import/index.ts';
 import { methodOf } from '../../src/network/method.ts';
 import { goldenCase, goldenValues, modelFolder } from '../support/golden.ts';
+import { beginPowers } from '../support/powers.ts';
 
 const NETWORKS = [
   'vit-hf',
@@ -63,6 +64,7 @@ function open(name: string, method: string, keep: 'exact' | 's2a', head: 'new' |
   state.setFloat32(State.Beta1, 0.9, true);
   state.setFloat32(State.Beta2, 0.999, true);
   state.setFloat32(State.Epsilon, 1e-8, true);
+  beginPowers(state);
   return engine;
 }
 

@@ -228,6 +228,7 @@ function learn(engine, optimizer, rate, batch) {
   ])
     state.setFloat32(field, value, true);
   state.setInt32(State.TotalSteps, STEPS, true);
+  for (const power of [State.Beta1Power, State.Beta2Power]) state.setFloat64(power, 1, true);
   state.setInt32(State.WarmupSteps, adam ? 0 : 3, true);
   return Array.from({ length: STEPS }, (_, step) => {
     if (step > 0) {
