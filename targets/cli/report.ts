@@ -5,17 +5,18 @@ import { counted } from '../../src/base/counted.ts';
 import { defined } from '../../src/base/defined.ts';
 import { writeText } from '../../src/base/files.ts';
 import { planReport } from '../../src/budget/report.ts';
-import { planForBudget } from '../../src/compile.ts';
 import { readAdapter } from '../../src/formats/adapterfile.ts';
-import { checkPreparation, portOf } from '../../src/input/index.ts';
+import { checkPreparation } from '../../src/input/index.ts';
 import { type Method, methodOf, withBlocks } from '../../src/network/method.ts';
 import type { PlanColumn, Prediction, ReportData } from '../../src/report/data.ts';
 import { balancedLine, judgedBy, NOTHING_JUDGED } from '../../src/report/figures.ts';
 import { reportPage } from '../../src/report/html.ts';
 import { CLASSIFY, type Task, taskOf } from '../../src/task/index.ts';
+import { compileJob, settle } from '../../src/training/compilejob.ts';
 import type { JobResult, TrainJob } from '../../src/training/job.ts';
 import { ratesText } from '../../src/training/measure.ts';
 import { openFor } from '../../src/training/preparation.ts';
+import { unusualTask } from '../../src/training/taskchoice.ts';
 import { judgeAdapter } from './judge.ts';
 import { keepWorst, openPicturer } from './worst.ts';
 
@@ -105,20 +106,22 @@ function headText({ head, judged }: JobResult): string {
   return `ridge regression on ${counted(head.pictures, judged.input)}, λ ${head.lambda.toPrecision(2)}`;
 }
 
-/** The same job with everything kept in f32, and with everything learning in a network of the same depth. */
+/** The same job with everything kept in f32, and with everything learning in a network of the same depth; both over f32 weights, without a budget. */
 function otherPlans(job: TrainJob, result: JobResult): PlanColumn[] {
-  const { plan, classes } = result;
-  const { model } = openFor(job);
+  const { plan, classes, task } = result;
+  const { batchSize, microBatch } = plan;
   const adapter = readAdapter(result.adapter);
   adapter.weights.close();
-  const { element: pixels } = portOf(checkPreparation(adapter.preprocessing, adapter.path));
+  const about = {
+    base: openFor(job),
+    options: { ...settle(job), batchSize },
+    preprocess: checkPreparation(adapter.preprocessing, adapter.path),
+    classes: classes.length,
+    task: unusualTask(task),
+  };
+  const { budget, resident, recompute, weights, arithmetic, ...same } = job;
   const of = (method: Method): PlanColumn => {
-    const { batchSize, microBatch } = plan;
-    const p = planReport(
-      planForBudget({ model, classes: classes.length, batchSize, microBatch, method, keep: 'exact', pixels }),
-      batchSize,
-      undefined,
-    );
+    const p = planReport(compileJob({ ...same, microBatch, method, keep: 'exact' }, about), batchSize, undefined);
     return { label: `${method.name}, f32 kept`, parts: p.parts, linearBytes: p.linearBytes };
   };
   const own = methodOf(plan.method);

@@ -4,6 +4,7 @@ import { appendFileSync, cpSync, existsSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { mebibytes } from '../../src/base/bytes.ts';
 import { VERSION } from '../../src/base/version.ts';
 import type { PlanReport } from '../../src/budget/report.ts';
 import { decodePicture } from '../../src/input/decode.ts';
@@ -90,10 +91,21 @@ test('train writes the adapter, metrics and a page; memory as planned', () => {
 
 test('--depth: run, page and modules speak of the short network', () => {
   const [target, page] = [join(newFolder(), 'adapter'), join(newFolder(), 'report.html')];
-  const { plan } = asks<JobResult>('train', VIT, photos, '--out', target, ...SHORT, '--depth', '2', '--report', page);
+  const sgd = ['--optimizer', 'sgd', '--depth', '2'];
+  const { plan, classes } = asks<JobResult>('train', VIT, photos, '--out', target, ...SHORT, ...sgd, '--report', page);
   assert.is(plan.method, 'bias+depth:blocks=2');
   const html = readFileSync(page, 'utf8');
-  for (const method of ['bias', 'full']) assert.ok(html.includes(`${method}+depth:blocks=2, f32 kept`), method);
+  // What the page sets beside the run is the same job: as `plan` has it with the run's own options.
+  const of = (method: string): string => {
+    const job = ['--classes', String(classes.length), '--batch-size', String(plan.batchSize), '--micro-batch', String(plan.microBatch)];
+    const same = [...job, '--keep', 'exact', '--depth', '2', '--method', method, '--optimizer', 'sgd'];
+    const { parts } = asks<{ parts: { trainable: number } }>('plan', VIT, ...same);
+    return `title="trainable + optimizer: ${mebibytes(parts.trainable)}"`;
+  };
+  for (const method of ['bias', 'full']) {
+    const [, bar = ''] = html.split(`${method}+depth:blocks=2, f32 kept</span>`);
+    assert.ok(bar.includes(of(method)), `${method}: ${of(method)}`);
+  }
   assert.match(does('modules', VIT).stdout, /; 3 blocks\n$/);
   const { blocks, tensors } = asks<{ blocks: number; tensors: { name: string }[] }>('modules', VIT, '--depth', '1');
   assert.is(blocks, 1);
