@@ -18,14 +18,31 @@ import { thread } from '../engine/team';
  */
 export function crossEntropy(p: usize): void {
   if (thread != 0) return;
-  const x = address(p, CrossEntropyArg.X);
-  const labels = address(p, CrossEntropyArg.LABELS);
-  const dlogits = address(p, CrossEntropyArg.DLOGITS);
-  const losses = address(p, CrossEntropyArg.LOSSES);
-  const choices = address(p, CrossEntropyArg.CHOICES);
-  const state = address(p, CrossEntropyArg.STATE);
-  const batch = int(p, CrossEntropyArg.BATCH);
-  const n = int(p, CrossEntropyArg.N);
+  crossEntropyRows(
+    address(p, CrossEntropyArg.X),
+    address(p, CrossEntropyArg.LABELS),
+    0,
+    address(p, CrossEntropyArg.DLOGITS),
+    address(p, CrossEntropyArg.LOSSES),
+    address(p, CrossEntropyArg.CHOICES),
+    address(p, CrossEntropyArg.STATE),
+    int(p, CrossEntropyArg.BATCH),
+    int(p, CrossEntropyArg.N),
+  );
+}
+
+/** CrossEntropy and MixCrossEntropy. `shares` f32[B]: how much of a row's target its own label is (mix.ts); 0: all of it. */
+export function crossEntropyRows(
+  x: usize,
+  labels: usize,
+  shares: usize,
+  dlogits: usize,
+  losses: usize,
+  choices: usize,
+  state: usize,
+  batch: i32,
+  n: i32,
+): void {
   const row = (<usize>n) << 2;
   const smoothing = <f64>load<f32>(state, State.Smoothing);
   const lossScale = <f64>load<f32>(state, State.LossScale);
@@ -37,12 +54,17 @@ export function crossEntropy(p: usize): void {
     const logits = x + <usize>i * row;
     const label = load<i32>(labels + at);
     if (label < -1 || label >= n) return fail(Status.BadLabel);
+    const beside = shares != 0 && (i ^ 1) < batch ? load<i32>(labels + ((<usize>(i ^ 1)) << 2)) : -1;
+    if (beside >= n) return fail(Status.BadLabel);
+    const other = beside < 0 ? label : beside;
+    const own: f64 = beside < 0 ? 1 : <f64>load<f32>(shares + at);
     const choice = largest(logits, n);
     const lse = logSumExp(logits, n, load<f32>(logits + ((<usize>choice) << 2)));
     // One NaN anywhere makes the sum NaN, also in a row that has no label.
     let loss = lse;
     if (label >= 0) {
-      loss -= (1 - smoothing) * <f64>load<f32>(logits + ((<usize>label) << 2));
+      const wanted = own * <f64>load<f32>(logits + ((<usize>label) << 2)) + (1 - own) * <f64>load<f32>(logits + ((<usize>other) << 2));
+      loss -= (1 - smoothing) * wanted;
       if (smoothing != 0) loss -= smoothing * mean(logits, n);
     }
     if (!isFinite<f32>(<f32>loss)) return fail(Status.LossNotFinite);
@@ -56,7 +78,7 @@ export function crossEntropy(p: usize): void {
     if (dlogits == 0) continue;
     const out = dlogits + <usize>i * row;
     if (label < 0) memory.fill(out, 0, row);
-    else gradient(logits, out, n, label, lse, lossScale, smoothing);
+    else gradient(logits, out, n, label, other, own, lse, lossScale, smoothing);
   }
   store<f64>(state, load<f64>(state, State.LossSum) + lossSum, State.LossSum);
   store<i32>(state, load<i32>(state, State.Correct) + correct, State.Correct);
@@ -64,7 +86,7 @@ export function crossEntropy(p: usize): void {
 }
 
 /** The first position of the largest of n logits. */
-export function largest(x: usize, n: i32): i32 {
+function largest(x: usize, n: i32): i32 {
   let best = 0;
   let value = load<f32>(x);
   for (let i = 1; i < n; i++) {
@@ -78,23 +100,26 @@ export function largest(x: usize, n: i32): i32 {
 }
 
 /** log Σ exp(x), given the largest x. */
-export function logSumExp(x: usize, n: i32, top: f32): f64 {
+function logSumExp(x: usize, n: i32, top: f32): f64 {
   let sum: f64 = 0;
   for (let i = 0; i < n; i++) sum += exp64(<f64>load<f32>(x + ((<usize>i) << 2)) - <f64>top);
   return <f64>top + log64(sum);
 }
 
-export function mean(x: usize, n: i32): f64 {
+function mean(x: usize, n: i32): f64 {
   let sum: f64 = 0;
   for (let i = 0; i < n; i++) sum += <f64>load<f32>(x + ((<usize>i) << 2));
   return sum / <f64>n;
 }
 
-function gradient(x: usize, dx: usize, n: i32, label: i32, lse: f64, scale: f64, smoothing: f64): void {
+function gradient(x: usize, dx: usize, n: i32, label: i32, other: i32, own: f64, lse: f64, scale: f64, smoothing: f64): void {
   const everywhere = smoothing / <f64>n;
+  const rest = 1 - own;
+  const atLabel = (1 - smoothing) * (label == other ? own + rest : own) + everywhere;
+  const atOther = (1 - smoothing) * rest + everywhere;
   for (let i = 0; i < n; i++) {
     const at = (<usize>i) << 2;
-    const target = i == label ? 1 - smoothing + everywhere : everywhere;
+    const target = i == label ? atLabel : i == other ? atOther : everywhere;
     store<f32>(dx + at, <f32>(scale * (exp64(<f64>load<f32>(x + at) - lse) - target)));
   }
 }

@@ -2,13 +2,10 @@ import { State } from '../abi/head';
 import { CHANCES } from '../abi/ops/distort';
 import { MixArg, MixCrossEntropyArg } from '../abi/ops/mix';
 import { Stream } from '../abi/random';
-import { Status } from '../abi/status';
 import { address, int } from '../engine/argument';
-import { exp64 } from '../engine/math';
 import { below, random } from '../engine/random';
-import { fail } from '../engine/status';
 import { first, last, thread } from '../engine/team';
-import { largest, logSumExp, mean } from './crossentropy';
+import { crossEntropyRows } from './crossentropy';
 
 // What is drawn for the pair at hand; each thread draws it for itself, and the same.
 let share: f32 = 1;
@@ -94,7 +91,7 @@ function draw(p: usize, pair: i32): void {
   top = max(0, y);
   left = max(0, x);
   bottom = min(height, y + tall);
-  right = max(left, min(width, x + broad));
+  right = min(width, x + broad);
   share = <f32>(1 - <f64>((bottom - top) * (right - left)) / <f64>(height * width));
 }
 
@@ -138,55 +135,15 @@ function exchange(a: usize, b: usize, ya: usize, yb: usize, bytes: usize, from: 
  */
 export function mixCrossEntropy(p: usize): void {
   if (thread != 0) return;
-  const x = address(p, MixCrossEntropyArg.X);
-  const labels = address(p, MixCrossEntropyArg.LABELS);
-  const dlogits = address(p, MixCrossEntropyArg.DLOGITS);
-  const state = address(p, MixCrossEntropyArg.STATE);
-  const batch = int(p, MixCrossEntropyArg.BATCH);
-  const n = int(p, MixCrossEntropyArg.N);
-  const row = (<usize>n) << 2;
-  const smoothing = <f64>load<f32>(state, State.Smoothing);
-  const lossScale = <f64>load<f32>(state, State.LossScale);
-  let lossSum: f64 = 0;
-  let correct = 0;
-  let count = 0;
-  for (let i = 0; i < batch; i++) {
-    const at = (<usize>i) << 2;
-    const logits = x + <usize>i * row;
-    const label = load<i32>(labels + at);
-    if (label < -1 || label >= n) return fail(Status.BadLabel);
-    const beside = (i ^ 1) < batch ? load<i32>(labels + ((<usize>(i ^ 1)) << 2)) : -1;
-    if (beside >= n) return fail(Status.BadLabel);
-    const other = beside < 0 ? label : beside;
-    const own = beside < 0 ? 1 : <f64>load<f32>(address(p, MixCrossEntropyArg.SHARES) + at);
-    const choice = largest(logits, n);
-    const lse = logSumExp(logits, n, load<f32>(logits + ((<usize>choice) << 2)));
-    let loss = lse;
-    if (label >= 0) {
-      const wanted = own * <f64>load<f32>(logits + ((<usize>label) << 2)) + (1 - own) * <f64>load<f32>(logits + ((<usize>other) << 2));
-      loss -= (1 - smoothing) * wanted;
-      if (smoothing != 0) loss -= smoothing * mean(logits, n);
-    }
-    if (!isFinite<f32>(<f32>loss)) return fail(Status.LossNotFinite);
-    store<i32>(address(p, MixCrossEntropyArg.CHOICES) + at, choice);
-    store<f32>(address(p, MixCrossEntropyArg.LOSSES) + at, label < 0 ? 0 : <f32>loss);
-    if (label >= 0) {
-      lossSum += loss;
-      correct += i32(choice == label);
-      count++;
-    }
-    if (dlogits == 0) continue;
-    const out = dlogits + <usize>i * row;
-    if (label < 0) memory.fill(out, 0, row);
-    else
-      for (let j = 0; j < n; j++) {
-        const to = (<usize>j) << 2;
-        const hard = (j == label ? own : 0) + (j == other ? 1 - own : 0);
-        const target = (1 - smoothing) * hard + smoothing / <f64>n;
-        store<f32>(out + to, <f32>(lossScale * (exp64(<f64>load<f32>(logits + to) - lse) - target)));
-      }
-  }
-  store<f64>(state, load<f64>(state, State.LossSum) + lossSum, State.LossSum);
-  store<i32>(state, load<i32>(state, State.Correct) + correct, State.Correct);
-  store<i32>(state, load<i32>(state, State.Count) + count, State.Count);
+  crossEntropyRows(
+    address(p, MixCrossEntropyArg.X),
+    address(p, MixCrossEntropyArg.LABELS),
+    address(p, MixCrossEntropyArg.SHARES),
+    address(p, MixCrossEntropyArg.DLOGITS),
+    address(p, MixCrossEntropyArg.LOSSES),
+    address(p, MixCrossEntropyArg.CHOICES),
+    address(p, MixCrossEntropyArg.STATE),
+    int(p, MixCrossEntropyArg.BATCH),
+    int(p, MixCrossEntropyArg.N),
+  );
 }

@@ -2,6 +2,7 @@
 import { BinaryCrossEntropyArg } from '../../assembly/abi/ops/binarycrossentropy.ts';
 import { CrossEntropyArg } from '../../assembly/abi/ops/crossentropy.ts';
 import { HuberArg } from '../../assembly/abi/ops/huber.ts';
+import { MixCrossEntropyArg } from '../../assembly/abi/ops/mix.ts';
 import { Op } from '../../assembly/abi/ops.ts';
 import { f32, type Graph, i32, type Node, shapeOf } from '../graph/graph.ts';
 import { alone, float, MOVE, moves, type OpDef, same, shape, words } from './def.ts';
@@ -43,6 +44,31 @@ const crossEntropy: OpDef = {
   costRate: MOVE,
 };
 
+/** The same of pictures that are two in one; inputs logits[B,N], labels i32[B], shares f32[B]. The targets, of which PyTorch keeps all, are f32[B,N]. */
+const mixCrossEntropy: OpDef = {
+  ...crossEntropy,
+  opcode: Op.MixCrossEntropy,
+  infer(inputs, ...more) {
+    same('cross entropy: shares', shape(inputs, 2), shape(inputs, 1));
+    return crossEntropy.infer(inputs, ...more);
+  },
+  autograd,
+  lower: (n, at, graph) => {
+    const [b, classes] = shapeOf(graph, n.inputs[0]!) as [number, number];
+    return words({
+      [MixCrossEntropyArg.X]: at.input(0),
+      [MixCrossEntropyArg.LABELS]: at.input(1),
+      [MixCrossEntropyArg.SHARES]: at.input(2),
+      [MixCrossEntropyArg.DLOGITS]: n.attributes.train ? at.output(2) : 0,
+      [MixCrossEntropyArg.LOSSES]: at.output(0),
+      [MixCrossEntropyArg.CHOICES]: at.output(1),
+      [MixCrossEntropyArg.STATE]: at.update(0),
+      [MixCrossEntropyArg.BATCH]: b,
+      [MixCrossEntropyArg.N]: classes,
+    });
+  },
+};
+
 /**
  * inputs logits[B,N], targets f32[B,N] (0 to 1), thresholds f32[N]; outputs losses[B], choices i32[B,N] (1: answered) and, with attribute train,
  * dlogits[B,N]; updates state.
@@ -77,6 +103,7 @@ const binaryCrossEntropy: OpDef = {
 
 export const losses: Record<string, OpDef> = {
   CrossEntropy: crossEntropy,
+  MixCrossEntropy: mixCrossEntropy,
   BinaryCrossEntropy: binaryCrossEntropy,
   /**
    * inputs logits[B,N], targets f32[B,N] in their units, scale f32[2,N] (means, standard deviations); outputs losses[B], answers f32[B,N] in the

@@ -1,4 +1,4 @@
-/** Cross-entropy with label smoothing against its oracle and finite differences. */
+/** Cross-entropy with label smoothing, of a label or of two (mix.ts), against its oracle and finite differences. */
 import * as assert from 'uvu/assert';
 import { State } from '../../../assembly/abi/head.ts';
 import { f32, i32 } from '../../../src/graph/graph.ts';
@@ -9,17 +9,30 @@ import { type Direct, plain } from '../table.ts';
 import { SCALE, SMOOTHING, stateBlock } from './state.ts';
 import { TAILS } from './tails.ts';
 
-/** The last row is padding. `spread`: factor on the logits. */
-function loss(batch: number, n: number, train: boolean, spread = 3): Direct {
+export interface Loss {
+  op: 'CrossEntropy' | 'MixCrossEntropy';
+  batch: number;
+  n: number;
+  train: boolean;
+  /** Factor on the logits. */
+  spread: number;
+  /** The operands after the labels. */
+  more?: Direct['inputs'];
+  /** The loss of row b, whose label is `label`. */
+  lossOf(row: readonly number[], label: number, b: number, labels: Int32Array): number;
+}
+
+/** The last row is padding, where there are two or more. */
+export function lossCase({ op, batch, n, train, spread, more = [], lossOf }: Loss): Direct {
   const logits = numbers(batch * n, 100 + n, spread);
   const labels = Int32Array.from({ length: batch }, (_, b) => (b > 0 && b === batch - 1 ? -1 : (b * 7) % n));
   const total = (x: ArrayLike<number>): Float64Array =>
-    Float64Array.from(labels, (label, b) => (label < 0 ? 0 : crossEntropy(Array.from(x).slice(b * n, (b + 1) * n), label, SMOOTHING)));
+    Float64Array.from(labels, (label, b) => (label < 0 ? 0 : lossOf(Array.from(x).slice(b * n, (b + 1) * n), label, b, labels)));
   return {
-    op: 'CrossEntropy',
-    name: `CrossEntropy [${batch},${n}]${train ? '' : ', evaluation'}${spread === 3 ? '' : `, logits × ${spread}`}`,
+    op,
+    name: `${op} [${batch},${n}]${train ? '' : ', evaluation'}${spread === 3 ? '' : `, logits × ${spread}`}`,
     phase: train ? 'train' : 'eval',
-    inputs: [plain(logits, [batch, n]), plain(labels, [batch], 'batch')],
+    inputs: [plain(logits, [batch, n]), plain(labels, [batch], 'batch'), ...more],
     updates: [plain(stateBlock(), [State.Bytes], 'state')],
     attributes: { train: Number(train) },
     types: [f32(batch), i32(batch), ...(train ? [f32(batch, n)] : [])],
@@ -41,6 +54,16 @@ function loss(batch: number, n: number, train: boolean, spread = 3): Direct {
     },
   };
 }
+
+const loss = (batch: number, n: number, train: boolean, spread = 3): Direct =>
+  lossCase({
+    op: 'CrossEntropy',
+    batch,
+    n,
+    train,
+    spread,
+    lossOf: (row, label) => crossEntropy(row, label, SMOOTHING),
+  });
 
 export const crossEntropyCases: readonly Direct[] = [
   ...TAILS.map((n) => loss(3, n, true)),

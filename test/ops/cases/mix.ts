@@ -1,14 +1,13 @@
 /** Two pictures in one by the definition, and the loss of them against its formula and finite differences. */
-import * as assert from 'uvu/assert';
 import { State } from '../../../assembly/abi/head.ts';
 import { Stream } from '../../../assembly/abi/random.ts';
-import { f32, i32 } from '../../../src/graph/graph.ts';
-import { differences } from '../../oracle/linear.ts';
+import { f32 } from '../../../src/graph/graph.ts';
 import { philox } from '../../oracle/random.ts';
 import { crossEntropy } from '../../oracle/simple.ts';
 import { close, numbers } from '../../support/close.ts';
 import { type Direct, plain } from '../table.ts';
-import { SCALE, SMOOTHING, stateBlock } from './state.ts';
+import { lossCase } from './crossentropy.ts';
+import { SMOOTHING, stateBlock } from './state.ts';
 import { TAILS } from './tails.ts';
 
 const SEED = 77;
@@ -82,43 +81,21 @@ function mix(how: How): Direct {
   };
 }
 
-/** The last row is padding where there are two or more. */
 function loss(batch: number, n: number, train: boolean, spread = 3): Direct {
-  const logits = numbers(batch * n, 700 + n, spread);
-  const labels = Int32Array.from({ length: batch }, (_, b) => (b > 0 && b === batch - 1 ? -1 : (b * 7) % n));
   const shares = Float32Array.from({ length: batch }, (_, b) => 0.15 + (0.7 * b) / batch);
-  const other = (b: number): number => ((b ^ 1) < batch && labels[b ^ 1]! >= 0 ? labels[b ^ 1]! : labels[b]!);
-  const total = (x: ArrayLike<number>): Float64Array =>
-    Float64Array.from(labels, (label, b) => {
-      if (label < 0) return 0;
-      const row = Array.from(x).slice(b * n, (b + 1) * n);
-      return shares[b]! * crossEntropy(row, label, SMOOTHING) + (1 - shares[b]!) * crossEntropy(row, other(b), SMOOTHING);
-    });
-  return {
+  return lossCase({
     op: 'MixCrossEntropy',
-    name: `MixCrossEntropy [${batch},${n}]${train ? '' : ', evaluation'}${spread === 3 ? '' : `, logits × ${spread}`}`,
-    phase: train ? 'train' : 'eval',
-    inputs: [plain(logits, [batch, n]), plain(labels, [batch], 'batch'), plain(shares, [batch])],
-    updates: [plain(stateBlock(), [State.Bytes], 'state')],
-    attributes: { train: Number(train) },
-    types: [f32(batch), i32(batch), ...(train ? [f32(batch, n)] : [])],
-    check([losses, choices, dlogits], [state]) {
-      const want = total(logits);
-      close(new Float32Array(losses!.buffer), want, 1e-6, 'losses');
-      const best = Array.from(labels, (_, b) => {
-        const row = logits.subarray(b * n, (b + 1) * n);
-        return row.indexOf(Math.max(...row));
-      });
-      assert.equal([...new Int32Array(choices!.buffer)], best, 'choices');
-      const view = new DataView(state!.buffer);
-      close([view.getFloat64(State.LossSum, true) - 10], [want.reduce((a, b) => a + b, 0)], 1e-6, 'sum of losses');
-      assert.is(view.getInt32(State.Correct, true) - 100, best.filter((choice, b) => choice === labels[b]).length);
-      assert.is(view.getInt32(State.Count, true) - 200, labels.filter((label) => label >= 0).length);
-      if (!train) return;
-      const slopes = differences(Float64Array.from(logits), new Float64Array(batch).fill(SCALE), total);
-      close(new Float32Array(dlogits!.buffer), slopes, 1e-6, 'gradient of the logits');
+    batch,
+    n,
+    train,
+    spread,
+    more: [plain(shares, [batch])],
+    lossOf(row, label, b, labels) {
+      const beside = labels[b ^ 1] ?? -1;
+      const other = beside < 0 ? label : beside;
+      return shares[b]! * crossEntropy(row, label, SMOOTHING) + (1 - shares[b]!) * crossEntropy(row, other, SMOOTHING);
     },
-  };
+  });
 }
 
 const CASES = [
