@@ -97,24 +97,19 @@ export function search({ weights: wish, method, keep, mayStream, ...given }: Pla
   const precisions = weights === 'auto' ? PRECISIONS : [weights];
   const isAsked = streams || given.residentBytes !== undefined;
   let least: BudgetError | undefined;
-  const tryAll = (isStreamed: boolean): Planned | undefined => {
+  for (const isStreamed of isAsked ? [true] : mayStream ? [false, true] : [false]) {
+    // Known once weights in memory have been tried in vain.
+    const residentNeedsBytes = least?.smallestBytes;
     for (const precision of precisions) {
       try {
-        return searchAt({ ...options, weights: precision, isStreamed }, path);
+        const found = searchAt({ ...options, weights: precision, isStreamed }, path);
+        return residentNeedsBytes === undefined ? found : { ...found, chosen: { ...found.chosen, residentNeedsBytes } };
       } catch (error) {
         if (!(error instanceof BudgetError)) throw error;
         if (least === undefined || error.smallestBytes < least.smallestBytes) least = error;
       }
     }
-    return undefined;
-  };
-  let found = tryAll(isAsked);
-  if (found === undefined && mayStream && !isAsked) {
-    const residentNeedsBytes = least!.smallestBytes;
-    found = tryAll(true);
-    if (found) return { ...found, chosen: { ...found.chosen, residentNeedsBytes } };
   }
-  if (found) return found;
   throw least;
 }
 
