@@ -34,7 +34,7 @@ export interface AdapterInfo {
   };
   /** What the frozen weights were while it was trained, and are to be when it is used. */
   precision: Precision;
-  /** Present where it was trained with relaxed SIMD, whose last bits are the machine's own. */
+  /** Present where it was trained with sums by fused multiply-add: `--arithmetic fast`. */
   arithmetic?: 'relaxed';
   /** What it was taught, where that is not one class of several (src/task). */
   task?: TaskSettings;

@@ -40,7 +40,7 @@ export interface About {
   purpose: 'train' | 'infer';
   /** Blocks computed again in backward and the bits of their inputs, as `0-10:8`; `none`. */
   recompute: string;
-  /** Sums of products by relaxed SIMD, whose last bits are the machine's own; absent: the same bits everywhere. */
+  /** `relaxed`: sums by fused multiply-add, what `--arithmetic fast` asks for (src/base/arithmetic.ts); absent: `plain`. */
   arithmetic?: 'relaxed';
   /** Products over coded weights: in whole numbers, the other operand rounded to 14 bits (docs/weights.md); absent: no weight is coded. */
   products?: '14 bits';
