@@ -15,7 +15,7 @@ import { type Precision, type WeightsWish, wishOf } from '../base/precision.ts';
 import { type PrepareOptions, prepare } from '../data/prepare.ts';
 import { scanFolder } from '../data/scan.ts';
 import { createEngine, type Engine, loadWeights } from '../engine/engine.ts';
-import { checkStored, openStoredFor, STORED_FILE } from '../engine/storedfile.ts';
+import { checkStored, openStoredFor, STORED_FILE, type StoredWeights } from '../engine/storedfile.ts';
 import { type Threads, threadsOf } from '../engine/threads.ts';
 import { engineBytes } from '../engine/wasm.ts';
 import { writeAdapter } from '../formats/adapterfile.ts';
@@ -230,9 +230,10 @@ async function enrolInto(job: EnrolJob, start: Start | undefined, scratch: strin
     });
     const threads = threadsOf(job.threads ?? DEFAULTS.threads, program);
     const engine = createEngine(program, engineBytes(threads, program.about), threads);
-    makeFolder(job.out);
-    const stored = openStoredFor(program, job.stored ?? join(job.out, STORED_FILE));
+    let stored: StoredWeights | undefined;
     try {
+      makeFolder(job.out);
+      stored = openStoredFor(program, job.stored ?? join(job.out, STORED_FILE));
       for (const note of prepared.notes) warn(note);
       loadWeights(engine, weights, DEFAULTS.seed, stored);
       start?.fill(engine);

@@ -16,7 +16,7 @@ import { dataDigest } from '../data/digest.ts';
 import { keepList, type Listed, listPictures, sayChanges } from '../data/list.ts';
 import { type Prepared, prepare } from '../data/prepare.ts';
 import { createEngine, type Engine, loadWeights } from '../engine/engine.ts';
-import { checkStored, openStoredFor, STORED_FILE } from '../engine/storedfile.ts';
+import { checkStored, openStoredFor, STORED_FILE, type StoredWeights } from '../engine/storedfile.ts';
 import { engineBytes } from '../engine/wasm.ts';
 import { writeAdapter } from '../formats/adapterfile.ts';
 import type { SafetensorsFile } from '../formats/safetensors.ts';
@@ -216,9 +216,10 @@ async function learn(ready: Ready & Pick<Work, 'prepared' | 'residentPeakPrepari
   const peakOfTrainingAlone = resetPeak();
   const trainingBegan = { ms: Date.now(), written: bytesWritten() };
   const engine = createEngine(compiled.program, wasm, threads);
-  const stored = openStoredFor(compiled.program, job.stored ?? join(ready.runFolder, STORED_FILE));
+  let stored: StoredWeights | undefined;
   let isFinished = false;
   try {
+    stored = openStoredFor(compiled.program, job.stored ?? join(ready.runFolder, STORED_FILE));
     loadWeights(engine, weights, options.seed, stored);
     start?.fill(engine);
     const rows = rowsOfLabels(labels, prepared.classes);

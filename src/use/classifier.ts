@@ -9,7 +9,7 @@ import { stableJson } from '../base/json.ts';
 import { type Precision, type WeightsWish, wishOf } from '../base/precision.ts';
 import { compile } from '../compile.ts';
 import { createEngine, type Engine, loadWeights } from '../engine/engine.ts';
-import { checkStored, openStoredFor } from '../engine/storedfile.ts';
+import { checkStored, openStoredFor, type StoredWeights } from '../engine/storedfile.ts';
 import { type StartThread, type Threads, threadsOf } from '../engine/threads.ts';
 import { engineBytes } from '../engine/wasm.ts';
 import { type AdapterFile, type AdapterInfo, checkBase, readAdapter } from '../formats/adapterfile.ts';
@@ -176,7 +176,7 @@ export function inferenceEngine(
   { budget, threads: asked = 1, start, microBatch = 1, isWhole, weights: wish, stored }: InferenceOptions,
 ): Pick<OpenedAdapter, 'engine' | 'compiled'> {
   const { streams } = wishOf<Precision>(wish, network.weights);
-  if (streams) checkStored(streams, stored);
+  if (streams) checkStored(true, stored);
   const maxThreads = asked === 'auto' ? DEFAULTS.maxThreads : asked;
   const { element } = portOf(network.normalize as Preparation);
   const pixels = element === 'f32' ? { pixels: element } : {};
@@ -188,12 +188,13 @@ export function inferenceEngine(
     : planWithFile({ ...options, weights, batchSize: microBatch, ...limit }, stored);
   const threads = threadsOf(asked, compiled.program);
   const engine = createEngine(compiled.program, engineBytes(threads), threads, start);
-  const home = openStoredFor(compiled.program, stored);
+  let home: StoredWeights | undefined;
   const close = async (): Promise<void> => {
     await engine.close();
     home?.close(true);
   };
   try {
+    home = openStoredFor(compiled.program, stored);
     loadWeights(engine, file, 0, home);
     return { engine: { ...engine, close }, compiled };
   } catch (error) {
