@@ -139,7 +139,8 @@ export function timmResNetV2(name: string, c: Config, image: Size): ResNetV2 {
   if (depths.length !== channels.length)
     fault('layers and channels differ in number', `${depths.length} and ${channels.length}`, 'as many');
   const innerOf = (out: number): number => (bottleneck ? divisible(out * 0.25, 8, 8) : out);
-  const odd = wide && [...channels, ...channels.map(innerOf)].find((n) => n % GROUPS !== 0);
+  // Norms in groups are of what the stem gives too.
+  const odd = wide && [stemWidth, ...channels, ...channels.map(innerOf)].find((n) => n % GROUPS !== 0);
   if (odd) fault('channels do not divide into groups of one size', `${odd} / ${GROUPS}`, 'a whole number');
   let before = stemWidth;
   return {

@@ -114,6 +114,7 @@ test('settings that make another graph are refused', () => {
   refused(() => parse(args({ output_stride: 16 }, 'mobilenetv3_large_100')), 'output_stride, got 16');
   refused(() => parse(args({ head_bias: false }, 'mobilenetv3_small_100')), 'head_bias, got false');
   refused(() => parse(args({ channels: [64, 72, 64, 64] }, 'resnet50_gn')), 'channels do not divide into groups of one size, got 72 / 32');
+  refused(() => parse(args({ stem_chs: 8 }, 'resnetv2_50x1_bit')), 'channels do not divide into groups of one size, got 8 / 32');
   refused(() => parse(args({ kernel_sizes: 5 }, 'convnext_tiny')), 'kernel_sizes, got 5');
   refused(() => parse(args({ use_grn: true }, 'convnext_tiny')), 'use_grn');
   refused(() => parse({ model_type: 'resnet', layer_type: 'preact' }), 'layer_type, got preact');
