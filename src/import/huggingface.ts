@@ -5,6 +5,7 @@ import { absent, type Config, flag, integer, integers, MOST_LAYERS, MOST_PIXELS,
 import { ignore } from '../formats/harmless.ts';
 import { ACTIVATION_NAMES } from '../ops/activations.ts';
 import { backbonePrefix, hasTeacher, holds } from './published.ts';
+import { MOST_WINDOW, stagesOf } from './stages.ts';
 import type { Swin } from './swin.ts';
 import type { BlockNames, Vit } from './vit.ts';
 
@@ -116,21 +117,6 @@ export function hfSwin(c: Config, imageSize: readonly [number, number] | undefin
       head: 'classifier',
     },
   };
-}
-
-/** Widest window: its scores are a matrix of window⁴ numbers. */
-export const MOST_WINDOW = 64;
-
-/** Depths of the stages of a network that names its heads by stage too. */
-export function stagesOf(c: Config, depths: readonly number[], heads: readonly number[]): readonly number[] {
-  const blocks = depths.reduce((n, depth) => n + depth, 0);
-  if (depths.length === heads.length && depths.length <= 8 && blocks <= MOST_LAYERS) return depths;
-  throw new InputError({
-    where: c.where,
-    what: 'depths and num_heads do not fit each other',
-    got: `[${depths}] and [${heads}]`,
-    expected: `lists of one length, at most 8 stages and ${MOST_LAYERS} blocks`,
-  });
 }
 
 /** Python's round: halves go to the even neighbour. */

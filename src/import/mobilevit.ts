@@ -14,6 +14,7 @@ import { activation, attention, classifier, dropout, layerNorm, linear, pool, re
 import type { Size } from './family.ts';
 import { activationOf, blockNames, divisible, roundHalfEven } from './huggingface.ts';
 import { backbonePrefix } from './published.ts';
+import { needDivides } from './stages.ts';
 import { inputSize } from './timm.ts';
 import { type BlockNames, projection } from './vit.ts';
 
@@ -189,14 +190,8 @@ const hfAttending = (at: string, named: (l: string) => ConvNames, dim: number, m
 });
 
 function checked(c: Config, spec: MobileVit): MobileVit {
-  const odd = spec.blocks.find((block) => block.kind === 'attending' && block.dim % spec.heads !== 0) as Attending | undefined;
-  if (odd)
-    throw new InputError({
-      where: c.where,
-      what: 'hidden size does not divide into heads',
-      got: `${odd.dim} / ${spec.heads}`,
-      expected: 'a whole number',
-    });
+  for (const block of spec.blocks)
+    if (block.kind === 'attending') needDivides(c.where, 'hidden size does not divide into heads', block.dim, spec.heads);
   return spec;
 }
 

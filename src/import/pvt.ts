@@ -6,11 +6,13 @@ import { shapeOf } from '../graph/graph.ts';
 import { depthOf } from '../network/blocks.ts';
 import { append, type Builder, PROJECTIONS } from '../network/builder.ts';
 import { conv, patches } from '../network/conv.ts';
+import { crossAttention } from '../network/crossattention.ts';
 import { enterBlock, leaveBlocks } from '../network/entry.ts';
 import { activation, classifier, dropout, layerNorm, linear, pool, residual } from '../network/layer.ts';
 import type { Size } from './family.ts';
-import { activationOf, stagesOf } from './huggingface.ts';
+import { activationOf } from './huggingface.ts';
 import { backbonePrefix } from './published.ts';
+import { needDivides, perStage, stagesOf } from './stages.ts';
 import { inputSize } from './timm.ts';
 
 interface Stage {
@@ -93,8 +95,7 @@ function block(b: Builder, x: number, spec: Pvt, { width: c, heads, mlp, reducti
       ? linear(b, seen, names.kv, c, { ...options, rows: rowsOf })
       : linear(b, seen, names.kv[i]!, c, options);
   };
-  const a = { heads, pairs: heads, scale: 1 / Math.sqrt(c / heads) };
-  const mixed = append(b, 'CrossAttention', `${names.out}.attention`, [q, flat(part(0), 'key'), flat(part(1), 'value')], a);
+  const mixed = crossAttention(b, [q, flat(part(0), 'key'), flat(part(1), 'value')], `${names.out}.attention`, heads);
   const map = append(b, 'Reshape', `${names.out}.map`, [mixed], { shape: [batch, rows, columns, c] });
   const middle = residual(b, x, dropout(b, linear(b, map, names.out, c), names.out), `${names.out}.add`);
   const wide = linear(b, layerNorm(b, middle, names.norm2, eps), names.fc1, mlp);
@@ -107,13 +108,7 @@ function block(b: Builder, x: number, spec: Pvt, { width: c, heads, mlp, reducti
 export function checkPvt(where: string, { image, stages }: Pvt): void {
   let [h, w] = image;
   for (const [s, { width, heads, stride, reduction }] of stages.entries()) {
-    if (width % heads !== 0)
-      throw new InputError({
-        where,
-        what: `channels of stage ${s} do not divide into heads`,
-        got: `${width} / ${heads}`,
-        expected: 'a whole number',
-      });
+    needDivides(where, `channels of stage ${s} do not divide into heads`, width, heads);
     [h, w] = [Math.ceil(h / stride), Math.ceil(w / stride)];
     if (Math.min(h, w) < reduction)
       throw new InputError({
@@ -199,17 +194,7 @@ export function timmPvt(name: string, c: Config, image: Size): Pvt {
   only(args, 'global_pool', 'avg');
   const heads = integers(args, 'num_heads', [1, 2, 5, 8]);
   const depths = stagesOf(args, integers(args, 'depths', depthsPreset, MOST_LAYERS), heads);
-  const of = (key: string, preset: readonly number[], most?: number): readonly number[] => {
-    const list = integers(args, key, preset, most);
-    if (list.length < depths.length)
-      throw new InputError({
-        where: args.where,
-        what: `key "${key}" is too short`,
-        got: `[${list}]`,
-        expected: `${depths.length} numbers`,
-      });
-    return list;
-  };
+  const of = (key: string, preset: readonly number[], most?: number): readonly number[] => perStage(args, key, preset, depths.length, most);
   const widths = of(
     'embed_dims',
     [32, 64, 160, 256].map((n) => n * wide),

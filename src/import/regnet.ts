@@ -7,6 +7,7 @@ import type { Chain, ConvBlock, ConvLayer, Squeeze } from './chain.ts';
 import type { Size } from './family.ts';
 import { activationOf, divisible, roundHalfEven } from './huggingface.ts';
 import { backbonePrefix } from './published.ts';
+import { needDivides } from './stages.ts';
 import { inputSize } from './timm.ts';
 import { argumentsOf } from './torchvision.ts';
 
@@ -105,13 +106,7 @@ export function hfRegNet(c: Config, image: Size): Chain {
 /** Groups are as many as fit into the width, and all of one size. */
 function divides(c: Config, width: number, group: number): number {
   const groups = Math.max(1, Math.floor(width / group));
-  if (width % groups !== 0)
-    throw new InputError({
-      where: c.where,
-      what: 'channels do not divide into groups of one size',
-      got: `${width} / ${groups}`,
-      expected: 'a whole number',
-    });
+  needDivides(c.where, 'channels do not divide into groups of one size', width, groups);
   return group;
 }
 

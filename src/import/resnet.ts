@@ -14,6 +14,7 @@ import { activation, classifier, pool, residual } from '../network/layer.ts';
 import { type Squeeze, squeezeExcite } from './chain.ts';
 import { activationOf, divisible } from './huggingface.ts';
 import { backbonePrefix } from './published.ts';
+import { needDivides } from './stages.ts';
 import { inputSize } from './timm.ts';
 
 interface Layer {
@@ -226,14 +227,7 @@ export function timmResNet(architecture: string, c: Config, imageSize: readonly 
   if (deep) only(args, 'stem_width', deep === 's' ? 64 : 32);
   else ignore(args, ['stem_width']);
   const planes = integers(args, 'channels', [64, 128, 256, 512]);
-  const odd = isNormedByGroups ? planes.find((n) => n % GROUPS !== 0) : undefined;
-  if (odd !== undefined)
-    throw new InputError({
-      where: args.where,
-      what: 'channels do not divide into groups of one size',
-      got: `${odd} / ${GROUPS}`,
-      expected: 'a whole number',
-    });
+  if (isNormedByGroups) for (const n of planes) needDivides(args.where, 'channels do not divide into groups of one size', n, GROUPS);
   const bottleneck = !isBasic(size);
   const width = integer(args, 'base_width', named.width);
   const cardinality = integer(args, 'cardinality', named.cardinality);

@@ -10,6 +10,7 @@ import { enterBlock, leaveBlocks } from '../network/entry.ts';
 import { activation, batchNorm, classifier, groupNorm, pool, residual } from '../network/layer.ts';
 import type { Size } from './family.ts';
 import { divisible } from './huggingface.ts';
+import { needDivides } from './stages.ts';
 import { inputSize } from './timm.ts';
 
 interface Block {
@@ -133,15 +134,13 @@ export function timmResNetV2(name: string, c: Config, image: Size): ResNetV2 {
   );
   const depths = integers(args, 'layers', DEPTHS[size]!, MOST_LAYERS);
   const stemWidth = divisible(integer(args, 'stem_chs', 64) * factor, 8, 8);
-  const fault = (what: string, got: string, expected: string): never => {
-    throw new InputError({ where: args.where, what, got, expected });
-  };
   if (depths.length !== channels.length)
-    fault('layers and channels differ in number', `${depths.length} and ${channels.length}`, 'as many');
+    throw new InputError({ where: args.where, what: 'stages and widths differ in number', got: `${depths.length} and ${channels.length}` });
   const innerOf = (out: number): number => (bottleneck ? divisible(out * 0.25, 8, 8) : out);
   // Norms in groups are of what the stem gives too.
-  const odd = wide && [stemWidth, ...channels, ...channels.map(innerOf)].find((n) => n % GROUPS !== 0);
-  if (odd) fault('channels do not divide into groups of one size', `${odd} / ${GROUPS}`, 'a whole number');
+  if (wide)
+    for (const n of [stemWidth, ...channels, ...channels.map(innerOf)])
+      needDivides(args.where, 'channels do not divide into groups of one size', n, GROUPS);
   let before = stemWidth;
   return {
     image: image ?? inputSize(c) ?? [224, 224],

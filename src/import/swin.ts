@@ -9,6 +9,7 @@ import { type Cosine, cosineAttention } from '../network/cosine.ts';
 import { enterBlock, leaveBlocks } from '../network/entry.ts';
 import { activation, add, attention, classifier, dropout, layerNorm, linear, pool, repartition, residual } from '../network/layer.ts';
 import type { Windows } from '../ops/window.ts';
+import { needDivides } from './stages.ts';
 import { layersOf, projection, type Qkv } from './vit.ts';
 
 type Pair = readonly [number, number];
@@ -121,7 +122,7 @@ export function checkSwin(where: string, spec: Swin): void {
     const { heads, window } = stage;
     const [h, w] = now[s]!;
     const c = spec.dim * 2 ** s;
-    if (c % heads !== 0) fault(`channels of stage ${s} do not divide into heads`, `${c} / ${heads}`, 'a whole number');
+    needDivides(where, `channels of stage ${s} do not divide into heads`, c, heads);
     // V2 computes its biases for any window.
     if (spec.normsLast) return;
     // Hugging Face's position tables have the configured window's size, timm's that of the window on the maps of training.

@@ -1,9 +1,9 @@
 /** Swin V2 (arXiv 2111.09883): what its readers know beyond those of v1. Hugging Face, timm and torchvision. */
-import { InputError } from '../base/error.ts';
-import { type Config, integers, only, section } from '../formats/config.ts';
+import { type Config, only, section } from '../formats/config.ts';
 import type { Size } from './family.ts';
-import { hfSwin, MOST_WINDOW } from './huggingface.ts';
+import { hfSwin } from './huggingface.ts';
 import { backbonePrefix } from './published.ts';
+import { MOST_WINDOW, perStage } from './stages.ts';
 import type { Stage, Swin } from './swin.ts';
 import { SWINS, swinOf } from './timm.ts';
 import { tvSwin } from './torchvision.ts';
@@ -28,15 +28,7 @@ const asV2 = (v1: Swin, stages: readonly Stage[], renamed: (stage: number, i: nu
 
 /** Each stage's window in pretraining, of which 0 means its own. */
 function trainedWith(c: Config, stages: readonly Stage[], preset: readonly number[]): Stage[] {
-  const key = 'pretrained_window_sizes';
-  const sizes = integers(c, key, preset, MOST_WINDOW, 0);
-  if (sizes.length < stages.length)
-    throw new InputError({
-      where: c.where,
-      what: `key "${key}" is too short`,
-      got: `[${sizes}]`,
-      expected: `one for each of ${stages.length} stages`,
-    });
+  const sizes = perStage(c, 'pretrained_window_sizes', preset, stages.length, MOST_WINDOW, 0);
   return stages.map((stage, s) => ({ ...stage, ...(sizes[s]! > 0 ? { trained: [sizes[s]!, sizes[s]!] as const } : {}) }));
 }
 

@@ -18,8 +18,8 @@ import {
 import { ignore } from '../formats/harmless.ts';
 import { ACTIVATION_NAMES } from '../ops/activations.ts';
 import type { Size } from './family.ts';
-import { MOST_WINDOW, stagesOf } from './huggingface.ts';
 import { holds } from './published.ts';
+import { MOST_WINDOW, stagesOf } from './stages.ts';
 import type { Swin } from './swin.ts';
 import type { Vit } from './vit.ts';
 

@@ -2,14 +2,15 @@
 import { Kind } from '../../assembly/generated/kinds.ts';
 import { InputError } from '../base/error.ts';
 import { type Config, integers, MOST_LAYERS, only, real, section } from '../formats/config.ts';
-import { addValue, i32, shapeOf } from '../graph/graph.ts';
+import { shapeOf } from '../graph/graph.ts';
 import { depthOf } from '../network/blocks.ts';
 import { append, type Builder, weight } from '../network/builder.ts';
 import { type ConvNames, conv } from '../network/conv.ts';
+import { crossAttention, pairRows } from '../network/crossattention.ts';
 import { enterBlock, leaveBlocks } from '../network/entry.ts';
 import { activation, classifier, dropout, layerNorm, linear, pool, repartition, residual } from '../network/layer.ts';
 import type { Size } from './family.ts';
-import { MOST_WINDOW, stagesOf } from './huggingface.ts';
+import { MOST_WINDOW, needDivides, perStage, stagesOf } from './stages.ts';
 import { inputSize } from './timm.ts';
 
 interface Stage {
@@ -73,20 +74,8 @@ function inverted(b: Builder, x: number, at: string, width: number, { expansion 
 function attending(b: Builder, x: number, at: string, { width, heads, window }: Stage, spec: TinyVit): number {
   const [, h, w] = shapeOf(b.graph, x) as [number, number, number];
   const [rows, columns] = [Math.ceil(h / window), Math.ceil(w / window)];
-  const cut = {
-    h,
-    w,
-    c: width,
-    wh: window,
-    ww: window,
-    rows,
-    columns,
-    sy: 0,
-    sx: 0,
-    modh: rows * window,
-    modw: columns * window,
-    merge: 0,
-  };
+  const size = { h, w, c: width, wh: window, ww: window, modh: rows * window, modw: columns * window };
+  const cut = { ...size, rows, columns, sy: 0, sx: 0, merge: 0 };
   // What fills a window up is normed and attended to as well.
   const inside = layerNorm(b, repartition(b, 'WindowPartition', x, `${at}.windows`, cut), `${at}.attn.norm`, EPS);
   const mixed = repartition(b, 'WindowReverse', attended(b, inside, `${at}.attn`, heads, window), `${at}.map`, cut);
@@ -120,21 +109,15 @@ function attended(b: Builder, x: number, at: string, heads: number, window: numb
       strides: [heads * offsets, 1, heads],
     },
   });
-  const index = b.weights.get(`distances.${window}`) ?? distances(b, window);
-  return append(b, 'CrossAttention', `${at}.attention`, [...qkv, table, index], { heads, pairs: heads, scale: 1 / Math.sqrt(size) });
+  return crossAttention(b, [...qkv, table, distances(b, window)], `${at}.attention`, heads);
 }
 
 /** The row of the table for every pair of places of a window: how far they are apart, down and across. */
-function distances(b: Builder, window: number): number {
-  const t = window * window;
-  const rows = Int32Array.from({ length: t * t }, (_, at) => {
-    const [i, j] = [Math.floor(at / t), at % t];
-    return Math.abs(Math.floor(i / window) - Math.floor(j / window)) * window + Math.abs((i % window) - (j % window));
+const distances = (b: Builder, window: number): number =>
+  pairRows(b, `distances.${window}`, window * window, (i, j) => {
+    const [down, across] = [Math.floor(i / window) - Math.floor(j / window), (i % window) - (j % window)];
+    return Math.abs(down) * window + Math.abs(across);
   });
-  const id = addValue(b.graph, `distances.${window}`, i32(t, t), 'table', { data: new Uint8Array(rows.buffer) });
-  b.weights.set(`distances.${window}`, id);
-  return id;
-}
 
 /** Widths, heads, windows in 7s or 12s and so on, and the share of paths that training leaves out. */
 const DESIGNS: Readonly<Record<string, readonly [widths: readonly number[], heads: readonly number[], window: number, path: number]>> = {
@@ -154,14 +137,11 @@ export function timmTinyVit(name: string, c: Config, image: Size): TinyVit {
   const heads = integers(args, 'num_heads', headsPreset);
   const depths = stagesOf(args, integers(args, 'depths', [2, 2, 6, 2], MOST_LAYERS), heads);
   const widths = integers(args, 'embed_dims', widthsPreset);
-  const windows = integers(args, 'window_sizes', [window, window, 2 * window, window], MOST_WINDOW);
-  const fault = (what: string, got: string, expected: string): never => {
-    throw new InputError({ where: args.where, what, got, expected });
-  };
-  if (widths.length !== depths.length || windows.length < depths.length)
-    fault('stages differ in number', `${depths.length} depths, ${widths.length} widths, ${windows.length} windows`, 'as many of each');
-  const odd = widths.findIndex((width, s) => s > 0 && width % heads[s]! !== 0);
-  if (odd > 0) fault(`channels of stage ${odd} do not divide into heads`, `${widths[odd]} / ${heads[odd]}`, 'a whole number');
+  const windows = perStage(args, 'window_sizes', [window, window, 2 * window, window], depths.length, MOST_WINDOW);
+  if (widths.length !== depths.length)
+    throw new InputError({ where: args.where, what: 'stages and widths differ in number', got: `${depths.length} and ${widths.length}` });
+  for (const [s, width] of widths.entries())
+    if (s > 0) needDivides(args.where, `channels of stage ${s} do not divide into heads`, width, heads[s]!);
   return {
     image: image ?? inputSize(c) ?? [224, 224],
     stages: depths.map((depth, s) => ({ depth, width: widths[s]!, heads: heads[s]!, window: windows[s]! })),

@@ -1,10 +1,11 @@
 /** ViT and DeiT, from Hugging Face and timm configurations. Source: arXiv 2010.11929, 2012.12877; layers as the checkpoints name them. */
 import type { Kind } from '../../assembly/generated/kinds.ts';
 import { InputError } from '../base/error.ts';
-import { ABSENT, addValue, i32, shapeOf } from '../graph/graph.ts';
+import { ABSENT, shapeOf } from '../graph/graph.ts';
 import { depthOf } from '../network/blocks.ts';
 import { append, type Builder, PROJECTIONS, weight, whole } from '../network/builder.ts';
 import { layerScale, patches } from '../network/conv.ts';
+import { crossAttention, pairRows } from '../network/crossattention.ts';
 import { enterBlock, leaveBlocks } from '../network/entry.ts';
 import {
   activation,
@@ -20,6 +21,7 @@ import {
   residual,
 } from '../network/layer.ts';
 import { emit } from '../ops/index.ts';
+import { needDivides } from './stages.ts';
 
 /**
  * The layer that gives queries, keys and values at once, or the three that do. `fused`: its tensors are this and `weight`, `bias`. `rows`: one
@@ -107,7 +109,7 @@ export function checkVit(where: string, { image, pretrainedImage, patch, dim, he
   const fault = (what: string, got: string, expected: string): never => {
     throw new InputError({ where, what, got, expected });
   };
-  if (dim % heads !== 0) fault('hidden size does not divide into heads', `${dim} / ${heads}`, 'a whole number');
+  needDivides(where, 'hidden size does not divide into heads', dim, heads);
   if (rotary && (dim / heads) % 4 !== 0)
     fault('channels of a head do not divide into four for rotary positions', `${dim / heads}`, 'a multiple of 4');
   const reference = rotary?.reference;
@@ -192,8 +194,7 @@ function latentPool(b: Builder, x: number, name: string, { dim, heads, mlp, eps,
   const room = append(b, 'Slice', `${name}.room`, [x], { axis: 1, from: 0, count: 1 });
   const queries = append(b, 'BroadcastAdd', `${name}.queries`, [append(b, 'Affine', `${name}.zero`, [room, nothing, ABSENT]), latent]);
   const part = (i: 0 | 1): number => linear(b, x, `${name}.kv`, dim, { rows: { start: i * dim, of: 2 * dim }, biasNeverLearns: i === 0 });
-  const a = { heads, pairs: heads, scale: 1 / Math.sqrt(dim / heads) };
-  const mixed = append(b, 'CrossAttention', `${name}.attention`, [linear(b, queries, `${name}.q`, dim), part(0), part(1)], a);
+  const mixed = crossAttention(b, [linear(b, queries, `${name}.q`, dim), part(0), part(1)], `${name}.attention`, heads);
   const out = linear(b, mixed, `${name}.proj`, dim);
   const wide = activation(b, linear(b, layerNorm(b, out, `${name}.norm`, eps), `${name}.mlp.fc1`, mlp), `${name}.mlp.act`, kind);
   return pool(b, add(b, out, linear(b, wide, `${name}.mlp.fc2`, dim), `${name}.add`), 'pool', 0, 1);
@@ -263,27 +264,20 @@ function relativeAttention(
   qkv: readonly [number, number, number],
   name: string,
   node: string,
-  { heads, dim, image, patch }: Vit,
+  { heads, image, patch }: Vit,
 ): number {
   const [h, w] = [image[0] / patch[0], image[1] / patch[1]];
   const pairs = (2 * h - 1) * (2 * w - 1);
   const shape = [pairs + 3, heads];
   const table = weight(b, { name, shape, kind: 'weight', source: whole(name, shape) });
-  const index = b.weights.get('relative.index') ?? relativeIndex(b, h, w, pairs);
-  return append(b, 'CrossAttention', node, [...qkv, table, index], { heads, pairs: heads, scale: 1 / Math.sqrt(dim / heads) });
+  return crossAttention(b, [...qkv, table, relativeRows(b, h, w, pairs)], node, heads);
 }
 
-/** The row of the table for every pair of tokens, i32 [T,T], the class token first. */
-function relativeIndex(b: Builder, h: number, w: number, pairs: number): number {
-  const t = 1 + h * w;
-  const rows = Int32Array.from({ length: t * t }, (_, at) => {
-    const [i, j] = [Math.floor(at / t), at % t];
+/** The row of the table for every pair of tokens, the class token first. */
+const relativeRows = (b: Builder, h: number, w: number, pairs: number): number =>
+  pairRows(b, 'relative.index', 1 + h * w, (i, j) => {
     if (i === 0 || j === 0) return pairs + (i === 0 && j === 0 ? 2 : i === 0 ? 0 : 1);
     const down = Math.floor((i - 1) / w) - Math.floor((j - 1) / w);
     const across = ((i - 1) % w) - ((j - 1) % w);
     return (down + h - 1) * (2 * w - 1) + across + w - 1;
   });
-  const id = addValue(b.graph, 'relative.index', i32(t, t), 'table', { data: new Uint8Array(rows.buffer) });
-  b.weights.set('relative.index', id);
-  return id;
-}
