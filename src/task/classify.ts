@@ -5,16 +5,21 @@ import { ABSENT } from '../graph/graph.ts';
 import { emit } from '../ops/index.ts';
 import type { Prediction, Said, Task } from './task.ts';
 
-/** Softmax of logits, most probable first. */
-export function ranked(logits: Float32Array, labels: readonly string[]): Prediction[] {
-  const top = logits.reduce((m, x) => Math.max(m, x), Number.NEGATIVE_INFINITY);
-  const powers = Array.from(logits, (x) => Math.exp(x - top));
+/** Softmax of logits. Throws EngineError for those that are not finite. */
+export function probabilitiesOf(logits: ArrayLike<number>): number[] {
+  const list = Array.from(logits);
+  const top = list.reduce((m, x) => Math.max(m, x), Number.NEGATIVE_INFINITY);
+  const powers = list.map((x) => Math.exp(x - top));
   const sum = powers.reduce((a, b) => a + b, 0);
   if (!Number.isFinite(sum)) throw new EngineError({ where: 'logits', what: 'they are not finite (NaN or infinite)' });
-  return powers
-    .map((p, index) => ({ label: labels[index]!, index, probability: p / sum }))
-    .sort((a, b) => b.probability - a.probability || a.index - b.index);
+  return powers.map((p) => p / sum);
 }
+
+/** The same with their labels, most probable first. */
+const ranked = (logits: Float32Array, labels: readonly string[]): Prediction[] =>
+  probabilitiesOf(logits)
+    .map((probability, index) => ({ label: labels[index]!, index, probability }))
+    .sort((a, b) => b.probability - a.probability || a.index - b.index);
 
 function measure({ count, outputs, targets, answers }: Said, labels: readonly string[]): ReturnType<Task['measure']> {
   const [seen, right] = [new Uint32Array(outputs), new Uint32Array(outputs)];

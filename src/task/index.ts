@@ -7,7 +7,7 @@ import { multilabel } from './multilabel.ts';
 import { regress } from './regress.ts';
 import type { Task, TaskSettings } from './task.ts';
 
-export { ranked } from './classify.ts';
+export { probabilitiesOf } from './classify.ts';
 export { standardise } from './regress.ts';
 export type * from './task.ts';
 

@@ -3,6 +3,7 @@ import { Io } from '../../assembly/abi/program.ts';
 import { InputError } from '../base/error.ts';
 import type { Engine } from '../engine/engine.ts';
 import { inputOf, type Preparation, portOf } from '../input/index.ts';
+import { probabilitiesOf } from '../task/index.ts';
 
 /** Refuses what has no mirror image, or no classes. `where`: what asked for it. */
 export function checkFlips(task: string, preprocess: Preparation, where: string): void {
@@ -25,16 +26,8 @@ export function mirrored(pixels: Uint8Array, preprocess: Preparation): Uint8Arra
 
 /** Logarithms of the mean of two answers' probabilities: logits of that mean. */
 export function averaged(a: ArrayLike<number>, b: ArrayLike<number>): Float32Array {
-  const [p, q] = [softmax(a), softmax(b)];
+  const [p, q] = [probabilitiesOf(a), probabilitiesOf(b)];
   return Float32Array.from(p, (x, i) => Math.log((x + q[i]!) / 2));
-}
-
-function softmax(logits: ArrayLike<number>): Float64Array {
-  const list = Float64Array.from(logits);
-  const top = list.reduce((m, x) => Math.max(m, x), Number.NEGATIVE_INFINITY);
-  const powers = list.map((x) => Math.exp(x - top));
-  const sum = powers.reduce((m, x) => m + x, 0);
-  return powers.map((x) => x / sum);
 }
 
 /**
