@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { InputError } from '../base/error.ts';
 import { fileExists, isFolder } from '../base/files.ts';
-import { entriesOf } from './entries.ts';
+import { entriesOf, realPath } from './entries.ts';
 
 /** Folders that `**` goes down. */
 const DEEPEST = 16;
@@ -20,11 +20,12 @@ function expression(part: string): RegExp {
   return new RegExp(`^${source}$`, 'su');
 }
 
-/** What a pattern names, folders too, in byte order; what is hidden (.name) only where it is written out. Throws InputError where that is nothing, or where it is no pattern. */
+/** What a pattern names, folders too, each folder's own in byte order and before those of the folders in it; what is hidden (.name) only where it is written out. Throws InputError where that is nothing, or where it is no pattern. */
 export function expandGlob(pattern: string): string[] {
   const parts = pattern.split('/').filter((part, i) => part !== '' || i === 0);
   const isAbsolute = parts[0] === '';
   const found = new Set<string>();
+  const seen = new Set<string>();
   const into = (folder: string, [part, ...rest]: readonly string[], depth: number): void => {
     if (part === undefined || !(folder === '' || isFolder(folder))) return;
     const step = (name: string): void => {
@@ -38,6 +39,10 @@ export function expandGlob(pattern: string): string[] {
     }
     const { folders, files } = entriesOf(folder === '' ? '.' : folder);
     if (part === '**') {
+      // A link may lead back.
+      const place = `${rest.join('/')}\n${realPath(folder === '' ? '.' : folder)}`;
+      if (seen.has(place)) return;
+      seen.add(place);
       into(folder, rest.length > 0 ? rest : ['*'], depth);
       if (depth < DEEPEST) for (const name of folders) into(join(folder, name), [part, ...rest], depth + 1);
       return;

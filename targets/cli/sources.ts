@@ -63,7 +63,7 @@ export function isPictures(name: string): boolean {
   }
 }
 
-/** Every file that is named: those of a folder and of a pattern in byte order. */
+/** Every file that is named; those of folders and patterns as picturesOf and expandGlob order them. */
 export const filesOf = (names: readonly string[]): string[] =>
   names.flatMap((name) => (isPattern(name) ? expandGlob(name) : [name])).flatMap((name) => picturesOf([name]).map(({ file }) => file));
 

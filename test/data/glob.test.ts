@@ -1,5 +1,5 @@
 /** Names with *, ?, […] and ** in them. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -35,6 +35,17 @@ test('each sign, in byte order', () => {
   assert.equal(found('b/(*'), ['b/(1)+.jpg']);
   assert.equal(found('[ab]'), ['a', 'b']);
   assert.equal(found('.hidden/*'), ['.hidden/1.jpg']);
+});
+
+test('a link that leads back names nothing twice', () => {
+  const folder = newFolder();
+  for (const name of ['a', 'b']) {
+    mkdirSync(join(folder, name));
+    writeFileSync(join(folder, name, '1.jpg'), '');
+    symlinkSync(folder, join(folder, name, 'back'));
+  }
+  const names = expandGlob(join(folder, '**/*.jpg')).map((path) => path.slice(folder.length + 1));
+  assert.equal(names, ['a/1.jpg', 'b/1.jpg']);
 });
 
 test('what is there is no pattern, and a pattern that names nothing is refused', () => {
