@@ -2,7 +2,7 @@
  * What unknown pictures are told by: known.safetensors beside the adapter (src/formats/knownfile.ts), laid out in the program's table as
  * src/training/known/distance.ts lays it out, number by number.
  */
-import { distanceNumbers, DistanceTable } from '../../assembly/abi/ops/distance';
+import { beyondThreshold, distanceNumbers, DistanceTable } from '../../assembly/abi/ops/distance';
 import { Io } from '../../assembly/abi/program';
 import { RunField } from '../../assembly/abi/run';
 import { shaAdd, shaBegin, shaEnd } from '../../assembly/digest/sha256';
@@ -63,7 +63,7 @@ export function openKnown(adapter: usize, asked: f64): void {
   closeFile(openReader(path));
   if (!isOwn()) return cannot(wasAsked, 'known.safetensors belongs to another adapter');
   const judged = readTable();
-  const beyond = <u64>(share * <f64>(judged + 1));
+  const beyond = <u64>beyondThreshold(<f64>judged, share);
   if (beyond < 1) return cannot(wasAsked, 'training judged # pictures, too few for @1 %', <f64>judged, 100 * share);
   store<f32>(port(Io.Known), load<f32>(numbersAt(Tensor.Judged, judged - beyond)), DistanceTable.Threshold << 2);
   tells = true;

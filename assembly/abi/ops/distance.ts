@@ -15,6 +15,14 @@ export function distanceNumbers(f: number, n: number, k: number): number {
 }
 
 /**
+ * How many of the judged pictures lie beyond the threshold where this share may be refused: the next picture is as likely as any to be the k-th farthest of n + 1. None:
+ * too few were judged to tell.
+ */
+export function beyondThreshold(judged: number, share: number): number {
+  return Math.floor(share * (judged + 1));
+}
+
+/**
  * Distance: y[B] = the least over N classes of (x/|x| - mean)ᵀ·C⁻¹·(x/|x| - mean), C having K directions with variances of their own and one for the rest;
  * x[B,F], TABLE as DistanceTable.
  */

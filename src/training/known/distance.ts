@@ -1,6 +1,6 @@
 /** How far features are from what was learnt: the table that the engine's Distance reads, and the same arithmetic here, number by number. */
 
-import { DistanceTable, distanceNumbers } from '../../../assembly/abi/ops/distance.ts';
+import { beyondThreshold, DistanceTable, distanceNumbers } from '../../../assembly/abi/ops/distance.ts';
 import type { Known } from '../../formats/knownfile.ts';
 import type { KnownTable } from '../../pipeline/options.ts';
 
@@ -50,8 +50,7 @@ export function distanceOf({ directions: count, table }: KnownTable, x: Float32A
 
 /** The largest distance of what is known where this share of the judged pictures may be refused; undefined where too few were judged to tell. */
 export function thresholdOf({ judged }: Pick<Known, 'judged'>, rate: number): number | undefined {
-  // The next picture is as likely as any to be the k-th farthest of n + 1, so so many may lie beyond.
-  const beyond = Math.floor(rate * (judged.length + 1));
+  const beyond = beyondThreshold(judged.length, rate);
   return beyond < 1 ? undefined : judged[judged.length - beyond];
 }
 
