@@ -297,9 +297,10 @@ export function assumedProcessor(modelType: string, [height, width]: readonly [n
   return readProcessor(json, 'preprocessor_config.json is missing: preprocessing', { image: { height, width }, modelType, channels });
 }
 
-/** A `preprocessor_config.json` for these pictures, every field said; undefined where no processor keeps a picture's shape so. */
+/** A `preprocessor_config.json` for these pictures, every field said; undefined where no processor keeps a picture's shape so, or reverses channels that are normalised. */
 export function processorFor({ resize, resample, crop, scale, mean, std, reversed }: Preprocess): Json | undefined {
   if (resize.mode === 'cover' || crop?.rounding === 'even') return undefined;
+  if (reversed && (mean.some((x) => x !== 0) || std.some((x) => x !== 1))) return undefined;
   return {
     image_processor_type: reversed ? 'MobileViTImageProcessor' : crop ? 'CLIPImageProcessor' : 'ViTImageProcessor',
     do_resize: true,

@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert';
 import { Io } from '../../assembly/abi/program.ts';
 import { readJson } from '../../src/base/files.ts';
 import { openModelFolder, preprocessOf, processorNote } from '../../src/import/modelfolder.ts';
+import { processorFor } from '../../src/input/huggingface.ts';
 import { checkPreprocess } from '../../src/input/preprocess.ts';
 import { mergeAdapter } from '../../src/use/merge/merge.ts';
 import { exportOnnx } from '../../src/use/onnx/export.ts';
@@ -58,6 +59,9 @@ test('what its processor says, and where there is none', () => {
   assert.match(processorNote(silent)!, 'blue first');
   // Where they are normalised too, it is not said by which channel's numbers.
   refused(() => preprocessOf(openModelFolder(folderWith({ ...BLUE_FIRST, do_normalize: true }))), 'do_flip_channel_order');
+  // An adapter may say both; no processor's file can.
+  assert.ok(processorFor(said));
+  assert.is(processorFor({ ...said, mean: [0.5, 0.4, 0.3] }), undefined);
 });
 
 test('it goes with a merged folder; an exported file does it itself', () => {
