@@ -169,6 +169,17 @@ function trainCommand(): void {
   train(model, out, hasStored ? stored : 0, resume, overwrite, every, steps);
 }
 
+/** The network with its adapter, and what unknown pictures are told by. */
+function openLearnt(hasStored: bool, unknown: f64): void {
+  if (isStored(-1) != hasStored)
+    refuseOption('--stored', hasStored ? 'is of use only where weights are streamed' : 'is missing: streamed weights need a file');
+  openModelFolder(model);
+  if (hasStored) openStored(stored);
+  loadBase(model);
+  applyAdapter(adapter);
+  openKnown(adapter, unknown);
+}
+
 function evalCommand(): void {
   required('--model', model);
   required('--adapter', adapter);
@@ -182,13 +193,7 @@ function evalCommand(): void {
   open(true);
   noMore('s2a.wasm eval <program.s2a> --model M --adapter A --data D');
   openPart(JUDGE, data, isTrain ? 'train' : 'val');
-  if (isStored(-1) != hasStored)
-    refuseOption('--stored', hasStored ? 'is of use only where weights are streamed' : 'is missing: streamed weights need a file');
-  openModelFolder(model);
-  if (hasStored) openStored(stored);
-  loadBase(model);
-  applyAdapter(adapter);
-  openKnown(adapter, unknown);
+  openLearnt(hasStored, unknown);
   judge(JUDGE);
   tellJudged(isJson);
 }
@@ -209,13 +214,7 @@ function predictCommand(): void {
     setPath(images, arg(array), bytesOf(arg(array)));
     openImages(LEARN, images);
   }
-  if (isStored(-1) != hasStored)
-    refuseOption('--stored', hasStored ? 'is of use only where weights are streamed' : 'is missing: streamed weights need a file');
-  openModelFolder(model);
-  if (hasStored) openStored(stored);
-  loadBase(model);
-  applyAdapter(adapter);
-  openKnown(adapter, unknown);
+  openLearnt(hasStored, unknown);
   if (array != 0) predictArray();
   else predictRaw();
 }
