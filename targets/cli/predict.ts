@@ -47,12 +47,16 @@ function chosen(said: readonly Prediction[], top: number | undefined): readonly 
   return isLabels && top === undefined ? said.filter(({ answered }) => answered) : said.slice(0, top ?? 1);
 }
 
-/** Why no class is named, in a word: the picture is like nothing learnt, or its class is less probable than was asked for. */
-function refusal(said: readonly Prediction[], { threshold }: Telling): 'unknown' | 'unsure' | undefined {
-  const [first] = said;
-  if (first?.known === false) return 'unknown';
+/** Whether the first class is as probable as was asked for; undefined where nobody asked, or of another task. */
+function isSure([first]: readonly Prediction[], { threshold }: Telling): boolean | undefined {
   const isClass = first !== undefined && first.value === undefined && first.answered === undefined;
-  return isClass && threshold !== undefined && first.probability < threshold ? 'unsure' : undefined;
+  return isClass && threshold !== undefined ? first.probability >= threshold : undefined;
+}
+
+/** Why no class is named, in a word: the picture is like nothing learnt, or its class is less probable than was asked for. */
+function refusal(said: readonly Prediction[], how: Telling): 'unknown' | 'unsure' | undefined {
+  if (said[0]?.known === false) return 'unknown';
+  return isSure(said, how) === false ? 'unsure' : undefined;
 }
 
 /** One class is no choice: what is said is whether the picture is as usual, and how far from it. */
@@ -70,14 +74,13 @@ function textOf(said: readonly Prediction[], how: Telling): string[] {
 }
 
 function jsonOf(said: readonly Prediction[], how: Telling): object {
-  if (said[0]?.value !== undefined) return { values: Object.fromEntries(said.map(({ label, value }) => [label, value])) };
-  const list = chosen(said, how.top);
-  if (said[0]?.answered !== undefined)
-    return { labels: list.map(({ label, probability, answered }) => ({ label, probability, answered })) };
-  const { known, distance } = said[0] ?? {};
+  const { value, answered: isLabel, known, distance } = said[0] ?? {};
+  if (value !== undefined) return { values: Object.fromEntries(said.map(({ label, value }) => [label, value])) };
   if (isNormal(said)) return { normal: known, distance };
-  const sure = how.threshold === undefined ? {} : { sure: said[0]!.probability >= how.threshold };
-  return { ...defined({ known, distance }), ...sure, classes: list.map(({ label, probability }) => ({ label, probability })) };
+  const list = chosen(said, how.top);
+  if (isLabel !== undefined) return { labels: list.map(({ label, probability, answered }) => ({ label, probability, answered })) };
+  const classes = list.map(({ label, probability }) => ({ label, probability }));
+  return { ...defined({ known, distance, sure: isSure(said, how) }), classes };
 }
 
 /** Labels are answered from the probability that was asked for. */
