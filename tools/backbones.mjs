@@ -17,7 +17,7 @@ const { readerOf, openOnnxBase } = await source(
 export { openOnnxBase } from './src/import/onnx/base.ts';`,
 );
 
-/** Of the page as it is, by library and name: what was found of an ONNX file. */
+/** Of the page as it is, by name: what was found of an ONNX file. */
 const before = new Map(
   (existsSync(PAGE) ? readFileSync(PAGE, 'utf8') : '').split('\n').flatMap((line) => {
     const cells = line.split('|').map((cell) => cell.trim());

@@ -1,6 +1,6 @@
 // How many of timm's pretrained tags are read here? By names and shapes alone, nothing is fetched:
 //     node tools/tags.mjs [--python PYTHON] [--from FILE] [--all]
-// FILE: what tools/parity/tags.py wrote. Prints the share that is accepted, refused architectures by why, and with --all every refusal.
+// FILE: what tools/parity/tags.py wrote. Prints the share that is read, how many tags of each first word are refused, and with --all why each of them is.
 // Exit code 1 where a tag is taken for a network whose tensors it does not have, which its name alone should have said.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -65,8 +65,7 @@ console.log(
   `tags read: ${share(lines.length - refused.length, lines.length)}; architectures read whole: ${share(all.size - bad.size, all.size)}`,
 );
 const late = refused.filter((one) => one.late);
-for (const { name, why } of values.all ? refused : late)
-  console.log(`${late.length > 0 && !values.all ? 'AT ITS WEIGHTS ' : ''}${name}: ${why}`);
+for (const { name, why, late: isLate } of values.all ? refused : late) console.log(`${isLate ? 'AT ITS WEIGHTS ' : ''}${name}: ${why}`);
 const families = new Map();
 for (const { architecture } of refused) {
   const family = architecture.replace(/[\d_].*/, '');

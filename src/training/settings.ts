@@ -170,7 +170,6 @@ const imageSize: Kind<ImageSize> = {
     return h === w ? h : [h, w];
   },
 };
-/** How pictures are changed while learning: what the command line calls `crop,flip` depends on their size. */
 /** The parts of an augmentation that are numbers, and their largest. */
 const AMOUNTS = {
   mixup: 1,
@@ -184,6 +183,7 @@ const AMOUNTS = {
   blur: 1,
   erase: 1,
 } as const;
+/** How pictures are changed while learning: what the command line calls `crop,flip` depends on their size. */
 const augment: Kind<Augmentation> = {
   check(value, where) {
     const isKnown = (key: string): boolean => key === 'shift' || key === 'flip' || Object.hasOwn(AMOUNTS, key);
