@@ -4,21 +4,25 @@ import { InputError } from '../../src/base/error.ts';
 import { visible } from '../../src/base/visible.ts';
 import { serve as serveUntil } from '../../src/live/serve.ts';
 import type { WatchOptions } from '../../src/live/watch.ts';
-import { parse, read, whole } from './options.ts';
+import { type Flags, parse, read, whole } from './options.ts';
 import type { Output } from './output.ts';
 import { untilStopped } from './signals.ts';
 import { eventLine, lookMs, WATCH_FLAGS, watchOptions } from './watch.ts';
 
-const FLAGS = { ...WATCH_FLAGS, host: 'text', port: 'text', token: 'text', pictures: 'text', watch: 'text', unknown: 'text' } as const;
+/** What it takes with and without a watch; `look`: how often an adapter or another program's watch is looked at. */
+const SERVE_FLAGS: Flags = {
+  ...{ host: 'text', port: 'text', token: 'text', pictures: 'text', watch: 'text', unknown: 'text', look: 'text', json: 'flag' },
+  ...{ budget: 'text', 'process-budget': 'text', threads: 'text', weights: 'text', stored: 'text' },
+};
 const PORT = 8080;
 
 export async function serve(args: string[], out: Output): Promise<void> {
-  const p = parse(args, FLAGS, { least: 1, most: 2, usage: 's2a serve <model folder> [adapter]' });
+  const p = parse(args, { ...WATCH_FLAGS, ...SERVE_FLAGS }, { least: 1, most: 2, usage: 's2a serve <model folder> [adapter]' });
   const [model, adapter] = p.positionals as [string, string?];
   const data = p.text('watch');
   if (data === undefined)
-    for (const flag of ['out', 'at', 'every', 'after', 'keep-last', 'from'])
-      if (p.text(flag) !== undefined)
+    for (const flag of Object.keys(WATCH_FLAGS))
+      if (!Object.hasOwn(SERVE_FLAGS, flag) && p.text(flag) !== undefined)
         throw new InputError({ where: `--${flag}`, what: 'is of a watch', expected: '--watch FOLDER beside it' });
   if (data !== undefined && adapter !== undefined && p.text('from') !== undefined)
     throw new InputError({
