@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, renameSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import { InputError } from '../base/error.ts';
 import { guarded, isFolder, makeFolder, writeAtomic } from '../base/files.ts';
 import { composed } from '../data/entries.ts';
@@ -53,7 +53,7 @@ export function addPicture(root: string, label: string, bytes: Uint8Array): Adde
   if (!isFolder(root)) throw new InputError({ where: root, what: 'the folder of the pictures is gone' }, 'S2A_FILE');
   const above = classesIn(root);
   const name = `s2a-${createHash('sha256').update(bytes).digest('hex').slice(0, 32)}.${ENDINGS[readHeader(bytes).format]}`;
-  const below = (folder: string): string => join(folder, name).slice(root.length).replace(/^\/+/, '');
+  const below = (folder: string): string => relative(root, join(folder, name)).replaceAll(sep, '/');
   const folder = join(above, folderOf(above, label));
   if (existsSync(join(folder, name))) return { path: below(folder), isKnown: true };
   const other = readdirSync(above).find((one) => existsSync(join(above, one, name)));

@@ -1,7 +1,7 @@
 /** A real server on a free port: answers, labelled pictures, and every status that a bad request gets. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { InputError } from '../../src/base/error.ts';
@@ -197,6 +197,11 @@ test('with a train folder, classes lie there', async () => {
   await serving({ pictures: root }, async (url) => {
     const { path } = (await (await post(`${url}/pictures?label=cat`, RED)).json()) as { path: string };
     assert.match(path, /^train\/cat\/s2a-/);
+  });
+  // However the folder is written, as a person in its parent folder would.
+  await serving({ pictures: `./${relative('.', root)}/` }, async (url) => {
+    const { path } = (await (await post(`${url}/pictures?label=dog`, RED)).json()) as { path: string };
+    assert.match(path, /^train\/dog\/s2a-/);
   });
 });
 
