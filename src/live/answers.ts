@@ -74,13 +74,14 @@ export function createAnswerer({ decoderBytes, ...options }: AnswererOptions): A
         if (!(error instanceof InputError)) throw error;
       }
     }
+    // It stays in its place until the next one is loaded: who asks meanwhile waits for a turn, and is not told that nothing has been learnt.
     const before = classifier;
-    classifier = undefined;
     await before?.close();
     try {
       classifier = loadClassifier(adapter, options);
       inUse = adapter;
     } catch (error) {
+      classifier = undefined;
       if (before) classifier = loadClassifier(inUse, options);
       throw error;
     }

@@ -285,8 +285,12 @@ test('an adapter is changed between two answers, one of other classes too; a bad
   const more = newFolder();
   for (const [i, name] of COLOURS.slice(0, 2).entries()) addColours(more, name, i, 0, 6);
   await trainJob({ model: MODEL, data: more, out: two, epochs: 1, batchSize: 8 });
-  const own = createAnswerer({ model: MODEL, decoderBytes: 16 << 20 });
+  const own = createAnswerer({ model: MODEL, decoderBytes: 16 << 20, threads: 2 });
   await own.change(ADAPTER);
+  let isAlwaysReady = true;
+  const looking = setInterval(() => {
+    isAlwaysReady &&= own.isReady();
+  });
   const answers = [
     own.answer({ bytes: RED }),
     own.change(two),
@@ -297,6 +301,8 @@ test('an adapter is changed between two answers, one of other classes too; a bad
   const [first, , second, refusal, third] = (await Promise.all(answers)) as { predictions: unknown[] }[];
   assert.equal([first!.predictions.length, second!.predictions.length, third!.predictions.length], [3, 2, 2]);
   assert.instance(refusal, InputError);
+  clearInterval(looking);
+  assert.ok(isAlwaysReady, 'who asks while adapters change is answered afterwards');
   await own.close();
 });
 
