@@ -1,7 +1,7 @@
 /** Bodies of requests: only as many at once, and of as many bytes, as there is room for; read within a time. What is refused is never read. */
 import type { IncomingMessage } from 'node:http';
 import { mebibytes } from '../base/bytes.ts';
-import { HttpError } from './httperror.ts';
+import { HttpError, retryAfter } from './httperror.ts';
 
 export interface Limits {
   /** Requests with a body that are read or wait for their answer at once. */
@@ -34,7 +34,7 @@ export function createBodies({ waiting: most, bodyBytes, heldBytes, bodyMs }: Li
     if (length > bodyBytes) throw new HttpError(413, `the body has ${mebibytes(length)}, the most is ${mebibytes(bodyBytes)}`);
     if (length === 0) throw new HttpError(400, 'the body is empty; send the bytes of a picture');
     if (waiting >= most || held + length > heldBytes)
-      throw new HttpError(503, `${waiting} requests are waiting already; try again`, RETRY_SECONDS);
+      throw new HttpError(503, `${waiting} requests are waiting already; try again`, retryAfter(RETRY_SECONDS));
     return length;
   };
   return {

@@ -57,6 +57,8 @@ export function createGuard(token: string | undefined): (request: IncomingMessag
     const given = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
     // Digests of the same length are compared in the same time, whatever was given.
     if (!timingSafeEqual(sha256(given ?? ''), wanted))
-      throw new HttpError(401, given === undefined ? 'a token is needed: Authorization: Bearer …' : 'the token is wrong');
+      throw new HttpError(401, given === undefined ? 'a token is needed: Authorization: Bearer …' : 'the token is wrong', {
+        'www-authenticate': 'Bearer',
+      });
   };
 }

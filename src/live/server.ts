@@ -18,7 +18,7 @@ import { addPicture, checkLabel } from './addpicture.ts';
 import { type Answerer, NotReady, type Said } from './answers.ts';
 import { type Bodies, createBodies, LIMITS, type Limits } from './body.ts';
 import { createGuard } from './guard.ts';
-import { HttpError } from './httperror.ts';
+import { HttpError, retryAfter } from './httperror.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { PAGE, PAGE_POLICY } from './page.ts';
 import type { Watch, WatchStatus } from './watchtypes.ts';
@@ -88,22 +88,17 @@ export function listen(options: ServerOptions, port: number, host: string): Prom
   });
 }
 
-const cannotListen = ({ code, message }: NodeJS.ErrnoException, host: string, port: number): InputError =>
-  new InputError(
-    {
-      where: code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' ? '--host' : '--port',
-      what:
-        code === 'EADDRINUSE'
-          ? 'another program listens there'
-          : code === 'EACCES'
-            ? 'may not be listened on'
-            : code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND'
-              ? 'is no address of this machine'
-              : message,
-      got: `${host}:${port}`,
-    },
-    'S2A_OPTION',
-  );
+const UNHEARD: Readonly<Record<string, readonly [where: string, what: string]>> = {
+  EADDRINUSE: ['--port', 'another program listens there'],
+  EACCES: ['--port', 'may not be listened on'],
+  EADDRNOTAVAIL: ['--host', 'is no address of this machine'],
+  ENOTFOUND: ['--host', 'is no address of this machine'],
+};
+
+function cannotListen({ code = '', message }: NodeJS.ErrnoException, host: string, port: number): InputError {
+  const [where, what] = UNHEARD[code] ?? ['--port', message];
+  return new InputError({ where, what, got: `${host}:${port}` }, 'S2A_OPTION');
+}
 
 /** Until what is being answered has been, for as long as a client may take; then whoever still holds a connection loses it. */
 async function closed(server: Server, bodies: Bodies): Promise<void> {
@@ -125,13 +120,15 @@ async function respond(
 ): Promise<void> {
   let status: number;
   try {
-    const url = new URL(request.url ?? '/', 'http://s2a');
+    const url = urlOf(request);
     const methods = Object.hasOwn(ROUTES, url.pathname) ? ROUTES[url.pathname]! : undefined;
     if (!methods) throw new HttpError(404, `there is no ${url.pathname.slice(0, 100)} here; GET / is a page`);
     if (url.pathname !== '/') guard(request);
     const method = request.method === 'HEAD' ? 'GET' : (request.method ?? '');
     const handler = Object.hasOwn(methods, method) ? methods[method]! : undefined;
-    if (!handler) throw new HttpError(405, `${url.pathname} takes ${Object.keys(methods).join(', ')}`);
+    const taken = Object.keys(methods).join(', ');
+    if (!handler) throw new HttpError(405, `${url.pathname} takes ${taken}`, { allow: taken });
+    checkParameters(url);
     if (mayContinue) {
       shared.bodies.admit(request);
       response.writeContinue();
@@ -141,6 +138,28 @@ async function respond(
     status = refuse(request, response, error);
   }
   shared.metrics.count('s2a_requests_total', 1, `status="${status}"`);
+}
+
+function urlOf({ url = '/' }: IncomingMessage): URL {
+  try {
+    return new URL(url, 'http://s2a');
+  } catch {
+    throw new HttpError(400, `${url.slice(0, 100)} is no address; GET / is a page`);
+  }
+}
+
+/** Parameters behind the question mark, by address; the others take none. */
+const PARAMETERS: Readonly<Record<string, readonly string[]>> = { '/predict': ['top', 'width', 'height'], '/pictures': ['label'] };
+
+/** HttpError 400 for a parameter that nobody would read, and for one that is given twice. */
+function checkParameters({ pathname, searchParams }: URL): void {
+  const known = PARAMETERS[pathname] ?? [];
+  const given = [...searchParams.keys()];
+  for (const [i, name] of given.entries()) {
+    if (!known.includes(name))
+      throw new HttpError(400, `${pathname} takes no ${name.slice(0, 100)}; ${known.join(', ') || 'nothing'} may stand behind its ?`);
+    if (given.indexOf(name) < i) throw new HttpError(400, `${name} is given twice`);
+  }
 }
 
 const COMMON = { 'x-content-type-options': 'nosniff', 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' };
@@ -160,15 +179,15 @@ function statusFor(error: unknown): HttpError {
   if (error instanceof HttpError) return error;
   if (error instanceof Unreadable)
     return new HttpError(/not a JPEG, PNG or WebP/.test(error.message) ? 415 : 422, `the picture cannot be used: ${error.message}`);
-  if (error instanceof NotReady) return new HttpError(503, `${error.message}; pictures of two classes are needed`, 10);
-  if (error instanceof InputError && error.code === 'S2A_DISK') return new HttpError(507, error.message, 60);
-  if (error instanceof InputError)
-    return new HttpError(error.code === 'S2A_FILE' ? 503 : 400, error.message, ...(error.code === 'S2A_FILE' ? [10] : []));
+  if (error instanceof NotReady) return new HttpError(503, `${error.message}; pictures of two classes are needed`, retryAfter(10));
+  if (error instanceof InputError && error.code === 'S2A_DISK') return new HttpError(507, error.message, retryAfter(60));
+  if (error instanceof InputError && error.code === 'S2A_FILE') return new HttpError(503, error.message, retryAfter(10));
+  if (error instanceof InputError) return new HttpError(400, error.message);
   return new HttpError(500, `unexpected error: ${(error as Error)?.message ?? error}`);
 }
 
 function refuse(request: IncomingMessage, response: ServerResponse, error: unknown): number {
-  const { status, message, retryAfter } = statusFor(error);
+  const { status, message, headers } = statusFor(error);
   if (response.headersSent || response.destroyed) return status;
   const text = `${JSON.stringify({ error: message })}\n`;
   const isCut = status === 408 || !(Number(request.headers['content-length']) <= DRAINED_BYTES);
@@ -177,11 +196,9 @@ function refuse(request: IncomingMessage, response: ServerResponse, error: unkno
   if (!isUnread) request.resume();
   response.writeHead(status, {
     ...COMMON,
+    ...headers,
     'content-type': 'application/json',
-    'content-length': String(Buffer.byteLength(text)),
-    ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
-    ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
-    ...(status === 405 ? { allow: message.slice(message.lastIndexOf('takes ') + 6) } : {}),
+    'content-length': Buffer.byteLength(text),
     ...(isUnread ? { connection: 'close' } : {}),
   });
   response.end(text, () => {
@@ -234,7 +251,7 @@ function checkType({ headers }: IncomingMessage, isRaw: boolean): void {
   if (type === 'application/x-www-form-urlencoded') return;
   throw new HttpError(
     415,
-    `the body is ${type.slice(0, 60)}; send a picture's bytes as they are, as image/jpeg or application/octet-stream`,
+    `the body is ${type.slice(0, 60)}; send ${isRaw ? 'pixels as application/octet-stream' : "a picture's bytes as they are, as image/jpeg or application/octet-stream"}`,
   );
 }
 

@@ -97,7 +97,21 @@ test('what is no picture, or no request', async () => {
     await says(post(`${url}/predict?width=20&height=9`, RED), 400, 'bytes');
     await says(post(`${url}/predict?top=none`, RED), 400, 'top is a whole number');
     await says(post(`${url}/predict`, new Uint8Array(0)), 400, 'the body is empty');
-    await says(fetch(`${url}/predict`), 405, '/predict takes POST');
+    await says(
+      post(`${url}/predict?width=20&height=16`, RED, { 'content-type': 'image/png' }),
+      415,
+      'send pixels as application/octet-stream',
+    );
+    await says(post(`${url}/predict?topp=3`, RED), 400, '/predict takes no topp; top, width, height may stand behind its ?');
+    await says(post(`${url}/predict?top=3&top=2`, RED), 400, 'top is given twice');
+    await says(fetch(`${url}/status?top=3`), 400, '/status takes no top; nothing may');
+    const refusal = await says(fetch(`${url}/predict`), 405, '/predict takes POST');
+    assert.is(refusal.headers.get('allow'), 'POST');
+    await says(fetch(`${url}/predict`, { method: 'OPTIONS' }), 405, '/predict takes POST');
+    assert.match(
+      await raw(port, 'GET // HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n'),
+      /^HTTP\/1.1 400 [\s\S]*\/\/ is no address/,
+    );
     await says(fetch(`${url}/etc/passwd`), 404, 'there is no /etc/passwd');
     await says(fetch(`${url}/__proto__`), 404);
     await says(post(`${url}/learn`), 404, '--watch FOLDER');
