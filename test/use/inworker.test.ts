@@ -98,6 +98,12 @@ test('signal ends it, saved; a hook that throws does so too, and is thrown', asy
     )
     .catch((e: unknown) => e);
   assert.is((again as Error).message, 'mine');
+  // At the last event too, when the run may have ended well before it hears of it.
+  const onEpoch = (): void => {
+    throw new Error('late');
+  };
+  const late = await s2a.trainInWorker(job({ epochs: 1 }), { onEpoch }).catch((e: unknown) => e);
+  assert.is((late as Error).message, 'late');
 });
 
 test('an unknown hook, and one whose event cannot leave the thread, are refused', async () => {
