@@ -6,6 +6,9 @@ const UNITS: Readonly<Record<string, number>> = { B: 1, KiB: 2 ** 10, MiB: 2 ** 
 /** `18.4 MiB` whatever the size. */
 export const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
+/** As `mebibytes`, rounded up: a budget of what is written is enough. */
+export const mebibytesUp = (bytes: number): string => mebibytes(Math.ceil((bytes / 2 ** 20) * 10) * (2 ** 20 / 10));
+
 /** A number of bytes, or a text such as `48MiB`, `512KiB`, `1.5GiB`, `64MB` (a million bytes each), `31457280`. */
 export type Bytes = number | string;
 

@@ -1,6 +1,6 @@
 /** What the process holds beside linear memory: measured, and assumed before a run. */
 import { writeFileSync } from 'node:fs';
-import { mebibytes } from './bytes.ts';
+import { mebibytes, mebibytesUp } from './bytes.ts';
 import { BudgetError } from './error.ts';
 import { readLimitedText } from './reading.ts';
 
@@ -89,7 +89,7 @@ export function checkProcess(budgetBytes: number, linearBytes: number, threads: 
       where: '--process-budget',
       what,
       got: mebibytes(budgetBytes),
-      expected: `at least ${mebibytes(Math.ceil(least / 104857.6) * 104857.6)}`,
+      expected: `at least ${mebibytesUp(least)}`,
     },
     least,
   );

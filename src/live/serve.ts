@@ -1,5 +1,5 @@
 /** Answers and learning in one process: what a server of one adapter, of a watch's, or of a watch of its own is made of. */
-import { type Bytes, mebibytes, parseBytes } from '../base/bytes.ts';
+import { type Bytes, mebibytes, mebibytesUp, parseBytes } from '../base/bytes.ts';
 import { defined } from '../base/defined.ts';
 import { BudgetError, InputError, type S2aError } from '../base/error.ts';
 import type { Precision, WeightsWish } from '../base/precision.ts';
@@ -78,7 +78,9 @@ export async function serve(options: ServeOptions, signal: AbortSignal): Promise
   let listening: Listening | undefined;
   try {
     const follow = followerOf(options, answerer, watch);
-    await follow();
+    // The model's own head answers where nobody names an adapter or learns one.
+    if (options.adapter === undefined && !watch) await answerer.change(undefined);
+    else await follow();
     checkShare(options, answerer);
     listening = await listen(
       {
@@ -110,7 +112,7 @@ async function goOn(
   warn: (sentence: string) => void,
 ): Promise<void> {
   const onFailure = (error: S2aError): void => warn(error.message);
-  if (watch) await watchUntil(watch, { everyMs, signal, after: follow, onFailure });
+  if (watch) return watchUntil(watch, { everyMs, signal, after: follow, onFailure });
   while (!signal.aborted) {
     await rest(everyMs, signal);
     await follow().catch((error: unknown) => {
@@ -121,7 +123,7 @@ async function goOn(
 }
 
 /** Takes the adapter that is in use now, where that is another than the one that answers. */
-function followerOf({ adapter, watch: own }: ServeOptions, answerer: Answerer, watch: Watch | undefined): () => Promise<void> {
+function followerOf({ adapter }: ServeOptions, answerer: Answerer, watch: Watch | undefined): () => Promise<void> {
   const follows = adapter !== undefined && isWatchFolder(adapter);
   const now = (): string | undefined => {
     if (watch) return watch.current();
@@ -129,12 +131,8 @@ function followerOf({ adapter, watch: own }: ServeOptions, answerer: Answerer, w
     const kept = currentOf(readState(adapter));
     return kept && adapterPath(adapter, kept);
   };
-  // The model's own head answers where nobody names an adapter or learns one.
-  let isOwn = adapter === undefined && own === undefined;
   return async () => {
     const wanted = now();
-    if (isOwn && !answerer.isReady()) await answerer.change(undefined);
-    isOwn = false;
     if (wanted !== undefined && wanted !== answerer.adapter()) await answerer.change(wanted);
   };
 }
@@ -152,13 +150,14 @@ function checkShare(options: ServeOptions, answerer: Answerer): void {
   const share = shareOf(options, answerer);
   const least = options.watch ? Math.max(reserve.training, reserve.preparing + LEAST_DECODER_BYTES) : reserve.training - THREAD_BYTES;
   if (share === undefined || share >= least) return;
-  const total = parseBytes(options.processBudget!, '--process-budget') + least - share;
+  const budget = parseBytes(options.processBudget!, '--process-budget');
+  const total = budget + least - share;
   throw new BudgetError(
     {
       where: '--process-budget',
       what: `answers need linear memory ${mebibytes(answerer.linearBytes())} + ${mebibytes(BESIDE + THREAD_BYTES)} for pictures, ${options.watch ? 'learning' : 'the runtime'} ${mebibytes(least)} or more`,
-      got: mebibytes(total - least + share),
-      expected: `at least ${mebibytes(Math.ceil(total / 104857.6) * 104857.6)}`,
+      got: mebibytes(budget),
+      expected: `at least ${mebibytesUp(total)}`,
     },
     total,
   );
