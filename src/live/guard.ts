@@ -11,7 +11,7 @@ import { HttpError } from './httperror.ts';
 /** Shorter tokens can be tried out. */
 const LEAST_CHARACTERS = 16;
 
-/** Whether an address is this machine's own and nobody else's. */
+/** Whether an address, or the name in a request's Host, is this machine's own and nobody else's; IPv6 stands in brackets there. */
 export const isLoopback = (host: string): boolean => /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/i.test(host);
 
 /** The token in a file, which is made with a new one where it is not there. InputError for one that is too short, or holds what a header cannot. */

@@ -1,12 +1,13 @@
 /** Watching and serving from JavaScript: options checked as the library's others are, and what does it loaded when it is asked for. */
 import { type Bytes, parseBytes } from '../base/bytes.ts';
 import { defined } from '../base/defined.ts';
+import { InputError } from '../base/error.ts';
 import type { Precision, WeightsWish } from '../base/precision.ts';
 import type { Threads } from '../engine/threads.ts';
 import type { TrainJob } from '../training/jobtypes.ts';
 import { real, SETTINGS as s, whole } from '../training/settings.ts';
 import { anyFunction, check, later, needed, object, type Spec, TRAIN } from '../use/library.ts';
-import { AFTER, HOLD_OUT, KEEP, LOOK_MS } from './defaults.ts';
+import { AFTER, HOLD_OUT, HOST, KEEP, LOOK_MS, PORT } from './defaults.ts';
 import { readDuration, readTimes } from './schedule.ts';
 import type { WatchEvent, WatchOptions } from './watchtypes.ts';
 
@@ -33,7 +34,7 @@ export interface WatchJob
 export interface ServeJob {
   /** Folder of the model. */
   model: string;
-  /** An adapter, or the folder of a watch, whose adapter in use is followed; absent: that of `watch`, or the model's own head. */
+  /** An adapter, or the folder of a watch, whose adapter in use is followed; absent: that of `watch`, beside which none is named, or the model's own head. */
   adapter?: string;
   /** What it listens on; '127.0.0.1' where absent. Addresses beyond this machine need `token`. */
   host?: string;
@@ -115,8 +116,13 @@ export const watchFolder = (job: WatchJob, signal: AbortSignal): Promise<void> =
  */
 export const serve = (job: ServeJob, signal: AbortSignal): Promise<void> =>
   later(async () => {
-    const { watch, host = '127.0.0.1', port = 8080, warn = () => {}, onListening, processBudget, ...own } = check('serve', job, SERVE);
+    const { watch, host = HOST, port = PORT, warn = () => {}, onListening, processBudget, ...own } = check('serve', job, SERVE);
     const learning = watch && check('watch of serve', { ...watch, model: own.model }, WATCH);
+    if (learning && own.adapter !== undefined)
+      throw new InputError(
+        { where: 'adapter', what: 'is not served beside watch', got: own.adapter, expected: 'from of watch, which it begins with' },
+        'S2A_OPTION',
+      );
     const { serve: serveUntil } = await import('./serve.ts');
     await serveUntil(
       {

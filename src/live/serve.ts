@@ -50,7 +50,9 @@ const BODY_BYTES = 16 << 20;
 
 /** Serves until `signal`. Throws InputError for what is wrong before it listens, BudgetError where it does not fit. */
 export async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> {
-  const { host, port, token: file, everyMs = LOOK_MS, warn } = options;
+  const { port, token: file, everyMs = LOOK_MS, warn } = options;
+  // An address of IPv6 as browsers write it.
+  const host = options.host.replace(/^\[(.+)\]$/, '$1');
   if (file === undefined && !isLoopback(host))
     throw new InputError(
       {
@@ -93,7 +95,7 @@ export async function serve(options: ServeOptions, signal: AbortSignal): Promise
       port,
       host,
     );
-    const url = `http://${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${listening.port}/`;
+    const url = `http://${host.includes(':') ? `[${host}]` : host}:${listening.port}/`;
     options.onListening?.({ url, port: listening.port, isNewToken: token?.isNew ?? false, ...(token ? { token: token.token } : {}) });
     await goOn(watch, follow, everyMs, signal, warn);
   } finally {

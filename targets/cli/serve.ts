@@ -2,6 +2,7 @@
 import { defined } from '../../src/base/defined.ts';
 import { InputError } from '../../src/base/error.ts';
 import { visible } from '../../src/base/visible.ts';
+import { HOST, PORT } from '../../src/live/defaults.ts';
 import { serve as serveUntil } from '../../src/live/serve.ts';
 import type { WatchOptions } from '../../src/live/watch.ts';
 import { type Flags, parse, read, whole } from './options.ts';
@@ -14,7 +15,6 @@ const SERVE_FLAGS: Flags = {
   ...{ host: 'text', port: 'text', token: 'text', pictures: 'text', watch: 'text', unknown: 'text', look: 'text', json: 'flag' },
   ...{ budget: 'text', 'process-budget': 'text', threads: 'text', weights: 'text', stored: 'text' },
 };
-const PORT = 8080;
 
 export async function serve(args: string[], out: Output): Promise<void> {
   const p = parse(args, { ...WATCH_FLAGS, ...SERVE_FLAGS }, { least: 1, most: 2, usage: 's2a serve <model folder> [adapter]' });
@@ -44,7 +44,7 @@ export async function serve(args: string[], out: Output): Promise<void> {
       {
         model,
         adapter: data === undefined ? adapter : undefined,
-        host: p.text('host') ?? '127.0.0.1',
+        host: p.text('host') ?? HOST,
         port: whole(p, 'port', 0, 65535) ?? PORT,
         watch,
         everyMs: lookMs(p),

@@ -1,4 +1,5 @@
 /** Watching and serving from JavaScript. */
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -36,12 +37,34 @@ test('a folder is learnt from until the signal; then it is served, and a program
   assert.ok((found as { watch: { kept: unknown[] } }).watch.kept.length <= 1);
 });
 
+test('the own address of IPv6 needs no token, with brackets and without', async () => {
+  if (!Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'))) return;
+  for (const host of ['::1', '[::1]']) {
+    const stop = new AbortController();
+    const statuses: number[] = [];
+    const onListening: ServeJob['onListening'] = ({ url }) => {
+      assert.match(url, /^http:\/\/\[::1\]:\d+\/$/);
+      void fetch(`${url}status`)
+        .then(({ status }) => statuses.push(status))
+        .finally(() => stop.abort());
+    };
+    await serve({ model, adapter: job.out, host, port: 0, onListening }, stop.signal);
+    assert.equal(statuses, [200]);
+  }
+});
+
 test('options are checked before anything happens, by their names', async () => {
   const { signal } = new AbortController();
   await refusedLater(watchFolder({ ...job, every: '6' }, signal), 'every: wrong value', '15m, 6h or 1d');
   await refusedLater(watchFolder({ ...job, after: 0.5 }, signal), 'after: wrong value');
   await refusedLater(watchFolder({ ...job, keeplast: 3 } as never, signal), 'keeplast: unknown option of watchFolder', 'keepLast');
-  await refusedLater(serve({ model, host: '0.0.0.0' }, signal), 'more than this machine could ask');
+  for (const host of ['0.0.0.0', '::', '[::]', '::ffff:127.0.0.1', 'localhost.example'])
+    await refusedLater(serve({ model, host }, signal), 'more than this machine could ask', `got ${host.replace(/[[\]]/g, '')},`);
+  await refusedLater(
+    serve({ model, adapter: data, watch: { data, out: job.out } }, signal),
+    'adapter: is not served beside watch',
+    'from of watch',
+  );
   await refusedLater(serve({ model, port: -1 }, signal), 'port: wrong value');
   await refusedLater(serve({ model, watch: { ...job, at: '3' } }, signal), 'at: wrong value');
 });
