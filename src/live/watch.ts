@@ -69,7 +69,8 @@ function watchOf(options: WatchOptions, book: Opened, close: () => void): Watch 
       const { fresh, again } = newcomers(found, book.state);
       now.fresh = fresh.length;
       const cause = now.asked && fresh.length > 0 ? now.asked : book.schedule.due(fresh.length);
-      if (cause !== undefined && hasEnough(fresh, book.state, now)) await begin(options, book, now, { cause, fresh: [...fresh, ...again] });
+      const all = [...fresh, ...again];
+      if (cause !== undefined && hasEnough(all, book.state, now)) await begin(options, book, now, { cause, fresh: all });
       else if (book.schedule.isStale()) book.keepWait();
     }
     if (book.state.round) await carryOut(options, book, now, { found, isBackWanted, ...defined({ signal }) });
@@ -168,8 +169,8 @@ function listPictures({ job }: WatchOptions, { kept }: State): Found[] {
 }
 
 /** Two classes are needed to begin with. */
-function hasEnough(fresh: readonly Found[], { kept }: State, now: Now): boolean {
-  const classes = new Set(fresh.map(({ label }) => label));
+function hasEnough(all: readonly Found[], { kept }: State, now: Now): boolean {
+  const classes = new Set(all.map(({ label }) => label));
   delete now.waiting;
   if (kept.length > 0 || classes.size > 1) return true;
   now.waiting = `nothing is learnt yet: there are pictures of ${[...classes][0]} alone, and two classes are needed`;

@@ -228,6 +228,22 @@ test('a full disk is waited for, a run that fails is begun again once, and its p
   watch.close();
 });
 
+test('pictures whose first round failed count among the two classes that are needed', async () => {
+  const data = newFolder();
+  addColours(data, 'red', 2, 0, 4);
+  addColours(data, 'blue', 0, 0, 4);
+  const fault = (): Error => new InputError({ where: 'blue/1.png', what: 'damaged' });
+  const { runRound, orders } = played(fault(), fault());
+  const { watch } = open(data, { runRound });
+  await twice(watch);
+  await twice(watch);
+  assert.equal([orders.length, watch.status().adapter, watch.status().pictures.aside], [2, null, 8]);
+  addColours(data, 'red', 2, 100, 4);
+  await twice(watch);
+  assert.equal([orders.length, watch.status().adapter, watch.status().problem], [3, 3, null]);
+  watch.close();
+});
+
 test('a folder that vanishes is told, and costs nothing', async () => {
   const data = photos(5);
   const { runRound, orders } = played();
