@@ -97,7 +97,7 @@ type Right = Record<'held' | 'fresh' | 'remembered', { count: number; right: num
 
 /** What one of them is right on. */
 async function rightOf(
-  { job, held, folder: _, signal }: Judging,
+  { job, held, signal }: Judging,
   path: string,
   prepared: Prepared | undefined,
   memory: ReturnType<typeof memoryOf>,
@@ -114,11 +114,12 @@ async function rightOf(
   });
   try {
     const rows = rowsOfLabels(adapter.labels, prepared?.classes ?? []);
-    const of = (paths: ReadonlySet<string> | undefined, isIn: boolean): Samples => {
-      const indices = prepared?.val.filter((i) => paths!.has(prepared.cache.pictures[i]!.path) === isIn) ?? [];
-      return prepared ? samplesOf(prepared.cache, indices, rows, adapter.labels.length) : NONE;
-    };
     const paths = new Set(held.map(({ path: file }) => file));
+    const of = (isHeld: boolean): Samples => {
+      if (!prepared) return NONE;
+      const indices = prepared.val.filter((i) => paths.has(prepared.cache.pictures[i]!.path) === isHeld);
+      return samplesOf(prepared.cache, indices, rows, adapter.labels.length);
+    };
     const judges = memory
       ? samplesOfMemory(
           memory.memory.entries.filter(({ isJudge }) => isJudge),
@@ -138,7 +139,7 @@ async function rightOf(
       });
       return { count: samples.count, right: correct };
     };
-    return { held: await count(of(paths, true)), fresh: await count(of(paths, false)), remembered: await count(remembered) };
+    return { held: await count(of(true)), fresh: await count(of(false)), remembered: await count(remembered) };
   } finally {
     await engine.close();
   }

@@ -94,6 +94,13 @@ export const adapterPath = (folder: string, { number }: Pick<Kept, 'number'>): s
 /** The adapter in use; undefined before the first one. */
 export const currentOf = ({ kept }: State): Kept | undefined => kept.at(-1);
 
+/** How many pictures were learnt from, judge, and are set aside. */
+export function partsOf({ pictures }: State): Record<Part, number> {
+  const counts = { learn: 0, held: 0, aside: 0 };
+  for (const { part } of Object.values(pictures)) counts[part]++;
+  return counts;
+}
+
 /** What the folder says; InputError where it is damaged. A folder without it begins anew. */
 export function readState(folder: string): State {
   const path = join(folder, STATE);

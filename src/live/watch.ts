@@ -17,7 +17,7 @@ import { createNewcomers, type Found, foundIn, take } from './ledger.ts';
 import { type RoundOrder, runRound as runHere } from './round.ts';
 import { CLOCK, createSchedule } from './schedule.ts';
 import { checkModel, copyAdapter } from './start.ts';
-import { adapterPath, currentOf, type Decision, NEXT, type Seen, type State } from './state.ts';
+import { adapterPath, currentOf, type Decision, NEXT, partsOf, type Seen, type State } from './state.ts';
 import type { Watch, WatchOptions, WatchStatus } from './watchtypes.ts';
 
 export type * from './watchtypes.ts';
@@ -145,14 +145,12 @@ function goBack({ out }: WatchOptions, book: Opened, now: Now): void {
 }
 
 function statusOf({ state, last }: Opened, { fresh, problem, progress, rounds }: Now): WatchStatus {
-  const pictures = { learn: 0, held: 0, aside: 0 };
-  for (const { part } of Object.values(state.pictures)) pictures[part]++;
   const { round } = state;
   return {
     adapter: currentOf(state)?.number ?? null,
     kept: state.kept,
     fresh,
-    pictures,
+    pictures: partsOf(state),
     round: round && { number: round.number, cause: round.cause, ...progress },
     problem,
     rounds: { ...rounds },
@@ -273,7 +271,7 @@ function orderOf({ job, out, tolerance }: WatchOptions, state: State, found: rea
   dropLocks(join(next, 'run'));
   const kept = currentOf(state);
   const from = kept && adapterPath(out, kept);
-  const remembered = from === undefined ? new Set<string>() : rememberedBy(from);
+  const { labels, remembered } = from === undefined ? NOTHING : knownBy(from);
   const here = new Set(found.map(({ path }) => path));
   const earlier = Object.entries(state.pictures).filter(([path, seen]) => here.has(path) && seen.part !== 'aside');
   const rows = (entries: [string, Omit<Seen, 'round'>][], part: Seen['part']): { path: string; label: string }[] =>
@@ -290,7 +288,6 @@ function orderOf({ job, out, tolerance }: WatchOptions, state: State, found: rea
   ]);
   const { from: _first, method, ...rest } = job;
   const start = from === undefined ? defined({ method }) : { from };
-  const old = from === undefined ? [] : labelsOf(from);
   return {
     job: {
       ...rest,
@@ -304,7 +301,7 @@ function orderOf({ job, out, tolerance }: WatchOptions, state: State, found: rea
     },
     held: rows(earlier, 'held'),
     fresh,
-    gate: { hasNewClasses: [...taught].some((label) => !old.includes(label)), ...defined({ tolerance, debt: kept?.debt }) },
+    gate: { hasNewClasses: [...taught].some((label) => !labels.includes(label)), ...defined({ tolerance, debt: kept?.debt }) },
   };
 }
 
@@ -314,18 +311,19 @@ function dropLocks(run: string): void {
   for (const name of readdirSync(run)) if (/^lock-\d+$/.test(name)) rmSync(join(run, name), { force: true });
 }
 
-function labelsOf(path: string): readonly string[] {
-  const { labels, weights } = readAdapter(path);
-  weights.close();
-  return labels;
+/** The classes of an adapter, and those of which it remembers pictures to learn from. */
+interface Known {
+  labels: readonly string[];
+  remembered: ReadonlySet<string>;
 }
+const NOTHING: Known = { labels: [], remembered: new Set() };
 
-/** Classes of which an adapter remembers pictures to learn from. */
-function rememberedBy(path: string): Set<string> {
+function knownBy(path: string): Known {
   const adapter = readAdapter(path);
+  const { labels } = adapter;
   try {
-    const memory = readMemory(adapter);
-    return new Set(memory?.entries.filter(({ isJudge }) => !isJudge).map(({ label }) => adapter.labels[label]!));
+    const learnt = readMemory(adapter)?.entries.filter(({ isJudge }) => !isJudge) ?? [];
+    return { labels, remembered: new Set(learnt.map(({ label }) => labels[label]!)) };
   } finally {
     adapter.weights.close();
   }

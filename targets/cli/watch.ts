@@ -10,7 +10,7 @@ import { openBook } from '../../src/live/book.ts';
 import { AFTER, HOLD_OUT, KEEP, LOOK_MS } from '../../src/live/defaults.ts';
 import { rest, watchUntil } from '../../src/live/loop.ts';
 import { CLOCK, createSchedule, readDuration, readTimes } from '../../src/live/schedule.ts';
-import { adapterPath, currentOf, isWatchFolder, LOG, readState } from '../../src/live/state.ts';
+import { adapterPath, currentOf, isWatchFolder, LOG, partsOf, readState } from '../../src/live/state.ts';
 import { BACK, openWatch, type WatchEvent, type WatchOptions } from '../../src/live/watch.ts';
 import { type Flags, type Parsed, parse, real, whole } from './options.ts';
 import type { Output } from './output.ts';
@@ -150,10 +150,9 @@ async function tryBack(folder: string, out: Output): Promise<boolean> {
 
 function status(folder: string, isJson: boolean, out: Output): void {
   const state = readState(folder);
-  const { kept, pictures, round } = state;
+  const { kept, round } = state;
   const current = currentOf(state);
-  const count = (part: string): number => Object.values(pictures).filter((seen) => seen.part === part).length;
-  const counts = { learn: count('learn'), held: count('held'), aside: count('aside') };
+  const counts = partsOf(state);
   if (isJson) {
     out.json({
       adapter: current ? adapterPath(folder, current) : null,
