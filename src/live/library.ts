@@ -1,15 +1,15 @@
 /** Watching and serving from JavaScript: options checked as the library's others are, and what does it loaded when it is asked for. */
 import { type Bytes, parseBytes } from '../base/bytes.ts';
-import { defined } from '../base/defined.ts';
 import { InputError } from '../base/error.ts';
 import type { Precision, WeightsWish } from '../base/precision.ts';
 import type { Threads } from '../engine/threads.ts';
 import type { TrainJob } from '../training/jobtypes.ts';
 import { real, SETTINGS as s, whole } from '../training/settings.ts';
 import { anyFunction, check, later, needed, object, type Spec, TRAIN } from '../use/library.ts';
-import { AFTER, HOLD_OUT, HOST, KEEP, LOOK_MS, PORT } from './defaults.ts';
+import { HOST, PORT } from './defaults.ts';
+import { lookMs, watchOptions } from './joboptions.ts';
 import { readDuration, readTimes } from './schedule.ts';
-import type { WatchEvent, WatchOptions } from './watchtypes.ts';
+import type { WatchEvent } from './watchtypes.ts';
 
 /** A folder of pictures that is learnt from as it grows (docs/serve.md), and how: options of `TrainJob` hold for every run. */
 export interface WatchJob
@@ -76,23 +76,6 @@ const SERVE: Spec<ServeJob> = {
   ...{ watch: object('the options of a watch'), budget: s.budget, processBudget: s.processBudget, threads: s.threads, weights: s.weights },
   ...{ stored: s.stored, unknown: s.unknown, onListening: anyFunction, warn: anyFunction },
 };
-
-/** What of a job the run gets, and what the watch. */
-export function watchOptions({ out, after, every, at, keepLast, tolerance, holdOut, look: _, onEvent, ...job }: WatchJob): WatchOptions {
-  const isDefault = after === undefined && every === undefined && at === undefined;
-  return {
-    job,
-    out,
-    keep: keepLast ?? KEEP,
-    holdOut: holdOut ?? HOLD_OUT,
-    triggers: {
-      at: at === undefined ? [] : readTimes(at, 'at'),
-      ...defined({ every: every === undefined ? undefined : readDuration(every, 'every'), after: isDefault ? AFTER : after }),
-    },
-    ...defined({ tolerance, onEvent }),
-  };
-}
-const lookMs = (look: string | undefined): number => (look === undefined ? LOOK_MS : readDuration(look, 'look'));
 
 /**
  * Learns the pictures of a folder as they come, until `signal`: then a run that goes on is saved, and goes on at the next call. Throws InputError for a folder

@@ -7,9 +7,9 @@ import { makeFolder, writeText } from '../../src/base/files.ts';
 import { holdFolder } from '../../src/base/lock.ts';
 import { visible } from '../../src/base/visible.ts';
 import { openBook } from '../../src/live/book.ts';
-import { AFTER, HOLD_OUT, KEEP, LOOK_MS } from '../../src/live/defaults.ts';
+import { lookMs as msOf, watchOptions as optionsOf } from '../../src/live/joboptions.ts';
 import { rest, watchUntil } from '../../src/live/loop.ts';
-import { CLOCK, createSchedule, readDuration, readTimes } from '../../src/live/schedule.ts';
+import { CLOCK, createSchedule } from '../../src/live/schedule.ts';
 import { adapterPath, currentOf, isWatchFolder, LOG, partsOf, readState } from '../../src/live/state.ts';
 import { BACK, openWatch, type WatchEvent, type WatchOptions } from '../../src/live/watch.ts';
 import { type Flags, type Parsed, parse, real, whole } from './options.ts';
@@ -34,24 +34,16 @@ export function watchOptions(p: Parsed, model: string, data: string): WatchOptio
   const out = p.text('out');
   if (out === undefined)
     throw new InputError({ where: '--out', what: 'is missing', expected: "a folder for the watch's adapters and its log" });
-  const [at, every, after] = [p.text('at'), p.text('every'), whole(p, 'after')];
-  const isDefault = at === undefined && every === undefined && after === undefined;
-  const { out: _out, resume: _resume, overwrite: _overwrite, holdOut, ...job } = jobOf({ ...p, positionals: [model, data] });
-  return {
-    job,
-    out,
-    keep: whole(p, 'keep-last', 1, 1000) ?? KEEP,
-    holdOut: holdOut ?? HOLD_OUT,
-    triggers: {
-      at: at === undefined ? [] : readTimes(at, '--at'),
-      ...defined({ every: every === undefined ? undefined : readDuration(every, '--every'), after: isDefault ? AFTER : after }),
-    },
-    ...defined({ tolerance: real(p, 'tolerance', 0, 1) }),
+  const { resume: _resume, overwrite: _overwrite, ...job } = jobOf({ ...p, positionals: [model, data] });
+  const own = {
+    ...{ after: whole(p, 'after'), every: p.text('every'), at: p.text('at') },
+    ...{ keepLast: whole(p, 'keep-last', 1, 1000), tolerance: real(p, 'tolerance', 0, 1) },
   };
+  return optionsOf({ ...job, ...defined(own) }, '--');
 }
 
 /** Milliseconds between two looks. */
-export const lookMs = (p: Parsed): number => (p.text('look') === undefined ? LOOK_MS : readDuration(p.text('look')!, '--look'));
+export const lookMs = (p: Parsed): number => msOf(p.text('look'), '--');
 
 /** An event as a line. */
 export const eventLine = ({ event, round, why }: WatchEvent): string =>
