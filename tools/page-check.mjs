@@ -68,13 +68,17 @@ async function openPage() {
     /** @type {unknown} */ ([browser.stdio[3], browser.stdio[4]])
   );
   const waiting = new Map();
+  /** Sentences of what went wrong in the page's script, or was kept from it by its policy. */
+  const faults = [];
   let next = 0;
   let rest = '';
   from.setEncoding('utf8').on('data', (text) => {
     const messages = (rest + text).split('\0');
     rest = messages.pop() ?? '';
     for (const message of messages) {
-      const { id, result, error } = JSON.parse(message);
+      const { id, result, error, method, params } = JSON.parse(message);
+      if (method === 'Runtime.exceptionThrown') faults.push(params.exceptionDetails.exception?.description ?? params.exceptionDetails.text);
+      if (method === 'Log.entryAdded' && ['javascript', 'security'].includes(params.entry.source)) faults.push(params.entry.text);
       const { done, fail } = waiting.get(id) ?? {};
       if (error) fail?.(new Error(error.message));
       else done?.(result);
@@ -87,7 +91,7 @@ async function openPage() {
     });
   const { targetId } = await send('Target.createTarget', { url: 'about:blank' });
   const { sessionId } = await send('Target.attachToTarget', { targetId, flatten: true });
-  return { browser, ask: (method, params) => send(method, params, sessionId) };
+  return { browser, faults, ask: (method, params) => send(method, params, sessionId) };
 }
 
 let failures = 0;
@@ -97,7 +101,7 @@ function check(what, isRight, got) {
 }
 
 const { server, address } = await startServer();
-const { browser, ask } = await openPage();
+const { browser, faults, ask } = await openPage();
 const run = async (expression) => (await ask('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true })).result.value;
 const text = (id) => run(`document.getElementById('${id}').textContent`);
 async function until(what, id, pattern, seconds = 30) {
@@ -124,7 +128,7 @@ async function choose(bytes, name) {
 }
 
 try {
-  await ask('Page.enable');
+  for (const part of ['Page', 'Runtime', 'Log']) await ask(`${part}.enable`);
   await ask('Emulation.setDeviceMetricsOverride', { width: WIDTH, height: HEIGHT, deviceScaleFactor: 2, mobile: true });
   await ask('Page.navigate', { url: address });
   await until('the state is told', 'state', /3 classes · adapter 1/);
@@ -147,7 +151,7 @@ try {
   await until('the picture is added', 'added', /^Added to blue\.$/);
   for (let i = 0; i < 3; i++) {
     await choose(picture(2), `more-${i}.png`);
-    await until('an answer to another one', 'answer', /^\S+$/);
+    await until('an answer to another one', 'answer', /^blue$/);
     await run("document.getElementById('label').value = 'blue'; document.getElementById('teach').requestSubmit()");
     await until('it is added by its name', 'added', /^Added to blue\.$/);
   }
@@ -160,6 +164,7 @@ try {
   await shot('4-refused');
   await run("document.getElementById('back').click()");
   await until('the adapter before is in use again', 'state', /adapter 1/, 30);
+  check("nothing went wrong in the page's script", faults.length === 0, faults.join('; ') || undefined);
 } finally {
   browser.kill();
   server.kill();

@@ -32,7 +32,8 @@ const $ = (id) => document.getElementById(id);
 let token = sessionStorage.getItem('s2a-token') || '';
 const given = /^#token=(.+)$/.exec(location.hash);
 if (given) {
-  token = decodeURIComponent(given[1]);
+  // A token may hold a % of its own: what is no code of a character stays as it is.
+  token = given[1].replace(/%[2-7][0-9a-f]/gi, decodeURIComponent);
   sessionStorage.setItem('s2a-token', token);
   history.replaceState(null, '', location.pathname);
 }
