@@ -135,13 +135,17 @@ function refuseHeld(folder: string, path: string): void {
   if (holder && isAlive(holder)) throw held(folder, holder.pid);
 }
 
+const HELD = 'another run is going on in this folder';
 const held = (folder: string, pid?: number): InputError =>
   new InputError({
     where: folder,
-    what: 'another run is going on in this folder',
+    what: HELD,
     ...(pid === undefined ? {} : { got: `process ${pid}` }),
     hint: 'wait until it has ended, or choose another --out',
   });
+
+/** Whether an error says that another run has the folder. */
+export const isHeld = (error: unknown): boolean => error instanceof InputError && error.what === HELD;
 
 /** What a lock says; undefined where it is gone, or was never written to its end: its maker was killed, or lost its power. */
 function readHolder(path: string): Holder | undefined {

@@ -1,10 +1,9 @@
 /** Who may ask: a token for more than this machine alone, and no web page of another place in the name of someone's browser. */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { chmodSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { dirname } from 'node:path';
 import { InputError } from '../base/error.ts';
-import { fileExists, makeFolder, writeText } from '../base/files.ts';
+import { fileExists, makeFolder, writeAtomic } from '../base/files.ts';
 import { readLimitedText } from '../base/reading.ts';
 import { HttpError } from './httperror.ts';
 
@@ -32,9 +31,8 @@ export function openToken(path: string): { token: string; isNew: boolean } {
   }
   const token = randomBytes(24).toString('base64url');
   makeFolder(dirname(path));
-  writeText(path, `${token}\n`);
-  // It was never readable under its name by others for longer than a moment; nobody knew it then.
-  chmodSync(path, 0o600);
+  // Its owner's alone from its first moment on.
+  writeAtomic(path, (write) => write(new TextEncoder().encode(`${token}\n`)), 0o600);
   return { token, isNew: true };
 }
 

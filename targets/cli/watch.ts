@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { defined } from '../../src/base/defined.ts';
 import { InputError } from '../../src/base/error.ts';
 import { makeFolder, writeText } from '../../src/base/files.ts';
-import { holdFolder } from '../../src/base/lock.ts';
+import { holdFolder, isHeld } from '../../src/base/lock.ts';
 import { visible } from '../../src/base/visible.ts';
 import { openBook } from '../../src/live/book.ts';
 import { lookMs as msOf, watchOptions as optionsOf } from '../../src/live/joboptions.ts';
@@ -99,8 +99,7 @@ const HEARD_MS = 60e3;
 
 /** By itself where nobody watches; else by asking who does. */
 async function rollback(folder: string, out: Output): Promise<void> {
-  const isHeld = await tryBack(folder, out);
-  if (!isHeld) return;
+  if (!tryBack(folder, out)) return;
   const before = readState(folder);
   const unwanted = currentOf(before);
   const request = join(folder, BACK);
@@ -121,12 +120,12 @@ async function rollback(folder: string, out: Output): Promise<void> {
 }
 
 /** False where it is done; true where another program has the folder. */
-async function tryBack(folder: string, out: Output): Promise<boolean> {
+function tryBack(folder: string, out: Output): boolean {
   let lock: ReturnType<typeof holdFolder>;
   try {
     lock = holdFolder(folder);
   } catch (error) {
-    if (error instanceof InputError && error.what.startsWith('another run')) return true;
+    if (isHeld(error)) return true;
     throw error;
   }
   try {
