@@ -11,6 +11,7 @@ import type { JobHooks, JobResult, TrainJob } from '../training/jobtypes.ts';
 import { type Board, countsOf, rowsAmong } from './board.ts';
 import type { Asks } from './contract.ts';
 import { headAlone } from './headalone.ts';
+import type { Metadata } from './message.ts';
 import { makePrivate, uniformOf } from './privacy.ts';
 import { RATES, readTensorsOf, type Tensors, withRows, writeTensorsTo } from './tensors.ts';
 
@@ -51,8 +52,14 @@ function beginRun(folder: string, mark: string): void {
   writeText(path, mark);
 }
 
-/** Learns a round from the global adapter. */
-export async function learnRound({ board, secret }: Node, global: Global, asks: Asks, mark: string, hooks: JobHooks): Promise<Learnt> {
+/** Learns a round from the global adapter; `asked` names the message and the fleet's run. */
+export async function learnRound(
+  { board, secret }: Node,
+  global: Global,
+  asks: Asks,
+  asked: Pick<Metadata, 'id' | 'run'>,
+  hooks: JobHooks,
+): Promise<Learnt> {
   const { job, splitSeed, info: own } = board;
   const rows = rowsAmong(job.data, own.labels, global.info.labels);
   const isOwn = asks.classes === 'own';
@@ -62,9 +69,9 @@ export async function learnRound({ board, secret }: Node, global: Global, asks: 
   writeTensorsTo(from, info, before);
   const isAlone = asks.local === 'probe' && own.method !== 'probe';
   const alone = isAlone ? headAlone(board, from, info, before) : undefined;
-  beginRun(join(job.out, 'run'), mark);
+  beginRun(join(job.out, 'run'), asked.id);
   let prepared: Prepared | undefined;
-  const run: TrainJob = {
+  const how: TrainJob = {
     ...(alone?.job ?? { ...job, from }),
     resume: true,
     seed: asks.seed,
@@ -77,7 +84,7 @@ export async function learnRound({ board, secret }: Node, global: Global, asks: 
   };
   let counts: number[] = [];
   const result = await trainJob(
-    run,
+    how,
     {
       ...hooks,
       onPrepared: (found) => {
@@ -85,14 +92,14 @@ export async function learnRound({ board, secret }: Node, global: Global, asks: 
         counts = countsOf(board, found, found.train, info.labels);
       },
     },
-    { splitSeed, keepsOptimizer: asks.optimizer === 'kept' },
+    { splitSeed, ...(asks.optimizer === 'kept' ? { keptBy: String(asked.run) } : {}) },
   );
   const { tensors: learnt } = readTensorsOf(job.out);
   const tensors = alone ? alone.tensorsOf(learnt) : learnt;
   if (asks.clip > 0 || asks.noise > 0) {
     // Rates would tell of the pictures what neither clip nor noise hides.
     tensors.delete(RATES);
-    makePrivate(tensors, before, asks, uniformOf(secret, mark));
+    makePrivate(tensors, before, asks, uniformOf(secret, asked.id));
   }
   return { info, tensors, count: prepared!.train.length, counts, ...lastOf(result) };
 }

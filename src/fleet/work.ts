@@ -59,7 +59,7 @@ export function createWork(options: WorkerOptions): (asked: Metadata, content: C
     if (global === undefined) throw new InputError({ where: WHERE, what: 'sent no adapter to go on from' });
     accept(options, global, about.round);
     if (asks?.phase === 'sums') return sum(options, global, asks);
-    return asks ? learn(options, about, global, asks, asked.id) : judge(options, about, global);
+    return asks ? learn(options, about, global, asks, asked) : judge(options, about, global);
   };
 }
 
@@ -142,11 +142,9 @@ async function sum(options: WorkerOptions, { info, tensors }: Global, { sums: ki
   return { arrays, metrics, config: said(options, info) };
 }
 
-async function learn(options: WorkerOptions, { layout }: Asked, global: Global, asks: Asks, mark: string): Promise<Reply> {
-  if (asks.phase !== 'train')
-    throw new InputError({ where: WHERE, what: 'asks for a phase that this version does not do', got: asks.phase });
+async function learn(options: WorkerOptions, { layout }: Asked, global: Global, asks: Asks, asked: Metadata): Promise<Reply> {
   const began = Date.now();
-  const { info, tensors, count, counts, loss, accuracy, linearBytes } = await learnRound(options, global, asks, mark, options.hooks);
+  const { info, tensors, count, counts, loss, accuracy, linearBytes } = await learnRound(options, global, asks, asked, options.hooks);
   const metrics = new Map<string, Value>([
     ['num-examples', BigInt(count)],
     ['loss', loss],

@@ -273,7 +273,7 @@ async function carryOut(work: Work): Promise<JobResult> {
       rates: measuredRates(engine),
     });
     const failures = await trainToEnd(work, run);
-    if (work.round?.keepsOptimizer) keepOptimizer(runFolder, engine);
+    if (work.round?.keptBy !== undefined) keepOptimizer(runFolder, engine, work.round.keptBy);
     isFinished = true;
     if (data.val.count > 0) run.restore(run.history.bestEpoch);
     const outcome = await judge(work, run);
@@ -329,8 +329,9 @@ async function beginRun(work: Work, run: RunFolder): Promise<HeadFound | NoHead 
     });
     hooks.onHead?.(head);
   }
-  if (hasRelativeRates(engine.program)) await measureRates(engine, data.train, options.seed);
-  if (work.round?.keepsOptimizer) restoreOptimizer(runFolder, engine);
+  const keptBy = work.round?.keptBy;
+  const goesOn = keptBy !== undefined && restoreOptimizer(runFolder, engine, keptBy);
+  if (!goesOn && hasRelativeRates(engine.program)) await measureRates(engine, data.train, options.seed);
   if (options.retries > 0) run.keepStart();
   return head;
 }

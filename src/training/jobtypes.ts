@@ -110,8 +110,8 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>>, Pick<Task
  * to go beside the adapter, which is none yet.
  */
 export interface Round {
-  /** Whether the optimizer goes on with what it knew at the end of the last round of the same program, and keeps what it knows. */
-  keepsOptimizer?: boolean;
+  /** Names the fleet's run where the optimizer, and its rates, go on from this board's last round of the same run and program. */
+  keptBy?: string;
   /** Of the hold-out: the same pictures are held out in every round, whatever its seed. */
   splitSeed: number;
 }

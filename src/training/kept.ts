@@ -1,6 +1,7 @@
 /** The optimizer's state between two rounds of a fleet: what the next one goes on with, where it is asked to. */
 import { join } from 'node:path';
 import { State } from '../../assembly/abi/head.ts';
+import { Rates } from '../../assembly/abi/rates.ts';
 import { digest } from '../base/digest.ts';
 import { fileExists, writeAtomic } from '../base/files.ts';
 import { readLimited } from '../base/reading.ts';
@@ -9,41 +10,43 @@ import { programDigest } from './runfolder.ts';
 import { parametersOf } from './runner.ts';
 
 const FILE = 'optimizer.bin';
-/** The program's digest, and of what follows; then the powers of the two betas. */
-const [DIGESTS, POWERS] = [128, 16];
+/** Hex digits of two digests: the program's, and of the fleet's run with all that follows. */
+const DIGESTS = 128;
 
-/** All of the region behind the parameters: moments, and what lies beside them. */
+/** What of the state block goes on, as bytes: the powers of the two betas, and the rates' ranges, which are told of again. */
+function wordsOf({ state }: Engine): Uint8Array[] {
+  const part = (at: number, bytes: number): Uint8Array => new Uint8Array(state.buffer, state.byteOffset + at, bytes);
+  return [part(State.Beta1Power, 8), part(State.Beta2Power, 8), part(State.Rates, 8 * Rates.Groups)];
+}
+
+/** All of the region behind the parameters: moments, rates, and what else lies there. */
 function restOf({ program, region }: Engine): Uint8Array {
   const { offset, bytes } = parametersOf(program);
   return region.subarray(offset + bytes - program.region.offset);
 }
 
-/** Writes it into the folder. */
-export function keepOptimizer(folder: string, engine: Engine): void {
-  const powers = new Uint8Array(POWERS);
-  const view = new DataView(powers.buffer);
-  view.setFloat64(0, engine.state.getFloat64(State.Beta1Power, true), true);
-  view.setFloat64(8, engine.state.getFloat64(State.Beta2Power, true), true);
-  const rest = restOf(engine);
-  const head = new TextEncoder().encode(programDigest(engine.program) + digest(powers, rest));
+/** Writes it into the folder, as that of this run of a fleet. */
+export function keepOptimizer(folder: string, engine: Engine, run: string): void {
+  const parts = [...wordsOf(engine), restOf(engine)];
+  const head = new TextEncoder().encode(programDigest(engine.program) + digest(run, ...parts));
   writeAtomic(join(folder, FILE), (write) => {
-    for (const part of [head, powers, rest]) write(part);
+    for (const part of [head, ...parts]) write(part);
   });
 }
 
-/** Puts it back before the first step; false where there is none of this very program, or it is damaged: then the state is a fresh one. */
-export function restoreOptimizer(folder: string, engine: Engine): boolean {
+/** Puts it back before the first step; false where there is none of this very program and run, or it is damaged: then the state is a fresh one. */
+export function restoreOptimizer(folder: string, engine: Engine, run: string): boolean {
   const path = join(folder, FILE);
   if (!fileExists(path)) return false;
-  const rest = restOf(engine);
-  const size = DIGESTS + POWERS + rest.length;
+  const parts = [...wordsOf(engine), restOf(engine)];
+  const size = parts.reduce((n, { length }) => n + length, DIGESTS);
   const file = readLimited(path, Math.max(size, 1 << 20), 'an optimizer’s state');
-  const [powers, kept] = [file.subarray(DIGESTS, DIGESTS + POWERS), file.subarray(DIGESTS + POWERS)];
   const said = new TextDecoder().decode(file.subarray(0, DIGESTS));
-  if (file.length !== size || said !== programDigest(engine.program) + digest(powers, kept)) return false;
-  rest.set(kept);
-  const view = new DataView(powers.buffer, powers.byteOffset, POWERS);
-  engine.state.setFloat64(State.Beta1Power, view.getFloat64(0, true), true);
-  engine.state.setFloat64(State.Beta2Power, view.getFloat64(8, true), true);
+  if (file.length !== size || said !== programDigest(engine.program) + digest(run, file.subarray(DIGESTS))) return false;
+  let at = DIGESTS;
+  for (const part of parts) {
+    part.set(file.subarray(at, at + part.length));
+    at += part.length;
+  }
   return true;
 }

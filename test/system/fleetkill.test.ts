@@ -13,7 +13,14 @@ import { newFolder } from '../support/folder.ts';
 
 const KILLS = 6;
 const data = photos();
-const script = () => scriptOf({ rounds: 2, more: [['epochs', 3n]] });
+const script = () =>
+  scriptOf({
+    rounds: 2,
+    more: [
+      ['epochs', 3n],
+      ['optimizer', 'kept'],
+    ],
+  });
 
 const bytesOf = (told: readonly Told[]): string[] =>
   told
