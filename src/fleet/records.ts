@@ -44,30 +44,28 @@ export function writeRecord(values: Values): Uint8Array<ArrayBuffer> {
   return whole(message(...[...values].map(([key, value]) => inside(1, message(string(1, key), inside(2, valueMessage(value)))))));
 }
 
-function f64List(wire: Wire, field: Field): number[] {
-  const list: number[] = [];
+/** The elements of a list, which `read` finds in each of its fields; a server that says more than are believed is refused before they are added. */
+function listOf<T>(wire: Wire, field: Field, read: (inner: Field, most: number) => readonly T[]): T[] {
+  const list: T[] = [];
   for (const inner of wire.inner(field)) {
     if (inner.id !== 1) continue;
-    if (inner.kind === 'eight') list.push(wire.double(inner));
-    else {
-      if (inner.kind !== 'bytes' || (inner.to - inner.from) % 8 !== 0) throw wire.fault('no list of numbers', inner.from);
-      list.push(...new Float64Array(wire.bytes(inner).buffer));
-    }
-    if (list.length > MOST) throw wire.fault(`more than ${MOST} numbers in a list`, field.from);
+    const most = MOST - list.length;
+    const more = read(inner, most);
+    if (more.length > most) throw wire.fault(`more than ${MOST} elements in a list`, field.from);
+    list.push(...more);
   }
   return list;
 }
 
-function wholeList(wire: Wire, field: Field, isSigned: boolean): bigint[] {
-  const list: bigint[] = [];
-  for (const inner of wire.inner(field)) if (inner.id === 1) list.push(...wire.bigs(inner, MOST - list.length));
-  return isSigned ? list.map(unzigzag) : list;
+function f64sIn(wire: Wire, field: Field): number[] {
+  if (field.kind === 'eight') return [wire.double(field)];
+  if (field.kind !== 'bytes' || (field.to - field.from) % 8 !== 0) throw wire.fault('no list of numbers', field.from);
+  return [...new Float64Array(wire.bytes(field).buffer)];
 }
 
-function textList(wire: Wire, field: Field): string[] {
-  const list: string[] = [];
-  for (const inner of wire.inner(field)) if (inner.id === 1) list.push(wire.text(inner));
-  return list;
+function wholeList(wire: Wire, field: Field, isSigned: boolean): bigint[] {
+  const list = listOf(wire, field, (inner, most) => wire.bigs(inner, most));
+  return isSigned ? list.map(unzigzag) : list;
 }
 
 /** A value; lists of yes and no, and of bytes, have no use here and are refused. */
@@ -80,9 +78,9 @@ function readValue(wire: Wire, field: Field, where: string): Value {
     else if (inner.id === 4) value = wire.big(inner) !== 0n;
     else if (inner.id === 5) value = wire.text(inner);
     else if (inner.id === 6) value = wire.bytes(inner);
-    else if (inner.id === 21) value = f64List(wire, inner);
+    else if (inner.id === 21) value = listOf(wire, inner, (one) => f64sIn(wire, one));
     else if (inner.id === 22 || inner.id === 23) value = wholeList(wire, inner, inner.id === 22);
-    else if (inner.id === 25) value = textList(wire, inner);
+    else if (inner.id === 25) value = listOf(wire, inner, (one) => [wire.text(one)]);
     else throw new InputError({ where, what: 'holds a value of a kind that is not read', got: `field ${inner.id}` });
   }
   if (value === undefined) throw new InputError({ where, what: 'holds a key without a value' });

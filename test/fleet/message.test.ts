@@ -7,7 +7,7 @@ import { readPulled } from '../../src/fleet/api.ts';
 import { readArray } from '../../src/fleet/arrays.ts';
 import { announced, type Metadata, readContent, replyObject } from '../../src/fleet/message.ts';
 import { hashOf, makeObject, namesIn, objectsIn, parseObject, treeMessage } from '../../src/fleet/objects.ts';
-import type { Value } from '../../src/fleet/records.ts';
+import { readRecord, type Value, writeRecord } from '../../src/fleet/records.ts';
 import { unpackTensors } from '../../src/fleet/tensors.ts';
 import { whole } from '../../src/formats/wirewriter.ts';
 import { refused } from '../support/folder.ts';
@@ -121,6 +121,11 @@ test('a layout asks for the numbers that are there, no more and no fewer, each n
   refused(read('[["a",[0]]]'), 'names no tensor');
   refused(read('{"a":[6]}'), 'is no list');
   refused(read('[['), 'is no JSON');
+});
+
+test('a list of more elements than are believed is refused in a sentence, whatever they are', () => {
+  for (const list of [Array<number>(200_000).fill(0.5), Array<bigint>(200_000).fill(1n), Array<string>(70_000).fill('a')])
+    refused(() => readRecord('server', writeRecord(new Map<string, Value>([['list', list]]))), 'more than 65536');
 });
 
 test('nothing that waits is nothing; a message cut anywhere is refused, not read', () => {
