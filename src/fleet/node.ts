@@ -123,7 +123,10 @@ class FleetNode {
       const id = await this.patiently(() => this.activate(), refuse);
       if (id === undefined) throw new InputError({ where: server, what: 'the server took the key and forgot it again' });
       this.id = id;
-      journal.place = { server, node: id, run: 0n };
+      const isSame = place?.node === id;
+      // A server that lost its list knows neither the message in work nor the run.
+      if (!isSame && journal.message) this.drop('it was for a node that the server has forgotten');
+      journal.place = { server, node: id, run: isSame ? place.run : 0n };
     }
     tell({ event: 'joined', server, node: String(this.id), key: key.fingerprint });
     clearInterval(this.beats);

@@ -159,6 +159,33 @@ test('a server that is not there is waited for, and a node that is stopped goes 
   await server.close();
 });
 
+test('an answer to a server that has lost its list is dropped, and the node takes part anew', async () => {
+  const controller = new AbortController();
+  const first = await new FleetServer({
+    script: scriptOf({ rounds: 1 }),
+    fate(call) {
+      if (call !== 'push-messages') return 'well';
+      controller.abort();
+      return 'before';
+    },
+  }).open();
+  const { port } = first;
+  const node = nodeOf(first.url, data, { signal: controller.signal });
+  await joinFleet(node).then(
+    () => assert.unreachable(),
+    (error: Error) => assert.match(error.message, /same command goes on/),
+  );
+  await first.close();
+  // Known there under another number.
+  const registered = [openKey(join(node.job.out, 'fleet', 'key.pem')).fingerprint];
+  const server = await new FleetServer({ script: scriptOf({ rounds: 1 }), registered }).open(port);
+  await joinFleet({ ...node, signal: undefined });
+  await server.close();
+  assert.ok(node.events.some((e) => e.event === 'late' && /has forgotten/.test(e.why)));
+  assert.is(server.told.length, 4);
+  assert.is(server.doubled, 0);
+});
+
 test('what comes too late is told, and dropped', async () => {
   const { node, server } = await (async () => {
     const server = await new FleetServer({ script: scriptOf({ rounds: 1 }), ttl: -1 }).open();
