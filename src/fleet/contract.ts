@@ -4,6 +4,8 @@
  */
 import { InputError, shown } from '../base/error.ts';
 import { type AdapterInfo, readInfo } from '../formats/adapterfile.ts';
+import type { RateWish } from '../passes/rates.ts';
+import { SETTINGS } from '../training/settings.ts';
 import { FLWR } from './link.ts';
 import type { Value, Values } from './records.ts';
 
@@ -29,8 +31,8 @@ export interface Asks {
   seed: number;
   sums: 'gram' | 'diagonal';
   epochs: number;
-  /** As --lr takes it; undefined: the product's own. */
-  rate: string | undefined;
+  /** undefined: the product's own. */
+  rate: RateWish | undefined;
   /** undefined: the node's own. */
   batchSize: number | undefined;
   local: 'method' | 'probe';
@@ -85,6 +87,12 @@ export class Keys {
     return typeof value === 'string' ? value : this.wrong(key, value, 'a text');
   }
 
+  /** As --lr takes it; undefined where the text is empty. */
+  rate(key: string): RateWish | undefined {
+    const text = this.text(key);
+    return text === '' ? undefined : SETTINGS.rate.read(text, `${this.where}: ${key}`);
+  }
+
   oneOf<const T extends string>(key: string, words: readonly T[]): T {
     const value = this.take(key);
     return words.find((word) => word === value) ?? this.wrong(key, value, words.join(', '));
@@ -134,12 +142,12 @@ export function readAsked(keys: Keys, where: string): Asked {
 export function readAsks(keys: Keys): Asks {
   const phase = keys.oneOf('phase', ['start', 'sums', 'train']);
   const or = <T>(key: string, read: () => T, otherwise: T): T => (phase === 'train' || keys.has(key) ? read() : otherwise);
-  const asks: Asks = {
+  return {
     phase,
     seed: keys.whole('seed', 0),
     sums: phase === 'sums' || keys.has('sums') ? keys.oneOf('sums', ['gram', 'diagonal']) : 'gram',
     epochs: or('epochs', () => keys.whole('epochs', 1, 1000), 1),
-    rate: or('rate', () => keys.text('rate') || undefined, undefined),
+    rate: or('rate', () => keys.rate('rate'), undefined),
     batchSize: or('batch-size', () => keys.whole('batch-size', 0, 65536) || undefined, undefined),
     local: or('local', () => keys.oneOf('local', ['method', 'probe']), 'method'),
     classes: or('classes', () => keys.oneOf('classes', ['own', 'all']), 'all'),
@@ -148,5 +156,4 @@ export function readAsks(keys: Keys): Asks {
     clip: or('clip', () => keys.real('clip'), 0),
     noise: or('noise', () => keys.real('noise'), 0),
   };
-  return asks;
 }

@@ -4,7 +4,6 @@ import { fileExists, makeFolder, writeText } from '../base/files.ts';
 import { readLimitedText } from '../base/reading.ts';
 import type { Prepared } from '../data/prepare.ts';
 import type { AdapterInfo } from '../formats/adapterfile.ts';
-import type { RateWish } from '../passes/rates.ts';
 import { clearCheckpoints } from '../training/checkpointfile.ts';
 import { trainJob } from '../training/job.ts';
 import type { JobHooks, JobResult, TrainJob } from '../training/jobtypes.ts';
@@ -76,7 +75,7 @@ export async function learnRound(
     resume: true,
     seed: asks.seed,
     epochs: asks.epochs,
-    rate: rateOf(asks.rate),
+    rate: asks.rate ?? '1x',
     patience: 0,
     retries: 0,
     ...(asks.prox === 0 ? {} : { prox: asks.prox }),
@@ -103,9 +102,6 @@ export async function learnRound(
   }
   return { info, tensors, count: prepared!.train.length, counts, ...lastOf(result) };
 }
-
-/** A text of a rate as a run takes it; absent: as it is measured. */
-const rateOf = (text: string | undefined): RateWish => (text === undefined ? '1x' : /x$/i.test(text) ? (text as RateWish) : Number(text));
 
 function lastOf({ epochs, memory }: JobResult): Pick<Learnt, 'loss' | 'accuracy' | 'linearBytes'> {
   const { train } = epochs.at(-1)!;

@@ -101,6 +101,7 @@ test('a server of another version, or none of this protocol', async () => {
   await refusal({ script: scriptOf({ rounds: 1, change: other }) }, {}, 'of another version', '1.43.0', 'flwr 1.42.x');
   await refusal({ fate: () => 404 }, {}, 'no fleet protocol over HTTP', '1.42.x');
   await refusal({ script: scriptOf({ rounds: 1, change: (q) => withConfig(q, 'format', 2n) }) }, {}, 'another format', 'got 2');
+  await refusal({ script: scriptOf({ rounds: 1, more: [['rate', 'swift']] }) }, {}, 'server: rate', 'no learning rate', 'got swift');
 });
 
 test('addresses that are none, or hold a password, which is not said again', async () => {

@@ -1,5 +1,6 @@
 """A run's options: those of [tool.flwr.app.config] in pyproject.toml, checked before any board is asked."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "wait": (1, 1e7),
 }
 REALS = ("fraction-train", "fraction-evaluate", "prox", "server-rate", "clip", "noise", "wait")
+#: As `s2a train --lr` takes it.
+RATE = re.compile(r"(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?x?", re.ASCII | re.IGNORECASE)
 TEXTS = ("fleet", "out", "rate", "adapter", "labels")
 FLAGS = ("resume", "keep-rounds")
 
@@ -110,5 +113,7 @@ def _check_together(s: Settings) -> None:
         raise refuse("noise", "is counted for a mean", "krum", "fedavg, fedprox, fedadam or fedmedian")
     if s.fraction_train == 0:
         raise refuse("fraction-train", "nobody would train", 0, "above 0")
+    if s.rate and not RATE.fullmatch(s.rate):
+        raise refuse("rate", "is no learning rate", s.rate, 'a number as "1e-3", a factor on the measured rates as "0.5x", or nothing')
     if len(set(s.labels)) != len(s.labels):
         raise refuse("labels", "has a name twice")

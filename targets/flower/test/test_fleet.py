@@ -265,6 +265,7 @@ class Run(unittest.TestCase):
             ({"strategy": "fedsgd"}, "strategy: bad value"),
             ({"noise": 1.0}, "needs a clip"),
             ({"prox": 0.1}, "belongs to fedprox"),
+            ({"rate": "swift"}, "rate: is no learning rate"),
             ({"extra": 1}, "no option"),
         ):
             with self.assertRaisesRegex(Refusal, sentence):
