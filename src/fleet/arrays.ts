@@ -1,6 +1,7 @@
 /** Arrays of numbers as Flower's objects have them: an Array says type and shape, its chunks are the pieces of one .npy file. */
 import { InputError } from '../base/error.ts';
 import { parseJson } from '../base/json.ts';
+import { elements } from '../base/tensor.ts';
 import { npyOf } from '../formats/npy/read.ts';
 import { npyHead } from '../formats/npy/write.ts';
 import { sourceOf } from './bytes.ts';
@@ -85,7 +86,7 @@ export function readArray(where: string, { type, children, body }: Parsed, chunk
     at += piece.length;
   }
   const npy = npyOf(where, sourceOf(file));
-  const count = npy.shape.reduce((n, d) => n * d, 1);
+  const count = elements(npy.shape);
   if (npy.kind !== 'f' || npy.size < 4) fail(`holds other numbers than f32 or f64, got ${npy.descr}`);
   const values = npy.size === 4 ? new Float32Array(count) : new Float64Array(count);
   npy.readBytes(0, count, new Uint8Array(values.buffer));

@@ -17,7 +17,7 @@ import type { JobHooks, TrainJob } from '../training/jobtypes.ts';
 import { openFor, preparationOf } from '../training/preparation.ts';
 import { decoderBytesOf } from '../training/share.ts';
 import { chooseTask, unusualTask } from '../training/taskchoice.ts';
-import type { Wanted } from './tensors.ts';
+import { adapterBytes, type Wanted } from './tensors.ts';
 
 /** A node's own side, as its options and its folders have it. */
 export interface Board {
@@ -61,10 +61,7 @@ const MOST_LABELS = 10_000;
 const BESIDE = 1 << 20;
 
 /** Most bytes that a message for this network can need. */
-export function mostBytes({ wanted: { head, shapes } }: Board): number {
-  const numbers = [...shapes].map(([name, shape]) => (head.includes(name) ? [MOST_LABELS, ...shape.slice(1)] : shape));
-  return numbers.reduce((n, shape) => n + 4 * shape.reduce((m, d) => m * d, 1), BESIDE);
-}
+export const mostBytes = ({ wanted }: Board): number => adapterBytes(wanted, MOST_LABELS) + BESIDE;
 
 /** The folder's pictures as they are now; a class alone is enough, since other nodes have others. */
 const listing = (job: TrainJob): Folder => scanFolder(job.data, { ...defined({ labels: job.labels, task: job.task }), isMore: true });
@@ -106,7 +103,7 @@ export function rowsAmong(data: string, own: readonly string[], labels: readonly
 
 /** Refuses a global adapter that is not of this node's network, method or arithmetic; labels may differ. */
 export function checkInfo(where: string, { info: own }: Board, info: AdapterInfo): void {
-  checkBase({ ...own, path: where, weights: undefined as never }, info.base);
+  checkBase({ path: where, base: own.base }, info.base);
   const same = (one: AdapterInfo): string => infoText({ ...one, labels: ['any'], createdBy: 'any' });
   if (same(info) === same(own)) return;
   const keys = ['method', 'precision', 'arithmetic', 'task', 'head', 'preprocessing'] as const;

@@ -5,6 +5,7 @@
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { digest } from '../base/digest.ts';
 import { InputError } from '../base/error.ts';
 import { fileExists, makeFolder, writeAtomic, writeText } from '../base/files.ts';
 import { readLimitedText } from '../base/reading.ts';
@@ -54,10 +55,7 @@ export function openKey(path: string): NodeKey {
   return {
     publicPem: new TextEncoder().encode(half.export({ type: 'spki', format: 'pem' }) as string),
     publicLine: opensshLine(half),
-    fingerprint: createHash('sha256')
-      .update(half.export({ type: 'spki', format: 'der' }))
-      .digest('hex')
-      .slice(0, 16),
+    fingerprint: digest(half.export({ type: 'spki', format: 'der' })).slice(0, 16),
     secret: createHash('sha256')
       .update('s2a noise')
       .update(key.export({ type: 'pkcs8', format: 'der' }))

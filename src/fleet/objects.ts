@@ -6,7 +6,7 @@
  *
  * A server offers a tree of names; each object is then pulled by its name, and believed only where the name is its bytes' own.
  */
-import { createHash } from 'node:crypto';
+import { digest } from '../base/digest.ts';
 import { InputError } from '../base/error.ts';
 import type { Field, Wire } from '../formats/wire.ts';
 import { inside, type Message, message, string } from '../formats/wirewriter.ts';
@@ -40,8 +40,6 @@ const MOST_OBJECTS = 1 << 13;
 /** Longest head of an object: 8 Ki children. */
 const MOST_HEAD = 1 << 20;
 
-export const hashOf = (content: Uint8Array): string => createHash('sha256').update(content).digest('hex');
-
 /** Makes an object. Children that are equal are named once. */
 export function makeObject(type: string, given: readonly FleetObject[], body: Uint8Array): FleetObject {
   const children = [...new Map(given.map((child) => [child.id, child])).values()];
@@ -49,12 +47,12 @@ export function makeObject(type: string, given: readonly FleetObject[], body: Ui
   const content = new Uint8Array(head.length + body.length);
   content.set(head);
   content.set(body, head.length);
-  return { id: hashOf(content), content, children };
+  return { id: digest(content), content, children };
 }
 
 /** Takes an object apart. InputError where its bytes are not those that its name says, or its head is none. */
 export function parseObject(where: string, id: string, content: Uint8Array): Parsed {
-  const hash = hashOf(content);
+  const hash = digest(content);
   if (hash !== id) throw new InputError({ where, what: 'an object that is not the one its name says (SHA-256)', got: hash, expected: id });
   const end = content.subarray(0, MOST_HEAD).indexOf(0);
   const head = /^([A-Za-z]+) ([0-9a-f,]*) (\d{1,15})$/.exec(new TextDecoder().decode(content.subarray(0, Math.max(0, end))));

@@ -1,6 +1,6 @@
 /** An adapter's tensors on their way: by name, or all in one array, which spares a server and the network hundreds of objects. */
 import { InputError, shown } from '../base/error.ts';
-import { sameShape, shapeText } from '../base/tensor.ts';
+import { elements, type Shape, sameShape, shapeText } from '../base/tensor.ts';
 import { type AdapterInfo, readAdapter, writeAdapter } from '../formats/adapterfile.ts';
 import type { NumberArray } from './arrays.ts';
 
@@ -61,12 +61,20 @@ export interface Wanted {
   shapes: ReadonlyMap<string, readonly number[]>;
 }
 
+/** Shapes by name with so many labels. */
+const shapesOf = ({ head, shapes }: Wanted, labels: number): [string, Shape][] =>
+  [...shapes].map(([name, shape]) => [name, head.includes(name) ? [labels, ...shape.slice(1)] : shape]);
+
+/** Bytes of all tensors with so many labels. */
+export const adapterBytes = (wanted: Wanted, labels: number): number =>
+  4 * shapesOf(wanted, labels).reduce((n, [, shape]) => n + elements(shape), 0);
+
 /** Refuses tensors that are not those of this network with so many labels, or hold what is no number; `where` names them. */
-export function checkTensorsOf(where: string, tensors: Tensors, { head, shapes }: Wanted, labels: number): void {
+export function checkTensorsOf(where: string, tensors: Tensors, wanted: Wanted, labels: number): void {
   for (const name of tensors.keys())
-    if (!shapes.has(name) && name !== RATES) throw new InputError({ where, what: `tensor ${shown(name)} has no place in this network` });
-  for (const [name, own] of shapes) {
-    const shape = head.includes(name) ? [labels, ...own.slice(1)] : own;
+    if (!wanted.shapes.has(name) && name !== RATES)
+      throw new InputError({ where, what: `tensor ${shown(name)} has no place in this network` });
+  for (const [name, shape] of shapesOf(wanted, labels)) {
     const found = tensors.get(name);
     if (found === undefined) throw new InputError({ where, what: `tensor ${name} is missing` });
     if (!sameShape(found.shape, shape))

@@ -12,7 +12,7 @@ import type { Content, Metadata, Reply } from './message.ts';
 import type { Value } from './records.ts';
 import { learnRound } from './round.ts';
 import { sumsHere } from './sums.ts';
-import { checkTensorsOf, packTensors, readTensorsOf, type Tensors, unpackTensors, writeTensorsTo } from './tensors.ts';
+import { adapterBytes, checkTensorsOf, packTensors, readTensorsOf, type Tensors, unpackTensors, writeTensorsTo } from './tensors.ts';
 
 export interface WorkerOptions {
   board: Board;
@@ -107,15 +107,11 @@ async function query(options: WorkerOptions): Promise<Reply> {
   try {
     const { info, wanted, features } = board;
     const counts = countsOf(board, prepared, prepared.train, info.labels);
-    const numbers = [...wanted.shapes].map(([name, shape]) =>
-      wanted.head.includes(name) ? [info.labels.length, ...shape.slice(1)] : shape,
-    );
-    const adapterBytes = numbers.reduce((n, shape) => n + 4 * shape.reduce((m, d) => m * d, 1), 0);
     const metrics = new Map<string, Value>([
       ['num-examples', BigInt(prepared.train.length)],
       ['label-counts', ints(counts)],
       ['features', BigInt(features)],
-      ['adapter-bytes', BigInt(adapterBytes)],
+      ['adapter-bytes', BigInt(adapterBytes(wanted, info.labels.length))],
       ['held-out', BigInt(prepared.val.length)],
     ]);
     return { arrays: undefined, metrics, config: said(options, info) };

@@ -134,7 +134,7 @@ export function adapterDigest({ weights }: AdapterFile): string {
 }
 
 /** Refuses a base model that is not the one which the adapter was trained on. */
-export function checkBase(adapter: AdapterFile, base: AdapterInfo['base']): void {
+export function checkBase(adapter: Pick<AdapterFile, 'path' | 'base'>, base: AdapterInfo['base']): void {
   const refuse = (what: string, got: string, expected: string) => {
     throw new InputError({ where: adapter.path, what, got, expected, hint: 'give the model folder that the adapter was trained on' });
   };

@@ -2,11 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { digest } from '../../src/base/digest.ts';
 import { InputError } from '../../src/base/error.ts';
 import { readPulled } from '../../src/fleet/api.ts';
 import { readArray } from '../../src/fleet/arrays.ts';
 import { announced, type Metadata, readContent, replyObject } from '../../src/fleet/message.ts';
-import { hashOf, makeObject, namesIn, objectsIn, parseObject, treeMessage } from '../../src/fleet/objects.ts';
+import { makeObject, namesIn, objectsIn, parseObject, treeMessage } from '../../src/fleet/objects.ts';
 import { readRecord, type Value, writeRecord } from '../../src/fleet/records.ts';
 import { unpackTensors } from '../../src/fleet/tensors.ts';
 import { whole } from '../../src/formats/wirewriter.ts';
@@ -98,7 +99,7 @@ test('an object that is cut off, changed or another is refused in a sentence', (
   refused(() => parseObject('server', id, flipped), 'is not the one its name says (SHA-256)');
   const lying = makeObject('ArrayChunk', [], new Uint8Array(9));
   const shorter = lying.content.subarray(0, -1);
-  refused(() => parseObject('server', hashOf(shorter), shorter), 'is cut off', '8 bytes, expected 9');
+  refused(() => parseObject('server', digest(shorter), shorter), 'is cut off', '8 bytes, expected 9');
 });
 
 test('pieces that are named again and again are counted before there is room for them', () => {

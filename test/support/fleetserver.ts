@@ -3,10 +3,11 @@ import { createHash, createPublicKey, verify } from 'node:crypto';
 import * as http from 'node:http';
 import * as https from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { digest } from '../../src/base/digest.ts';
 import type { NumberArray } from '../../src/fleet/arrays.ts';
 import { wireOf } from '../../src/fleet/bytes.ts';
 import { announced, type Content, readContent, replyObject } from '../../src/fleet/message.ts';
-import { hashOf, objectsIn, parseObject, treeMessage } from '../../src/fleet/objects.ts';
+import { objectsIn, parseObject, treeMessage } from '../../src/fleet/objects.ts';
 import type { Value } from '../../src/fleet/records.ts';
 import type { Field } from '../../src/formats/wire.ts';
 import { bytes, inside, int, type Message, message, string, whole } from '../../src/formats/wirewriter.ts';
@@ -235,7 +236,7 @@ export class FleetServer {
   private readonly got = new Map<string, Uint8Array>();
 
   private keep(name: string, content: Uint8Array): boolean {
-    if (hashOf(content) !== name || this.answer === undefined) return false;
+    if (digest(content) !== name || this.answer === undefined) return false;
     this.got.set(name, content);
     this.answer.wanted.delete(name);
     if (this.answer.wanted.size > 0) return true;
