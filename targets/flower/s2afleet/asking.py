@@ -21,11 +21,12 @@ TYPES = {"query": "query", "start": "train", "sums": "train", "train": "train", 
 
 @dataclass
 class Asked:
-    """Answers by the nodes' names; `fell` did not answer or said why they could not, `refused` answered what cannot be used."""
+    """Answers by the nodes' names; `fell` did not answer or said why they could not (`unheard`: their ids), `refused` answered what cannot be used."""
 
     answers: list[Answer] = field(default_factory=list)
     fell: list[dict[str, str]] = field(default_factory=list)
     refused: list[dict[str, str]] = field(default_factory=list)
+    unheard: set[int] = field(default_factory=set)
     bytes: dict[int, tuple[int, int]] = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -105,9 +106,11 @@ class Asker:
         messages = [Message(content, dst_node_id=node, message_type=TYPES[kind], group_id=str(number), ttl=ttl) for node in nodes]
         asked = Asked()
         left = set(nodes)
-        for reply in self.grid.send_and_receive(messages, timeout=self.wait):
-            # The SuperLink itself answers for a node that it no longer hears: what was asked says of whom an answer is.
-            node = {message.metadata.message_id: message.metadata.dst_node_id for message in messages}.get(reply.metadata.reply_to_message_id)
+        replies = self.grid.send_and_receive(messages, timeout=self.wait)
+        # The SuperLink itself answers for a node that it no longer hears: what was asked says of whom an answer is. Sending gives a message its id.
+        receivers = {message.metadata.message_id: message.metadata.dst_node_id for message in messages}
+        for reply in replies:
+            node = receivers.get(reply.metadata.reply_to_message_id)
             if node not in left:
                 continue
             left.discard(node)
@@ -119,7 +122,10 @@ class Asker:
             except Refusal as refusal:
                 where = asked.fell if reply.has_error() else asked.refused
                 where.append({"name": self.names.get(node, f"node {node}"), "why": str(refusal)})
+                if reply.has_error():
+                    asked.unheard.add(node)
         asked.fell += [{"name": self.names.get(n, f"node {n}"), "why": f"no answer within {self.wait:g} s"} for n in sorted(left)]
+        asked.unheard |= left
         asked.answers.sort(key=lambda answer: (answer.name, answer.node))
         asked.seconds = time.monotonic() - began
         self._one_each(asked)

@@ -1,5 +1,5 @@
 """
-The head before the first round, from exact sums: what one place would compute from all pictures, though no picture left its board.
+The head from exact sums, before the first round and anew later: what one place would compute from all pictures, though no picture left its board.
 
     n_c pictures of class c, s_c = sum of their features, G = sum of x·xᵀ over all         (each node's, added in the order of the nodes' names)
     G̃ = G - n·m·mᵀ,  B_c = s_c - n_c·m,  m = mean of all features                          centred

@@ -22,7 +22,7 @@ from .settings import Settings
 
 #: Of these many nodes the tensors before the first step are asked; they must agree to the byte.
 STARTERS = 3
-#: Sums are sent once, before the first round: a matrix up to this size is worth it, which is that of 511 features.
+#: Sums are sent before the first round and every `refresh` rounds: a matrix up to this size is worth it, which is that of 511 features.
 MOST_GRAM_BYTES = 1 << 20
 #: How often those are asked for sums who fell out.
 TRIES = 3
@@ -42,7 +42,8 @@ class Fleet:
         self.combiner = Combiner(settings.strategy, settings.server_rate, settings.malicious, clip, noise)
         #: Nodes that answered the first question well, by their names.
         self.members: dict[str, Answer] = {}
-        self.asked_once: set[int] = set()
+        #: Nodes that have answered it, well or not.
+        self.heard: set[int] = set()
         self.identity: Identity | None = None
         self.arrays: Arrays = {}
 
@@ -79,11 +80,14 @@ class Fleet:
         """Asks those who are new who they are, until there are enough. Raises Refusal where there are not."""
         until = time.monotonic() + self.settings.wait
         waiting = False
+        # Who does not answer is asked again before the next round.
+        tried: set[int] = set()
         while True:
             online = self.asker.online()
-            new = [node for node in online if node not in self.asked_once]
+            new = [node for node in online if node not in self.heard | tried]
             # The first question waits for all that a run is to begin with: what they have in common is found from it.
             if new and (self.members or len(online) >= self.settings.nodes):
+                tried.update(new)
                 self._hear(number, new)
             here = sum(answer.node in online for answer in self.members.values())
             if here >= self.settings.nodes:
@@ -96,8 +100,8 @@ class Fleet:
             time.sleep(1)
 
     def _hear(self, number: int, nodes: list[int]) -> None:
-        self.asked_once.update(nodes)
         asked = self.asker.ask("query", number, nodes, None, {}, {})
+        self.heard |= set(nodes) - asked.unheard
         if self.identity is None and asked.answers:
             self.identity = self._usual(asked.answers)
         if self.identity is not None:

@@ -232,6 +232,19 @@ class Run(unittest.TestCase):
         self.assertEqual(sorted(one["name"] for one in line["fell"]), ["a", "d"])
         self.assertIn("no pictures left", str(line["fell"]))
 
+    def test_who_did_not_answer_the_first_question_is_asked_again(self):
+        members = boards()
+        silent = [Silence, lambda: Failure("just now not")]
+
+        def hush(kind, _reply):
+            if kind == "query" and silent:
+                raise silent.pop()()
+
+        members[2].spoil = hush
+        self.run_fleet(Grid(members), rounds=3)
+        self.assertEqual([len(line["nodes"]) for line in self.lines() if line["phase"] == "train"], [2, 3, 3])
+        self.assertEqual([line["round"] for line in self.lines() if line["phase"] == "query"], [0, 1, 2])
+
     def test_a_node_that_the_superlink_no_longer_hears_is_named(self):
         members = boards()
         grid = Grid(members)
