@@ -125,12 +125,7 @@ test('wrong options', () => {
   refuses(2, watch('--keep-last', 'all'), '--keep-last: wrong value');
   refuses(2, watch('--resume'), '--resume: unknown option');
   refuses(2, ['watch', '--rollback', '--out', target], 'is no folder of a watch');
-  for (const flag of [
-    ['--after', '3'],
-    ['--tolerance', '0.1'],
-    ['--epochs', '5'],
-    ['--balance'],
-  ])
+  for (const flag of [['--after', '3'], ['--tolerance', '0.1'], ['--epochs', '5'], ['--balance']])
     refuses(2, ['serve', VIT, watched, ...flag], `${flag[0]}: is of a watch`, '--watch FOLDER');
   refuses(2, ['serve', VIT, watched, '--port', '99999'], '--port: wrong value');
   refuses(3, ['serve', VIT, watched, '--port', '0', '--process-budget', '60MiB'], '--process-budget', 'at least');
