@@ -306,6 +306,9 @@ export const SETTINGS = {
 } as const satisfies Readonly<Record<string, Kind<unknown> & { flag?: string }>>;
 
 export type SettingName = keyof typeof SETTINGS;
+
+/** Names that settings had in an earlier version, and what says the same now. */
+export const FORMER: ReadonlyMap<string, { name: SettingName; value: string }> = new Map([['fast', { name: 'arithmetic', value: 'fast' }]]);
 export type ValueOf<N extends SettingName> = (typeof SETTINGS)[N] extends Kind<infer T> ? T : never;
 
 /** A setting's flag, without the dashes. */

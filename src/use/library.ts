@@ -4,7 +4,7 @@
  */
 
 import { ARITHMETICS } from '../base/arithmetic.ts';
-import { InputError, nearest, type Parts, S2aError } from '../base/error.ts';
+import { InputError, type Parts, S2aError } from '../base/error.ts';
 import { copyOf, errorFrom } from '../base/errorcopy.ts';
 import { isRecord } from '../base/json.ts';
 import type { Planned, PlanOptions } from '../budget/search.ts';
@@ -20,7 +20,7 @@ import type { Calibration } from '../training/calibrate/file.ts';
 import { type CalibrateJob, calibrateJob as calibrateInner } from '../training/calibrate/job.ts';
 import { type EnrolJob, type Enrolled, enrolJob as enrolInner } from '../training/enrol.ts';
 import { type JobHooks, type JobResult, type TrainJob, trainJob as trainInner } from '../training/job.ts';
-import { flagOf, type Kind, SETTINGS, type SettingName, toggle } from '../training/settings.ts';
+import { type Kind, SETTINGS, toggle } from '../training/settings.ts';
 import { type Classifier, type ClassifierOptions, loadClassifier as loadInner } from './classifier.ts';
 import { type Embedded, type EmbedJob, embedJob as embedInner } from './embed.ts';
 import { type Embedder, type EmbedderOptions, loadEmbedder as embedderInner } from './embedder.ts';
@@ -30,6 +30,7 @@ import { trainInWorker as inWorkerInner, type WorkerHooks } from './inworker.ts'
 import { type MergeOptions, type MergeResult, mergeAdapter as mergeInner } from './merge/merge.ts';
 import { type PeftOptions, type PeftResult, exportPeft as peftInner } from './merge/peft.ts';
 import { type OnnxOptions, type OnnxResult, exportOnnx as onnxInner } from './onnx/export.ts';
+import { hintFor, renamed } from './optionnames.ts';
 import { type Packed, type PackHooks, type PackJob, packJob as packInner } from './pack.ts';
 import { type PackedInference, type PackInferenceJob, packInference as packInferenceInner } from './packinfer.ts';
 
@@ -193,12 +194,8 @@ export function check<T extends object>(of: string, options: T, spec: Readonly<R
       if (value !== undefined) asOption(() => spec[name]!.check(value, name));
       continue;
     }
-    const byFlag = names.get(name.replace(/^--/, ''));
-    const near = (byFlag !== undefined && Object.hasOwn(spec, byFlag) ? byFlag : undefined) ?? nearest(name, Object.keys(spec))[0];
-    throw new InputError(
-      { where: name, what: `unknown option of ${of}`, ...(near ? { hint: `did you mean ${near}?` } : {}) },
-      'S2A_OPTION',
-    );
+    const hint = hintFor(name, Object.keys(spec));
+    throw new InputError({ where: name, what: `unknown option of ${of}`, ...(hint ? { hint } : {}) }, 'S2A_OPTION');
   }
   for (const [name, kind] of Object.entries(spec))
     if (kind.isNeeded && options[name] === undefined)
@@ -218,15 +215,6 @@ function asOption(action: () => void): void {
     throw error instanceof InputError ? new InputError(error.parts, 'S2A_OPTION') : error;
   }
 }
-
-/** Names of options by their flags. */
-const names = new Map<string, string>([
-  ...(Object.keys(SETTINGS) as SettingName[]).map((name) => [flagOf(name), name] as const),
-  ['weights', 'weights'],
-  ['depth', 'depth:blocks=N in method'],
-  ['last', 'last:blocks=N in method'],
-]);
-const renamed = (text: string): string => text.replace(/--([a-z][a-z-]*[a-z])/g, (flag, name: string) => names.get(name) ?? flag);
 
 /** The same error with options named as the library's caller writes them. */
 function ours(error: unknown): unknown {

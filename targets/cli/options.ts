@@ -6,6 +6,7 @@ import { InputError, nearest } from '../../src/base/error.ts';
 import { type Method, MOST_BLOCKS, methodOf, withBlocks } from '../../src/network/method.ts';
 import type { Augmentation } from '../../src/pipeline/options.ts';
 import {
+  FORMER,
   flagOf,
   type Kind as KindOf,
   real as realKind,
@@ -36,13 +37,8 @@ export function parse(args: string[], flags: Flags, positionals: { least: number
     if (arg === '--') break;
     const name = /^--([^=]+)/.exec(arg)?.[1];
     if (name !== undefined && !Object.hasOwn(flags, name)) {
-      const near = nearest(name, Object.keys(flags))[0];
       const command = positionals.usage.split(' ').slice(0, 2).join(' ');
-      throw new InputError({
-        where: `--${name}`,
-        what: 'unknown option',
-        hint: near ? `did you mean --${near}?` : `${command} --help lists them`,
-      });
+      throw new InputError({ where: `--${name}`, what: 'unknown option', hint: hintFor(name, flags) ?? `${command} --help lists them` });
     }
   }
   let parsed: ReturnType<typeof parseArgs>;
@@ -60,6 +56,14 @@ export function parse(args: string[], flags: Flags, positionals: { least: number
     all: (name) => (parsed.tokens ?? []).flatMap((t) => (t.kind === 'option' && t.name === name && t.value !== undefined ? [t.value] : [])),
     flag: (name) => parsed.values[name] === true,
   };
+}
+
+/** What says now what `name` did in an earlier version; else the nearest name that there is. */
+function hintFor(name: string, flags: Flags): string | undefined {
+  const now = FORMER.get(name);
+  if (now !== undefined && Object.hasOwn(flags, flagOf(now.name))) return `it is --${flagOf(now.name)} ${now.value} now`;
+  const near = nearest(name, Object.keys(flags))[0];
+  return near && `did you mean --${near}?`;
 }
 
 /** What Node's parser found, as one of our sentences. */

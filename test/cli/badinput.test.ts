@@ -296,6 +296,9 @@ test('a budget too small: exit 3, the peak, the five largest, and a smallest bud
 test('flags: unknown, wrong, missing', () => {
   refuses(2, ['trian'], 'trian', 'did you mean train?');
   refuses(2, ['plan', VIT, '--bugdet', '1MiB'], '--bugdet', 'did you mean --budget?');
+  // An option of an earlier version: what says the same now, where the command has it.
+  refuses(2, ['train', VIT, 'photos', '--out', 'nowhere', '--fast'], '--fast: unknown option; it is --arithmetic fast now');
+  assert.not.match(refuses(2, ['print', VIT, '--fast'], '--fast: unknown option'), /arithmetic/);
   refuses(2, ['plan', VIT, '--budget', '48MiBs'], '--budget', '48MiBs', '48MiB');
   refuses(2, ['plan', VIT, '--method', 'bais'], '--method', 'did you mean bias?');
   refuses(2, ['plan', VIT, '--keep', 's2b'], '--keep', 'did you mean s2a?');

@@ -56,6 +56,7 @@ test('trainJob: unknown names, NaN, fractions, wrong words, wrong types', async 
     [{ batchsize: 4 }, 'batchsize: unknown option of trainJob; did you mean batchSize?'],
     [{ 'batch-size': 4 }, 'batch-size: unknown option of trainJob; did you mean batchSize?'],
     [{ lr: 1 }, 'lr: unknown option of trainJob; did you mean rate?'],
+    [{ fast: true }, "fast: unknown option of trainJob; it is arithmetic: 'fast' now"],
   ];
   for (const [more, sentence] of wrong) {
     const given = job(more);
