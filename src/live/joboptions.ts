@@ -1,9 +1,8 @@
 /** What the command line and the library say of a watch, with what holds where they say nothing. */
 import { defined } from '../base/defined.ts';
 import { AFTER, HOLD_OUT, KEEP, LOOK_MS } from './defaults.ts';
-import type { WatchJob } from './library.ts';
 import { readDuration, readTimes } from './schedule.ts';
-import type { WatchOptions } from './watchtypes.ts';
+import type { WatchJob, WatchOptions } from './watchtypes.ts';
 
 /** What of a job the run gets, and what the watch. `dashes`: what stands before an option's name in an error. */
 export function watchOptions(

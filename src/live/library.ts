@@ -3,32 +3,12 @@ import { type Bytes, parseBytes } from '../base/bytes.ts';
 import { InputError } from '../base/error.ts';
 import type { Precision, WeightsWish } from '../base/precision.ts';
 import type { Threads } from '../engine/threads.ts';
-import type { TrainJob } from '../training/jobtypes.ts';
 import { real, SETTINGS as s, whole } from '../training/settings.ts';
 import { anyFunction, check, later, needed, object, type Spec, TRAIN } from '../use/library.ts';
 import { HOST, PORT } from './defaults.ts';
 import { lookMs, watchOptions } from './joboptions.ts';
 import { readDuration, readTimes } from './schedule.ts';
-import type { WatchEvent } from './watchtypes.ts';
-
-/** A folder of pictures that is learnt from as it grows (docs/serve.md), and how: options of `TrainJob` hold for every run. */
-export interface WatchJob
-  extends Omit<TrainJob, 'resume' | 'overwrite' | 'task' | 'threshold' | 'loss' | 'normalize' | 'cacheFolder' | 'calibrate'> {
-  /** A run once there are so many new pictures; 20 where neither `every` nor `at` is given. */
-  after?: number;
-  /** A run so long after the last one, where there are new pictures: '15m', '6h', '1d'. */
-  every?: string;
-  /** Runs at these times of day, by the machine's zone: '03:00' or '03:00,15:30'. */
-  at?: string;
-  /** How many adapters are kept, with the one in use; 3 where absent. */
-  keepLast?: number;
-  /** The share of held-out pictures that may be lost, in sum over runs; 2 %, and one picture at least, where absent. */
-  tolerance?: number;
-  /** How often the folder is looked at: '5s' where absent. */
-  look?: string;
-  /** Something has happened: a line of the log. */
-  onEvent?(event: WatchEvent): void;
-}
+import type { WatchJob } from './watchtypes.ts';
 
 /** What answers over HTTP, and where (docs/serve.md). */
 export interface ServeJob {

@@ -4,6 +4,25 @@ import type { RunRound } from './round.ts';
 import type { Clock, Triggers } from './schedule.ts';
 import type { Kept } from './state.ts';
 
+/** A folder of pictures that is learnt from as it grows (docs/serve.md), and how: options of `TrainJob` hold for every run. */
+export interface WatchJob
+  extends Omit<TrainJob, 'resume' | 'overwrite' | 'task' | 'threshold' | 'loss' | 'normalize' | 'cacheFolder' | 'calibrate'> {
+  /** A run once there are so many new pictures; 20 where neither `every` nor `at` is given. */
+  after?: number;
+  /** A run so long after the last one, where there are new pictures: '15m', '6h', '1d'. */
+  every?: string;
+  /** Runs at these times of day, by the machine's zone: '03:00' or '03:00,15:30'. */
+  at?: string;
+  /** How many adapters are kept, with the one in use; 3 where absent. */
+  keepLast?: number;
+  /** The share of held-out pictures that may be lost, in sum over runs; 2 %, and one picture at least, where absent. */
+  tolerance?: number;
+  /** How often the folder is looked at: '5s' where absent. */
+  look?: string;
+  /** Something has happened: a line of the log. */
+  onEvent?(event: WatchEvent): void;
+}
+
 /** How a folder is watched. */
 export interface WatchOptions {
   /** Model, pictures and how is learnt; `from`: the adapter that the first round goes on from. */

@@ -201,12 +201,18 @@ function refuseSeveral(data: string, classes: readonly string[]): void {
   });
 }
 
+/** Pictures by classes. Throws InputError for those of another task. */
+function classFolders({ data, labels, task }: EnrolJob, start: Start | undefined): ReturnType<typeof scanFolder> {
+  const folder = scanFolder(data, { ...defined({ labels }), isMore: start !== undefined || task === 'normal' });
+  chooseTask({ head: 'ridge' }, folder, folder.classes, start);
+  return folder;
+}
+
 async function enrolInto(job: EnrolJob, start: Start | undefined, scratch: string): Promise<Omit<Enrolled, 'seconds'>> {
   const run = runOf(job, start, scratch);
   const warn = job.warn ?? (() => {});
   const isNormal = job.task === 'normal';
-  const folder = scanFolder(job.data, { ...defined({ labels: job.labels }), isMore: start !== undefined || isNormal });
-  chooseTask({ head: 'ridge' }, folder, folder.classes, start);
+  const folder = classFolders(job, start);
   const labels = labelsAfter(job, folder.classes, start);
   const base = openFor(run);
   const weights = openWeights(base, { method: run.method });
