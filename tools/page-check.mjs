@@ -1,18 +1,21 @@
 // Drives the page of `s2a serve` in headless Chromium as a person with a phone does: a picture, its answer, "this is …", a new adapter; and what is first
-// painted, at 390 pixels. Needs Chromium, so npm test does not run it.
+// painted, at 390 pixels. Then a fleet's page, on a phone and a screen, light and dark. Needs Chromium, so npm test does not run it.
 //
-//     node tools/page-check.mjs [screenshots' folder]        after npm run build; CHROMIUM names the program where it is not `chromium`
+//     node tools/page-check.mjs [screenshots' folder] [--fleet]     after npm run build; CHROMIUM names the program where it is not `chromium`; --fleet: that page alone
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { encode } from 'fast-png';
+import { openPage } from './page/browser.mjs';
+import { checkFleetPage } from './page/fleet.mjs';
 
 const [WIDTH, HEIGHT] = [390, 844];
 /** First paint, in ms. */
 const MOST_PAINT = 1000;
 const work = mkdtempSync(join(tmpdir(), 's2a-page-'));
-const shots = process.argv[2] === undefined ? undefined : resolve(process.argv[2]);
+const [folder] = process.argv.slice(2).filter((word) => !word.startsWith('--'));
+const shots = folder === undefined ? undefined : resolve(folder);
 if (shots) mkdirSync(shots, { recursive: true });
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 
@@ -60,48 +63,13 @@ async function startServer() {
   return { server, address };
 }
 
-/** Chromium over the pipes that it has for this, and one page. */
-async function openPage() {
-  const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--remote-debugging-pipe', `--user-data-dir=${join(work, 'profile')}`];
-  const browser = spawn(process.env.CHROMIUM ?? 'chromium', flags, { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] });
-  const [to, from] = /** @type {[import('node:stream').Writable, import('node:stream').Readable]} */ (
-    /** @type {unknown} */ ([browser.stdio[3], browser.stdio[4]])
-  );
-  const waiting = new Map();
-  /** Sentences of what went wrong in the page's script, or was kept from it by its policy. */
-  const faults = [];
-  let next = 0;
-  let rest = '';
-  from.setEncoding('utf8').on('data', (text) => {
-    const messages = (rest + text).split('\0');
-    rest = messages.pop() ?? '';
-    for (const message of messages) {
-      const { id, result, error, method, params } = JSON.parse(message);
-      if (method === 'Runtime.exceptionThrown') faults.push(params.exceptionDetails.exception?.description ?? params.exceptionDetails.text);
-      if (method === 'Log.entryAdded' && ['javascript', 'security'].includes(params.entry.source)) faults.push(params.entry.text);
-      const { done, fail } = waiting.get(id) ?? {};
-      if (error) fail?.(new Error(error.message));
-      else done?.(result);
-    }
-  });
-  const send = (method, params = {}, sessionId = undefined) =>
-    new Promise((done, fail) => {
-      waiting.set(++next, { done, fail });
-      to.write(`${JSON.stringify({ id: next, method, params, ...(sessionId ? { sessionId } : {}) })}\0`);
-    });
-  const { targetId } = await send('Target.createTarget', { url: 'about:blank' });
-  const { sessionId } = await send('Target.attachToTarget', { targetId, flatten: true });
-  return { browser, faults, ask: (method, params) => send(method, params, sessionId) };
-}
-
 let failures = 0;
 function check(what, isRight, got) {
   console.log(`${isRight ? 'ok    ' : 'FAILED'} ${what}${got === undefined ? '' : `: ${got}`}`);
   if (!isRight) failures++;
 }
 
-const { server, address } = await startServer();
-const { browser, faults, ask } = await openPage();
+const { browser, faults, requests, ask } = await openPage(work);
 const run = async (expression) => (await ask('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true })).result.value;
 const text = (id) => run(`document.getElementById('${id}').textContent`);
 async function until(what, id, pattern, seconds = 30) {
@@ -127,8 +95,8 @@ async function choose(bytes, name) {
   await ask('DOM.setFileInputFiles', { files: [path], nodeId: nodeIds[1] });
 }
 
-try {
-  for (const part of ['Page', 'Runtime', 'Log']) await ask(`${part}.enable`);
+/** The page of `s2a serve`, from its start to an adapter that is taken back. */
+async function servePage(address) {
   await ask('Emulation.setDeviceMetricsOverride', { width: WIDTH, height: HEIGHT, deviceScaleFactor: 2, mobile: true });
   await ask('Page.navigate', { url: address });
   await until('the state is told', 'state', /3 classes · adapter 1/);
@@ -165,9 +133,21 @@ try {
   await run("document.getElementById('back').click()");
   await until('the adapter before is in use again', 'state', /adapter 1/, 30);
   check("nothing went wrong in the page's script", faults.length === 0, faults.join('; ') || undefined);
+}
+
+let server;
+try {
+  for (const part of ['Page', 'Runtime', 'Log']) await ask(`${part}.enable`);
+  if (!process.argv.includes('--fleet')) {
+    const started = await startServer();
+    server = started.server;
+    await servePage(started.address);
+    faults.length = 0;
+  }
+  await checkFleetPage({ work, ask, requests, faults, check, shot });
 } finally {
   browser.kill();
-  server.kill();
+  server?.kill();
   await wait(500);
   rmSync(work, { recursive: true, force: true, maxRetries: 5 });
 }

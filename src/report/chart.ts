@@ -30,6 +30,7 @@ const LEFT = 70;
 const RIGHT = 16;
 const TOP = 34;
 const BOTTOM = 46;
+const [SPARK_WIDTH, SPARK_HEIGHT] = [84, 24];
 
 /** Text as it may stand in a page: nothing in it is markup, and nothing is unseen. */
 export const escapeText = (text: string): string =>
@@ -107,6 +108,16 @@ export function lineChart(chart: Chart): string {
     at += 24 + 7.5 * label.length + 22;
   }
   return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escapeText(chart.title)}">${out.join('')}</svg>`;
+}
+
+/** A curve without words, for a table's cell; a single point is a dot. Its height is that of `range`. */
+export function spark(points: Series['points'], [low, high]: readonly [number, number]): string {
+  const [first, last] = [points[0]?.[0] ?? 0, points.at(-1)?.[0] ?? 0];
+  const px = (x: number) => 3 + (SPARK_WIDTH - 6) * ((x - first) / (last - first || 1));
+  const py = (y: number) => 3 + (SPARK_HEIGHT - 6) * (1 - (y - low) / (high - low));
+  const end = points.at(-1);
+  const dot = end ? `<circle class="line0" cx="${px(end[0]).toFixed(1)}" cy="${py(end[1]).toFixed(1)}" r="2.5"/>` : '';
+  return `<svg class="spark" viewBox="0 0 ${SPARK_WIDTH} ${SPARK_HEIGHT}" aria-hidden="true"><path class="line0" d="${path(points, px, py)}"/>${dot}</svg>`;
 }
 
 function path(points: Series['points'], px: (x: number) => number, py: (y: number) => number): string {

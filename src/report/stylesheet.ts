@@ -52,8 +52,9 @@ thead th{color:var(--quiet);font-size:.85rem}
 .matrix tbody th{position:sticky;left:0;background:var(--card);white-space:nowrap;max-width:8em;overflow:hidden;text-overflow:ellipsis}
 .matrix thead th{padding:0 0 6px;vertical-align:bottom;text-align:center}
 .matrix thead span{writing-mode:vertical-rl;transform:rotate(180deg);white-space:nowrap;max-height:9em;overflow:hidden;text-overflow:ellipsis}
+.spark{width:84px;height:24px;margin-left:auto}.names tbody th{overflow-wrap:anywhere;min-width:4.5em}.reasons td:last-child{overflow-wrap:anywhere;min-width:9em}
 .nothing{color:var(--hair)}
-@media(max-width:520px){main{padding:18px 10px 40px}section{padding:14px 12px 16px}h1{font-size:1.4rem}td,th{padding-right:9px}
+@media(max-width:520px){main{padding:18px 10px 40px}section{padding:14px 12px 16px}h1{font-size:1.4rem}td,th{padding-right:9px}.spark{width:52px}.names,.small{font-size:.84rem}
 .number thead th{min-width:0}.matrix td{min-width:24px;padding:4px 1px;font-size:.8rem}.matrix tbody th{font-size:.8rem;max-width:6em}.pictures{grid-template-columns:repeat(auto-fill,minmax(96px,1fr));gap:8px}svg{font-size:16px}svg .note{font-size:15px}}
 .pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(112px,1fr));gap:12px;margin-top:12px}
 figure{margin:0;border:1px solid var(--hair);border-radius:8px;overflow:hidden;font-size:.84rem;line-height:1.35}

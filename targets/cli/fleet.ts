@@ -6,8 +6,8 @@ import { visible } from '../../src/base/visible.ts';
 import type { FleetEvent } from '../../src/fleet/events.ts';
 import { joinFleet } from '../../src/fleet/join.ts';
 import { openKey } from '../../src/fleet/key.ts';
-import { fleetStatus } from '../../src/fleet/status.ts';
-import { formatBytes, formatDuration, formatPercent, table } from '../../src/report/terminal.ts';
+import { formatBytes, formatDuration, formatPercent } from '../../src/report/terminal.ts';
+import { status } from './fleetstatus.ts';
 import { type Flags, type Parsed, parse } from './options.ts';
 import type { Output } from './output.ts';
 import { untilStopped } from './signals.ts';
@@ -97,29 +97,6 @@ function key(args: string[], out: Output): void {
   const { fingerprint, publicLine } = openKey(path);
   out.note(visible(`key ${fingerprint}; its public half, which flwr supernode register takes, is ${path}.pub`));
   out.line(publicLine);
-}
-
-/** The rounds and the nodes of a run, from the server's folder. */
-function status(args: string[], out: Output): void {
-  const p = parse(args, { json: 'flag' }, { least: 1, most: 1, usage: 's2a fleet status <the server app’s folder>' });
-  const found = fleetStatus(p.positionals[0]!);
-  if (p.flag('json')) {
-    out.json(found);
-    return;
-  }
-  const share = (value: number | null): string => (value === null ? '' : formatPercent(value));
-  const rounds = found.rounds.map((r) => [
-    ...[String(r.round), String(r.nodes), r.loss === null ? '' : r.loss.toFixed(3), share(r.accuracy)],
-    ...[formatBytes(r.down), formatBytes(r.up), formatDuration(r.seconds), String(r.fell.length), String(r.refused.length)],
-  ]);
-  out.line(table([['round', 'nodes', 'loss', 'held out', 'down', 'up', 'time', 'fell out', 'refused'], ...rounds]));
-  const nodes = found.nodes.map((n) => [
-    ...[n.name, n.round === null ? 'none' : String(n.round), String(n.pictures), share(n.accuracy), n.judged === 0 ? '' : String(n.judged)],
-    ...[formatBytes(n.down), formatBytes(n.up)],
-  ]);
-  out.line(`\n${table([['node', 'last round', 'pictures', 'held out', 'of', 'down', 'up'], ...nodes])}`);
-  for (const { round, fell, refused } of found.rounds.slice(-3))
-    for (const why of [...fell, ...refused]) out.warn(`round ${round}: ${why}`);
 }
 
 const PARTS: Readonly<Record<string, (args: string[], out: Output) => void | Promise<void>>> = { join, key, status };

@@ -365,7 +365,8 @@ ${COMMON}
   s2a bench models/mobilenetv2 --budget 24MiB --batch-size 8 --seconds 600`,
   fleet: `s2a fleet join <server> --model DIR --data DIR --out DIR [options]: be a node of a fleet
 s2a fleet key FILE: make the node's key, and print its public half
-s2a fleet status DIR [--json]: rounds and nodes of a run, from the server app's folder
+s2a fleet status DIR [--report page.html] [--json]: rounds and nodes of a run, from the server
+app's folder, and as a page
 
 The server is a Flower SuperLink 1.42 that runs our app (docs/fleet.md). It sends the fleet's
 adapter, this machine learns from its own pictures, and sends what it learnt: never a picture.

@@ -4,6 +4,7 @@ import { lineChart, ticks } from '../../src/report/chart.ts';
 import { paddingBytes } from '../../src/report/data.ts';
 import { reportPage } from '../../src/report/html.ts';
 import { wilson } from '../../src/report/page.ts';
+import { unbalanced } from './markup.ts';
 import { sample } from './sample.ts';
 
 test('the page is complete: nothing is fetched, nothing runs', () => {
@@ -11,17 +12,6 @@ test('the page is complete: nothing is fetched, nothing runs', () => {
   assert.not.match(page, /<script|<link|@import|url\(|\son\w+=/i);
   for (const [, source] of page.matchAll(/\b(?:src|href)="([^"]*)"/g)) assert.match(source!, /^data:image\/png;base64,/);
 });
-
-/** Every element that opens closes, in order; SVG's and HTML's empty elements aside. */
-function unbalanced(page: string): string | undefined {
-  const open: string[] = [];
-  for (const [, close, name, empty] of page.matchAll(/<(\/?)([a-z][a-z0-9]*)(?:\s(?:"[^"]*"|[^">])*?)?(\/?)>/g)) {
-    if (empty || ['meta', 'img'].includes(name!)) continue;
-    if (!close) open.push(name!);
-    else if (open.pop() !== name) return `</${name}>`;
-  }
-  return open.length > 0 ? `<${open.at(-1)}>` : undefined;
-}
 
 test('the markup is balanced, and there are no gaps in the numbers', () => {
   const page = reportPage(sample());

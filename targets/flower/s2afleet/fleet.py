@@ -51,6 +51,7 @@ class Fleet:
         """All rounds. Raises Refusal where the run cannot go on."""
         settings = self.settings
         whole = self.journal.begin(settings.resume)
+        self.journal.options(settings.told())
         if whole is not None:
             self.identity, self.arrays = whole.identity, whole.arrays
             self.combiner.remember(whole.remembered)

@@ -2,6 +2,7 @@
 What a run leaves in its folder, so that it can be watched and taken up again:
 
     metrics.jsonl      a line for each phase of each round
+    options.json       what the run was asked for, as it was begun or taken up last
     rounds/000 …       the global adapter after each round, as s2a writes adapters, and what the strategy remembers (server.npz)
     adapter/           the last of them again, at a name that stays
     state.json         which round is whole; its rename is the commit
@@ -66,6 +67,10 @@ class Journal:
         loaded = dict(np.load(remembered, allow_pickle=False)) if remembered.exists() else {}
         self._drop_after(number)
         return Whole(number, identity, arrays, loaded)
+
+    def options(self, told: dict[str, Any]) -> None:
+        """Writes down what the run was asked for, for people; nothing is read back."""
+        write_whole(self.folder / "options.json", f"{json.dumps(told, ensure_ascii=False, indent=2)}\n".encode())
 
     def _drop_after(self, number: int) -> None:
         """Lines of a round that did not become whole: it will be run again."""

@@ -1,7 +1,7 @@
 """A run's options: those of [tool.flwr.app.config] in pyproject.toml, checked before any board is asked."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,11 @@ class Settings:
     noise_at: str
     wait: float
     keep_rounds: bool
+
+    def told(self) -> dict[str, Any]:
+        """By the options' own names, as people write them."""
+        plain = {"out": str(self.out), "labels": ", ".join(self.labels)}
+        return {key.replace("_", "-"): plain.get(key, value) for key, value in asdict(self).items()}
 
 
 CHOICES = {

@@ -56,6 +56,9 @@ class Run(unittest.TestCase):
         self.assertGreater(judged["nodes"][0]["down"], 4 * arrays["fc.weight"].size + learnt["nodes"][0]["down"] - 600)
         self.assertGreater(learnt["nodes"][0]["up"], 4 * arrays["fc.weight"].size)
         self.assertTrue((out / "rounds" / "001" / "adapter_model.safetensors").exists())
+        options = json.loads((out / "options.json").read_text())
+        self.assertEqual(set(options), set(DEFAULTS))
+        self.assertEqual((options["rounds"], options["strategy"], options["fraction-train"], options["out"]), (2, "fedavg", 1.0, str(out)))
 
     def test_the_mean_is_the_one_computed_by_hand_to_the_last_bit(self):
         for classes in ("all", "own"):
