@@ -11,6 +11,7 @@ import type { Family, Library, Reader } from './family.ts';
 import { type GhostNet, ghostNet, isGhostNet, timmGhostNet } from './ghostnet.ts';
 import { hfEfficientNet, hfMobileNet, hfMobileNetV1 } from './hfchain.ts';
 import { hfSwin } from './huggingface.ts';
+import { HYBRIDS } from './hybridfamilies.ts';
 import { hfMobileVit, isTimmMobileVit, type MobileVit, mobileVit, timmMobileVit } from './mobilevit.ts';
 import { checkPvt, hfPvt, isTimmPvt, type Pvt, pvt, timmPvt } from './pvt.ts';
 import { named, timm, torchvision, transformers } from './readers.ts';
@@ -356,6 +357,7 @@ export const FAMILIES: readonly Family[] = [
   GHOSTNET,
   SHUFFLENET,
   MOBILEVIT,
+  ...HYBRIDS,
 ];
 
 /** Who reads a name of a library's; undefined: nobody. */

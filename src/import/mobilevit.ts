@@ -19,7 +19,7 @@ import { inputSize } from './timm.ts';
 import { type BlockNames, projection } from './vit.ts';
 
 /** A 1×1, a depthwise 3×3, a 1×1. */
-interface Inverted {
+export interface Inverted {
   kind: 'inverted';
   names: readonly [ConvNames, ConvNames, ConvNames];
   inner: number;
@@ -68,13 +68,14 @@ export function mobileVit(b: Builder, x: number, spec: MobileVit, classes: numbe
   return classifier(b, pool(b, h, 'pool'), spec.head, classes);
 }
 
-const active = (b: Builder, x: number, { conv: name }: ConvNames, { activation: kind }: MobileVit): number =>
+type Active = Pick<MobileVit, 'activation'>;
+export const active = (b: Builder, x: number, { conv: name }: ConvNames, { activation: kind }: Active): number =>
   activation(b, x, `${name}.act`, kind);
 
-const one = (b: Builder, x: number, names: ConvNames, out: number, kernel: number, stride = 1, depthwise = false): number =>
+export const one = (b: Builder, x: number, names: ConvNames, out: number, kernel: number, stride = 1, depthwise = false): number =>
   conv(b, x, names, out, { kernel, stride, tfPadding: false }, depthwise);
 
-function inverted(b: Builder, x: number, { names: [expand, filter, reduce], inner, out, stride }: Inverted, spec: MobileVit): number {
+export function inverted(b: Builder, x: number, { names: [expand, filter, reduce], inner, out, stride }: Inverted, spec: Active): number {
   const wide = active(b, one(b, x, expand, inner, 1), expand, spec);
   const y = one(b, active(b, one(b, wide, filter, inner, 3, stride, true), filter, spec), reduce, out, 1);
   return stride === 1 && lastDim(b.graph, x) === out ? residual(b, x, y, `${reduce.conv}.add`) : y;
@@ -203,8 +204,8 @@ const TIMM: Readonly<Record<string, readonly [number[], number, number[], number
 };
 export const isTimmMobileVit = (name: string): boolean => Object.hasOwn(TIMM, name);
 
-export function timmMobileVit(name: string, c: Config, image: Size): MobileVit {
-  const [widths, expansion, dims, last] = TIMM[name]!;
+/** Refuses settings of timm's ByobNet that make another graph. */
+export function sameGraph(c: Config): void {
   const args = section(c, 'model_args');
   for (const [key, value] of [
     ['output_stride', 32],
@@ -217,14 +218,22 @@ export function timmMobileVit(name: string, c: Config, image: Size): MobileVit {
   ] as const)
     only(args, key, value);
   absent(args, 'blocks', 'stem_chs', 'stem_type', 'width_factor', 'num_features', 'aa_layer', 'attn_layer', 'block_kwargs', 'head_type');
-  const named = (l: string): ConvNames => ({ conv: `${l}.conv`, norm: `${l}.bn`, eps: 1e-5 });
-  const block = (l: string, reads: number, out: number, stride: number): Inverted => ({
-    ...{ kind: 'inverted', names: [named(`${l}.conv1_1x1`), named(`${l}.conv2_kxk`), named(`${l}.conv3_1x1`)] },
-    ...{ inner: divisible(reads * expansion, 8, 8), out, stride },
-  });
+}
+
+export const timmNamed = (l: string): ConvNames => ({ conv: `${l}.conv`, norm: `${l}.bn`, eps: 1e-5 });
+export const timmInverted = (l: string, inner: number, out: number, stride: number): Inverted => ({
+  ...{ kind: 'inverted', names: [timmNamed(`${l}.conv1_1x1`), timmNamed(`${l}.conv2_kxk`), timmNamed(`${l}.conv3_1x1`)] },
+  ...{ inner, out, stride },
+});
+
+export function timmMobileVit(name: string, c: Config, image: Size): MobileVit {
+  const [widths, expansion, dims, last] = TIMM[name]!;
+  sameGraph(c);
+  const block = (l: string, reads: number, out: number, stride: number): Inverted =>
+    timmInverted(l, divisible(reads * expansion, 8, 8), out, stride);
   const attend = (l: string, dim: number, depth: number): Attending => ({
     kind: 'attending',
-    local: named(`${l}.conv_kxk`),
+    local: timmNamed(`${l}.conv_kxk`),
     widen: { conv: `${l}.conv_1x1`, bare: true, eps: 0 },
     dim,
     mlp: 2 * dim,
@@ -240,13 +249,13 @@ export function timmMobileVit(name: string, c: Config, image: Size): MobileVit {
       };
     }),
     norm: `${l}.norm`,
-    narrow: named(`${l}.conv_proj`),
-    fusion: named(`${l}.conv_fusion`),
+    narrow: timmNamed(`${l}.conv_proj`),
+    fusion: timmNamed(`${l}.conv_fusion`),
   });
   const [first, second] = widths as [number, number];
   return {
     image: image ?? inputSize(c) ?? [256, 256],
-    stem: { names: named('stem'), out: 16 },
+    stem: { names: timmNamed('stem'), out: 16 },
     blocks: [
       block('stages.0.0', 16, first, 1),
       ...[0, 1, 2].map((i) => block(`stages.1.${i}`, i === 0 ? first : second, second, i === 0 ? 2 : 1)),
@@ -255,7 +264,7 @@ export function timmMobileVit(name: string, c: Config, image: Size): MobileVit {
         attend(`stages.${i + 2}.1`, dims[i]!, depth),
       ]),
     ],
-    last: { names: named('final_conv'), out: last },
+    last: { names: timmNamed('final_conv'), out: last },
     ...{ patch: 2, heads: 4, kernel: 3, eps: 1e-5, qkvBias: true, activation: Kind.Silu, head: 'head.fc' },
   };
 }

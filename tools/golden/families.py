@@ -150,6 +150,9 @@ FAMILIES = {
     # Maps of 6×4, 3×2 and 2×1 pixels in patches of 2: two are resized, and back.
     "mobilevit-hf-odd": (lambda: hf("MobileViT", image_size=[48, 32], **MOBILEVIT), (48, 32), CALM),
     "mobilevit-timm": (lambda: timm_model("mobilevit_xxs"), (96, 64), CALM),
+    # Maps of 12×8, 6×4 and 3×2 pixels in patches of 2: the last is resized, and stays so.
+    "mobilevitv2-timm": (lambda: timm_model("mobilevitv2_050"), (96, 64), CALM),
+    "mobilevitv2-timm-fitting": (lambda: timm_model("mobilevitv2_075"), (64, 64), CALM),
     "repvgg-timm": (lambda: timm_model("repvgg_b1g4", width_factor=0.125), (64, 48), STILL),
     "mobileone-timm": (lambda: timm_model("mobileone_s0", width_factor=1 / 6), (40, 48), STILL),
     "dinov2-hf": (lambda: hf("Dinov2", **{k: v for k, v in SMALL.items() if k != "intermediate_size"}, mlp_ratio=2), (32, 32), dict(other_sizes=[(48, 48)])),
