@@ -96,22 +96,36 @@ export function search({ weights: wish, method, keep, mayStream, ...given }: Pla
   const { weights, streams } = wishOf(wish, DEFAULTS.weights as Precision | 'auto');
   const precisions = weights === 'auto' ? PRECISIONS : [weights];
   const isAsked = streams || given.residentBytes !== undefined;
-  let least: BudgetError | undefined;
-  for (const isStreamed of isAsked ? [true] : mayStream ? [false, true] : [false]) {
-    // Known once weights in memory have been tried in vain.
-    const residentNeedsBytes = least?.smallestBytes;
-    for (const precision of precisions) {
-      try {
-        const found = searchAt({ ...options, weights: precision, isStreamed }, path);
-        return residentNeedsBytes === undefined ? found : { ...found, chosen: { ...found.chosen, residentNeedsBytes } };
-      } catch (error) {
-        if (!(error instanceof BudgetError)) throw error;
-        if (least === undefined || error.smallestBytes < least.smallestBytes) least = error;
-      }
+  const rungs = (isAsked ? [true] : mayStream ? [false, true] : [false]).flatMap((isStreamed) =>
+    precisions.map((precision): Settled => ({ ...options, weights: precision, isStreamed })),
+  );
+  const refusals: BudgetError[] = [];
+  for (const rung of rungs) {
+    const found = unlessRefused(() => searchAt(rung, path));
+    if (!(found instanceof BudgetError)) {
+      if (!rung.isStreamed || isAsked) return found;
+      // Weights in memory were tried in vain before.
+      const { smallestBytes: residentNeedsBytes } = leastOfAll(refusals.slice(0, precisions.length));
+      return { ...found, chosen: { ...found.chosen, residentNeedsBytes } };
     }
+    refusals.push(found);
+    if (refusals.length === 1 && rungs.length > 1) refuseHopeless(rungs.at(-1) as Settled, path);
   }
-  throw least;
+  throw leastOfAll(refusals);
 }
+
+/** What was found, or why the budget cannot be kept. */
+function unlessRefused(find: () => Planned): Planned | BudgetError {
+  try {
+    return find();
+  } catch (error) {
+    if (error instanceof BudgetError) return error;
+    throw error;
+  }
+}
+
+const leastOfAll = (refusals: readonly BudgetError[]): BudgetError =>
+  refusals.reduce((least, next) => (next.smallestBytes < least.smallestBytes ? next : least));
 
 /** Pictures in a pass that are tried, the most first; `inPairs`: two at least, whatever is comfortable. */
 function passSizes(batchSize: number, comfortable: number, inPairs: boolean): number[] {
@@ -125,7 +139,29 @@ function passSizes(batchSize: number, comfortable: number, inPairs: boolean): nu
 }
 
 /** The same with the precision of weights settled. */
-function searchAt(
+function searchAt(settled: Settled, path: Path): Planned {
+  const { limit, kinds, at, chosen, least } = openRung(settled, path);
+  const seen: Way[] = [];
+  for (const kind of kinds) {
+    const ways = kind().sort((a, b) => a.time - b.time || windowOf(a) - windowOf(b) || a.bytes - b.bytes);
+    for (const way of ways) if (way.bytes <= limit && at(way).plan.linearBytes <= limit) return chosen(way);
+    seen.push(...ways);
+  }
+  return least(seen);
+}
+
+/**
+ * Throws at once where not even the leanest ways of the leanest rung fit: the smallest micro-batch through the smallest window. To try all that
+ * lies between would take many times as long, for the same refusal.
+ */
+function refuseHopeless(leanest: Settled, path: Path): void {
+  const { limit, kinds, least } = openRung(leanest, path, true);
+  const ways = kinds.flatMap((kind) => kind());
+  if (ways.every((way) => way.bytes > limit)) least(ways);
+}
+
+/** The ways of one rung and what makes plans of them. `isLeanest`: only those that take the least memory. */
+function openRung(
   {
     batchSize,
     microBatch,
@@ -137,16 +173,19 @@ function searchAt(
     ...options
   }: Settled,
   path: Path,
-): Planned {
+  isLeanest = false,
+) {
   if (!Number.isSafeInteger(batchSize) || batchSize < 1)
     throw new InputError({ where: '--batch-size', what: 'must be at least 1', got: batchSize });
   if (microBatch !== undefined) checkBatch(batchSize, microBatch);
   const limit = Math.min(budgetBytes, LINEAR_LIMIT);
   const [height, width] = options.model.image;
   const comfortable = Math.max(1, Math.floor(COMFORTABLE_PIXELS / (height * width)));
-  const sizes = microBatch !== undefined ? [microBatch] : passSizes(batchSize, comfortable, isMixed(options.augment));
+  const all = microBatch !== undefined ? [microBatch] : passSizes(batchSize, comfortable, isMixed(options.augment));
+  const sizes = isLeanest ? all.slice(-1) : all;
 
-  const streamings = isStreamed ? WINDOWS.map((window): Streaming => ({ window, residentBytes })) : [undefined];
+  const windows = isLeanest ? WINDOWS.slice(-1) : WINDOWS;
+  const streamings = isStreamed ? windows.map((window): Streaming => ({ window, residentBytes })) : [undefined];
   const open = (more: { keep?: KeepPolicy }): Job[] =>
     streamings.map((streaming) => openJob({ ...options, ...more, streaming }, batchSize, path));
   const jobs = open({});
@@ -173,17 +212,14 @@ function searchAt(
       relativeTime: way.time / fastest.time,
     },
   });
-
-  const seen: Way[] = [];
-  for (const kind of kindsOfWays({ options, recompute, sizes, jobs, fastest, open })) {
-    const ways = kind().sort((a, b) => a.time - b.time || windowOf(a) - windowOf(b) || a.bytes - b.bytes);
-    for (const way of ways) if (way.bytes <= limit && at(way).plan.linearBytes <= limit) return chosen(way);
-    seen.push(...ways);
-  }
-  const least = leastOf(seen, (way) => at(way).plan.linearBytes);
-  const { graph, plan, program } = at(least);
-  checkBudget(graph, plan, limit, { bytes: plan.linearBytes, how: how(program.about, options, { microBatch, recompute, isStreamed }) });
-  return chosen(least);
+  /** Of what has been seen, what needs the least, although it was estimated not to fit; throws where it does not. */
+  const least = (seen: Way[]): Planned => {
+    const way = leastOf(seen, (one) => at(one).plan.linearBytes);
+    const { graph, plan, program } = at(way);
+    checkBudget(graph, plan, limit, { bytes: plan.linearBytes, how: how(program.about, options, { microBatch, recompute, isStreamed }) });
+    return chosen(way);
+  };
+  return { limit, kinds: kindsOfWays({ options, recompute, sizes, jobs, fastest, open }), at, chosen, least };
 }
 
 /** Options whose text is read and whose precision is decided. */
