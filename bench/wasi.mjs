@@ -62,7 +62,7 @@ function writeModel(path, name) {
 function openNode(model, board) {
   const program = source.decodeProgram(new Uint8Array(readFileSync(join(board, 'program.s2a'))));
   const engine = source.createEngine(program, source.engineBytes());
-  source.loadWeights(engine, source.openSafetensors(model));
+  source.loadWeights(engine, source.openWeightsFile(model));
   source.startRun(engine, { ...source.TRAIN_DEFAULTS, epochs: 9, batchSize: BATCH, rate: 1e-3 }, 32);
   engine.state.setFloat32(source.State.LossScale, 1 / BATCH, true);
   engine.ints(source.Io.Labels).fill(1);

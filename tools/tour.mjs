@@ -22,7 +22,7 @@ const s = await source(
   `export { Codebook } from './assembly/abi/codebook.ts'; export { State } from './assembly/abi/head.ts'; export { Instruction } from './assembly/abi/ops.ts'; export { Io } from './assembly/abi/program.ts';
 export { compile } from './src/compile.ts';
 export { createEngine, loadWeights } from './src/engine/engine.ts'; export { engineBytes } from './src/engine/wasm.ts';
-export { openSafetensors } from './src/formats/safetensors.ts'; export { readAdapter, writeAdapter } from './src/formats/adapterfile.ts';
+export { openWeightsFile } from './src/formats/weightsfolder.ts'; export { readAdapter, writeAdapter } from './src/formats/adapterfile.ts';
 export { readModel } from './src/import/index.ts'; export { openModelFolder, identity, preprocessOf } from './src/import/modelfolder.ts';
 export { resizePacked } from './src/input/preprocess.ts';
 export { ACTIVATIONS } from './src/ops/activations.ts';
@@ -104,7 +104,7 @@ function openJob() {
   const normalize = { scale: 1 / 255, mean: preprocess.mean, std: preprocess.std };
   const compiled = s.compile({ model: folder.model, classes: CLASSES.length, microBatch: 4, rates: 'relative', normalize });
   const { plan, graph, program } = compiled;
-  const weights = s.openSafetensors(FOLDER);
+  const weights = s.openWeightsFile(FOLDER);
   const engine = s.createEngine(program, s.engineBytes());
   s.loadWeights(engine, weights);
   const valueNamed = (name) => graph.values.find((value) => value.name === name);

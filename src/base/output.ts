@@ -19,6 +19,7 @@ export function guardOutput(out: string, { data, model, adapter }: Inputs): void
   if (way === '') refuse('is the folder of the pictures');
   if (!way.startsWith('..') && !isAbsolute(way)) refuse('lies in the folder of the pictures, where it would be a class');
   const is = (folder: string | undefined): boolean => folder !== undefined && resolve(folder) === resolve(out);
-  if (is(model)) refuse('is the folder of the model');
+  // Behind a # stands what was said of the model (src/import/modelname.ts).
+  if (is(model) || is(model?.replace(/#.*$/s, ''))) refuse('is the folder of the model');
   if (is(adapter)) refuse('is the folder of the adapter');
 }

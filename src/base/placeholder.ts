@@ -16,12 +16,12 @@ const KINDS: readonly { begins: RegExp | string; what: string; hint: string }[] 
   {
     begins: 'PK\x03\x04',
     what: 'is a zip archive, such as PyTorch writes for its pickles',
-    hint: "load it in PyTorch and write it with safetensors' save_file; another name does not make it that format",
+    hint: 'another name does not make it another format: if torch.save wrote it, call it pytorch_model.bin',
   },
   {
     begins: '\x80\x02',
-    what: 'is a pickle, which could run any program and is not read',
-    hint: "load it in PyTorch with weights_only=True and write it with safetensors' save_file",
+    what: 'is a pickle',
+    hint: 'another name does not make it another format: if torch.save wrote it, call it pytorch_model.bin',
   },
   { begins: '\x89HDF\r\n', what: 'is an HDF5 file, as Keras writes it', hint: 'only safetensors is read' },
   { begins: /^GGUF/, what: 'is a GGUF file', hint: 'only safetensors is read' },

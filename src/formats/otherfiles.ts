@@ -3,7 +3,6 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError, shown } from '../base/error.ts';
 import { guarded } from '../base/files.ts';
-import { refusePickles } from './pickle.ts';
 
 const IN_PYTORCH = "load it with transformers or timm and save it: model.save_pretrained(folder), or timm's save_for_hf";
 
@@ -66,7 +65,6 @@ export function refuseOtherFiles(folder: string, names: readonly string[] = list
     const name = names.find((n) => kind.name.test(n));
     if (name !== undefined) throw new InputError({ where: join(folder, name), what: kind.what, hint: kind.hint });
   }
-  refusePickles(folder);
 }
 
 const kindOf = (name: string) => KINDS.find((kind) => kind.name.test(name));

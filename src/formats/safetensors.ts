@@ -8,18 +8,15 @@
  * the tensors must cover the rest of the file exactly, without holes and without overlap. (The header's length need not be a multiple of
  * 8, since older writers did not pad; `offset` may therefore be unaligned.)
  */
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import * as header from '../../assembly/formats/safetensors.ts';
 import { isGood } from '../../assembly/formats/scan.ts';
-import { InputError, nearest, shown, shownValue } from '../base/error.ts';
-import { type ByteSource, fileExists, guarded, isFolder, openFile, readJson, type Write, writeAtomic } from '../base/files.ts';
-import { isRecord, parseJson } from '../base/json.ts';
+import { InputError, nearest, shown } from '../base/error.ts';
+import { type ByteSource, openFile, type Write, writeAtomic } from '../base/files.ts';
+import { parseJson } from '../base/json.ts';
 import { refusePretender } from '../base/placeholder.ts';
 import { type Dtype, dtypeBytes, dtypes, elements, type Shape, shapeText } from '../base/tensor.ts';
 import { wordsOf } from '../base/words.ts';
 import { bytesOf, faultOf } from './head.ts';
-import { refuseOtherWeights } from './otherfiles.ts';
 
 /** Where one tensor lies. */
 export interface Tensor {
@@ -48,56 +45,8 @@ export interface SafetensorsFile {
   close(): void;
 }
 
-const SINGLE = 'model.safetensors';
-const INDEX = 'model.safetensors.index.json';
-const SHARD = /^model-(\d{5})-of-(\d{5})\.safetensors$/;
-const MOST_SHARDS = 1000;
-
-/** Of an index: room for some 100,000 tensors. */
-const maxIndexBytes = 16 << 20;
-
-/** Opens a weights file, or the one (sharded or not) in a model folder. Reads its header only. */
-export function openSafetensors(path: string): SafetensorsFile {
-  if (!isFolder(path)) return openSource(path, openFile(path));
-  const single = join(path, SINGLE);
-  if (fileExists(single)) return openSource(single, openFile(single));
-  const index = join(path, INDEX);
-  if (fileExists(index)) return openShards(path, index);
-  if (shardsOf(path) !== undefined) return openShards(path);
-  refuseOtherWeights(path);
-  throw new InputError({ where: path, what: 'no weights in this folder', expected: 'model.safetensors' });
-}
-
-export const hasWeights = (folder: string): boolean =>
-  fileExists(join(folder, SINGLE)) || fileExists(join(folder, INDEX)) || shardsOf(folder) !== undefined;
-
-/** Shards that have lost their index, by their own names (model-00001-of-00003.safetensors): all of them, or an InputError. */
-function shardsOf(folder: string): string[] | undefined {
-  const names = guarded(folder, 'cannot be read', () => readdirSync(folder)).filter((name) => SHARD.test(name));
-  const [first] = names;
-  if (first === undefined) return undefined;
-  const count = Number(SHARD.exec(first)![2]);
-  const all = Array.from({ length: Math.min(count, MOST_SHARDS) }, (_, i) =>
-    first.replace(SHARD, `model-${String(i + 1).padStart(5, '0')}-of-$2.safetensors`),
-  );
-  const missing = all.find((name) => !names.includes(name));
-  const odd = names.find((name) => !all.includes(name));
-  if (missing === undefined && odd === undefined) return all;
-  throw new InputError({
-    where: join(folder, (missing ?? odd)!),
-    what: missing === undefined ? 'does not belong to the other shards' : 'a shard of the weights is missing',
-    got: `${names.length} of ${count}, and no ${INDEX}`,
-    hint: 'download the folder again',
-  });
-}
-
-/** Shapes of a model folder's tensors by name; undefined where it holds no weights. Reads headers only. */
-export function tensorShapes(folder: string): ReadonlyMap<string, Shape> | undefined {
-  if (!hasWeights(folder)) return undefined;
-  const file = openSafetensors(folder);
-  file.close();
-  return new Map([...file.tensors.values()].map(({ name, shape }) => [name, shape]));
-}
+/** Opens one file. Reads its header only. */
+export const openSafetensors = (path: string): SafetensorsFile => openSource(path, openFile(path));
 
 /** Opens a file that something else than the file system provides. Takes the source over: it is closed if the file is refused. */
 export function openSource(path: string, source: ByteSource): SafetensorsFile {
@@ -110,49 +59,6 @@ export function openSource(path: string, source: ByteSource): SafetensorsFile {
   }
 }
 
-/** The shards that an index names, as one file. The index must agree with what the shards hold; without one their names say which they are. */
-function openShards(folder: string, index?: string): SafetensorsFile {
-  const map = index === undefined ? undefined : readJson(index, maxIndexBytes).weight_map;
-  if (index !== undefined && !isRecord(map)) throw new InputError({ where: index, what: 'weight_map is missing' });
-  const placed = isRecord(map) ? map : undefined;
-  const files: { path: string; source: ByteSource }[] = [];
-  const tensors = new Map<string, Tensor>();
-  try {
-    // By name: the digest of the weights does not depend on the order of the index.
-    for (const file of placed ? [...new Set(Object.values(placed))].sort() : shardsOf(folder)!) {
-      if (typeof file !== 'string' || !/^[\w-][\w.-]*\.safetensors$/.test(file)) {
-        throw new InputError({
-          where: index ?? folder,
-          what: 'bad shard name',
-          got: shownValue(file),
-          expected: 'a .safetensors file in the same folder',
-        });
-      }
-      const path = join(folder, file);
-      const source = openFile(path);
-      const shard = files.push({ path, source }) - 1;
-      for (const tensor of readHeader(path, source).tensors.values()) {
-        if (placed ? placed[tensor.name] !== file : tensors.has(tensor.name)) {
-          throw new InputError({
-            where: `${path}, tensor ${shown(tensor.name)}`,
-            what: placed ? 'is in this shard but not so in the index' : 'is in two shards',
-            ...(index === undefined ? {} : { hint: index }),
-          });
-        }
-        tensors.set(tensor.name, { ...tensor, file: shard });
-      }
-    }
-    for (const [name, file] of Object.entries(placed ?? {})) {
-      if (!tensors.has(name))
-        throw new InputError({ where: join(folder, String(file)), what: `tensor ${shown(name)} of the index is missing` });
-    }
-    return view(folder, files, tensors, new Map());
-  } catch (error) {
-    for (const { source } of files) source.close();
-    throw error;
-  }
-}
-
 /** What transformers puts before timm's own names when it saves a model that it wraps. */
 const WRAPPED = 'timm_model.';
 
@@ -161,7 +67,13 @@ function unwrapped(tensors: Map<string, Tensor>): Map<string, Tensor> {
   return new Map([...tensors.values()].map((t) => [t.name.slice(WRAPPED.length), { ...t, name: t.name.slice(WRAPPED.length) }]));
 }
 
-function view(path: string, files: SafetensorsFile['files'], found: Map<string, Tensor>, metadata: Map<string, string>): SafetensorsFile {
+/** Files and their tensors as one file. */
+export function view(
+  path: string,
+  files: SafetensorsFile['files'],
+  found: Map<string, Tensor>,
+  metadata: Map<string, string>,
+): SafetensorsFile {
   const tensors = unwrapped(found);
   const file: SafetensorsFile = {
     path,
@@ -206,7 +118,7 @@ function nameOf(path: string): string {
 }
 
 /** Reads and checks the header of one file: each tensor is assembly/formats/safetensors.ts's to check, and here that they lie side by side. */
-function readHeader(path: string, source: ByteSource): { tensors: Map<string, Tensor>; metadata: Map<string, string> } {
+export function readHeader(path: string, source: ByteSource): { tensors: Map<string, Tensor>; metadata: Map<string, string> } {
   refuseOther(path, source);
   const tensors = new Map<string, Tensor>();
   const whereOf = (name: string): string => `${path}, tensor ${shown(name)}`;

@@ -7,7 +7,7 @@ import { fileExists, isFolder, readJson } from '../base/files.ts';
 import { type Config, type ConfigSource, integer, openConfig, refuseUnread, section } from '../formats/config.ts';
 import { ignore, PRETRAINED, TIMM, TIMM_ARGS, TIMM_WRAPPER, TRANSFORMERS } from '../formats/harmless.ts';
 import { refuseOtherFiles } from '../formats/otherfiles.ts';
-import { tensorShapes } from '../formats/safetensors.ts';
+import { hasWeights, openWeightsFile, tensorShapes } from '../formats/weightsfolder.ts';
 import type { Builder } from '../network/builder.ts';
 import { type DropRates, NO_DROP } from '../network/drop.ts';
 import { hfDrop, timmDrop } from './droprates.ts';
@@ -55,8 +55,15 @@ export const readModel = (folder: string, imageSize?: Size): Model => parseModel
 /** Where a model folder's configuration is; a folder of another program's is refused with what it is. */
 export function configPath(folder: string): string {
   const path = join(folder, 'config.json');
-  if (isFolder(folder) && !fileExists(path)) refuseOtherFiles(folder);
-  return path;
+  if (!isFolder(folder) || fileExists(path)) return path;
+  refuseOtherFiles(folder);
+  const file = hasWeights(folder) ? openWeightsFile(folder) : undefined;
+  file?.close();
+  throw new InputError({
+    where: path,
+    what: 'no such file',
+    ...(file ? { got: file.path, hint: 'say with --arch of which network these weights are, or write config.json (docs/models.md)' } : {}),
+  });
 }
 
 /** A model folder's configuration, with its tensors where it holds weights. */

@@ -1,11 +1,13 @@
 /** A model folder, opened: what it is, how it wants its pictures, and its weights by ranges. */
 
 import { join } from 'node:path';
-import { InputError } from '../base/error.ts';
+import { InputError, shown } from '../base/error.ts';
 import { fileExists, isFolder, readJson } from '../base/files.ts';
+import type { ConfigSource } from '../formats/config.ts';
 import { refuseHubName } from '../formats/hub.ts';
-import { hasWeights, openSafetensors, type SafetensorsFile } from '../formats/safetensors.ts';
+import type { SafetensorsFile } from '../formats/safetensors.ts';
 import { baseDigest } from '../formats/weightsfile.ts';
+import { hasSafetensors, hasWeights, openWeightsFile } from '../formats/weightsfolder.ts';
 import { type ImageSize, imageSizeOf } from '../input/fields.ts';
 import { assumedProcessor } from '../input/huggingface.ts';
 import { checkPreparation, type Preparation, portOf } from '../input/index.ts';
@@ -13,8 +15,10 @@ import { outputSize, type Preprocess, readPreprocess } from '../input/preprocess
 import { torchvisionPreprocess } from '../input/torchvision.ts';
 import { checkPictureChannels } from '../pictures/channels.ts';
 import { checkWeights, type WeightsUse } from './checkweights.ts';
-import { configPath, type Model, readModel } from './index.ts';
-import { onnxNote, onnxPreprocess, openOnnxBase } from './onnx/base.ts';
+import type { Size } from './family.ts';
+import { configPath, headsOf, type Model, parseModel, readModel } from './index.ts';
+import { configsSaid, isWeightsAlone, modelName, unsaid } from './modelname.ts';
+import { onnxNote, onnxPreprocess, openOnnxBase, usualPreprocess } from './onnx/base.ts';
 import { onnxPathOf } from './onnx/index.ts';
 
 /** A model folder, its configuration read and understood. */
@@ -25,6 +29,8 @@ export interface ModelFolder {
   model: Model;
   /** The ONNX file that it is, in place of a folder with a configuration. */
   onnx?: string;
+  /** Its configuration, where the network's name was said and no config.json says more. */
+  said?: Record<string, unknown>;
 }
 
 /**
@@ -33,12 +39,15 @@ export interface ModelFolder {
  */
 export function openModelFolder(folder: string, imageSize?: ImageSize): ModelFolder {
   const asked = imageSize === undefined ? undefined : imageSizeOf(imageSize, '--image-size');
+  const { path, said } = modelName(folder);
+  if (said !== undefined) return openSaid(path, said, asked && [asked.height, asked.width]);
   const onnx = onnxPathOf(folder);
-  if (onnx !== undefined && (onnx === folder || !hasWeights(folder))) {
+  if (onnx !== undefined && (onnx === folder || !hasSafetensors(folder))) {
     const { model, weights } = openOnnxBase(onnx, asked && [asked.height, asked.width]);
     weights.close();
     return { folder, model, onnx };
   }
+  if (isWeightsAlone(folder)) throw unsaid(folder);
   if (!isFolder(folder)) {
     if (!fileExists(folder)) refuseHubName(folder);
     throw new InputError({
@@ -49,6 +58,38 @@ export function openModelFolder(folder: string, imageSize?: ImageSize): ModelFol
   }
   const size = asked ?? processorSize(folder);
   return { folder, model: readModel(folder, size && [size.height, size.width]) };
+}
+
+/** Weights whose network's name was said: of torchvision's and timm's of that name the first whose weights these are. */
+function openSaid(path: string, said: string, size: Size): ModelFolder {
+  if (!isFolder(path) && !fileExists(path)) throw new InputError({ where: path, what: 'no such file' });
+  if (!isFolder(path) && !isWeightsAlone(path))
+    throw new InputError({
+      where: path,
+      what: 'is no file of weights',
+      expected: 'a .pth, .pt, .bin or .safetensors, or a folder with one',
+    });
+  let fault: InputError | undefined;
+  for (const config of configsSaid(path, said)) {
+    try {
+      const model = parseModel(config, size);
+      const base = { folder: path, said: config.values, model: { ...model, labels: rowsOf(model, config) } };
+      checkFolderWeights(base);
+      return base;
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      fault ??= error;
+    }
+  }
+  // Of several networks of that name the first one's fault.
+  if (fault!.where.startsWith(path)) throw new InputError({ ...fault!.parts, hint: `these are not the weights of ${shown(said)}` });
+  throw fault;
+}
+
+/** Names for the rows of the file's own head. */
+function rowsOf(model: Model, { tensors }: ConfigSource): string[] | undefined {
+  const rows = tensors?.get(`${headsOf(model)[0]}.weight`)?.[0];
+  return rows === undefined ? undefined : Array.from({ length: rows }, (_, i) => `LABEL_${i}`);
 }
 
 const PROCESSOR = 'preprocessor_config.json';
@@ -74,7 +115,9 @@ export function preprocessOf(base: ModelFolder): Preprocess {
   if (lacksProcessor(base))
     return model.library === 'torchvision'
       ? torchvisionPreprocess(model.type, model.image)
-      : assumedProcessor(model.type, model.image, model.channels);
+      : model.library === 'timm'
+        ? usualPreprocess(model.image, model.channels)
+        : assumedProcessor(model.type, model.image, model.channels);
   const processor = join(folder, PROCESSOR);
   const where = fileExists(processor) ? processor : join(folder, 'config.json');
   const read = (size?: ImageSize): Preprocess => readPreprocess(readJson(where), where, size, model.type, model.channels);
@@ -104,7 +147,8 @@ export function ownPreparation(base: ModelFolder): Preparation {
 }
 
 /** timm's configurations say how pictures are prepared; Hugging Face's, and ours for torchvision, leave that to a file beside them. */
-const lacksProcessor = ({ folder, model }: ModelFolder): boolean => model.library !== 'timm' && !fileExists(join(folder, PROCESSOR));
+const lacksProcessor = ({ folder, model, said }: ModelFolder): boolean =>
+  (model.library !== 'timm' || said !== undefined) && !fileExists(join(folder, PROCESSOR));
 
 /** One line where a folder does not say how it wants its pictures, of what is done instead. */
 export function processorNote(base: ModelFolder): string | undefined {
@@ -114,8 +158,9 @@ export function processorNote(base: ModelFolder): string | undefined {
   const [h, w] = base.model.image;
   const form = resize.mode === 'exact' && !crop ? `stretched to ${h}x${w}` : `resized and cut to ${h}x${w}`;
   const numbers = (three: readonly number[]): string => (three.every((x) => x === three[0]) ? String(three[0]) : three.join(' '));
+  const whose = base.model.library === 'timm' ? 'most networks of ImageNet' : `published ${base.model.type} networks`;
   return (
-    `${join(base.folder, PROCESSOR)} is missing, so pictures are prepared as published ${base.model.type} networks want them: ` +
+    `${join(base.folder, PROCESSOR)} is missing, so pictures are prepared as ${whose} want them: ` +
     `${form} (${resample}), mean ${numbers(mean)}, deviation ${numbers(std)}${reversed ? ', blue first' : ''}`
   );
 }
@@ -124,7 +169,7 @@ export function processorNote(base: ModelFolder): string | undefined {
 export function openWeights({ folder, model, onnx }: ModelFolder, use: WeightsUse = {}): SafetensorsFile {
   // What the graph reads is in the file, or it was refused when it was opened.
   if (onnx !== undefined) return openOnnxBase(onnx, model.image).weights;
-  const file = openSafetensors(folder);
+  const file = openWeightsFile(folder);
   try {
     checkWeights(model, file, use);
     return file;

@@ -8,7 +8,7 @@
  */
 
 import { mkdtempSync, rmSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { State } from '../../assembly/abi/head.ts';
 import { RunField } from '../../assembly/abi/run.ts';
 import { InputError } from '../base/error.ts';
@@ -24,7 +24,7 @@ import { commandBytes, commandPages, engineBytes, withMaximum } from '../engine/
 import { layAdapter } from '../formats/adapterfile.ts';
 import { type Stack, writeLabels, writePictures, writeTargets } from '../formats/npy/write.ts';
 import type { SafetensorsFile } from '../formats/safetensors.ts';
-import { identity, type ModelFolder, openWeights, processorNote, refuseOnnx } from '../import/modelfolder.ts';
+import { identity, type ModelFolder, openWeights, processorNote } from '../import/modelfolder.ts';
 import { defaultDecoderBytes } from '../input/decoderlimit.ts';
 import { inputOf, type Preparation, portOf } from '../input/index.ts';
 import { dropNotes } from '../network/drop.ts';
@@ -45,6 +45,7 @@ import { settingsOf } from '../training/runfolder.ts';
 import { drawnFrom, samplesOf } from '../training/samples.ts';
 import { chooseTask, unusualTask } from '../training/taskchoice.ts';
 import { type TrainOptions, writeState } from '../training/train.ts';
+import { type BoardWeights, boardWeights } from './boardweights.ts';
 
 /** As `trainJob`, but for what the board decides when it trains. `out`: the folder to hand over. */
 export interface PackJob
@@ -65,7 +66,7 @@ export interface Packed {
   pictures: { train: number; val: number };
   /** Files that were not used, and why. */
   skipped: Prepared['skipped'];
-  /** Weights' files that the board needs too, in the model folder. */
+  /** Weights' files that the board needs too, in the model folder; none where they are written beside the program, from a model of another kind of file. */
   weights: string[];
   /** The arena, and the most memory that s2a.wasm takes: arena, program file, its own pages. */
   memory: { planBytes: number; totalBytes: number };
@@ -80,7 +81,6 @@ export type PackHooks = Pick<JobHooks, 'onPlan' | 'onPrepare' | 'onPrepared' | '
 
 export async function packJob(job: PackJob, hooks: PackHooks = {}): Promise<Packed> {
   const base = openFor(job);
-  refuseOnnx(base, 'packed');
   const weights = openWeights(base, { method: job.method });
   try {
     return await packBase(job, base, weights, hooks);
@@ -180,14 +180,14 @@ async function packPictures(
     if (tables) await writeTables(learnt, tables, { job, weights, options, compiled, cacheFolder });
     else rmSync(join(job.out, CALIBRATION), { force: true });
     const who = identity(base, weights);
-    const files = weights.files.map(({ path }) => basename(path));
+    const own = boardWeights(base, weights, { out: job.out, digest: who.digest });
     const board = boardOf(compiled.program, {
       options,
       head: headOf(job, task),
       task,
       pixelBytes: type === '<f4' ? 4 : 1,
       samples: learnt.train.length,
-      files,
+      weights: own,
       labels: prepared.classes,
       info: adapterInfo(job, { who, program: compiled.program, labels: prepared.classes, preprocess, task: unusualTask(task) }),
     });
@@ -202,7 +202,7 @@ async function packPictures(
       classes: prepared.classes,
       pictures: { train: learnt.train.length, val: prepared.val.length },
       skipped: prepared.skipped,
-      weights: files,
+      weights: own.isHere ? [] : own.files,
       memory: { planBytes: plan.linearBytes, totalBytes: pages * 65536 },
       frames: inputOf(preprocess).frames(preprocess) ?? null,
       bytesWritten: bytesWritten(),
@@ -231,7 +231,7 @@ interface Facts {
   head: HeadStart;
   pixelBytes: 1 | 4;
   samples: number;
-  files: readonly string[];
+  weights: BoardWeights;
   labels: readonly string[];
   task: TaskSettings;
   info: ReturnType<typeof adapterInfo>;
@@ -242,7 +242,7 @@ interface Facts {
 /** All that the run needs beside the program's core. */
 export function boardOf(
   program: Program,
-  { options, head: start, pixelBytes, samples, files, labels, task: settings, info, tellsRates }: Facts,
+  { options, head: start, pixelBytes, samples, weights: { files, digest }, labels, task: settings, info, tellsRates }: Facts,
 ): Board {
   const broken = [...labels, ...files].find((name) => name.includes('\n'));
   if (broken !== undefined) throw new InputError({ where: JSON.stringify(broken), what: 'a name with a line break cannot be packed' });
@@ -269,7 +269,7 @@ export function boardOf(
   view.setFloat64(RunField.Warmup, options.warmup, true);
   view.setFloat32(RunField.Delta, task.delta(settings), true);
   writeState(new DataView(run.buffer, RunField.State, State.Bytes), options, samples);
-  run.set(Buffer.from(info.base.digest, 'hex'), RunField.Base);
+  run.set(Buffer.from(digest, 'hex'), RunField.Base);
   const { head, order, config } = layAdapter(info, adapterRecords(program, tellsRates));
   return {
     run,

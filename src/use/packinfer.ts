@@ -1,20 +1,21 @@
 /** The hand-over to a board that only predicts: a program without training, which needs neither what backward keeps nor the optimizer's state. */
 
 import { rmSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import type { Bytes } from '../base/bytes.ts';
 import { makeFolder, writeAtomic } from '../base/files.ts';
 import { type Precision, type WeightsWish, wishOf } from '../base/precision.ts';
 import { STORED_FILE } from '../engine/storedfile.ts';
 import { commandBytes, commandPages, withMaximum } from '../engine/wasm.ts';
 import { readAdapter } from '../formats/adapterfile.ts';
-import { openModelFolder, openWeights, refuseOnnx } from '../import/modelfolder.ts';
+import { openModelFolder, openWeights } from '../import/modelfolder.ts';
 import { inputOf, portOf } from '../input/index.ts';
 import { encodeProgram } from '../program/program.ts';
 import { storedBytes } from '../program/stored.ts';
 import { CLASSIFY } from '../task/index.ts';
 import { tellsRates } from '../training/adapter.ts';
 import { settle } from '../training/compilejob.ts';
+import { boardWeights } from './boardweights.ts';
 import { openInference } from './classifier.ts';
 import { boardOf } from './pack.ts';
 
@@ -40,7 +41,7 @@ export interface PackedInference {
   out: string;
   /** The classes' names, in the order of the logits. */
   classes: readonly string[];
-  /** Weights' files that the board needs too, in the model folder. */
+  /** Weights' files that the board needs too, in the model folder; none where they are written beside the program, from a model of another kind of file. */
   weights: string[];
   /** Bytes of the file in which the board keeps weights that are streamed, which it is told by `--stored`; 0: there is none. */
   storedBytes: number;
@@ -52,7 +53,6 @@ export interface PackedInference {
 
 /** Writes program.s2a and s2a.wasm. Throws what `loadClassifier` throws for files that are broken or do not belong together. */
 export function packInference({ model, adapter: path, out, microBatch = 1, ...options }: PackInferenceJob): PackedInference {
-  refuseOnnx(openModelFolder(model), 'packed');
   const { streams } = wishOf<Precision>(options.weights, 'f32');
   if (streams) makeFolder(out);
   // The board writes a file of its own; this one is of use while the program is checked here.
@@ -77,7 +77,8 @@ function packOpened(
   void engine.close();
   const base = openModelFolder(model, adapter.base.imageSize);
   const weights = openWeights(base, { method: adapter.method });
-  const files = weights.files.map((file) => basename(file.path));
+  makeFolder(out);
+  const own = boardWeights(base, weights, { out, digest: adapter.base.digest });
   weights.close();
   const file = readAdapter(path);
   const tells = tellsRates(file);
@@ -88,7 +89,7 @@ function packOpened(
     head: 'zero',
     pixelBytes: portOf(preprocess).element === 'f32' ? 4 : 1,
     samples: 1,
-    files,
+    weights: own,
     labels: adapter.labels,
     task: adapter.task ?? CLASSIFY,
     info: adapter,
@@ -97,13 +98,12 @@ function packOpened(
   const program = encodeProgram({ ...engine.program, board });
   const command = commandBytes();
   const pages = commandPages(command, engine.program, { fileBytes: program.length, epochs: run.epochs });
-  makeFolder(out);
   writeAtomic(join(out, 'program.s2a'), (write) => write(program));
   writeAtomic(join(out, 's2a.wasm'), (write) => write(withMaximum(command, pages)));
   return {
     out,
     classes: adapter.labels,
-    weights: files,
+    weights: own.isHere ? [] : own.files,
     storedBytes: storedBytes(engine.program),
     memory: { planBytes: engine.program.linearBytes, totalBytes: pages * 65536 },
     frames: inputOf(preprocess).frames(preprocess) ?? null,

@@ -25,6 +25,8 @@ const COMMON = `  --method M                 probe, full, or bias, prompt, side,
   --max-threads N            threads to reserve scratch for, as the budget allows (${d.maxThreads})
   --image-size N|HxW         pictures of N x N, or H high and W wide, instead of the
                              model's own size
+  --arch NAME                of weights alone (.pth, .pt, .bin): the network that they are
+                             of, as torchvision or timm calls it
   --json                     the result as JSON on standard output`;
 
 /** The same text without some of its options and what is said of them. */
@@ -54,9 +56,10 @@ export const HELP: Readonly<Record<string, string>> = {
   s2a doctor                                what this machine has, and which budgets are safe
   s2a bench   <model>                       what a training step costs on this machine
 
-<model> is a folder with config.json and model.safetensors (Hugging Face, timm, torchvision), or an
-ONNX file: ViT, DINOv2, CLIP, Swin, ResNet, ConvNeXt, EfficientNet, MobileNet and others, listed in
-docs/models.md. s2a <command> --help says more.
+<model> is a folder with config.json and model.safetensors or pytorch_model.bin (Hugging Face, timm,
+torchvision), an ONNX file, or a file of torch.save with --arch resnet18: ViT, DINOv2, CLIP, Swin,
+ResNet, ConvNeXt, EfficientNet, MobileNet and others, listed in docs/models.md.
+s2a <command> --help says more.
 
   s2a plan models/vit-tiny --classes 10 --batch-size 8 --budget 30MiB
   s2a train models/vit-tiny photos --budget 30MiB --out my-adapter

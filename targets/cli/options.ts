@@ -28,8 +28,12 @@ export interface Parsed {
   flag(name: string): boolean;
 }
 
+/** What may be said of a model that its file does not say; every command that takes one has these. */
+const MODEL_FLAGS = { arch: 'text' } as const satisfies Flags;
+
 /** Parses a command's arguments; an unknown flag is named with the nearest right one. */
-export function parse(args: string[], flags: Flags, positionals: { least: number; most: number; usage: string }): Parsed {
+export function parse(args: string[], own: Flags, positionals: { least: number; most: number; usage: string }): Parsed {
+  const flags = positionals.usage.includes('<model') ? { ...own, ...MODEL_FLAGS } : own;
   const options = Object.fromEntries(
     Object.entries(flags).map(([name, kind]) => [name, { type: kind === 'flag' ? ('boolean' as const) : ('string' as const) }]),
   );
@@ -50,8 +54,11 @@ export function parse(args: string[], flags: Flags, positionals: { least: number
   const n = parsed.positionals.length;
   if (n < positionals.least || n > positionals.most)
     throw new InputError({ where: 'arguments', what: 'wrong number of them', got: n, expected: positionals.usage });
+  const [model, ...others] = parsed.positionals;
+  if (positionals.usage.includes('folder…') && others.length > 0 && parsed.values.arch !== undefined)
+    throw new InputError({ where: '--arch', what: 'is said of one model', got: n, hint: 'in a table write FILE#NAME for each' });
   return {
-    positionals: parsed.positionals,
+    positionals: model === undefined ? [] : [modelOf(model, parsed.values), ...others],
     text: (name) => parsed.values[name] as string | undefined,
     all: (name) => (parsed.tokens ?? []).flatMap((t) => (t.kind === 'option' && t.name === name && t.value !== undefined ? [t.value] : [])),
     flag: (name) => parsed.values[name] === true,
@@ -64,6 +71,12 @@ function hintFor(name: string, flags: Flags): string | undefined {
   if (now !== undefined && Object.hasOwn(flags, flagOf(now.name))) return `it is --${flagOf(now.name)} ${now.value} now`;
   const near = nearest(name, Object.keys(flags))[0];
   return near && `did you mean --${near}?`;
+}
+
+/** The model as the library takes it: what was said of it behind a `#`. */
+export function modelOf(model: string, values: Readonly<Record<string, unknown>>): string {
+  const { arch } = values;
+  return arch === undefined ? model : `${model}#${String(arch)}`;
 }
 
 /** What Node's parser found, as one of our sentences. */

@@ -30,6 +30,9 @@ const FLAGS: Flags = {
 
 const INFERENCE: Flags = { adapter: 'text', out: 'text', 'micro-batch': 'text', budget: 'text', weights: 'text', json: 'flag' };
 
+/** Weights that were written beside the program, from a model of another kind of file. */
+const weightsHere = (elsewhere: readonly string[]): string => (elsewhere.length > 0 ? '' : ', model.safetensors');
+
 /** With --adapter: a program that only predicts. */
 function packAdapter(args: string[], out: Output): void {
   const p = parse(args, INFERENCE, { least: 1, most: 1, usage: 's2a pack <model folder> --adapter <adapter> --out <folder>' });
@@ -44,8 +47,8 @@ function packAdapter(args: string[], out: Output): void {
   const { planBytes, totalBytes } = packed.memory;
   out.line(
     pairs([
-      ['packed', `${packed.out}: s2a.wasm, program.s2a, for ${packed.classes.length} classes`],
-      ['needs too', `${packed.weights.join(', ')} of ${model}, and the adapter`],
+      ['packed', `${packed.out}: s2a.wasm, program.s2a${weightsHere(packed.weights)}, for ${packed.classes.length} classes`],
+      ['needs too', `${packed.weights.length > 0 ? `${packed.weights.join(', ')} of ${model}, and ` : ''}the adapter`],
       ['memory', `${totalBytes} bytes in all: linear memory ${formatBytes(planBytes)}, its own ${formatBytes(totalBytes - planBytes)}`],
     ]),
   );
@@ -53,7 +56,9 @@ function packAdapter(args: string[], out: Output): void {
     packed.frames === null
       ? 's2a.wasm predict program.s2a new.npy'
       : `${packed.frames.replace('FILE', 'new.jpg')} | s2a.wasm predict program.s2a`;
-  out.line(`\nnext, on the board: ${next} --model M --adapter A${packed.storedBytes > 0 ? ' --stored weights.s2aw' : ''}`);
+  out.line(
+    `\nnext, on the board: ${next} --model ${packed.weights.length > 0 ? 'M' : '.'} --adapter A${packed.storedBytes > 0 ? ' --stored weights.s2aw' : ''}`,
+  );
 }
 
 export async function pack(args: string[], out: Output): Promise<void> {
@@ -77,14 +82,14 @@ export async function pack(args: string[], out: Output): Promise<void> {
   const { planBytes, totalBytes } = packed.memory;
   out.line(
     pairs([
-      ['packed', `${packed.out}: s2a.wasm, program.s2a, {train,val}-{images,labels}.npy`],
+      ['packed', `${packed.out}: s2a.wasm, program.s2a${weightsHere(packed.weights)}, {train,val}-{images,labels}.npy`],
       [packed.frames === null ? 'arrays' : 'pictures', `${packed.pictures.train} to learn from, ${packed.pictures.val} to judge by`],
-      ['needs too', `${packed.weights.join(', ')} of ${job.model}`],
+      ...(packed.weights.length > 0 ? [['needs too', `${packed.weights.join(', ')} of ${job.model}`] as [string, string]] : []),
       ['memory', `${totalBytes} bytes in all: linear memory ${formatBytes(planBytes)}, its own ${formatBytes(totalBytes - planBytes)}`],
       ['written', formatBytes(packed.bytesWritten)],
     ]),
   );
   out.line(
-    `${packed.frames === null ? '' : `\nframes to predict on: ${packed.frames.replace('FILE', 'new.jpg')} | s2a.wasm predict …`}\nnext, on the board: s2a.wasm train program.s2a --model M --data . --out my-adapter`,
+    `${packed.frames === null ? '' : `\nframes to predict on: ${packed.frames.replace('FILE', 'new.jpg')} | s2a.wasm predict …`}\nnext, on the board: s2a.wasm train program.s2a --model ${packed.weights.length > 0 ? 'M' : '.'} --data . --out my-adapter`,
   );
 }

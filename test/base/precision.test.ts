@@ -12,7 +12,7 @@ import { encodingFor } from '../../src/base/precision.ts';
 import { compile } from '../../src/compile.ts';
 import { createEngine, loadWeights, readParameter } from '../../src/engine/engine.ts';
 import { engineBytes } from '../../src/engine/wasm.ts';
-import { openSafetensors } from '../../src/formats/safetensors.ts';
+import { openWeightsFile } from '../../src/formats/weightsfolder.ts';
 import { numel, type Value } from '../../src/graph/graph.ts';
 import { readModel } from '../../src/import/index.ts';
 import { decodeWeight } from '../oracle/weights.ts';
@@ -29,7 +29,7 @@ function open(name: string, weights: 'f32' | 'int8' | 'int4', { method = 'bias',
   const model = readModel(folder, goldenCase(name).size);
   const compiled = compile({ model, classes: values.shape('logits')[1]!, microBatch: BATCH, head: 'file', method, keep, weights });
   const engine = createEngine(compiled.program, engineBytes());
-  const file = openSafetensors(folder);
+  const file = openWeightsFile(folder);
   loadWeights(engine, file);
   file.close();
   engine.bytes(Io.Pictures).set(values.bytes('images'));

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { elements } from '../../src/base/tensor.ts';
-import { openSafetensors, type Tensor, writeSafetensors } from '../../src/formats/safetensors.ts';
+import { type Tensor, writeSafetensors } from '../../src/formats/safetensors.ts';
+import { openWeightsFile } from '../../src/formats/weightsfolder.ts';
 import type { WeightsUse } from '../../src/import/checkweights.ts';
 import { checkFolderWeights, openModelFolder, openWeights } from '../../src/import/modelfolder.ts';
 import { calibrateJob } from '../../src/training/calibrate/job.ts';
@@ -18,7 +19,7 @@ import { builtCases, modelFolder } from '../support/golden.ts';
 type Shapes = Map<string, readonly number[]>;
 
 function shapesOf(folder: string): Shapes {
-  const file = openSafetensors(folder);
+  const file = openWeightsFile(folder);
   file.close();
   return new Map([...file.tensors.values()].map(({ name, shape }: Tensor) => [name, shape]));
 }

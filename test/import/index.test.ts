@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { compile } from '../../src/compile.ts';
-import { openSafetensors, writeSafetensors } from '../../src/formats/safetensors.ts';
+import { writeSafetensors } from '../../src/formats/safetensors.ts';
+import { openWeightsFile } from '../../src/formats/weightsfolder.ts';
 import { numel } from '../../src/graph/graph.ts';
 import { type Model, parseModel } from '../../src/import/index.ts';
 import { openModelFolder } from '../../src/import/modelfolder.ts';
@@ -73,14 +74,14 @@ test("timm's models as transformers' wrapper saves them", () => {
   const wrapped = parse({ ...timm('mobilenetv3_small_100'), model_type: 'timm_wrapper', model_args: null });
   assert.equal(wrapped, parse(timm('mobilenetv3_small_100')));
   refused(() => parse({ ...timm('resnetblur50'), model_type: 'timm_wrapper' }), 'unsupported model, got resnetblur50');
-  const [folder, plain] = [newFolder(), openSafetensors(modelFolder('resnet18-timm'))];
+  const [folder, plain] = [newFolder(), openWeightsFile(modelFolder('resnet18-timm'))];
   const tensors = [...plain.tensors.values()].map((t) => {
     const data = new Uint8Array(t.bytes);
     plain.read(t, data);
     return { name: `timm_model.${t.name}`, dtype: t.dtype, shape: t.shape, data };
   });
   writeSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });
-  const file = openSafetensors(folder);
+  const file = openWeightsFile(folder);
   assert.equal([...file.tensors.keys()].sort(), [...plain.tensors.keys()].sort());
   const [a, b] = [plain, file].map((f) => {
     const bytes = new Uint8Array(f.tensor('fc.bias').bytes);

@@ -2,7 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readJson } from '../../src/base/files.ts';
 import { elements } from '../../src/base/tensor.ts';
-import { openSafetensors } from '../../src/formats/safetensors.ts';
+import { openWeightsFile } from '../../src/formats/weightsfolder.ts';
 import { distance } from '../support/close.ts';
 import {
   agrees,
@@ -21,7 +21,7 @@ import {
 for (const name of [...cases, ...familyCases]) {
   test(`${name}: the folder and the golden values belong together`, () => {
     const { size, classes, keyBiases, fusedBiases, otherSizes, rotary } = goldenCase(name);
-    const weights = openSafetensors(modelFolder(name));
+    const weights = openWeightsFile(modelFolder(name));
     const values = goldenValues(name);
     assert.equal(values.shape('images'), [4, ...size, 3]);
     // logits.new = features · head.weightᵀ + head.bias, and the loss is their mean cross-entropy.

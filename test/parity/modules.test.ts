@@ -8,7 +8,7 @@ import { readJson } from '../../src/base/files.ts';
 import { compile } from '../../src/compile.ts';
 import { createEngine, type Engine, loadWeights, readParameter, writeParameter } from '../../src/engine/engine.ts';
 import { engineBytes } from '../../src/engine/wasm.ts';
-import { openSafetensors } from '../../src/formats/safetensors.ts';
+import { openWeightsFile } from '../../src/formats/weightsfolder.ts';
 import { readModel } from '../../src/import/index.ts';
 import { methodOf } from '../../src/network/method.ts';
 import { close, distance } from '../support/close.ts';
@@ -56,7 +56,7 @@ for (const [name, { size, methods, rate }] of Object.entries(cases)) {
       const { program } = compile({ model: readModel(folder, size), classes, microBatch: BATCH, normalize, keep: 'exact', method });
       assert.is(program.about.method, methodOf(method).name);
       const engine = createEngine(program, engineBytes());
-      const file = openSafetensors(folder);
+      const file = openWeightsFile(folder);
       loadWeights(engine, file);
       file.close();
       for (const record of program.parameters) {

@@ -8,7 +8,7 @@ import * as assert from 'uvu/assert';
 import { Io } from '../../assembly/abi/program.ts';
 import { compile } from '../../src/compile.ts';
 import { createEngine, loadWeights, writeParameter } from '../../src/engine/engine.ts';
-import { openSafetensors } from '../../src/formats/safetensors.ts';
+import { openWeightsFile } from '../../src/formats/weightsfolder.ts';
 import { readModel } from '../../src/import/index.ts';
 import { distance } from '../support/close.ts';
 import { newFolder } from '../support/folder.ts';
@@ -26,7 +26,7 @@ function features(pictures: Uint8Array, count: number, size: number): Float32Arr
   const normalize = { scale: 1 / 255, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
   const { program } = compile({ model, classes: WIDTH, microBatch: count, method: 'probe', optimizer: 'sgd', normalize });
   const engine = createEngine(program, readFileSync('build/engine.wasm'));
-  const file = openSafetensors(folder);
+  const file = openWeightsFile(folder);
   loadWeights(engine, file);
   file.close();
   const identity = new Float32Array(WIDTH * WIDTH);

@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { Io } from '../../assembly/abi/program.ts';
 import { compile } from '../../src/compile.ts';
 import { createEngine, loadWeights, writeParameter } from '../../src/engine/engine.ts';
-import { openSafetensors } from '../../src/formats/safetensors.ts';
+import { openWeightsFile } from '../../src/formats/weightsfolder.ts';
 import { readModel } from '../../src/import/index.ts';
 import { openModelFolder, preprocessOf, processorNote } from '../../src/import/modelfolder.ts';
 import type { ImageSize } from '../../src/input/fields.ts';
@@ -38,7 +38,7 @@ function logitsOf(one: Published, folder: string): Float32Array {
     purpose: 'infer',
   });
   const engine = createEngine(program, wasm);
-  const file = openSafetensors(folder);
+  const file = openWeightsFile(folder);
   loadWeights(engine, file);
   file.close();
   const next = Object.keys(tensors).length;

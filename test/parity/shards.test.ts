@@ -3,7 +3,8 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { openSafetensors, type TensorData, writeSafetensors } from '../../src/formats/safetensors.ts';
+import { type TensorData, writeSafetensors } from '../../src/formats/safetensors.ts';
+import { openWeightsFile } from '../../src/formats/weightsfolder.ts';
 import { openModelFolder, openWeights } from '../../src/import/modelfolder.ts';
 import { trainJob } from '../../src/training/job.ts';
 import { mergeAdapter } from '../../src/use/merge/merge.ts';
@@ -15,7 +16,7 @@ import { pictureFolder } from '../support/pictures.ts';
 /** The golden model as three shards and an index, without its single file. */
 function sharded(): { folder: string; map: Record<string, string>; index(map: Record<string, string>): void } {
   const folder = modelCopy('vit-hf');
-  const file = openSafetensors(join(folder, 'model.safetensors'));
+  const file = openWeightsFile(join(folder, 'model.safetensors'));
   const shards: TensorData[][] = [[], [], []];
   const map: Record<string, string> = {};
   const name = (i: number): string => `model-0000${i + 1}-of-00003.safetensors`;
@@ -45,7 +46,7 @@ test('the same logits as in one file, trained, judged and merged', async () => {
   index(Object.fromEntries(Object.entries(map).reverse()));
   const merged = newFolder();
   mergeAdapter({ model: folder, adapter: out, out: merged });
-  assert.equal(Object.keys(openSafetensors(merged).files).length, 1);
+  assert.equal(Object.keys(openWeightsFile(merged).files).length, 1);
 });
 
 test('a changed byte in any shard is another base', () => {
@@ -74,7 +75,7 @@ test('a shard that is gone, cut off, or holds a tensor of another shard too', ()
   refused(() => openWeights(openModelFolder(folder)), first, 'no such file');
   writeFileSync(join(folder, first), was);
   const [name] = Object.entries(map).find(([, shard]) => shard === first)!;
-  const second = openSafetensors(join(folder, 'model-00002-of-00003.safetensors'));
+  const second = openWeightsFile(join(folder, 'model-00002-of-00003.safetensors'));
   const tensors: TensorData[] = [...second.tensors.values()].map((t) => {
     const data = new Uint8Array(t.bytes);
     second.read(t, data);

@@ -9,7 +9,7 @@ import { Io } from '../../assembly/abi/program.ts';
 import { InputError } from '../../src/base/error.ts';
 import { compile } from '../../src/compile.ts';
 import { createEngine, type Engine, loadWeights } from '../../src/engine/engine.ts';
-import { openSafetensors } from '../../src/formats/safetensors.ts';
+import { openWeightsFile } from '../../src/formats/weightsfolder.ts';
 import { type Node, numel, shapeOf } from '../../src/graph/graph.ts';
 import { readModel } from '../../src/import/index.ts';
 import { RATE_GROUPS, type RateWish, RELATIVE_RATES, readRate } from '../../src/passes/rates.ts';
@@ -36,7 +36,7 @@ const compiledOf = (name: string, method: string, more: object = {}) =>
 
 function open(name: string, compiled: ReturnType<typeof compiledOf>): Engine {
   const engine = createEngine(compiled.program, wasm);
-  const file = openSafetensors(modelFolder(name));
+  const file = openWeightsFile(modelFolder(name));
   loadWeights(engine, file);
   file.close();
   startRun(engine, { ...TRAIN_DEFAULTS, epochs: 1, batchSize: PICTURES, rate: 1 }, PICTURES);

@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { Io } from '../../assembly/abi/program.ts';
 import { loadWeights } from '../../src/engine/engine.ts';
 import { openStored } from '../../src/engine/storedfile.ts';
-import { openSafetensors } from '../../src/formats/safetensors.ts';
+import { openWeightsFile } from '../../src/formats/weightsfolder.ts';
 import { WINDOWS } from '../../src/passes/streaming.ts';
 import type { CompileOptions } from '../../src/pipeline/options.ts';
 import { bytesRead, storedBytes, weightsOnRequest } from '../../src/program/stored.ts';
@@ -24,7 +24,7 @@ async function learnt(
   const { program } = compileNetwork(net, options);
   const engine = newEngine(program);
   const stored = storedBytes(program) > 0 ? openStored(join(folder, 'weights'), storedBytes(program)) : undefined;
-  const file = openSafetensors(net.folder);
+  const file = openWeightsFile(net.folder);
   loadWeights(engine, file, 0, stored);
   file.close();
   randomHead(engine);

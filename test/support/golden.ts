@@ -3,7 +3,8 @@ import { copyFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readJson } from '../../src/base/files.ts';
 import { elements, type Shape } from '../../src/base/tensor.ts';
-import { openSafetensors, type SafetensorsFile, type TensorData, writeSafetensors } from '../../src/formats/safetensors.ts';
+import { type SafetensorsFile, type TensorData, writeSafetensors } from '../../src/formats/safetensors.ts';
+import { openWeightsFile } from '../../src/formats/weightsfolder.ts';
 import { close } from './close.ts';
 import { newFolder } from './folder.ts';
 
@@ -82,7 +83,7 @@ export function modelFolder(name: string): string {
   for (const file of ['config.json', 'preprocessor_config.json'])
     if (existsSync(join(folder, file))) copyFileSync(join(folder, file), join(target, file));
   const recipe = readJson(join(folder, 'recipe.json')) as unknown as Recipe;
-  const small = openSafetensors(join(folder, 'small.safetensors'));
+  const small = openWeightsFile(join(folder, 'small.safetensors'));
   const tensors: TensorData[] = [...small.tensors.values()].map((t) => {
     const data = new Uint8Array(t.bytes);
     small.read(t, data);
@@ -130,7 +131,7 @@ export function goldenValues(name: string, imageSize?: number): Values {
 }
 
 export function openValues(path: string): Values {
-  const file = openSafetensors(path);
+  const file = openWeightsFile(path);
   return {
     names: [...file.tensors.keys()],
     shape: (name) => file.tensor(name).shape,

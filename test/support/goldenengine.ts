@@ -5,7 +5,7 @@ import { State } from '../../assembly/abi/head.ts';
 import { Io } from '../../assembly/abi/program.ts';
 import { compile } from '../../src/compile.ts';
 import { createEngine, type Engine, loadWeights, readParameter, writeParameter } from '../../src/engine/engine.ts';
-import { openSafetensors } from '../../src/formats/safetensors.ts';
+import { openWeightsFile } from '../../src/formats/weightsfolder.ts';
 import { readModel } from '../../src/import/index.ts';
 import type { CompileOptions } from '../../src/pipeline/options.ts';
 import { headNames } from '../../src/training/adapter.ts';
@@ -26,7 +26,7 @@ export function goldenEngine(name: string, values: Values, options: Partial<Comp
   const normalize = { scale: 1 / 255, mean: [...values.get('mean')], std: [...values.get('std')] };
   const { program } = compile({ model, classes: goldenCase(name).classes, microBatch: BATCH, normalize, keep: 'exact', ...options });
   const engine = createEngine(program, wasm);
-  const file = openSafetensors(folder);
+  const file = openWeightsFile(folder);
   loadWeights(engine, file);
   file.close();
   engine.bytes(Io.Pictures).set(values.bytes('images'));

@@ -6,7 +6,7 @@ import { Instruction } from '../../assembly/abi/ops.ts';
 import { Io } from '../../assembly/abi/program.ts';
 import { compile } from '../../src/compile.ts';
 import { createEngine, type Engine, loadWeights } from '../../src/engine/engine.ts';
-import { openSafetensors } from '../../src/formats/safetensors.ts';
+import { openWeightsFile } from '../../src/formats/weightsfolder.ts';
 import { type Node, PHASES, type Phase } from '../../src/graph/graph.ts';
 import { type Model, readModel } from '../../src/import/index.ts';
 import type { Compiled } from '../../src/pipeline/compiled.ts';
@@ -49,7 +49,7 @@ export const newEngine = (program: Program): Engine => createEngine(program, was
 
 /** Puts the checkpoint into the arena and runs `init`. */
 export function load(engine: Engine, { folder }: Network): void {
-  const file = openSafetensors(folder);
+  const file = openWeightsFile(folder);
   loadWeights(engine, file);
   file.close();
 }

@@ -1,13 +1,14 @@
 /** Models for which calibration finds tables of its own. */
 import { join } from 'node:path';
-import { openSafetensors, writeSafetensors } from '../../src/formats/safetensors.ts';
+import { writeSafetensors } from '../../src/formats/safetensors.ts';
+import { openWeightsFile } from '../../src/formats/weightsfolder.ts';
 import { modelCopy } from '../cli/command.ts';
 
 /** A golden model whose activations see inputs of another spread than the shipped tables are for. */
 export function spread(name: string, layers: RegExp, factor: number): string {
   const folder = modelCopy(name);
   const path = join(folder, 'model.safetensors');
-  const file = openSafetensors(path);
+  const file = openWeightsFile(path);
   const tensors = [...file.tensors.values()].map((t) => {
     const data = new Uint8Array(t.bytes);
     file.read(t, data);

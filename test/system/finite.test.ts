@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { EngineError, InputError } from '../../src/base/error.ts';
-import { openSafetensors } from '../../src/formats/safetensors.ts';
+import { openWeightsFile } from '../../src/formats/weightsfolder.ts';
 import { trainJob } from '../../src/training/job.ts';
 import { newFolder } from '../support/folder.ts';
 import { pictureFolder } from '../support/pictures.ts';
@@ -20,7 +20,7 @@ function poisoned(tensor: string, value: number): string {
   const folder = newFolder();
   cpSync(MODEL, folder, { recursive: true });
   const path = join(folder, 'model.safetensors');
-  const file = openSafetensors(path);
+  const file = openWeightsFile(path);
   const { bytes: size } = file.tensor(tensor);
   const data = new Uint8Array(size);
   file.read(file.tensor(tensor), data);

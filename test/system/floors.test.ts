@@ -76,7 +76,7 @@ const isPath = (name: string) => /\.(ts|json|mjs)$/.test(name);
 test('there is something to look at', () => {
   assert.ok(files.length > 200);
   assert.ok(imports.get('src/formats/safetensors.ts')!.includes('src/base/error.ts'));
-  assert.ok(imports.get('src/formats/safetensors.ts')!.includes('node:path'));
+  assert.ok(imports.get('src/formats/weightsfolder.ts')!.includes('node:path'));
 });
 
 test('every room is in the list, every room of the list is there, and there are not too many', () => {

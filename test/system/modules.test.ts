@@ -8,7 +8,7 @@ import { InputError } from '../../src/base/error.ts';
 import { compile } from '../../src/compile.ts';
 import { createEngine, loadWeights, readParameter } from '../../src/engine/engine.ts';
 import { engineBytes } from '../../src/engine/wasm.ts';
-import { openSafetensors } from '../../src/formats/safetensors.ts';
+import { openWeightsFile } from '../../src/formats/weightsfolder.ts';
 import { readModel } from '../../src/import/index.ts';
 import { methodOf } from '../../src/network/method.ts';
 import { goldenCase, goldenValues, modelFolder } from '../support/golden.ts';
@@ -51,7 +51,7 @@ function open(name: string, method: string, keep: 'exact' | 's2a', head: 'new' |
   const classes = head === 'file' ? values.shape('logits')[1]! : goldenCase(name).classes;
   const { program } = compile({ model: readModel(folder, goldenCase(name).size), classes, microBatch: BATCH, method, keep, head });
   const engine = createEngine(program, engineBytes());
-  const file = openSafetensors(folder);
+  const file = openWeightsFile(folder);
   loadWeights(engine, file, 7);
   file.close();
   engine.bytes(Io.Pictures).set(values.bytes('images'));

@@ -11,7 +11,7 @@ import { codedBytes } from '../../assembly/abi/sizes.ts';
 import { Encoding } from '../../assembly/abi/weights.ts';
 import { compile } from '../../src/compile.ts';
 import { type Engine, loadWeights, readParameter } from '../../src/engine/engine.ts';
-import { openSafetensors } from '../../src/formats/safetensors.ts';
+import { openWeightsFile } from '../../src/formats/weightsfolder.ts';
 import { encodingOf, numel } from '../../src/graph/graph.ts';
 import { readModel } from '../../src/import/index.ts';
 import type { Compiled } from '../../src/pipeline/compiled.ts';
@@ -100,7 +100,7 @@ function pretrained(folder: string, pictures: Uint8Array, labels: readonly numbe
     const options = { microBatch: labels.length, keep: 'exact', weights, ...(head === 'file' ? { head } : {}) } as const;
     const compiled = compile({ model: readModel(folder, image), classes, ...options });
     const engine = newEngine(compiled.program);
-    const file = openSafetensors(folder);
+    const file = openWeightsFile(folder);
     loadWeights(engine, file);
     file.close();
     if (head !== 'file') randomHead(engine);

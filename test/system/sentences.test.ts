@@ -3,7 +3,8 @@ import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { openSafetensors, writeSafetensors } from '../../src/formats/safetensors.ts';
+import { writeSafetensors } from '../../src/formats/safetensors.ts';
+import { openWeightsFile } from '../../src/formats/weightsfolder.ts';
 import { namesOf } from '../../src/import/families.ts';
 import { parseModel, readModel } from '../../src/import/index.ts';
 import { checkFolderWeights, openModelFolder, openWeights } from '../../src/import/modelfolder.ts';
@@ -90,7 +91,7 @@ test('a header whose length begins like another format is a header', () => {
     const bytes = new Uint8Array(8 + length + 1);
     new DataView(bytes.buffer).setUint32(0, length, true);
     bytes.set(new TextEncoder().encode(header), 8);
-    const file = openSafetensors(join(folderOf({ 'x.safetensors': bytes }), 'x.safetensors'));
+    const file = openWeightsFile(join(folderOf({ 'x.safetensors': bytes }), 'x.safetensors'));
     assert.is(file.tensor('x').bytes, 1);
     file.close();
   }
@@ -105,8 +106,6 @@ test('a folder with weights of another kind, or of another name', () => {
     'flax_model.msgpack': 'Flax',
     'adapter_model.safetensors': "is an adapter of PEFT's",
     'open_clip_model.safetensors': 'is a CLIP model of open_clip',
-    'pytorch_model.bin': 'is a pickle',
-    'resnet50.pth': 'is a pickle',
   };
   for (const [name, what] of Object.entries(kinds)) {
     const folder = folderOf({ 'config.json': config, [name]: 'x' });
@@ -126,7 +125,7 @@ test('a folder with weights of another kind, or of another name', () => {
 });
 
 test('shards that have lost their index are read by their own names, all of them or none', () => {
-  const file = openSafetensors(modelFolder('vit-hf'));
+  const file = openWeightsFile(modelFolder('vit-hf'));
   const folder = newFolder();
   mkdirSync(folder, { recursive: true });
   copyFileSync('test/golden/vit-hf/config.json', join(folder, 'config.json'));

@@ -8,7 +8,7 @@ import * as assert from 'uvu/assert';
 import { Io } from '../../assembly/abi/program.ts';
 import { compile } from '../../src/compile.ts';
 import { createEngine, loadWeights } from '../../src/engine/engine.ts';
-import { openSafetensors } from '../../src/formats/safetensors.ts';
+import { openWeightsFile } from '../../src/formats/weightsfolder.ts';
 import { readModel } from '../../src/import/index.ts';
 
 const FOLDER = 'models/sketch-vit';
@@ -45,7 +45,7 @@ test('names drawings that it did not learn from', () => {
     purpose: 'infer',
   });
   const engine = createEngine(program, readFileSync('build/engine.wasm'));
-  const file = openSafetensors(FOLDER);
+  const file = openWeightsFile(FOLDER);
   loadWeights(engine, file);
   file.close();
   const size = 3 * 28 * 28;

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { openSafetensors } from '../../src/formats/safetensors.ts';
+import { openWeightsFile } from '../../src/formats/weightsfolder.ts';
 import { trainJob } from '../../src/training/job.ts';
 import { loadClassifier } from '../../src/use/classifier.ts';
 import { loadEmbedder, similarity } from '../../src/use/embedder.ts';
@@ -12,7 +12,7 @@ import { newFolder, refused } from '../support/folder.ts';
 const picture = (seed: number): Uint8Array => Uint8Array.from({ length: 50 * 20 * 3 }, (_, i) => (i * (37 + 12 * seed)) % 251);
 
 function tensor(path: string, name: string): Float32Array {
-  const file = openSafetensors(path);
+  const file = openWeightsFile(path);
   const record = file.tensor(name);
   const values = new Float32Array(record.bytes / 4);
   file.read(record, new Uint8Array(values.buffer));

@@ -9,7 +9,8 @@ import { source } from './source.mjs';
 const s2a = await source(
   'parity',
   `export { openInference } from './src/use/classifier.ts';
-export { openSafetensors, writeSafetensors } from './src/formats/safetensors.ts';
+export { writeSafetensors } from './src/formats/safetensors.ts';
+export { openWeightsFile } from './src/formats/weightsfolder.ts';
 export { Io } from './assembly/abi/program.ts';
 export { scanFolder } from './src/data/scan.ts';
 export { decodePicture } from './src/input/decode.ts';`,
@@ -75,7 +76,7 @@ export async function compareLogits(folder, { interpreter = 'python3', pictures,
     const [given, out] = [join(work, 'in.safetensors'), join(work, 'out.safetensors')];
     s2a.writeSafetensors(given, tensors);
     python(interpreter, 'logits.py', resolve(folder), given, out, ...(peft ? [resolve(peft)] : []));
-    const file = s2a.openSafetensors(out);
+    const file = s2a.openWeightsFile(out);
     const rows = Object.entries(sets).map(([name, data]) => {
       engine.bytes(s2a.Io.Pictures).set(data);
       engine.ints(s2a.Io.Labels).fill(-1);

@@ -16,7 +16,8 @@ const s2a = await source(
   `export { compile } from './src/compile.ts';
 export { createEngine, loadWeights, readParameter, writeParameter } from './src/engine/engine.ts';
 export { readModel } from './src/import/index.ts';
-export { openSafetensors, writeSafetensors } from './src/formats/safetensors.ts';
+export { writeSafetensors } from './src/formats/safetensors.ts';
+export { openWeightsFile } from './src/formats/weightsfolder.ts';
 export { engineBytes } from './src/engine/wasm.ts';
 export { openValues } from './test/support/golden.ts';
 export { headPart } from './test/support/goldenengine.ts';
@@ -133,7 +134,7 @@ function engineOf(model, folder, values, options) {
   const normalize = { scale: 1 / 255, mean: [...values.get('mean')], std: [...values.get('std')] };
   const { program } = s2a.compile({ model, microBatch: pictures(values), normalize, keep: 'exact', ...options });
   const engine = s2a.createEngine(program, s2a.engineBytes());
-  const file = s2a.openSafetensors(folder);
+  const file = s2a.openWeightsFile(folder);
   s2a.loadWeights(engine, file);
   file.close();
   engine.bytes(s2a.Io.Pictures).set(values.bytes('images'));

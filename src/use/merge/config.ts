@@ -26,8 +26,9 @@ const section = (config: Json, key: string): Json => {
 };
 
 /** config.json of the merged model. */
-export function mergedConfig({ folder, model }: ModelFolder, changes: Changes): Json {
-  const config = readJson(join(folder, 'config.json'));
+export function mergedConfig({ folder, model, said }: ModelFolder, changes: Changes): Json {
+  const config = said ?? readJson(join(folder, 'config.json'));
+  if (model.library === 'torchvision') return torchvisionConfig(config, changes);
   return model.library === 'timm' ? timmConfig(config, model, changes) : huggingFaceConfig(config, model, changes);
 }
 
@@ -72,6 +73,12 @@ function writeTask(out: Json, { task }: Changes): void {
   delete out.s2a_thresholds;
   const { threshold = [] } = task?.constants ?? {};
   if (threshold.some((t) => t !== 0.5)) out.s2a_thresholds = threshold;
+}
+
+function torchvisionConfig(config: Json, changes: Changes): Json {
+  const out: Json = { ...config, num_classes: changes.labels.length, label_names: changes.labels };
+  writeTask(out, changes);
+  return out;
 }
 
 function timmConfig(config: Json, model: ModelFolder['model'], changes: Changes): Json {

@@ -146,7 +146,7 @@ export function mergeAdapter({ model, adapter: path, out }: MergeOptions): Merge
   if (fileExists(join(out, 'model.safetensors')))
     throw new InputError({ where: '--out', what: 'holds a model, which is not written over', got: out, expected: 'another folder' });
   return withMerged(model, path, ({ base, adapter, preprocess, weights, merged, named, isBare }) => {
-    const norms = identityNorms(base.model, join(model, 'config.json'));
+    const norms = identityNorms(base.model, join(base.folder, 'config.json'));
     // A classifier of another class knows nothing of what only pretraining read.
     const left = savedAs(base.model.type) === base.model.type ? [] : (base.model.family.unread ?? []);
     const placed = (name: string): string => named(norms.renamed.get(name) ?? name);

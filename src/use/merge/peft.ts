@@ -51,7 +51,7 @@ export function exportPeft({ model, adapter: path, out }: PeftOptions): PeftResu
     const { adapter, base, weights, graph, merged, named } = all;
     if (isFolded(base.model))
       throw new InputError({
-        where: join(model, 'config.json'),
+        where: join(base.folder, 'config.json'),
         what: 'its batch norms are folded, which no other library reads, so there is no base for PEFT',
         hint: 's2a merge without --peft writes a folder that transformers loads',
       });

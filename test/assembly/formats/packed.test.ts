@@ -25,7 +25,7 @@ import { digest } from '../../../src/base/digest.ts';
 import { rangeFiles } from '../../../src/base/rangefiles.ts';
 import { wordsOf } from '../../../src/base/words.ts';
 import { npyHead } from '../../../src/formats/npy/write.ts';
-import { openSafetensors } from '../../../src/formats/safetensors.ts';
+import { openWeightsFile } from '../../../src/formats/weightsfolder.ts';
 import { decodeProgram } from '../../../src/program/decode.ts';
 import { packJob } from '../../../src/use/pack.ts';
 import { newFolder, refused } from '../../support/folder.ts';
@@ -92,7 +92,7 @@ test('every weight has its place, and what does not fit is named', () => {
   const weights = new Uint8Array(readFileSync(join(MODEL, 'model.safetensors')));
   assert.is(noted(weights), '');
   assert.is(places.firstMissing(Section.Weights), -1);
-  const opened = openSafetensors(MODEL);
+  const opened = openWeightsFile(MODEL);
   for (const [i, { name }] of program.weights.entries())
     assert.equal([places.placeFile(i), places.placeType(i), places.placeOffset(i)], [0, 0, opened.tensor(name).offset], name);
   opened.close();

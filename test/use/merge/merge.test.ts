@@ -3,7 +3,8 @@ import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { openSafetensors, writeSafetensors } from '../../../src/formats/safetensors.ts';
+import { writeSafetensors } from '../../../src/formats/safetensors.ts';
+import { openWeightsFile } from '../../../src/formats/weightsfolder.ts';
 import { trainJob } from '../../../src/training/job.ts';
 import { loadClassifier } from '../../../src/use/classifier.ts';
 import { mergeAdapter } from '../../../src/use/merge/merge.ts';
@@ -77,13 +78,23 @@ for (const [name, size, methods] of CASES)
       assert.equal(loadClassifier(undefined, { model: out }).labels, LABELS);
     });
 
+for (const name of ['resnet-torchvision', 'mobilenetv2-torchvision', 'efficientnet-torchvision'])
+  test(`${name}: what torchvision's configuration says stays`, () => {
+    const model = modelFolder(name);
+    const [adapter, out] = [newFolder(), join(newFolder(), 'merged')];
+    movedAdapter(model, 'probe', adapter);
+    mergeAdapter({ model, adapter, out });
+    close(logitsOf(out, undefined).logits, logitsOf(model, adapter).logits, 2e-5, 'logits');
+    assert.equal(configOf(out), { ...configOf(model), num_classes: LABELS.length, label_names: LABELS });
+  });
+
 test('a backbone alone becomes a classifier: names get their prefix, the pooler goes', () => {
   const model = modelCopy('vit-hf', (config) => {
     config.architectures = ['ViTModel'];
     delete config.id2label;
     delete config.label2id;
   });
-  const file = openSafetensors(model);
+  const file = openWeightsFile(model);
   const bare = [...file.tensors.values()]
     .filter((t) => !t.name.startsWith('classifier'))
     .map((t) => {
@@ -98,7 +109,7 @@ test('a backbone alone becomes a classifier: names get their prefix, the pooler 
   movedAdapter(model, 'bias', adapter);
   mergeAdapter({ model, adapter, out });
   close(logitsOf(out, undefined).logits, logitsOf(model, adapter).logits, 2e-5, 'logits');
-  const merged = openSafetensors(out);
+  const merged = openWeightsFile(out);
   const names = [...merged.tensors.keys()];
   merged.close();
   assert.ok(names.includes('vit.layernorm.weight') && names.includes('classifier.weight'));
@@ -119,7 +130,7 @@ test('every bare backbone becomes a classifier, whatever its family', () => {
     mergeAdapter({ model, adapter, out });
     close(logitsOf(out, undefined).logits, logitsOf(model, adapter).logits, 2e-5, name);
     const type = String(one.config.model_type);
-    const merged = openSafetensors(out);
+    const merged = openWeightsFile(out);
     assert.ok(
       [...merged.tensors.keys()].every((tensor) => tensor.startsWith(`${type}.`) || tensor.startsWith(one.head!)),
       name,
@@ -252,7 +263,7 @@ test('what is refused', () => {
 test("a bias that Swin's singular merging cannot take is refused", () => {
   const model = newFolder();
   cpSync('test/golden/swin-hf', model, { recursive: true });
-  const file = openSafetensors(model);
+  const file = openWeightsFile(model);
   const tensors = [...file.tensors.values()].map((t) => {
     const data = new Uint8Array(t.bytes);
     file.read(t, data);
