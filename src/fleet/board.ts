@@ -66,6 +66,9 @@ export const mostBytes = ({ wanted }: Board): number => adapterBytes(wanted, MOS
 /** The folder's pictures as they are now; a class alone is enough, since other nodes have others. */
 const listing = (job: TrainJob): Folder => scanFolder(job.data, { ...defined({ labels: job.labels, task: job.task }), isMore: true });
 
+/** The labels that the folder has now: pictures may have come since the board was opened. InputError where there are none any more. */
+export const labelsNow = ({ job }: Board): readonly string[] => listing(job).classes;
+
 /** The folder's pictures, decoded: where they have been the cache of an earlier round serves. Close the cache after use. */
 export function preparePictures({ job, preprocess, splitSeed }: Board, hooks: Pick<JobHooks, 'warn' | 'signal'>): Promise<Prepared> {
   return prepare({

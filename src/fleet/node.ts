@@ -8,6 +8,7 @@ import { InputError, Interrupted, S2aError } from '../base/error.ts';
 import { mix } from '../base/hostrandom.ts';
 import { whole } from '../formats/wirewriter.ts';
 import * as api from './api.ts';
+import { checkClock, tooLate } from './clock.ts';
 import { NotDone } from './contract.ts';
 import type { FleetEvent } from './events.ts';
 import type { Answer, Journal } from './journal.ts';
@@ -44,9 +45,6 @@ const MOST_IDLE = 3;
 const QUIET = 10;
 /** How often an answer is sent whose objects the server does not keep. */
 const MOST_SENDS = 5;
-/** A clock may be so far behind the server's, or ahead of it, in seconds: what flwr allows. */
-const MOST_BEHIND = 300;
-const MOST_AHEAD = 5;
 
 /** Runs a node to the end of its run. Throws Interrupted when it is stopped, InputError for a refusal. */
 export async function runNode(options: NodeOptions): Promise<void> {
@@ -99,7 +97,7 @@ class FleetNode {
           await this.sleep(idle * pace);
           continue;
         }
-        journal.message = pulled;
+        this.keep('message', pulled);
         await this.take(pulled, false);
       }
       [idle, quietSince] = [0, now()];
@@ -161,19 +159,8 @@ class FleetNode {
     }
   }
 
-  /** Refuses a clock that the server's does not agree with: what is signed is the moment. */
   private checkClock(error: Denied): void {
-    const now = (this.o.now ?? Date.now)();
-    const behind = (error.date - now) / 1000;
-    if (error.status !== 401 || !(behind > MOST_BEHIND || behind < -MOST_AHEAD)) return;
-    const by = Math.abs(behind) >= 120 ? `${Math.round(Math.abs(behind) / 60)} minutes` : `${Math.round(Math.abs(behind))} s`;
-    throw new InputError({
-      where: this.o.server,
-      what: `this machine's clock is ${by} ${behind > 0 ? 'behind' : 'ahead of'} the server's, and calls are signed with their moment`,
-      got: new Date(now).toISOString(),
-      expected: new Date(error.date).toISOString(),
-      hint: 'set the clock (NTP)',
-    });
+    checkClock(this.o.server, (this.o.now ?? Date.now)(), error);
   }
 
   private notAccepted(error: Denied): never {
@@ -193,9 +180,9 @@ class FleetNode {
     const { asked } = pulled;
     const about = { type: asked.type, round: Number(asked.group) || 0, run: String(asked.run) };
     if (asked.to !== this.id) return this.drop('it was for a node that the server has forgotten');
-    if (this.isPast(asked.created + asked.ttl)) return this.drop('the server no longer waits for an answer');
+    if (this.isPast(asked.created + asked.ttl)) return this.dropLate(asked.created + asked.ttl);
     const place = journal.place!;
-    if (place.run !== asked.run) journal.place = { ...place, run: asked.run };
+    if (place.run !== asked.run) this.keep('place', { ...place, run: asked.run });
     tell({ event: 'asked', ...about, resumed });
     const began = { ms: Date.now() };
     const objects = await this.fetch(pulled);
@@ -208,8 +195,7 @@ class FleetNode {
         readContent(this.o.server, objects.get(pulled.tree.id)!, (id) => inMessage(objects, id), { bytes: most }),
       );
     } catch (error) {
-      // What another try may find otherwise is no refusal: the message stays in the journal.
-      if (!(error instanceof S2aError) || error instanceof Interrupted || error.code === 'S2A_DISK') throw error;
+      if (!(error instanceof S2aError) || error instanceof Interrupted) throw error;
       refusal = error;
       reply = { error: error.message };
     }
@@ -225,10 +211,20 @@ class FleetNode {
       seconds,
       deadline: asked.created + asked.ttl,
     };
-    journal.answer = answer;
+    this.keep('answer', answer);
     const isTaken = await this.deliver(answer, true);
     if (isTaken) tell({ event: 'answered', ...about, seconds, up: link.up, down: link.down, ...(reason === '' ? {} : { error: reason }) });
-    if (refusal && !(refusal instanceof NotDone) && refusal.code !== 'S2A_NOT_FINITE') throw refusal;
+    if (refusal && !isOfTheRound(refusal)) throw refusal;
+  }
+
+  /** Writes to the journal. On a full disk the node goes on without, and says so: the work itself tells whether it can be done. */
+  private keep<K extends 'message' | 'objects' | 'answer' | 'place'>(what: K, value: NonNullable<Journal[K]>): void {
+    try {
+      this.o.journal[what] = value;
+    } catch (error) {
+      if (!(error instanceof S2aError) || error.code !== 'S2A_DISK') throw error;
+      this.o.tell({ event: 'warning', text: `${error.message}; until there is room, a node that is killed loses what it has in work` });
+    }
   }
 
   private isPast(deadline: number): boolean {
@@ -238,6 +234,10 @@ class FleetNode {
   private drop(why: string): void {
     this.o.journal.finish();
     this.o.tell({ event: 'late', why });
+  }
+
+  private dropLate(deadline: number): void {
+    this.drop(tooLate(deadline, (this.o.now ?? Date.now)()));
   }
 
   /** All objects of a message, checked: those that the node has kept are not asked for again. Undefined where the message is worth nothing any more. */
@@ -252,10 +252,10 @@ class FleetNode {
       while (content === undefined) {
         const got = await this.patiently(() => api.pullObject(link, this.id, asked.run, name));
         if (got === undefined) return undefined;
-        if (got === 'gone' || this.isPast(asked.created + asked.ttl)) {
-          this.drop('the server has forgotten what it asked');
-          return undefined;
-        }
+        const isLate = this.isPast(asked.created + asked.ttl);
+        if (isLate) this.dropLate(asked.created + asked.ttl);
+        else if (got === 'gone') this.drop('the server has forgotten what it asked');
+        if (isLate || got === 'gone') return undefined;
         if (got === 'wait') await this.sleep(0.5);
         else [content, isNew] = [got, true];
       }
@@ -270,7 +270,7 @@ class FleetNode {
       parsed.set(name, parseObject(server, name, content));
     }
     // Arrays of the last adapter come again with the next message.
-    if (isNew) journal.objects = found;
+    if (isNew) this.keep('objects', found);
     await this.patiently(() => api.confirm(link, this.id, asked.run, tree.id));
     return parsed;
   }
@@ -303,7 +303,8 @@ class FleetNode {
       journal.finish();
       return true;
     }
-    this.drop('the server no longer waits for the answer');
+    if (this.isPast(answer.deadline)) this.dropLate(answer.deadline);
+    else this.drop('the server no longer waits for the answer');
     return false;
   }
 
@@ -312,7 +313,7 @@ class FleetNode {
     const { journal, link, server, tell, stays } = this.o;
     journal.finish();
     if (stays) {
-      journal.place = { server, node: this.id, run: 0n };
+      this.keep('place', { server, node: this.id, run: 0n });
       return false;
     }
     clearInterval(this.beats);
@@ -377,6 +378,9 @@ class FleetNode {
 
 const stopped = (): Interrupted =>
   new Interrupted('stopped; the node stays known to its server, and the same command goes on where it stood');
+
+/** Whether a refusal says nothing against the next round: a setting that is not done here, numbers that grew too large, a disk that has no room just now. */
+const isOfTheRound = (refusal: S2aError): boolean => refusal instanceof NotDone || ['S2A_NOT_FINITE', 'S2A_DISK'].includes(refusal.code);
 
 /** A no that changes nothing. */
 function noted(error: unknown): false {

@@ -93,6 +93,7 @@ export async function learnRound(
     },
     { splitSeed, ...(asks.optimizer === 'kept' ? { keptBy: String(asked.run) } : {}) },
   );
+  for (const failure of result.failures) hooks.warn?.(failure);
   const { tensors: learnt } = readTensorsOf(job.out);
   const tensors = alone ? alone.tensorsOf(learnt) : learnt;
   if (asks.clip > 0 || asks.noise > 0) {

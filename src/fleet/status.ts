@@ -18,7 +18,7 @@ export interface Gone {
 export interface RoundStatus {
   /** 0: before the first. */
   round: number;
-  /** Nodes whose updates are in the mean, of so many that were asked to learn. */
+  /** Nodes whose updates are in the mean, or whose sums are in the head, of so many that were asked. */
   nodes: number;
   asked: number;
   /** Over what was learnt from, while it was, and the share of it that was right; null where nothing has been. */
@@ -165,9 +165,12 @@ function addLine(where: string, line: Record<string, unknown>, all: Found): void
   found.refused.push(...goneIn(line.refused));
   const mean = isRecord(line.mean) ? line.mean : undefined;
   const answers = listOf(line.nodes);
-  if (line.phase === 'train') {
+  // A round that makes the head anew has sums in the place of updates.
+  if (line.phase === 'train' || (line.phase === 'sums' && round > 0 && found.asked === 0)) {
     found.nodes = answers.length;
     found.asked = answers.length + listOf(line.fell).length + listOf(line.refused).length;
+  }
+  if (line.phase === 'train') {
     found.loss = mean === undefined ? null : numberOf(mean.loss, where, 'mean.loss');
     found.learnt = mean === undefined ? null : numberOf(mean.accuracy, where, 'mean.accuracy');
   }
@@ -218,8 +221,8 @@ function addAnswer(
     return;
   }
   node.pictures = examples;
+  if (phase === 'train' || (phase === 'sums' && round > 0)) node.round = round;
   if (phase !== 'train') return;
-  node.round = round;
   here.learnt = numberOf(answer.accuracy, where, 'accuracy');
   if (answer.seconds !== undefined) here.seconds = numberOf(answer.seconds, where, 'seconds');
 }

@@ -4,7 +4,7 @@ import { VERSION } from '../base/version.ts';
 import { type AdapterInfo, infoText } from '../formats/adapterfile.ts';
 import type { JobHooks } from '../training/jobtypes.ts';
 import type { NumberArray } from './arrays.ts';
-import { type Board, checkInfo, countsOf, freshTensors, preparePictures, rowsAmong } from './board.ts';
+import { type Board, checkInfo, countsOf, freshTensors, labelsNow, preparePictures, rowsAmong } from './board.ts';
 import { type Asked, type Asks, FORMAT, Keys, readAsked, readAsks } from './contract.ts';
 import type { FleetEvent } from './events.ts';
 import { judgeHere } from './judged.ts';
@@ -52,7 +52,7 @@ export function createWork(options: WorkerOptions): (asked: Metadata, content: C
     if (about.info === undefined) throw new InputError({ where: WHERE, what: 'does not say what its adapter is' });
     checkInfo(WHERE, options.board, about.info);
     // Seen before the adapter is taken: one without a row for what is here is no use.
-    rowsAmong(options.board.job.data, options.board.info.labels, about.info.labels);
+    rowsAmong(options.board.job.data, labelsNow(options.board), about.info.labels);
     const arrays = content.arrays.get('arrays') ?? new Map<string, NumberArray>();
     const global = globalOf(options, about, about.info, arrays);
     if (asks?.phase === 'start') return start(options, about.info, asks);

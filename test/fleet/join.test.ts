@@ -204,4 +204,40 @@ test('what comes too late is told, and dropped', async () => {
   assert.is(server.told.length, 0);
 });
 
+test('24 hours late, with the work done or not yet begun: it is told how late, nothing counts, and the next question is answered', async () => {
+  const DAY = 24 * 3600e3;
+  for (const isKilled of [false, true]) {
+    let shift = 0;
+    const now = () => Date.now() + shift;
+    const controller = new AbortController();
+    const calm = scriptOf({ rounds: 3 });
+    // What nobody answered is asked no more: the next round begins from what there is.
+    const script: ServerOptions['script'] = (told) => {
+      const question = calm(told);
+      const later = (): void => {
+        if (isKilled) controller.abort();
+        else shift = DAY;
+      };
+      if (told.length === 2 && question) setTimeout(later, 20);
+      return question;
+    };
+    const server = await new FleetServer({ script, now, ttl: 1200 }).open();
+    const node = nodeOf(server.url, data, { now, signal: controller.signal });
+    await joinFleet(node).catch((error: Error) => assert.match(error.message, /same command goes on/));
+    if (isKilled) {
+      assert.is(server.told.length, 2, 'stopped in its work');
+      shift = DAY;
+      await joinFleet({ ...node, signal: undefined });
+    }
+    await server.close();
+    const late = node.events.filter((e) => e.event === 'late');
+    assert.is(late.length, 1);
+    assert.match((late[0] as { why: string }).why, /no longer waits for an answer: it did until \S+Z, 24 hours ago/);
+    assert.is(server.told[2]!.error, 'nobody answered in time');
+    assert.ok(server.told.slice(3).every(({ content }) => content !== undefined));
+    assert.is(server.told.length, 8);
+    assert.is(server.doubled, 0);
+  }
+});
+
 test.run();

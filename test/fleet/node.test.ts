@@ -1,5 +1,5 @@
 /** What a node refuses: one sentence each, the server is told where there is one to tell, and the adapter that the board had stays. */
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -99,6 +99,8 @@ test('TLS: the authority’s certificate is believed, another’s and none are n
 test('a server of another version, or none of this protocol', async () => {
   const other = (question: Question) => withConfig(question, 'flwr', '1.43.0');
   await refusal({ script: scriptOf({ rounds: 1, change: other }) }, {}, 'of another version', '1.43.0', 'flwr 1.42.x');
+  const newer = { status: 426, code: 1001, detail: 'SuperNode 1.42.0 and SuperLink 1.50.0 do not fit.' };
+  await refusal({ fate: () => newer }, {}, 'the server is of another version', 'SuperLink 1.50.0', 'flwr 1.42.x');
   await refusal({ fate: () => 404 }, {}, 'no fleet protocol over HTTP', '1.42.x');
   await refusal({ script: scriptOf({ rounds: 1, change: (q) => withConfig(q, 'format', 2n) }) }, {}, 'another format', 'got 2');
   await refusal({ script: scriptOf({ rounds: 1, more: [['rate', 'swift']] }) }, {}, 'server: rate', 'no learning rate', 'got swift');
@@ -169,11 +171,49 @@ test('an object that is cut off or another on its way', async () => {
   );
 });
 
-test('no pictures, before any server is asked; and when they have gone', async () => {
+const emptied = (folder: string): void => {
+  rmSync(folder, { recursive: true });
+  mkdirSync(folder);
+};
+
+test('no pictures, before any server is asked; and when they have gone, or a label has come that no row is of', async () => {
   const empty = newFolder();
   await refusedLater(joinFleet({ ...nodeOf('http://127.0.0.1:9', empty) }), empty);
   mkdirSync(join(empty, 'cat'));
   await refusedLater(joinFleet({ ...nodeOf('http://127.0.0.1:9', empty) }), empty);
+  const changes: [(data: string) => void, ...string[]][] = [
+    [emptied, 'no'],
+    [(folder) => cpSync(join(folder, 'apple'), join(folder, 'zebra'), { recursive: true }), "the fleet's head has no row for zebra"],
+  ];
+  for (const [spoil, ...words] of changes) {
+    const folder = photos();
+    let before = {};
+    const change = (question: Question, n: number): Question => {
+      if (n !== 4) return question;
+      before = adapterIn(node.job.out);
+      spoil(folder);
+      return question;
+    };
+    const server = await new FleetServer({ script: scriptOf({ rounds: 2, change }) }).open();
+    const node = nodeOf(server.url, folder);
+    const sentence = await refusedLater(joinFleet(node), folder, ...words);
+    await server.close();
+    assert.is(server.told.length, 5);
+    assert.is(server.told[4]!.error, sentence, 'the server is told the same');
+    assert.is(Object.keys(before).length, 2);
+    assert.equal(adapterIn(node.job.out), before, 'the last adapter stays');
+  }
+});
+
+test('an update that has grown beyond all numbers is told, and the node takes part in the next round', async () => {
+  const change = (question: Question, n: number): Question => (n === 2 ? withConfig(question, 'rate', '1e30') : question);
+  const server = await new FleetServer({ script: scriptOf({ rounds: 2, change }) }).open();
+  const node = nodeOf(server.url, data);
+  await joinFleet(node);
+  await server.close();
+  assert.match(server.told[2]!.error, /^[^\n]+$/);
+  assert.is(server.told[4]!.error, '');
+  assert.is(node.events.at(-1)!.event, 'left');
 });
 
 test('a key that this version does not know is told, and the node stays', async () => {

@@ -32,11 +32,11 @@ export interface ServerOptions {
   script(told: readonly Told[]): Question | undefined;
   /** Fingerprints that are let in, where not every key is. */
   registered?: string[];
-  /** What becomes of the n-th call, the first is 1: cut before it is done, or after, or answered by a status. */
-  fate?(call: string, n: number): 'well' | 'before' | 'after' | number;
+  /** What becomes of the n-th call, the first is 1: cut before it is done, or after, or answered by a status, which may have Flower's number and words. */
+  fate?(call: string, n: number): 'well' | 'before' | 'after' | number | { status: number; code: number; detail: string };
   /** Changes an object's bytes on their way to the node. */
   tamper?(content: Uint8Array, id: string): Uint8Array;
-  /** Seconds until which an answer is taken. */
+  /** Seconds until which an answer is taken; a question whose time is over counts as one that was not answered. */
   ttl?: number;
   /** The server's clock, in ms. */
   now?(): number;
@@ -108,7 +108,7 @@ export class FleetServer {
     if (fate === 'before') return void request.socket.destroy();
     const body = new Uint8Array(Buffer.concat(parts));
     this.bytesUp += body.length;
-    const { status, answer } = typeof fate === 'number' ? { status: fate, answer: new Uint8Array() } : this.answerTo(call, request, body);
+    const { status, answer } = fated(fate) ?? this.answerTo(call, request, body);
     if (fate === 'after') return void request.socket.destroy();
     response.writeHead(status, { date: new Date(this.now() * 1000).toUTCString(), 'content-type': 'application/protobuf' });
     response.end(answer);
@@ -187,6 +187,10 @@ export class FleetServer {
 
   /** Each question is given but once. */
   private give(id: bigint, yes: (...fields: (Message | undefined)[]) => { status: number; answer: Uint8Array }) {
+    if (this.waiting?.isGiven && this.o.ttl !== undefined && this.now() > this.waiting.created + this.o.ttl) {
+      this.told.push({ question: this.waiting.question, content: undefined, error: 'nobody answered in time' });
+      this.waiting = undefined;
+    }
     if (this.waiting === undefined) {
       const question = this.o.script(this.told);
       if (question === undefined) this.isOver = true;
@@ -251,6 +255,14 @@ export class FleetServer {
     this.waiting = undefined;
     return true;
   }
+}
+
+/** An answer that does not depend on what is asked. */
+function fated(fate: ReturnType<NonNullable<ServerOptions['fate']>>): { status: number; answer: Uint8Array } | undefined {
+  if (typeof fate === 'number') return { status: fate, answer: new Uint8Array() };
+  if (typeof fate !== 'object') return undefined;
+  const { status, code, detail } = fate;
+  return { status, answer: Buffer.from(JSON.stringify({ code, detail })) };
 }
 
 const fingerprintOf = (pem: string): string =>

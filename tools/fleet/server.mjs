@@ -70,6 +70,7 @@ export class Server {
       `--ssl-${name}`,
       join(dirname(this.ca), ['server.crt', 'server.key', 'ca.crt'][i]),
     ]);
+    const from = existsSync(this.log) ? readFileSync(this.log, 'utf8').length : 0;
     const args = ['--port', String(this.port), ...files, '--enable-supernode-auth', '--disable-runtime-dependency-installation'];
     // In a group of its own: it starts processes for each run.
     const child = spawn('flower-superlink', [...args, '--database', join(this.folder, 'superlink.db')], { env: this.#env, detached: true });
@@ -77,7 +78,7 @@ export class Server {
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes) => appendFileSync(this.log, bytes));
     for (let i = 0; i < 240; i++) {
       if (child.exitCode !== null) break;
-      if (existsSync(this.log) && readFileSync(this.log, 'utf8').includes('Uvicorn running')) return;
+      if (existsSync(this.log) && readFileSync(this.log, 'utf8').slice(from).includes('Uvicorn running')) return;
       await sleep(250);
     }
     throw new Error(`the SuperLink did not start; ${this.log} says why`);
@@ -111,13 +112,13 @@ export class Server {
       .map((line) => JSON.parse(line));
   }
 
-  /** Ends the SuperLink and what it started. */
-  async stop() {
+  /** Ends the SuperLink and what it started; SIGKILL: as a loss of power would. */
+  async stop(first = 'SIGTERM') {
     const child = this.process;
     this.process = undefined;
     if (!child?.pid || child.exitCode !== null) return;
     const ended = new Promise((done) => child.once('exit', done));
-    for (const signal of ['SIGTERM', 'SIGKILL']) {
+    for (const signal of [first, 'SIGKILL']) {
       try {
         process.kill(-child.pid, /** @type {NodeJS.Signals} */ (signal));
       } catch {

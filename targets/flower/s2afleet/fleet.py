@@ -26,6 +26,8 @@ STARTERS = 3
 MOST_GRAM_BYTES = 1 << 20
 #: How often those are asked for sums who fell out.
 TRIES = 3
+#: Parts of a method that are none of the base's own network, which s2a merge refuses too.
+UNMERGED = {"prompt": "prompts", "side": "a side branch", "depth": "an early end"}
 #: So many rounds in a row without a usable answer end a run.
 MOST_EMPTY = 3
 
@@ -49,6 +51,12 @@ class Fleet:
 
     def run(self) -> None:
         """All rounds. Raises Refusal where the run cannot go on."""
+        try:
+            self._rounds()
+        finally:
+            self.journal.release()
+
+    def _rounds(self) -> None:
         settings = self.settings
         whole = self.journal.begin(settings.resume)
         self.journal.options(settings.told())
@@ -58,6 +66,7 @@ class Fleet:
         elif settings.adapter:
             self.identity, self.arrays = read_adapter(Path(settings.adapter))
         self.meet(whole.round if whole else 0)
+        self._check_local()
         if whole is None:
             self.start()
             self.commit(0)
@@ -72,6 +81,17 @@ class Fleet:
             if empty == MOST_EMPTY:
                 raise refuse(f"round {number}", f"nobody's update could be used in {MOST_EMPTY} rounds in a row", hint="metrics.jsonl says why")
         log(INFO, "the fleet's adapter: %s", settings.out / "adapter")
+
+    def _check_local(self) -> None:
+        """Rounds of the head alone learn over a network into which the rest is merged: refused at once where that cannot be."""
+        part = next((part for part in self.identity.parts if part in UNMERGED), None)
+        if self.settings.local == "probe" and part is not None:
+            raise refuse(
+                "local",
+                f"the head cannot learn alone over a network with {UNMERGED[part]}, which nothing can be merged into",
+                f"probe with the method {self.identity.method}",
+                'local="method", or boards whose method is bias, lora or full',
+            )
 
     def commit(self, number: int) -> None:
         """Writes what the round ended with."""

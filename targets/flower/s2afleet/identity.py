@@ -33,6 +33,11 @@ class Identity:
         return self.fields["method"]
 
     @property
+    def parts(self) -> list[str]:
+        """What the method is made of, without its options: bias, prompt, depth …"""
+        return [part.split(":")[0] for part in self.method.split("+")]
+
+    @property
     def is_classification(self) -> bool:
         return "task" not in self.fields or self.fields["task"].get("name") == "classify"
 

@@ -6,14 +6,17 @@ What a run leaves in its folder, so that it can be watched and taken up again:
     rounds/000 …       the global adapter after each round, as s2a writes adapters, and what the strategy remembers (server.npz)
     adapter/           the last of them again, at a name that stays
     state.json         which round is whole; its rename is the commit
+    lock               held while a run goes on; the system lets go of it with the process, however that ends
 """
 
+import fcntl
+import io
 import json
 import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -42,10 +45,12 @@ class Journal:
         self.keep_rounds = keep_rounds
         self.lines = folder / "metrics.jsonl"
         self.state = folder / "state.json"
+        self.lock: IO[str] | None = None
 
     def begin(self, resume: bool) -> Whole | None:
         """Where the run that stands there ended. Raises Refusal where there is one and it was not said that it goes on, or the other way round."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._hold()
         if not self.state.exists():
             if resume:
                 raise refuse(str(self.folder), "holds no run to go on with", hint="resume=false begins one")
@@ -66,7 +71,22 @@ class Journal:
         remembered = folder / "server.npz"
         loaded = dict(np.load(remembered, allow_pickle=False)) if remembered.exists() else {}
         self._drop_after(number)
+        # A server that was lost between the two has the round before at this name.
+        write_adapter(self.folder / "adapter", identity, arrays)
         return Whole(number, identity, arrays, loaded)
+
+    def _hold(self) -> None:
+        """One run a folder: two would write each other's rounds."""
+        self.lock = open(self.folder / "lock", "w")
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise refuse(str(self.folder), "another run goes on in this folder", hint="flwr list shows it, flwr stop ends it") from None
+
+    def release(self) -> None:
+        """Lets go of the folder."""
+        if self.lock is not None:
+            self.lock.close()
 
     def options(self, told: dict[str, Any]) -> None:
         """Writes down what the run was asked for, for people; nothing is read back."""
@@ -95,9 +115,9 @@ class Journal:
         folder = self.folder / "rounds" / f"{whole.round:03d}"
         write_adapter(folder, whole.identity, whole.arrays)
         if whole.remembered:
-            beside = folder / ".server.tmp.npz"
-            np.savez(beside, **whole.remembered)
-            os.replace(beside, folder / "server.npz")
+            packed = io.BytesIO()
+            np.savez(packed, **whole.remembered)
+            write_whole(folder / "server.npz", packed.getvalue())
         write_whole(self.state, f"{json.dumps({'format': FORMAT, 'round': whole.round})}\n".encode())
         write_adapter(self.folder / "adapter", whole.identity, whole.arrays)
         for other in [] if self.keep_rounds else sorted((self.folder / "rounds").iterdir()):

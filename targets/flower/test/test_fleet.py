@@ -17,6 +17,7 @@ from flwr.supercore.logger import FLOWER_LOGGER  # noqa: E402
 from s2afleet import closed  # noqa: E402
 from s2afleet.adapter import read_adapter, write_adapter  # noqa: E402
 from s2afleet.fleet import Fleet  # noqa: E402
+from s2afleet.journal import Journal  # noqa: E402
 from s2afleet.refusal import Refusal  # noqa: E402
 from s2afleet.settings import read_settings  # noqa: E402
 
@@ -269,6 +270,31 @@ class Run(unittest.TestCase):
         with self.assertRaisesRegex(Refusal, "nobody's update could be used"):
             self.run_fleet(Grid(boards(spoil=fail)), rounds=9)
         self.assertEqual(sum(line["phase"] == "train" for line in self.lines()), 3)
+
+    def test_the_head_alone_is_refused_at_once_where_nothing_can_be_merged(self):
+        for method in ("prompt:rank=8", "bias+side:ratio=8,residual=0,tap=1", "bias+depth:blocks=3"):
+            members = boards(identity={"method": method})
+            with self.assertRaisesRegex(Refusal, "local: the head cannot learn alone over a network with .*, got probe with the method " + method.replace("+", ".")):
+                self.run_fleet(Grid(members), out=method, local="probe")
+            self.assertEqual({kind for board in members for kind, _ in board.asked}, {"query"})
+        self.run_fleet(Grid(boards(identity={"method": "lora:rank=8,alpha=8,all=0"})), out="lora", rounds=1, local="probe")
+
+    def test_a_server_that_is_lost_just_after_a_round_has_that_rounds_adapter(self):
+        out = self.run_fleet(Grid(boards()))
+        last = (out / "adapter" / "adapter_model.safetensors").read_bytes()
+        for name in ("adapter_model.safetensors", "adapter_config.json"):
+            (out / "adapter" / name).write_bytes((out / "rounds" / "001" / name).read_bytes())
+        self.run_fleet(Grid(boards()), resume=True)
+        self.assertEqual((out / "adapter" / "adapter_model.safetensors").read_bytes(), last)
+        self.assertEqual([str(path) for path in out.rglob("*tmp*")], [])
+
+    def test_a_folder_is_one_runs(self):
+        other = Journal(self.folder / "out", True)
+        other.begin(False)
+        with self.assertRaisesRegex(Refusal, "another run goes on in this folder"):
+            self.run_fleet(Grid(boards()))
+        other.release()
+        self.run_fleet(Grid(boards()))
 
     def test_a_name_is_one_nodes(self):
         members = [*boards(), Board("a", ["ant"], PICTURES)]
