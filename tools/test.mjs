@@ -14,8 +14,8 @@ const SLOW = new Set(
   [
     ...['base/precision', 'cli/badinput', 'cli/grid', 'cli/serve', 'cli/watch', 'fleet/join', 'fleet/node'],
     ...['parity/losses', 'parity/methods', 'parity/onnxexport', 'passes/rates', 'passes/tiling/tiles'],
-    ...['system/budgets', 'system/digests', 'system/fleetkill', 'system/gap', 'system/kill', 'system/lowering', 'system/modules'],
-    ...['system/nonsquare', 'system/policies', 'system/products', 'system/week', 'use/fidelity/fidelity'],
+    ...['system/budgets', 'system/digests', 'system/fleetdisk', 'system/fleetkill', 'system/gap', 'system/kill', 'system/lowering'],
+    ...['system/modules', 'system/nonsquare', 'system/policies', 'system/products', 'system/week', 'use/fidelity/fidelity'],
   ].map((name) => `test/${name}.test.ts`),
 );
 const isUsual = (file) => !file.startsWith('test/cases/') && (deno || !SLOW.has(file));

@@ -69,23 +69,8 @@ export async function killServer({ python, root, rounds, kills, seed, say, check
     const life = (Date.now() - began) / 2 / kills;
 
     server.out = join(root, 'killed');
-    const state = join(server.out, 'state.json');
-    const resumes = () => ({ ...options, resume: existsSync(state) });
-    for (let kill = 1; kill <= kills; kill++) {
-      server.run(resumes());
-      const before = server.lines().length;
-      // Most kills count from the first thing that this life has done: starting takes the longest, and kills would find nothing else.
-      if (random() < 0.75) for (let i = 0; i < 1200 && server.lines().length <= before; i++) await sleep(100);
-      await sleep(random() * life);
-      const line = server.lines().at(-1);
-      await server.stop('SIGKILL');
-      const whole = existsSync(state) ? JSON.parse(readFileSync(state, 'utf8')).round : 'none';
-      say(
-        `     kill ${kill}: round ${whole} is whole, the last line is ${line === undefined ? 'none' : `of ${line.phase}, round ${line.round}`}`,
-      );
-      await sleep(random() * 3000);
-      await server.start();
-    }
+    const resumes = () => ({ ...options, resume: existsSync(join(server.out, 'state.json')) });
+    await killAgain({ server, kills, life, random, say, options: resumes });
     const last = await ended(server, server.run(resumes()), Date.now() + MOST);
     check(
       last?.status === 'finished:completed',
@@ -93,17 +78,7 @@ export async function killServer({ python, root, rounds, kills, seed, say, check
     );
     judge({ server, calm, rounds, check });
     await Promise.all(nodes.map((node) => node.stop()));
-    for (const { name } of nodes) {
-      const own = join(root, name);
-      const left = namesIn(join(own, 'fleet')).filter((file) => file.endsWith('.tmp') || ['message.bin', 'answer.bin'].includes(file));
-      const isLast = readFileSync(join(own, 'adapter_model.safetensors')).equals(
-        readFileSync(join(server.out, 'adapter', 'adapter_model.safetensors')),
-      );
-      check(
-        isLast && left.length === 0,
-        `${name} holds the fleet's last adapter, and nothing that is half done${left.length === 0 ? '' : `: ${left}`}`,
-      );
-    }
+    for (const { name } of nodes) judgeNode({ name, own: join(root, name), server, check });
   } catch (error) {
     for (const node of nodes) if (node.errors) say(`${node.name}: ${node.errors.trim()}`);
     throw error;
@@ -111,6 +86,38 @@ export async function killServer({ python, root, rounds, kills, seed, say, check
     await Promise.all(nodes.map((node) => node.stop()));
     await server.stop();
   }
+}
+
+/** Begins the run, or takes it up, and kills the server, SuperLink and run; again and again. */
+async function killAgain({ server, kills, life, random, say, options }) {
+  const state = join(server.out, 'state.json');
+  for (let kill = 1; kill <= kills; kill++) {
+    server.run(options());
+    const before = server.lines().length;
+    // Most kills count from the first thing that this life has done: starting takes the longest, and kills would find nothing else.
+    if (random() < 0.75) for (let i = 0; i < 1200 && server.lines().length <= before; i++) await sleep(100);
+    await sleep(random() * life);
+    const line = server.lines().at(-1);
+    await server.stop('SIGKILL');
+    const whole = existsSync(state) ? JSON.parse(readFileSync(state, 'utf8')).round : 'none';
+    say(
+      `     kill ${kill}: round ${whole} is whole, the last line is ${line === undefined ? 'none' : `of ${line.phase}, round ${line.round}`}`,
+    );
+    await sleep(random() * 3000);
+    await server.start();
+  }
+}
+
+/** What a board has in the end. */
+function judgeNode({ name, own, server, check }) {
+  const left = namesIn(join(own, 'fleet')).filter((file) => file.endsWith('.tmp') || ['message.bin', 'answer.bin'].includes(file));
+  const [mine, fleets] = [own, join(server.out, 'adapter')].map((folder) =>
+    readFileSync(join(folder, 'adapter_model.safetensors'), 'base64'),
+  );
+  check(
+    mine === fleets && left.length === 0,
+    `${name} holds the fleet's last adapter, and nothing that is half done${left.length === 0 ? '' : `: ${left}`}`,
+  );
 }
 
 /** Each round once, with each node once, and the adapters of a run that was never killed. */
