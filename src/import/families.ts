@@ -5,6 +5,7 @@
 
 import { type Chain, chain, foldedLayers } from './chain.ts';
 import { designOf } from './chaintables.ts';
+import { CONVOLUTIONAL } from './convfamilies.ts';
 import { type ConvNext, convNext, hfConvNext, isTimmConvNext, timmConvNext } from './convnext.ts';
 import { type DenseNet, denseNet, isDenseNet, timmDenseNet, tvDenseNet } from './densenet.ts';
 import type { Family, Library, Reader } from './family.ts';
@@ -356,6 +357,7 @@ export const FAMILIES: readonly Family[] = [
   DENSENET,
   GHOSTNET,
   SHUFFLENET,
+  ...CONVOLUTIONAL,
   MOBILEVIT,
   ...HYBRIDS,
 ];

@@ -10,6 +10,8 @@ export type Size = readonly [number, number] | undefined;
 export interface Spec {
   /** Height and width of its pictures. */
   image: readonly [number, number];
+  /** Its pictures are normalised by a mean and a deviation of a half, whatever its library does with others. */
+  half?: boolean;
 }
 
 export type Library = 'transformers' | 'timm' | 'torchvision' | 'onnx';
@@ -39,6 +41,10 @@ export interface Family<S extends Spec = Spec> {
   replaced?: readonly string[];
   /** Tensors of its checkpoints that a classifier of pictures has no use for. */
   unread?: readonly RegExp[];
+  /** Tensors among them that belong to the checkpoint's classes: a file of other classes has no place for them. */
+  ofClasses?: readonly RegExp[];
+  /** Why a new head is not one that its library's class could load; absent: it is. */
+  ownHead?: string;
   /** Throws InputError where sizes do not fit each other; absent: at least 32×32. */
   check?(where: string, spec: S): void;
   /** Layers that give q, k and v, where the checkpoint has no biases of them: one fused layer, or three of `n` rows. */

@@ -114,7 +114,7 @@ export function preprocessOf(base: ModelFolder): Preprocess {
   if (base.onnx !== undefined) return onnxPreprocess(base.onnx, model.image, model.channels);
   if (lacksProcessor(base))
     return model.library === 'torchvision'
-      ? torchvisionPreprocess(model.type, model.image)
+      ? torchvisionPreprocess(model.type, model.image, model.spec.half)
       : model.library === 'timm'
         ? usualPreprocess(model.image, model.channels)
         : assumedProcessor(model.type, model.image, model.channels);

@@ -74,7 +74,7 @@ function stem(b: Builder, x: number, spec: ResNetV2): number {
     });
   if (spec.stem.length === 1) {
     const h = one(x, 0, 'conv');
-    return spec.bit ? maxPool(b, bordered(b, h), 'maxpool', 3, 2, true) : maxPool(b, h, 'maxpool', 3, 2);
+    return spec.bit ? maxPool(b, bordered(b, h), 'maxpool', 3, 2, 'none') : maxPool(b, h, 'maxpool', 3, 2);
   }
   const first = act(b, one(x, 0, 'conv1', 'norm1'), 'stem.norm1');
   const second = act(b, one(first, 1, 'conv2', 'norm2'), 'stem.norm2');

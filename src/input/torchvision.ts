@@ -20,6 +20,7 @@ const PUBLISHED: Readonly<Record<string, Published>> = {
   efficientnet_v2_s: [384, 384, 'bilinear'],
   efficientnet_v2_m: [480, 480, 'bilinear'],
   efficientnet_v2_l: [480, 480, 'bicubic'],
+  inception_v3: [299, 342, 'bilinear'],
   swin_t: [224, 232, 'bicubic'],
   swin_s: [224, 246, 'bicubic'],
   swin_b: [224, 238, 'bicubic'],
@@ -34,11 +35,14 @@ const USUAL: Published = [224, 256, 'bilinear'];
 /** The side of the square pictures that an architecture was published for. */
 export const publishedSide = (architecture: string): number => (PUBLISHED[architecture] ?? USUAL)[0];
 
-/** Preparation of pictures of another size keeps the share that is cut out. EfficientNetV2-L's statistics are 0.5. */
-export function torchvisionPreprocess(architecture: string, [height, width]: readonly [number, number]): Preprocess {
+/**
+ * Preparation of pictures of another size keeps the share that is cut out. EfficientNetV2-L's statistics are 0.5, as are those of a network (`half`)
+ * that takes the usual ones back and puts these in their place: Inception-v3 with `transform_input`.
+ */
+export function torchvisionPreprocess(architecture: string, [height, width]: readonly [number, number], centred = false): Preprocess {
   const [crop, resize, resample] = PUBLISHED[architecture] ?? USUAL;
   const before = (side: number): number => Math.trunc((side * resize) / crop);
-  const half = architecture === 'efficientnet_v2_l';
+  const half = centred || architecture === 'efficientnet_v2_l';
   return {
     resize: keeping({ height: before(height), width: before(width) }),
     resample,

@@ -34,11 +34,16 @@ export interface Branch {
 
 export interface Window {
   kernel: number;
+  /** Its width, where that is not its height. */
+  across?: number;
   stride: number;
   /** TensorFlow's SAME: the odd row of padding comes last. False: (kernel-1)/2 on every side. */
   tfPadding: boolean;
-  /** In place of both: none, or for stride 2 kernel/2 - 1 rows before and kernel/2 after, whatever the size (transformers' EfficientNet). */
-  padding?: 'none' | 'trailing';
+  /**
+   * In place of both: none; none, and a last window that may end outside; or for stride 2 kernel/2 - 1 rows before and kernel/2 after, whatever the
+   * size (transformers' EfficientNet).
+   */
+  padding?: 'none' | 'over' | 'trailing';
 }
 
 /** Folds a batch norm (or, without statistics, a layer scale) into a layer's weight and bias before the first step. */
@@ -97,6 +102,7 @@ function merge(
 export function span(size: number, { kernel, stride, tfPadding, padding }: Window): { out: number; before: number } {
   const half = kernel >> 1;
   if (padding === 'none') return { out: Math.floor((size - kernel) / stride) + 1, before: 0 };
+  if (padding === 'over') return { out: Math.ceil((size - kernel) / stride) + 1, before: 0 };
   if (padding === 'trailing' && stride === 2) return { out: Math.floor((size + 2 * half - 1 - kernel) / 2) + 1, before: half - 1 };
   if (!tfPadding) {
     const before = (kernel - 1) >> 1;
@@ -122,15 +128,15 @@ function convolution(
   depthwise: boolean,
 ): number {
   const [, h, wd, c] = shapeOf(b.graph, x) as [number, number, number, number];
-  const { kernel: r, stride } = window;
+  const { kernel: r, across: s = r, stride } = window;
   const part = c / spread;
-  const file = flat ? [o, c * r * r] : [o, depthwise ? 1 : part, r, r];
-  const layout = filterLayout(file, r * r, depthwise);
-  const pointwise = r === 1 && stride === 1 && !depthwise && spread === 1;
+  const file = flat ? [o, c * r * s] : [o, depthwise ? 1 : part, r, s];
+  const layout = filterLayout(file, r * s, depthwise);
+  const pointwise = r * s === 1 && stride === 1 && !depthwise && spread === 1;
   const isNew = !b.weights.has(`${name}.weight`);
   const w = weight(b, {
     name: `${name}.weight`,
-    shape: pointwise ? [o, c] : depthwise ? [r, r, c] : [o, r, r, part],
+    shape: pointwise ? [o, c] : depthwise ? [r, s, c] : [o, r, s, part],
     kind: 'weight',
     layout,
     ...(branches ? {} : { source: { tensor: `${name}.weight`, start: 0, ...layout } }),
@@ -154,24 +160,35 @@ function convolution(
     fold(b, w, bias, o, names, eps, depthwise ? 1 : 0);
   }
   if (pointwise) return adapted(b, x, append(b, 'Linear', name, [x, w, bias], { pointwise: 1 }), name);
-  const [vertical, horizontal] = [span(h, window), span(wd, window)];
+  const [vertical, horizontal] = [span(h, window), span(wd, { ...window, kernel: s })];
   if (spread > 1) {
     const steps = { stepY: stride, stepX: stride, down: 1, across: 1, groups: spread };
-    const at = { r, s: r, top: vertical.before, left: horizontal.before, oh: vertical.out, ow: horizontal.out };
+    const at = { r, s, top: vertical.before, left: horizontal.before, oh: vertical.out, ow: horizontal.out };
     return append(b, 'GroupConv', name, [x, w, bias], { ...at, ...steps });
   }
   const tfPadding = window.tfPadding ? 1 : 0;
-  const attributes = { r, s: r, stride, top: vertical.before, left: horizontal.before, oh: vertical.out, ow: horizontal.out, tfPadding };
+  const attributes = { r, s, stride, top: vertical.before, left: horizontal.before, oh: vertical.out, ow: horizontal.out, tfPadding };
   return append(b, depthwise ? 'Depthwise' : 'Conv', name, [x, w, bias], attributes);
 }
 
-/** The largest of each window; symmetric padding that no maximum comes from, or none where the map has a border. */
-export function maxPool(b: Builder, x: number, name: string, kernel: number, stride: number, isPadded = false): number {
+/**
+ * The largest of each window; symmetric padding that no maximum comes from, or none: what is left at the end is dropped then, or with `over` is
+ * a window of its own.
+ */
+export function maxPool(b: Builder, x: number, name: string, kernel: number, stride: number, padding?: 'none' | 'over'): number {
   const [, h, w] = shapeOf(b.graph, x) as [number, number, number, number];
-  const window: Window = { kernel, stride, tfPadding: false, ...(isPadded ? { padding: 'none' } : {}) };
+  const window: Window = { kernel, stride, tfPadding: false, ...(padding === undefined ? {} : { padding }) };
   const [vertical, horizontal] = [span(h, window), span(w, window)];
   const attributes = { r: kernel, s: kernel, stride, top: vertical.before, left: horizontal.before, oh: vertical.out, ow: horizontal.out };
   return append(b, 'MaxPool', name, [x], attributes);
+}
+
+/** The mean around each position, of k × k with the zeros outside; maps keep their size. */
+export function blurred(b: Builder, x: number, name: string, k: number): number {
+  const [, oh, ow] = shapeOf(b.graph, x) as [number, number, number];
+  const edge = k >> 1;
+  const around = { top: edge, left: edge, bottom: edge, right: edge, padded: 1 };
+  return append(b, 'AveragePool', name, [x], { r: k, s: k, stepY: 1, stepX: 1, ...around, oh, ow });
 }
 
 /** The mean of each 2×2 window, of what is there at an odd edge. */

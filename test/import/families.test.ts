@@ -93,6 +93,12 @@ test('torchvision: pictures as its weights were published', () => {
   assert.equal(spec.resize, { mode: 'shortest', edge: 256 });
   assert.equal([spec.crop?.height, spec.resample], [224, 'bilinear']);
   assert.equal(torchvisionPreprocess('efficientnet_b1', [240, 240]).resize, { mode: 'shortest', edge: 256 });
+  // x·0.229/0.5 + (0.485 - 0.5)/0.5 of (p - 0.485)/0.229 is (p - 0.5)/0.5: what Inception-v3 makes of its pictures first, unless it was built without.
+  const inception = (args: Record<string, unknown>) => parse({ ...named('torchvision', 'inception_v3'), arguments: args }).spec.half;
+  assert.equal([inception({}), inception({ transform_input: true }), inception({ transform_input: false })], [true, true, false]);
+  assert.equal(torchvisionPreprocess('inception_v3', [299, 299], true).mean, [0.5, 0.5, 0.5]);
+  assert.equal(torchvisionPreprocess('inception_v3', [299, 299], false).mean, [0.485, 0.456, 0.406]);
+  assert.equal(torchvisionPreprocess('inception_v3', [299, 299], true).resize, { mode: 'shortest', edge: 342 });
   // The cut keeps its share.
   assert.equal(torchvisionPreprocess('resnet18', [112, 112]).resize, { mode: 'shortest', edge: 128 });
 });

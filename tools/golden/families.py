@@ -1,5 +1,7 @@
 """More families, each in two small configurations: what people have from transformers, timm and torchvision."""
 
+import sys
+
 import timm
 import torch
 import torchvision
@@ -95,6 +97,21 @@ def bit(**arguments):
     return model
 
 
+def thin_inception(build, module, block, **arguments):
+    """Inception-v3 with a sixteenth of its channels, as a pruned file would have them."""
+    whole = getattr(module, block)
+    def made():  # noqa: E306
+        setattr(module, block, lambda i, o, **k: whole(i if i == 3 else i // 16, o // 16, **k))
+        model = build()
+        setattr(module, block, whole)
+        model.fc = nn.Linear(128, 6)
+        model.num_features = 128
+        return model
+    model = made()  # noqa: E305
+    model.build, model.arguments = made, arguments
+    return model
+
+
 def tv_vgg(**k):
     layers = [v if v == "M" else v // 16 for v in torchvision.models.vgg.cfgs["A"]]
     model = torchvision.models.VGG(torchvision.models.vgg.make_layers(layers), **k)
@@ -146,6 +163,11 @@ FAMILIES = {
     "densenet-torchvision": (lambda: tv("densenet121", lambda **k: torchvision.models.DenseNet(**TV_DENSE, **k), **TV_DENSE), (44, 36), STILL),
     "ghostnet-timm": (lambda: timm_model("ghostnet_050"), (40, 48), STILL),
     "shufflenet-torchvision": (lambda: tv("shufflenet_v2_x0_5", lambda **k: torchvision.models.ShuffleNetV2(**TV_SHUFFLE, **k), **TV_SHUFFLE), (48, 40), STILL),
+    "squeezenet-torchvision": (lambda: tv("squeezenet1_1", torchvision.models.squeezenet1_1), (48, 40), STILL),
+    "squeezenet-torchvision-1_0": (lambda: tv("squeezenet1_0", torchvision.models.squeezenet1_0), (44, 40), STILL),
+    "inception-timm": (lambda: thin_inception(lambda: timm.create_model("inception_v3", num_classes=6), sys.modules["timm.models.inception_v3"], "ConvNormAct"), (75, 83), STILL),
+    "inception-torchvision": (lambda: tv("inception_v3", lambda **k: thin_inception(lambda: torchvision.models.inception_v3(init_weights=False, aux_logits=False, **k),
+        torchvision.models.inception, "BasicConv2d"), transform_input=False, aux_logits=False), (79, 75), STILL),
     "mobilevit-hf": (lambda: hf("MobileViT", image_size=[64, 96], **MOBILEVIT), (64, 96), CALM),
     # Maps of 6×4, 3×2 and 2×1 pixels in patches of 2: two are resized, and back.
     "mobilevit-hf-odd": (lambda: hf("MobileViT", image_size=[48, 32], **MOBILEVIT), (48, 32), CALM),

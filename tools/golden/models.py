@@ -242,7 +242,9 @@ def checkpoint_name(name):
 
 def without_head(model):
     """torchvision's classifiers are the last linear layer of `fc`, `head`, `heads` or `classifier`."""
-    name = [n for n, m in model.named_modules() if isinstance(m, nn.Linear)][-1]
+    layers = [n for n, m in model.named_modules() if isinstance(m, nn.Linear)]
+    # SqueezeNet's is a convolution.
+    name = (layers or [n for n, m in model.named_modules() if isinstance(m, nn.Conv2d)])[-1]
     parent, _, last = name.rpartition(".")
     setattr(model.get_submodule(parent), last, nn.Identity())
 

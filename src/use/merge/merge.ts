@@ -99,6 +99,9 @@ export function withMerged<T>(model: string, path: string, use: (opened: Opened)
       });
     const base = openModelFolder(model, adapter.base.imageSize);
     refuseOnnx(base, 'merged with an adapter into a model folder', 's2a export --onnx writes both as one ONNX file');
+    const { ownHead } = base.model.family;
+    if (ownHead !== undefined)
+      throw new InputError({ where: model, what: `no folder could hold the merged network: ${ownHead}`, hint: `${AS_IT_IS}, or s2a export --onnx` });
     const preprocess = checkPreparation(adapter.preprocessing, adapter.path);
     const weights = openWeights(base);
     try {
@@ -148,7 +151,8 @@ export function mergeAdapter({ model, adapter: path, out }: MergeOptions): Merge
   return withMerged(model, path, ({ base, adapter, preprocess, weights, merged, named, isBare }) => {
     const norms = identityNorms(base.model, join(base.folder, 'config.json'));
     // A classifier of another class knows nothing of what only pretraining read.
-    const left = savedAs(base.model.type) === base.model.type ? [] : (base.model.family.unread ?? []);
+    const { unread = [], ofClasses = [] } = base.model.family;
+    const left = savedAs(base.model.type) === base.model.type ? ofClasses : unread;
     const placed = (name: string): string => named(norms.renamed.get(name) ?? name);
     const tensors: TensorData[] = [...merged.made].map(([name, { shape, values }]) => ({
       ...{ name: placed(name), dtype: 'F32', shape },
