@@ -253,6 +253,10 @@ test('what is refused', () => {
   movedAdapter(model, 'bias', adapter);
   refused(() => mergeAdapter({ model: 'test/golden/vit-hf-f16', adapter, out: newFolder() }), 'other base weights');
   refused(() => mergeAdapter({ model, adapter, out: model }), '--out', 'the folder of the model');
+  const squeezed = newFolder();
+  const squeezeNet = modelFolder('squeezenet-torchvision');
+  movedAdapter(squeezeNet, 'bias', squeezed);
+  refused(() => mergeAdapter({ model: squeezeNet, adapter: squeezed, out: newFolder() }), 'a ReLU stands behind the classifier');
   const nameless = modelCopy('vit-hf', (config) => {
     delete config.id2label;
     delete config.label2id;
