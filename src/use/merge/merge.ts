@@ -101,7 +101,11 @@ export function withMerged<T>(model: string, path: string, use: (opened: Opened)
     refuseOnnx(base, 'merged with an adapter into a model folder', 's2a export --onnx writes both as one ONNX file');
     const { ownHead } = base.model.family;
     if (ownHead !== undefined)
-      throw new InputError({ where: model, what: `no folder could hold the merged network: ${ownHead}`, hint: `${AS_IT_IS}, or s2a export --onnx` });
+      throw new InputError({
+        where: model,
+        what: `no folder could hold the merged network: ${ownHead}`,
+        hint: `${AS_IT_IS}, or s2a export --onnx`,
+      });
     const preprocess = checkPreparation(adapter.preprocessing, adapter.path);
     const weights = openWeights(base);
     try {
