@@ -12,7 +12,7 @@ const slow = process.argv.includes('--slow');
 const wanted = process.argv.slice(2).filter((arg) => !arg.startsWith('--'));
 const SLOW = new Set(
   [
-    ...['base/precision', 'cli/badinput', 'cli/grid', 'cli/serve', 'cli/watch', 'fleet/join', 'fleet/node'],
+    ...['base/precision', 'cli/badinput', 'cli/grid', 'cli/serve', 'cli/watch', 'fleet/gateway', 'fleet/join', 'fleet/node'],
     ...['parity/losses', 'parity/methods', 'parity/onnxexport', 'passes/rates', 'passes/tiling/tiles'],
     ...['system/budgets', 'system/digests', 'system/fleetdisk', 'system/fleetkill', 'system/gap', 'system/kill', 'system/lowering'],
     ...['system/modules', 'system/nonsquare', 'system/policies', 'system/products', 'system/week', 'use/fidelity/fidelity'],

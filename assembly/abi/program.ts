@@ -47,6 +47,8 @@ export const enum Section {
   AdapterOrder = 15,
   /** The name of the figure by which the task's epochs are told (src/task). */
   Score = 16,
+  /** u32: the class that each number in the arrays of labels stands for, where they do not count as the labels here do; empty: they do. */
+  Rows = 17,
 }
 
 export const enum LayoutWord {

@@ -2,11 +2,12 @@
  * Examples and their targets in a pair of arrays: examples [N,H,W,C] of uint8 or f32 (the same numbers); classes [N] of whole numbers, or where the task
  * is not one class of several targets [N,n] of f32. They are held against a packed program, whose sections are open. Written in what both languages share.
  */
+import { Section } from '../abi/program.ts';
 import { RunField } from '../abi/run.ts';
 import { Answer, targetBytes } from '../abi/task.ts';
 import { Files } from './files.ts';
 import { axes, axis, dataOffset, Kind, kind, size } from './npy.ts';
-import { channelCount, runWord } from './sections.ts';
+import { channelCount, runWord, sectionBytes, sectionWord } from './sections.ts';
 import { Words } from './words.ts';
 
 const MOST: number = 2147483647;
@@ -100,8 +101,9 @@ export function classOf(files: Files, part: Examples, index: number, words: Word
     const byte = words.u8(part.rawAt + i);
     value = value * 256 + (isNegative ? 255 - byte : byte);
   }
-  const classes = runWord(RunField.Classes);
-  if (!isNegative && value < classes) return value;
+  const rows = sectionBytes(Section.Rows) / 4;
+  const classes = rows > 0 ? rows : runWord(RunField.Classes);
+  if (!isNegative && value < classes) return rows > 0 ? sectionWord(Section.Rows, value) : value;
   const what = 'label # of picture # is a class that the program lacks: it was packed for #';
   files.refuse(part.labels, what, HINT, isNegative ? -1 - value : value, index, classes);
   return 0;

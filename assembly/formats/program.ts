@@ -322,8 +322,15 @@ function checkRun(): boolean {
   const state = RunField.State;
   if (runWord(state + State.Step) !== 0 || runWord(state + State.Epoch) !== 0 || runWord(state + State.Position) !== 0)
     return refuse('has a run that has begun');
-  if (countLines(Section.Labels) !== runWord(RunField.Classes)) return refuse('has the wrong number of labels');
+  if (countLines(Section.Labels) !== runWord(RunField.Classes) || !hasRows()) return refuse('has the wrong number of labels');
   return sectionBytes(Section.Settings) <= Checkpoint.MostSettings ? true : refuse('has settings of the wrong size');
+}
+
+/** What the arrays' numbers stand for is a class each. */
+function hasRows(): boolean {
+  const bytes = sectionBytes(Section.Rows);
+  for (let i: number = 0; i < bytes / 4; i++) if (sectionWord(Section.Rows, i) >= runWord(RunField.Classes)) return false;
+  return bytes % 4 === 0;
 }
 
 /** The ports have the run's pictures. */

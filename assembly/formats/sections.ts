@@ -6,7 +6,7 @@ import { Words } from './words.ts';
 
 /** Sections that every program has, the first, and those of one that was packed. */
 export const CORE_SECTIONS: number = Section.About;
-export const ALL_SECTIONS: number = Section.Score;
+export const ALL_SECTIONS: number = Section.Rows;
 
 let words: Words | null = null;
 let file: number = 0;

@@ -9,7 +9,8 @@ import { createEngine, type Engine, loadWeights, readParameter } from '../engine
 import { openStoredFor, STORED_FILE } from '../engine/storedfile.ts';
 import { engineBytes } from '../engine/wasm.ts';
 import { type AdapterInfo, checkBase, infoText } from '../formats/adapterfile.ts';
-import { identity, openWeights } from '../import/modelfolder.ts';
+import type { TaskSettings } from '../formats/tasksettings.ts';
+import { identity, type ModelFolder, openModelFolder, openWeights } from '../import/modelfolder.ts';
 import type { Preparation } from '../input/index.ts';
 import { adapterInfo, compileJob, settle } from '../training/compilejob.ts';
 import { rowsOfLabels } from '../training/fromadapter.ts';
@@ -39,14 +40,30 @@ const LEAST_LABELS = 2;
 /** Opens all of it, and refuses here what could not be learnt from: no server is asked before. */
 export function openBoard(job: TrainJob, splitSeed: number, warn: (sentence: string) => void): Board {
   const base = openFor(job);
+  const folder = listing(job);
+  const preprocess = preparationOf({ ...job, seed: splitSeed }, base, folder, { warn });
+  const task = unusualTask(chooseTask(job, folder, folder.classes, undefined));
+  return boardOver({ job, splitSeed, base, labels: folder.classes, preprocess, task });
+}
+
+/** A board by what is known of its pictures. */
+export function boardOver({
+  job,
+  splitSeed,
+  base,
+  labels,
+  preprocess,
+  task,
+}: Pick<Board, 'job' | 'splitSeed' | 'preprocess'> & {
+  base: ModelFolder;
+  labels: readonly string[];
+  task?: TaskSettings | undefined;
+}): Board {
   const weights = openWeights(base, { method: job.method });
   try {
-    const folder = listing(job);
-    const preprocess = preparationOf({ ...job, seed: splitSeed }, base, folder, { warn });
-    const task = unusualTask(chooseTask(job, folder, folder.classes, undefined));
-    const classes = Math.max(LEAST_LABELS, folder.classes.length);
+    const classes = Math.max(LEAST_LABELS, labels.length);
     const { program } = compileJob(job, { base, options: settle(job), preprocess, classes, task });
-    const info = adapterInfo(job, { who: identity(base, weights), program, labels: folder.classes, preprocess, task });
+    const info = adapterInfo(job, { who: identity(base, weights), program, labels, preprocess, task });
     const shapes = new Map(program.parameters.map(({ name, shape }) => [name, shape]));
     const rows = info.head.map((name) => shapes.get(name)!).find(({ length }) => length === 2);
     return { job, splitSeed, info, wanted: { head: info.head, shapes }, features: rows?.[1] ?? 0, preprocess };
@@ -121,7 +138,7 @@ export async function withNetwork<T>(
   { labels, seed }: { labels: number; seed: number },
   use: (engine: Engine, compiled: Planned) => T | Promise<T>,
 ): Promise<T> {
-  const base = openFor(job);
+  const base = openModelFolder(job.model, info.base.imageSize);
   const weights = openWeights(base, { method: job.method });
   try {
     const compiled = compileJob(job, { base, options: settle(job), preprocess, classes: labels, task: info.task });

@@ -2,7 +2,7 @@
  * What the fleet's server app (targets/flower) and a node say to each other, beside the numbers: docs/fleet.md has it in full. Every key is known here, and one
  * that is not is refused: a setting that a node does not know of would be one that it does not follow.
  */
-import { InputError, shown } from '../base/error.ts';
+import { InputError, type S2aError, shown } from '../base/error.ts';
 import { type AdapterInfo, readInfo } from '../formats/adapterfile.ts';
 import type { RateWish } from '../passes/rates.ts';
 import { SETTINGS } from '../training/settings.ts';
@@ -45,6 +45,10 @@ export interface Asks {
 
 /** What is asked is understood and not done here: the server is told, and the node stays for what it can do. */
 export class NotDone extends InputError {}
+
+/** Whether a refusal says nothing against the next round: a setting that is not done here, numbers that grew too large, a disk that has no room just now. */
+export const isOfTheRound = (refusal: S2aError): boolean =>
+  refusal instanceof NotDone || ['S2A_NOT_FINITE', 'S2A_DISK'].includes(refusal.code);
 
 /** Reads one key after the other, and refuses what is left over. */
 export class Keys {

@@ -17,6 +17,8 @@ export type FleetEvent =
   | { event: 'epoch'; epoch: number; loss: number; accuracy: number; count: number }
   | { event: 'judged'; round: number; loss: number; accuracy: number; count: number }
   | { event: 'adapter'; round: number; path: string }
+  /** Of a gateway's board: its order lies there, the folder is away, an answer is not whole yet or of another order, or it was taken. */
+  | { event: 'order'; state: 'laid' | 'away' | 'partial' | 'other' | 'answered'; title: string; why: string }
   | { event: 'warning'; text: string }
   /** The run is over, and the node has left. */
   | { event: 'left'; run: string; up: number; down: number };

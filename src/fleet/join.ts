@@ -36,15 +36,21 @@ export interface FleetJoin {
   pace?: number;
 }
 
-/** Takes part until the run is over. Throws InputError for a refusal, BudgetError where a round does not fit, Interrupted when stopped. */
-export async function joinFleet({ server, job, key: keyPath, ca, name, stays = false, signal, tell, now, pace }: FleetJoin): Promise<void> {
-  guardOutput(job.out, job);
+/** A server's address, and the certificates that it is believed by; undefined: the system's. */
+export function serverOf(server: string, ca: string | undefined): { url: URL; authority: string | undefined } {
   const url = addressOf(server);
   if (url.protocol === 'http:' && ca !== undefined)
     throw new InputError({ where: '--ca', what: 'is for https, and the address says http', got: server });
   const authority = ca === undefined ? undefined : readLimitedText(ca, 1 << 20, 'certificates');
   if (authority !== undefined && !authority.includes('BEGIN CERTIFICATE'))
     throw new InputError({ where: ca!, what: 'holds no certificate', expected: 'PEM' });
+  return { url, authority };
+}
+
+/** Takes part until the run is over. Throws InputError for a refusal, BudgetError where a round does not fit, Interrupted when stopped. */
+export async function joinFleet({ server, job, key: keyPath, ca, name, stays = false, signal, tell, now, pace }: FleetJoin): Promise<void> {
+  guardOutput(job.out, job);
+  const { url, authority } = serverOf(server, ca);
   const folder = join(job.out, 'fleet');
   const said = new Set<string>();
   const warn = (text: string): void => {

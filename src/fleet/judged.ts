@@ -17,7 +17,7 @@ export interface JudgedHere {
 }
 
 /** Pictures in one pass. */
-const MICRO_BATCH = 8;
+export const MICRO_BATCH = 8;
 
 /** Judges the adapter in `folder` by the pictures that no round learns from. */
 export async function judgeHere(board: Board, folder: string, labels: readonly string[], hooks: JobHooks): Promise<JudgedHere> {

@@ -121,3 +121,10 @@ export function readContent(where: string, { type, children }: Parsed, objectOf:
   }
   return content;
 }
+
+/** An object of a message by its name. InputError where it was not sent. */
+export function inMessage(objects: ReadonlyMap<string, Parsed>, id: string): Parsed {
+  const found = objects.get(id);
+  if (found === undefined) throw new InputError({ where: 'message', what: 'names an object that was not sent with it', got: id });
+  return found;
+}

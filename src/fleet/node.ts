@@ -9,16 +9,20 @@ import { mix } from '../base/hostrandom.ts';
 import { whole } from '../formats/wirewriter.ts';
 import * as api from './api.ts';
 import { checkClock, tooLate } from './clock.ts';
-import { NotDone } from './contract.ts';
+import { isOfTheRound } from './contract.ts';
 import type { FleetEvent } from './events.ts';
 import type { Answer, Journal } from './journal.ts';
 import type { NodeKey } from './key.ts';
 import { Denied, type Link, Unreachable } from './link.ts';
-import { announced, type Content, type Metadata, type Reply, readContent, replyObject } from './message.ts';
+import { announced, type Content, inMessage, type Metadata, type Reply, readContent, replyObject } from './message.ts';
 import { namesIn, objectsIn, type Parsed, parseObject, treeMessage } from './objects.ts';
+import { sleepFor, stopped } from './sleep.ts';
 
-/** What does the work of a message. An S2aError that it throws is a refusal, which the server is told before the node ends with it. */
-export type Work = (asked: Metadata, content: Content) => Promise<Reply>;
+/**
+ * What does the work of a message. An S2aError that it throws is a refusal, which the server is told before the node ends with it. One that waits for others
+ * asks `isWanted` again and again, which takes its time, and returns undefined once that says no.
+ */
+export type Work = (asked: Metadata, content: Content, isWanted: () => Promise<boolean>) => Promise<Reply | undefined>;
 
 export interface NodeOptions {
   link: Link;
@@ -62,6 +66,8 @@ class FleetNode {
   private id = 0n;
   private beats: ReturnType<typeof setInterval> | undefined;
   private isLost = false;
+  /** A message that came while another was in work, and ended that. */
+  private pulled: Uint8Array | undefined;
   /** Since when a number is asked for, in ms, where an answer may have been lost. */
   private askedSince: number | undefined;
 
@@ -82,7 +88,7 @@ class FleetNode {
       if (this.id === 0n) await this.connect();
       const answer = journal.answer;
       if (answer) await this.deliver(answer);
-      else if (journal.message) await this.take(journal.message, true);
+      else if (this.pulled ?? journal.message) await this.take((this.pulled ?? journal.message)!, this.pulled === undefined);
       else {
         const pulled = await this.patiently(() => api.pull(link, this.id));
         if (pulled === undefined) continue;
@@ -176,11 +182,12 @@ class FleetNode {
   /** Takes a message to its answer. */
   private async take(content: Uint8Array, resumed: boolean): Promise<void> {
     const { journal, tell, link, work, most } = this.o;
+    this.pulled = undefined;
     const pulled = api.readPulled(content)!;
     const { asked } = pulled;
     const about = { type: asked.type, round: Number(asked.group) || 0, run: String(asked.run) };
-    if (asked.to !== this.id) return this.drop('it was for a node that the server has forgotten');
-    if (this.isPast(asked.created + asked.ttl)) return this.dropLate(asked.created + asked.ttl);
+    if (asked.to !== this.id) return void this.drop('it was for a node that the server has forgotten');
+    if (this.isPast(asked.created + asked.ttl)) return void this.dropLate(asked.created + asked.ttl);
     const place = journal.place!;
     if (place.run !== asked.run) this.keep('place', { ...place, run: asked.run });
     tell({ event: 'asked', ...about, resumed });
@@ -190,10 +197,10 @@ class FleetNode {
     let refusal: S2aError | undefined;
     let reply: Reply;
     try {
-      reply = await work(
-        asked,
-        readContent(this.o.server, objects.get(pulled.tree.id)!, (id) => inMessage(objects, id), { bytes: most }),
-      );
+      const content = readContent(this.o.server, objects.get(pulled.tree.id)!, (id) => inMessage(objects, id), { bytes: most });
+      const found = await work(asked, content, () => this.isWanted(asked));
+      if (found === undefined) return;
+      reply = found;
     } catch (error) {
       if (!(error instanceof S2aError) || error instanceof Interrupted) throw error;
       refusal = error;
@@ -227,17 +234,36 @@ class FleetNode {
     }
   }
 
+  /** Waits a while; then whether the message in work is still worth an answer. One that is not is in the journal no more. */
+  private async isWanted({ created, ttl, run }: Metadata): Promise<boolean> {
+    const { link, pace = 1 } = this.o;
+    await this.sleep(MOST_IDLE * pace);
+    if (this.isPast(created + ttl)) return this.dropLate(created + ttl);
+    const pulled = await this.patiently(() => api.pull(link, this.id));
+    if (pulled === undefined) return false;
+    if (api.readPulled(pulled) !== undefined) {
+      this.keep('message', pulled);
+      this.pulled = pulled;
+      this.o.tell({ event: 'late', why: 'the server has gone on to its next question' });
+      return false;
+    }
+    const goesOn = await this.patiently(() => api.isRunning(link, this.id, run));
+    if (goesOn === false) this.drop('the run is over');
+    return goesOn === true;
+  }
+
   private isPast(deadline: number): boolean {
     return (this.o.now ?? Date.now)() / 1000 > deadline;
   }
 
-  private drop(why: string): void {
+  private drop(why: string): false {
     this.o.journal.finish();
     this.o.tell({ event: 'late', why });
+    return false;
   }
 
-  private dropLate(deadline: number): void {
-    this.drop(tooLate(deadline, (this.o.now ?? Date.now)()));
+  private dropLate(deadline: number): false {
+    return this.drop(tooLate(deadline, (this.o.now ?? Date.now)()));
   }
 
   /** All objects of a message, checked: those that the node has kept are not asked for again. Undefined where the message is worth nothing any more. */
@@ -361,35 +387,12 @@ class FleetNode {
   }
 
   private sleep(seconds: number): Promise<void> {
-    const { signal } = this.o;
-    return new Promise((resolve, reject) => {
-      const end = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', end);
-        if (signal.aborted) reject(stopped());
-        else resolve();
-      };
-      const timer = setTimeout(end, seconds * 1000);
-      signal.addEventListener('abort', end);
-      if (signal.aborted) end();
-    });
+    return sleepFor(seconds, this.o.signal);
   }
 }
-
-const stopped = (): Interrupted =>
-  new Interrupted('stopped; the node stays known to its server, and the same command goes on where it stood');
-
-/** Whether a refusal says nothing against the next round: a setting that is not done here, numbers that grew too large, a disk that has no room just now. */
-const isOfTheRound = (refusal: S2aError): boolean => refusal instanceof NotDone || ['S2A_NOT_FINITE', 'S2A_DISK'].includes(refusal.code);
 
 /** A no that changes nothing. */
 function noted(error: unknown): false {
   if (error instanceof Denied && error.status !== 401) return false;
   throw error;
-}
-
-function inMessage(objects: ReadonlyMap<string, Parsed>, id: string): Parsed {
-  const found = objects.get(id);
-  if (found === undefined) throw new InputError({ where: 'message', what: 'names an object that was not sent with it', got: id });
-  return found;
 }

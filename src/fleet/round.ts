@@ -26,7 +26,8 @@ export interface Learnt {
   linearBytes: number;
 }
 
-interface Global {
+/** The fleet's adapter. */
+export interface Global {
   info: AdapterInfo;
   tensors: Tensors;
 }
@@ -51,6 +52,42 @@ function beginRun(folder: string, mark: string): void {
   writeText(path, mark);
 }
 
+/** Where a round begins: the adapter, with the node's own rows where these alone are to learn; and the rows of the node's labels in it. */
+export function beginningOf(
+  { job, info: own }: Board,
+  global: Global,
+  { classes }: Asks,
+): { info: AdapterInfo; before: Tensors; rows: number[] } {
+  const rows = rowsAmong(job.data, own.labels, global.info.labels);
+  if (classes === 'all') return { info: global.info, before: global.tensors, rows };
+  return {
+    info: { ...global.info, labels: own.labels },
+    before: withRows(global.tensors, global.info.head, rows),
+    rows: [...own.labels.keys()],
+  };
+}
+
+/** A node's job as a round asks for it. */
+export const jobOfRound = (job: TrainJob, { seed, epochs, rate, prox, batchSize }: Asks): TrainJob => ({
+  ...job,
+  seed,
+  epochs,
+  rate: rate ?? '1x',
+  patience: 0,
+  retries: 0,
+  ...(prox === 0 ? {} : { prox }),
+  ...(batchSize === undefined ? {} : { batchSize }),
+});
+
+/** What leaves the node of what it learnt: shortened and noisy where that is asked. `secret` and the message's name make the noise. */
+export function leaving(learnt: Tensors, before: Tensors, asks: Asks, secret: Uint8Array, id: string): Tensors {
+  if (asks.clip === 0 && asks.noise === 0) return learnt;
+  // Rates would tell of the pictures what neither clip nor noise hides.
+  const tensors = new Map([...learnt].filter(([name]) => name !== RATES));
+  makePrivate(tensors, before, asks, uniformOf(secret, id));
+  return tensors;
+}
+
 /** Learns a round from the global adapter; `asked` names the message and the fleet's run. */
 export async function learnRound(
   { board, secret }: Node,
@@ -60,27 +97,14 @@ export async function learnRound(
   hooks: JobHooks,
 ): Promise<Learnt> {
   const { job, splitSeed, info: own } = board;
-  const rows = rowsAmong(job.data, own.labels, global.info.labels);
-  const isOwn = asks.classes === 'own';
-  const info = isOwn ? { ...global.info, labels: own.labels } : global.info;
+  const { info, before } = beginningOf(board, global, asks);
   const from = join(job.out, 'from');
-  const before = isOwn ? withRows(global.tensors, global.info.head, rows) : global.tensors;
   writeTensorsTo(from, info, before);
   const isAlone = asks.local === 'probe' && own.method !== 'probe';
   const alone = isAlone ? headAlone(board, from, info, before) : undefined;
   beginRun(join(job.out, 'run'), asked.id);
   let prepared: Prepared | undefined;
-  const how: TrainJob = {
-    ...(alone?.job ?? { ...job, from }),
-    resume: true,
-    seed: asks.seed,
-    epochs: asks.epochs,
-    rate: asks.rate ?? '1x',
-    patience: 0,
-    retries: 0,
-    ...(asks.prox === 0 ? {} : { prox: asks.prox }),
-    ...(asks.batchSize === undefined ? {} : { batchSize: asks.batchSize }),
-  };
+  const how: TrainJob = { ...jobOfRound(alone?.job ?? { ...job, from }, asks), resume: true };
   let counts: number[] = [];
   const result = await trainJob(
     how,
@@ -95,12 +119,7 @@ export async function learnRound(
   );
   for (const failure of result.failures) hooks.warn?.(failure);
   const { tensors: learnt } = readTensorsOf(job.out);
-  const tensors = alone ? alone.tensorsOf(learnt) : learnt;
-  if (asks.clip > 0 || asks.noise > 0) {
-    // Rates would tell of the pictures what neither clip nor noise hides.
-    tensors.delete(RATES);
-    makePrivate(tensors, before, asks, uniformOf(secret, asked.id));
-  }
+  const tensors = leaving(alone ? alone.tensorsOf(learnt) : learnt, before, asks, secret, asked.id);
   return { info, tensors, count: prepared!.train.length, counts, ...lastOf(result) };
 }
 

@@ -7,10 +7,10 @@ import type { NumberArray } from './arrays.ts';
 import { type Board, checkInfo, countsOf, freshTensors, labelsNow, preparePictures, rowsAmong } from './board.ts';
 import { type Asked, type Asks, FORMAT, Keys, readAsked, readAsks } from './contract.ts';
 import type { FleetEvent } from './events.ts';
-import { judgeHere } from './judged.ts';
+import { type JudgedHere, judgeHere } from './judged.ts';
 import type { Content, Metadata, Reply } from './message.ts';
 import type { Value } from './records.ts';
-import { learnRound } from './round.ts';
+import { type Global, type Learnt, learnRound } from './round.ts';
 import { sumsHere } from './sums.ts';
 import { adapterBytes, checkTensorsOf, packTensors, readTensorsOf, type Tensors, unpackTensors, writeTensorsTo } from './tensors.ts';
 
@@ -26,50 +26,56 @@ export interface WorkerOptions {
   tell(event: FleetEvent): void;
 }
 
-/** The fleet's adapter as a message brings it. */
-interface Global {
-  info: AdapterInfo;
-  tensors: Tensors;
-}
-
 const WHERE = 'server';
 const ints = (list: readonly number[]): bigint[] => list.map(BigInt);
+
+/** What a message asks, checked. */
+export type Question =
+  | { kind: 'query' }
+  | { kind: 'start'; info: AdapterInfo; asks: Asks }
+  | { kind: 'sums'; about: Asked; global: Global; asks: Asks }
+  | { kind: 'train'; about: Asked; global: Global; asks: Asks }
+  | { kind: 'evaluate'; about: Asked; global: Global };
+
+/** Reads what a message asks of this board; `labelsHere`: of its pictures as they are now. InputError for what is not understood, or not of its network. */
+export function questionOf(board: Board, asked: Metadata, content: Content, labelsHere: () => readonly string[]): Question {
+  const config = content.values.get('config');
+  if (config === undefined) throw new InputError({ where: WHERE, what: 'sent a message without a config', hint: 'is its app s2a’s own?' });
+  const [kind] = asked.type.split('.');
+  const keys = new Keys(WHERE, config);
+  const about = readAsked(keys, WHERE);
+  const asks = kind === 'train' ? readAsks(keys) : undefined;
+  keys.end();
+  if (kind === 'query') return { kind };
+  if (kind !== 'train' && kind !== 'evaluate')
+    throw new InputError({ where: WHERE, what: 'asks what this node does not answer', got: asked.type });
+  if (about.info === undefined) throw new InputError({ where: WHERE, what: 'does not say what its adapter is' });
+  checkInfo(WHERE, board, about.info);
+  // Seen before the adapter is taken: one without a row for what is here is no use.
+  rowsAmong(board.job.data, labelsHere(), about.info.labels);
+  const arrays = content.arrays.get('arrays') ?? new Map<string, NumberArray>();
+  const global = globalOf(board, about, about.info, arrays);
+  if (asks?.phase === 'start') return { kind: 'start', info: about.info, asks };
+  if (global === undefined) throw new InputError({ where: WHERE, what: 'sent no adapter to go on from' });
+  if (asks === undefined) return { kind: 'evaluate', about, global };
+  return asks.phase === 'sums' ? { kind: 'sums', about, global, asks } : { kind: 'train', about, global, asks };
+}
 
 /** Does the work of one message. */
 export function createWork(options: WorkerOptions): (asked: Metadata, content: Content) => Promise<Reply> {
   return async (asked, content) => {
-    const config = content.values.get('config');
-    if (config === undefined)
-      throw new InputError({ where: WHERE, what: 'sent a message without a config', hint: 'is its app s2a’s own?' });
-    const [kind] = asked.type.split('.');
-    const keys = new Keys(WHERE, config);
-    const about = readAsked(keys, WHERE);
-    const asks = kind === 'train' ? readAsks(keys) : undefined;
-    keys.end();
-    if (kind === 'query') return query(options);
-    if (kind !== 'train' && kind !== 'evaluate')
-      throw new InputError({ where: WHERE, what: 'asks what this node does not answer', got: asked.type });
-    if (about.info === undefined) throw new InputError({ where: WHERE, what: 'does not say what its adapter is' });
-    checkInfo(WHERE, options.board, about.info);
-    // Seen before the adapter is taken: one without a row for what is here is no use.
-    rowsAmong(options.board.job.data, labelsNow(options.board), about.info.labels);
-    const arrays = content.arrays.get('arrays') ?? new Map<string, NumberArray>();
-    const global = globalOf(options, about, about.info, arrays);
-    if (asks?.phase === 'start') return start(options, about.info, asks);
-    if (global === undefined) throw new InputError({ where: WHERE, what: 'sent no adapter to go on from' });
+    const question = questionOf(options.board, asked, content, () => labelsNow(options.board));
+    if (question.kind === 'query') return query(options);
+    if (question.kind === 'start') return start(options, question.info, question.asks);
+    const { about, global } = question;
     accept(options, global, about.round);
-    if (asks?.phase === 'sums') return sum(options, global, asks);
-    return asks ? learn(options, about, global, asks, asked) : judge(options, about, global);
+    if (question.kind === 'evaluate') return judge(options, about, global);
+    return question.kind === 'sums' ? sum(options, global, question.asks) : learn(options, about, global, question.asks, asked);
   };
 }
 
 /** The fleet's adapter, checked to its last number; undefined where the message has none. */
-function globalOf(
-  { board }: WorkerOptions,
-  { layout }: Asked,
-  info: AdapterInfo,
-  arrays: ReadonlyMap<string, NumberArray>,
-): Global | undefined {
+function globalOf(board: Board, { layout }: Asked, info: AdapterInfo, arrays: ReadonlyMap<string, NumberArray>): Global | undefined {
   if (arrays.size === 0) return undefined;
   const tensors = layout === undefined ? new Map(arrays) : unpackTensors(WHERE, arrays, layout);
   checkTensorsOf(WHERE, tensors, board.wanted, info.labels.length);
@@ -77,7 +83,7 @@ function globalOf(
 }
 
 /** The newest adapter of the fleet is the node's from here on. One that it has already is not written again. */
-function accept({ out, tell }: WorkerOptions, { info, tensors }: Global, round: number): void {
+export function accept({ out, tell }: Pick<WorkerOptions, 'out' | 'tell'>, { info, tensors }: Global, round: number): void {
   if (isThere(out, info, tensors)) return;
   writeTensorsTo(out, info, tensors);
   tell({ event: 'adapter', round, path: out });
@@ -98,35 +104,46 @@ function isThere(out: string, info: AdapterInfo, tensors: Tensors): boolean {
 }
 
 /** What every answer says of who gives it. */
-const said = ({ name }: WorkerOptions, info: AdapterInfo, more: [string, Value][] = []): Map<string, Value> =>
+const said = ({ name }: Pick<WorkerOptions, 'name'>, info: AdapterInfo, more: [string, Value][] = []): Map<string, Value> =>
   new Map<string, Value>([['format', BigInt(FORMAT)], ['name', name], ['info', infoText(info)], ['program', `s2a ${VERSION}`], ...more]);
 
 async function query(options: WorkerOptions): Promise<Reply> {
   const { board, hooks } = options;
   const prepared = await preparePictures(board, hooks);
   try {
-    const { info, wanted, features } = board;
-    const counts = countsOf(board, prepared, prepared.train, info.labels);
-    const metrics = new Map<string, Value>([
-      ['num-examples', BigInt(prepared.train.length)],
-      ['label-counts', ints(counts)],
-      ['features', BigInt(features)],
-      ['adapter-bytes', BigInt(adapterBytes(wanted, info.labels.length))],
-      ['held-out', BigInt(prepared.val.length)],
-    ]);
-    return { arrays: undefined, metrics, config: said(options, info) };
+    const counts = countsOf(board, prepared, prepared.train, board.info.labels);
+    return whatIsHere(options, { count: prepared.train.length, counts, heldOut: prepared.val.length });
   } finally {
     prepared.cache.close();
   }
 }
 
-/** The adapter before the first step: what the base has, rows of zeros. */
-async function start(options: WorkerOptions, info: AdapterInfo, { seed }: Asks): Promise<Reply> {
-  const { board, hooks } = options;
-  const arrays = await freshTensors(board, info.labels.length, seed);
-  const prepared = await preparePictures(board, hooks);
+/** Who answers, and for which board. */
+type Who = Pick<WorkerOptions, 'board' | 'name'>;
+
+/** The answer to a query: pictures to learn from, by label of the board, and held out. */
+export function whatIsHere(who: Who, { count, counts, heldOut }: { count: number; counts: readonly number[]; heldOut: number }): Reply {
+  const { info, wanted, features } = who.board;
+  const metrics = new Map<string, Value>([
+    ['num-examples', BigInt(count)],
+    ['label-counts', ints(counts)],
+    ['features', BigInt(features)],
+    ['adapter-bytes', BigInt(adapterBytes(wanted, info.labels.length))],
+    ['held-out', BigInt(heldOut)],
+  ]);
+  return { arrays: undefined, metrics, config: said(who, info) };
+}
+
+async function start(options: WorkerOptions, info: AdapterInfo, asks: Asks): Promise<Reply> {
+  const prepared = await preparePictures(options.board, options.hooks);
   prepared.cache.close();
-  return { arrays, metrics: new Map([['num-examples', BigInt(prepared.train.length)]]), config: said(options, info) };
+  return startOf(options, info, asks, prepared.train.length);
+}
+
+/** The adapter before the first step: what the base has, rows of zeros. */
+export async function startOf(who: Who, info: AdapterInfo, { seed }: Asks, count: number): Promise<Reply> {
+  const arrays = await freshTensors(who.board, info.labels.length, seed);
+  return { arrays, metrics: new Map([['num-examples', BigInt(count)]]), config: said(who, info) };
 }
 
 async function sum(options: WorkerOptions, { info, tensors }: Global, { sums: kind, seed }: Asks): Promise<Reply> {
@@ -140,7 +157,12 @@ async function sum(options: WorkerOptions, { info, tensors }: Global, { sums: ki
 
 async function learn(options: WorkerOptions, { layout }: Asked, global: Global, asks: Asks, asked: Metadata): Promise<Reply> {
   const began = Date.now();
-  const { info, tensors, count, counts, loss, accuracy, linearBytes } = await learnRound(options, global, asks, asked, options.hooks);
+  return learntReply(options, layout, await learnRound(options, global, asks, asked, options.hooks), began);
+}
+
+/** The answer of a round, in the form that its adapter came in; `began` in ms. */
+export function learntReply(who: Who, layout: string | undefined, learnt: Learnt, began: number): Reply {
+  const { info, tensors, count, counts, loss, accuracy, linearBytes } = learnt;
   const metrics = new Map<string, Value>([
     ['num-examples', BigInt(count)],
     ['loss', loss],
@@ -149,15 +171,24 @@ async function learn(options: WorkerOptions, { layout }: Asked, global: Global, 
     ['seconds', (Date.now() - began) / 1000],
     ['peak-bytes', BigInt(linearBytes)],
   ]);
-  if (layout === undefined) return { arrays: tensors, metrics, config: said(options, info) };
+  if (layout === undefined) return { arrays: tensors, metrics, config: said(who, info) };
   const packed = packTensors(tensors);
-  return { arrays: packed.arrays, metrics, config: said(options, info, [['layout', packed.layout]]) };
+  return { arrays: packed.arrays, metrics, config: said(who, info, [['layout', packed.layout]]) };
 }
 
 async function judge(options: WorkerOptions, { round }: Asked, { info }: Global): Promise<Reply> {
-  const { count, loss, correct, counts, rights } = await judgeHere(options.board, options.out, info.labels, options.hooks);
+  return judgedReply(options, round, info, await judgeHere(options.board, options.out, info.labels, options.hooks));
+}
+
+/** The answer to a judgement. */
+export function judgedReply(
+  who: Pick<WorkerOptions, 'name' | 'tell'>,
+  round: number,
+  info: AdapterInfo,
+  { count, loss, correct, counts, rights }: JudgedHere,
+): Reply {
   const accuracy = count === 0 ? 0 : correct / count;
-  options.tell({ event: 'judged', round, loss, accuracy, count });
+  who.tell({ event: 'judged', round, loss, accuracy, count });
   const metrics = new Map<string, Value>([
     ['num-examples', BigInt(count)],
     ['loss', loss],
@@ -165,5 +196,5 @@ async function judge(options: WorkerOptions, { round }: Asked, { info }: Global)
     ['label-counts', ints(counts)],
     ['label-right', ints(rights)],
   ]);
-  return { arrays: undefined, metrics, config: said(options, info) };
+  return { arrays: undefined, metrics, config: said(who, info) };
 }

@@ -16,6 +16,8 @@ export interface Board {
   adapterOrder: readonly number[];
   /** What the task's score is called. */
   score: string;
+  /** The class that each number in the board's arrays of labels stands for, where they count otherwise; empty: they do not. */
+  rows: readonly number[];
 }
 
 const text = new TextEncoder();
@@ -29,6 +31,7 @@ export const boardSections = (b: Board): [Section, Uint8Array][] => [
   [Section.AdapterConfig, b.adapterConfig],
   [Section.AdapterOrder, new Uint8Array(Uint32Array.from(b.adapterOrder).buffer)],
   [Section.Score, text.encode(b.score)],
+  [Section.Rows, new Uint8Array(Uint32Array.from(b.rows).buffer)],
 ];
 
 /** How the decoder reads a section: its bytes, its text, the lines of its text. */
@@ -48,4 +51,5 @@ export const readBoard = (read: Reader): Board => ({
   adapterConfig: read.section(Section.AdapterConfig),
   adapterOrder: [...new Uint32Array(read.section(Section.AdapterOrder).slice().buffer)],
   score: read.text(Section.Score),
+  rows: [...new Uint32Array(read.section(Section.Rows).slice().buffer)],
 });

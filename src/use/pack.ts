@@ -237,12 +237,14 @@ interface Facts {
   info: ReturnType<typeof adapterInfo>;
   /** Whether its adapters tell measured rates: where absent, if the program measures them. */
   tellsRates?: boolean;
+  /** The class that each number in the arrays of labels stands for; absent: the one of that number. */
+  rows?: readonly number[];
 }
 
 /** All that the run needs beside the program's core. */
 export function boardOf(
   program: Program,
-  { options, head: start, pixelBytes, samples, weights: { files, digest }, labels, task: settings, info, tellsRates }: Facts,
+  { options, head: start, pixelBytes, samples, weights: { files, digest }, labels, task: settings, info, tellsRates, rows = [] }: Facts,
 ): Board {
   const broken = [...labels, ...files].find((name) => name.includes('\n'));
   if (broken !== undefined) throw new InputError({ where: JSON.stringify(broken), what: 'a name with a line break cannot be packed' });
@@ -280,5 +282,6 @@ export function boardOf(
     adapterConfig: config,
     adapterOrder: order,
     score: task.score.name,
+    rows,
   };
 }

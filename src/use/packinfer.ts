@@ -8,14 +8,15 @@ import { type Precision, type WeightsWish, wishOf } from '../base/precision.ts';
 import { STORED_FILE } from '../engine/storedfile.ts';
 import { commandBytes, commandPages, withMaximum } from '../engine/wasm.ts';
 import { readAdapter } from '../formats/adapterfile.ts';
-import { openModelFolder, openWeights } from '../import/modelfolder.ts';
+import type { SafetensorsFile } from '../formats/safetensors.ts';
+import { type ModelFolder, openModelFolder, openWeights } from '../import/modelfolder.ts';
 import { inputOf, portOf } from '../input/index.ts';
 import { encodeProgram } from '../program/program.ts';
 import { storedBytes } from '../program/stored.ts';
 import { CLASSIFY } from '../task/index.ts';
 import { tellsRates } from '../training/adapter.ts';
 import { settle } from '../training/compilejob.ts';
-import { boardWeights } from './boardweights.ts';
+import { type BoardWeights, boardWeights } from './boardweights.ts';
 import { openInference } from './classifier.ts';
 import { boardOf } from './pack.ts';
 
@@ -64,10 +65,18 @@ export function packInference({ model, adapter: path, out, microBatch = 1, ...op
   }
 }
 
-function packOpened(
-  { model, adapter: path, out, microBatch, ...options }: PackInferenceJob & { microBatch: number },
-  stored: string | undefined,
-): PackedInference {
+/** Of a job, what its program is made of. */
+type Inference = Omit<PackInferenceJob, 'out' | 'microBatch'> & {
+  microBatch: number;
+  stored?: string | undefined;
+  /** The class that each number in the board's arrays of labels stands for, where it is another. */
+  rows?: readonly number[];
+  /** What the board reads of the model's weights; `digest`: what the adapter was trained over. */
+  weightsOf(base: ModelFolder, weights: SafetensorsFile, digest: string): BoardWeights;
+};
+
+/** The program that judges and predicts, with all that a board needs beside it; in `file` as bytes. */
+export function inferenceProgram({ model, adapter: path, microBatch, stored, rows, weightsOf, ...options }: Inference) {
   const { engine, adapter, preprocess } = openInference(path, {
     model,
     microBatch,
@@ -77,15 +86,13 @@ function packOpened(
   void engine.close();
   const base = openModelFolder(model, adapter.base.imageSize);
   const weights = openWeights(base, { method: adapter.method });
-  makeFolder(out);
-  const own = boardWeights(base, weights, { out, digest: adapter.base.digest });
+  const own = weightsOf(base, weights, adapter.base.digest);
   weights.close();
   const file = readAdapter(path);
   const tells = tellsRates(file);
   file.weights.close();
-  const run = settle({ model, data: '', out, epochs: 1, batchSize: microBatch });
   const board = boardOf(engine.program, {
-    options: run,
+    options: settle({ model, data: '', out: '', epochs: 1, batchSize: microBatch }),
     head: 'zero',
     pixelBytes: portOf(preprocess).element === 'f32' ? 4 : 1,
     samples: 1,
@@ -94,18 +101,30 @@ function packOpened(
     task: adapter.task ?? CLASSIFY,
     info: adapter,
     tellsRates: tells,
+    ...(rows ? { rows } : {}),
   });
-  const program = encodeProgram({ ...engine.program, board });
+  return { file: encodeProgram({ ...engine.program, board }), program: engine.program, labels: adapter.labels, own, preprocess };
+}
+
+function packOpened({ out, ...job }: PackInferenceJob & { microBatch: number }, stored: string | undefined): PackedInference {
+  const { file, program, labels, own, preprocess } = inferenceProgram({
+    ...job,
+    stored,
+    weightsOf(base, weights, digest) {
+      makeFolder(out);
+      return boardWeights(base, weights, { out, digest });
+    },
+  });
   const command = commandBytes();
-  const pages = commandPages(command, engine.program, { fileBytes: program.length, epochs: run.epochs });
-  writeAtomic(join(out, 'program.s2a'), (write) => write(program));
+  const pages = commandPages(command, program, { fileBytes: file.length, epochs: 1 });
+  writeAtomic(join(out, 'program.s2a'), (write) => write(file));
   writeAtomic(join(out, 's2a.wasm'), (write) => write(withMaximum(command, pages)));
   return {
     out,
-    classes: adapter.labels,
+    classes: labels,
     weights: own.isHere ? [] : own.files,
-    storedBytes: storedBytes(engine.program),
-    memory: { planBytes: engine.program.linearBytes, totalBytes: pages * 65536 },
+    storedBytes: storedBytes(program),
+    memory: { planBytes: program.linearBytes, totalBytes: pages * 65536 },
     frames: inputOf(preprocess).frames(preprocess) ?? null,
   };
 }

@@ -4,6 +4,7 @@ import { defined } from '../../src/base/defined.ts';
 import { InputError, nearest } from '../../src/base/error.ts';
 import { visible } from '../../src/base/visible.ts';
 import type { FleetEvent } from '../../src/fleet/events.ts';
+import { runGateway } from '../../src/fleet/gateway.ts';
 import { joinFleet } from '../../src/fleet/join.ts';
 import { openKey } from '../../src/fleet/key.ts';
 import { formatBytes, formatDuration, formatPercent } from '../../src/report/terminal.ts';
@@ -29,11 +30,31 @@ const JOIN_FLAGS: Flags = {
   stay: 'flag',
 };
 
+/** Of a gateway: what is the boards' own, or of pictures, has been said where they were packed. */
+const NOT_AT_A_GATEWAY = [
+  ...['data', 'key', 'name', 'method', 'last', 'depth', 'image-size', 'labels', 'task', 'normalize', 'balance', 'hold-out', 'seed'],
+  ...['cache', 'feature-cache', 'process-budget', 'stored', 'threads', 'arithmetic'],
+];
+const GATEWAY_FLAGS: Flags = {
+  ...Object.fromEntries(Object.entries(JOIN_FLAGS).filter(([name]) => !NOT_AT_A_GATEWAY.includes(name))),
+  boards: 'text',
+  keys: 'text',
+};
+
 const need = (p: Parsed, name: string, what: string): string => {
   const value = p.text(name);
   if (value === undefined) throw new InputError({ where: `--${name}`, what: 'is missing', expected: what });
   return value;
 };
+
+/** How an order stands. */
+const ORDERED = {
+  laid: 'the order lies there',
+  away: 'the folder is away, and waited for',
+  partial: 'an answer is on its way',
+  other: 'another answer lies there',
+  answered: 'the answer has come',
+} as const;
 
 /** An event as a line for people. */
 function lineOf(e: FleetEvent): string {
@@ -58,6 +79,8 @@ function lineOf(e: FleetEvent): string {
         : `the fleet’s adapter here: loss ${e.loss.toFixed(3)}, ${formatPercent(e.accuracy)} of ${counted(e.count, 'picture')} held out right`;
     case 'adapter':
       return `${e.path} holds the fleet’s adapter of round ${e.round}`;
+    case 'order':
+      return `${e.title}: ${ORDERED[e.state]}${e.why === '' ? '' : `: ${e.why}`}`;
     case 'warning':
       return e.text;
     case 'left':
@@ -91,6 +114,34 @@ async function join(args: string[], out: Output): Promise<void> {
   );
 }
 
+async function gateway(args: string[], out: Output): Promise<void> {
+  const p = parse(args, GATEWAY_FLAGS, {
+    least: 1,
+    most: 1,
+    usage: 's2a fleet gateway <server> --model <folder> --boards <folder> --out <folder>',
+  });
+  const [server] = p.positionals as [string];
+  const boards = need(p, 'boards', 'a folder with one for each board');
+  const { data: _, resume: __, overwrite: ___, ...job } = jobOf({ ...p, positionals: [need(p, 'model', 'the model folder'), boards] });
+  const isJson = p.flag('json');
+  await untilStopped((signal) =>
+    runGateway({
+      server,
+      job,
+      boards,
+      stays: p.flag('stay'),
+      signal,
+      ...defined({ keys: p.text('keys'), ca: p.text('ca') }),
+      tell({ board, ...event }) {
+        if (isJson) out.json({ time: new Date().toISOString(), board, ...event });
+        else if (event.event === 'failed') out.warn(`${visible(board)}: ${event.why}`);
+        else if (event.event === 'warning') out.warn(`${visible(board)}: ${event.text}`);
+        else out.note(visible(`${board}: ${lineOf(event)}`));
+      },
+    }),
+  );
+}
+
 function key(args: string[], out: Output): void {
   const p = parse(args, {}, { least: 1, most: 1, usage: 's2a fleet key <file>' });
   const [path] = p.positionals as [string];
@@ -99,7 +150,7 @@ function key(args: string[], out: Output): void {
   out.line(publicLine);
 }
 
-const PARTS: Readonly<Record<string, (args: string[], out: Output) => void | Promise<void>>> = { join, key, status };
+const PARTS: Readonly<Record<string, (args: string[], out: Output) => void | Promise<void>>> = { join, gateway, key, status };
 
 export async function fleet([part, ...rest]: string[], out: Output): Promise<void> {
   if (part !== undefined && Object.hasOwn(PARTS, part)) return PARTS[part]!(rest, out);

@@ -367,6 +367,8 @@ ${COMMON}
 
   s2a bench models/mobilenetv2 --budget 24MiB --batch-size 8 --seconds 600`,
   fleet: `s2a fleet join <server> --model DIR --data DIR --out DIR [options]: be a node of a fleet
+s2a fleet gateway <server> --model DIR --boards DIR --out DIR [options]: the same for boards that
+run s2a.wasm alone, by files
 s2a fleet key FILE: make the node's key, and print its public half
 s2a fleet status DIR [--report page.html] [--json]: rounds and nodes of a run, from the server
 app's folder, and as a page
@@ -385,6 +387,11 @@ stood. It leaves when the run is over.
   --seed N                   which pictures are held out (0)
   --hold-out F               share of each class held out, to judge the fleet's adapter by (${d.holdOut})
 ${COMMON.replace('the result as JSON on standard output', 'what happens as JSON on standard output, a line each')}
+
+A gateway has, in the place of --data, --key, --name, --seed and --hold-out:
+  --boards DIR               a folder for each board, called as it is in the fleet, with the
+                             program.s2a that s2a pack wrote for its pictures
+  --keys DIR                 the boards' private keys, <board>.pem (fleet/keys in --out)
 
 Epochs, rate and seed of a round are the server's. Other options are those of s2a train.
 

@@ -1,8 +1,12 @@
 /** What a packed program says of its classes and of how its pictures were prepared. */
 import { Section } from '../../assembly/abi/program';
 import { RunField } from '../../assembly/abi/run';
+import { Answer } from '../../assembly/abi/task';
+import { classCount } from '../../assembly/runner/classes';
+import { countOf, JUDGE, LEARN } from './data';
 import { endsWith } from './path';
 import { runWord, section, sectionBytes, selectLine } from './program';
+import { current } from './runner';
 import { say, select } from './text';
 
 /** The classes by name, in the order of their labels. */
@@ -13,6 +17,18 @@ export function tellLabels(): void {
     selectLine(Section.Labels, i);
     say(i > 0 ? ', &' : '&');
   }
+  say('\n');
+}
+
+/** How many pictures each part has, and where they are of classes how many of each, in the order of the labels. */
+export function tellParts(): void {
+  tellPart(LEARN, 'to learn from   #');
+  tellPart(JUDGE, 'to judge by     #');
+}
+function tellPart(part: u32, begin: string): void {
+  say(begin, countOf(part));
+  if (runWord(RunField.Answer) == Answer.Class)
+    for (let c: u32 = 0; c < runWord(RunField.Classes); c++) say(c == 0 ? ': #' : ', #', classCount(current, part, c));
   say('\n');
 }
 

@@ -3,7 +3,7 @@ import { LayoutWord, Section } from '../../assembly/abi/program';
 import { RunField } from '../../assembly/abi/run';
 import { Answer } from '../../assembly/abi/task';
 import { channelCount, instructionsOf } from '../../assembly/formats/sections';
-import { tellLabels, tellPrepared } from './about';
+import { tellLabels, tellParts, tellPrepared } from './about';
 import { EVAL, INIT, openArena, state, TRAIN, UPDATE } from './arena';
 import {
   arg,
@@ -65,11 +65,13 @@ function usage(): void {
   say('  s2a.wasm info    <program.s2a> [--model M] [--data D] [--adapter A] [--out O]\n');
   say('                   what it holds; checks it, and whatever else is named\n');
   say('  s2a.wasm train   <program.s2a> --model M --data D --out O [--save-every N] [--resume | --overwrite] [--steps N]\n');
+  say('                   [--from A] [--unjudged]\n');
   say('  s2a.wasm eval    <program.s2a> --model M --adapter A --data D [--split train|val] [--json]\n');
   say('  s2a.wasm predict <program.s2a> --model M --adapter A [images.npy] [--top N] [--threshold X] [--json]\n');
   say('                   without images: raw pixels on standard input, one picture after the other\n\n');
   say('--unknown 5%, or off: what is like nothing learnt is called unknown, and that share of what is; where A tells by what.\n');
   say('--stored FILE: where weights are streamed, their file; train has it in O/run.\n');
+  say('--from: begin with that adapter; --unjudged: the last epoch is kept, and the pictures of val are not read.\n');
   say('M: the model folder, or its weights file. D: a folder with {train,val}-{images,labels}.npy.\n');
   say('O: the folder for the adapter; O/run holds checkpoints and metrics. A: such a folder.\n');
   say('Exit codes: 0 done, 2 wrong input, 3 too little memory, 4 engine, 5 stopped after --steps.\n');
@@ -102,14 +104,17 @@ function info(): void {
   if (hasModel) openModelFolder(model);
   if (hasAdapter) applyAdapter(adapter);
   if (hasData) openData();
-  if (hasOut) {
+  if (hasData) {
     openRun();
     digestData(dataDigest);
+  }
+  if (hasOut) {
     digestProgram();
     pathIn(images, out, 'run');
     readLatest(images, state(), layoutWord(LayoutWord.RegionBytes), true);
   }
   tellProgram();
+  if (hasData) tellParts();
 }
 
 function tellProgram(): void {
@@ -157,16 +162,19 @@ function trainCommand(): void {
   const hasStored = pathOption('--stored', stored);
   const every = wholeOption('--save-every', 0);
   const steps = wholeOption('--steps', 0);
+  const hasFrom = pathOption('--from', adapter);
+  const isUnjudged = flag('--unjudged');
   const resume = flag('--resume');
   const overwrite = flag('--overwrite');
   if (resume && overwrite) refuseOption('--overwrite', 'throws away what --resume goes on from, expected one of the two');
   open(true);
   noMore('s2a.wasm train <program.s2a> --model M --data D --out O');
   if (instructionsOf(TRAIN) == 0) refuseProgram('was packed for predicting alone', 'pack pictures instead of --adapter');
-  openData();
+  if (isUnjudged) openPart(LEARN, data, 'train');
+  else openData();
   openModelFolder(model);
   digestProgram();
-  train(model, out, hasStored ? stored : 0, resume, overwrite, every, steps);
+  train(model, out, hasStored ? stored : 0, hasFrom ? adapter : 0, resume, overwrite, every, steps);
 }
 
 /** The network with its adapter, and what unknown pictures are told by. */

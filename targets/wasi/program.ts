@@ -18,7 +18,7 @@ const MOST_EPOCHS: u32 = Checkpoint.MostEpochs;
 const MOST_CLASSES: u32 = 1 << 24;
 const HINT = 'compile it again';
 /** Header and sections' list: all that is needed to know how much memory the rest takes. */
-const LOOK_WORDS: u32 = ProgramFile.HeaderWords + 3 * Section.Score;
+const LOOK_WORDS: u32 = ProgramFile.HeaderWords + 3 * Section.Rows;
 
 const path = memory.data(1024);
 let file: usize = 0;
@@ -39,7 +39,7 @@ export function layoutWord(i: u32): u32 {
 }
 /** Whether the program was packed for a board: it then has all the sections. */
 export function isPacked(): bool {
-  return headerWord(5) == Section.Score;
+  return headerWord(5) == Section.Rows;
 }
 export function runWord(at: u32): u32 {
   return <u32>sections.runWord(at);

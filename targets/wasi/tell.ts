@@ -75,7 +75,9 @@ export function tellEpoch(): void {
   const loss = sum(r, EpochRecord.ValLoss) / n;
   const score = isClass() ? <f64>count(r, EpochRecord.ValCorrect) / n : n > 0 ? sum(r, EpochRecord.Balanced) : NaN;
   to(metrics);
-  say('{"epoch":#,"trainLoss":~,"valLoss":~', epoch, trainLoss, loss);
+  const learnt = count(r, EpochRecord.TrainCount);
+  const right = count(r, EpochRecord.TrainCorrect);
+  say('{"epoch":#,"trainLoss":~,"trainCount":#,"trainCorrect":#,"valLoss":~', epoch, trainLoss, learnt, right, loss);
   say(isClass() ? ',"valAccuracy":~' : ',"valScore":~', score);
   say(isBest ? ',"best":true}\n' : ',"best":false}\n');
   to(STDERR);

@@ -22,7 +22,7 @@ import { current, openRun, steps } from './runner';
 import { closeStored, isStored, openStored } from './stored';
 import { logTo, summary, tellBack, tellEpoch, tellStart, tellStep } from './tell';
 import { say } from './text';
-import { loadBase } from './weights';
+import { applyAdapter, loadBase } from './weights';
 import { makeFolder, openToWrite, remove, removeLeftovers } from './write';
 
 const runFolder = memory.data(1024);
@@ -33,9 +33,9 @@ const storedPath = memory.data(1024);
 
 /**
  * Trains to the end, or for `most` steps (0: no limit), and writes the adapter to `out`. The data's parts are open, and so is the model folder. `stored`: the
- * file for weights that are streamed, 0: in the run's folder.
+ * file for weights that are streamed, 0: in the run's folder. `from`: the adapter that it begins with; 0: none.
  */
-export function train(model: usize, out: usize, stored: usize, resume: bool, overwrite: bool, every: u32, most: u32): void {
+export function train(model: usize, out: usize, stored: usize, from: usize, resume: bool, overwrite: bool, every: u32, most: u32): void {
   makeFolder(out);
   pathIn(runFolder, out, 'run');
   pathIn(bestFolder, runFolder, 'best');
@@ -52,11 +52,12 @@ export function train(model: usize, out: usize, stored: usize, resume: bool, ove
   pathIn(storedPath, runFolder, 'weights.s2aw');
   if (streams) openStored(stored != 0 ? stored : storedPath);
   loadBase(model);
+  if (from != 0) applyAdapter(from);
   openRun();
   current.saveEvery = every;
   digestData(dataDigest);
   const goesOn = resume && readLatest(runFolder, state(), layoutWord(LayoutWord.RegionBytes), true);
-  if (!goesOn) startRun();
+  if (!goesOn) startRun(from == 0);
   need(openToWrite(metricsPath, goesOn), metricsPath, 'cannot be written: ');
   logTo(opened);
   headMetrics(opened);
@@ -74,7 +75,7 @@ export function train(model: usize, out: usize, stored: usize, resume: bool, ove
 }
 
 /** The state block as it was packed, its steps counted anew, for the pictures may be others; the head, the rates. */
-function startRun(): void {
+function startRun(isNew: bool): void {
   clearCheckpoints(runFolder);
   clearCheckpoints(bestFolder);
   clearCheckpoints(startFolder);
@@ -83,7 +84,7 @@ function startRun(): void {
   const total = stepsOf(current.epochs, current.train, current.batchSize);
   setStateWord(current, State.TotalSteps, total);
   setStateWord(current, State.WarmupSteps, warmupSteps(total, load<f64>(section(Section.Run) + RunField.Warmup)));
-  if (runWord(RunField.Head) != 0) startHead(runFolder);
+  if (isNew && runWord(RunField.Head) != 0) startHead(runFolder);
   measureRates();
   if (runWord(RunField.Retries) > 0) keep(startFolder);
 }
