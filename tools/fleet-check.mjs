@@ -1,5 +1,5 @@
-// A whole fleet on this machine, as CI runs it: Flower's SuperLink with TLS and registered keys, four boards, three rounds; then a server that is killed once
-// in two rounds (tools/fleet-kill.mjs kills more).   npm run test:fleet
+// A whole fleet on this machine, as CI runs it: Flower's SuperLink with TLS and registered keys, four boards, three rounds; then boards and a server that
+// are killed (tools/fleet-kill.mjs kills more of them).   npm run test:fleet
 //
 // It needs Python 3.11 or newer and, the first time, a package registry. Where there are none it says so in one line and ends with code 3, or with
 // `--may-skip` with 0: never with a word of having passed.
@@ -7,7 +7,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { writeFleet } from './fleet/drawings.mjs';
-import { killServer } from './fleet/kills.mjs';
+import { killFleet } from './fleet/kills.mjs';
 import { makeKey, Node, s2a } from './fleet/nodes.mjs';
 import { serverPython } from './fleet/python.mjs';
 import { Server } from './fleet/server.mjs';
@@ -110,7 +110,7 @@ try {
   await server.stop();
 }
 if (process.exitCode === undefined)
-  await killServer({ python, root: 'build/fleet/kill', rounds: 2, kills: 1, seed: 1, say, check }).catch((error) => {
-    say(`fleet, with its server killed: FAILED, ${error.message}`);
+  await killFleet({ python, root: 'build/fleet/kill', rounds: 2, kills: 1, nodeKills: 2, seed: 1, say, check }).catch((error) => {
+    say(`fleet, with kills: FAILED, ${error.message}`);
     process.exitCode = 1;
   });

@@ -3,6 +3,7 @@
  * that is not is refused: a setting that a node does not know of would be one that it does not follow.
  */
 import { InputError, type S2aError, shown } from '../base/error.ts';
+import { visible } from '../base/visible.ts';
 import { type AdapterInfo, readInfo } from '../formats/adapterfile.ts';
 import type { RateWish } from '../passes/rates.ts';
 import { SETTINGS } from '../training/settings.ts';
@@ -116,7 +117,10 @@ export class Keys {
 
 const minor = (version: string): string => version.split('.').slice(0, 2).join('.');
 
-/** Reads what every message says. */
+/** Longest reason of the server's that is told, in characters. */
+const MOST_WHY = 500;
+
+/** Reads what every message says. NotDone where it is that an earlier answer was refused: that is told, and asks for nothing. */
 export function readAsked(keys: Keys, where: string): Asked {
   if (keys.has('flwr')) {
     const version = keys.text('flwr');
@@ -130,6 +134,8 @@ export function readAsked(keys: Keys, where: string): Asked {
   }
   const format = keys.whole('format', 0);
   if (format !== FORMAT) throw new InputError({ where, what: 'the server app is of another format', got: format, expected: FORMAT });
+  if (keys.has('refused'))
+    throw new NotDone({ where, what: `does not use what this board answered: ${visible(keys.text('refused')).slice(0, MOST_WHY)}` });
   const [fleet, round, rounds] = [keys.text('fleet'), keys.whole('round', 0), keys.whole('rounds', 0)];
   const info = keys.text('info');
   const layout = keys.has('layout') ? keys.text('layout') : '';

@@ -7,7 +7,7 @@ import type { NumberArray } from '../../src/fleet/arrays.ts';
 import type { FleetJoin } from '../../src/fleet/join.ts';
 import { openKey } from '../../src/fleet/key.ts';
 import type { Value } from '../../src/fleet/records.ts';
-import { joinFleet, nodeOf, photos, scriptOf } from '../support/fleetrun.ts';
+import { common, joinFleet, nodeOf, photos, scriptOf } from '../support/fleetrun.ts';
 import { FleetServer, type Question, type ServerOptions } from '../support/fleetserver.ts';
 import { newFolder, refusedLater } from '../support/folder.ts';
 
@@ -203,6 +203,30 @@ test('no pictures, before any server is asked; and when they have gone, or a lab
     assert.is(Object.keys(before).length, 2);
     assert.equal(adapterIn(node.job.out), before, 'the last adapter stays');
   }
+});
+
+test('what the server refused of this board is told here in its words, and the node stays', async () => {
+  const why = 'one: has a label that the fleet does not have, got apple\n\u001b[31m';
+  const script = scriptOf({ rounds: 1 });
+  const told: ServerOptions['script'] = (so) => {
+    if (so.length === 1) return { type: 'query', config: new Map<string, Value>([...common(0, ''), ['refused', why]]) };
+    return script(so.filter((_, n) => n !== 1));
+  };
+  const server = await new FleetServer({ script: told }).open();
+  const node = nodeOf(server.url, data);
+  await joinFleet(node);
+  await server.close();
+  const answered = node.events.flatMap((e) => (e.event === 'answered' && e.error ? [e.error] : []));
+  assert.is(answered.length, 1);
+  assert.ok(
+    answered[0]!.startsWith('server: does not use what this board answered: one: has a label that the fleet does not have, got apple'),
+  );
+  assert.equal(
+    [...answered[0]!].filter((c) => c < ' '),
+    [],
+    'one line, and nothing that a terminal obeys',
+  );
+  assert.is(server.told.length, 5);
 });
 
 test('an update that has grown beyond all numbers is told, and the node takes part in the next round', async () => {

@@ -1,5 +1,6 @@
-// The server of a fleet is killed at random moments, SuperLink and run together, and taken up again as docs/fleet.md says: start it, `resume=true`. The run has to
-// end in the adapters of one that was never killed, round for round and byte for byte: an update that counted twice, or a round half done, would show in them.
+// Boards of a fleet are killed at random moments and started again at once, as a service is; then its server, SuperLink and run together, which is taken up again
+// as docs/fleet.md says: start it, `resume=true`. The run has to end in the adapters of one in which nothing was killed, round for round and byte for byte: an update
+// that counted twice, or a round half done, would show in them.
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { order } from '../pictures/quickdraw.mjs';
@@ -38,45 +39,37 @@ const adapterOf = (out, round) => {
 /** Names in a folder and those in it. */
 const namesIn = (folder) => readdirSync(folder, { recursive: true }).map(String);
 
+const isOver = (found) => found?.status === 'finished:completed';
+const wordsOf = (found) => `${found?.status ?? 'not over'} ${found?.details ?? ''}`;
+
 /**
- * @param {{ python: string, root: string, rounds: number, kills: number, seed: number, say: (text: string) => void,
- *   check: (isGood: boolean, what: string) => void }} what `check` throws where it is not good
+ * @param {{ python: string, root: string, rounds: number, kills: number, nodeKills: number, seed: number, say: (text: string) => void,
+ *   check: (isGood: boolean, what: string) => void }} what `kills` of the server, `nodeKills` of boards; `check` throws where it is not good
  */
-export async function killServer({ python, root, rounds, kills, seed, say, check }) {
+export async function killFleet({ python, root, rounds, kills, nodeKills, seed, say, check }) {
   rmSync(root, { recursive: true, force: true });
   const boards = writeFleet(join(root, 'drawings'), { classes: CLASSES, nodes: NODES, train: 8, val: 3, seed });
   const server = new Server(python, join(root, 'server'));
+  /** @type {Node[]} */
   const nodes = [];
-  const random = drawn(seed);
-  const options = { fleet: 'kills', nodes: NODES, rounds, epochs: 1, refresh: 0, wait: 300 };
+  const all = { server, nodes, rounds, random: drawn(seed), say, check, calm: { out: join(root, 'calm'), ms: 0 }, options: {} };
+  all.options = { fleet: 'kills', nodes: NODES, rounds, epochs: 1, refresh: 0, wait: 300 };
+  const begin = ({ name, folder }) => {
+    const where = { server: server.address, ca: server.ca, key: join(root, 'keys', `${name}.key`), name };
+    return new Node({ ...where, model: MODEL, data: folder, out: join(root, name), flags: FLAGS });
+  };
   try {
     await server.start();
-    for (const { name, folder } of boards) {
-      const key = makeKey(join(root, 'keys'), name);
-      server.register(`${key}.pub`, name);
-      nodes.push(
-        new Node({ server: server.address, ca: server.ca, key, name, model: MODEL, data: folder, out: join(root, name), flags: FLAGS }),
-      );
+    for (const board of boards) {
+      server.register(`${makeKey(join(root, 'keys'), board.name)}.pub`, board.name);
+      nodes.push(begin(board));
     }
-    const calm = join(root, 'calm');
     const began = Date.now();
-    const first = await ended(server, server.run({ ...options, out: calm }), began + MOST);
-    check(
-      first?.status === 'finished:completed',
-      `a run of ${rounds} rounds that is left alone: ${first?.status ?? 'not over'} ${first?.details ?? ''}`,
-    );
-    // Half of a run's time, shared among the lives: it is not over before the last kill.
-    const life = (Date.now() - began) / 2 / kills;
-
-    server.out = join(root, 'killed');
-    const resumes = () => ({ ...options, resume: existsSync(join(server.out, 'state.json')) });
-    await killAgain({ server, kills, life, random, say, options: resumes });
-    const last = await ended(server, server.run(resumes()), Date.now() + MOST);
-    check(
-      last?.status === 'finished:completed',
-      `${kills} kills of the server, and the run ends: ${last?.status ?? 'not over'} ${last?.details ?? ''}`,
-    );
-    judge({ server, calm, rounds, check });
+    const first = await ended(server, server.run({ ...all.options, out: all.calm.out }), began + MOST);
+    check(isOver(first), `a run of ${rounds} rounds that is left alone: ${wordsOf(first)}`);
+    all.calm.ms = Date.now() - began;
+    if (nodeKills > 0) await killNodes({ ...all, count: nodeKills, root, begin: (i) => begin(boards[i]) });
+    if (kills > 0) await killServer({ ...all, count: kills, out: join(root, 'killed') });
     await Promise.all(nodes.map((node) => node.stop()));
     for (const { name } of nodes) judgeNode({ name, own: join(root, name), server, check });
   } catch (error) {
@@ -86,6 +79,42 @@ export async function killServer({ python, root, rounds, kills, seed, say, check
     await Promise.all(nodes.map((node) => node.stop()));
     await server.stop();
   }
+}
+
+/** `count` kills of boards, in as many runs as that takes. */
+async function killNodes({ server, nodes, rounds, random, check, calm, options, count, root, begin }) {
+  let [done, runs] = [0, 0];
+  while (done < count) {
+    server.out = join(root, `boards-${++runs}`);
+    const id = server.run(options);
+    const before = done;
+    let found;
+    while (found === undefined && done < count) {
+      found = await ended(server, id, Date.now() + (2 * random() * calm.ms) / (count + 1));
+      if (found !== undefined) break;
+      const i = Math.floor(random() * NODES);
+      const { process: child, ended: gone } = nodes[i];
+      child.kill('SIGKILL');
+      await gone;
+      await sleep(random() * 500);
+      nodes[i] = begin(i);
+      done++;
+    }
+    found ??= await ended(server, id, Date.now() + MOST);
+    check(isOver(found), `${done - before} kills of boards, and the run ends: ${wordsOf(found)}`);
+    judge({ server, calm: calm.out, rounds, check });
+  }
+}
+
+/** `count` kills of the server in one run. */
+async function killServer({ server, rounds, random, say, check, calm, options, count, out }) {
+  server.out = out;
+  const resumes = () => ({ ...options, resume: existsSync(join(out, 'state.json')) });
+  // Half of a run's time, shared among the lives: it is not over before the last kill.
+  await killAgain({ server, kills: count, life: calm.ms / 2 / count, random, say, options: resumes });
+  const last = await ended(server, server.run(resumes()), Date.now() + MOST);
+  check(isOver(last), `${count} kills of the server, and the run ends: ${wordsOf(last)}`);
+  judge({ server, calm: calm.out, rounds, check });
 }
 
 /** Begins the run, or takes it up, and kills the server, SuperLink and run; again and again. */

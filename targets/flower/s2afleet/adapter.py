@@ -22,11 +22,15 @@ Arrays = dict[str, np.ndarray]
 def write_whole(path: Path, data: bytes) -> None:
     """Writes a file whole or not at all: beside it, to the disk, then renamed."""
     beside = path.with_name(f".{path.name}.tmp")
-    with open(beside, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
+    try:
+        with open(beside, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 def write_adapter(folder: Path, identity: Identity, arrays: Arrays) -> None:

@@ -21,14 +21,20 @@ TYPES = {"query": "query", "start": "train", "sums": "train", "train": "train", 
 
 @dataclass
 class Asked:
-    """Answers by the nodes' names; `fell` did not answer or said why they could not (`unheard`: their ids), `refused` answered what cannot be used."""
+    """Answers by the nodes' names; `fell` did not answer or said why they could not (`unheard`: their ids), `refused` answered what cannot be used (`turned`: why, by their ids)."""
 
     answers: list[Answer] = field(default_factory=list)
     fell: list[dict[str, str]] = field(default_factory=list)
     refused: list[dict[str, str]] = field(default_factory=list)
     unheard: set[int] = field(default_factory=set)
+    turned: dict[int, str] = field(default_factory=dict)
     bytes: dict[int, tuple[int, int]] = field(default_factory=dict)
     seconds: float = 0.0
+
+    def refuse(self, name: str, node: int, why: str) -> None:
+        """Writes down that a node's answer is not used."""
+        self.refused.append({"name": name, "why": why})
+        self.turned[node] = why
 
     def check(self, what: Callable[[Answer], None]) -> None:
         """Moves the answers that `what` refuses."""
@@ -38,13 +44,14 @@ class Asked:
                 what(answer)
                 kept.append(answer)
             except Refusal as refusal:
-                self.refused.append({"name": answer.name, "why": str(refusal)})
+                self.refuse(answer.name, answer.node, str(refusal))
         self.answers = kept
 
     def join(self, later: "Asked") -> None:
         """Adds what the same question brought when it was asked again."""
         self.answers = sorted([*self.answers, *later.answers], key=lambda answer: (answer.name, answer.node))
         self.refused += later.refused
+        self.turned |= later.turned
         self.fell = later.fell
         self.seconds += later.seconds
         for node, (down, up) in later.bytes.items():
@@ -120,16 +127,25 @@ class Asker:
             try:
                 asked.answers.append(read_answer(reply, node, identity, kind, self.names.get(node, "")))
             except Refusal as refusal:
-                where = asked.fell if reply.has_error() else asked.refused
-                where.append({"name": self.names.get(node, f"node {node}"), "why": str(refusal)})
+                name = self.names.get(node, f"node {node}")
                 if reply.has_error():
+                    asked.fell.append({"name": name, "why": str(refusal)})
                     asked.unheard.add(node)
+                else:
+                    asked.refuse(name, node, str(refusal))
         asked.fell += [{"name": self.names.get(n, f"node {n}"), "why": f"no answer within {self.wait:g} s"} for n in sorted(left)]
         asked.unheard |= left
         asked.answers.sort(key=lambda answer: (answer.name, answer.node))
         asked.seconds = time.monotonic() - began
         self._one_each(asked)
         return asked
+
+    def inform(self, number: int, turned: dict[int, str]) -> None:
+        """Tells those whose answers are not used why; nobody waits for what they say to that."""
+        common = {**self.common, "round": number, "info": ""}
+        told = {node: RecordDict({"config": ConfigRecord({**common, "refused": why}), "arrays": ArrayRecord({})}) for node, why in turned.items()}
+        if told:
+            self.grid.push_messages([Message(content, dst_node_id=node, message_type="query", group_id=str(number), ttl=self.wait) for node, content in told.items()])
 
     def _one_each(self, asked: Asked) -> None:
         seen: dict[str, int] = {}
@@ -140,5 +156,5 @@ class Asker:
                 # From now on it is called so here too.
                 self.names.setdefault(answer.node, answer.name)
             else:
-                asked.refused.append({"name": answer.name, "why": f"{answer.name}: the name is taken by another node"})
+                asked.refuse(answer.name, answer.node, f"{answer.name}: the name is taken by another node")
         asked.answers = kept

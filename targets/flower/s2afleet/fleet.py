@@ -84,11 +84,13 @@ class Fleet:
 
     def _check_local(self) -> None:
         """Rounds of the head alone learn over a network into which the rest is merged: refused at once where that cannot be."""
-        part = next((part for part in self.identity.parts if part in UNMERGED), None)
-        if self.settings.local == "probe" and part is not None:
+        found = [UNMERGED[part] for part in self.identity.parts if part in UNMERGED]
+        if self.identity.fields["base"]["type"] == "onnx":
+            found.append("an ONNX file")
+        if self.settings.local == "probe" and found:
             raise refuse(
                 "local",
-                f"the head cannot learn alone over a network with {UNMERGED[part]}, which nothing can be merged into",
+                f"the head cannot learn alone where the method or network has {found[0]}, into which nothing can be merged",
                 f"probe with the method {self.identity.method}",
                 'local="method", or boards whose method is bias, lora or full',
             )
@@ -132,7 +134,7 @@ class Fleet:
         for answer in asked.answers:
             other = self.members.get(answer.name)
             if other is not None and other.node != answer.node and other.node in self.asker.online():
-                asked.refused.append({"name": answer.name, "why": f"{answer.name}: the name is taken by another node"})
+                asked.refuse(answer.name, answer.node, f"{answer.name}: the name is taken by another node")
             else:
                 self.members[answer.name] = answer
         self._tell(asked, number, "query", {})
@@ -287,6 +289,7 @@ class Fleet:
 
     def _tell(self, asked: Asked, number: int, phase: str, more: dict[str, Any]) -> None:
         self.journal.tell({**asked.line(number, phase), **more})
+        self.asker.inform(number, asked.turned)
         for gone in [*asked.fell, *asked.refused]:
             log(WARNING, "round %d: %s", number, shown(gone["why"]))
         mean = more.get("mean")

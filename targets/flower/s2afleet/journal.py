@@ -14,6 +14,8 @@ import io
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -35,6 +37,16 @@ class Whole:
     identity: Identity
     arrays: Arrays
     remembered: dict[str, np.ndarray]
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """What the system says of a write, in a sentence. Raises Refusal."""
+    try:
+        yield
+    except OSError as error:
+        hint = "resume=true goes on after the last whole round, when there is room"
+        raise refuse(str(error.filename or folder), "cannot be written", error.strerror, hint=hint) from None
 
 
 class Journal:
@@ -90,7 +102,8 @@ class Journal:
 
     def options(self, told: dict[str, Any]) -> None:
         """Writes down what the run was asked for, for people; nothing is read back."""
-        write_whole(self.folder / "options.json", f"{json.dumps(told, ensure_ascii=False, indent=2)}\n".encode())
+        with writing(self.folder):
+            write_whole(self.folder / "options.json", f"{json.dumps(told, ensure_ascii=False, indent=2)}\n".encode())
 
     def _drop_after(self, number: int) -> None:
         """Lines of a round that did not become whole: it will be run again."""
@@ -105,13 +118,17 @@ class Journal:
 
     def tell(self, line: dict[str, Any]) -> None:
         """Adds a line; on the disk before this returns."""
-        with open(self.lines, "a", encoding="utf-8") as file:
+        with writing(self.folder), open(self.lines, "a", encoding="utf-8") as file:
             file.write(f"{json.dumps(line, ensure_ascii=False, allow_nan=False)}\n")
             file.flush()
             os.fsync(file.fileno())
 
     def commit(self, whole: Whole) -> None:
         """A round is whole."""
+        with writing(self.folder):
+            self._commit(whole)
+
+    def _commit(self, whole: Whole) -> None:
         folder = self.folder / "rounds" / f"{whole.round:03d}"
         write_adapter(folder, whole.identity, whole.arrays)
         if whole.remembered:

@@ -110,6 +110,11 @@ class Grid:
     def __init__(self, boards):
         self.boards = dict(enumerate(boards, start=1))
         self.gone = set()
+        self.told = []
+
+    def push_messages(self, messages):
+        """What nobody waits for an answer to: by the receiver's name."""
+        self.told += [(self.boards[message.metadata.dst_node_id].name, message.content["config"]["refused"]) for message in messages]
 
     def get_nodes(self):
         return [SimpleNamespace(node_id=node, name="") for node in self.boards if node not in self.gone]

@@ -1,11 +1,13 @@
 """The server's app without a network:  python -m unittest discover targets/flower/test"""
 
 import json
+import os
 import sys
 import tempfile
 import tomllib
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 
@@ -122,11 +124,14 @@ class Run(unittest.TestCase):
     def refused(self, spoil, phase="train", **options):
         members = boards()
         members[1].spoil = lambda kind, reply: spoil(reply) if kind == phase else None
-        self.run_fleet(Grid(members), out=f"r{len(list(self.folder.iterdir()))}", rounds=1, **options)
+        grid = Grid(members)
+        self.run_fleet(grid, out=f"r{len(list(self.folder.iterdir()))}", rounds=1, **options)
         line = next(line for line in self.lines(f"r{len(list(self.folder.iterdir())) - 1}") if line["phase"] == phase)
         self.assertEqual(len(line["nodes"]), 2)
         (refused,) = line["refused"]
         self.assertEqual(refused["name"], "a")
+        # The board is told the same.
+        self.assertEqual(grid.told, [("a", refused["why"])])
         return refused["why"]
 
     def test_what_cannot_be_averaged_is_refused_in_a_sentence(self):
@@ -272,10 +277,12 @@ class Run(unittest.TestCase):
         self.assertEqual(sum(line["phase"] == "train" for line in self.lines()), 3)
 
     def test_the_head_alone_is_refused_at_once_where_nothing_can_be_merged(self):
-        for method in ("prompt:rank=8", "bias+side:ratio=8,residual=0,tap=1", "bias+depth:blocks=3"):
-            members = boards(identity={"method": method})
-            with self.assertRaisesRegex(Refusal, "local: the head cannot learn alone over a network with .*, got probe with the method " + method.replace("+", ".")):
-                self.run_fleet(Grid(members), out=method, local="probe")
+        onnx = {"base": {"type": "onnx", "digest": "ab" * 32}}
+        methods = [{"method": method} for method in ("prompt:rank=8", "bias+side:ratio=8,residual=0,tap=1", "bias+depth:blocks=3")]
+        for nth, identity in enumerate([*methods, onnx]):
+            members = boards(identity=identity)
+            with self.assertRaisesRegex(Refusal, "local: the head cannot learn alone where .* nothing can be merged, got probe with the method"):
+                self.run_fleet(Grid(members), out=f"alone-{nth}", local="probe")
             self.assertEqual({kind for board in members for kind, _ in board.asked}, {"query"})
         self.run_fleet(Grid(boards(identity={"method": "lora:rank=8,alpha=8,all=0"})), out="lora", rounds=1, local="probe")
 
@@ -288,6 +295,36 @@ class Run(unittest.TestCase):
         self.assertEqual((out / "adapter" / "adapter_model.safetensors").read_bytes(), last)
         self.assertEqual([str(path) for path in out.rglob("*tmp*")], [])
 
+    def test_a_full_disk_ends_a_run_in_a_sentence_and_it_goes_on_when_there_is_room(self):
+        whole = self.run_fleet(Grid(boards()), out="whole", rounds=3)
+        real = os.fsync
+        for nth in range(1, 60, 4):
+            left = [nth]
+
+            def full(number, left=left):
+                left[0] -= 1
+                if left[0] <= 0:
+                    raise OSError(28, "No space left on device")
+                real(number)
+
+            out = self.folder / f"full-{nth}"
+            grid = Grid(boards())
+            with mock.patch("os.fsync", full):
+                try:
+                    self.run_fleet(grid, out=out.name, rounds=3)
+                except Refusal as refusal:
+                    self.assertRegex(str(refusal), "cannot be written, got No space left on device; resume=true goes on")
+            self.assertEqual([str(path) for path in out.rglob("*.tmp")], [])
+            if left[0] > 0:
+                self.assertGreater(nth, 30)
+                break
+            self.run_fleet(grid, out=out.name, rounds=3, resume=(out / "state.json").exists())
+            for name in ("rounds/003", "adapter"):
+                same = [(folder / name / "adapter_model.safetensors").read_bytes() for folder in (whole, out)]
+                self.assertEqual(same[0], same[1], f"full at write {nth}")
+        else:
+            self.fail("the disk was never large enough")
+
     def test_a_folder_is_one_runs(self):
         other = Journal(self.folder / "out", True)
         other.begin(False)
@@ -298,7 +335,9 @@ class Run(unittest.TestCase):
 
     def test_a_name_is_one_nodes(self):
         members = [*boards(), Board("a", ["ant"], PICTURES)]
-        self.run_fleet(Grid(members), rounds=1)
+        grid = Grid(members)
+        self.run_fleet(grid, rounds=1)
+        self.assertEqual(grid.told, [("a", "a: the name is taken by another node")])
         self.assertIn("the name is taken", self.lines()[0]["refused"][0]["why"])
 
     def test_options_that_are_not_understood_stop_a_run(self):
