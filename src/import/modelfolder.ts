@@ -29,6 +29,8 @@ export interface ModelFolder {
   model: Model;
   /** The ONNX file that it is, in place of a folder with a configuration. */
   onnx?: string;
+  /** The value of it that a head reads, where that was said. */
+  features?: string;
   /** Its configuration, where the network's name was said and no config.json says more. */
   said?: Record<string, unknown>;
 }
@@ -40,13 +42,10 @@ export interface ModelFolder {
 export function openModelFolder(folder: string, imageSize?: ImageSize): ModelFolder {
   const asked = imageSize === undefined ? undefined : imageSizeOf(imageSize, '--image-size');
   const { path, said } = modelName(folder);
+  const onnx = onnxPathOf(path);
+  if (onnx !== undefined && (onnx === path || !hasSafetensors(path)))
+    return openGraph(path, onnx, asked && [asked.height, asked.width], said);
   if (said !== undefined) return openSaid(path, said, asked && [asked.height, asked.width]);
-  const onnx = onnxPathOf(folder);
-  if (onnx !== undefined && (onnx === folder || !hasSafetensors(folder))) {
-    const { model, weights } = openOnnxBase(onnx, asked && [asked.height, asked.width]);
-    weights.close();
-    return { folder, model, onnx };
-  }
   if (isWeightsAlone(folder)) throw unsaid(folder);
   if (!isFolder(folder)) {
     if (!fileExists(folder)) refuseHubName(folder);
@@ -58,6 +57,12 @@ export function openModelFolder(folder: string, imageSize?: ImageSize): ModelFol
   }
   const size = asked ?? processorSize(folder);
   return { folder, model: readModel(folder, size && [size.height, size.width]) };
+}
+
+function openGraph(folder: string, onnx: string, size: Size, features: string | undefined): ModelFolder {
+  const { model, weights } = openOnnxBase(onnx, size, features);
+  weights.close();
+  return { folder, model, onnx, ...(features === undefined ? {} : { features }) };
 }
 
 /** Weights whose network's name was said: of torchvision's and timm's of that name the first whose weights these are. */
@@ -166,9 +171,9 @@ export function processorNote(base: ModelFolder): string | undefined {
 }
 
 /** The folder's weights, opened and held against its configuration: names, shapes, types. `use` says what of them is about to be read. */
-export function openWeights({ folder, model, onnx }: ModelFolder, use: WeightsUse = {}): SafetensorsFile {
+export function openWeights({ folder, model, onnx, features }: ModelFolder, use: WeightsUse = {}): SafetensorsFile {
   // What the graph reads is in the file, or it was refused when it was opened.
-  if (onnx !== undefined) return openOnnxBase(onnx, model.image).weights;
+  if (onnx !== undefined) return openOnnxBase(onnx, model.image, features).weights;
   const file = openWeightsFile(folder);
   try {
     checkWeights(model, file, use);

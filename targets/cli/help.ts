@@ -27,6 +27,8 @@ const COMMON = `  --method M                 probe, full, or bias, prompt, side,
                              model's own size
   --arch NAME                of weights alone (.pth, .pt, .bin): the network that they are
                              of, as torchvision or timm calls it
+  --features NODE            of an ONNX file: the value, or the node that makes it, that
+                             a new head reads; what stands behind it is left out
   --json                     the result as JSON on standard output`;
 
 /** The same text without some of its options and what is said of them. */

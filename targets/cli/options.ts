@@ -3,6 +3,7 @@
 import { parseArgs } from 'node:util';
 import { DEFAULTS } from '../../src/base/defaults.ts';
 import { InputError, nearest } from '../../src/base/error.ts';
+import { onnxPathOf } from '../../src/import/onnx/index.ts';
 import { type Method, MOST_BLOCKS, methodOf, withBlocks } from '../../src/network/method.ts';
 import type { Augmentation } from '../../src/pipeline/options.ts';
 import {
@@ -29,7 +30,7 @@ export interface Parsed {
 }
 
 /** What may be said of a model that its file does not say; every command that takes one has these. */
-const MODEL_FLAGS = { arch: 'text' } as const satisfies Flags;
+const MODEL_FLAGS = { arch: 'text', features: 'text' } as const satisfies Flags;
 
 /** Parses a command's arguments; an unknown flag is named with the nearest right one. */
 export function parse(args: string[], own: Flags, positionals: { least: number; most: number; usage: string }): Parsed {
@@ -55,8 +56,13 @@ export function parse(args: string[], own: Flags, positionals: { least: number; 
   if (n < positionals.least || n > positionals.most)
     throw new InputError({ where: 'arguments', what: 'wrong number of them', got: n, expected: positionals.usage });
   const [model, ...others] = parsed.positionals;
-  if (positionals.usage.includes('folder…') && others.length > 0 && parsed.values.arch !== undefined)
-    throw new InputError({ where: '--arch', what: 'is said of one model', got: n, hint: 'in a table write FILE#NAME for each' });
+  if (positionals.usage.includes('folder…') && others.length > 0 && (parsed.values.arch ?? parsed.values.features) !== undefined)
+    throw new InputError({
+      where: parsed.values.arch === undefined ? '--features' : '--arch',
+      what: 'is said of one model',
+      got: n,
+      hint: 'in a table write FILE#NAME for each',
+    });
   return {
     positionals: model === undefined ? [] : [modelOf(model, parsed.values), ...others],
     text: (name) => parsed.values[name] as string | undefined,
@@ -75,8 +81,19 @@ function hintFor(name: string, flags: Flags): string | undefined {
 
 /** The model as the library takes it: what was said of it behind a `#`. */
 export function modelOf(model: string, values: Readonly<Record<string, unknown>>): string {
-  const { arch } = values;
-  return arch === undefined ? model : `${model}#${String(arch)}`;
+  const said = Object.keys(MODEL_FLAGS).filter((name) => values[name] !== undefined);
+  const [name] = said;
+  if (name === undefined) return model;
+  const isGraph = onnxPathOf(model) !== undefined;
+  if (said.length > 1 || isGraph !== (name === 'features'))
+    throw new InputError({
+      where: `--${said.length > 1 || isGraph ? 'arch' : 'features'}`,
+      what: isGraph
+        ? 'is said of weights alone, and an ONNX file has its network in it'
+        : 'is said of an ONNX file, which names the values in it',
+      got: model,
+    });
+  return `${model}#${String(values[name])}`;
 }
 
 /** What Node's parser found, as one of our sentences. */

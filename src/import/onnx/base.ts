@@ -36,11 +36,15 @@ function sizeIn(processor: Record<string, unknown>, where: string): ReturnType<t
   return outputSize(readPreprocess(processor, where, undefined, undefined, Array.isArray(mean) ? mean.length : undefined));
 }
 
-/** Opens the file `path`; the weights are open, and the caller's to close. */
-export function openOnnxBase(path: string, asked: readonly [number, number] | undefined): { model: Model; weights: SafetensorsFile } {
+/** Opens the file `path`, up to the value `features` where that is named; the weights are open, and the caller's to close. */
+export function openOnnxBase(
+  path: string,
+  asked: readonly [number, number] | undefined,
+  features?: string,
+): { model: Model; weights: SafetensorsFile } {
   const processor = processorOf(path);
   const size = processor === undefined ? undefined : sizeIn(readJson(processor), processor);
-  return openOnnxModel(path, { asked, usual: size && [size.height, size.width], labels: labelsBeside(path) });
+  return openOnnxModel(path, { asked, usual: size && [size.height, size.width], labels: labelsBeside(path), features });
 }
 
 /** How pictures are prepared for the file `path`. */

@@ -7,6 +7,7 @@ import type { SafetensorsFile } from '../../formats/safetensors.ts';
 import { everywhere } from '../../network/drop.ts';
 import type { Model } from '../index.ts';
 import { ONNX, type Onnx } from './build.ts';
+import { cutAt } from './features.ts';
 import { inputLayout } from './layout.ts';
 import { type OnnxFile, openOnnx, type Port } from './model.ts';
 import { paramsOf, readNetwork } from './network.ts';
@@ -31,6 +32,8 @@ export interface Beside {
   /** The size that its pictures are prepared in, where the file leaves it open. */
   usual?: readonly [number, number] | undefined;
   labels?: string[] | undefined;
+  /** The value that a head reads, by its name or its node's, where that was said. */
+  features?: string | undefined;
 }
 
 /** The one input, which is a batch of pictures. */
@@ -93,11 +96,13 @@ function sizeOf(file: OnnxFile, { shape }: Port, { asked: wanted, usual }: Besid
 
 /** Reads the graph; the weights stay in the file, which is open until `close`. */
 export function openOnnxModel(path: string, beside: Beside = {}): { model: Model; weights: SafetensorsFile } {
-  const file = openOnnx(path);
+  const whole = openOnnx(path);
   try {
+    const { features } = beside;
+    const file = features === undefined ? whole : cutAt(whole, features);
     const port = pictureOf(file);
     const image = sizeOf(file, port, beside);
-    const network = readNetwork(file, { port, size: image });
+    const network = readNetwork(file, { port, size: image }, features);
     const spec: Onnx = { image, network };
     const rows = network.head?.shape[0];
     const labels =
@@ -107,7 +112,8 @@ export function openOnnxModel(path: string, beside: Beside = {}): { model: Model
           ? beside.labels
           : Array.from({ length: rows }, (_, i) => `LABEL_${i}`);
     const model: Model = {
-      type: 'onnx',
+      // By it an adapter knows what its head reads.
+      type: features === undefined ? 'onnx' : `onnx#${file.outputs[0]!.name}`,
       library: 'onnx',
       family: ONNX,
       spec,
@@ -119,7 +125,7 @@ export function openOnnxModel(path: string, beside: Beside = {}): { model: Model
     };
     return { model, weights: openWeightsOf(file, paramsOf(network)) };
   } catch (error) {
-    file.close();
+    whole.close();
     throw error;
   }
 }

@@ -3,6 +3,7 @@ import { InputError, shown } from '../../base/error.ts';
 import { elements } from '../../base/tensor.ts';
 import { type Block, blocksOf } from './blocks.ts';
 import { type Constant, constant } from './constant.ts';
+import { checkFeatures, unrelated } from './features.ts';
 import { Lowering } from './lower.ts';
 import type { OnnxFile, Port } from './model.ts';
 import { RULES } from './rules/index.ts';
@@ -23,9 +24,11 @@ export interface Network {
 /** Steps that turn logits into something else; what learns needs the logits. */
 const AFTER_LOGITS: readonly string[] = ['softmax', 'activation', 'function', 'line'];
 
-export function readNetwork(file: OnnxFile, picture: { port: Port; size: readonly [number, number] }): Network {
+/** `features`: the file was cut at this value, which is what a head reads. */
+export function readNetwork(file: OnnxFile, picture: { port: Port; size: readonly [number, number] }, features?: string): Network {
   const l = new Lowering(file, RULES);
   l.run(picture);
+  if (features !== undefined) return networkTo(file, l, features);
   const ends = file.outputs.flatMap(({ name }) => {
     const value = l.values.get(name);
     return value?.kind === 'view' ? [{ name, value: value.value }] : [];
@@ -51,8 +54,23 @@ export function readNetwork(file: OnnxFile, picture: { port: Port; size: readonl
     where: file.path,
     what: 'has no output of one row of numbers for each picture, which a head could take the place of or read',
     got: ends.map(({ name, value }) => `${shown(name)} [${steps[value]!.shape}]`).join(', '),
-    hint: 'export it with its classifier, or with pooled features as its output',
+    hint: 'name the value that is the features with --features, or export it with its classifier or pooled features as its output',
   });
+}
+
+/** The network that ends in a named value. */
+function networkTo(file: OnnxFile, l: Lowering, features: string): Network {
+  const [end] = file.outputs;
+  const value = l.values.get(end!.name);
+  if (value?.kind !== 'view') throw unrelated(file.path, features);
+  const { shape } = l.steps[value.value]!;
+  checkFeatures(features, value, shape);
+  const positions = elements(shape.slice(0, -1));
+  const row =
+    shape.length === 1
+      ? value.value
+      : l.emit({ op: 'pool', inputs: [value.value], shape: shape.slice(-1), a: { first: 0, count: positions } });
+  return finished(file, l.steps, row, undefined, []);
 }
 
 /** Two heads whose logits are averaged (a teacher's beside the labels'): a new one reads the mean of what the two read. */

@@ -155,6 +155,30 @@ test('graphs that cannot be: cycles, values that nothing makes, operators that a
   refused(of(...wrong), 'a weight that does not fit its input');
 });
 
+test('networks without a row of numbers at their end, in training mode, and with nodes without end', () => {
+  const x = w.port(11, 'x', [1, 3, 8, 8]);
+  refused(of(w.node('Relu', ['x'], ['y']), x, w.port(12, 'y', [1, 3, 8, 8])), 'no output of one row of numbers', 'y [8,8,3]', '--features');
+  const three = ['s', 'b', 'm', 'v'].map((name) => w.floatTensor(5, name, [3], [1, 1, 1]));
+  refused(
+    of(
+      w.node('BatchNormalization', ['x', 's', 'b', 'm', 'v'], ['y'], w.int('training_mode', 1)),
+      ...three,
+      x,
+      w.port(12, 'y', [1, 3, 8, 8]),
+    ),
+    'the BatchNormalization',
+    'is a batch norm in training mode',
+    'model.eval()',
+  );
+  const one = Uint8Array.from(w.node('Relu', ['x'], ['y']));
+  const graph = new Uint8Array(one.length * 1_000_000);
+  for (let i = 0; i < 1_000_000; i++) graph.set(one, i * one.length);
+  const head = w.modelBytes({ graph: [] });
+  const began = performance.now();
+  refused(Buffer.concat([Uint8Array.from([...w.varint(7 * 8 + 2), ...w.varint(graph.length)]), graph, head.subarray(4)]), 'too many nodes');
+  assert.ok(performance.now() - began < 10e3);
+});
+
 test('inputs and opsets that are not supported', () => {
   const graph = w.smallest();
   const input = (...ports: w.Bytes[]): Uint8Array => of(...without(graph, 5), ...ports);
