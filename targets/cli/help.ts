@@ -1,5 +1,6 @@
 import { DEFAULTS as d } from '../../src/base/defaults.ts';
 import { LIVE_HELP } from './livehelp.ts';
+import { FEATURES_HELP, NAMED, WHOLE_HELP } from './usehelp.ts';
 
 /** What --help prints. */
 const COMMON = `  --method M                 probe, full, or bias, prompt, side, lora joined by + (${d.method}),
@@ -25,10 +26,7 @@ const COMMON = `  --method M                 probe, full, or bias, prompt, side,
   --max-threads N            threads to reserve scratch for, as the budget allows (${d.maxThreads})
   --image-size N|HxW         pictures of N x N, or H high and W wide, instead of the
                              model's own size
-  --arch NAME                of weights alone (.pth, .pt, .bin): the network that they are
-                             of, as torchvision or timm calls it
-  --features NODE            of an ONNX file: the value, or the node that makes it, that
-                             a new head reads; what stands behind it is left out
+${NAMED}
   --json                     the result as JSON on standard output`;
 
 /** The same text without some of its options and what is said of them. */
@@ -191,6 +189,7 @@ table of labels (.csv) in it. Accuracy, precision, recall, F1, calibration, what
   --budget SIZE              most linear memory
   --threads N|auto           threads that share the work (auto)
   --cache DIR                where prepared pictures are kept (a temporary folder)
+${NAMED}
   --json                     the result as JSON
 
   s2a eval models/vit-tiny my-adapter photos --split val --report judged.html`,
@@ -214,6 +213,7 @@ the stream. Without an adapter the model's own head says what it sees. (docs/cam
   --stored FILE              the file for weights that do, made where it is not there
   --budget SIZE              most linear memory
   --threads N|auto           threads that share the work (1)
+${NAMED}
   --json                     one JSON object a picture, a line each
 
   s2a predict models/vit-tiny my-adapter new/*.jpg --top 3
@@ -238,64 +238,15 @@ held out; the last line tells how pictures left out one by one are named.
   --budget SIZE              most linear memory
   --threads N|auto           threads that share the work (auto)
   --cache DIR                where prepared pictures are kept (a temporary folder)
+${NAMED}
   --json                     the result as JSON
 
   s2a enrol models/vit-tiny five-of-each --out my-adapter
   s2a predict models/vit-tiny my-adapter new/*.jpg
   s2a enrol models/vit-tiny good-parts --task normal --out watcher`,
-  embed: `s2a embed <model folder> [adapter] <pictures…> --out <file.npy> [options]: features of pictures
-
-What the classifier reads of each picture, f32 [pictures, features], and beside it a table (.csv)
-that says which row is which picture's. Pictures are files, or folders with pictures anywhere below.
-
-  --out FILE.npy             the array; FILE.csv has its rows' names
-  --weights f32|int8|int4    frozen weights (f32, or those of the adapter); int8,stream
-                             or stream: they stay in a file and pass through memory
-  --stored FILE              the file for weights that do, made where it is not there
-  --budget SIZE              most linear memory
-  --threads N|auto           threads that share the work (auto)
-  --json                     what was written, as JSON
-
-  s2a embed models/vit-tiny photos --out features.npy`,
-  compare: `s2a compare <model folder> [adapter] <picture> <picture> [options]: how alike two pictures are
-
-The cosine of their features: 1 is the same direction, 0 none in common. What is alike enough
-depends on the network: compare some pairs that are known first.
-
-  --weights, --stored, --budget, --threads as for embed
-  --json                     the score as JSON
-
-  s2a compare models/vit-tiny door-1.jpg door-2.jpg`,
+  ...FEATURES_HELP,
   ...LIVE_HELP,
-  merge: `s2a merge <model folder> <adapter> --out <folder>: base and adapter as one model
-
-The new folder is one that Hugging Face transformers (or timm) loads: config.json with the
-adapter's classes, preprocessor_config.json, model.safetensors in f32. Its own head gives the
-adapter's logits. Methods bias, lora, probe and full; prompts, side branches and --depth have no
-place in another program's model and are refused. Over --weights int8 or int4 the file's own weights
-are written, not the coded ones, so the logits differ by what the coding took away.
-
-  --out DIR                  a new folder
-  --peft                     not a model but the adapter alone, as PEFT loads it over the
-                             base (bias, lora, probe); labels.json names its classes
-  --json                     what was written, as JSON
-
-  s2a merge models/vit-tiny my-adapter --out merged
-  s2a predict merged new/*.jpg`,
-  export: `s2a export <model folder> [adapter] --onnx --out <folder>: base and adapter as an ONNX file
-
-The folder gets model.onnx, config.json with the names of the outputs, and preprocessor_config.json.
-Whatever learnt is in it: biases, low-rank products, prompts, side branches, the new head; numbers
-of a regression come in their units. Input pixel_values [batch, channels, height, width],
-normalised; output logits. Operators of opset 18. Without an adapter the model with its own head.
-
-  --onnx                     the format
-  --out DIR                  a new folder
-  --weights f32|int8|int4    not the precision that the adapter was trained over; int8 is written
-                             as codes with a DequantizeLinear each, int4 as f32
-  --json                     what was written, as JSON
-
-  s2a export models/vit-tiny my-adapter --onnx --out exported`,
+  ...WHOLE_HELP,
   calibrate: `s2a calibrate <model folder> <pictures> --out <file> [options]
 
 Fits the 16 levels by which each layer keeps its activation's derivative (GELU, SiLU and
