@@ -139,6 +139,8 @@ export const enum Op {
   MixCrossEntropy,
   // learning beside others
   Proximal,
+  // waves by place
+  WaveTable,
   // New operators go here, at the end.
 }
 

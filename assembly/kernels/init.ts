@@ -47,10 +47,8 @@ export function foldBatchNorm(p: usize): void {
 }
 
 /**
- * MergeBranch: f = gamma/√(var+EPS); w[o,t,i] += f·x[o,t,i], b[o] += beta - mean·f, in f64, rounded once a branch.
- *
- * w is [O, AREA, I] (DEPTHWISE = 0) or [AREA, O] (DEPTHWISE = 1, I = 1). x, laid out as w, has AREA taps (WHOLE = 1), or one, which is w's middle one.
- * X = 0: the identity, 1 at the middle tap and at input channel o mod I. Nothing overlaps. Threads share O.
+ * MergeBranch: f = gamma/√(var+EPS); w[o,t,i] += g·f·x[o,t,i], b[o] += g·(beta - mean·f), g = ±SCALE, in f64, rounded once a branch (abi/ops/init.ts).
+ * Nothing overlaps. Threads share O.
  */
 export function mergeBranch(p: usize): void {
   const w = address(p, MergeBranchArg.W);
@@ -58,36 +56,46 @@ export function mergeBranch(p: usize): void {
   const x = address(p, MergeBranchArg.X);
   const outputs = int(p, MergeBranchArg.O);
   const inputs = int(p, MergeBranchArg.I);
-  const area = int(p, MergeBranchArg.AREA);
-  const taps = int(p, MergeBranchArg.WHOLE) != 0 ? area : 1;
+  const r = int(p, MergeBranchArg.R);
+  const side = int(p, MergeBranchArg.S);
   const epsilon = <f64>float(p, MergeBranchArg.EPS);
   const byColumn = int(p, MergeBranchArg.DEPTHWISE) != 0;
-  const from = taps == area ? 0 : area >> 1;
+  const sign: f64 = int(p, MergeBranchArg.TAKEN) != 0 ? -1 : 1;
+  const from = (r - side) >> 1;
   const until = last(outputs);
   for (let o = first(outputs); o < until; o++) {
     const at = (<usize>o) << 2;
-    const variance = <f64>load<f32>(address(p, MergeBranchArg.VAR) + at);
-    const factor = <f64>load<f32>(address(p, MergeBranchArg.GAMMA) + at) / sqrt<f64>(variance + epsilon);
-    const shift = <f64>load<f32>(address(p, MergeBranchArg.BETA) + at) - <f64>load<f32>(address(p, MergeBranchArg.MEAN) + at) * factor;
+    const part = sign * elementOr(address(p, MergeBranchArg.SCALE), at, 1);
+    const variance = address(p, MergeBranchArg.VAR);
+    const deviation: f64 = variance == 0 ? 1.0 : sqrt<f64>(<f64>load<f32>(variance + at) + epsilon);
+    const factor = (part * elementOr(address(p, MergeBranchArg.GAMMA), at, 1)) / deviation;
+    const beta = elementOr(address(p, MergeBranchArg.BETA), at, 0);
+    const shift = part * beta - elementOr(address(p, MergeBranchArg.MEAN), at, 0) * factor;
     store<f32>(b + at, <f32>(<f64>load<f32>(b + at) + shift));
     if (x == 0) {
-      const middle = byColumn ? (area >> 1) * outputs + o : (o * area + (area >> 1)) * inputs + (o % inputs);
-      const entry = w + ((<usize>middle) << 2);
+      const middle = (r * r) >> 1;
+      const entry = w + ((<usize>(byColumn ? middle * outputs + o : (o * r * r + middle) * inputs + (o % inputs))) << 2);
       store<f32>(entry, <f32>(<f64>load<f32>(entry) + factor));
       continue;
     }
-    for (let t = 0; t < taps; t++) {
-      const to = byColumn ? (from + t) * outputs + o : (o * area + from + t) * inputs;
-      const source = byColumn ? t * outputs + o : (o * taps + t) * inputs;
-      let entry = w + ((<usize>to) << 2);
-      let read = x + ((<usize>source) << 2);
-      for (let i = 0; i < inputs; i++) {
-        store<f32>(entry, <f32>(<f64>load<f32>(entry) + <f64>load<f32>(read) * factor));
-        entry += 4;
-        read += 4;
-      }
+    for (let t = 0; t < side * side; t++) {
+      const tap = (from + t / side) * r + from + (t % side);
+      const to = byColumn ? tap * outputs + o : (o * r * r + tap) * inputs;
+      const source = byColumn ? t * outputs + o : (o * side * side + t) * inputs;
+      addScaled(w + ((<usize>to) << 2), x + ((<usize>source) << 2), inputs, factor);
     }
   }
+}
+
+/** The f32 at `at` behind `base`; where that is absent, `absent`. */
+@inline function elementOr(base: usize, at: usize, absent: f64): f64 {
+  return base == 0 ? absent : <f64>load<f32>(base + at);
+}
+
+/** y[n] += factor·x[n]. */
+@inline function addScaled(y: usize, x: usize, n: i32, factor: f64): void {
+  for (let i: usize = 0, end = (<usize>n) << 2; i < end; i += 4)
+    store<f32>(y + i, <f32>(<f64>load<f32>(y + i) + <f64>load<f32>(x + i) * factor));
 }
 
 /** Standardise, in place: each filter w[o, K] less its mean, over √(variance + EPS), in f64, rounded once. Threads share O. */

@@ -1,4 +1,4 @@
-import { RotaryArg, RotaryTableArg } from '../abi/ops/rotary';
+import { RotaryArg, RotaryTableArg, WaveTableArg } from '../abi/ops/rotary';
 import { address, float, int } from '../engine/argument';
 import { cosPi, exp64, log64 } from '../engine/math';
 import { first, last } from '../engine/team';
@@ -85,4 +85,23 @@ export function rotaryTable(p: usize): void {
 
 @inline function place(i: i32, size: i32, scale: f64, centred: bool): f64 {
   return centred ? scale * ((2 * <f64>i + 1) / <f64>size - 1) : scale * <f64>i;
+}
+
+/** WaveTable: sines and cosines of a grid's places, side by side, in f64, rounded once. Threads share the positions. */
+export function waveTable(p: usize): void {
+  const h = int(p, WaveTableArg.H);
+  const w = int(p, WaveTableArg.WIDTH);
+  const bands = int(p, WaveTableArg.BANDS);
+  const theta = log64(<f64>float(p, WaveTableArg.THETA));
+  const scale = <f64>float(p, WaveTableArg.SCALE);
+  for (let at = first(h * w), end = last(h * w); at < end; at++) {
+    const row = address(p, WaveTableArg.Y) + ((<usize>at * <usize>bands) << 4);
+    const down = (scale * <f64>(at / w + 1)) / <f64>h;
+    const across = (scale * <f64>((at % w) + 1)) / <f64>w;
+    for (let k = 0; k < 2 * bands; k++) {
+      const turns = ((k < bands ? down : across) * exp64((<f64>-(k % bands) / <f64>bands) * theta)) / 3.141592653589793;
+      store<f32>(row + ((<usize>k) << 3), <f32>cosPi(turns - 0.5));
+      store<f32>(row + ((<usize>k) << 3) + 4, <f32>cosPi(turns));
+    }
+  }
 }

@@ -77,7 +77,7 @@ const HARMLESS: readonly RegExp[] = [
   // Counters of batch norms.
   /(^|\.)num_batches_tracked$/,
   // Buffers that follow from the configuration, which older files hold: which relative position a pair has, which windows meet, 0, 1, 2, …
-  /(^|\.)(relative_position_index|relative_coords_table|attn_mask|position_ids)$/,
+  /(^|\.)(relative_position_index|relative_coords_table|attention_bias_idxs|attn_mask|position_ids)$/,
   // Hugging Face: poolers, which its classifiers do without; masked pictures' token and decoder; norms of features that a detector reads.
   /^(\w+\.)?pooler\./,
   /^(\w+\.)?embeddings\.mask_token$/,

@@ -96,20 +96,15 @@ function attended(b: Builder, x: number, at: string, heads: number, window: numb
     return append(b, 'Reshape', `${at}.${as}.joined`, [own], { shape: [n, t, c] });
   };
   const qkv = [part(0, 'query'), part(1, 'key'), part(2, 'value')];
-  const offsets = window * window;
-  const table = weight(b, {
-    name: `${at}.attention_biases`,
-    shape: [offsets, heads],
-    kind: 'weight',
-    source: {
-      tensor: `${at}.attention_biases`,
-      shape: [heads, offsets],
-      start: 0,
-      dims: [1, heads, offsets],
-      strides: [heads * offsets, 1, heads],
-    },
-  });
-  return crossAttention(b, [...qkv, table, distances(b, window)], `${at}.attention`, heads);
+  return crossAttention(b, [...qkv, ...biasesByDistance(b, `${at}.attention_biases`, heads, window)], `${at}.attention`, heads);
+}
+
+/** The table of biases of a square's pairs, [heads, distances] in the file, and which of them is every pair's. */
+export function biasesByDistance(b: Builder, tensor: string, heads: number, side: number): [table: number, rows: number] {
+  const offsets = side * side;
+  const layout = { start: 0, dims: [1, heads, offsets] as const, strides: [heads * offsets, 1, heads] as const };
+  const source = { tensor, shape: [heads, offsets], ...layout };
+  return [weight(b, { name: tensor, shape: [offsets, heads], kind: 'weight', source }), distances(b, side)];
 }
 
 /** The row of the table for every pair of places of a window: how far they are apart, down and across. */

@@ -25,11 +25,15 @@ export interface ConvNames {
   branches?: readonly Branch[];
 }
 
-/** A convolution beside others that read and give the same, as large as they or 1×1, with its batch norm; without a name the identity. */
+/** A convolution beside others that read and give the same, no larger than they, with its batch norm if it has one; without a name the identity. */
 export interface Branch {
   conv?: string;
-  norm: string;
+  norm?: string;
   kernel: number;
+  /** The tensor [O,1,1] of factors of what its channels give. */
+  scale?: string;
+  /** It is taken from the sum. */
+  isTaken?: boolean;
 }
 
 export interface Window {
@@ -74,27 +78,29 @@ function filterLayout(file: readonly number[], area: number, depthwise: boolean)
     : { shape: file, dims: [o, part, area], strides: [area * part, 1, part] };
 }
 
-/** Adds up the branches in whose place a filter [O,I,R,R] and its bias stand. */
+/** Adds up the branches in whose place a filter [O,I,R,R] and its bias stand; the first of them has R × R taps and a norm. */
 function merge(
   b: Builder,
   updates: number[],
   branches: readonly Branch[],
-  [o, part, r]: readonly number[],
+  [o, part]: readonly number[],
   eps: number,
   depthwise: boolean,
 ): void {
   if (b.weights.has(`${branches[0]!.norm}.weight`)) return;
-  for (const { conv, norm, kernel } of branches) {
+  for (const [i, { conv, norm, kernel, scale, isTaken }] of branches.entries()) {
     const file = [o!, part!, kernel, kernel];
     const layout = filterLayout(file, kernel * kernel, depthwise);
     const load = (name: string, shape: readonly number[], source: Layout): number =>
       weight(b, { name, shape, kind: 'weight', role: 'temp', source: { tensor: name, start: 0, ...source } });
     const x = conv === undefined ? ABSENT : load(`${conv}.weight`, [numel(file)], layout);
     const inputs = ['weight', 'bias', 'running_mean', 'running_var'].map((of) =>
-      load(`${norm}.${of}`, [o!], { shape: [o!], ...flat([o!]) }),
+      norm === undefined ? ABSENT : load(`${norm}.${of}`, [o!], { shape: [o!], ...flat([o!]) }),
     );
-    const a = { eps, depthwise: depthwise ? 1 : 0, whole: kernel === r ? 1 : 0 };
-    emit(b.graph, 'MergeBranch', `${norm}.merge`, [x, ...inputs], a, { phase: 'init', updates });
+    const factors = scale === undefined ? ABSENT : load(scale, [o!], { shape: [o!, 1, 1], ...flat([o!]) });
+    const a = { eps, depthwise: depthwise ? 1 : 0, side: kernel, taken: isTaken ? 1 : 0 };
+    const name = norm ?? `${branches[0]!.norm}.${i}`;
+    emit(b.graph, 'MergeBranch', `${name}.merge`, [x, ...inputs, factors], a, { phase: 'init', updates });
   }
 }
 

@@ -62,6 +62,7 @@ export const init: Record<string, OpDef> = {
       const [w, o] = [shapeOf(graph, n.updates[0]!), shapeOf(graph, n.updates[1]!)[0]!];
       const depthwise = n.attributes.depthwise!;
       const inputs = depthwise ? 1 : w.at(-1)!;
+      const r = Math.sqrt(numel(w) / o / inputs);
       return words({
         [MergeBranchArg.W]: at.update(0),
         [MergeBranchArg.B]: at.update(1),
@@ -70,12 +71,14 @@ export const init: Record<string, OpDef> = {
         [MergeBranchArg.BETA]: at.input(2),
         [MergeBranchArg.MEAN]: at.input(3),
         [MergeBranchArg.VAR]: at.input(4),
+        [MergeBranchArg.SCALE]: at.input(5),
         [MergeBranchArg.O]: o,
         [MergeBranchArg.I]: inputs,
-        [MergeBranchArg.AREA]: numel(w) / o / inputs,
-        [MergeBranchArg.WHOLE]: n.attributes.whole!,
+        [MergeBranchArg.R]: r,
+        [MergeBranchArg.S]: Math.max(1, n.attributes.side!),
         [MergeBranchArg.EPS]: float(n.attributes.eps!),
         [MergeBranchArg.DEPTHWISE]: depthwise,
+        [MergeBranchArg.TAKEN]: n.attributes.taken!,
       });
     },
     cost: moves,

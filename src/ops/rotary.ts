@@ -1,5 +1,5 @@
 /** Rotary positions: pairs of channels turned by angles that grow with the position. */
-import { RotaryArg, RotaryTableArg } from '../../assembly/abi/ops/rotary.ts';
+import { RotaryArg, RotaryTableArg, WaveTableArg } from '../../assembly/abi/ops/rotary.ts';
 import { Op } from '../../assembly/abi/ops.ts';
 import { lastDim, shapeOf } from '../graph/graph.ts';
 import { float, MOVE, moves, type OpDef, rowSplit, same, shape, words } from './def.ts';
@@ -66,6 +66,22 @@ export const rotary: Record<string, OpDef> = {
         [RotaryTableArg.THETA]: float(n.attributes.theta!),
         [RotaryTableArg.SCALE]: float(n.attributes.scale!),
         [RotaryTableArg.CENTRED]: n.attributes.centred!,
+      }),
+    cost: moves,
+    costRate: MOVE,
+  },
+  /** updates a table[h·w, 4·bands]; attributes h, w, theta, scale (abi/ops/rotary.ts). Once, before the first step. */
+  WaveTable: {
+    opcode: Op.WaveTable,
+    infer: () => [],
+    lower: (n, at, graph) =>
+      words({
+        [WaveTableArg.Y]: at.update(0),
+        [WaveTableArg.H]: n.attributes.h!,
+        [WaveTableArg.WIDTH]: n.attributes.w!,
+        [WaveTableArg.BANDS]: lastDim(graph, n.updates[0]!) / 4,
+        [WaveTableArg.THETA]: float(n.attributes.theta!),
+        [WaveTableArg.SCALE]: float(n.attributes.scale!),
       }),
     cost: moves,
     costRate: MOVE,

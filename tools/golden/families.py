@@ -16,6 +16,9 @@ HALF = dict(image_mean=[0.5] * 3, image_std=[0.5] * 3)
 timm.models.tiny_vit.Attention.get_attention_biases = lambda self, device: self.attention_biases[:, self.attention_bias_idxs]
 
 
+timm.models.efficientformer.Attention.get_attention_biases = lambda self, device: self.attention_biases[:, self.attention_bias_idxs]
+
+
 def timm_model(name, **arguments):
     model = timm.create_model(name, num_classes=6, **arguments)
     model.arguments = arguments
@@ -175,6 +178,13 @@ FAMILIES = {
     # Maps of 12×8, 6×4 and 3×2 pixels in patches of 2: the last is resized, and stays so.
     "mobilevitv2-timm": (lambda: timm_model("mobilevitv2_050"), (96, 64), CALM),
     "mobilevitv2-timm-fitting": (lambda: timm_model("mobilevitv2_075"), (64, 64), CALM),
+    "fastvit-timm": (lambda: timm_model("fastvit_t8", layers=(1, 1, 2, 1), embed_dims=(8, 16, 32, 32)), (64, 96), CALM),
+    "fastvit-timm-attention": (lambda: timm_model("fastvit_mci0", layers=(1, 1, 1, 2), embed_dims=(8, 16, 32, 64), mlp_ratios=(2, 2, 2, 2)), (96, 64), CALM),
+    "edgenext-timm": (lambda: timm_model("edgenext_xx_small", depths=(1, 1, 2, 1), dims=(8, 16, 20, 32), heads=(2, 2, 2, 2)), (64, 96), CALM),
+    "edgenext-timm-rw": (lambda: timm_model("edgenext_small_rw", depths=(1, 2, 2, 2), dims=(8, 16, 32, 32), heads=(2, 2, 2, 2), head_norm_first=True), (96, 64), CALM),
+    # Attention is of 7×7 positions whatever the picture: fewer stages make it smaller.
+    "efficientformer-timm": (lambda: timm_model("efficientformer_l1", depths=(1, 2), embed_dims=(8, 16), mlp_ratios=2, img_size=(56, 56)), (56, 56), CALM),
+    "efficientformer-timm-attention": (lambda: timm_model("efficientformer_l3", depths=(1, 2), embed_dims=(8, 24), mlp_ratios=2, num_vit=2, img_size=(56, 56)), (56, 56), CALM),
     "repvgg-timm": (lambda: timm_model("repvgg_b1g4", width_factor=0.125), (64, 48), STILL),
     "mobileone-timm": (lambda: timm_model("mobileone_s0", width_factor=1 / 6), (40, 48), STILL),
     "dinov2-hf": (lambda: hf("Dinov2", **{k: v for k, v in SMALL.items() if k != "intermediate_size"}, mlp_ratio=2), (32, 32), dict(other_sizes=[(48, 48)])),

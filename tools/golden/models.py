@@ -100,9 +100,10 @@ NAMES = Names()
 @torch.no_grad()
 def fold_what_follows(model, size):
     """Folds every batch norm that reads a convolution's output, and every layer scale that reads a layer's; found by running the model."""
-    for m in list(model.modules()):  # RepVGG's and MobileOne's branches
-        if hasattr(m, "reparameterize"):
-            m.reparameterize()
+    for m in list(model.modules()):  # Branches of RepVGG, MobileOne, FastViT, whose positions stay a convolution beside what they are added to
+        if hasattr(m, "reparameterize") and not hasattr(m, "pos_enc"):
+            m.double().reparameterize()
+            m.float().requires_grad_()
     for m in list(model.modules()):  # BiT's filters
         if isinstance(m, timm.layers.StdConv2d):
             w = m.weight.double().flatten(1)
@@ -134,6 +135,9 @@ def fold_what_follows(model, size):
     for module in model.modules():
         for scale, linear in PARAMETERS:
             gamma = getattr(module, scale, None)
+            if type(gamma).__name__ in SCALES and linear in dict(module.named_modules()):
+                scale_into(gamma, module.get_submodule(linear))
+                setattr(module, scale, nn.Identity())
             if isinstance(gamma, nn.Parameter) and linear in dict(module.named_modules()):
                 inner = module.get_submodule(linear)
                 inner.weight.mul_(gamma.view(-1, *[1] * (inner.weight.ndim - 1)))
@@ -141,8 +145,8 @@ def fold_what_follows(model, size):
                 setattr(module, scale, nn.Parameter(torch.ones_like(gamma), requires_grad=False))
 
 
-# Layer scales that are parameters of a block: ConvNeXt's, Data2Vec's, BEiT's (timm's, transformers'), torchvision's ConvNeXt's.
-PARAMETERS = [("gamma", "mlp.fc2"), ("gamma_1", "attn.proj"), ("gamma_2", "mlp.fc2"), ("lambda_1", "attention.o_proj"), ("lambda_2", "mlp.fc2"), ("lambda_1", "attention.output.dense"), ("lambda_2", "output.dense"), ("layer_scale", "block.5")]
+# Layer scales that are parameters of a block, or stand behind what moves axes (FastViT's): ConvNeXt's, Data2Vec's, BEiT's (timm's, transformers'), torchvision's ConvNeXt's.
+PARAMETERS = [("layer_scale_1", "token_mixer.proj"), ("gamma_xca", "xca.proj"), ("gamma", "mlp.fc2"), ("gamma_1", "attn.proj"), ("gamma_2", "mlp.fc2"), ("lambda_1", "attention.o_proj"), ("lambda_2", "mlp.fc2"), ("lambda_1", "attention.output.dense"), ("lambda_2", "output.dense"), ("layer_scale", "block.5")]
 SCALES = ("LayerScale", "LayerScale2d", "Dinov2LayerScale", "Dinov2WithRegistersLayerScale", "DINOv3ViTLayerScale")
 
 
@@ -157,7 +161,7 @@ def scale_into(scale, inner):
     gamma = getattr(scale, "gamma", None)
     gamma = scale.lambda1 if gamma is None else gamma
     inner.weight.mul_(gamma.view(-1, *[1] * (inner.weight.ndim - 1)))
-    inner.bias.mul_(gamma)
+    inner.bias.mul_(gamma.flatten())
 
 
 @torch.no_grad()

@@ -38,9 +38,9 @@ export function foldBatchNorm(): void {
 
 /**
  * MergeBranch: a convolution and its batch norm, added to the filter and bias of the one that stands for several: f = gamma/√(var+EPS);
- * w[o,t,i] += f·x[o,t,i], b[o] += beta - mean·f. w is [O, AREA, I] (DEPTHWISE = 0) or [AREA, O] (DEPTHWISE = 1, I = 1), AREA the taps of a square of
- * odd side. X has as many taps (WHOLE = 1), or the middle one alone (WHOLE = 0), laid out as w is; X = 0 is the identity, 1 at the middle tap of
- * channel o mod I.
+ * w[o,t,i] += g·f·x[o,t,i], b[o] += g·(beta - mean·f). w is [O, R·R, I] (DEPTHWISE = 0) or [R·R, O] (DEPTHWISE = 1, I = 1), R odd. X has the S × S taps
+ * in the middle, S odd, laid out as w is; X = 0 is the identity, 1 at the middle tap of channel o mod I. g is SCALE (absent: 1), TAKEN = 1: less than
+ * nothing. Absent of the norm: gamma is 1, beta and mean 0, the variance such that f = gamma.
  */
 export const enum MergeBranchArg {
   W,
@@ -50,26 +50,30 @@ export const enum MergeBranchArg {
   BETA,
   MEAN,
   VAR,
+  SCALE,
   O,
   I,
-  AREA,
-  WHOLE,
+  R,
+  S,
   EPS,
   DEPTHWISE,
+  TAKEN,
 }
 export function mergeBranch(): void {
   const o = size(MergeBranchArg.O);
   const i = size(MergeBranchArg.I);
-  const area = size(MergeBranchArg.AREA);
-  const taps = between(MergeBranchArg.WHOLE, 0, 1) == 1 ? area : 1;
-  writes(MergeBranchArg.W, 4 * o * i * area);
+  const r = size(MergeBranchArg.R);
+  const s = between(MergeBranchArg.S, 1, r);
+  writes(MergeBranchArg.W, 4 * o * i * r * r);
   writes(MergeBranchArg.B, 4 * o);
-  mayRead(MergeBranchArg.X, 4 * o * i * taps);
-  reads(MergeBranchArg.GAMMA, 4 * o);
-  reads(MergeBranchArg.BETA, 4 * o);
-  reads(MergeBranchArg.MEAN, 4 * o);
-  reads(MergeBranchArg.VAR, 4 * o);
+  mayRead(MergeBranchArg.X, 4 * o * i * s * s);
+  mayRead(MergeBranchArg.GAMMA, 4 * o);
+  mayRead(MergeBranchArg.BETA, 4 * o);
+  mayRead(MergeBranchArg.MEAN, 4 * o);
+  mayRead(MergeBranchArg.VAR, 4 * o);
+  mayRead(MergeBranchArg.SCALE, 4 * o);
   between(MergeBranchArg.DEPTHWISE, 0, 1);
+  between(MergeBranchArg.TAKEN, 0, 1);
 }
 
 /** Standardise, in place: w[O, K] of each o less its mean, over √(variance + EPS). */

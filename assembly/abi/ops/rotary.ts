@@ -34,6 +34,23 @@ export function rotary(): void {
 }
 
 /**
+ * WaveTable: sines and cosines of a grid's places, row by row, y[H·W, 4·BANDS]: sine and cosine of the row's place times THETA^(-k/BANDS), k = 0 … BANDS-1,
+ * each beside the other, then those of the column's. Place i of n is SCALE·(i+1)/n.
+ */
+export const enum WaveTableArg {
+  Y,
+  H,
+  WIDTH,
+  BANDS,
+  THETA,
+  SCALE,
+}
+export function waveTable(): void {
+  const bands = between(WaveTableArg.BANDS, 1, MOST_PRODUCT);
+  writes(WaveTableArg.Y, 16 * size(WaveTableArg.H) * size(WaveTableArg.WIDTH) * bands);
+}
+
+/**
  * RotaryTable: Rotary's table for a grid of H × W positions, row by row, y[H·W, 4·BANDS]: the first BANDS angles are the row's place times
  * THETA^(-k/BANDS), k = 0 … BANDS-1, the next ones the column's. A place is SCALE·i or, CENTRED, SCALE·((2i+1)/H - 1).
  */

@@ -2,7 +2,8 @@
  * Where the shift of a batch norm that stands alone goes, b = β - μ·γ/σ: what has been learnt of it is β's.
  *
  * Where a filter and its bias go that stand for several branches, w = Σ wᵢ·fᵢ, b = Σ βᵢ - μᵢ·fᵢ, f = γ/σ: what has been learnt is added to the first
- * branch. Where w has learnt, γ = σ is written, so that its norm scales by one: w₀ = w₀·f₀ + Δw, β₀ = β₀ + μ₀·(1 - f₀) + Δb.
+ * branch. Where w has learnt, γ = σ is written, so that its norm scales by one: w₀ = w₀·f₀ + Δw, β₀ = β₀ + μ₀·(1 - f₀) + Δb. Where branches are scaled
+ * by s, Δw/s and Δb/s are added.
  */
 import { InputError } from '../../base/error.ts';
 import { elements } from '../../base/tensor.ts';
@@ -28,11 +29,18 @@ function first({ inputs: { graph, where, initialised }, products, replace, take,
       hint: 'methods bias, full and probe can be merged',
     });
   if (!newW && !newB) return;
-  const [x, gamma, beta, mean, variance] = node.inputs.map(read) as Float32Array[];
+  const [x, gamma, beta, mean, variance, scale] = node.inputs.map(read) as Float32Array[];
+  if (scale?.some((s) => s === 0))
+    throw new InputError({
+      where,
+      what: `${w.name} is merged from branches whose scale is 0 somewhere, into which nothing can be written back`,
+      hint: 'keep the adapter beside the model',
+    });
+  const share = (o: number): number => 1 / (scale?.[o] ?? 1);
   const tensorOf = (i: number): string => graph.values[node.inputs[i]!]!.source!.tensor;
   const deviation = variance!.map((v) => Math.sqrt(v + node.attributes.eps!));
   const before = initialised(bias.id);
-  const moved = (o: number): number => (newB ? newB[o]! - before[o]! : 0);
+  const moved = (o: number): number => (newB ? (newB[o]! - before[o]!) * share(o) : 0);
   if (!newW) {
     replace(
       tensorOf(2),
@@ -46,7 +54,7 @@ function first({ inputs: { graph, where, initialised }, products, replace, take,
     tensorOf(0),
     x!.map((v, i) => {
       const o = Math.floor(i / each);
-      return v * (gamma![o]! / deviation[o]!) + newW[i]! - old[i]!;
+      return v * (gamma![o]! / deviation[o]!) + (newW[i]! - old[i]!) * share(o);
     }),
   );
   replace(tensorOf(1), deviation);

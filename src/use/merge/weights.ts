@@ -72,6 +72,9 @@ export function mergeWeights(inputs: Inputs): Merged {
 /** A folded pair of weight and bias, and the norm or scale that it was folded with. */
 function unfold({ inputs: { graph }, products, edit, replace, take, read, sourceOf }: Merging, node: Node): void {
   const [w, bias] = node.updates.map((id) => graph.values[id]!) as [Value, Value];
+  const folds = graph.phases.init.filter((n) => n.op === 'FoldBatchNorm' && n.updates[0] === w.id);
+  const [first, last] = [folds[0], folds.at(-1)];
+  if (node !== first) return;
   const [newW, newB, product] = [take(w.name), take(bias.name), products.get(w.name)];
   if (!newW && !newB && !product) return;
   products.delete(w.name);
@@ -81,13 +84,21 @@ function unfold({ inputs: { graph }, products, edit, replace, take, read, source
   const tensorOf = (i: number): string => graph.values[node.inputs[i]!]!.source!.tensor;
   const each = (f: (o: number) => number): Float32Array => Float32Array.from({ length: c }, (_, o) => f(o));
   const deviation = (o: number): number => (variance ? Math.sqrt(variance[o]! + node.attributes.eps!) : 1);
-  const factor = (o: number): number => (gamma?.[o] ?? 1) / deviation(o);
+  // A layer scale behind the norm was folded too: what it did is the norm's now.
+  const later = last === node ? undefined : last!.inputs[0];
+  const gain = later === undefined ? undefined : read(later);
+  const factor = (o: number): number => ((gamma?.[o] ?? 1) / deviation(o)) * (gain?.[o] ?? 1);
   const isNorm = mean !== undefined;
   // Of a convolution that has a bias beside its norm, or of the layer that a scale was folded into; less the norm's mean.
   const before = read(bias.id);
   const shift = (o: number): number => (before?.[o] ?? 0) - (mean?.[o] ?? 0);
-  const folded = (o: number): number => newB?.[o] ?? (beta?.[o] ?? 0) + shift(o) * factor(o);
-  if (isNorm && !newW && !product) {
+  const folded = (o: number): number => newB?.[o] ?? (beta?.[o] ?? 0) * (gain?.[o] ?? 1) + shift(o) * factor(o);
+  if (gain)
+    replace(
+      graph.values[later!]!.source!.tensor,
+      each(() => 1),
+    );
+  if (isNorm && !newW && !product && !gain) {
     replace(
       tensorOf(1),
       each((o) => folded(o) - shift(o) * factor(o)),

@@ -57,22 +57,33 @@ function fold(o: number, k: number, depthwise: 0 | 1, absent: Absent = {}): Dire
   };
 }
 
-/** A branch of `taps` taps, or the identity (0), added to a filter of r × r. */
-function mergeBranch([o, r, i]: readonly [number, number, number], taps: number, depthwise: 0 | 1): Direct {
-  const area = r * r;
-  const [weights, bias, x, gamma, beta, mean] = [o * area * i, o, o * Math.max(taps, 1) * i, o, o, o].map((n, s) =>
+/** A branch of side × side taps, or the identity (0), added to a filter of r × r; `more`: by factors of its channels, taken from it, without a norm. */
+function mergeBranch(
+  [o, r, i]: readonly [number, number, number],
+  side: number,
+  depthwise: 0 | 1,
+  more: { scaled?: true; taken?: true; bare?: true } = {},
+): Direct {
+  const [area, taps] = [r * r, side * side];
+  const [weights, bias, x, gamma, beta, mean, scale] = [o * area * i, o, o * Math.max(taps, 1) * i, o, o, o, o].map((n, s) =>
     numbers(n, 80 + s),
   ) as Float32Array[];
   const variance = numbers(o, 87).map((v) => v * v + 0.01);
   const eps = Math.fround(1e-5);
-  const factor = (c: number): number => gamma![c]! / Math.sqrt(variance[c]! + eps);
+  const part = (c: number): number => (more.taken ? -1 : 1) * (more.scaled ? scale![c]! : 1);
+  const factor = (c: number): number => part(c) * (more.bare ? 1 : gamma![c]! / Math.sqrt(variance[c]! + eps));
+  const shift = (c: number): number => (more.bare ? 0 : beta![c]! * part(c) - mean![c]! * factor(c));
   return {
     op: 'MergeBranch',
-    name: `MergeBranch [${o},${r},${r},${i}], ${taps} taps, depthwise ${depthwise}`,
+    name: `MergeBranch [${o},${r},${r},${i}], ${taps} taps, depthwise ${depthwise} ${Object.keys(more)}`,
     phase: 'init',
-    inputs: [taps === 0 ? null : plain(x!, [x!.length]), ...[gamma!, beta!, mean!, variance].map((v) => plain(v, [o]))],
+    inputs: [
+      taps === 0 ? null : plain(x!, [x!.length]),
+      ...[gamma!, beta!, mean!, variance].map((v) => (more.bare ? null : plain(v, [o]))),
+      more.scaled ? plain(scale!, [o]) : null,
+    ],
     updates: [plain(weights!, depthwise ? [r, r, o] : [o, r, r, i]), plain(bias!, [o])],
-    attributes: { eps, depthwise, whole: taps === area ? 1 : 0 },
+    attributes: { eps, depthwise, side, taken: more.taken ? 1 : 0 },
     check(_, [w, b]) {
       // Where element (channel, tap, input) lies among so many taps.
       const at = (c: number, t: number, j: number, of: number): number => (depthwise ? t * o + c : (c * of + t) * i + j);
@@ -80,13 +91,16 @@ function mergeBranch([o, r, i]: readonly [number, number, number], taps: number,
       const middle = area >> 1;
       for (let c = 0; c < o; c++) {
         if (taps === 0) want[at(c, middle, c % i, area)]! += factor(c);
-        for (let t = 0; t < taps; t++)
-          for (let j = 0; j < i; j++) want[at(c, taps === area ? t : middle, j, area)]! += factor(c) * x![at(c, t, j, taps)]!;
+        const corner = (r - side) / 2;
+        for (let t = 0; t < taps; t++) {
+          const tap = (corner + Math.floor(t / side)) * r + corner + (t % side);
+          for (let j = 0; j < i; j++) want[at(c, tap, j, area)]! += factor(c) * x![at(c, t, j, taps)]!;
+        }
       }
       close(floatsOf(w), want, 1e-7, 'weight');
       close(
         floatsOf(b),
-        Float64Array.from(bias!, (v, c) => v + beta![c]! - mean![c]! * factor(c)),
+        Float64Array.from(bias!, (v, c) => v + shift(c)),
         1e-6,
         'bias',
       );
@@ -194,9 +208,16 @@ export const initCases: readonly Direct[] = [
   fold(6, 5, 0, { statistics: true }),
   fold(6, 5, 0, { beta: true, statistics: true }),
   ...[Encoding.Int8, Encoding.Int4, Encoding.Int12].flatMap((e) => [foldCoded(1, 9, e), foldCoded(6, 5, e), foldCoded(17, 130, e)]),
-  ...TAILS.map((o) => mergeBranch([o, 3, 5], o % 2 ? 9 : 1, 0)),
-  ...[9, 1, 0].flatMap((taps) => [mergeBranch([6, 3, 6], taps, 0), mergeBranch([6, 3, 3], taps, 0), mergeBranch([17, 3, 1], taps, 1)]),
-  ...[1, 0].map((taps) => mergeBranch([5, 1, 5], taps, 0)),
+  ...TAILS.map((o) => mergeBranch([o, 3, 5], o % 2 ? 3 : 1, 0)),
+  ...[3, 1, 0].flatMap((side) => [mergeBranch([6, 3, 6], side, 0), mergeBranch([6, 3, 3], side, 0), mergeBranch([17, 3, 1], side, 1)]),
+  ...[1, 0].map((side) => mergeBranch([5, 1, 5], side, 0)),
+  ...[3, 5].flatMap((side) => [mergeBranch([6, 7, 1], side, 0), mergeBranch([9, 7, 1], side, 1)]),
+  ...[3, 1, 0].flatMap((side) => [
+    mergeBranch([17, 3, 1], side, 1, { scaled: true }),
+    mergeBranch([17, 3, 1], side, 1, { scaled: true, taken: true }),
+  ]),
+  mergeBranch([6, 3, 6], 0, 0, { taken: true }),
+  ...[3, 0].flatMap((side) => [mergeBranch([6, 3, 6], side, 0, { bare: true }), mergeBranch([17, 3, 1], side, 1, { bare: true })]),
   ...TAILS.map((c) => positions(1, [3, 4], [5, 3], c, (c % 2) as 0 | 1)),
   positions(0, [14, 14], [7, 7], 2, 1),
   positions(2, [7, 7], [14, 14], 2, 0),

@@ -71,6 +71,29 @@ function tabled(h: number, width: number, bands: number, theta: number, scale: n
   };
 }
 
+/** Sine and cosine beside each other; place i of n is scale·(i+1)/n. */
+function waves(h: number, width: number, bands: number, theta: number, scale: number): Direct {
+  return {
+    op: 'WaveTable',
+    name: `WaveTable ${h}×${width}, ${bands} bands, theta ${theta}`,
+    phase: 'init',
+    inputs: [],
+    updates: [plain(new Float32Array(h * width * 4 * bands), [h * width, 4 * bands], 'frozen')],
+    attributes: { h, w: width, theta, scale },
+    check(_outputs, [bytes]) {
+      const want = Array.from({ length: h * width }, (_, at) =>
+        [(Math.floor(at / width) + 1) / h, ((at % width) + 1) / width].flatMap((place) =>
+          Array.from({ length: bands }, (__, k) => scale * place * theta ** (-k / bands)).flatMap((angle) => [
+            Math.sin(angle),
+            Math.cos(angle),
+          ]),
+        ),
+      ).flat();
+      close(new Float32Array(bytes!.slice().buffer), want, 1e-6, 'table');
+    },
+  };
+}
+
 const ONE: Turn = { batch: 2, t: 5, heads: 2, d: 8, turned: 8, first: 1, neighbours: 0 };
 
 export const rotaryCases: readonly Forward[] = [
@@ -86,4 +109,7 @@ export const rotaryTableCases: readonly Direct[] = [
   tabled(3, 4, 5, 10000, 1, 0),
   tabled(4, 2, 16, 100, Math.fround(2 * Math.PI), 1),
   tabled(1, 1, 1, 100, Math.fround(2 * Math.PI), 1),
+  waves(3, 4, 5, 10000, Math.fround(2 * Math.PI)),
+  waves(7, 2, 16, 10000, Math.fround(2 * Math.PI)),
+  waves(1, 1, 1, 100, 1),
 ];

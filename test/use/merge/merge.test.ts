@@ -42,6 +42,10 @@ const CASES: readonly [string, number | undefined, readonly string[]][] = [
   ['densenet-timm', 48, ['full']],
   // Branches that were merged.
   ['repvgg-timm', 64, ['bias', 'full']],
+  // Branches that are scaled, and taken from each other.
+  ['fastvit-timm', undefined, ['bias', 'full']],
+  // A layer scale behind a batch norm.
+  ['efficientformer-timm', undefined, ['bias', 'full']],
   // Squeeze-and-excite: convolutions with biases of their own beside folded ones.
   ['mobilenetv3-timm', 48, ['bias', 'full']],
   ['resnet-hf', 40, ['bias', 'full']],
