@@ -136,7 +136,7 @@ export const enum Op {
   Standardise,
   // two pictures in one
   Mix,
-  MixCrossEntropy,
+  SoftCrossEntropy,
   // learning beside others
   Proximal,
   // waves by place

@@ -114,4 +114,10 @@ export const enum Io {
   /** Where the adapter tells unknown pictures: what they are told by (abi/ops/distance.ts), in the image, and how far each picture is, f32[B]. */
   Known,
   Distances,
+  /** Where pictures are mixed and a pass has an odd number of them: the one whose partner is in the pass (abi/ops/mix.ts), its label and number. */
+  Partner,
+  PartnerLabel,
+  PartnerSample,
+  /** Where the loss weighs its classes: f32 by class, in the image. */
+  ClassWeights,
 }

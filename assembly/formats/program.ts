@@ -288,9 +288,10 @@ function checkIo(): boolean {
     const id = sectionWord(Section.Io, at);
     const length = sectionWord(Section.Io, at + 2);
     const offset = sectionWord(Section.Io, at + 1);
-    const isGood = id === Io.Constants || id === Io.Known ? isTable(offset, length) : isData(offset, length);
-    if (id < Io.Pictures || id > Io.Distances || !isGood) return refuse('has a port outside the linear memory');
-    if (id !== Io.Pictures && length % 4 !== 0) return refuse('has a port that is not made of words');
+    const isInTable = id === Io.Constants || id === Io.Known || id === Io.ClassWeights;
+    const isGood = isInTable ? isTable(offset, length) : isData(offset, length);
+    if (id < Io.Pictures || id > Io.ClassWeights || !isGood) return refuse('has a port outside the linear memory');
+    if (id !== Io.Pictures && id !== Io.Partner && length % 4 !== 0) return refuse('has a port that is not made of words');
   }
   return true;
 }
@@ -338,6 +339,8 @@ function checkPorts(): boolean {
   const micro = runWord(RunField.MicroBatch);
   const answer = runWord(RunField.Answer);
   const channels = channelCount();
+  const apart = port(Io.Partner, false);
+  const weights = port(Io.ClassWeights, false);
   const fits =
     channels >= 1 &&
     channels <= MOST_CHANNELS &&
@@ -348,7 +351,13 @@ function checkPorts(): boolean {
     port(Io.Logits, false) === 4 * micro * runWord(RunField.Classes) &&
     (port(Io.Samples, true) === 0 || port(Io.Samples, false) === 4 * micro) &&
     port(Io.State, true) === layoutWord(LayoutWord.RegionOffset) &&
-    (port(Io.Known, false) === 0 ? port(Io.Distances, false) === 0 : port(Io.Known, false) >= 8 && port(Io.Distances, false) === 4 * micro);
+    (port(Io.Known, false) === 0
+      ? port(Io.Distances, false) === 0
+      : port(Io.Known, false) >= 8 && port(Io.Distances, false) === 4 * micro) &&
+    (apart === 0 || (answer === Answer.Class && micro % 2 === 1 && apart * micro === port(Io.Pictures, false))) &&
+    port(Io.PartnerLabel, false) === (apart === 0 ? 0 : 4) &&
+    port(Io.PartnerSample, false) === (apart === 0 ? 0 : 4) &&
+    (weights === 0 || (answer === Answer.Class && weights === 4 * runWord(RunField.Classes)));
   return fits ? true : refuse('has ports that do not fit its run');
 }
 

@@ -1,5 +1,5 @@
 import { State } from '../abi/head';
-import { CrossEntropyArg } from '../abi/ops/crossentropy';
+import { CrossEntropyArg, SoftCrossEntropyArg } from '../abi/ops/crossentropy';
 import { Status } from '../abi/status';
 import { address, int } from '../engine/argument';
 import { exp64, log64 } from '../engine/math';
@@ -22,6 +22,8 @@ export function crossEntropy(p: usize): void {
     address(p, CrossEntropyArg.X),
     address(p, CrossEntropyArg.LABELS),
     0,
+    0,
+    0,
     address(p, CrossEntropyArg.DLOGITS),
     address(p, CrossEntropyArg.LOSSES),
     address(p, CrossEntropyArg.CHOICES),
@@ -31,11 +33,38 @@ export function crossEntropy(p: usize): void {
   );
 }
 
-/** CrossEntropy and MixCrossEntropy. `shares` f32[B]: how much of a row's target its own label is (mix.ts); 0: all of it. */
-export function crossEntropyRows(
+/**
+ * SoftCrossEntropy: as CrossEntropy, the target of row i being t = (1-ε)·(s·label + (1-s)·other) + ε/N, s = SHARES[i], other = OTHERS[i], and classes weighing
+ * w = WEIGHTS, as PyTorch's cross_entropy(weight=w) has it:
+ *
+ *     loss = -Σ w·t·log softmax(x) = W·lse(x) - Σ w·t·x,      dlogits = LossScale·(W·softmax(x) - w·t),      W = Σ w·t.
+ *
+ * Correct is counted by the row's own label. DLOGITS may be 0 or equal X. The first thread does it all, in f64.
+ */
+export function softCrossEntropy(p: usize): void {
+  if (thread != 0) return;
+  crossEntropyRows(
+    address(p, SoftCrossEntropyArg.X),
+    address(p, SoftCrossEntropyArg.LABELS),
+    address(p, SoftCrossEntropyArg.OTHERS),
+    address(p, SoftCrossEntropyArg.SHARES),
+    address(p, SoftCrossEntropyArg.WEIGHTS),
+    address(p, SoftCrossEntropyArg.DLOGITS),
+    address(p, SoftCrossEntropyArg.LOSSES),
+    address(p, SoftCrossEntropyArg.CHOICES),
+    address(p, SoftCrossEntropyArg.STATE),
+    int(p, SoftCrossEntropyArg.BATCH),
+    int(p, SoftCrossEntropyArg.N),
+  );
+}
+
+/** CrossEntropy and SoftCrossEntropy. `others`, `shares`, `weights` may be 0: a row is its label alone, and every class weighs 1, to the bit. */
+function crossEntropyRows(
   x: usize,
   labels: usize,
+  others: usize,
   shares: usize,
+  weights: usize,
   dlogits: usize,
   losses: usize,
   choices: usize,
@@ -54,7 +83,7 @@ export function crossEntropyRows(
     const logits = x + <usize>i * row;
     const label = load<i32>(labels + at);
     if (label < -1 || label >= n) return fail(Status.BadLabel);
-    const beside = shares != 0 && (i ^ 1) < batch ? load<i32>(labels + ((<usize>(i ^ 1)) << 2)) : -1;
+    const beside = others == 0 ? -1 : load<i32>(others + at);
     if (beside >= n) return fail(Status.BadLabel);
     const other = beside < 0 ? label : beside;
     const own: f64 = beside < 0 ? 1 : <f64>load<f32>(shares + at);
@@ -62,10 +91,14 @@ export function crossEntropyRows(
     const lse = logSumExp(logits, n, load<f32>(logits + ((<usize>choice) << 2)));
     // One NaN anywhere makes the sum NaN, also in a row that has no label.
     let loss = lse;
+    let whole: f64 = 1;
     if (label >= 0) {
-      const wanted = own * <f64>load<f32>(logits + ((<usize>label) << 2)) + (1 - own) * <f64>load<f32>(logits + ((<usize>other) << 2));
-      loss -= (1 - smoothing) * wanted;
-      if (smoothing != 0) loss -= smoothing * mean(logits, n);
+      const mine = own * weightOf(weights, label);
+      const its = (1 - own) * weightOf(weights, other);
+      if (weights != 0) whole = (1 - smoothing) * (mine + its) + smoothing * meanWeight(weights, n);
+      const wanted = mine * <f64>load<f32>(logits + ((<usize>label) << 2)) + its * <f64>load<f32>(logits + ((<usize>other) << 2));
+      loss = whole * lse - (1 - smoothing) * wanted;
+      if (smoothing != 0) loss -= smoothing * mean(logits, weights, n);
     }
     if (!isFinite<f32>(<f32>loss)) return fail(Status.LossNotFinite);
     store<i32>(choices + at, choice);
@@ -78,11 +111,20 @@ export function crossEntropyRows(
     if (dlogits == 0) continue;
     const out = dlogits + <usize>i * row;
     if (label < 0) memory.fill(out, 0, row);
-    else gradient(logits, out, n, label, other, own, lse, lossScale, smoothing);
+    else gradient(logits, out, weights, n, label, other, own, whole, lse, lossScale, smoothing);
   }
   store<f64>(state, load<f64>(state, State.LossSum) + lossSum, State.LossSum);
   store<i32>(state, load<i32>(state, State.Correct) + correct, State.Correct);
   store<i32>(state, load<i32>(state, State.Count) + count, State.Count);
+}
+
+@inline function weightOf(weights: usize, i: i32): f64 {
+  return weights == 0 ? 1 : <f64>load<f32>(weights + ((<usize>i) << 2));
+}
+function meanWeight(weights: usize, n: i32): f64 {
+  let sum: f64 = 0;
+  for (let i = 0; i < n; i++) sum += weightOf(weights, i);
+  return sum / <f64>n;
 }
 
 /** The first position of the largest of n logits. */
@@ -106,13 +148,26 @@ function logSumExp(x: usize, n: i32, top: f32): f64 {
   return <f64>top + log64(sum);
 }
 
-function mean(x: usize, n: i32): f64 {
+/** Of n logits, each times its class's weight. */
+function mean(x: usize, weights: usize, n: i32): f64 {
   let sum: f64 = 0;
-  for (let i = 0; i < n; i++) sum += <f64>load<f32>(x + ((<usize>i) << 2));
+  for (let i = 0; i < n; i++) sum += weightOf(weights, i) * <f64>load<f32>(x + ((<usize>i) << 2));
   return sum / <f64>n;
 }
 
-function gradient(x: usize, dx: usize, n: i32, label: i32, other: i32, own: f64, lse: f64, scale: f64, smoothing: f64): void {
+function gradient(
+  x: usize,
+  dx: usize,
+  weights: usize,
+  n: i32,
+  label: i32,
+  other: i32,
+  own: f64,
+  whole: f64,
+  lse: f64,
+  scale: f64,
+  smoothing: f64,
+): void {
   const everywhere = smoothing / <f64>n;
   const rest = 1 - own;
   const atLabel = (1 - smoothing) * (label == other ? own + rest : own) + everywhere;
@@ -120,6 +175,6 @@ function gradient(x: usize, dx: usize, n: i32, label: i32, other: i32, own: f64,
   for (let i = 0; i < n; i++) {
     const at = (<usize>i) << 2;
     const target = i == label ? atLabel : i == other ? atOther : everywhere;
-    store<f32>(dx + at, <f32>(scale * (exp64(<f64>load<f32>(x + at) - lse) - target)));
+    store<f32>(dx + at, <f32>(scale * (whole * exp64(<f64>load<f32>(x + at) - lse) - weightOf(weights, i) * target)));
   }
 }

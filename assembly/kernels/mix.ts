@@ -1,13 +1,14 @@
 import { State } from '../abi/head';
 import { CHANCES } from '../abi/ops/distort';
-import { MixArg, MixCrossEntropyArg } from '../abi/ops/mix';
+import { MixArg } from '../abi/ops/mix';
 import { Stream } from '../abi/random';
 import { address, int } from '../engine/argument';
 import { below, random } from '../engine/random';
 import { first, last, thread } from '../engine/team';
-import { crossEntropyRows } from './crossentropy';
 
-// What is drawn for the pair at hand; each thread draws it for itself, and the same.
+// The picture at hand, its partner (0: none) and that one's label, and what is drawn for both; each thread draws it for itself, and the same.
+let other: usize = 0;
+let otherLabel: i32 = -1;
 let share: f32 = 1;
 let top: i32 = 0;
 let left: i32 = 0;
@@ -15,14 +16,15 @@ let bottom: i32 = 0;
 let right: i32 = 0;
 
 /**
- * Mix: for each pair (a, b) of neighbours of x[B,H,W,C], λ uniform in 0 … 1, one of
+ * Mix: for each picture a of x[B,H,W,C] and its partner b, λ uniform in 0 … 1, one of
  *
- *     as it is      y = a, b                                                            share 1
- *     mixup         y = λ·a + (1-λ)·b, λ·b + (1-λ)·a                                    share λ            (arXiv 1710.09412, Beta(1,1))
- *     cutmix        y = a and b, a rectangle of sides √(1-λ) of theirs exchanged        share 1 - area     (arXiv 1905.04899)
+ *     as it is      y = a                                                     share 1
+ *     mixup         y = λ·a + (1-λ)·b                                         share λ            (arXiv 1710.09412, Beta(1,1))
+ *     cutmix        y = a, b in a rectangle of sides √(1-λ) of theirs         share 1 - area     (arXiv 1905.04899)
  *
- * The rectangle's centre is uniform over the picture, at whose edge it is cut. What is drawn is a function of (STATE.Seed, SAMPLES of a) alone. Y
- * overlaps nothing. Threads share the rows of the pairs; the first writes the shares.
+ * The rectangle's centre is uniform over the picture, at whose edge it is cut. Partners are those of places 2k and 2k+1 in the batch, wherever a pass cuts
+ * it (abi/ops/mix.ts), and what is drawn is a function of (STATE.Seed, number of the first of both) alone: no byte depends on how many pictures a
+ * pass has. Y overlaps nothing. Threads share the rows of the pictures; the first writes SHARES and OTHERS.
  */
 export function mix(p: usize): void {
   const batch = int(p, MixArg.BATCH);
@@ -32,47 +34,61 @@ export function mix(p: usize): void {
   const x = address(p, MixArg.X);
   const y = address(p, MixArg.Y);
   const pixel = (<usize>int(p, MixArg.C)) << 2;
-  if (thread == 0) shares(p, batch);
-  const rows = (batch >> 1) * height;
+  if (thread == 0) shares(p, batch, size);
   let drawn = -1;
-  for (let r = first(rows), until = last(rows); r < until; r++) {
-    const pair = r / height;
-    if (pair != drawn) draw(p, pair);
-    drawn = pair;
-    const i = r - pair * height;
-    const at = <usize>(2 * pair) * size + <usize>i * line;
-    const isCut = i >= top && i < bottom;
-    if (share == 1) {
+  for (let r = first(batch * height), until = last(batch * height); r < until; r++) {
+    const row = r / height;
+    if (row != drawn) draw(p, row, size);
+    drawn = row;
+    const i = r - row * height;
+    const down = <usize>i * line;
+    const at = <usize>row * size + down;
+    if (other == 0 || share == 1) memory.copy(y + at, x + at, line);
+    else if (bottom > top) {
       memory.copy(y + at, x + at, line);
-      memory.copy(y + at + size, x + at + size, line);
-    } else if (bottom > top) {
-      const from = isCut ? <usize>left * pixel : 0;
-      const to = isCut ? <usize>right * pixel : 0;
-      exchange(x + at, x + at + size, y + at, y + at + size, line, from, to);
-    } else blend(x + at, x + at + size, y + at, y + at + size, line);
+      const from = <usize>left * pixel;
+      if (i >= top && i < bottom) memory.copy(y + at + from, other + down + from, <usize>(right - left) * pixel);
+    } else blend(x + at, other + down, y + at, line);
   }
-  // The last of an odd number has no neighbour.
-  if (batch % 2 == 1 && thread == 0) memory.copy(y + <usize>(batch - 1) * size, x + <usize>(batch - 1) * size, size);
 }
 
-function shares(p: usize, batch: i32): void {
-  const out = address(p, MixArg.SHARES);
+function shares(p: usize, batch: i32, size: usize): void {
   for (let b = 0; b < batch; b++) {
-    share = 1;
-    if ((b | 1) < batch) draw(p, b >> 1);
-    store<f32>(out + ((<usize>b) << 2), share);
+    draw(p, b, size);
+    store<f32>(address(p, MixArg.SHARES) + ((<usize>b) << 2), share);
+    store<i32>(address(p, MixArg.OTHERS) + ((<usize>b) << 2), otherLabel);
   }
 }
 
-function draw(p: usize, pair: i32): void {
+/** Finds the partner of picture `row`, and draws for both. */
+function draw(p: usize, row: i32, size: usize): void {
   share = 1;
   top = 0;
   bottom = 0;
-  const a = (<usize>(2 * pair)) << 2;
+  other = 0;
+  otherLabel = -1;
   const labels = address(p, MixArg.LABELS);
-  if (load<i32>(labels + a) < 0 || load<i32>(labels + a, 4) < 0) return;
+  const samples = address(p, MixArg.SAMPLES);
+  if (load<i32>(labels + ((<usize>row) << 2)) < 0) return;
+  const batch = int(p, MixArg.BATCH);
+  const apart = address(p, MixArg.PARTNER_SAMPLE);
+  // 1 where the pass begins with the second of a pair.
+  const shift = apart != 0 && load<u32>(apart) + 1 == load<u32>(samples) ? 1 : 0;
+  const beside = ((row + shift) ^ 1) - shift;
+  const isApart = beside < 0 || beside >= batch;
+  const at = (<usize>beside) << 2;
+  if (isApart && apart == 0) return;
+  otherLabel = load<i32>(isApart ? address(p, MixArg.PARTNER_LABEL) : labels + at);
+  if (otherLabel < 0) return;
+  other = isApart ? address(p, MixArg.PARTNER) : address(p, MixArg.X) + <usize>beside * size;
+  const mine = load<u32>(samples + ((<usize>row) << 2));
+  const isFirst = ((row + shift) & 1) == 0;
+  toss(p, isFirst ? mine : load<u32>(isApart ? apart : samples + at));
+}
+
+/** What is drawn for a pair whose first picture has number `counter`. */
+function toss(p: usize, counter: u32): void {
   const seed = load<u32>(address(p, MixArg.STATE), State.Seed);
-  const counter = load<u32>(address(p, MixArg.SAMPLES) + a);
   const bits = random(seed, Stream.Mix, counter);
   const kind = <i32>(bits & 0xffff);
   const cutmix = int(p, MixArg.CUTMIX);
@@ -95,55 +111,12 @@ function draw(p: usize, pair: i32): void {
   share = <f32>(1 - <f64>((bottom - top) * (right - left)) / <f64>(height * width));
 }
 
-/** Rows of `bytes`. */
-function blend(a: usize, b: usize, ya: usize, yb: usize, bytes: usize): void {
+/** A row of `bytes`. */
+function blend(a: usize, b: usize, y: usize, bytes: usize): void {
   const rest: f32 = 1 - share;
   const own4 = f32x4.splat(share);
   const rest4 = f32x4.splat(rest);
   let i: usize = 0;
-  for (; i + 16 <= bytes; i += 16) {
-    const u = v128.load(a + i);
-    const v = v128.load(b + i);
-    v128.store(ya + i, f32x4.add(f32x4.mul(own4, u), f32x4.mul(rest4, v)));
-    v128.store(yb + i, f32x4.add(f32x4.mul(own4, v), f32x4.mul(rest4, u)));
-  }
-  for (; i < bytes; i += 4) {
-    const u = load<f32>(a + i);
-    const v = load<f32>(b + i);
-    store<f32>(ya + i, share * u + rest * v);
-    store<f32>(yb + i, share * v + rest * u);
-  }
-}
-
-/** Rows whose bytes from `from` to `to` change places. */
-function exchange(a: usize, b: usize, ya: usize, yb: usize, bytes: usize, from: usize, to: usize): void {
-  for (let i: usize = 0; i < bytes; i += 4) {
-    const u = load<f32>(a + i);
-    const v = load<f32>(b + i);
-    const isOther = i >= from && i < to;
-    store<f32>(ya + i, isOther ? v : u);
-    store<f32>(yb + i, isOther ? u : v);
-  }
-}
-
-/**
- * MixCrossEntropy: as CrossEntropy, the target of row i being (1-ε)·(s·label + (1-s)·neighbour's label) + ε/N, s = SHARES[i]:
- *
- *     loss = lse(x) - (1-ε)·(s·x[label] + (1-s)·x[other]) - ε·mean(x),      dlogits = LossScale·(softmax(x) - target).
- *
- * Correct is counted by the row's own label. DLOGITS may be 0 or equal X. The first thread does it all, in f64.
- */
-export function mixCrossEntropy(p: usize): void {
-  if (thread != 0) return;
-  crossEntropyRows(
-    address(p, MixCrossEntropyArg.X),
-    address(p, MixCrossEntropyArg.LABELS),
-    address(p, MixCrossEntropyArg.SHARES),
-    address(p, MixCrossEntropyArg.DLOGITS),
-    address(p, MixCrossEntropyArg.LOSSES),
-    address(p, MixCrossEntropyArg.CHOICES),
-    address(p, MixCrossEntropyArg.STATE),
-    int(p, MixCrossEntropyArg.BATCH),
-    int(p, MixCrossEntropyArg.N),
-  );
+  for (; i + 16 <= bytes; i += 16) v128.store(y + i, f32x4.add(f32x4.mul(own4, v128.load(a + i)), f32x4.mul(rest4, v128.load(b + i))));
+  for (; i < bytes; i += 4) store<f32>(y + i, share * load<f32>(a + i) + rest * load<f32>(b + i));
 }

@@ -18,7 +18,10 @@ import { Words } from '../formats/words.ts';
 export const enum Want {
   /** Nothing: all epochs are done, or patience has ended, or all was judged. */
   Done = 0,
-  /** `rows` pictures of the epoch's order from place `first` on into the ports, with their numbers; then the phase train. */
+  /**
+   * `rows` pictures of the epoch's order from place `first` on into the ports, with their numbers; where the program has a port for a partner, the picture of place
+   * `partner` too, -1: none; then the phase train.
+   */
   Learn,
   /** The phase update. */
   Update,
@@ -42,6 +45,8 @@ export const enum Want {
   SetRates,
   /** What was learnt is not finite, and the run may not go back: end it. */
   Unsound,
+  /** The labels alone of `rows` pictures of the epoch's order from place `first` on into the port. */
+  Weigh,
 }
 
 /** The parts of the pictures, and the rows of the table of classes: of those to judge by there are as many as were judged since judging began. */
@@ -68,6 +73,7 @@ export const enum Stage {
   SavedBack,
   Measured,
   RatesSet,
+  Weighed,
   Over,
 }
 
@@ -100,6 +106,8 @@ export class Run {
   /** Where the answer is numbers: means, then standard deviations, and Huber's delta. */
   constantsAt: number = 0;
   delta: number = 0;
+  /** What each class weighs in the loss of training; 0: all weigh the same. */
+  weightsAt: number = 0;
   /** Pictures to learn from and to judge by. */
   train: number = 0;
   val: number = 0;
@@ -116,6 +124,12 @@ export class Run {
   epoch: number = 0;
   first: number = 0;
   rows: number = 0;
+  /** The place of the picture that a pass of an odd number of them lacks for its pairs; -1: there is none. */
+  partner: number = -1;
+  /** Where classes are weighed: the sum of the weights of the labels of the batch under way; 0: not yet known. */
+  weight: number = 0;
+  /** The same of the passes that were asked for. */
+  sum: number = 0;
   to: number = 0;
   reason: Astray = Astray.No;
   /** Sums over the last step's pictures, or over all that were judged. */

@@ -48,6 +48,7 @@ export function interrupt(run: Run): void {
 /** What comes next; what was wanted before is done. */
 export function next(run: Run): Want {
   if (run.stage === Stage.Learnt) return learnt(run);
+  if (run.stage === Stage.Weighed) return weighed(run);
   if (run.stage === Stage.Updated) return stepped(run);
   if (run.stage === Stage.Stepped) return afterStep(run);
   if (run.stage === Stage.Judged) {
@@ -82,6 +83,8 @@ function begin(run: Run): Want {
   if (run.isJudging) return judge(run, 0);
   run.epoch = stateWord(run, State.Epoch);
   run.reason = Astray.No;
+  run.weight = 0;
+  run.sum = 0;
   const isTired = run.patience > 0 && run.epoch - headWord(run, Head.BestEpoch) >= run.patience;
   if (run.epoch >= run.epochs || isTired) return want(run, Stage.Over, Want.Done);
   return learn(run);
@@ -91,12 +94,46 @@ function begin(run: Run): Want {
 function learn(run: Run): Want {
   const position = stateWord(run, State.Position);
   if (position >= run.train) return judge(run, 0);
-  const start = position - (position % run.batchSize);
-  const end = Math.min(run.train, start + run.batchSize);
-  run.arena.setF32(run.stateAt + State.LossScale, 1 / (end - start));
+  const start = batchStart(run, position);
+  const end = batchEnd(run, position);
+  if (run.weightsAt !== 0 && run.weight === 0) return weigh(run, start, end);
+  run.arena.setF32(run.stateAt + State.LossScale, 1 / (run.weightsAt === 0 ? end - start : run.weight));
   run.first = position;
   run.rows = Math.min(run.microBatch, end - position);
+  run.partner = partnerOf(run, position - start, start, end);
   return want(run, Stage.Learnt, Want.Learn);
+}
+function batchStart(run: Run, position: number): number {
+  return position - (position % run.batchSize);
+}
+function batchEnd(run: Run, position: number): number {
+  return Math.min(run.train, batchStart(run, position) + run.batchSize);
+}
+
+/** Pictures of a batch are paired by place, 2k and 2k+1: which one is missing where a pass begins at place `from` of it and has an odd number. */
+function partnerOf(run: Run, from: number, start: number, end: number): number {
+  if (run.microBatch % 2 === 0) return -1;
+  if (from % 2 === 1) return start + from - 1;
+  const behind = start + from + run.microBatch;
+  return behind < end ? behind : -1;
+}
+
+/**
+ * The mean over a batch is divided by the weights of all its labels, however many passes it takes: so they are summed before the first, from place `from` on.
+ * Of pictures that are mixed too: what a label gives its pair's loss and what it lacks in its own add up to 1.
+ */
+function weigh(run: Run, from: number, end: number): Want {
+  run.first = from;
+  run.rows = Math.min(run.microBatch, end - from);
+  return want(run, Stage.Weighed, Want.Weigh);
+}
+function weighed(run: Run): Want {
+  for (let row: number = 0; row < run.rows; row++) run.sum += run.arena.f32(run.weightsAt + 4 * run.arena.u32(run.labelsAt + 4 * row));
+  const end = batchEnd(run, run.first);
+  if (run.first + run.rows < end) return weigh(run, run.first + run.rows, end);
+  run.weight = run.sum;
+  run.sum = 0;
+  return learn(run);
 }
 
 function learnt(run: Run): Want {
@@ -108,6 +145,9 @@ function learnt(run: Run): Want {
 /** A step's sums go to the epoch's. */
 function stepped(run: Run): Want {
   takeTally(run);
+  // The weighted mean, as many times as there are pictures: so an epoch's mean is that of its batches.
+  if (run.weightsAt !== 0) run.loss *= run.count / run.weight;
+  run.weight = 0;
   const loss = run.headAt + Head.Loss;
   run.own.setF64(loss, run.own.f64(loss) + run.loss);
   addHeadWord(run, Head.Correct, run.correct);

@@ -20,6 +20,27 @@ function constantLoss(run: Run, part: Part, total: number): number {
   return loss;
 }
 
+/**
+ * The least mean loss of training's where classes are weighed: of target m for a class, Σ -m·ln(m/M), M = Σ m, for the answer m/M. Those targets add up to 1 but where
+ * labels are smoothed: then the loss of all classes alike is M times what it was.
+ */
+function weightedConstant(run: Run, smoothing: number): number {
+  let labels: number = 0;
+  for (let c: number = 0; c < run.classes; c++) labels += weightOf(run, c) * classCount(run, Part.Learn, c);
+  let loss: number = 0;
+  let whole: number = 0;
+  for (let c: number = 0; c < run.classes; c++) {
+    const part = weightOf(run, c) * ((1 - smoothing) * classCount(run, Part.Learn, c) + (smoothing * run.train) / run.classes);
+    loss += constantTerm(part, labels, 1, 0);
+    whole += part / labels;
+  }
+  run.uniform *= whole;
+  return loss - constantTerm(whole, 1, 1, 0);
+}
+function weightOf(run: Run, c: number): number {
+  return run.arena.f32(run.weightsAt + 4 * c);
+}
+
 /** Of every label how frequent it is. */
 function constantLabels(run: Run, part: Part, total: number): number {
   const smoothing = run.arena.f32(run.stateAt + State.Smoothing);
@@ -51,7 +72,7 @@ export function beginWatch(run: Run): void {
   const smoothing = run.arena.f32(run.stateAt + State.Smoothing);
   run.uniform = 0;
   for (let c: number = 0; c < run.classes; c++) run.uniform += constantTerm(1, run.classes, run.classes, smoothing);
-  run.trainConstant = constantLoss(run, Part.Learn, run.train);
+  run.trainConstant = run.weightsAt === 0 || run.train === 0 ? constantLoss(run, Part.Learn, run.train) : weightedConstant(run, smoothing);
   run.trainMost = classCount(run, Part.Learn, mostFrequent(run, Part.Learn));
   run.valConstant = constantLoss(run, Part.Judge, run.val);
   run.valMost = classCount(run, Part.Judge, mostFrequent(run, Part.Judge));

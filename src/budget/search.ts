@@ -127,17 +127,6 @@ function unlessRefused(find: () => Planned): Planned | BudgetError {
 const leastOfAll = (refusals: readonly BudgetError[]): BudgetError =>
   refusals.reduce((least, next) => (next.smallestBytes < least.smallestBytes ? next : least));
 
-/** Pictures in a pass that are tried, the most first; `inPairs`: two at least, whatever is comfortable. */
-function passSizes(batchSize: number, comfortable: number, inPairs: boolean): number[] {
-  const sizes = divisors(batchSize, comfortable);
-  if (!inPairs) return sizes;
-  const pairs = sizes.filter((n) => n > 1);
-  if (pairs.length > 0) return pairs;
-  const least = divisors(batchSize, batchSize).findLast((n) => n > 1);
-  if (least !== undefined) return [least];
-  throw new InputError({ where: '--augment', what: 'mixes two pictures of a batch', got: batchSize, expected: '--batch-size 2 or more' });
-}
-
 /** The same with the precision of weights settled. */
 function searchAt(settled: Settled, path: Path): Planned {
   const { limit, kinds, at, chosen, least } = openRung(settled, path);
@@ -177,11 +166,13 @@ function openRung(
 ) {
   if (!Number.isSafeInteger(batchSize) || batchSize < 1)
     throw new InputError({ where: '--batch-size', what: 'must be at least 1', got: batchSize });
+  if (batchSize < 2 && isMixed(options.augment))
+    throw new InputError({ where: '--augment', what: 'mixes two pictures of a batch', got: batchSize, expected: '--batch-size 2 or more' });
   if (microBatch !== undefined) checkBatch(batchSize, microBatch);
   const limit = Math.min(budgetBytes, LINEAR_LIMIT);
   const [height, width] = options.model.image;
   const comfortable = Math.max(1, Math.floor(COMFORTABLE_PIXELS / (height * width)));
-  const all = microBatch !== undefined ? [microBatch] : passSizes(batchSize, comfortable, isMixed(options.augment));
+  const all = microBatch !== undefined ? [microBatch] : divisors(batchSize, comfortable);
   const sizes = isLeanest ? all.slice(-1) : all;
 
   const windows = isLeanest ? WINDOWS.slice(-1) : WINDOWS;

@@ -38,6 +38,8 @@ export interface AdapterInfo {
   arithmetic?: 'relaxed';
   /** What it was taught, where that is not one class of several (src/task). */
   task?: TaskSettings;
+  /** What its classes weighed in the loss of training, by name; absent: all the same. Its probabilities are those of classes as frequent as their weights make them. */
+  classWeights?: Readonly<Record<string, number>>;
   /** Names of the tensors that make up the classifier; the first axis of each counts the classes. */
   head: readonly string[];
   /** The classes' names, in the order of the logits. */
@@ -149,9 +151,20 @@ export function checkBase(adapter: Pick<AdapterFile, 'path' | 'base'>, base: Ada
 type Fields = Record<string, unknown>;
 
 /** AdapterInfo as it stands in the file. Only what is named here is written. */
-function fieldsOf({ method, base, precision, arithmetic, task, head, labels, preprocessing, createdBy }: AdapterInfo): Fields {
+function fieldsOf({
+  method,
+  base,
+  precision,
+  arithmetic,
+  task,
+  classWeights,
+  head,
+  labels,
+  preprocessing,
+  createdBy,
+}: AdapterInfo): Fields {
   const { type, digest: hash, imageSize } = base;
-  const how = { precision, ...(arithmetic ? { arithmetic } : {}), ...(task ? { task } : {}) };
+  const how = { precision, ...(arithmetic ? { arithmetic } : {}), ...(task ? { task } : {}), ...(classWeights ? { classWeights } : {}) };
   return { version: formatVersion, method, base: { type, digest: hash, imageSize }, ...how, head, labels, preprocessing, createdBy };
 }
 
@@ -193,7 +206,7 @@ function parseInfo(path: string, fields: Fields): AdapterInfo {
     Array.isArray(value) && value.length > 0 && value.every(isText) && new Set(value).size === value.length;
 
   // Adapters from before there was a choice were trained over f32.
-  const { version, method, base, precision = 'f32', arithmetic, task, head, labels, preprocessing, createdBy } = fields;
+  const { version, method, base, precision = 'f32', arithmetic, task, classWeights, head, labels, preprocessing, createdBy } = fields;
   need(version === formatVersion, 'format version', version, `${formatVersion}`);
   need(isText(method), 'method', method, 'a name');
   need(isText(createdBy), 'createdBy', createdBy, 'program and version');
@@ -207,6 +220,12 @@ function parseInfo(path: string, fields: Fields): AdapterInfo {
     task,
     `a name, and ${(labels as string[]).length} numbers under each of its constants`,
   );
+  need(
+    classWeights === undefined || areWeights(classWeights, labels as string[]),
+    'classWeights',
+    classWeights,
+    'a number above 0 for each label',
+  );
   need(isRecord(preprocessing), 'preprocessing', preprocessing, 'an object');
   need(isRecord(base), 'base', base, 'an object');
   const { type, digest: hash, imageSize } = base as Fields;
@@ -214,9 +233,14 @@ function parseInfo(path: string, fields: Fields): AdapterInfo {
   need(typeof hash === 'string' && /^[0-9a-f]{64}$/.test(hash), 'base.digest', hash, '64 hex digits');
   const isSize = (value: unknown) => Number.isSafeInteger(value) && (value as number) > 0;
   need(Array.isArray(imageSize) && imageSize.length === 2 && imageSize.every(isSize), 'base.imageSize', imageSize, '[height, width]');
-  const how = { precision, ...(arithmetic ? { arithmetic } : {}), ...(task ? { task } : {}) };
+  const how = { precision, ...(arithmetic ? { arithmetic } : {}), ...(task ? { task } : {}), ...(classWeights ? { classWeights } : {}) };
   return { method, base: { type, digest: hash, imageSize }, ...how, head, labels, preprocessing, createdBy } as AdapterInfo;
 }
+
+const areWeights = (value: unknown, labels: readonly string[]): boolean =>
+  isRecord(value) &&
+  Object.keys(value).length === labels.length &&
+  labels.every((label) => Object.hasOwn(value, label) && Number.isFinite(value[label]) && (value[label] as number) > 0);
 
 /** A head that is not there, or that has another number of classes than there are labels, is the classic broken adapter. */
 function checkHead(path: string, info: AdapterInfo, tensors: ReadonlyMap<string, { shape: readonly number[] }>): void {

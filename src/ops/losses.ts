@@ -1,8 +1,7 @@
 /** Losses: what each task is taught by, and what it answers. Classification, yes or no for each label, numbers. */
 import { BinaryCrossEntropyArg } from '../../assembly/abi/ops/binarycrossentropy.ts';
-import { CrossEntropyArg } from '../../assembly/abi/ops/crossentropy.ts';
+import { CrossEntropyArg, SoftCrossEntropyArg } from '../../assembly/abi/ops/crossentropy.ts';
 import { HuberArg } from '../../assembly/abi/ops/huber.ts';
-import { MixCrossEntropyArg } from '../../assembly/abi/ops/mix.ts';
 import { Op } from '../../assembly/abi/ops.ts';
 import { f32, type Graph, i32, type Node, shapeOf } from '../graph/graph.ts';
 import { alone, float, MOVE, moves, type OpDef, same, shape, words } from './def.ts';
@@ -44,27 +43,35 @@ const crossEntropy: OpDef = {
   costRate: MOVE,
 };
 
-/** The same of pictures that are two in one; inputs logits[B,N], labels i32[B], shares f32[B]. The targets, of which PyTorch keeps all, are f32[B,N]. */
-const mixCrossEntropy: OpDef = {
+/**
+ * The same of more than a label, by attributes: with `mixed` of pictures that are two in one, with `weighted` by classes' weights. Inputs logits[B,N], labels
+ * i32[B], then others i32[B] and shares f32[B], then weights f32[N]. Of what is mixed PyTorch keeps all targets, f32[B,N].
+ */
+const softCrossEntropy: OpDef = {
   ...crossEntropy,
-  opcode: Op.MixCrossEntropy,
-  infer(inputs, ...more) {
-    same('cross entropy: shares', shape(inputs, 2), shape(inputs, 1));
-    return crossEntropy.infer(inputs, ...more);
+  opcode: Op.SoftCrossEntropy,
+  infer(inputs, a, lists) {
+    const [b, n] = shape(inputs, 0) as [number, number];
+    if (a.mixed) for (const at of [2, 3]) same('cross entropy: shares', shape(inputs, at), [b]);
+    if (a.weighted) same('cross entropy: weights', shape(inputs, a.mixed ? 4 : 2), [n]);
+    return crossEntropy.infer(inputs, a, lists);
   },
-  autograd,
+  autograd: (node, graph, ...more) => (node.attributes.mixed ? autograd(node, graph) : crossEntropy.autograd!(node, graph, ...more)),
   lower: (n, at, graph) => {
     const [b, classes] = shapeOf(graph, n.inputs[0]!) as [number, number];
+    const { mixed, weighted, train } = n.attributes;
     return words({
-      [MixCrossEntropyArg.X]: at.input(0),
-      [MixCrossEntropyArg.LABELS]: at.input(1),
-      [MixCrossEntropyArg.SHARES]: at.input(2),
-      [MixCrossEntropyArg.DLOGITS]: n.attributes.train ? at.output(2) : 0,
-      [MixCrossEntropyArg.LOSSES]: at.output(0),
-      [MixCrossEntropyArg.CHOICES]: at.output(1),
-      [MixCrossEntropyArg.STATE]: at.update(0),
-      [MixCrossEntropyArg.BATCH]: b,
-      [MixCrossEntropyArg.N]: classes,
+      [SoftCrossEntropyArg.X]: at.input(0),
+      [SoftCrossEntropyArg.LABELS]: at.input(1),
+      [SoftCrossEntropyArg.OTHERS]: mixed ? at.input(2) : 0,
+      [SoftCrossEntropyArg.SHARES]: mixed ? at.input(3) : 0,
+      [SoftCrossEntropyArg.WEIGHTS]: weighted ? at.input(mixed ? 4 : 2) : 0,
+      [SoftCrossEntropyArg.DLOGITS]: train ? at.output(2) : 0,
+      [SoftCrossEntropyArg.LOSSES]: at.output(0),
+      [SoftCrossEntropyArg.CHOICES]: at.output(1),
+      [SoftCrossEntropyArg.STATE]: at.update(0),
+      [SoftCrossEntropyArg.BATCH]: b,
+      [SoftCrossEntropyArg.N]: classes,
     });
   },
 };
@@ -103,7 +110,7 @@ const binaryCrossEntropy: OpDef = {
 
 export const losses: Record<string, OpDef> = {
   CrossEntropy: crossEntropy,
-  MixCrossEntropy: mixCrossEntropy,
+  SoftCrossEntropy: softCrossEntropy,
   BinaryCrossEntropy: binaryCrossEntropy,
   /**
    * inputs logits[B,N], targets f32[B,N] in their units, scale f32[2,N] (means, standard deviations); outputs losses[B], answers f32[B,N] in the

@@ -46,7 +46,8 @@ export function forward(b: Builder, io: Inputs, phase: 'train' | 'eval', options
   const logits = withSide(b, buildModel(b, mix?.pictures ?? seen, model, classes), classes);
   checkMethod(b);
   const name = phase === 'eval' ? 'eval.loss' : 'loss';
-  const inputs = { logits, targets: io.labels, shares: mix?.shares ?? ABSENT, constants: io.constants, state: io.state };
+  const weights = phase === 'train' ? io.weights : ABSENT;
+  const inputs = { logits, targets: io.labels, mix, weights, constants: io.constants, state: io.state };
   const at = { phase, block: b.block.index };
   const [losses, choices, gradient] = taskOf(task.name).loss(graph, name, inputs, task, at) as [number, number, number?];
   for (const id of [losses, choices]) valueAt(graph, id).role = 'batch';
@@ -73,6 +74,9 @@ export function portsOf(io: Inputs, learnt: Forward | undefined, judged: Forward
   ]);
   if (judged.distances !== ABSENT) ports.set(Io.Known, io.known).set(Io.Distances, judged.distances);
   if (io.constants !== ABSENT) ports.set(Io.Constants, io.constants);
+  if (io.partner)
+    ports.set(Io.Partner, io.partner.pictures).set(Io.PartnerLabel, io.partner.labels).set(Io.PartnerSample, io.partner.samples);
+  if (io.weights !== ABSENT) ports.set(Io.ClassWeights, io.weights);
   if (learnt) ports.set(Io.Losses, learnt.losses).set(Io.Choices, learnt.choices);
   return ports.set(Io.EvalLosses, judged.losses).set(Io.EvalChoices, judged.choices).set(Io.Logits, judged.logits);
 }
@@ -96,5 +100,6 @@ export function aboutOf(b: Builder, options: CompileOptions): About {
     ...(options.arithmetic === 'fast' ? { arithmetic: 'relaxed' as const } : {}),
     ...(weights === 'f32' ? {} : { products: '14 bits' as const }),
     ...(purpose === 'train' && options.rates === 'relative' ? { rates: 'relative' as const } : {}),
+    ...(purpose === 'train' && options.classWeights ? { classWeights: options.classWeights } : {}),
   };
 }

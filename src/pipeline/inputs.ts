@@ -5,7 +5,7 @@ import { CHANCES, PARTS } from '../../assembly/abi/ops/distort.ts';
 import { Augment } from '../../assembly/abi/ops/pixels.ts';
 import { DEFAULTS } from '../base/defaults.ts';
 import { InputError } from '../base/error.ts';
-import { ABSENT, addValue, f32, type Graph, type Phase, shapeOf, u8 } from '../graph/graph.ts';
+import { ABSENT, addValue, f32, type Graph, i32, type Phase, shapeOf, u8 } from '../graph/graph.ts';
 import { emit } from '../ops/index.ts';
 import { CLASSIFY, constantsOf, targetType, taskOf } from '../task/index.ts';
 import { type Augmentation, type CompileOptions, isMixed } from './options.ts';
@@ -22,6 +22,10 @@ export interface Inputs {
   /** What unknown pictures are told by; ABSENT where nobody asks. */
   known: number;
   samples: number;
+  /** The picture that the partner of a pass's first or last is, its label and number: where pictures are mixed and a pass has an odd number. */
+  partner?: Pick<Inputs, 'pictures' | 'labels' | 'samples'>;
+  /** What each class weighs in the loss of training; ABSENT where all weigh the same. */
+  weights: number;
   state: number;
   table: number;
 }
@@ -40,8 +44,29 @@ export function inputs(graph: Graph, options: CompileOptions): Inputs {
     table: addValue(graph, 'normalize', f32(2 * model.channels), 'table', { data: new Uint8Array(table.buffer) }),
     known: options.known === undefined ? ABSENT : addKnown(graph, options.known.table),
     constants: task.constants.length === 0 ? ABSENT : addConstants(graph, task.constants.length, classes, constantsOf(settings, classes)),
+    weights: options.classWeights === undefined ? ABSENT : addWeights(graph, options.classWeights, classes),
+    ...(isMixed(options.augment) && microBatch % 2 === 1 && options.purpose !== 'infer' ? { partner: addPartner(graph, options) } : {}),
   };
 }
+
+function addWeights(graph: Graph, weights: readonly number[], classes: number): number {
+  const values = Float32Array.from(weights);
+  if (values.length !== classes || !values.every((w) => w > 0 && Number.isFinite(w)))
+    throw new InputError({
+      where: 'classWeights',
+      what: 'not one finite number above 0 for each class',
+      got: JSON.stringify(weights),
+      expected: `${classes} of them`,
+    });
+  return addValue(graph, 'weights', f32(classes), 'table', { data: new Uint8Array(values.buffer) });
+}
+
+/** One picture more than a pass has. */
+const addPartner = (graph: Graph, { model, pixels: stored = DEFAULTS.pixels }: CompileOptions): Inputs['partner'] & object => ({
+  pictures: addValue(graph, 'partner', (stored === 'f32' ? f32 : u8)(1, ...model.image, model.channels), 'batch'),
+  labels: addValue(graph, 'partner.label', i32(1), 'batch'),
+  samples: addValue(graph, 'partner.sample', { dtype: 'u32', shape: [1] }, 'batch'),
+});
 
 /** Written by the host too, where another adapter takes its place. */
 const addKnown = (graph: Graph, table: Float32Array): number =>
@@ -54,9 +79,14 @@ function addConstants(graph: Graph, rows: number, outputs: number, values: Float
 }
 
 /** uint8 pictures → normalised f32, augmented in training. */
-export function pixels(graph: Graph, io: Inputs, phase: Phase, options: CompileOptions): number {
+export function pixels(
+  graph: Graph,
+  io: Pick<Inputs, 'pictures' | 'samples' | 'table' | 'state'>,
+  phase: Phase,
+  options: CompileOptions,
+  name = phase === 'eval' ? 'eval.pixels' : 'pixels',
+): number {
   const { model, augment, normalize } = options;
-  const name = phase === 'eval' ? 'eval.pixels' : 'pixels';
   const seen = (y: number): number => (normalize?.reversed ? reverseChannels(graph, y, name, phase) : y);
   const [h, w] = model.image;
   const random = phase === 'train' && augment !== undefined;
@@ -68,24 +98,25 @@ export function pixels(graph: Graph, io: Inputs, phase: Phase, options: CompileO
   return seen(emit(graph, 'Pixels', name, operands, attributes, { phase }).outputs[0]!);
 }
 
-/** Neighbours of a pass in one picture each, and how much of it each still is; undefined where nothing is mixed. */
-export function mixed(
-  graph: Graph,
-  io: Inputs,
-  pictures: number,
-  { augment, microBatch }: CompileOptions,
-): { pictures: number; shares: number } | undefined {
+/** The pictures that are mixed, how much of each it still is, and the other's label. */
+export interface Mixed {
+  pictures: number;
+  shares: number;
+  others: number;
+}
+
+/** Each picture with its partner in the batch in one, and how much of it each still is; undefined where nothing is mixed. */
+export function mixed(graph: Graph, io: Inputs, pictures: number, options: CompileOptions): Mixed | undefined {
+  const { augment } = options;
   if (!isMixed(augment)) return undefined;
-  if (microBatch < 2)
-    throw new InputError({
-      where: '--augment',
-      what: 'mixes two pictures of a pass',
-      got: 'passes of one',
-      expected: '--micro-batch 2 or more',
-    });
   const attributes = { mixup: chance(augment?.mixup ?? 0), cutmix: chance(augment?.cutmix ?? 0) };
-  const [y, shares] = emit(graph, 'Mix', 'mix', [pictures, io.labels, io.samples, io.state], attributes, { phase: 'train' }).outputs;
-  return { pictures: y!, shares: shares! };
+  const operands = [pictures, io.labels, io.samples, io.state];
+  if (io.partner) {
+    const seen = pixels(graph, { ...io, ...io.partner }, 'train', options, 'partner.pixels');
+    operands.push(seen, io.partner.labels, io.partner.samples);
+  }
+  const [y, shares, others] = emit(graph, 'Mix', 'mix', operands, attributes, { phase: 'train' }).outputs;
+  return { pictures: y!, shares: shares!, others: others! };
 }
 
 /** The last channel first, for networks that learnt from pictures whose blue comes first. */

@@ -24,7 +24,7 @@ export interface KnownTable {
  * blur and erasing are of any input, colours and grey of three bytes a pixel.
  */
 export interface Augmentation {
-  /** The chance that two neighbours in a pass are blended, and so are their classes: for pictures, or arrays, of one class each. */
+  /** The chance that two neighbours in a batch are blended, and so are their classes: for pictures, or arrays, of one class each. */
   mixup?: number;
   /** The chance that two neighbours exchange a rectangle, and their classes by its area; with `mixup` at most 1 together. */
   cutmix?: number;
@@ -88,6 +88,8 @@ export interface CompileOptions {
   normalize?: { scale: number; mean: readonly number[]; std: readonly number[]; reversed?: true };
   /** How pictures are changed at random, in training. */
   augment?: Augmentation;
+  /** What each class weighs in the loss of training, one finite number above 0 for each row of the head; all the same where absent. */
+  classWeights?: readonly number[] | undefined;
   /** Share of elements left out, in training, of a transformer's embeddings, of attention's and the MLP's outputs and of what the head reads. */
   dropout?: number | DropoutRates;
   /** Share of pictures, in training, for which the last block's branch is left out; less before. */
@@ -113,5 +115,5 @@ export function checkBatch(batchSize: number, microBatch: number): void {
     });
 }
 
-/** Whether pictures are mixed with each other, so that a pass needs two of them. */
+/** Whether pictures are mixed with each other. */
 export const isMixed = (augment: Augmentation | undefined): boolean => (augment?.mixup ?? 0) > 0 || (augment?.cutmix ?? 0) > 0;

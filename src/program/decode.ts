@@ -134,6 +134,7 @@ function readAbout(values: Record<string, unknown>, fault: (what: string) => nev
     ...arithmeticOf(values.arithmetic, fault),
     ...productsOf(values.products, fault),
     ...ratesOf(values.rates, fault),
+    ...weightsIn(values, fault),
   };
 }
 
@@ -146,6 +147,12 @@ function taskIn({ task, loss }: Record<string, unknown>, fault: (what: string) =
 function ratesOf(value: unknown, fault: (what: string) => never): Pick<About, 'rates'> {
   if (value === undefined) return {};
   return value === 'relative' ? { rates: value } : fault('has unknown rates');
+}
+
+function weightsIn({ classWeights, classes }: Record<string, unknown>, fault: (what: string) => never): Pick<About, 'classWeights'> {
+  if (classWeights === undefined) return {};
+  const isList = Array.isArray(classWeights) && classWeights.length === classes && classWeights.every((w) => Number.isFinite(w) && w > 0);
+  return isList ? { classWeights: classWeights as number[] } : fault('has class weights that are none');
 }
 
 function productsOf(value: unknown, fault: (what: string) => never): Pick<About, 'products'> {

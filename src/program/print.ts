@@ -10,7 +10,24 @@ import type { Board } from './board.ts';
 import type { Placed, Program } from './program.ts';
 
 /** The names of the ports, by number from 1. */
-const PORTS = ['pictures', 'labels', 'samples', 'losses', 'choices', 'evalLosses', 'evalChoices', 'logits', 'state', 'constants'];
+const PORTS = [
+  'pictures',
+  'labels',
+  'samples',
+  'losses',
+  'choices',
+  'evalLosses',
+  'evalChoices',
+  'logits',
+  'state',
+  'constants',
+  'known',
+  'distances',
+  'partner',
+  'partnerLabel',
+  'partnerSample',
+  'classWeights',
+];
 
 /** What is said of a coded weight, by encoding. */
 const ENCODINGS = ['', ' int8', ' int4', ' int12'];

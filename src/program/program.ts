@@ -49,6 +49,8 @@ export interface About {
   loss?: string;
   /** Rates as fractions of what they change, measured before the first step; absent: one for everything. */
   rates?: 'relative';
+  /** What each class weighs in the loss of training; absent: all the same. */
+  classWeights?: readonly number[];
 }
 
 /** A compiled program: instructions, and where everything lies in the arena. Offsets and sizes are in bytes. */

@@ -45,15 +45,14 @@ export const classify: Task = {
   constants: [],
   losses: [],
   delta: () => 0,
-  loss: (graph, name, { logits, targets, shares, state }, _, { phase, block }) =>
-    emit(
-      graph,
-      shares === ABSENT ? 'CrossEntropy' : 'MixCrossEntropy',
-      name,
-      shares === ABSENT ? [logits, targets] : [logits, targets, shares],
-      { train: phase === 'train' ? 1 : 0 },
-      { phase, isBackward: true, isLoss: true, block, updates: [state] },
-    ).outputs,
+  loss(graph, name, { logits, targets, mix, weights, state }, _, { phase, block }) {
+    const isWeighted = weights !== ABSENT;
+    const operands = [logits, targets, ...(mix ? [mix.others, mix.shares] : []), ...(isWeighted ? [weights] : [])];
+    const train = { train: phase === 'train' ? 1 : 0 };
+    const how = { phase, isBackward: true, isLoss: true, block, updates: [state] };
+    if (!mix && !isWeighted) return emit(graph, 'CrossEntropy', name, operands, train, how).outputs;
+    return emit(graph, 'SoftCrossEntropy', name, operands, { ...train, mixed: mix ? 1 : 0, weighted: Number(isWeighted) }, how).outputs;
+  },
   measure,
   decode: (logits, _, labels) => ranked(logits, labels),
 };

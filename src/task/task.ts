@@ -13,8 +13,10 @@ export type { TaskSettings } from '../formats/tasksettings.ts';
 export interface LossInputs {
   logits: number;
   targets: number;
-  /** How much of a picture each still is, where two are mixed; ABSENT where none are. */
-  shares: number;
+  /** Where two pictures are mixed: how much of a picture each still is [B], and the other's label [B]. */
+  mix: { shares: number; others: number } | undefined;
+  /** What each class weighs [N]; ABSENT where all weigh the same. */
+  weights: number;
   constants: number;
   state: number;
 }

@@ -63,7 +63,18 @@ interface Sources {
  */
 export function compileJob(
   job: TrainJob,
-  { base, options, preprocess, classes, task, pixels, ownTables }: Pick<CompileOptions, 'pixels'> & { ownTables?: boolean } & Sources,
+  {
+    base,
+    options,
+    preprocess,
+    classes,
+    task,
+    pixels,
+    ownTables,
+    classWeights,
+  }: Pick<CompileOptions, 'pixels' | 'classWeights'> & {
+    ownTables?: boolean;
+  } & Sources,
 ): Planned {
   const arithmetic = settleArithmetic(job.arithmetic);
   const planned = (one: Arithmetic): Planned =>
@@ -91,6 +102,7 @@ export function compileJob(
         pixels: pixels ?? (portOf(preprocess).element === 'f32' ? 'f32' : undefined),
         ownTables,
         task,
+        classWeights,
       }),
     });
   if (arithmetic === 'plain' || job.arithmetic !== 'auto' || job.featureCache === 0) return planned(arithmetic);
@@ -118,8 +130,12 @@ export const adapterInfo = (
   precision: about.program.about.weights as Precision,
   ...(about.program.about.arithmetic ? { arithmetic: about.program.about.arithmetic } : {}),
   ...(about.task ? { task: about.task } : {}),
+  ...weightsByName(about.program.about.classWeights, about.labels),
   head: headNames(about.program),
   labels: about.labels,
   preprocessing: about.preprocess as unknown as Record<string, unknown>,
   createdBy: `s2a ${VERSION}`,
 });
+
+const weightsByName = (weights: readonly number[] | undefined, labels: readonly string[]): Pick<AdapterInfo, 'classWeights'> =>
+  weights ? { classWeights: Object.fromEntries(labels.map((label, i) => [label, weights[i]!])) } : {};

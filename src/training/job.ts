@@ -27,6 +27,7 @@ import { needSpace, runBytes, tryRun } from './beforehand.ts';
 import { CALIBRATION, writeCalibration } from './calibrate/file.ts';
 import { installTables, openTables } from './calibrate/run.ts';
 import { checkpointBytes, hasCheckpoints } from './checkpointfile.ts';
+import { classWeightsOf } from './classweights.ts';
 import { addCompanions, memoryBudget } from './companions.ts';
 import { adapterInfo, compileJob, headOf, settle } from './compilejob.ts';
 import { guardEarlier } from './earlier.ts';
@@ -167,7 +168,8 @@ function planRun({ job, start, hooks, base, weights, options: given, budgetBytes
   const goesOn = continuing({ job, start, options: given, preprocess, classes, task, warn: round ? () => {} : warn });
   const { options } = goesOn;
   const tables = openTables(job, start?.tables);
-  const own = { task: unusualTask(task), ownTables: tables !== undefined };
+  const classWeights = classWeightsOf({ ...job, seed: round?.splitSeed ?? given.seed }, folder, labels, start?.memory);
+  const own = { task: unusualTask(task), ownTables: tables !== undefined, classWeights };
   const compiled = compileJob(job, { base, options, preprocess, classes: labels.length, ...own });
   // Beside a budget it is a place in case the weights do not fit.
   if (job.stored !== undefined && job.budget === undefined) checkStored(compiled.chosen.streaming !== undefined, job.stored);

@@ -61,6 +61,7 @@ export function resultOfJob(
     plan,
     classes: labels,
     task,
+    classWeights: engine.program.about.classWeights ?? null,
     head,
     known: 'why' in known ? known : { judged: known.judged.length },
     ...rememberingOf(work, memory, memoryBytes),

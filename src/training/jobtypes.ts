@@ -20,7 +20,7 @@ import type { FeatureCache } from './featurecache.ts';
 import type { HeadFound, HeadStart, NoHead } from './headstart.ts';
 import type { MeasuredRates } from './measure.ts';
 import type { Outcome } from './outcome.ts';
-import type { TaskWish } from './taskchoice.ts';
+import type { ClassWeights, TaskWish } from './taskchoice.ts';
 import type { EpochResult, TrainHooks, TrainOptions } from './train.ts';
 
 /** What training takes: model, pictures, where the adapter goes. Everything else has a default, named at each. */
@@ -76,6 +76,11 @@ export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>>, Pick<Task
   augment?: Augmentation;
   /** Pictures of smaller classes come as many times an epoch as makes all classes alike; for classes alone. */
   balance?: boolean;
+  /**
+   * What each class weighs in the loss: `balanced` (pictures / (classes · pictures of the class)), or by name, 1 where a class is not named. The loss of a batch is
+   * the weighted mean, divided by the weights of its labels, as PyTorch's; what judges is never weighted. For classes alone.
+   */
+  classWeights?: ClassWeights;
   /** Share of elements left out in training, see CompileOptions; what the model's configuration says where absent. */
   dropout?: number;
   /** Share of pictures that the last block's branch is left out for, see CompileOptions; what the configuration says where absent. */
@@ -169,6 +174,8 @@ export interface JobResult {
   classes: string[];
   /** What it was taught, with its thresholds, or its means and deviations. */
   task: TaskSettings;
+  /** What each class weighed in the loss of training, in the order of the logits; null: all the same. */
+  classWeights: readonly number[] | null;
   /** What the head started from; null: from zero or from an adapter alone, or the run was resumed. */
   head: HeadFound | NoHead | null;
   /** What unknown pictures are told by: how many judged ones there were; or why they are not told. */

@@ -41,13 +41,14 @@ export function settingsOf(
   { about }: Program,
   { options, weights, labels, from, head }: Pick<RunOptions, 'options' | 'weights' | 'labels' | 'from' | 'head'>,
 ): Settings {
-  const { image, weights: precision, ...rest } = about;
+  const { image, weights: precision, classWeights, ...rest } = about;
   const short = (hash: string): string => hash.slice(0, 12);
   return {
     ...rest,
     image: image.join('x'),
     precision,
     ...options,
+    ...(classWeights ? { classWeights: classWeights.map((w) => Number(w.toPrecision(6))).join(',') } : {}),
     weights: short(weights),
     labels: short(digest(JSON.stringify(labels))),
     ...(from ? { from: short(from) } : {}),

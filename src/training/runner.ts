@@ -29,6 +29,7 @@ export function createRun({ program, memory }: Engine, settings: RunSettings, hi
       delta: task.delta({ name: task.name, ...(program.about.loss ? { loss: program.about.loss } : {}) }),
     },
     constantsAt: program.io.get(Io.Constants)?.offset ?? 0,
+    weightsAt: program.io.get(Io.ClassWeights)?.offset ?? 0,
     updateAt: program.entries.update.start,
     updateEnd: program.entries.update.end,
     parametersAt: parameters.offset,

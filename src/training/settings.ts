@@ -6,6 +6,7 @@ import { MOST_BACKS } from '../../assembly/abi/watch.ts';
 import { ARITHMETICS, type ArithmeticWish } from '../base/arithmetic.ts';
 import { parseBytes } from '../base/bytes.ts';
 import { InputError, nearest, shownValue } from '../base/error.ts';
+import { readJson } from '../base/files.ts';
 import { isRecord } from '../base/json.ts';
 import { PRECISIONS, type Precision, wishesFor } from '../base/precision.ts';
 import type { Threads } from '../engine/threads.ts';
@@ -19,7 +20,7 @@ import { OPTIMIZERS } from '../passes/update.ts';
 import type { Augmentation } from '../pipeline/options.ts';
 import { TASK_NAMES } from '../task/index.ts';
 import { HEAD_STARTS } from './headstart.ts';
-import type { Thresholds } from './taskchoice.ts';
+import type { ClassWeights, Thresholds } from './taskchoice.ts';
 
 /** What an option may be. `where` is its name as the caller wrote it. */
 export interface Kind<T> {
@@ -211,13 +212,34 @@ const thresholds: Kind<Thresholds> = {
       if (text.trim() === '' || !isProbability(Number(text))) throw wrongText(where, text, EXPECTED);
       return Number(text);
     }
-    const pairs = text.split(',').map((pair): [string, number] => {
-      const at = pair.lastIndexOf('=');
-      const [label, value] = [pair.slice(0, at).trim(), pair.slice(at + 1).trim()];
-      if (at < 1 || value === '' || !isProbability(Number(value))) throw wrongText(where, pair, EXPECTED);
-      return [label, Number(value)];
-    });
-    return Object.fromEntries(pairs);
+    return pairs(text, where, EXPECTED, isProbability);
+  },
+};
+
+/** NAME=NUMBER with commas between. */
+function pairs(text: string, where: string, expected: string, isGood: (value: number) => boolean): Record<string, number> {
+  const list = text.split(',').map((pair): [string, number] => {
+    const at = pair.lastIndexOf('=');
+    const [label, value] = [pair.slice(0, at).trim(), pair.slice(at + 1).trim()];
+    if (at < 1 || value === '' || !isGood(Number(value))) throw wrongText(where, pair, expected);
+    return [label, Number(value)];
+  });
+  return Object.fromEntries(list);
+}
+
+const WEIGHTS = 'balanced, a JSON file, or a number from 1e-6 to 1e6 by class: cat=2,dog=1';
+const isWeight = (value: unknown): boolean => typeof value === 'number' && value >= 1e-6 && value <= 1e6;
+/** What each class weighs in the loss; the command line takes a file's name too. */
+const classWeights: Kind<ClassWeights> = {
+  check(value, where) {
+    if (value !== 'balanced' && !(isRecord(value) && Object.values(value).every(isWeight))) throw wrong(where, value, WEIGHTS);
+  },
+  read(text, where) {
+    if (text === 'balanced') return text;
+    if (text.includes('=')) return pairs(text, where, WEIGHTS, isWeight);
+    const found = readJson(text);
+    classWeights.check(found, `${where}, ${text}`);
+    return found as Record<string, number>;
   },
 };
 
@@ -277,6 +299,7 @@ export const SETTINGS = {
   holdOut: real(0, 0.9),
   augment,
   balance: toggle,
+  classWeights,
   dropout: real(0, 0.9),
   dropPath: real(0, 0.9),
   saveEvery: whole(),

@@ -11,6 +11,9 @@ import { CLASSIFY, standardise, type Task, type TaskName, taskOf } from '../task
 /** A probability from which a label is answered: one for all, or by label. */
 export type Thresholds = number | Readonly<Record<string, number>>;
 
+/** `balanced`: each class the inverse of how many pictures it has; or by name, 1 where a class is not named. */
+export type ClassWeights = 'balanced' | Readonly<Record<string, number>>;
+
 export interface TaskWish {
   /** What the pictures are for, where a table of theirs does not say it: docs/data.md. */
   task?: TaskName;
@@ -21,6 +24,7 @@ export interface TaskWish {
   head?: string;
   smoothing?: number;
   balance?: boolean;
+  classWeights?: ClassWeights;
   augment?: Augmentation;
 }
 
@@ -59,7 +63,7 @@ export function chooseTask(wish: TaskWish, folder: Chosen, labels: readonly stri
 
 /** Refuses what a task has no use for. */
 function checkWish(
-  { threshold, loss, head, smoothing = 0, balance = false, augment }: TaskWish,
+  { threshold, loss, head, smoothing = 0, balance = false, classWeights, augment }: TaskWish,
   { name, answer, constants, losses }: Task,
 ): void {
   const refuse = (where: string, what: string): never => {
@@ -70,6 +74,12 @@ function checkWish(
   if (loss !== undefined && !losses.includes(loss)) refuse('--loss', 'is for numbers');
   if (head === 'ridge' && name !== CLASSIFY.name) refuse('--head', 'ridge regression is for classes');
   if (balance && answer !== Answer.Class) refuse('--balance', 'is for classes, of which each picture has one');
+  if (classWeights !== undefined && answer !== Answer.Class) refuse('--class-weights', 'is for classes, of which each picture has one');
+  if (classWeights === 'balanced' && balance)
+    throw new InputError(
+      { where: '--class-weights', what: 'with --balance every class comes as often as any other', hint: 'give one of the two' },
+      'S2A_OPTION',
+    );
   if (isMixed(augment) && answer !== Answer.Class) refuse('--augment', 'mixup and cutmix are for classes, of which each picture has one');
   if (smoothing > 0 && answer === Answer.Numbers) refuse('--label-smoothing', 'is for classes and labels');
 }

@@ -250,6 +250,8 @@ async function serve(host: Host, want: Want): Promise<void> {
   switch (want) {
     case Want.Learn:
       return learn(engine, data.train, run);
+    case Want.Weigh:
+      return fillTargets(engine, placesOf(engine, data.train, run), data.train);
     case Want.Update:
       return engine.runAsync('update');
     case Want.Judge:
@@ -292,14 +294,32 @@ const backEvent = ({ engine: { state }, history, run: { reason, epoch, to } }: H
   rate: state.getFloat32(State.BaseRate, true),
 });
 
-/** Learns from one micro-batch; rows past its pictures are padding (label -1). */
-function learn(engine: Engine, samples: Samples, { epoch, first, rows }: Run): Promise<void> {
-  const n = samples.count;
+/** The pictures of the epoch's order that the run wants. */
+function placesOf(engine: Engine, { count }: Samples, { epoch, first, rows }: Run): number[] {
   const seed = engine.state.getUint32(State.Seed, true);
+  return listed(rows, (row) => engine.sampleAt(first + row, count, seed, epoch));
+}
+
+/** Learns from one micro-batch; rows past its pictures are padding (label -1). */
+function learn(engine: Engine, samples: Samples, run: Run): Promise<void> {
+  const { epoch, first, rows } = run;
   const counters = engine.ints(Io.Samples);
-  for (let row = 0; row < rows; row++) counters[row] = Math.imul(epoch, n) + first + row;
-  const indices = listed(rows, (row) => engine.sampleAt(first + row, n, seed, epoch));
-  return pass(engine, { phase: 'train' }, indices, samples);
+  const number = Math.imul(epoch, samples.count) + first;
+  for (let row = 0; row < rows; row++) counters[row] = number + row;
+  if (engine.program.io.has(Io.Partner)) fillPartner(engine, samples, run);
+  return pass(engine, { phase: 'train' }, placesOf(engine, samples, run), samples);
+}
+
+/** The picture that is paired with one of the pass; where there is none its number is that of the place behind the pass. */
+function fillPartner(engine: Engine, samples: Samples, run: Run): void {
+  const { epoch, first, partner } = run;
+  const [label, number] = [engine.ints(Io.PartnerLabel), engine.ints(Io.PartnerSample)];
+  label[0] = -1;
+  number[0] = Math.imul(epoch, samples.count) + (partner < 0 ? first + run.microBatch : partner);
+  if (partner < 0) return;
+  const [index] = placesOf(engine, samples, { ...run, first: partner, rows: 1 }) as [number];
+  label[0] = samples.label(index);
+  samples.readInto(index, engine.bytes(Io.Partner));
 }
 
 /** Runs a pass over pictures, as many as a micro-batch has at most; the other rows are padding. */

@@ -75,6 +75,7 @@ const training = {
   ...{ calibrate: s.calibrate, tables: s.tables, head: s.head, epochs: s.epochs, weightDecay: s.weightDecay, warmup: s.warmup },
   ...{ finalFraction: s.finalFraction, clipNorm: s.clipNorm, smoothing: s.smoothing, momentum: s.momentum, patience: s.patience },
   ...{ balance: s.balance, retries: s.retries, task: s.task, threshold: s.threshold, loss: s.loss, resident: s.resident, stored: s.stored },
+  classWeights: s.classWeights,
   prox: s.prox,
 };
 export const TRAIN: Spec<TrainJob> = {
@@ -134,6 +135,7 @@ const PLAN: Spec<PlanOptions> = {
     budgetBytes: s.budget,
     residentBytes: s.resident,
     augment: s.augment,
+    classWeights: object('a list of numbers'),
     dropPath: s.dropPath,
     maxThreads: s.maxThreads,
     mayStream: toggle,

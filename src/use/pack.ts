@@ -36,6 +36,7 @@ import { adapterRecords } from '../training/adapter.ts';
 import { CALIBRATION, writeCalibration } from '../training/calibrate/file.ts';
 import { installTables, openTables, type TableSource } from '../training/calibrate/run.ts';
 import { settingsText } from '../training/checkpointfile.ts';
+import { classWeightsOf } from '../training/classweights.ts';
 import { adapterInfo, compileJob, headOf, settle } from '../training/compilejob.ts';
 import { type HeadStart, unusualHead } from '../training/headstart.ts';
 import type { JobHooks, TrainJob } from '../training/job.ts';
@@ -110,6 +111,7 @@ async function packBase(job: PackJob, base: ModelFolder, weights: SafetensorsFil
     pixels: job.pixels,
     ownTables: tables !== undefined,
     task: unusualTask(task),
+    classWeights: classWeightsOf(job, folder, classes),
   });
   const plan = planReport(compiled, options.batchSize, undefined);
   hooks.onPlan?.(plan, compiled);

@@ -116,6 +116,8 @@ adapter was written: something else was not, and is said.
                              (none)
   --balance                  of uneven classes: pictures of the smaller ones come several times an
                              epoch, until all classes are alike
+  --class-weights W          what each class weighs in the loss: balanced, cat=2,dog=1, or a JSON
+                             file of those; a class that is not named weighs 1
   --dropout X                of what the head reads and a transformer's layers put out
                              (what config.json says)
   --drop-path X              of a whole branch a picture, X at the last block (config.json)

@@ -74,6 +74,7 @@ export async function writeReport(
       { name: 'micro-batch', value: plan.microBatch },
       { name: 'learning rate', value: result.rates ? `${result.rate}x: ${ratesText(result.rates)}` : result.rate },
       ...(result.wentBack === 0 ? [] : [{ name: 'went back, then learnt at', value: Number(result.finalRate.toPrecision(3)) }]),
+      ...(result.classWeights ? [{ name: 'class weights', value: weightsText(result.classes, result.classWeights) }] : []),
       { name: 'head starts from', value: headText(result) },
       { name: 'seed', value: job.seed ?? 0 },
     ],
@@ -100,6 +101,9 @@ function accuracyOf({ judged }: JobResult): Pick<ReportData, 'accuracy'> {
   return { accuracy: { chance, after, predictions, part: part === 'val' ? 'of val' : part, more: balancedLine(judged) } };
 }
 
+const weightsText = (labels: readonly string[], weights: readonly number[]): string =>
+  labels.map((label, i) => `${label} ${Number(weights[i]!.toPrecision(3))}`).join(', ');
+
 function headText({ head, judged }: JobResult): string {
   if (head === null) return 'zero, or what it went on from';
   if ('why' in head) return `zero: ${head.why}`;
@@ -118,6 +122,7 @@ function otherPlans(job: TrainJob, result: JobResult): PlanColumn[] {
     preprocess: checkPreparation(adapter.preprocessing, adapter.path),
     classes: classes.length,
     task: unusualTask(task),
+    ...(result.classWeights ? { classWeights: result.classWeights } : {}),
   };
   const { budget, resident, recompute, weights, arithmetic, ...same } = job;
   const of = (method: Method): PlanColumn => {

@@ -79,7 +79,10 @@ export function labelOf(part: u32, index: u32): u32 {
 export function fillRow(part: u32, index: u32, row: u32, isLabelled: bool = true): void {
   const bytes = examples.valuesOfOne() * runWord(RunField.PixelBytes);
   examples.readInto(files, at(part), index, words, <f64>port(Io.Pictures) + row * bytes);
-  if (isLabelled) examples.readTargets(files, at(part), index, words, <f64>port(Io.Labels) + row * examples.targetSize());
+  if (isLabelled) fillLabel(part, index, row);
+}
+function fillLabel(part: u32, index: u32, row: u32): void {
+  examples.readTargets(files, at(part), index, words, <f64>port(Io.Labels) + row * examples.targetSize());
 }
 
 /** Marks every row as padding. */
@@ -87,16 +90,37 @@ export function clearLabels(): void {
   memory.fill(port(Io.Labels), 0xff, portBytes(Io.Labels));
 }
 
+/** The picture at a place of an epoch's order, which begins anew behind the last. */
+function atPlace(place: u32, epoch: u32): u32 {
+  const n = countOf(LEARN);
+  return sampleAt(place % n, n, <u32>stateWord(current, State.Seed), epoch);
+}
+
 /** The pictures that the run wants, in an epoch's order, from the first again after the last; with the numbers that augmentation counts by. */
 export function fillOrder(epoch: u32): void {
-  const n = countOf(LEARN);
-  const seed = <u32>stateWord(current, State.Seed);
+  const number = epoch * countOf(LEARN);
   const first = <u32>current.first;
   clearLabels();
   for (let row: u32 = 0, rows = <u32>current.rows; row < rows; row++) {
-    if (portOffset(Io.Samples) != 0) store<u32>(port(Io.Samples) + (row << 2), epoch * n + first + row);
-    fillRow(LEARN, sampleAt((first + row) % n, n, seed, epoch), row);
+    if (portOffset(Io.Samples) != 0) store<u32>(port(Io.Samples) + (row << 2), number + first + row);
+    fillRow(LEARN, atPlace(first + row, epoch), row);
   }
+  if (portOffset(Io.Partner) != 0) fillPartner(epoch, number);
+}
+/** The picture that is paired with one of the pass; where there is none its number is that of the place behind the pass. */
+function fillPartner(epoch: u32, number: u32): void {
+  const isThere = current.partner >= 0;
+  const place = isThere ? <u32>current.partner : <u32>current.first + <u32>current.microBatch;
+  store<u32>(port(Io.PartnerSample), number + place);
+  store<i32>(port(Io.PartnerLabel), -1);
+  if (!isThere) return;
+  const index = atPlace(place, epoch);
+  examples.readTargets(files, at(LEARN), index, words, <f64>port(Io.PartnerLabel));
+  examples.readInto(files, at(LEARN), index, words, <f64>port(Io.Partner));
+}
+/** The labels alone of the pictures that the run wants, in an epoch's order. */
+export function fillLabels(epoch: u32): void {
+  for (let row: u32 = 0, rows = <u32>current.rows; row < rows; row++) fillLabel(LEARN, atPlace(<u32>current.first + row, epoch), row);
 }
 /** The pictures of a part that the run wants, one after the other. */
 export function fillPart(part: u32): void {

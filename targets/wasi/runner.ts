@@ -6,7 +6,7 @@ import { parametersEnd, parametersFrom } from '../../assembly/formats/sections';
 import { Run, stateWord } from '../../assembly/runner/run';
 import { endOf, port, startOf, state, UPDATE } from './arena';
 import { countOf, JUDGE, LEARN } from './data';
-import { arena, classTable, epochCount, runHead, runWord, section } from './program';
+import { arena, classTable, epochCount, portOffset, runHead, runWord, section } from './program';
 import { words } from './words';
 
 export const current = changetype<Run>(memory.data(512));
@@ -32,6 +32,7 @@ export function openRun(): void {
   current.answer = runWord(RunField.Answer);
   current.better = runWord(RunField.Better);
   current.constantsAt = port(Io.Constants);
+  current.weightsAt = portOffset(Io.ClassWeights) == 0 ? 0 : port(Io.ClassWeights);
   current.delta = <f64>load<f32>(section(Section.Run), RunField.Delta);
   current.patience = runWord(RunField.Patience);
   current.retries = runWord(RunField.Retries);

@@ -9,7 +9,7 @@ import { stepsOf, warmupSteps } from '../../assembly/runner/schedule';
 import { writeAdapter } from './adapter';
 import { EVAL, run, state, TRAIN, UPDATE } from './arena';
 import { clearCheckpoints, dataDigest, readEpoch, readLatest, writeCheckpoint } from './checkpoint';
-import { countOf, digestData, fillOrder, fillPart, JUDGE } from './data';
+import { countOf, digestData, fillLabels, fillOrder, fillPart, JUDGE } from './data';
 import { guardEarlier } from './earlier';
 import { need, opened } from './files';
 import { headMetrics, startHead } from './headstart';
@@ -151,7 +151,8 @@ function serve(want: Want): void {
     isJudging = true;
     fillPart(Part.Judge);
     runSoundly(EVAL);
-  } else if (want == Want.Update) runSoundly(UPDATE);
+  } else if (want == Want.Weigh) fillLabels(<u32>current.epoch);
+  else if (want == Want.Update) runSoundly(UPDATE);
   else if (want == Want.Step) tellStep();
   else if (want == Want.Epoch) tellEpoch();
   else if (want == Want.Save) save();

@@ -99,7 +99,8 @@ export function embedBackward(dy: Numbers, nTokens: number, posRows: number, bat
 }
 
 /** The loss of one row, from torch.nn.functional.cross_entropy's definition with label smoothing. */
-export function crossEntropy(x: Numbers, label: number, smoothing: number): number {
+/** `weights`: of the classes, 1 where absent. */
+export function crossEntropy(x: Numbers, label: number, smoothing: number, weights?: Numbers): number {
   const n = x.length;
   let top = Number.NEGATIVE_INFINITY;
   for (let i = 0; i < n; i++) top = Math.max(top, at(x, i));
@@ -108,7 +109,7 @@ export function crossEntropy(x: Numbers, label: number, smoothing: number): numb
   let loss = 0;
   for (let i = 0; i < n; i++) {
     const target = (i === label ? 1 - smoothing : 0) + smoothing / n;
-    loss -= target * (at(x, i) - top - Math.log(sum));
+    loss -= (weights === undefined ? 1 : at(weights, i)) * target * (at(x, i) - top - Math.log(sum));
   }
   return loss;
 }

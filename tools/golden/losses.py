@@ -60,6 +60,29 @@ def mixed(seed, smoothing, spread):
     return {"x": x.flatten().tolist(), "losses": losses.tolist(), "gradient": x.grad.flatten().tolist(), **more}
 
 
+def weighted(seed, smoothing, spread, isMixed=False):
+    """Classes that weigh: of one label a picture the mean of CrossEntropyLoss(weight=w); of two its sum, divided by what the labels weigh by their shares."""
+    x = values(seed, B, N, spread=spread)
+    labels = torch.tensor([3, 0, 6, 6])
+    weights = (values(seed + 1, N, spread=1).exp()).float().double()
+    x = x.clone().requires_grad_()
+    more = {"labels": labels.tolist(), "weights": weights.tolist(), "smoothing": smoothing}
+    if isMixed:
+        shares = torch.tensor([0.3, 0.3, 0.75, 0.75], dtype=torch.float32)
+        hot = F.one_hot(labels, N).double()
+        s = shares.double()[:, None]
+        t = s * hot + (1 - s) * hot[[1, 0, 3, 2]]
+        losses = F.cross_entropy(x, t, weight=weights, reduction="none", label_smoothing=smoothing)
+        mean = losses.sum() / (t @ weights).sum()
+        more["shares"] = shares.tolist()
+        more["others"] = labels[[1, 0, 3, 2]].tolist()
+    else:
+        losses = F.cross_entropy(x, labels, weight=weights, reduction="none", label_smoothing=smoothing)
+        mean = F.cross_entropy(x, labels, weight=weights, label_smoothing=smoothing)
+    mean.backward()
+    return {"x": x.flatten().tolist(), "losses": losses.tolist(), "mean": mean.item(), "gradient": x.grad.flatten().tolist(), **more}
+
+
 def main():
     smoothing = float(torch.tensor(0.1, dtype=torch.float32))
     out = {
@@ -68,6 +91,10 @@ def main():
         "shape": [B, N],
         "binary": [binary(1, 0, 3), binary(3, smoothing, 3), binary(5, 0, 40), binary(7, 0, 1e-3), binary(9, 0, 2, soft=True)],
         "mixed": [mixed(21, 0, 3), mixed(23, smoothing, 3), mixed(25, 0, 40), mixed(27, smoothing, 1e-3)],
+        "weighted": [
+            *(weighted(31, 0, 3), weighted(33, smoothing, 3), weighted(35, smoothing, 40)),
+            *(weighted(37, 0, 3, isMixed=True), weighted(39, smoothing, 3, isMixed=True)),
+        ],
         "numbers": [number(11, 1, 1), number(13, 0, 1), number(15, 0.5, 5), number(17, 1, 1e-3), number(19, 0, 30)],
     }
     (ROOT / "losses.json").write_text(json.dumps(out, separators=(",", ":")).replace('{"x"', '\n{"x"') + "\n")

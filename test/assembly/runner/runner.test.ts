@@ -12,6 +12,7 @@ import { History } from '../../../src/training/history.ts';
 
 const LABELS_AT = 256;
 const CHOICES_AT = 512;
+const WEIGHTS_AT = 896;
 const CLASSES = 3;
 
 interface Bench {
@@ -41,6 +42,7 @@ function serve({ run, state }: Bench, want: Want, loss: number, isRight: boolean
     state.setInt32(State.Correct, state.getInt32(State.Correct, true) + correct, true);
     state.setInt32(State.Count, state.getInt32(State.Count, true) + run.rows, true);
   };
+  if (want === Want.Weigh) for (let row = 0; row < run.rows; row++) state.setInt32(LABELS_AT + 4 * row, (run.first + row) % CLASSES, true);
   if (want === Want.Learn) tally(0);
   if (want === Want.Update) state.setInt32(State.Step, state.getInt32(State.Step, true) + 1, true);
   if (want !== Want.Judge) return;
@@ -55,7 +57,7 @@ function serve({ run, state }: Bench, want: Want, loss: number, isRight: boolean
 const NAMES: Readonly<Record<Want, string>> = {
   ...{ [Want.Done]: 'done', [Want.Learn]: 'learn', [Want.Update]: 'update', [Want.Judge]: 'judge', [Want.Step]: 'step' },
   ...{ [Want.KeepBest]: 'best', [Want.Epoch]: 'epoch', [Want.Save]: 'save', [Want.Restore]: 'restore', [Want.Back]: 'back' },
-  ...{ [Want.Measure]: 'measure', [Want.SetRates]: 'rates', [Want.Unsound]: 'unsound' },
+  ...{ [Want.Measure]: 'measure', [Want.SetRates]: 'rates', [Want.Unsound]: 'unsound', [Want.Weigh]: 'weigh' },
 };
 
 /** All that is wanted, pictures as `first+rows`; `lossOf`: by epoch. */
@@ -63,7 +65,7 @@ function all(made: Bench, lossOf = (_epoch: number): number => 0.1, isRight = tr
   const said: string[] = [];
   for (let want = next(made.run); want !== Want.Done && said.length < 200; want = next(made.run)) {
     serve(made, want, lossOf(made.run.epoch), isRight);
-    const hasRows = want === Want.Learn || want === Want.Judge || want === Want.Measure;
+    const hasRows = want === Want.Weigh || want === Want.Learn || want === Want.Judge || want === Want.Measure;
     said.push(hasRows ? `${NAMES[want]} ${made.run.first}+${made.run.rows}` : NAMES[want]);
     if (want === Want.Unsound) break;
   }
@@ -81,6 +83,42 @@ test('passes fill batches, the last of an epoch is what is left; the first epoch
   assert.equal(made.history.epoch(1).val, { lossSum: 3 * 0.1, correct: 3, count: 3 });
   assert.is(made.history.epoch(0).judged.answers, 3);
   assert.ok(Math.abs(made.history.firstLoss - 0.1) < 1e-7);
+});
+
+test('classes that weigh: the labels of a batch are asked for before its first pass, and the mean is divided by their weights', () => {
+  const made = bench({ epochs: 1, weightsAt: WEIGHTS_AT });
+  for (const [c, weight] of [1, 2, 4].entries()) made.state.setFloat32(WEIGHTS_AT + 4 * c, weight, true);
+  beginRun(made.run);
+  const scales: number[] = [];
+  const said: string[] = [];
+  for (let want = next(made.run); want !== Want.Judge; want = next(made.run)) {
+    serve(made, want, 0.1, true);
+    said.push(`${NAMES[want]} ${made.run.first}+${made.run.rows}`);
+    if (want === Want.Learn) scales.push(made.state.getFloat32(State.LossScale, true));
+  }
+  assert.is(said.filter((text) => /weigh|learn/.test(text)).join(', '), 'weigh 0+2, weigh 2+2, learn 0+2, learn 2+2, weigh 4+1, learn 4+1');
+  // Labels 0 1 2 0, then 1.
+  assert.equal(scales, [1 / 8, 1 / 8, 1 / 2]);
+  // Sums of 0.4 and 0.1: means of 0.4/8 over four pictures and 0.1/2 over one.
+  assert.ok(Math.abs(made.history.epochTally.lossSum - (4 * 0.05 + 0.05)) < 1e-9);
+  // Weights 1, 2, 4 of 2, 2 and 1 pictures: the entropy of 2, 4 and 4 tenths.
+  assert.ok(Math.abs(made.run.trainConstant - (0.2 * Math.log(5) + 0.8 * Math.log(2.5))) < 1e-9);
+});
+
+test('the partner that a pass of an odd number of pictures lacks is its neighbour in the batch', () => {
+  const partners = (settings: Partial<Run>): number[] => {
+    const made = bench({ epochs: 1, ...settings });
+    beginRun(made.run);
+    const list: number[] = [];
+    for (let want = next(made.run); want !== Want.Done; want = next(made.run)) {
+      if (want === Want.Learn) list.push(made.run.partner);
+      serve(made, want, 0.1, true);
+    }
+    return list;
+  };
+  assert.equal(partners({ microBatch: 1 }), [1, 0, 3, 2, -1]);
+  assert.equal(partners({ microBatch: 3, batchSize: 9, train: 14 }), [3, 2, -1, 12, 11]);
+  assert.equal(partners({ microBatch: 2 }), [-1, -1, -1]);
 });
 
 test('a smaller loss with as many right is better; patience ends the run', () => {

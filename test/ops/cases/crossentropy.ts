@@ -1,4 +1,4 @@
-/** Cross-entropy with label smoothing, of a label or of two (mix.ts), against its oracle and finite differences. */
+/** Cross-entropy with label smoothing, of a label or of two, with classes weighed or not, against its oracle and finite differences. */
 import * as assert from 'uvu/assert';
 import { State } from '../../../assembly/abi/head.ts';
 import { f32, i32 } from '../../../src/graph/graph.ts';
@@ -9,8 +9,11 @@ import { type Direct, plain } from '../table.ts';
 import { SCALE, SMOOTHING, stateBlock } from './state.ts';
 import { TAILS } from './tails.ts';
 
-export interface Loss {
-  op: 'CrossEntropy' | 'MixCrossEntropy';
+interface Loss {
+  op: 'CrossEntropy' | 'SoftCrossEntropy';
+  /** What the name tells beside the shape. */
+  about?: string;
+  attributes?: Record<string, number>;
   batch: number;
   n: number;
   train: boolean;
@@ -23,18 +26,18 @@ export interface Loss {
 }
 
 /** The last row is padding, where there are two or more. */
-export function lossCase({ op, batch, n, train, spread, more = [], lossOf }: Loss): Direct {
+function lossCase({ op, about = '', attributes = {}, batch, n, train, spread, more = [], lossOf }: Loss): Direct {
   const logits = numbers(batch * n, 100 + n, spread);
   const labels = Int32Array.from({ length: batch }, (_, b) => (b > 0 && b === batch - 1 ? -1 : (b * 7) % n));
   const total = (x: ArrayLike<number>): Float64Array =>
     Float64Array.from(labels, (label, b) => (label < 0 ? 0 : lossOf(Array.from(x).slice(b * n, (b + 1) * n), label, b, labels)));
   return {
     op,
-    name: `${op} [${batch},${n}]${train ? '' : ', evaluation'}${spread === 3 ? '' : `, logits × ${spread}`}`,
+    name: `${op}${about} [${batch},${n}]${train ? '' : ', evaluation'}${spread === 3 ? '' : `, logits × ${spread}`}`,
     phase: train ? 'train' : 'eval',
     inputs: [plain(logits, [batch, n]), plain(labels, [batch], 'batch'), ...more],
     updates: [plain(stateBlock(), [State.Bytes], 'state')],
-    attributes: { train: Number(train) },
+    attributes: { train: Number(train), ...attributes },
     types: [f32(batch), i32(batch), ...(train ? [f32(batch, n)] : [])],
     check([losses, choices, dlogits], [state]) {
       const want = total(logits);
@@ -65,7 +68,41 @@ const loss = (batch: number, n: number, train: boolean, spread = 3): Direct =>
     lossOf: (row, label) => crossEntropy(row, label, SMOOTHING),
   });
 
+interface Soft {
+  mixed: boolean;
+  weighted: boolean;
+}
+/** Of two labels a picture, some with none beside; and classes that weigh from a third to three. */
+function soft({ mixed, weighted }: Soft, batch: number, n: number, train: boolean, spread = 3): Direct {
+  const shares = Float32Array.from({ length: batch }, (_, b) => 0.15 + (0.7 * b) / batch);
+  const others = Int32Array.from({ length: batch }, (_, b) => (b % 5 === 2 ? -1 : (b * 11 + 1) % n));
+  const weights = Float32Array.from({ length: n }, (_, c) => 3 ** (((c * 5) % 7) / 3 - 1));
+  const of = (row: readonly number[], label: number): number => crossEntropy(row, label, SMOOTHING, weighted ? weights : undefined);
+  return lossCase({
+    op: 'SoftCrossEntropy',
+    about: `${mixed ? ', mixed' : ''}${weighted ? ', weighted' : ''}`,
+    ...{ batch, n, train, spread },
+    attributes: { mixed: Number(mixed), weighted: Number(weighted) },
+    more: [...(mixed ? [plain(others, [batch]), plain(shares, [batch])] : []), ...(weighted ? [plain(weights, [n])] : [])],
+    lossOf(row, label, b) {
+      const other = mixed && others[b]! >= 0 ? others[b]! : label;
+      const own = mixed ? shares[b]! : 1;
+      return own * of(row, label) + (1 - own) * of(row, other);
+    },
+  });
+}
+const softCases = (how: Soft): Direct[] => [
+  ...TAILS.map((n) => soft(how, 4, n, true)),
+  ...TAILS.map((batch) => soft(how, batch, 5, batch % 2 === 0)),
+  soft(how, 2, 1000, true),
+  soft(how, 4, 9, true, 0),
+  soft(how, 4, 9, true, 300),
+];
+
 export const crossEntropyCases: readonly Direct[] = [
+  ...softCases({ mixed: true, weighted: false }),
+  ...softCases({ mixed: false, weighted: true }),
+  ...softCases({ mixed: true, weighted: true }),
   ...TAILS.map((n) => loss(3, n, true)),
   ...TAILS.map((batch) => loss(batch, 5, batch % 2 === 0)),
   loss(2, 1000, true),

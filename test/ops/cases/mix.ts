@@ -1,14 +1,12 @@
-/** Two pictures in one by the definition, and the loss of them against its formula and finite differences. */
+/** Two pictures in one by the definition. */
+import * as assert from 'uvu/assert';
 import { State } from '../../../assembly/abi/head.ts';
 import { Stream } from '../../../assembly/abi/random.ts';
-import { f32 } from '../../../src/graph/graph.ts';
+import { f32, i32 } from '../../../src/graph/graph.ts';
 import { philox } from '../../oracle/random.ts';
-import { crossEntropy } from '../../oracle/simple.ts';
 import { close, numbers } from '../../support/close.ts';
 import { type Direct, plain } from '../table.ts';
-import { lossCase } from './crossentropy.ts';
-import { SMOOTHING, stateBlock } from './state.ts';
-import { TAILS } from './tails.ts';
+import { stateBlock } from './state.ts';
 
 const SEED = 77;
 
@@ -21,6 +19,10 @@ interface How {
   cutmix: number;
   /** Rows whose label is none. */
   padding?: readonly number[];
+  /** Place of the first picture in its batch. */
+  from?: number;
+  /** Whether the batch ends where the pass does. */
+  lacks?: boolean;
 }
 
 /** What a pair is drawn: its share, and the rectangle [top, left, bottom, right). */
@@ -37,66 +39,80 @@ function drawn(counter: number, { h, w, mixup, cutmix }: How): { share: number; 
   return { share: Math.fround(1 - ((cut[2] - cut[0]) * (cut[3] - cut[1])) / (h * w)), cut };
 }
 
+/** One picture of a batch, by its place. */
+interface Place {
+  picture: Float32Array;
+  label: number;
+  sample: number;
+}
+
 function mix(how: How): Direct {
-  const { batch, h, w, c, padding = [] } = how;
+  const { batch, h, w, c, padding = [], from = 0, lacks = false } = how;
   const size = h * w * c;
-  const pictures = numbers(batch * size, 40 + size, 2);
-  const labels = Int32Array.from({ length: batch }, (_, b) => (padding.includes(b) ? -1 : b));
-  const samples = Uint32Array.from({ length: batch }, (_, b) => b * 97 + 3);
+  // Rows as they stand in the batch, the pass from `from` on and one to either side.
+  const places = Array.from(
+    { length: batch + 2 },
+    (_, i): Place => ({ picture: numbers(size, 40 + size + i, 2), label: padding.includes(i - 1) ? -1 : i, sample: 1000 + from + i - 1 }),
+  );
+  const own = places.slice(1, -1);
+  const apart: Place = from % 2 === 1 ? places[0]! : { ...places.at(-1)!, ...(lacks ? { label: -1 } : {}) };
   const state = stateBlock();
   new DataView(state.buffer).setUint32(State.Seed, SEED, true);
+  const outside = [
+    plain(apart.picture, [1, h, w, c]),
+    plain(Int32Array.of(apart.label), [1], 'batch'),
+    plain(Uint32Array.of(apart.sample), [1], 'batch'),
+  ];
+  const about = [
+    ...(padding.length > 0 ? [`${padding.length} rows of padding`] : []),
+    ...(from > 0 ? [`from ${from}`] : []),
+    ...(lacks ? ['no partner'] : []),
+  ];
   return {
     op: 'Mix',
-    name: `Mix [${batch},${h},${w},${c}] mixup ${how.mixup} cutmix ${how.cutmix}${padding.length > 0 ? `, ${padding.length} rows of padding` : ''}`,
+    name: `Mix [${batch},${h},${w},${c}] mixup ${how.mixup} cutmix ${how.cutmix}${about.map((text) => `, ${text}`).join('')}`,
     phase: 'train',
     inputs: [
-      plain(pictures, [batch, h, w, c]),
-      plain(labels, [batch], 'batch'),
-      plain(samples, [batch], 'batch'),
+      plain(Float32Array.from(own.flatMap(({ picture }) => [...picture])), [batch, h, w, c]),
+      plain(
+        Int32Array.from(own, ({ label }) => label),
+        [batch],
+        'batch',
+      ),
+      plain(
+        Uint32Array.from(own, ({ sample }) => sample),
+        [batch],
+        'batch',
+      ),
       plain(state, [State.Bytes], 'state'),
+      ...(batch % 2 === 1 ? outside : []),
     ],
     attributes: { mixup: how.mixup, cutmix: how.cutmix },
-    types: [f32(batch, h, w, c), f32(batch)],
-    check([y, shares]) {
-      const want = Float64Array.from(pictures);
-      const wanted = new Array<number>(batch).fill(1);
-      for (let a = 0; a + 1 < batch; a += 2) {
-        if (labels[a]! < 0 || labels[a + 1]! < 0) continue;
-        const { share, cut } = drawn(samples[a]!, how);
-        wanted[a] = share;
-        wanted[a + 1] = share;
-        const isCut = cut[2] > cut[0];
-        for (let i = 0; i < size; i++) {
-          const [row, column] = [Math.floor(i / (w * c)), Math.floor(i / c) % w];
-          const isInside = row >= cut[0] && row < cut[2] && column >= cut[1] && column < cut[3];
-          const own = isCut ? Number(!isInside) : share;
-          const [u, v] = [pictures[a * size + i]!, pictures[(a + 1) * size + i]!];
-          want[a * size + i] = own * u + (1 - own) * v;
-          want[(a + 1) * size + i] = own * v + (1 - own) * u;
-        }
+    types: [f32(batch, h, w, c), f32(batch), i32(batch)],
+    check([y, shares, others]) {
+      const got = new Float32Array(y!.buffer);
+      for (const [b, place] of own.entries()) {
+        const beside = ((b + from) ^ 1) - from;
+        const mate = beside < 0 || beside >= batch ? apart : own[beside]!;
+        const isAlone = place.label < 0 || mate.label < 0;
+        const draw = isAlone ? ALONE : drawn(Math.min(place.sample, mate.sample), how);
+        close(got.subarray(b * size, (b + 1) * size), mixture(place, mate, draw, how), 1e-6, `picture ${b}`);
+        close([new Float32Array(shares!.buffer)[b]!], [draw.share], 1e-7, 'shares');
+        assert.is(new Int32Array(others!.buffer)[b], isAlone ? -1 : mate.label);
       }
-      close(new Float32Array(y!.buffer), want, 1e-6, 'pictures');
-      close(new Float32Array(shares!.buffer), wanted, 1e-7, 'shares');
     },
   };
 }
+const ALONE: ReturnType<typeof drawn> = { share: 1, cut: [0, 0, 0, 0] };
 
-function loss(batch: number, n: number, train: boolean, spread = 3): Direct {
-  const shares = Float32Array.from({ length: batch }, (_, b) => 0.15 + (0.7 * b) / batch);
-  return lossCase({
-    op: 'MixCrossEntropy',
-    batch,
-    n,
-    train,
-    spread,
-    more: [plain(shares, [batch])],
-    lossOf(row, label, b, labels) {
-      const beside = labels[b ^ 1] ?? -1;
-      const other = beside < 0 ? label : beside;
-      return shares[b]! * crossEntropy(row, label, SMOOTHING) + (1 - shares[b]!) * crossEntropy(row, other, SMOOTHING);
-    },
+/** The first of both with what is drawn of the other. */
+const mixture = (own: Place, mate: Place, { share, cut }: ReturnType<typeof drawn>, { w, c }: How): Float64Array =>
+  Float64Array.from(own.picture, (u, i) => {
+    const [row, column] = [Math.floor(i / (w * c)), Math.floor(i / c) % w];
+    const isInside = row >= cut[0] && row < cut[2] && column >= cut[1] && column < cut[3];
+    const mine = cut[2] > cut[0] ? Number(!isInside) : share;
+    return mine * u + (1 - mine) * mate.picture[i]!;
   });
-}
 
 const CASES = [
   { mixup: 65536, cutmix: 0 },
@@ -108,13 +124,12 @@ export const mixCases: readonly Direct[] = [
   ...CASES.flatMap((chances) => [
     mix({ batch: 12, h: 7, w: 9, c: 3, ...chances }),
     mix({ batch: 5, h: 8, w: 8, c: 1, ...chances }),
+    mix({ batch: 5, h: 8, w: 8, c: 1, ...chances, from: 5 }),
+    mix({ batch: 5, h: 8, w: 8, c: 1, ...chances, lacks: true }),
+    mix({ batch: 3, h: 4, w: 3, c: 3, ...chances, from: 9, padding: [2] }),
+    mix({ batch: 1, h: 4, w: 4, c: 3, ...chances }),
+    mix({ batch: 1, h: 4, w: 4, c: 3, ...chances, from: 1 }),
     mix({ batch: 6, h: 3, w: 5, c: 4, ...chances, padding: [3, 5] }),
   ]),
-  mix({ batch: 1, h: 4, w: 4, c: 3, mixup: 65536, cutmix: 0 }),
   mix({ batch: 4, h: 1, w: 1, c: 1, mixup: 30000, cutmix: 30000 }),
-  ...TAILS.map((n) => loss(4, n, true)),
-  ...TAILS.map((batch) => loss(batch, 5, batch % 2 === 0)),
-  loss(2, 1000, true),
-  loss(4, 9, true, 0),
-  loss(4, 9, true, 300),
 ];
