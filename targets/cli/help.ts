@@ -111,13 +111,11 @@ adapter was written: something else was not, and is said.
   --weight-decay X           (${d.weightDecay}), none on biases
   --clip X                   largest gradient norm, 0 for none (${d.clipNorm})
   --label-smoothing X        (${d.smoothing})
-  --augment A                pictures changed at random: light, strong, or with commas between any
-                             of crop, flip, turn, zoom, colour, grey, blur, erase, mixup, cutmix
-                             (none)
+  --augment A                pictures changed at random (none): light, strong, or with commas between
+                             any of crop, flip, turn, zoom, colour, grey, blur, erase, mixup, cutmix
   --balance                  of uneven classes: pictures of the smaller ones come several times an
                              epoch, until all classes are alike
-  --class-weights W          what each class weighs in the loss: balanced, cat=2,dog=1, or a JSON
-                             file of those; a class that is not named weighs 1
+  --class-weights W          in the loss: balanced, cat=2,dog=1 (others 1), or a JSON file of those
   --dropout X                of what the head reads and a transformer's layers put out
                              (what config.json says)
   --drop-path X              of a whole branch a picture, X at the last block (config.json)
