@@ -32,6 +32,14 @@ function tellPart(part: u32, begin: string): void {
   say('\n');
 }
 
+/** Whether arrays go in, and no pictures. */
+export function takesArrays(): bool {
+  const start = section(Section.AdapterConfig);
+  const end = start + sectionBytes(Section.AdapterConfig);
+  for (let p = start; p < end; p++) if (endsWith(start, p - start, '"input": "array"')) return true;
+  return false;
+}
+
 /** Resize, crop and the rest, as the adapter's configuration has them: JSON, on one line. */
 export function tellPrepared(): void {
   const start = section(Section.AdapterConfig);

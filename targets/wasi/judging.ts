@@ -16,6 +16,9 @@ import { tellScore } from './tell';
 /** Classes up to which is counted what was taken for what: memory is taken once, so for all programs alike. */
 const MOST: u32 = 64;
 const matrix = memory.data(16384);
+/** The same for who does not judge. */
+export const room: usize = matrix;
+export const ROOM: u32 = 16384;
 let refused: u32 = 0;
 
 /** Counts the pass that was judged last. */

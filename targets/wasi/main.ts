@@ -3,7 +3,7 @@ import { LayoutWord, Section } from '../../assembly/abi/program';
 import { RunField } from '../../assembly/abi/run';
 import { Answer } from '../../assembly/abi/task';
 import { channelCount, instructionsOf } from '../../assembly/formats/sections';
-import { tellLabels, tellParts, tellPrepared } from './about';
+import { takesArrays, tellLabels, tellParts, tellPrepared } from './about';
 import { EVAL, INIT, openArena, state, TRAIN, UPDATE } from './arena';
 import {
   arg,
@@ -25,6 +25,7 @@ import { dataDigest, digestProgram, readLatest } from './checkpoint';
 import { digestData, JUDGE, LEARN, openImages, openPart } from './data';
 import { tellJudged } from './judging';
 import { openKnown } from './known';
+import { lookBy } from './looks';
 import { pagesFor } from './memory';
 import { pathIn, setPath } from './path';
 import { predictArray, predictRaw, tellBy } from './predict';
@@ -68,6 +69,7 @@ function usage(): void {
   say('                   [--from A] [--unjudged]\n');
   say('  s2a.wasm eval    <program.s2a> --model M --adapter A --data D [--split train|val] [--json]\n');
   say('  s2a.wasm predict <program.s2a> --model M --adapter A [images.npy] [--top N] [--threshold X] [--json]\n');
+  say('                   [--flips: with mirror images] [--smooth N: the mean of the last N]\n');
   say('                   without images: raw pixels on standard input, one picture after the other\n\n');
   say('--unknown 5%, or off: what is like nothing learnt is called unknown, and that share of what is; where A tells by what.\n');
   say('--stored FILE: where weights are streamed, their file; train has it in O/run.\n');
@@ -213,11 +215,17 @@ function predictCommand(): void {
   const unknown = shareOption('--unknown', -1, 0.5, true);
   const threshold = shareOption('--threshold', -1, 1, false);
   tellBy(wholeOption('--top', 0), flag('--json'), threshold);
+  const smooth = wholeOption('--smooth', 1);
+  const flips = flag('--flips');
   open(true);
   const array = positional();
   noMore('s2a.wasm predict <program.s2a> --model M --adapter A [images.npy]');
   if (threshold >= 0 && runWord(RunField.Answer) == Answer.Numbers)
     refuseOption('--threshold', 'is a probability, and this program answers numbers');
+  const isClass = runWord(RunField.Answer) == Answer.Class;
+  if (flips && (!isClass || takesArrays())) refuseOption('--flips', 'are of pictures and classes');
+  if (smooth > 1 && !isClass) refuseOption('--smooth', 'is of classes here');
+  lookBy(flips, smooth);
   if (array != 0) {
     setPath(images, arg(array), bytesOf(arg(array)));
     openImages(LEARN, images);

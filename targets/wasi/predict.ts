@@ -5,9 +5,10 @@ import { RunField } from '../../assembly/abi/run';
 import { Answer } from '../../assembly/abi/task';
 import { exp64 } from '../../assembly/engine/math';
 import { valuesOfOne } from '../../assembly/formats/examples';
-import { EVAL, port, run } from './arena';
+import { port } from './arena';
 import { clearLabels, countOf, fillRow, LEARN } from './data';
-import { distanceOf, isKnown, tells } from './known';
+import { tells } from './known';
+import { distance, known, look, oddsOf, picturesOfALook, takeAnswer } from './looks';
 import { runWord, selectLine } from './program';
 import { ENGINE, fail, refuse } from './refuse';
 import { flush, say, STDOUT, to } from './text';
@@ -28,12 +29,12 @@ export function tellBy(classes: u32, json: bool, least: f64): void {
 /** What is on every picture of the opened array, a line each. */
 export function predictArray(): void {
   const n = countOf(LEARN);
-  const micro = runWord(RunField.MicroBatch);
+  const micro = picturesOfALook();
   for (let from: u32 = 0; from < n; from += micro) {
     const count = min(micro, n - from);
     clearLabels();
     for (let row: u32 = 0; row < count; row++) fillRow(LEARN, from + row, row, false);
-    run(EVAL);
+    look();
     for (let row: u32 = 0; row < count; row++) tell(from + row, row);
   }
 }
@@ -48,7 +49,7 @@ export function predictRaw(): void {
     if (got == 0 && i > 0) return;
     const hint = 'give raw pixels of the height and width that info tells';
     if (got < size * pixel) refuse(0, 'stdin: ends inside a picture, got #, expected #', hint, got, size * pixel);
-    run(EVAL);
+    look();
     tell(i, 0);
   }
 }
@@ -102,45 +103,35 @@ function tellOutputs(row: u32, isNumbers: bool): void {
   else if (isNone) say('  none');
 }
 
-/** Classes with their softmax probabilities, the most probable first; in front of them that the picture is like nothing learnt, or its class not sure enough. */
+/** Classes with their probabilities, the most probable first; in front of them that the picture is like nothing learnt, or its class not sure enough. */
 function tellClasses(row: u32): void {
-  const n = runWord(RunField.Classes);
-  const logits = port(Io.Logits) + ((row * n) << 2);
-  let largest = load<f32>(logits);
-  for (let i: u32 = 1; i < n; i++) largest = max(largest, load<f32>(logits + (i << 2)));
-  let sum: f64 = 0;
-  for (let i: u32 = 0; i < n; i++) sum += exp64(<f64>load<f32>(logits + (i << 2)) - <f64>largest);
-  if (!isFinite<f64>(sum)) fail(ENGINE, 0, 'the logits are not finite (NaN or infinite)');
-  const known = !tells || isKnown(row);
-  const isSure = 1 / sum >= threshold;
+  takeAnswer(row);
+  let best = following(Infinity, -1);
+  const isSure = oddsOf(best) >= threshold;
   if (isJson) {
-    if (tells) say(known ? ',"known":true,"distance":~' : ',"known":false,"distance":~', distanceOf(row));
+    if (tells) say(known ? ',"known":true,"distance":~' : ',"known":false,"distance":~', distance);
     if (threshold >= 0) say(isSure ? ',"sure":true' : ',"sure":false');
     say(',"classes":[');
   } else if (!known || !isSure) {
     say(known ? '  unsure' : '  unknown');
     if (top == 0) return;
   }
-  let last: f32 = Infinity;
-  let lastIndex: i32 = -1;
-  for (let k: u32 = 0; k < min(max<u32>(top, 1), n); k++) {
-    lastIndex = following(logits, n, last, lastIndex);
-    last = load<f32>(logits + (lastIndex << 2));
-    const odds = exp64(<f64>last - <f64>largest) / sum;
-    selectLine(Section.Labels, lastIndex);
+  for (let k: u32 = 0; k < min(max<u32>(top, 1), runWord(RunField.Classes)); k++, best = following(oddsOf(best), best)) {
+    const odds = oddsOf(best);
+    selectLine(Section.Labels, best);
     if (isJson) say(k > 0 ? ',{"label":^,"probability":~}' : '{"label":^,"probability":~}', odds);
     else say('  & @1 %', 100 * odds);
   }
   if (isJson) say(']}');
 }
 
-/** The class after (last, lastIndex) by descending logit, then by index. */
-function following(logits: usize, n: u32, last: f32, lastIndex: i32): i32 {
+/** The class after (last, lastIndex) by descending probability, then by index. */
+function following(last: f64, lastIndex: i32): i32 {
   let best: i32 = -1;
-  for (let i: u32 = 0; i < n; i++) {
-    const x = load<f32>(logits + (i << 2));
-    if (x > last || (x == last && <i32>i <= lastIndex)) continue;
-    if (best < 0 || x > load<f32>(logits + (best << 2))) best = i;
+  for (let i: i32 = 0, n = <i32>runWord(RunField.Classes); i < n; i++) {
+    const x = oddsOf(i);
+    if (x > last || (x == last && i <= lastIndex)) continue;
+    if (best < 0 || x > oddsOf(best)) best = i;
   }
-  return best;
+  return best < 0 ? 0 : best;
 }

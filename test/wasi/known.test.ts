@@ -1,11 +1,12 @@
 /** What a board says of pictures: what Node says, unknown ones, thresholds, JSON, classes one by one. */
 import { cpSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { trainJob } from '../../src/training/job.ts';
 import { loadClassifier } from '../../src/use/library.ts';
 import { packInference } from '../../src/use/packinfer.ts';
+import { createSmoothing } from '../../src/use/smoothing.ts';
 import { runWasi } from '../../targets/wasi/host.ts';
 import { asks, COLOURS, colourPng, VIT } from '../cli/command.ts';
 import { newFolder } from '../support/folder.ts';
@@ -55,6 +56,11 @@ const pictures = Array.from({ length: 12 }, (_, k) =>
 );
 const stream = Buffer.concat(pictures);
 
+const writePictureStack = (path: string): void => {
+  const header = `{'descr': '|u1', 'fortran_order': False, 'shape': (${pictures.length}, 32, 32, 3), }`.padEnd(117);
+  writeFileSync(path, Buffer.concat([Buffer.from('\x93NUMPY\x01\x00v\x00', 'latin1'), Buffer.from(`${header}\n`), stream]));
+};
+
 interface Line {
   index: number;
   known?: boolean;
@@ -102,6 +108,39 @@ test('as text: the word alone, classes behind it where they are asked for', () =
   );
   const at = json.findIndex(({ known }) => known === false);
   assert.match(run(['predict', '--top', '2'], { stdin: stream }).out.split('\n')[at]!, /^\d+ {2}unknown {2}\w+ [\d.]+ % {2}\w+ /);
+});
+
+test('mirror images and the mean of the last frames, as Node has them; one picture after the other and from an array', () => {
+  const array = join(newFolder(), 'images.npy');
+  writePictureStack(array);
+  for (const [flips, smooth] of [
+    [true, 1],
+    [false, 4],
+    [true, 3],
+  ] as const) {
+    const classifier = loadClassifier(adapter, { model: VIT, flips, unknown: '5%' });
+    const smoothing = createSmoothing(smooth);
+    const wanted = pictures.map((picture) => smoothing(classifier.predictPrepared(picture)));
+    const words = ['--json', '--top', '3', '--smooth', `${smooth}`, ...(flips ? ['--flips'] : [])];
+    const found = [
+      lines(run(['predict', ...words], { stdin: stream })),
+      lines(run(['predict', '/data/images.npy', ...words], { data: dirname(array) })),
+    ];
+    for (const list of found)
+      for (const [i, { known, distance, classes }] of list.entries()) {
+        assert.is(known, wanted[i]![0]!.known, `picture ${i}`);
+        assert.ok(Math.abs(distance! / wanted[i]![0]!.distance! - 1) < 1e-6);
+        for (const { label, probability } of classes)
+          assert.ok(Math.abs(probability - wanted[i]!.find((one) => one.label === label)!.probability) < 1e-6);
+        const likely = wanted[i]![0]!;
+        assert.ok(classes[0]!.label === likely.label || Math.abs(classes[0]!.probability - likely.probability) < 1e-6);
+      }
+  }
+  assert.match(
+    run(['predict', '--smooth', '5000'], { stdin: stream }).err,
+    /^s2a: --smooth: more frames than there is room for, got 5000, expected at most 409/,
+  );
+  assert.match(run(['predict', '--smooth', '0'], { stdin: stream }).err, /--smooth: wrong value/);
 });
 
 test('a class that is not sure enough is not named', () => {
