@@ -17,7 +17,7 @@ import { jobOf, TRAIN_FLAGS } from './train.ts';
 /** What the server decides, and what a run of one's own has beside it. */
 const NOT_HERE = [
   ...['epochs', 'lr', 'patience', 'retries', 'resume', 'overwrite', 'from', 'memory', 'head', 'calibrate', 'tables'],
-  ...['report', 'log', 'fidelity', 'threshold', 'loss'],
+  ...['report', 'log', 'fidelity', 'threshold', 'loss', 'class-weights'],
 ];
 
 const JOIN_FLAGS: Flags = {
