@@ -21,12 +21,28 @@ function drawn(seed) {
   return () => order(1000, seed + 7919 * ++n)[0] / 1000;
 }
 
-/** Waits until a run is over; undefined once `until` has passed, in ms since 1970. */
-async function ended(server, id, until) {
-  while (Date.now() < until) {
+/** How often Flower's own command, which takes seconds, is asked about a run that does not seem to be over, in ms. */
+const ASKED = 20e3;
+
+/** What Flower says of a run; undefined while it goes on, or where the command has no time. */
+function finished(server, id) {
+  try {
     const { status, details } = server.status(id);
-    if (status.startsWith('finished')) return { status, details };
-    await sleep(Math.min(2000, Math.max(1, until - Date.now())));
+    return status.startsWith('finished') ? { status, details } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Waits until a run is over; undefined once `until` has passed, in ms since 1970. The folder says first that its last round is whole. */
+async function ended(server, id, rounds, until) {
+  const state = join(server.out, 'state.json');
+  for (let next = Date.now() + ASKED; Date.now() < until; await sleep(100)) {
+    const isWhole = existsSync(state) && JSON.parse(readFileSync(state, 'utf8')).round === rounds;
+    if (!isWhole && Date.now() < next) continue;
+    const found = finished(server, id);
+    if (found !== undefined) return found;
+    next = Date.now() + ASKED;
   }
   return undefined;
 }
@@ -65,7 +81,8 @@ export async function killFleet({ python, root, rounds, kills, nodeKills, seed, 
       nodes.push(begin(board));
     }
     const began = Date.now();
-    const first = await ended(server, server.run({ ...all.options, out: all.calm.out }), began + MOST);
+    server.out = all.calm.out;
+    const first = await ended(server, server.run(all.options), rounds, began + MOST);
     check(isOver(first), `a run of ${rounds} rounds that is left alone: ${wordsOf(first)}`);
     all.calm.ms = Date.now() - began;
     if (nodeKills > 0) await killNodes({ ...all, count: nodeKills, root, begin: (i) => begin(boards[i]) });
@@ -90,7 +107,7 @@ async function killNodes({ server, nodes, rounds, random, check, calm, options, 
     const before = done;
     let found;
     while (found === undefined && done < count) {
-      found = await ended(server, id, Date.now() + (2 * random() * calm.ms) / (count + 1));
+      found = await ended(server, id, rounds, Date.now() + (2 * random() * calm.ms) / (count + 1));
       if (found !== undefined) break;
       const i = Math.floor(random() * NODES);
       const { process: child, ended: gone } = nodes[i];
@@ -100,7 +117,7 @@ async function killNodes({ server, nodes, rounds, random, check, calm, options, 
       nodes[i] = begin(i);
       done++;
     }
-    found ??= await ended(server, id, Date.now() + MOST);
+    found ??= await ended(server, id, rounds, Date.now() + MOST);
     check(isOver(found), `${done - before} kills of boards, and the run ends: ${wordsOf(found)}`);
     judge({ server, calm: calm.out, rounds, check });
   }
@@ -112,7 +129,7 @@ async function killServer({ server, rounds, random, say, check, calm, options, c
   const resumes = () => ({ ...options, resume: existsSync(join(out, 'state.json')) });
   // Half of a run's time, shared among the lives: it is not over before the last kill.
   await killAgain({ server, kills: count, life: calm.ms / 2 / count, random, say, options: resumes });
-  const last = await ended(server, server.run(resumes()), Date.now() + MOST);
+  const last = await ended(server, server.run(resumes()), rounds, Date.now() + MOST);
   check(isOver(last), `${count} kills of the server, and the run ends: ${wordsOf(last)}`);
   judge({ server, calm: calm.out, rounds, check });
 }
