@@ -1,5 +1,6 @@
 // Linear layers and 1×1 convolutions over coded weights beside the same over f32, by the engine's own instructions, one thread:
-// node bench/weights.mjs [rows of a linear layer], after npm run build.
+// node bench/weights.mjs [rows of a linear layer], after npm run build. Where the runtime has dot products of bytes, int8 by them too, and by them in 7 bits (lossy).
+import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { processorTime } from './clock.mjs';
 import { measure } from './gemm.mjs';
@@ -11,6 +12,7 @@ export const ENCODINGS = {
   f32: { number: 0, bytes: (n, k) => 4 * n * k },
   int8: { number: 1, bytes: (n, k) => up16(4 * n) + up16(n * k) },
   int4: { number: 2, bytes: (n, k) => up16(4 * n * Math.ceil(k / 64)) + n * Math.ceil(k / 32) * 16 },
+  lossy: { number: 4, bytes: (n, k) => up16(4 * n) + up16(n * k) },
   int12: { number: 3, bytes: (n, k) => up16(4 * n) + up16(n * Math.ceil(k / 16) * 24) },
 };
 /** assembly/abi/ops.ts numbers the operators. */
@@ -45,12 +47,15 @@ export const CONVOLUTIONS = [
   ['ResNet-50', 196, 256, 1024],
 ].flatMap(([name, m, k, n]) => ['NT', 'NN'].map((op) => ({ name, op, m, n, k })));
 
-/** A contestant (see gemm.mjs) whose weight is stored in one encoding. */
-export function coded(name) {
+const DOTS = 'build/engine.dots.wasm';
+const hasDots = WebAssembly.validate(readFileSync(DOTS));
+
+/** A contestant (see gemm.mjs) whose weight is stored in one encoding; `file`: the engine's build. */
+export function coded(name, file = 'build/kernels.wasm') {
   const { number, bytes } = ENCODINGS[name];
   const memory = new WebAssembly.Memory({ initial: 1024, maximum: 1024 });
   const [scratch, scratchBytes] = [8192, 1 << 20];
-  const kernels = openKernels(memory, { offset: scratch, bytes: scratchBytes });
+  const kernels = openKernels(memory, { offset: scratch, bytes: scratchBytes }, readFileSync(file));
   return {
     name,
     prepare({ op, m, n, k }) {
@@ -95,20 +100,22 @@ export function coded(name) {
 
 /** Of every shape: GFLOP/s over f32, and the ratios of the others to it. */
 export async function compareWeights(list, options) {
-  const contestants = Object.keys(ENCODINGS).map(coded);
+  const contestants = ['f32', 'int8', 'int4', 'int12'].map((name) => coded(name));
+  if (hasDots) contestants.push(coded('int8', DOTS), coded('lossy', DOTS));
   const results = [];
   for (const shape of list) {
-    const [f32, int8, int4, int12] = await measure(shape, contestants, options);
-    results.push({ shape, f32, int8: int8 / f32, int4: int4 / f32, int12: int12 / f32 });
+    const [f32, int8, int4, int12, ...byDots] = await measure(shape, contestants, options);
+    const [int8Dots, lossy] = byDots.map((rate) => rate / f32);
+    results.push({ shape, f32, int8: int8 / f32, int4: int4 / f32, int12: int12 / f32, int8Dots, lossy });
   }
   return results;
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href)
-  for (const { shape, f32, int8, int4, int12 } of await compareWeights([
+  for (const { shape, f32, int8, int4, int12, int8Dots, lossy } of await compareWeights([
     ...CONVOLUTIONS,
     ...shapes((process.argv[2] ?? '1576,197,49').split(',').map(Number)),
   ]))
     console.log(
-      `${shape.name.padEnd(12)}${shape.op} ${[shape.m, shape.n, shape.k].join('×').padEnd(15)} f32 ${f32.toFixed(1)}  int8 ${int8.toFixed(3)}  int4 ${int4.toFixed(3)}  int12 ${int12.toFixed(3)}`,
+      `${shape.name.padEnd(12)}${shape.op} ${[shape.m, shape.n, shape.k].join('×').padEnd(15)} f32 ${f32.toFixed(1)}  int8 ${int8.toFixed(3)}  int4 ${int4.toFixed(3)}  int12 ${int12.toFixed(3)}${int8Dots && lossy ? `  int8 by bytes ${int8Dots.toFixed(3)}  lossy ${lossy.toFixed(3)}` : ''}`,
     );

@@ -19,7 +19,7 @@ import { addRepeats } from './passes/recompute.ts';
 import { autogradBytes, chooseSaved, gradientNeeds } from './passes/saved.ts';
 import { addUpdate } from './passes/update.ts';
 import type { Compiled, UnplacedGraph } from './pipeline/compiled.ts';
-import { aboutOf, builderFor, forward, portsOf } from './pipeline/forward.ts';
+import { aboutOf, builderFor, checkLossy, forward, portsOf } from './pipeline/forward.ts';
 import { inputs } from './pipeline/inputs.ts';
 import type { CompileOptions } from './pipeline/options.ts';
 import { finishGraph, NO_TILES } from './pipeline/tiles.ts';
@@ -57,6 +57,7 @@ export function graphOf(options: CompileOptions): UnplacedGraph {
     again = repeats.runs;
   }
   const judged = forward(b, io, 'eval', options);
+  checkLossy(b);
 
   if (purpose === 'train') {
     const rates = options.rates === 'relative' ? planRates(graph, accumulators, b.joins, optimizer) : undefined;

@@ -71,10 +71,20 @@ await Promise.all([
   engine('engine.mt.wasm', 'assembly/index.mt.ts', 'mt'),
   engine('engine.fast.wasm', 'assembly/index.ts', 'fast'),
   engine('engine.fast.mt.wasm', 'assembly/index.mt.ts', 'fast-mt'),
+  engine('engine.dots.wasm', 'assembly/index.ts', 'dots'),
+  engine('engine.dots.mt.wasm', 'assembly/index.mt.ts', 'dots-mt'),
   engine('kernels.wasm', 'assembly/kernels.ts', 'kernels'),
   asc('s2a.wasm', ['--config', 'asconfig.wasi.json'], WASI),
 ]);
-for (const name of ['engine.wasm', 'engine.mt.wasm', 'engine.fast.wasm', 'engine.fast.mt.wasm', 's2a.wasm'])
+for (const name of [
+  'engine.wasm',
+  'engine.mt.wasm',
+  'engine.fast.wasm',
+  'engine.fast.mt.wasm',
+  'engine.dots.wasm',
+  'engine.dots.mt.wasm',
+  's2a.wasm',
+])
   copyFileSync(`build/${name}`, `dist/${name}`);
 
 /** The library and the command; what runs in processes and threads of its own: the picture decoder, the engine's other threads, a whole run, a round of a watch. */

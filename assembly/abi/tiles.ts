@@ -32,9 +32,9 @@ export const enum Whole {
   /**
    * Bytes that a product uses, all below Gemm.ScratchBytes:
    *
-   *     0              131072       164864        165120           166144      170240   170304         172352    173376
-   *     | packed B     | rounded A  | row factors | column factors | narrow    | start  | decoded rows | units   |
-   *     | 256·256 i16  | 64 rows    | 64 f32      | 256 f32        | 64·16 f32 | 16 f32 | 4 · 256 i16  | 256 f32 |
+   *     0              131072       164864        165120           166144      170240   170304         172352    173376        174400
+   *     | packed B     | rounded A  | row factors | column factors | narrow    | start  | decoded rows | units   | column sums |
+   *     | 256·256 i16  | 64 rows    | 64 f32      | 256 f32        | 64·16 f32 | 16 f32 | 4 · 256 i16  | 256 f32 | 256 i32     |
    */
   RoundedOffset = 131072,
   FactorsOffset = 164864,
@@ -43,6 +43,9 @@ export const enum Whole {
   StartOffset = 170240,
   DecodedOffset = 170304,
   UnitsOffset = 172352,
+  SumsOffset = 173376,
+  /** From a column's factor to its sum. */
+  ToSums = 8256,
 }
 
 /** Tiles that convolution gathers into, behind the GEMM's own scratch. */

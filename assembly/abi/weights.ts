@@ -15,6 +15,8 @@
  *                     A block holds 16 codes in 24 bytes: first code >> 4 of each, a signed byte; then code & 15, byte 16 + i with element i
  *                     in its low half and element i + 8 in its high half. Past K the code is 0.
  *
+ *     Int8By7 | as Int8 |                                             what it is multiplied with is rounded to 7 bits, where all others ask for 14
+ *
  * A channel or group in which every |w| < 1e-30 has scale 0. Codes are not each the nearest: their errors sum to nothing, over a channel or
  * group (kernels/encode.ts).
  */
@@ -23,12 +25,16 @@ export const enum Encoding {
   Int8 = 1,
   Int4 = 2,
   Int12 = 3,
+  Int8By7 = 4,
 }
 
 export const enum Coded {
   /** Numbers of an Int4 group, and of a block. */
   Group4 = 64,
   Block4 = 32,
+  /** Bits, with the sign, of the numbers that coded weights are multiplied with; where the weight asks for less, of those. */
+  Bits = 14,
+  Bits7 = 7,
   /** Numbers of an Int12 block, and its bytes. */
   Block12 = 16,
   Block12Bytes = 24,

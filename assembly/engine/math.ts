@@ -126,9 +126,9 @@ export function writeConstants(): void {
   for (let i = 0; i < 6; i++) store<f32>(t + ((<usize>i) << 2), <f32>(2.0 / <f64>(13 - 2 * i)), Constant.Log1p);
 }
 
-/** a·b + c: two instructions, or one fused in the relaxed build. */
+/** a·b + c: two instructions, or one fused in the fast build. */
 @inline export function madd(a: v128, b: v128, c: v128): v128 {
-  return ASC_FEATURE_RELAXED_SIMD ? f32x4.relaxed_madd(a, b, c) : f32x4.add(f32x4.mul(a, b), c);
+  return ASC_FEATURE_RELAXED_SIMD && !isDefined(SEPARATE_SUMS) ? f32x4.relaxed_madd(a, b, c) : f32x4.add(f32x4.mul(a, b), c);
 }
 
 /** Sum of the four lanes, (0+2)+(1+3). */

@@ -272,7 +272,7 @@ function weightBytes(elements: number): number {
   const o = field(WeightWord.D0);
   const encoding = field(WeightWord.Encoding);
   if (encoding === Encoding.F32) return 4 * elements;
-  if (encoding > Encoding.Int12 || elements > MOST_CODED) return MOST_ELEMENTS;
+  if (encoding > Encoding.Int8By7 || elements > MOST_CODED) return MOST_ELEMENTS;
   // By channels of which a row is read at once, each laid out alike.
   const n1 = field(WeightWord.D1);
   const n2 = field(WeightWord.D2);

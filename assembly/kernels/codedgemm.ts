@@ -1,6 +1,6 @@
 /**
  * Products with weights in 12, 8 and 4 bits (layouts: abi/weights.ts), in whole numbers. A weight is a factor a row, its unit, times a whole number: its
- * code or, in 4 bits, the nearest to it in 127ths of the largest scale of its row. The other operand's rows are rounded to 14 bits, 256 numbers (over 12 bits
+ * code or, in 4 bits, the nearest to it in 127ths of the largest scale of its row. The other operand's rows are rounded to 14 bits (7 where the weight asks for it), 256 numbers (over 12 bits
  * 128) at a time, each such piece with a factor of its own:
  *
  *     c[m,n] += piece factor[m] · unit[n] · Σ_k rounded[m,k] · whole[n,k]           forward
@@ -11,8 +11,9 @@
  */
 import { Whole } from '../abi/tiles';
 import { Coded, Encoding } from '../abi/weights';
+import { packByteColumns, packByteRows } from './bytedots';
 import { empty, panelRow, turn } from './gemm';
-import { toWhole, wholeBlock } from './wholeblock';
+import { roundTo, toWhole, wholeBlock } from './wholeblock';
 
 /** Parts of the largest scale of a row in 4 bits: its codes, up to 8 of them, stay exact. */
 const PARTS: f32 = 127;
@@ -25,13 +26,16 @@ const DECODED_ROW: usize = Whole.Columns << 1;
 let encoding: i32 = 0;
 let scales: usize = 0;
 let codes: usize = 0;
+/** Whether its codes are packed as they are, as bytes. */
+let isBytes: bool = false;
 /** Bytes from row to row of the codes and of the scales. */
 let codeRow: usize = 0;
 let scaleRow: usize = 0;
 
 /** Chooses the weight w[O,K] that the products below read. */
 export function openWeight(w: usize, kind: i32, o: i32, k: i32): void {
-  encoding = kind;
+  encoding = kind == Encoding.Int8By7 ? Encoding.Int8 : kind;
+  isBytes = roundTo(kind == Encoding.Int8By7 ? Coded.Bits7 : Coded.Bits, encoding == Encoding.Int8);
   scales = w;
   scaleRow = scaleRowBytes(kind, k);
   codes = w + scalesBytes(kind, o, k);
@@ -131,6 +135,7 @@ function unit4(row: i32): f32 {
 
 /** Pairs of a row are as wide as floats: four rows at a time are decoded, and turned into the panels. Columns past the last repeat it. */
 function packRows(kc: i32, nc: i32, row: i32, column: i32, panel: usize): void {
+  if (ASC_FEATURE_RELAXED_SIMD && isBytes) return packByteRows(kc, nc, codes + <usize>row * codeRow + <usize>column, codeRow, panel);
   const r0 = panel + Whole.DecodedOffset;
   const r1 = r0 + DECODED_ROW;
   const r2 = r1 + DECODED_ROW;
@@ -153,6 +158,7 @@ function packRows(kc: i32, nc: i32, row: i32, column: i32, panel: usize): void {
 
 /** Two rows at a time are decoded, and their numbers go side by side into the panels. What lies past the last row or column is zero. */
 function packColumns(kc: i32, nc: i32, row: i32, column: i32, panel: usize): void {
+  if (ASC_FEATURE_RELAXED_SIMD && isBytes) return packByteColumns(kc, nc, codes + <usize>row * codeRow + <usize>column, codeRow, panel);
   const r0 = panel + Whole.DecodedOffset;
   const r1 = r0 + DECODED_ROW;
   const pairs = <usize>((kc + 1) >> 1);

@@ -1,14 +1,26 @@
 /**
- * Products of whole numbers: rows of A rounded to 14 bits, the packed block of B in 16 (codedgemm.ts), exact sums in i32, f32 outside.
+ * Products of whole numbers: rows of A rounded to 14 bits or to 7, the packed block of B in 16 (codedgemm.ts), exact sums in i32, f32 outside.
  * A sum of whole numbers is the same in any order, so any width of vector and any instruction gives its bits.
  */
 import { Whole } from '../abi/tiles';
+import { multiplyBytes, multiplyBytesHalf, splitRows } from './bytedots';
 import { clear, copyFloats, copyRows, panelRow } from './gemm';
+import { finish } from './wholesums';
 
-/** The largest rounded number. */
-const MOST: f32 = 8191;
+/** The largest rounded number, of the weight at work: 8191, or 63. */
+let largestWhole: f32 = 8191;
 /** A row in which every number is smaller counts as zero: its factor's reciprocal would not be finite. */
 const LEAST: f32 = 1e-30;
+/** Whether the packed block is of bytes (bytedots.ts): of a weight in 8 bits, in builds that have the instruction. */
+let isBytes: bool = false;
+
+/** Rows are rounded to so many bits from here on, with the sign; `ofBytes`: the weight's numbers are bytes. True where they are packed as such. */
+export function roundTo(bits: i32, ofBytes: bool): bool {
+  largestWhole = <f32>((1 << (bits - 1)) - 1);
+  isBytes = ASC_FEATURE_RELAXED_SIMD && ofBytes;
+  return isBytes;
+}
+
 /** f32 bits of infinity: what is not smaller is no number, or infinite. */
 const INFINITE: i32 = 0x7f800000;
 /** 1.5·2²³: added to a float below 2²² it leaves the nearest whole number in the low bits, halves to even. */
@@ -36,18 +48,19 @@ export function wholeBlock(
   const rounded = panel + Whole.RoundedOffset;
   const rows = panel + Whole.FactorsOffset;
   const columns = panel + Whole.ColumnsOffset;
-  const pairs = (kc + 1) >> 1;
+  const steps = ASC_FEATURE_RELAXED_SIMD && isBytes ? (kc + 3) >> 2 : (kc + 1) >> 1;
   if (bias == 0) clear(start);
   for (let m0 = 0; m0 < M; m0 += Whole.Rows) {
     const mc = min<i32>(Whole.Rows, M - m0);
     const cm = c + <usize>m0 * ldc;
     roundRows(mc, kc, a + <usize>m0 * lda, lda, by, rounded, rows);
+    if (ASC_FEATURE_RELAXED_SIMD && isBytes) splitRows(mc, kc, rounded, largestWhole > 63, panel + Whole.DecodedOffset);
     let p = panel;
     let n = 0;
     for (; n + 16 <= nc; n += 16) {
       const at = (<usize>n) << 2;
-      multiply(mc, pairs, rounded, p, rows, columns + at, cm + at, ldc, resume ? 0 : bias != 0 ? bias + at : start);
-      p += (<usize>pairs) << 6;
+      multiply(mc, steps, rounded, p, rows, columns + at, cm + at, ldc, resume ? 0 : bias != 0 ? bias + at : start);
+      p += (<usize>steps) << 6;
     }
     if (n < nc) {
       // The last columns are worked on in a tile of their own, as wide as their panel.
@@ -59,15 +72,15 @@ export function wholeBlock(
         clear(start);
         copyFloats(width, bias + at, start);
       }
-      if (width > 8) multiply(mc, pairs, rounded, p, rows, columns + at, narrow, row, resume ? 0 : start);
-      else multiplyHalf(mc, pairs, rounded, p, rows, columns + at, narrow, row, resume ? 0 : start);
+      if (width > 8) multiply(mc, steps, rounded, p, rows, columns + at, narrow, row, resume ? 0 : start);
+      else multiplyHalf(mc, steps, rounded, p, rows, columns + at, narrow, row, resume ? 0 : start);
       copyRows(mc, width, narrow, row, cm + at, ldc);
     }
   }
 }
 
 /**
- * x[M,kc], its columns times by[kc] where that is not 0, to whole numbers of -8191 … 8191 at `to` (i16, an odd row's last pair filled with 0) and a
+ * x[M,kc], its columns times by[kc] where that is not 0, to whole numbers of -8191 … 8191 (or -63 … 63) at `to` (i16, an odd row's last pair filled with 0) and a
  * factor a row: x ≈ factor·whole. A row with infinities or NaN gets the factor NaN.
  */
 function roundRows(M: i32, kc: i32, x: usize, ldx: usize, by: usize, to: usize, factors: usize): void {
@@ -79,9 +92,9 @@ function roundRows(M: i32, kc: i32, x: usize, ldx: usize, by: usize, to: usize, 
       store<f32>(factors, bits >= INFINITE ? f32.NaN : 0);
       memory.fill(to, 0, (<usize>(kc + (kc & 1))) << 1);
     } else {
-      store<f32>(factors, most / MOST);
-      if (by == 0) roundRow(x, bytes, MOST / most, to);
-      else roundRowBy(x, by, bytes, MOST / most, to);
+      store<f32>(factors, most / largestWhole);
+      if (by == 0) roundRow(x, bytes, largestWhole / most, to);
+      else roundRowBy(x, by, bytes, largestWhole / most, to);
       if (kc & 1) store<i16>(to + (bytes >> 1), 0);
     }
     x += ldx;
@@ -171,16 +184,13 @@ function roundRowBy(x: usize, by: usize, bytes: usize, inverse: f32, to: usize):
   return i32x4.add(sum, i32x4.dot_i16x8_s(b, x));
 }
 
-/** from + sum·(row·column). */
-@inline function scaled(from: usize, sum: v128, row: v128, column: v128): v128 {
-  return f32x4.add(v128.load(from), f32x4.mul(f32x4.convert_i32x4_s(sum), f32x4.mul(row, column)));
-}
-
 /**
  * The inner loop: c[M,16] = start[16] (or c itself where `start` is 0) + factors·(a[M,2·pairs] · b[2·pairs,16]), two numbers of each column side by side.
  * A last single row is worked on twice at once, and stored once.
  */
 function multiply(M: i32, pairs: i32, a: usize, b: usize, rows: usize, columns: usize, c: usize, ldc: usize, start: usize): void {
+  if (ASC_FEATURE_RELAXED_SIMD && isBytes)
+    return multiplyBytes(M, pairs, a, b, rows, columns, columns + Whole.ToSums, c, ldc, start, largestWhole > 63);
   const w0 = v128.load(columns, 0);
   const w1 = v128.load(columns, 16);
   const w2 = v128.load(columns, 32);
@@ -231,6 +241,8 @@ function multiply(M: i32, pairs: i32, a: usize, b: usize, rows: usize, columns: 
 
 /** The same for a panel of eight columns, four rows at once: as many products for a load. */
 function multiplyHalf(M: i32, pairs: i32, a: usize, b: usize, rows: usize, columns: usize, c: usize, ldc: usize, start: usize): void {
+  if (ASC_FEATURE_RELAXED_SIMD && isBytes)
+    return multiplyBytesHalf(M, pairs, a, b, rows, columns, columns + Whole.ToSums, c, ldc, start, largestWhole > 63);
   const w0 = v128.load(columns, 0);
   const w1 = v128.load(columns, 16);
   const end = b + ((<usize>pairs) << 5);
@@ -277,14 +289,4 @@ function multiplyHalf(M: i32, pairs: i32, a: usize, b: usize, rows: usize, colum
     if (m + 2 < M) finish(to + 2 * ldc, factor + 8, start, s20, s21, w0, w1);
     if (m + 3 < M) finish(to + 3 * ldc, factor + 12, start, s30, s31, w0, w1);
   }
-}
-
-/** Eight sums of one row to their place. */
-@inline function finish(c: usize, factor: usize, start: usize, s0: v128, s1: v128, w0: v128, w1: v128): void {
-  const from = start != 0 ? start : c;
-  const row = v128.load32_splat(factor);
-  const y0 = scaled(from, s0, row, w0);
-  const y1 = scaled(from + 16, s1, row, w1);
-  v128.store(c, y0, 0);
-  v128.store(c, y1, 16);
 }

@@ -33,10 +33,11 @@ const SMALL_CONVOLUTION = 2 ** 19;
  * How a frozen weight [o,k] is stored. Convolutional networks take rounding worse than transformers (docs/results/weights.md), the more so
  * those whose layers are small: a convolution that is takes 12 bits where others take 8, and 8 where others take 4. Depthwise filters,
  * layers that read the picture, norms, biases, position tables and tokens are not asked: they stay f32.
+ * `isLossy`: what 8 bits are multiplied with is rounded to 7.
  */
-export function encodingFor(precision: Precision, layer: 'linear' | 'convolution', o: number, k: number): Encoding {
+export function encodingFor(precision: Precision, layer: 'linear' | 'convolution', o: number, k: number, isLossy = false): Encoding {
   if (precision === 'f32' || k > LONGEST_ROW) return Encoding.F32;
   const isSmall = layer === 'convolution' && o * k < SMALL_CONVOLUTION;
-  if (precision === 'int8') return isSmall ? Encoding.Int12 : Encoding.Int8;
+  if (precision === 'int8') return isSmall ? Encoding.Int12 : isLossy ? Encoding.Int8By7 : Encoding.Int8;
   return isSmall ? Encoding.Int8 : Encoding.Int4;
 }

@@ -6,6 +6,7 @@ import type { Window } from '../passes/streaming.ts';
 import type { Tiles } from '../passes/tiling/tiles.ts';
 import type { Compiled } from '../pipeline/compiled.ts';
 import type { Parts } from '../plan/memory.ts';
+import { arithmeticOf } from '../program/program.ts';
 import { bytesRead, storedBytes } from '../program/stored.ts';
 import { cutsOf } from './featurecut.ts';
 import type { Chosen } from './search.ts';
@@ -24,7 +25,7 @@ export interface PlanReport {
   keep: string;
   /** Precision of frozen weights. */
   weights: string;
-  /** How sums in f32 are computed. */
+  /** How sums are computed. */
   arithmetic: Arithmetic;
   /** `adamw` or `sgd`. */
   optimizer: string;
@@ -95,7 +96,7 @@ export function planReport(
     method,
     keep,
     weights,
-    arithmetic: program.about.arithmetic ? 'fast' : 'plain',
+    arithmetic: arithmeticOf(program.about),
     optimizer,
     batchSize,
     microBatch,

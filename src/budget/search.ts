@@ -14,7 +14,7 @@ import type { Bits, Recompute, RecomputeChoice } from '../passes/recompute.ts';
 import { type Streaming, WINDOWS } from '../passes/streaming.ts';
 import type { Tiles } from '../passes/tiling/tiles.ts';
 import type { Compiled, Path } from '../pipeline/compiled.ts';
-import { type CompileOptions, checkBatch, isMixed } from '../pipeline/options.ts';
+import { type CompileOptions, checkArithmetic, checkBatch, isMixed } from '../pipeline/options.ts';
 import { finishGraph } from '../pipeline/tiles.ts';
 import { checkBudget, PAGE } from '../plan/memory.ts';
 import type { About } from '../program/program.ts';
@@ -94,6 +94,7 @@ export function search({ weights: wish, method, keep, mayStream, ...given }: Pla
     ...(keep === undefined ? {} : { keep: keepOf(keep) }),
   };
   const { weights, streams } = wishOf(wish, DEFAULTS.weights as Precision | 'auto');
+  checkArithmetic(given.arithmetic, weights);
   const precisions = weights === 'auto' ? PRECISIONS : [weights];
   const isAsked = streams || given.residentBytes !== undefined;
   const rungs = (isAsked ? [true] : mayStream ? [false, true] : [false]).flatMap((isStreamed) =>

@@ -1,7 +1,7 @@
 /** The programs that are not JavaScript: found beside our own code (ownfile.ts), or given by a program that has them elsewhere. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { settleArithmetic } from '../base/arithmetic.ts';
+import { hasByteDots, settleArithmetic } from '../base/arithmetic.ts';
 import { EngineError, InputError } from '../base/error.ts';
 import { findOwn, ownFile } from '../base/ownfile.ts';
 import { readLimited } from '../base/reading.ts';
@@ -13,10 +13,15 @@ const BESIDE = {
   'engine.mt.wasm': () => new URL('./engine.mt.wasm', import.meta.url),
   'engine.fast.wasm': () => new URL('./engine.fast.wasm', import.meta.url),
   'engine.fast.mt.wasm': () => new URL('./engine.fast.mt.wasm', import.meta.url),
+  'engine.dots.wasm': () => new URL('./engine.dots.wasm', import.meta.url),
+  'engine.dots.mt.wasm': () => new URL('./engine.dots.mt.wasm', import.meta.url),
   's2a.wasm': () => new URL('./s2a.wasm', import.meta.url),
 };
 
-/** Names of the engine's builds: for one thread, for several, and both with relaxed SIMD; `s2a.wasm` is what `packJob` packs. */
+/**
+ * Names of the engine's builds: for one thread, for several, and both with relaxed SIMD: `fast` fuses sums, `dots` takes bytes' dot products for weights in 8 bits.
+ * `s2a.wasm` is what `packJob` packs.
+ */
 export type EngineFile = keyof typeof BESIDE;
 /** A build itself, or where it can be had. */
 export type EngineSource = Uint8Array | ArrayBuffer | URL | string;
@@ -82,15 +87,19 @@ function beside(name: EngineFile): URL | undefined {
 }
 
 /** Whether there is what several threads need. */
-export const hasThreads = (): boolean =>
-  (given.has('engine.mt.wasm') || findOwn('engine.mt.wasm', beside('engine.mt.wasm')) !== undefined) && findOwn('thread.js') !== undefined;
+export const hasThreads = (): boolean => isThere('engine.mt.wasm') && findOwn('thread.js') !== undefined;
+
+const isThere = (name: EngineFile): boolean => given.has(name) || findOwn(name, beside(name)) !== undefined;
 
 /**
  * The build of the engine for a program and a number of threads. A program for fused sums is refused where nothing is fused: it
- * would give other bits than it was asked for.
+ * would give other bits than it was asked for. One over coded weights gets dot products of bytes where they are to be had: they change no bit.
  */
-export function engineBytes(threads = 1, { arithmetic }: Pick<About, 'arithmetic'> = {}): Uint8Array<ArrayBuffer> {
-  const bytes = bytesOf(`engine${arithmetic ? '.fast' : ''}${threads > 1 ? '.mt' : ''}.wasm` as EngineFile);
+export function engineBytes(threads = 1, { arithmetic, products }: Pick<About, 'arithmetic' | 'products'> = {}): Uint8Array<ArrayBuffer> {
+  const many = threads > 1 ? '.mt' : '';
+  const dots: EngineFile = `engine.dots${many}.wasm`;
+  const isQuicker = !arithmetic && products !== undefined && hasByteDots() && isThere(dots);
+  const bytes = bytesOf(isQuicker ? dots : `engine${arithmetic ? '.fast' : ''}${many}.wasm`);
   if (arithmetic) settleArithmetic('fast');
   return bytes;
 }

@@ -34,8 +34,8 @@ export interface AdapterInfo {
   };
   /** What the frozen weights were while it was trained, and are to be when it is used. */
   precision: Precision;
-  /** Present where it was trained with sums by fused multiply-add: `--arithmetic fast`. */
-  arithmetic?: 'relaxed';
+  /** How it was trained, where not by plain sums: by fused multiply-add (`--arithmetic fast`), or `lossy`. */
+  arithmetic?: 'relaxed' | 'lossy';
   /** What it was taught, where that is not one class of several (src/task). */
   task?: TaskSettings;
   /** What its classes weighed in the loss of training, by name; absent: all the same. Its probabilities are those of classes as frequent as their weights make them. */
@@ -211,7 +211,12 @@ function parseInfo(path: string, fields: Fields): AdapterInfo {
   need(isText(method), 'method', method, 'a name');
   need(isText(createdBy), 'createdBy', createdBy, 'program and version');
   need(PRECISIONS.includes(precision as Precision), 'precision', precision, PRECISIONS.join(', '));
-  need(arithmetic === undefined || arithmetic === 'relaxed', 'arithmetic', arithmetic, 'relaxed, or nothing');
+  need(
+    arithmetic === undefined || arithmetic === 'relaxed' || arithmetic === 'lossy',
+    'arithmetic',
+    arithmetic,
+    'relaxed, lossy, or nothing',
+  );
   need(isTexts(head), 'head', head, 'a list of different tensor names');
   need(isTexts(labels), 'labels', labels, 'a list of different class names');
   need(

@@ -37,6 +37,8 @@ export interface Builder {
   weights: Map<string, number>;
   /** Of frozen weights. */
   precision: Precision;
+  /** Whether what weights in 8 bits are multiplied with is rounded to 7. */
+  isLossy: boolean;
   /** The state block, for initial values. */
   state: number;
   /** What goes in: the layer that reads it keeps f32 weights, which are few and come before everything. */
@@ -64,6 +66,7 @@ export function createBuilder(graph: Graph, method: Method, head: 'file' | 'new'
     head,
     weights: new Map(),
     precision,
+    isLossy: false,
     state,
     input: ABSENT,
     drop: undefined,
@@ -120,7 +123,7 @@ export function weight(b: Builder, { name, shape, kind, role: given, source, lay
   if (known !== undefined) return known;
   const role = given ?? (learns(b) && learnsKind(b.method, kind) ? 'param' : 'frozen');
   const [o] = source?.dims ?? [1];
-  const encoding = role === 'frozen' && layer && source ? encodingFor(b.precision, layer, o, numel(shape) / o) : Encoding.F32;
+  const encoding = role === 'frozen' && layer && source ? encodingFor(b.precision, layer, o, numel(shape) / o, b.isLossy) : Encoding.F32;
   const id = addValue(b.graph, name, { ...f32(...shape), ...(encoding === Encoding.F32 ? {} : { encoding }) }, role, {
     kind,
     block: b.block.index,

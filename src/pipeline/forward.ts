@@ -1,5 +1,6 @@
 /** The forward pass of a job in one phase, and what its program says of itself. */
 import { Io } from '../../assembly/abi/program.ts';
+import { Encoding } from '../../assembly/abi/weights.ts';
 import { DEFAULTS } from '../base/defaults.ts';
 import { InputError } from '../base/error.ts';
 import { ABSENT, type Graph, valueAt } from '../graph/graph.ts';
@@ -15,7 +16,7 @@ import { recomputeName } from '../passes/recompute.ts';
 import type { About } from '../program/program.ts';
 import { CLASSIFY, taskOf } from '../task/index.ts';
 import { type Inputs, mixed, pixels } from './inputs.ts';
-import type { CompileOptions } from './options.ts';
+import { type CompileOptions, checkArithmetic } from './options.ts';
 
 /** A phase's logits [B, classes], losses [B] and choices [B]; in training the logits' gradient. */
 export interface Forward {
@@ -29,8 +30,10 @@ export interface Forward {
 
 /** Begins the network: how its method, head, weights and dropout are asked for. */
 export function builderFor(graph: Graph, io: Inputs, options: CompileOptions): Builder {
-  const { method = DEFAULTS.method, head = 'new', weights = DEFAULTS.weights, dropout = 0, dropPath = 0 } = options;
+  const { method = DEFAULTS.method, head = 'new', weights = DEFAULTS.weights, dropout = 0, dropPath = 0, arithmetic } = options;
+  checkArithmetic(arithmetic, weights);
   const b = createBuilder(graph, methodOf(method), head, io.state, weights);
+  b.isLossy = arithmetic === 'lossy';
   const rates = typeof dropout === 'number' ? everywhere(dropout) : dropout;
   if (dropPath > 0 || Object.values(rates).some((rate) => rate > 0)) b.drop = { rates, path: dropPath, samples: io.samples };
   return b;
@@ -81,6 +84,17 @@ export function portsOf(io: Inputs, learnt: Forward | undefined, judged: Forward
   return ports.set(Io.EvalLosses, judged.losses).set(Io.EvalChoices, judged.choices).set(Io.Logits, judged.logits);
 }
 
+/** Refuses `lossy` where it would change nothing: all of a network's convolutions may be stored in 12 bits. */
+export function checkLossy({ graph, isLossy }: Builder): void {
+  if (!isLossy || graph.values.some(({ type }) => type.encoding === Encoding.Int8By7)) return;
+  throw new InputError({
+    where: '--arithmetic',
+    what: 'no frozen weight of this network is in 8 bits, so lossy would change nothing',
+    got: 'lossy',
+    expected: 'plain',
+  });
+}
+
 /** What a program says of itself. */
 export function aboutOf(b: Builder, options: CompileOptions): About {
   const { model, classes, microBatch, keep = DEFAULTS.keep, optimizer = DEFAULTS.optimizer } = options;
@@ -98,7 +112,7 @@ export function aboutOf(b: Builder, options: CompileOptions): About {
     recompute: recomputeName(options.recompute),
     ...(task.name === CLASSIFY.name ? {} : { task: task.name, ...(task.loss ? { loss: task.loss } : {}) }),
     ...(options.arithmetic === 'fast' ? { arithmetic: 'relaxed' as const } : {}),
-    ...(weights === 'f32' ? {} : { products: '14 bits' as const }),
+    ...(weights === 'f32' ? {} : { products: options.arithmetic === 'lossy' ? ('7 bits' as const) : ('14 bits' as const) }),
     ...(purpose === 'train' && options.rates === 'relative' ? { rates: 'relative' as const } : {}),
     ...(purpose === 'train' && options.classWeights ? { classWeights: options.classWeights } : {}),
   };

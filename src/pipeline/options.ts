@@ -96,12 +96,23 @@ export interface CompileOptions {
   dropPath?: number;
   /** Threads that scratch is reserved for; 1 where absent. */
   maxThreads?: number;
-  /** How sums in f32 are computed: `fast` has last bits of its own, and wants an engine that fuses (src/base/arithmetic.ts). `plain` where absent. */
+  /** How sums are computed: `fast` has last bits of its own, and wants an engine that fuses; `lossy` is of int8 weights (src/base/arithmetic.ts). `plain` where absent. */
   arithmetic?: Arithmetic;
   /** What the pictures' port takes: bytes, or f32 (the same numbers, 0 … 255) for data that are not bytes. */
   pixels?: 'u8' | 'f32';
   /** Every layer gets a derivative table of its own, which src/training/calibrate may fit to what the layer sees. */
   ownTables?: boolean | undefined;
+}
+
+/** Refuses `lossy` over other weights than int8. */
+export function checkArithmetic(arithmetic: Arithmetic | undefined, weights: string): void {
+  if (arithmetic === 'lossy' && weights !== 'int8')
+    throw new InputError({
+      where: '--arithmetic',
+      what: 'lossy rounds what weights in 8 bits are multiplied with',
+      got: `--weights ${weights}`,
+      expected: '--weights int8',
+    });
 }
 
 /** Refuses a batch that micro-batches do not divide. */

@@ -157,7 +157,7 @@ function weightsIn({ classWeights, classes }: Record<string, unknown>, fault: (w
 
 function productsOf(value: unknown, fault: (what: string) => never): Pick<About, 'products'> {
   if (value === undefined) return {};
-  return value === '14 bits' ? { products: value } : fault('has unknown products');
+  return value === '14 bits' || value === '7 bits' ? { products: value } : fault('has unknown products');
 }
 
 function arithmeticOf(value: unknown, fault: (what: string) => never): Pick<About, 'arithmetic'> {

@@ -30,7 +30,7 @@ const PORTS = [
 ];
 
 /** What is said of a coded weight, by encoding. */
-const ENCODINGS = ['', ' int8', ' int4', ' int12'];
+const ENCODINGS = ['', ' int8', ' int4', ' int12', ' int8 by 7'];
 
 /** Where a program comes from; with it addresses are printed with the names of values. */
 export interface Origin {

@@ -1,6 +1,7 @@
 /** A compiled program in memory, and its binary form. */
 import { type Io, ProgramFile, Section } from '../../assembly/abi/program.ts';
 import type { Encoding } from '../../assembly/abi/weights.ts';
+import type { Arithmetic } from '../base/arithmetic.ts';
 import { crc32 } from '../base/crc.ts';
 import { PHASES, type Phase } from '../graph/graph.ts';
 import type { Range } from '../plan/memory.ts';
@@ -42,8 +43,8 @@ export interface About {
   recompute: string;
   /** `relaxed`: sums by fused multiply-add, what `--arithmetic fast` asks for (src/base/arithmetic.ts); absent: `plain`. */
   arithmetic?: 'relaxed';
-  /** Products over coded weights: in whole numbers, the other operand rounded to 14 bits (docs/weights.md); absent: no weight is coded. */
-  products?: '14 bits';
+  /** Products over coded weights: in whole numbers, the other operand rounded to 14 bits, or to 7: `--arithmetic lossy` (docs/weights.md); absent: no weight is coded. */
+  products?: '14 bits' | '7 bits';
   /** What it is asked, where that is not one class of several, and by which loss where the task has several (src/task). */
   task?: string;
   loss?: string;
@@ -52,6 +53,10 @@ export interface About {
   /** What each class weighs in the loss of training; absent: all the same. */
   classWeights?: readonly number[];
 }
+
+/** The arithmetic by its name. */
+export const arithmeticOf = ({ arithmetic, products }: Pick<About, 'arithmetic' | 'products'>): Arithmetic =>
+  products === '7 bits' ? 'lossy' : arithmetic ? 'fast' : 'plain';
 
 /** A compiled program: instructions, and where everything lies in the arena. Offsets and sizes are in bytes. */
 export interface Program {

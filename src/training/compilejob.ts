@@ -17,7 +17,7 @@ import { chosenDrop } from '../network/drop.ts';
 import { methodOf } from '../network/method.ts';
 import { readRate } from '../passes/rates.ts';
 import type { CompileOptions } from '../pipeline/options.ts';
-import type { Program } from '../program/program.ts';
+import { arithmeticOf, type Program } from '../program/program.ts';
 import { CLASSIFY } from '../task/index.ts';
 import { headNames } from './adapter.ts';
 import { type HeadStart, usualHead } from './headstart.ts';
@@ -114,6 +114,10 @@ export function compileJob(
 export const headOf = (job: Pick<TrainJob, 'head' | 'method'>, task: TaskSettings): HeadStart =>
   task.name === CLASSIFY.name ? (job.head ?? usualHead(job.method)) : 'zero';
 
+/** An adapter's word for it; none for what is plain. */
+const recordOf = (arithmetic: Arithmetic): Pick<AdapterInfo, 'arithmetic'> =>
+  arithmetic === 'plain' ? {} : { arithmetic: arithmetic === 'fast' ? 'relaxed' : arithmetic };
+
 /** What an adapter of this job will say about itself. */
 export const adapterInfo = (
   job: TrainJob,
@@ -128,7 +132,7 @@ export const adapterInfo = (
   method: methodOf(job.method ?? DEFAULTS.method).name,
   base: about.who,
   precision: about.program.about.weights as Precision,
-  ...(about.program.about.arithmetic ? { arithmetic: about.program.about.arithmetic } : {}),
+  ...recordOf(arithmeticOf(about.program.about)),
   ...(about.task ? { task: about.task } : {}),
   ...weightsByName(about.program.about.classWeights, about.labels),
   head: headNames(about.program),

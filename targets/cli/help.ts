@@ -141,9 +141,9 @@ adapter was written: something else was not, and is said.
                              pictures, read by later epochs; 0: none (${d.featureCache >> 20}MiB)
   --process-budget SIZE      limit the whole process: while preparing, and while training
   --threads N|auto           threads that share the work; changes no result (auto: all cores)
-  --arithmetic A             sums in f32: plain, the same bits everywhere; fast, by fused
-                             multiply-add, other last bits; auto, the fastest that this
-                             machine proves (plain)
+  --arithmetic A             sums: plain, the same bits everywhere; fast, in f32 by fused
+                             multiply-add, other last bits; auto, the faster of both that this
+                             machine proves; lossy, over --weights int8 in fewer bits (plain)
   --report FILE              write an HTML page with the result
   --log FILE.csv, --log DIR  a table of losses, rates and accuracies by step, or the same as event
                              files for TensorBoard; may be given twice
@@ -314,7 +314,7 @@ the machine slows down as it warms up.
   --anchors                  instead: seconds a picture at 224x224 by 16, as boards are compared:
                              head alone and all, in every arithmetic; --seconds for each (10)
   --stored FILE              the file for weights that are streamed
-  --arithmetic A             plain, fast (fused multiply-add) or auto, as for train (plain)
+  --arithmetic A             plain, fast (fused multiply-add), auto or lossy, as for train (plain)
   --classes N                classes of the new head (${d.classes})
 ${COMMON}
 

@@ -10,6 +10,8 @@ export interface WholeWeight {
   k: number;
   /** Numbers that are rounded together. */
   depth: number;
+  /** The largest that they are rounded to. */
+  largest: number;
   units: Float32Array;
   whole: Int16Array;
 }
@@ -28,27 +30,28 @@ export function wholeWeight(encoding: Encoding, o: number, k: number, bytes: Uin
       const part = encoding !== Encoding.Int4 ? 1 : units[c] === 0 ? 0 : fround(scale(c, i) / units[c]!);
       whole[c * k + i] = nearest(fround(code(c, i) * part));
     }
-  return { k, depth: encoding === Encoding.Int12 ? 128 : 256, units, whole };
+  return { k, depth: encoding === Encoding.Int12 ? 128 : 256, largest: encoding === Encoding.Int8By7 ? 63 : 8191, units, whole };
 }
 
-/** One piece: whole numbers of -8191 … 8191 and their factor. */
-export function roundPiece(x: readonly number[]): { factor: number; whole: number[] } {
+/** One piece: whole numbers of -largest … largest and their factor. */
+export function roundPiece(x: readonly number[], largest = 8191): { factor: number; whole: number[] } {
   const most = Math.max(...x.map(Math.abs));
   if (!Number.isFinite(most)) return { factor: Number.NaN, whole: x.map(() => 0) };
   if (most < fround(1e-30)) return { factor: 0, whole: x.map(() => 0) };
-  const inverse = fround(8191 / most);
-  return { factor: fround(most / 8191), whole: x.map((v) => nearest(fround(v * inverse))) };
+  const inverse = fround(largest / most);
+  return { factor: fround(most / largest), whole: x.map((v) => nearest(fround(v * inverse))) };
 }
 
-const pieces = (x: readonly number[], depth: number): { at: number; factor: number; whole: number[] }[] =>
+const pieces = (x: readonly number[], { depth, largest }: WholeWeight): { at: number; factor: number; whole: number[] }[] =>
   Array.from({ length: Math.ceil(x.length / depth) }, (_, i) => ({
     at: i * depth,
-    ...roundPiece(x.slice(i * depth, (i + 1) * depth)),
+    ...roundPiece(x.slice(i * depth, (i + 1) * depth), largest),
   }));
 
 /** start[O] + w[O,K] · x[K]. */
-export function forwardRow({ k, depth, units, whole }: WholeWeight, x: readonly number[], start: (o: number) => number): number[] {
-  const parts = pieces(x, depth);
+export function forwardRow(w: WholeWeight, x: readonly number[], start: (o: number) => number): number[] {
+  const { k, units, whole } = w;
+  const parts = pieces(x, w);
   return Array.from(units, (unit, o) =>
     parts.reduce((sum, { at, factor, whole: q }) => {
       const dot = q.reduce((s, v, i) => s + v * whole[o * k + at + i]!, 0);
@@ -58,15 +61,11 @@ export function forwardRow({ k, depth, units, whole }: WholeWeight, x: readonly 
 }
 
 /** start[columns] + dy[O] · w[O, column …], `dy` being that of rows 0 … O-1. */
-export function backwardRow(
-  { k, depth, units, whole }: WholeWeight,
-  dy: readonly number[],
-  column: number,
-  start: readonly number[],
-): number[] {
+export function backwardRow(w: WholeWeight, dy: readonly number[], column: number, start: readonly number[]): number[] {
+  const { k, units, whole } = w;
   const parts = pieces(
     dy.map((v, o) => fround(v * units[o]!)),
-    depth,
+    w,
   );
   return start.map((from, j) =>
     parts.reduce((sum, { at, factor, whole: q }) => {

@@ -86,9 +86,9 @@ export interface Kernels extends Record<string, unknown> {
 
 export type Data = number | ArrayLike<number>;
 
-export function openRig(bytes = 64 << 20, scratchBytes = 4 << 20) {
+export function openRig(bytes = 64 << 20, scratchBytes = 4 << 20, wasm = 'build/kernels.wasm') {
   const memory = new WebAssembly.Memory({ initial: bytes >> 16, maximum: bytes >> 16 });
-  const kernels = instantiateSync(readFileSync('build/kernels.wasm'), { env: { memory } }).exports as unknown as Kernels;
+  const kernels = instantiateSync(readFileSync(wasm), { env: { memory } }).exports as unknown as Kernels;
   const scratch = Head.Bytes;
   let top = scratch + scratchBytes;
   kernels.setup(0, scratch, scratchBytes, 0, 1);

@@ -56,6 +56,13 @@ const fused = (model, keep) => ({
   job: { ...RUN, method: 'bias', keep, weights: 'f32', arithmetic: 'fast' },
 });
 
+/** Products over weights in 8 bits by numbers of 7: one digest for all, whether by words or by bytes. What is packed for WASI computes in 14. */
+const lossy = (model) => ({
+  name: `${model} bias s2a int8, lossy`,
+  model,
+  job: { ...RUN, method: 'bias', keep: 's2a', weights: 'int8', arithmetic: 'lossy' },
+});
+
 /** Another task, by a table that names the same pictures (pictures.mjs). */
 const task = (model, name, labels, method, weights) => ({
   name: `${model} ${method.replace(/:[^+]*/g, '')} s2a ${weights}, task ${name}`,
@@ -78,6 +85,7 @@ export const CASES = [
   task('mobilenetv2-hf', 'regress', 'numbers.csv', METHODS[1], 'int8'),
   fused('vit-hf', 's2a'),
   fused('mobilenetv2-hf', 'exact'),
+  lossy('vit-hf'),
 ];
 
 /** Whether what s2a.wasm is can run a case. */

@@ -1,19 +1,31 @@
 /** Weights in 12, 8 and 4 bits: coded as drawn, whatever the file's type and order; read by products of whole numbers, whose bits the oracle's are. */
+import { setFlagsFromString } from 'node:v8';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Op } from '../../../assembly/abi/ops.ts';
 import { codedBytes } from '../../../assembly/abi/sizes.ts';
 import { Patch } from '../../../assembly/abi/tiles.ts';
 import { Encoding } from '../../../assembly/abi/weights.ts';
+import { hasByteDots } from '../../../src/base/arithmetic.ts';
 import { specials, TAILS } from '../../ops/cases/tails.ts';
 import { decodeWeight, encodeWeight } from '../../oracle/weights.ts';
 import { type WholeWeight, wholeConv, wholeConvBackwardX, wholeLinear, wholeLinearBackwardX, wholeWeight } from '../../oracle/whole.ts';
 import { numbers } from '../../support/close.ts';
 import { openRig } from '../../support/rig.ts';
 
-const rig = openRig(32 << 20, 1 << 20);
-const ENCODINGS = [Encoding.Int8, Encoding.Int4, Encoding.Int12];
-const NAMES = ['f32', 'int8', 'int4', 'int12'];
+// Node 20 and 21 have relaxed SIMD behind a flag, which is read whenever a module is compiled.
+if (!hasByteDots() && process.versions.deno === undefined) setFlagsFromString('--experimental-wasm-relaxed-simd');
+
+const plain = openRig(32 << 20, 1 << 20);
+let rig = plain;
+/** The engine in the builds whose bits are to be the same: by pairs of words, and by dot products of bytes. */
+const BUILDS = [['words', plain], ...(hasByteDots() ? [['bytes', openRig(32 << 20, 1 << 20, 'build/engine.dots.wasm')]] : [])] as [
+  string,
+  typeof plain,
+][];
+
+const ENCODINGS = [Encoding.Int8, Encoding.Int4, Encoding.Int12, Encoding.Int8By7];
+const NAMES = ['f32', 'int8', 'int4', 'int12', 'int8 by 7 bits'];
 
 /** Halfway cases, a row of zeros, one of numbers too small to count, both signs of the extreme. */
 function awkward(o: number, k: number): Float32Array {
@@ -151,72 +163,77 @@ function weights(encoding: Encoding, o: number, k: number, data: Float32Array): 
   return { coded: rig.u8(bytes), whole: wholeWeight(encoding, o, k, bytes), f32: decodeWeight(encoding, o, k, bytes) };
 }
 
-for (const [m, n, k] of [
-  [1, 1, 1],
-  [3, 10, 17],
-  [130, 100, 65],
-  [33, 300, 24],
-  [9, 129, 470],
-  [5, 16, 300],
-] as const)
-  for (const encoding of ENCODINGS)
-    test(`${NAMES[encoding]}: linear and its gradient, ${m}×${n}×${k}`, () => {
-      for (const data of [awkward(n, k), specials(n * k, 1)]) {
-        rig.clear();
-        const { coded, whole } = weights(encoding, n, k, data);
-        const [x, dy, b, acc] = [numbers(m * k, 1), numbers(m * n, 2), numbers(n, 3), numbers(m * k, 4)];
-        // A row of zeros, the last of a tile among them, and one too small to count.
-        for (const row of [0, 63])
-          for (const [v, width] of [
-            [x, k],
-            [dy, n],
-          ] as const)
-            v.fill(0, row * width, (row + 1) * width);
-        if (m > 1) dy.fill(1e-38, n, 2 * n);
-        const [atX, atDy, atB, atAcc] = [x, dy, b, acc].map((v) => rig.f32(v)) as [number, number, number, number];
-        for (const bias of [b, null])
-          same('forward', Op.Linear, wholeLinear(whole, m, x, bias), (y) => [atX, coded, bias ? atB : 0, y, m, n, k, encoding]);
-        for (const sum of [acc, null])
-          same('dx', Op.LinearBackwardX, wholeLinearBackwardX(whole, m, dy, sum), (dx) => [
-            atDy,
-            coded,
-            sum ? atAcc : 0,
-            dx,
-            m,
-            n,
-            k,
-            encoding,
-          ]);
-      }
-    });
+for (const [build, engine] of BUILDS)
+  for (const [m, n, k] of [
+    [1, 1, 1],
+    [3, 10, 17],
+    [130, 100, 65],
+    [33, 300, 24],
+    [9, 129, 470],
+    [5, 16, 300],
+  ] as const)
+    for (const encoding of ENCODINGS)
+      test(`${build}, ${NAMES[encoding]}: linear and its gradient, ${m}×${n}×${k}`, () => {
+        rig = engine;
+        for (const data of [awkward(n, k), specials(n * k, 1)]) {
+          rig.clear();
+          const { coded, whole } = weights(encoding, n, k, data);
+          const [x, dy, b, acc] = [numbers(m * k, 1), numbers(m * n, 2), numbers(n, 3), numbers(m * k, 4)];
+          // A row of zeros, the last of a tile among them, and one too small to count.
+          for (const row of [0, 63])
+            for (const [v, width] of [
+              [x, k],
+              [dy, n],
+            ] as const)
+              v.fill(0, row * width, (row + 1) * width);
+          if (m > 1) dy.fill(1e-38, n, 2 * n);
+          const [atX, atDy, atB, atAcc] = [x, dy, b, acc].map((v) => rig.f32(v)) as [number, number, number, number];
+          for (const bias of [b, null])
+            same('forward', Op.Linear, wholeLinear(whole, m, x, bias), (y) => [atX, coded, bias ? atB : 0, y, m, n, k, encoding]);
+          for (const sum of [acc, null])
+            same('dx', Op.LinearBackwardX, wholeLinearBackwardX(whole, m, dy, sum), (dx) => [
+              atDy,
+              coded,
+              sum ? atAcc : 0,
+              dx,
+              m,
+              n,
+              k,
+              encoding,
+            ]);
+        }
+      });
 
 /** batch, side, c, o, kernel, stride, padding. */
-for (const [batch, h, c, o, r, stride, pad] of [
-  [1, 7, 5, 18, 3, 1, 1],
-  [2, 6, 40, 33, 3, 2, 1],
-  [1, 8, 16, 300, 2, 2, 0],
-  [1, 5, 70, 20, 1, 1, 0],
-  [1, 5, 70, 20, 1, 2, 0],
-  [2, 17, 30, 3, 3, 1, 1],
-] as const) {
-  const out = Math.floor((h + 2 * pad - r) / stride) + 1;
-  for (const encoding of ENCODINGS)
-    test(`${NAMES[encoding]}: convolution and its gradient, ${h}×${h}×${c} → ${o}, window ${r}/${stride}`, () => {
-      rig.clear();
-      const { coded, whole } = weights(encoding, o, r * r * c, awkward(o, r * r * c));
-      const [x, dy, b] = [numbers(batch * h * h * c, 1), numbers(batch * out * out * o, 2), numbers(o, 3)];
-      const [atX, atDy, atB] = [x, dy, b].map((v) => rig.f32(v)) as [number, number, number];
-      const square = { batch, h, c, out, r, stride, pad };
-      const shape = [batch, h, h, c, out, out, o, r, r, stride, pad, pad, encoding];
-      const [y, dx] = [wholeConv(whole, square, x, b), wholeConvBackwardX(whole, square, dy)];
-      for (const pixels of [Patch.Rows, 7]) {
-        same('forward', Op.Conv, y, (to) => [atX, coded, atB, to, ...shape, pixels]);
-        same('dx', Op.ConvBackwardX, dx, (to) => [atDy, coded, to, ...shape, pixels]);
-      }
-    });
-}
+for (const [build, engine] of BUILDS)
+  for (const [batch, h, c, o, r, stride, pad] of [
+    [1, 7, 5, 18, 3, 1, 1],
+    [2, 6, 40, 33, 3, 2, 1],
+    [1, 8, 16, 300, 2, 2, 0],
+    [1, 5, 70, 20, 1, 1, 0],
+    [1, 5, 70, 20, 1, 2, 0],
+    [2, 17, 30, 3, 3, 1, 1],
+  ] as const) {
+    const out = Math.floor((h + 2 * pad - r) / stride) + 1;
+    for (const encoding of ENCODINGS)
+      test(`${build}, ${NAMES[encoding]}: convolution and its gradient, ${h}×${h}×${c} → ${o}, window ${r}/${stride}`, () => {
+        rig = engine;
+        rig.clear();
+        const { coded, whole } = weights(encoding, o, r * r * c, awkward(o, r * r * c));
+        const [x, dy, b] = [numbers(batch * h * h * c, 1), numbers(batch * out * out * o, 2), numbers(o, 3)];
+        const [atX, atDy, atB] = [x, dy, b].map((v) => rig.f32(v)) as [number, number, number];
+        const square = { batch, h, c, out, r, stride, pad };
+        const shape = [batch, h, h, c, out, out, o, r, r, stride, pad, pad, encoding];
+        const [y, dx] = [wholeConv(whole, square, x, b), wholeConvBackwardX(whole, square, dy)];
+        for (const pixels of [Patch.Rows, 7]) {
+          same('forward', Op.Conv, y, (to) => [atX, coded, atB, to, ...shape, pixels]);
+          same('dx', Op.ConvBackwardX, dx, (to) => [atDy, coded, to, ...shape, pixels]);
+        }
+      });
+  }
 
 test('the error against f64 stays within half a step of every rounded number', () => {
+  rig = plain;
   const [m, n, k] = [20, 70, 700];
   const spread = (count: number, seed: number): Float32Array => numbers(count, seed).map((v, i) => v * 4 ** (i % 7));
   for (const encoding of ENCODINGS) {
@@ -244,7 +261,7 @@ test('the error against f64 stays within half a step of every rounded number', (
               // What 4 bits lose by the parts of the row's largest scale (here below a half), and f32's own.
               bound += Math.abs(rows[r * inner + i]!) * (encoding === Encoding.Int4 ? 0.5 / 127 / 2 : Math.abs(w(i, j)) * 1e-5);
             }
-            bound += (most / 8191 / 2) * sum;
+            bound += (most / (encoding === Encoding.Int8By7 ? 63 : 8191) / 2) * sum;
           }
           assert.ok(
             Math.abs(got[r * columns + j]! - want) <= bound,
@@ -267,23 +284,25 @@ test('the error against f64 stays within half a step of every rounded number', (
   }
 });
 
-test('the largest sums do not overflow: every number the largest of its piece', () => {
-  const [m, n, k] = [2, 520, 520];
-  for (const encoding of ENCODINGS) {
-    rig.clear();
-    // In 4 bits the code furthest from zero is -8, whatever the sign.
-    const { coded, f32 } = weights(encoding, n, k, new Float32Array(n * k).fill(-0.75));
-    const x = rig.f32(new Float32Array(m * Math.max(n, k)).fill(3));
-    for (const op of [Op.Linear, Op.LinearBackwardX]) {
-      const got = new Float32Array(run(op, m * n, 1, (out) => [x, coded, 0, out, m, n, k, encoding]).buffer);
-      const want = 3 * f32[0]! * k;
-      assert.ok(
-        got.every((v) => Math.abs(v / want - 1) < 1e-5),
-        `${NAMES[encoding]}: ${got[0]}, expected ${want}`,
-      );
+for (const [build, engine] of BUILDS)
+  test(`${build}: the largest sums do not overflow: every number the largest of its piece`, () => {
+    const [m, n, k] = [2, 520, 520];
+    rig = engine;
+    for (const encoding of ENCODINGS) {
+      rig.clear();
+      // In 4 bits the code furthest from zero is -8, whatever the sign.
+      const { coded, f32 } = weights(encoding, n, k, new Float32Array(n * k).fill(-0.75));
+      const x = rig.f32(new Float32Array(m * Math.max(n, k)).fill(3));
+      for (const op of [Op.Linear, Op.LinearBackwardX]) {
+        const got = new Float32Array(run(op, m * n, 1, (out) => [x, coded, 0, out, m, n, k, encoding]).buffer);
+        const want = 3 * f32[0]! * k;
+        assert.ok(
+          got.every((v) => Math.abs(v / want - 1) < 1e-5),
+          `${NAMES[encoding]}: ${got[0]}, expected ${want}`,
+        );
+      }
     }
-  }
-});
+  });
 
 test('a row with an infinity or NaN puts out NaN, the others what they would', () => {
   const [m, n, k] = [70, 40, 300];
