@@ -4,6 +4,7 @@ import { type EdgeNext, edgeNext, isEdgeNext, timmEdgeNext } from './edgenext.ts
 import { checkEfficientFormer, type EfficientFormer, efficientFormer, isEfficientFormer, timmEfficientFormer } from './efficientformer.ts';
 import type { Family } from './family.ts';
 import { type FastVit, fastVit, isFastVit, timmFastVit } from './fastvit.ts';
+import { checkHiera, type Hiera, hiera, isHiera, timmHiera } from './hiera.ts';
 import { isTimmMobileVitV2, type MobileVitV2, mobileVitV2, timmMobileVitV2 } from './mobilevitv2.ts';
 import { named, timm } from './readers.ts';
 
@@ -59,4 +60,12 @@ const EFFICIENTFORMER: Family<EfficientFormer> = {
   check: checkEfficientFormer,
 };
 
-export const HYBRIDS: readonly Family[] = [MOBILEVITV2, FASTVIT, EDGENEXT, EFFICIENTFORMER];
+const HIERA: Family<Hiera> = {
+  title: 'Hiera',
+  readers: [timm(isHiera, named('hiera_$_224', 'tiny small base base_plus large huge'), ['hiera-timm', 'hiera-timm-scaled'], timmHiera)],
+  build: hiera,
+  heads: () => ['head.fc'],
+  check: checkHiera,
+};
+
+export const HYBRIDS: readonly Family[] = [MOBILEVITV2, FASTVIT, EDGENEXT, EFFICIENTFORMER, HIERA];

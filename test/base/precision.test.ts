@@ -70,13 +70,16 @@ const LOGITS = 0.004;
 const GRADIENTS = 0.2;
 /** Their filters are made of several, or standardised, once they are there: they stay f32. */
 const MERGED = ['repvgg-timm', 'mobileone-timm', 'bit-timm'];
+/** Some of theirs are. */
+const PARTLY = ['fastvit-timm', 'fastvit-timm-attention'];
 
 for (const name of builtCases.filter((one) => !MERGED.includes(one)))
   for (const weights of ['int8', 'int4'] as const)
     test(`${name}, ${weights}: near the network of the decoded weights, which are near the file's`, () => {
       const coded = open(name, weights);
       const plain = open(name, 'f32');
-      assert.ok(coded.plan.parts.frozen < 0.65 * plain.plan.parts.frozen, `${coded.plan.parts.frozen} of ${plain.plan.parts.frozen} bytes`);
+      const most = PARTLY.includes(name) ? 0.75 : 0.65;
+      assert.ok(coded.plan.parts.frozen < most * plain.plan.parts.frozen, `${coded.plan.parts.frozen} of ${plain.plan.parts.frozen} bytes`);
       for (const value of coded.graph.values.filter((v) => v.role === 'frozen')) {
         const target = decoded(plain, plain.graph.values[value.id]!);
         const source = decoded(coded, value);

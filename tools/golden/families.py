@@ -185,6 +185,8 @@ FAMILIES = {
     # Attention is of 7×7 positions whatever the picture: fewer stages make it smaller.
     "efficientformer-timm": (lambda: timm_model("efficientformer_l1", depths=(1, 2), embed_dims=(8, 16), mlp_ratios=2, img_size=(56, 56)), (56, 56), CALM),
     "efficientformer-timm-attention": (lambda: timm_model("efficientformer_l3", depths=(1, 2), embed_dims=(8, 24), mlp_ratios=2, num_vit=2, img_size=(56, 56)), (56, 56), CALM),
+    "hiera-timm": (lambda: timm_model("hiera_tiny_224", embed_dim=8, stages=(1, 1, 1, 1), mlp_ratio=2.0, img_size=(64, 96)), (64, 96), CALM),
+    "hiera-timm-scaled": (lambda: timm_model("hiera_base_plus_224", embed_dim=8, stages=(1, 2, 1, 1), mlp_ratio=2.0, init_values=0.1, q_pool=2, img_size=(64, 64)), (64, 64), CALM),
     "repvgg-timm": (lambda: timm_model("repvgg_b1g4", width_factor=0.125), (64, 48), STILL),
     "mobileone-timm": (lambda: timm_model("mobileone_s0", width_factor=1 / 6), (40, 48), STILL),
     "dinov2-hf": (lambda: hf("Dinov2", **{k: v for k, v in SMALL.items() if k != "intermediate_size"}, mlp_ratio=2), (32, 32), dict(other_sizes=[(48, 48)])),
