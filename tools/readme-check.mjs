@@ -1,10 +1,9 @@
 // README's first commands, as they stand: each line of the block below "The first commands" is run by a shell in a folder that has what a checkout
 // has after the demo, and must end well.   npm run check:readme, after npm run demo
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { delimiter, join, resolve } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
 import process from 'node:process';
+import { likeCheckout } from './pages.mjs';
 
 if (!existsSync('demo/quickdraw')) {
   console.error('demo/quickdraw is not there; npm run demo');
@@ -17,14 +16,8 @@ if (lines.length < 7 || !lines.every((line) => line.startsWith('npx s2a '))) {
   process.exit(1);
 }
 
-const folder = mkdtempSync(join(tmpdir(), 's2a-readme-'));
+const { folder, env, remove } = likeCheckout(['models', 'demo']);
 try {
-  for (const name of ['models', 'demo']) symlinkSync(resolve(name), join(folder, name));
-  // npx, as it finds the command in a checkout.
-  mkdirSync(join(folder, 'bin'));
-  writeFileSync(join(folder, 'bin', 'npx'), `#!/bin/sh\nshift\nexec "${process.execPath}" "${resolve('dist/s2a.js')}" "$@"\n`);
-  chmodSync(join(folder, 'bin', 'npx'), 0o755);
-  const env = { ...process.env, PATH: `${join(folder, 'bin')}${delimiter}${process.env.PATH}` };
   for (const line of lines) {
     const { status, stdout, stderr } = spawnSync('bash', ['-c', line], { cwd: folder, env, encoding: 'utf8' });
     console.log(`${status === 0 ? 'ok  ' : 'FAIL'} ${line.replace(/ +#.*/, '')}`);
@@ -33,5 +26,5 @@ try {
     process.exitCode = 1;
   }
 } finally {
-  rmSync(folder, { recursive: true, force: true });
+  remove();
 }

@@ -5,15 +5,13 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { blocks } from './pages.mjs';
 
 const wanted = process.argv.slice(2);
 const recipes = readdirSync('docs/recipes')
   .map((name) => name.replace(/\.md$/, ''))
   .filter((name) => wanted.length === 0 || wanted.includes(name));
 if (recipes.length === 0) throw new Error(`docs/recipes has none of ${wanted.join(', ')}`);
-
-/** The fenced blocks of a page in one language. */
-const blocks = (page, language) => [...page.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'gm'))].map(([, text]) => text);
 
 /** What git would check in, as it stands here. */
 function copyOf(folder) {

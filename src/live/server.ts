@@ -179,7 +179,7 @@ function statusFor(error: unknown): HttpError {
   if (error instanceof HttpError) return error;
   if (error instanceof Unreadable)
     return new HttpError(/not a JPEG, PNG or WebP/.test(error.message) ? 415 : 422, `the picture cannot be used: ${error.message}`);
-  if (error instanceof NotReady) return new HttpError(503, `${error.message}; pictures of two classes are needed`, retryAfter(10));
+  if (error instanceof NotReady) return new HttpError(503, error.message, retryAfter(10));
   if (error instanceof InputError && error.code === 'S2A_DISK') return new HttpError(507, error.message, retryAfter(60));
   if (error instanceof InputError && error.code === 'S2A_FILE') return new HttpError(503, error.message, retryAfter(10));
   if (error instanceof InputError) return new HttpError(400, error.message);
@@ -212,7 +212,10 @@ async function predict(shared: Shared, request: IncomingMessage, url: URL): Prom
   const size = sizeIn(url);
   checkType(request, size !== undefined);
   const top = numberIn(url, 'top', 1, 10_000);
-  if (!answerer.isReady()) throw new NotReady('nothing has been learnt yet');
+  if (!answerer.isReady()) {
+    const why = shared.watch?.status().round ? 'the first round goes on' : 'pictures of two classes are needed';
+    throw new NotReady(`nothing has been learnt yet; ${why}`);
+  }
   const said = await bodies.read(request, (bytes) => answerer.answer({ bytes, ...(size ? { size } : {}) }));
   metrics.count('s2a_answers_total');
   metrics.count('s2a_answer_seconds_total', said.seconds);

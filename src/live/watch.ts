@@ -1,6 +1,8 @@
 /** A folder of pictures that is watched: rounds when they are due, one after the other, each through the gate. */
+
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { counted } from '../base/counted.ts';
 import { DEFAULTS } from '../base/defaults.ts';
 import { defined } from '../base/defined.ts';
 import { BudgetError, EngineError, InputError, Interrupted } from '../base/error.ts';
@@ -192,7 +194,11 @@ async function begin(
   if (round === null) return;
   now.progress = { step: 0, steps: 0 };
   const classes = new Set(Object.values(pictures).map(({ label }) => label)).size;
-  book.log({ event: 'began', round: round.number, why: `${cause}: ${Object.keys(pictures).length} new pictures of ${classes} classes` });
+  book.log({
+    event: 'began',
+    round: round.number,
+    why: `${cause}: ${counted(Object.keys(pictures).length, 'new picture')} of ${counted(classes, 'class')}`,
+  });
 }
 
 interface Going {

@@ -28,3 +28,12 @@ export function refusalsOf({ share, count, refused, named, others }: Refused): {
 /** The terminal's lines. */
 export const refusalsText = (refused: Refused): string =>
   ['unknown', ...refusalsOf(refused).map(({ name, text }) => `  ${name}: ${text}`)].join('\n');
+
+/** The terminal's lines for one class, what is as usual. */
+export const normalityText = ({ share, count, refused, others }: Refused): string =>
+  [
+    `not normal, of those as usual: ${shareOf(refused, count)}, asked for at most ${formatPercent(share)}`,
+    ...(others === null
+      ? ['of others nothing is known: they lie in a folder named unknown beside']
+      : [`not normal, of others: ${shareOf(others.refused, others.count)}`, `area under the ROC curve: ${others.auroc.toFixed(3)}`]),
+  ].join('\n');

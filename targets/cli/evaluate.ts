@@ -9,7 +9,7 @@ import { openModelFolder } from '../../src/import/modelfolder.ts';
 import { evaluationPage } from '../../src/report/evaluation.ts';
 import { metricsText, metricText } from '../../src/report/figures.ts';
 import { figuresText } from '../../src/report/judging.ts';
-import { refusalsText } from '../../src/report/refusing.ts';
+import { normalityText, refusalsText } from '../../src/report/refusing.ts';
 import { formatPercent, table } from '../../src/report/terminal.ts';
 import { type Metric, taskOf } from '../../src/task/index.ts';
 import { type ClassFigures, confusionMatrix } from '../../src/task/judging.ts';
@@ -60,7 +60,8 @@ function tellMeasured(out: Output, isJson: boolean, { tally, task, input, measur
 }
 
 /** The figures of classes. */
-function tellClasses(out: Output, isJson: boolean, figures: ClassFigures, { tally, input, skipped, split, refused }: Judgement): void {
+function tellClasses(out: Output, isJson: boolean, figures: ClassFigures, judgement: Judgement): void {
+  const { tally, input, skipped, split, refused, labels } = judgement;
   const { correct, count, top5, mean, calibrationError, mistakes } = figures;
   const [accuracy, loss] = [correct / count, tally.lossSum / count];
   if (isJson) {
@@ -87,6 +88,11 @@ function tellClasses(out: Output, isJson: boolean, figures: ClassFigures, { tall
       unknown: refused ?? null,
       skipped,
     });
+    return;
+  }
+  // Of one class every picture is named rightly: what is asked is whether it is as usual.
+  if (refused && labels.length === 1) {
+    out.line(`${counted(count, input)} as usual (${split})\n${normalityText(refused)}`);
     return;
   }
   out.line(`accuracy ${formatPercent(accuracy)}: ${correct} of ${counted(count, input)} (${split}), loss ${loss.toFixed(3)}`);

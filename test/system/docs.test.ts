@@ -6,7 +6,10 @@ import * as assert from 'uvu/assert';
 import { readJson } from '../../src/base/files.ts';
 import { HELP } from '../../targets/cli/help.ts';
 
-const pages = ['README.md', ...['docs', 'docs/results'].flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))]
+const pages = [
+  'README.md',
+  ...['docs', 'docs/howto', 'docs/results'].flatMap((folder) => readdirSync(folder).map((name) => join(folder, name))),
+]
   .filter((path) => path.endsWith('.md'))
   .map((path) => ({ path, text: readFileSync(path, 'utf8') }));
 
@@ -35,7 +38,7 @@ test('s2a: every option that a page gives a command is in its help', () => {
   nothingMissing((text) =>
     [
       ...text.matchAll(
-        /\bs2a (plan|train|eval|predict|merge|export|fidelity|calibrate|modules|print|doctor|bench|pack|watch|serve)\b([^\n`]*)/g,
+        /\bs2a (plan|train|eval|predict|merge|export|fidelity|calibrate|modules|print|doctor|bench|pack|enrol|watch|serve)\b([^\n`]*)/g,
       ),
     ].flatMap(([, command, rest]) => {
       const help = HELP[command!]!;
