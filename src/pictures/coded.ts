@@ -3,7 +3,9 @@
  * and binary arithmetic coding whose probabilities adapt. No header and no tables, which would be most of a picture of 28 × 28. Integers alone, so the
  * same bytes and pixels everywhere. Planes: grey where every pixel is; of three channels luma, and colour at half the side; of others each as it is.
  *
- *     byte 0: 1 where three channels are one grey, else 0 │ coefficients of each plane, block by block, in the order of frequency
+ *     byte 0: 1 where three channels are one grey, else 0; twice the fineness added │ coefficients of each plane, block by block, in the order of frequency
+ *
+ * Each step of fineness halves the quantiser's steps.
  */
 import { BitReader, type Bits, BitWriter } from './binarycoder.ts';
 
@@ -15,6 +17,8 @@ export interface CodedShape {
 }
 
 const SIDE = 8;
+/** The finest code; 0 is the coarsest. */
+export const FINEST = 3;
 /** The quantiser's step for the mean, and by how much it grows with each step of frequency; of colour. */
 const STEP = 10;
 const GROWTH = 4;
@@ -46,19 +50,19 @@ interface Plane {
 
 const clamp = (v: number): number => (v < 0 ? 0 : v > 255 ? 255 : v);
 
-/** A picture in few bytes. */
-export function encodeSmall(pixels: Uint8Array, shape: CodedShape): Uint8Array {
+/** A picture in few bytes; with each step of `fineness`, 0 to FINEST, more of them. */
+export function encodeSmall(pixels: Uint8Array, shape: CodedShape, fineness = 0): Uint8Array {
   const isGrey = shape.channels === 3 && pixels.every((v, i) => i % 3 === 0 || v === pixels[i - 1]);
   const writer = new BitWriter();
   for (const plane of planesOf(pixels, shape, isGrey)) {
-    const coder = planeCoder(writer, plane.isColour);
+    const coder = planeCoder(writer, plane.isColour, fineness);
     eachBlock(plane, (block) => {
       readBlock(plane, block, (values) => coder(forward(values)));
     });
   }
   const body = writer.finish();
   const out = new Uint8Array(body.length + 1);
-  out[0] = isGrey ? 1 : 0;
+  out[0] = (isGrey ? 1 : 0) + 2 * fineness;
   out.set(body, 1);
   return out;
 }
@@ -66,11 +70,11 @@ export function encodeSmall(pixels: Uint8Array, shape: CodedShape): Uint8Array {
 /** The picture again, nearly. Whatever the bytes are, some picture of this shape comes of them. */
 export function decodeSmall(bytes: Uint8Array, shape: CodedShape): Uint8Array {
   const { height, width, channels } = shape;
-  const isGrey = channels === 3 && bytes[0] === 1;
+  const isGrey = channels === 3 && (bytes[0]! & 1) === 1;
   const reader = new BitReader(bytes.subarray(1));
   const planes = emptyPlanes(shape, isGrey);
   for (const plane of planes) {
-    const coder = planeCoder(reader, plane.isColour);
+    const coder = planeCoder(reader, plane.isColour, finenessOf(bytes));
     eachBlock(plane, (block) => writeBlock(plane, block, inverse(coder(new Int32Array(64)))));
   }
   const out = new Uint8Array(height * width * channels);
@@ -78,6 +82,9 @@ export function decodeSmall(bytes: Uint8Array, shape: CodedShape): Uint8Array {
     for (let x = 0; x < width; x++) putPixel(out, (y * width + x) * channels, planes, { x, y, isGrey, isRgb: channels === 3 });
   return out;
 }
+
+/** How finely a picture was coded. */
+export const finenessOf = (code: Uint8Array): number => Math.min(FINEST, code[0]! >> 1);
 
 function putPixel(
   out: Uint8Array,
@@ -185,12 +192,13 @@ const SIZE = 128;
 const SIZES = 14;
 
 /** Codes a plane's blocks one after the other, writing them or reading them into what it is given; the mean is told by its difference from the last one's. */
-function planeCoder(bits: Bits, isColour: boolean): (block: Int32Array) => Int32Array {
+function planeCoder(bits: Bits, isColour: boolean, fineness: number): (block: Int32Array) => Int32Array {
   const contexts = bits.contexts(SIZE + 2 * SIZES);
   const [first, growth] = isColour ? [COLOUR_STEP, COLOUR_GROWTH] : [STEP, GROWTH];
+  const stepAt = (at: number): number => Math.max(1, (first + growth * ((at >> 3) + (at & 7))) >> fineness);
   let mean = 0;
   return (block) => {
-    const levels = ORDER.map((at, i) => (bits.isWriting ? quantise(block[at]!, stepAt(at, first, growth)) - (i === 0 ? mean : 0) : 0));
+    const levels = ORDER.map((at, i) => (bits.isWriting ? quantise(block[at]!, stepAt(at)) - (i === 0 ? mean : 0) : 0));
     const last = levels.findLastIndex((level) => level !== 0);
     for (let i = 0; i < 64; i++) {
       if (bits.bit(contexts, END + i, i > last ? 1 : 0)) break;
@@ -198,11 +206,10 @@ function planeCoder(bits: Bits, isColour: boolean): (block: Int32Array) => Int32
     }
     levels[0]! += mean;
     mean = levels[0]!;
-    for (const [i, at] of ORDER.entries()) block[at] = levels[i]! * stepAt(at, first, growth);
+    for (const [i, at] of ORDER.entries()) block[at] = levels[i]! * stepAt(at);
     return block;
   };
 }
-const stepAt = (at: number, first: number, growth: number): number => first + growth * ((at >> 3) + (at & 7));
 /** Halves go to 0, and a little more: what is small is noise. */
 const quantise = (value: number, step: number): number => {
   const level = Math.floor((Math.abs(value) + step * 0.375) / step);

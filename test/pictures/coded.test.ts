@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { mix } from '../../src/base/hostrandom.ts';
 import { BitReader, BitWriter } from '../../src/pictures/binarycoder.ts';
-import { type CodedShape, decodeSmall, encodeSmall } from '../../src/pictures/coded.ts';
+import { type CodedShape, decodeSmall, encodeSmall, FINEST, finenessOf } from '../../src/pictures/coded.ts';
 
 /** A smooth picture with an edge. */
 const smooth = ({ height, width, channels }: CodedShape, isGrey = false): Uint8Array =>
@@ -39,6 +39,23 @@ test('grey pixels of three channels are one plane, and come back grey', () => {
   assert.is(code[0], 1);
   assert.ok(back.every((v, i) => v === back[i - (i % 3)]));
   assert.ok(code.length < encodeSmall(smooth(shape), shape).length);
+});
+
+test('each step of fineness costs bytes and comes nearer; coded again more coarsely it is nearly what it would have been at once', () => {
+  for (const isGrey of [true, false]) {
+    const shape = { height: 48, width: 56, channels: 3 };
+    const pixels = smooth(shape, isGrey).map((v, i) => v + (mix(9, isGrey ? Math.floor(i / 3) : i) % 9));
+    const codes = Array.from({ length: FINEST + 1 }, (_, fineness) => encodeSmall(pixels, shape, fineness));
+    assert.equal(codes.map(finenessOf), [0, 1, 2, 3]);
+    assert.equal(codes[0], encodeSmall(pixels, shape), 'the coarsest where nothing is said');
+    const errors = codes.map((code) => error(pixels, decodeSmall(code, shape)));
+    for (let i = 1; i <= FINEST; i++) {
+      assert.ok(codes[i]!.length > codes[i - 1]!.length, codes.map(({ length }) => length).join(' '));
+      assert.ok(errors[i]! < errors[i - 1]!, errors.join(' '));
+    }
+    const again = encodeSmall(decodeSmall(codes[FINEST]!, shape), shape);
+    assert.ok(error(pixels, decodeSmall(again, shape)) < 1.1 * errors[0]!, `${error(pixels, decodeSmall(again, shape))} ${errors[0]}`);
+  }
 });
 
 test('black, white and noise', () => {

@@ -1,12 +1,14 @@
 /**
  * Which pictures an adapter remembers: of each class those whose features' mean is nearest to that of all (herding, arXiv 1611.07725), one more of each
- * class in turn until the bytes are used up. Every fifth of a class judges, where it has such.
+ * class in turn until the bytes are used up. Every fifth of a class judges, where it has such. Where all fit they are coded as finely as fits; where more
+ * come they are coded again more coarsely, at most FINEST times, before one is given up.
  */
 import { rmSync } from 'node:fs';
 import { openStore, type Store } from '../../base/files.ts';
+import { turnIfDue } from '../../base/pace.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { ENTRY_BYTES, FILE_BYTES, type Memory, type Remembered } from '../../formats/memoryfile.ts';
-import { decodeSmall, encodeSmall } from '../../pictures/coded.ts';
+import { decodeSmall, encodeSmall, FINEST, finenessOf } from '../../pictures/coded.ts';
 import { classifierOf } from '../headstart.ts';
 import { eachBatch } from '../known/learn.ts';
 import { createRun } from '../runner.ts';
@@ -15,13 +17,15 @@ import type { Samples } from '../train.ts';
 /** Pictures of a class and part that are compared; of more, every so many. */
 const MOST_OF_A_CLASS = 128;
 const JUDGED_EVERY = 5;
+/** So many pictures tell how finely all may be coded. */
+const GUESSED_BY = 16;
 
 /** A picture that may be remembered: of the run's own, or remembered before. */
 interface Candidate {
   label: number;
   isJudge: boolean;
   read(target: Uint8Array): void;
-  /** As it was coded before: it is not coded again. */
+  /** As it was coded before. */
   code?: Uint8Array;
 }
 
@@ -40,52 +44,79 @@ export async function remember(engine: Engine, data: { train: Samples; val: Samp
   const candidates = candidatesOf(data, options);
   const { classes } = engine.program.about;
   const queues = await queuesOf(engine, candidates, path, classes);
+  const room = { bytes: budget - FILE_BYTES, shape };
+  let fineness = finestThatFits(candidates, room);
+  let entries = await filled(queues, fineness, room);
+  // The guess was of some pictures.
+  while (fineness > 0 && entries.length < candidates.length) entries = await filled(queues, --fineness, room);
+  return { budget, shape, entries: entries.sort((a, b) => a.label - b.label || Number(a.isJudge) - Number(b.isJudge)) };
+}
+
+interface Room {
+  bytes: number;
+  shape: Memory['shape'];
+}
+
+/** How finely all of them may be coded, by the bytes of some. */
+function finestThatFits(candidates: readonly Candidate[], { bytes, shape }: Room): number {
+  const count = Math.min(candidates.length, GUESSED_BY);
+  const some = Array.from({ length: count }, (_, k) => candidates[Math.floor((k * candidates.length) / count)]!);
+  for (let fineness = FINEST; fineness > 0; fineness--) {
+    const mean = some.reduce((sum, one) => sum + coded(one, shape, fineness).length + ENTRY_BYTES, 0) / count;
+    if (mean * candidates.length <= bytes) return fineness;
+  }
+  return 0;
+}
+
+/** One more of each class in turn, until the bytes are used up. */
+async function filled(queues: readonly Candidate[][], fineness: number, { bytes, shape }: Room): Promise<Remembered[]> {
   const entries: Remembered[] = [];
-  const pixels = new Uint8Array(shape[0] * shape[1] * shape[2]);
-  let left = budget - FILE_BYTES;
-  for (let round = 0; queues.some((queue) => queue.length > round); round++)
-    for (const queue of queues) {
-      const next = queue[round];
+  const ends = queues.map((queue) => queue.length);
+  let left = bytes;
+  for (let round = 0; ends.some((end) => end > round); round++)
+    for (const [label, queue] of queues.entries()) {
+      const next = round < ends[label]! ? queue[round] : undefined;
       if (next === undefined) continue;
-      const code = next.code ?? coded(next, pixels, shape);
+      const code = coded(next, shape, fineness);
       if (code.length + ENTRY_BYTES > left) {
         // Smaller ones may follow, but a class must not get on by them alone.
-        queue.length = round;
+        ends[label] = round;
         continue;
       }
       left -= code.length + ENTRY_BYTES;
       entries.push({ label: next.label, isJudge: next.isJudge, code });
+      await turnIfDue();
     }
-  return { budget, shape, entries: entries.sort((a, b) => a.label - b.label || Number(a.isJudge) - Number(b.isJudge)) };
+  return entries;
 }
 
-function coded({ read }: Candidate, pixels: Uint8Array, [height, width, channels]: Memory['shape']): Uint8Array {
+/** A picture's code, no finer than `fineness`: one that was coded before stays as it is where it is not. */
+function coded({ read, code }: Pick<Candidate, 'read' | 'code'>, [height, width, channels]: Memory['shape'], fineness: number): Uint8Array {
+  if (code !== undefined && finenessOf(code) <= fineness) return code;
+  const pixels = new Uint8Array(height * width * channels);
   read(pixels);
-  return encodeSmall(pixels, { height, width, channels });
+  return encodeSmall(pixels, { height, width, channels }, fineness);
 }
 
 /** Bytes that one picture of each class takes, the first of each: what a budget must hold at least. */
-export function leastBytes(train: Samples, before: readonly Remembered[], [height, width, channels]: Memory['shape']): number {
-  const pixels = new Uint8Array(height * width * channels);
+export function leastBytes(train: Samples, before: readonly Remembered[], shape: Memory['shape']): number {
   const sizes = new Map<number, number>();
-  for (const { label, code } of before) sizes.set(label, Math.min(code.length, sizes.get(label) ?? code.length));
-  for (let i = 0; i < train.count; i++) {
-    if (sizes.has(train.label(i))) continue;
-    train.readInto(i, pixels);
-    sizes.set(train.label(i), encodeSmall(pixels, { height, width, channels }).length);
-  }
+  const note = (label: number, { length }: Uint8Array): void => void sizes.set(label, Math.min(length, sizes.get(label) ?? length));
+  for (const one of before) note(one.label, coded(candidateOf(one, shape), shape, 0));
+  for (let i = 0; i < train.count; i++)
+    if (!sizes.has(train.label(i))) note(train.label(i), coded({ read: (target) => train.readInto(i, target) }, shape, 0));
   return [...sizes.values()].reduce((sum, n) => sum + n + ENTRY_BYTES, FILE_BYTES);
 }
 
+const candidateOf = ({ label, isJudge, code }: Remembered, [height, width, channels]: Memory['shape']): Candidate => {
+  const read = (target: Uint8Array): void => target.set(decodeSmall(code, { height, width, channels }));
+  return { label, isJudge, code, read };
+};
+
 function candidatesOf({ train, val }: { train: Samples; val: Samples }, { before, shape }: RememberOptions): Candidate[] {
-  const [height, width, channels] = shape;
   const own = (samples: Samples, isJudge: boolean): Candidate[] =>
     thinned(samples).map((i) => ({ label: samples.label(i), isJudge, read: (target) => samples.readInto(i, target) }));
-  const old = before.map(({ label, isJudge, code }): Candidate => {
-    const read = (target: Uint8Array): void => target.set(decodeSmall(code, { height, width, channels }));
-    return { label, isJudge, code, read };
-  });
-  return [...own(train, false), ...own(val, true), ...old];
+  return [...own(train, false), ...own(val, true), ...before.map((one) => candidateOf(one, shape))];
 }
 
 /** At most so many of each class, spread over all that there are. */

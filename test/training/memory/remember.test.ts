@@ -5,6 +5,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { InputError } from '../../../src/base/error.ts';
 import { readAdapter } from '../../../src/formats/adapterfile.ts';
+import { readMemory } from '../../../src/formats/memoryfile.ts';
+import { FINEST, finenessOf } from '../../../src/pictures/coded.ts';
 import { type JobResult, type TrainJob, trainJob } from '../../../src/training/job.ts';
 import { herd } from '../../../src/training/memory/remember.ts';
 import { loadClassifier } from '../../../src/use/classifier.ts';
@@ -68,6 +70,21 @@ test('a small memory holds some of each class; too small a one is refused before
   const more = await learn(FOURTH, { from: adapter, epochs: 1 });
   assert.equal(more.unjudged, []);
   await refusedJob(learn(FIRST, { memory: 600 }), '--memory', 'too small for one picture of each class', 'got 600 bytes');
+});
+
+test('where there is room pictures are coded finely; where more come they are coded again before one is given up', async () => {
+  const finest = (path: string): number[] => {
+    const adapter = readAdapter(path);
+    const { entries } = readMemory(adapter)!;
+    adapter.weights.close();
+    return entries.map(({ code }) => finenessOf(code));
+  };
+  const first = await learn(FIRST, { memory: '96KiB', epochs: 1 });
+  assert.equal(new Set(finest(first.adapter)), new Set([FINEST]));
+  const { bytes, pictures } = first.remembered!;
+  const more = await learn(FOURTH, { from: first.adapter, memory: bytes, epochs: 1 });
+  assert.is(more.remembered!.pictures, pictures + 20);
+  assert.ok(more.remembered!.bytes <= bytes && Math.max(...finest(more.adapter)) < FINEST, String(more.remembered!.bytes));
 });
 
 test('without a memory all but the new rows stays, and what cannot be judged is named', async () => {
