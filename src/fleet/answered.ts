@@ -4,10 +4,12 @@ import { InputError, shown } from '../base/error.ts';
 import { writeAtomic } from '../base/files.ts';
 import { parseJson } from '../base/json.ts';
 import { type AdapterInfo, infoText } from '../formats/adapterfile.ts';
+import type { NumberArray } from './arrays.ts';
 import { type Board, checkInfo } from './board.ts';
-import { NotDone } from './contract.ts';
+import { type Asks, NotDone } from './contract.ts';
 import type { JudgedHere } from './judged.ts';
 import { ADAPTER } from './order.ts';
+import { sumsIn, sumsLength } from './sums.ts';
 import { checkTensorsOf, readTensorsOf, type Tensors } from './tensors.ts';
 
 export type Files = ReadonlyMap<string, Uint8Array>;
@@ -106,6 +108,20 @@ export function adapterIn(
     });
   checkTensorsOf(name, tensors, board.wanted, info.labels.length);
   return tensors;
+}
+
+/** What `s2a.wasm sums` sums over these pictures, each class's count among it. */
+export function sumsOf(where: string, files: Files, { counts }: Counted, features: number, kind: Asks['sums']): Map<string, NumberArray> {
+  const path = `${where}: sums.f64`;
+  const bytes = files.get('sums.f64')!;
+  const length = sumsLength(counts.length, features, kind);
+  if (bytes.length !== 8 * length) throw new InputError({ where: path, what: 'wrong size', got: bytes.length, expected: 8 * length });
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const all = Float64Array.from({ length }, (_, i) => view.getFloat64(8 * i, true));
+  if (!all.every(Number.isFinite)) throw new InputError({ where: path, what: 'holds sums that are NaN or infinite' });
+  if (counts.some((count, label) => all[label * (features + 1) + features] !== count))
+    throw new InputError({ where: path, what: 'is not of the pictures that info.txt counts' });
+  return sumsIn(all, counts.length, features, kind);
 }
 
 /** What `s2a.wasm eval --json` tells, by label. */

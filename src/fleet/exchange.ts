@@ -18,6 +18,7 @@ const ANSWERED: Readonly<Record<OrderKind, readonly string[]>> = {
   count: ['info.txt'],
   train: ['info.txt', ADAPTER, 'metrics.jsonl'],
   evaluate: ['info.txt', 'judged.json'],
+  sums: ['info.txt', 'sums.f64'],
 };
 const FAILED = 'error.txt';
 /** Largest list of digests, and largest text of an answer. */
@@ -108,7 +109,8 @@ export class Exchange {
       const expected = list.get(name);
       if (expected === undefined) return partial(`digests does not name ${name}`);
       if (!fileExists(join(folder, name))) return partial(`${name} is missing`);
-      const bytes = readLimited(join(folder, name), name === ADAPTER ? this.most : MOST_TEXT, 'an answer');
+      const limit = name === ADAPTER ? this.most : name === 'sums.f64' ? order.sumsBytes : MOST_TEXT;
+      const bytes = readLimited(join(folder, name), limit, 'an answer');
       if (digest(bytes) !== expected) return partial(`${name} is not as digests says (SHA-256)`);
       files.set(name, bytes);
     }

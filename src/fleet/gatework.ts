@@ -1,6 +1,6 @@
 /** What a gateway answers for a board without JavaScript: each question becomes an order in the board's folder, and the board's files the answer. */
 import { join } from 'node:path';
-import { adapterIn, countedIn, type Files, judgedIn, metricsIn, ofTheBoard, refuseFailed } from './answered.ts';
+import { adapterIn, countedIn, type Files, judgedIn, metricsIn, ofTheBoard, refuseFailed, sumsOf } from './answered.ts';
 import { rowsAmong } from './board.ts';
 import type { FarBoard } from './card.ts';
 import { NotDone } from './contract.ts';
@@ -8,9 +8,9 @@ import type { FleetEvent } from './events.ts';
 import type { Exchange } from './exchange.ts';
 import type { Metadata, Reply } from './message.ts';
 import type { Work } from './node.ts';
-import { countOrder, evaluateOrder, type For, type Order, trainOrder } from './order.ts';
+import { countOrder, evaluateOrder, type For, type Order, sumsOrder, trainOrder } from './order.ts';
 import { beginningOf, leaving } from './round.ts';
-import { accept, judgedReply, learntReply, type Question, questionOf, startOf, whatIsHere } from './work.ts';
+import { accept, judgedReply, learntReply, type Question, questionOf, startOf, sumsReply, whatIsHere } from './work.ts';
 
 export interface GateOptions {
   board: FarBoard;
@@ -40,16 +40,16 @@ export function createGateWork(o: GateOptions): Work {
     accept({ out: join(o.own, 'adapter'), tell: () => {} }, global, about.round);
     if (about.round >= o.newest.round) accept({ out: o.newest.path, tell: o.tell }, global, about.round);
     o.newest.round = Math.max(o.newest.round, about.round);
-    return question.kind === 'evaluate' ? judge(o, question, asked, isWanted) : learn(o, question, asked, isWanted);
+    if (question.kind === 'evaluate') return judge(o, question, asked, isWanted);
+    return question.kind === 'sums' ? sum(o, question, asked, isWanted) : learn(o, question, asked, isWanted);
   };
 }
 
 /** Refuses, before the board is asked, what s2a.wasm cannot do. */
-function refuseUndone(question: Question): asserts question is Asked<'train'> | Asked<'evaluate'> {
+function refuseUndone(question: Question): void {
   const no = (what: string, hint: string): never => {
     throw new NotDone({ where: 'gateway', what: `a board that runs s2a.wasm ${what}`, hint });
   };
-  if (question.kind === 'sums') no('makes no sums of features', 'head="none" begins without them, and so do boards that have Node');
   if (question.kind !== 'train') return;
   const { local, optimizer } = question.asks;
   if (optimizer === 'kept') no('keeps no optimizer between rounds', 'optimizer="fresh"');
@@ -145,6 +145,16 @@ async function learn(
   const { loss, accuracy } = found;
   o.tell({ event: 'epoch', epoch: asks.epochs, loss, accuracy, count: found.count });
   return learntReply(o, about.layout, { ...found, info: beginning.info, tensors, linearBytes: program.linearBytes }, began);
+}
+
+async function sum(o: GateOptions, { about, global, asks }: Asked<'sums'>, asked: Metadata, isWanted: Wanted): Promise<Reply | undefined> {
+  const { board, own } = o;
+  const order = sumsOrder(board, global, asks.sums, forMessage(o, asked, about.round), own);
+  const found = await answered(o, order, isWanted, (files, where) => {
+    const here = countedIn(where, files, global.info.labels.length);
+    return { ...here, arrays: sumsOf(where, files, here, board.features, asks.sums) };
+  });
+  return found && sumsReply(o, global.info, found);
 }
 
 async function judge(o: GateOptions, { about, global }: Asked<'evaluate'>, asked: Metadata, isWanted: Wanted): Promise<Reply | undefined> {

@@ -9,6 +9,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Io } from '../../assembly/abi/program.ts';
 import { Rates } from '../../assembly/abi/rates.ts';
 import { defined } from '../base/defined.ts';
 import { digest } from '../base/digest.ts';
@@ -20,13 +21,16 @@ import { storedBytes } from '../program/stored.ts';
 import { CLASSIFY } from '../task/index.ts';
 import { adapterRecords } from '../training/adapter.ts';
 import { adapterInfo, compileJob, settle } from '../training/compilejob.ts';
+import type { TrainJob } from '../training/jobtypes.ts';
 import { boardOf } from '../use/pack.ts';
 import { inferenceProgram } from '../use/packinfer.ts';
+import { rowsAmong } from './board.ts';
 import type { FarBoard } from './card.ts';
-import type { Asks } from './contract.ts';
+import { type Asks, NotDone } from './contract.ts';
 import { MICRO_BATCH } from './judged.ts';
-import { jobOfRound } from './round.ts';
+import { type Global, jobOfRound } from './round.ts';
 import { type OrderKind, runScript } from './runscript.ts';
+import { sumsLength } from './sums.ts';
 import { type Tensors, writeTensorsTo } from './tensors.ts';
 
 /** The adapter's file, on either side. */
@@ -42,6 +46,8 @@ export interface Order {
   files: ReadonlyMap<string, Uint8Array>;
   /** SHA-256 of its digests: what an answer to it names. */
   id: string;
+  /** Bytes of the sums that are asked for; 0: none are. */
+  sumsBytes: number;
 }
 
 /** Which message an order is for: `id` tells it from every other. */
@@ -53,12 +59,12 @@ export interface For {
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-function orderOf(kind: OrderKind, { name, round, id }: For, own: ReadonlyMap<string, Uint8Array>, more = ''): Order {
+function orderOf(kind: OrderKind, { name, round, id }: For, own: ReadonlyMap<string, Uint8Array>, more = '', sumsBytes = 0): Order {
   const title = `${round === 0 ? 'before the first round' : `round ${round}`}, ${kind}`;
   const head = `${title}, for ${JSON.stringify(name)}; question ${digest(id).slice(0, 16)}`;
   const files = new Map([...own, ['run.sh', bytesOf(runScript(kind, head, more))]]);
   const list = [...files].map(([file, bytes]) => `${digest(bytes)}  ${file}\n`).join('');
-  return { kind, title, files: new Map([...files, [DIGESTS, bytesOf(list)]]), id: digest(list) };
+  return { kind, title, files: new Map([...files, [DIGESTS, bytesOf(list)]]), id: digest(list), sumsBytes };
 }
 
 /** What the board has is to be counted. */
@@ -75,19 +81,16 @@ export interface TrainOrder {
   info: AdapterInfo;
 }
 
-/** A round of learning, from this adapter on; `scratch` is a folder of the gateway's own. */
-export function trainOrder(
+/** A program for the board, and the adapter that it takes: as files, and what the adapter says of itself. */
+function programOf(
   board: FarBoard,
-  { info: { labels }, before, rows }: { info: AdapterInfo; before: Tensors; rows: readonly number[] },
-  asks: Asks,
-  asked: For,
+  how: TrainJob,
+  { labels, tensors, rows }: { labels: readonly string[]; tensors: Tensors; rows: readonly number[] },
   scratch: string,
-): TrainOrder {
-  const { job, preprocess } = board;
-  const from = join(scratch, 'from');
-  const how = jobOfRound({ ...job, from }, asks);
+): { program: Program; info: AdapterInfo; files: Map<string, Uint8Array> } {
+  const { preprocess } = board;
   const options = settle(how);
-  const base = openModelFolder(job.model, board.info.base.imageSize);
+  const base = openModelFolder(how.model, board.info.base.imageSize);
   const { program } = compileJob(how, { base, options, preprocess, classes: labels.length });
   const info = adapterInfo(how, { who: board.info.base, program, labels, preprocess });
   const packed = boardOf(program, {
@@ -102,13 +105,53 @@ export function trainOrder(
     info,
     rows: rowsOf(rows, labels),
   });
-  writeTensorsTo(from, info, withRates(program, before));
+  writeTensorsTo(scratch, info, withRates(program, tensors));
   const files = new Map([
     ['program.s2a', encodeProgram({ ...program, board: packed })],
-    [ADAPTER, new Uint8Array(readFileSync(join(from, ADAPTER)))],
+    [ADAPTER, new Uint8Array(readFileSync(join(scratch, ADAPTER)))],
   ]);
-  const more = ` --save-every ${job.saveEvery ?? 50}`;
-  return { order: orderOf('train', asked, files, more), program, info };
+  return { program, info, files };
+}
+
+/** A round of learning, from this adapter on; `scratch` is a folder of the gateway's own. */
+export function trainOrder(
+  board: FarBoard,
+  { info: { labels }, before, rows }: { info: AdapterInfo; before: Tensors; rows: readonly number[] },
+  asks: Asks,
+  asked: For,
+  scratch: string,
+): TrainOrder {
+  const from = join(scratch, 'from');
+  const how = jobOfRound({ ...board.job, from }, asks);
+  const { program, info, files } = programOf(board, how, { labels, tensors: before, rows }, from);
+  return { order: orderOf('train', asked, files, ` --save-every ${board.job.saveEvery ?? 50}`), program, info };
+}
+
+/** Sums of what the classifier reads over the pictures to learn from. NotDone where the plan has no room for them. */
+export function sumsOrder(board: FarBoard, { info: { labels }, tensors }: Global, kind: Asks['sums'], asked: For, scratch: string): Order {
+  if (board.features === 0)
+    throw new NotDone({ where: 'gateway', what: 'sums of features are of a linear classifier, which this network lacks' });
+  const rows = rowsAmong(board.job.data, board.info.labels, labels);
+  const { program, files } = programOf(board, board.job, { labels, tensors, rows }, join(scratch, 'from'));
+  const bytes = 8 * sumsLength(labels.length, board.features, kind);
+  const room = roomOf(program);
+  // Beside them stand one picture's features, and its label.
+  const needs = bytes + 4 * board.features + 4;
+  if (room < needs)
+    throw new NotDone({
+      where: 'gateway',
+      what: 'the board’s plan has no room for sums of features',
+      got: room,
+      expected: `${needs} bytes`,
+      hint: 'a larger --micro-batch has, and so has head="none"',
+    });
+  return orderOf('sums', asked, files, kind === 'diagonal' ? ' --diagonal' : '', bytes);
+}
+
+/** Bytes between two passes, as targets/wasi/headstart.ts finds them: from the end of what a host writes and reads to scratch. */
+function roomOf({ io, scratch }: Program): number {
+  const ends = [...io].map(([id, { offset, bytes }]) => (id >= Io.Pictures && id <= Io.State ? offset + bytes : 0));
+  return scratch.offset - ((Math.max(...ends) + 15) & ~15);
 }
 
 /** The tensors that a program's adapters have, of rates too: those are told and not read. */

@@ -1,4 +1,5 @@
 /** One round's learning on a node: the global adapter, so many epochs over its own pictures, what came of it. */
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileExists, makeFolder, writeText } from '../base/files.ts';
 import { readLimitedText } from '../base/reading.ts';
@@ -41,14 +42,16 @@ interface Node {
 const MARK = 'round.txt';
 
 /**
- * The run of a round is kept in its folder: one that was killed goes on at its last checkpoint, one of another round is thrown away. `mark` names the
- * message, and with it the round.
+ * The run of a round is kept in `out`: one that was killed goes on at its last checkpoint, one of another round, which may have been of other labels, is
+ * thrown away with its adapter. `mark` names the message, and with it the round.
  */
-function beginRun(folder: string, mark: string): void {
+function beginRun(out: string, mark: string): void {
+  const folder = join(out, 'run');
   makeFolder(folder);
   const path = join(folder, MARK);
   if (fileExists(path) && readLimitedText(path, 1 << 12, 'a mark') === mark) return;
   for (const each of [folder, join(folder, 'best'), join(folder, 'start')]) clearCheckpoints(each);
+  for (const name of ['adapter_model.safetensors', 'adapter_config.json']) rmSync(join(out, name), { force: true });
   writeText(path, mark);
 }
 
@@ -102,7 +105,7 @@ export async function learnRound(
   writeTensorsTo(from, info, before);
   const isAlone = asks.local === 'probe' && own.method !== 'probe';
   const alone = isAlone ? headAlone(board, from, info, before) : undefined;
-  beginRun(join(job.out, 'run'), asked.id);
+  beginRun(job.out, asked.id);
   let prepared: Prepared | undefined;
   const how: TrainJob = { ...jobOfRound(alone?.job ?? { ...job, from }, asks), resume: true };
   let counts: number[] = [];

@@ -4,7 +4,7 @@
  */
 
 /** What is asked of a board. */
-export type OrderKind = 'count' | 'train' | 'evaluate';
+export type OrderKind = 'count' | 'train' | 'evaluate' | 'sums';
 
 const PROGRAM = 'work/order/program.s2a';
 
@@ -19,6 +19,9 @@ if grep -q '^to judge by *0:' work/answer/info.txt; then
 else
   $S2A eval ${PROGRAM} --model "$MODEL" --adapter work/order --data "$DATA" --json${more} > work/answer/judged.json
 fi`;
+  if (kind === 'sums')
+    return `${about}
+$S2A sums ${PROGRAM} --model "$MODEL" --adapter work/order --data "$DATA" --out work/answer${more}`;
   return `${about}
 code=0
 $S2A train ${PROGRAM} --model "$MODEL" --data "$DATA" --from work/order --out work/out --unjudged --resume${more} || code=$?

@@ -54,8 +54,8 @@ async function sumFeatures(engine: Engine, samples: Samples, labels: number, kin
   if (found === undefined)
     throw new InputError({ where: 'server', what: 'asks for sums of features, and this network has no linear classifier' });
   const { at, x, features } = found;
-  const sums = new Float64Array(labels * (features + 1));
-  const second = new Float64Array(kind === 'gram' ? (features * (features + 1)) / 2 : features);
+  const all = new Float64Array(sumsLength(labels, features, kind));
+  const [sums, second] = [all.subarray(0, labels * (features + 1)), all.subarray(labels * (features + 1))];
   const add = kind === 'gram' ? addOuter : addSquares;
   const { microBatch } = engine.program.about;
   for (let from = 0; from < samples.count; from += microBatch) {
@@ -71,9 +71,19 @@ async function sumFeatures(engine: Engine, samples: Samples, labels: number, kin
     }
     await turnIfDue();
   }
+  return sumsIn(all, labels, features, kind);
+}
+
+/** Numbers of both arrays together. */
+export const sumsLength = (labels: number, features: number, kind: Wish['kind']): number =>
+  labels * (features + 1) + (kind === 'gram' ? (features * (features + 1)) / 2 : features);
+
+/** Both arrays, of numbers that lie one behind the other. */
+export function sumsIn(all: Float64Array<ArrayBuffer>, labels: number, features: number, kind: Wish['kind']): Map<string, NumberArray> {
+  const split = labels * (features + 1);
   return new Map<string, NumberArray>([
-    ['sums', { shape: [labels, features + 1], values: sums }],
-    [kind === 'gram' ? 'gram' : 'squares', { shape: [second.length], values: second }],
+    ['sums', { shape: [labels, features + 1], values: all.slice(0, split) }],
+    [kind === 'gram' ? 'gram' : 'squares', { shape: [all.length - split], values: all.slice(split) }],
   ]);
 }
 

@@ -11,7 +11,7 @@ import { type JudgedHere, judgeHere } from './judged.ts';
 import type { Content, Metadata, Reply } from './message.ts';
 import type { Value } from './records.ts';
 import { type Global, type Learnt, learnRound } from './round.ts';
-import { sumsHere } from './sums.ts';
+import { type Sums, sumsHere } from './sums.ts';
 import { adapterBytes, checkTensorsOf, packTensors, readTensorsOf, type Tensors, unpackTensors, writeTensorsTo } from './tensors.ts';
 
 export interface WorkerOptions {
@@ -147,12 +147,16 @@ export async function startOf(who: Who, info: AdapterInfo, { seed }: Asks, count
 }
 
 async function sum(options: WorkerOptions, { info, tensors }: Global, { sums: kind, seed }: Asks): Promise<Reply> {
-  const { arrays, count, counts } = await sumsHere(options.board, { tensors, labels: info.labels, kind, seed }, options.hooks);
+  return sumsReply(options, info, await sumsHere(options.board, { tensors, labels: info.labels, kind, seed }, options.hooks));
+}
+
+/** The answer to a question for sums. */
+export function sumsReply(who: Who, info: AdapterInfo, { arrays, count, counts }: Sums): Reply {
   const metrics = new Map<string, Value>([
     ['num-examples', BigInt(count)],
     ['label-counts', ints(counts)],
   ]);
-  return { arrays, metrics, config: said(options, info) };
+  return { arrays, metrics, config: said(who, info) };
 }
 
 async function learn(options: WorkerOptions, { layout }: Asked, global: Global, asks: Asks, asked: Metadata): Promise<Reply> {

@@ -122,7 +122,9 @@ async function gateway(args: string[], out: Output): Promise<void> {
   });
   const [server] = p.positionals as [string];
   const boards = need(p, 'boards', 'a folder with one for each board');
-  const { data: _, resume: __, overwrite: ___, ...job } = jobOf({ ...p, positionals: [need(p, 'model', 'the model folder'), boards] });
+  const model = need(p, 'model', 'the model folder');
+  // There are no pictures here; the model folder holds none either.
+  const { data: _, resume: __, overwrite: ___, ...job } = jobOf({ ...p, positionals: [model, model] });
   const isJson = p.flag('json');
   await untilStopped((signal) =>
     runGateway({

@@ -15,11 +15,11 @@ import { clearLabels, countOf, fillRow, LEARN, labelOf } from './data';
 import { closeFile, locate, need, needBytes, opened, openLocated } from './files';
 import { pathIn } from './path';
 import { arena, countRecords, elements, layoutWord, portBytes, portOffset, runWord, tensorOf } from './program';
-import { ENGINE, fail } from './refuse';
+import { ENGINE, fail, refuse } from './refuse';
 import { current } from './runner';
 import { flush, say, STDERR, to } from './text';
 import { words } from './words';
-import { appendTo, remove } from './write';
+import { appendTo, create, place, put, remove, seal } from './write';
 
 const path = memory.data(1024);
 const word = memory.data(4);
@@ -31,17 +31,14 @@ let used: u32 = 0;
 /** Writes the head's rows. `folder`: the run's. */
 export function startHead(folder: usize): void {
   const classes = runWord(RunField.Classes);
-  if (!head.findClassifier(current, startOf(EVAL), endOf(EVAL), parameterAt)) fail(ENGINE, 0, 'program: has no classifier to start');
+  findHead();
   const room = roomOffset();
   const roomBytes = layoutWord(LayoutWord.ScratchOffset) - room;
   const all = countOf(LEARN);
   const most = <u32>ridgePictures(roomBytes, <i32>all, <i32>head.features, <i32>classes);
   const quota = head.quotaOf(current, most);
   if (most == 0 || quota == 0) return zero('the plan has no room for the regression');
-  pathIn(path, folder, '.head.wasi.tmp');
-  need(locate(path), path, UNWRITTEN);
-  need(openLocated(rights.FD_READ | rights.FD_WRITE | rights.FD_SEEK, oflags.CREAT | oflags.TRUNC, 0), path, UNWRITTEN);
-  const file = opened;
+  const file = openFeatures(folder);
   const taken = writeFeatures(file, quota);
   const width = (<u32>head.features) << 2;
   const weight = tensorOf(Section.Parameters, <u32>head.weight);
@@ -61,6 +58,58 @@ export function startHead(folder: usize): void {
   if (wanted == Want.NotFinite) fail(ENGINE, 0, 'head: reads features that are NaN or infinite', hint);
   used = taken;
   tell(taken, all);
+}
+
+function findHead(): void {
+  if (!head.findClassifier(current, startOf(EVAL), endOf(EVAL), parameterAt)) fail(ENGINE, 0, 'program: has no linear classifier');
+}
+
+/** The file that features are kept in for a while, empty. */
+function openFeatures(folder: usize): u32 {
+  pathIn(path, folder, '.head.wasi.tmp');
+  need(locate(path), path, UNWRITTEN);
+  need(openLocated(rights.FD_READ | rights.FD_WRITE | rights.FD_SEEK, oflags.CREAT | oflags.TRUNC, 0), path, UNWRITTEN);
+  return opened;
+}
+
+/**
+ * Sums of what the classifier reads, over the pictures to learn from, as src/fleet/sums.ts has them: into the folder's sums.f64, one behind the other.
+ * The memory between two passes holds them, and one picture's features behind.
+ */
+export function writeSums(folder: usize, isDiagonal: bool): void {
+  findHead();
+  const all = countOf(LEARN);
+  const file = openFeatures(folder);
+  writeFeatures(file, head.quotaOf(current, all));
+  const n = <usize>head.features;
+  const ownBytes = (n + 1) << 3;
+  const width = (n << 2) + 4;
+  const sums = arena + roomOffset();
+  const whole = <u64>ownBytes * runWord(RunField.Classes) + <u64>n * (isDiagonal ? 8 : (<u64>n + 1) * 4);
+  if (sums + whole + width > arena + layoutWord(LayoutWord.ScratchOffset)) refuse(folder, 'the plan has no room for the regression');
+  const row = sums + <usize>whole;
+  memory.fill(sums, 0, <usize>whole);
+  for (let i: u32 = 0; i < all; i++) {
+    needBytes(file, <u64>i * width, row, width, path);
+    const own = sums + ownBytes * load<u32>(row + (n << 2));
+    let at = sums + ownBytes * runWord(RunField.Classes);
+    for (let a: usize = 0; a < n; a++) {
+      const x = <f64>load<f32>(row + (a << 2));
+      add(own + (a << 3), x);
+      for (let b = a, end = isDiagonal ? a + 1 : n; b < end; b++, at += 8) add(at, x * load<f32>(row + (b << 2)));
+    }
+    add(own + (n << 3), 1);
+  }
+  closeFile(file);
+  remove(path);
+  pathIn(path, folder, 'sums.f64');
+  create(path);
+  put(sums, <usize>whole);
+  seal();
+  place(path);
+}
+function add(at: usize, x: f64): void {
+  store<f64>(at, load<f64>(at) + x);
 }
 
 function zero(why: string): void {

@@ -23,6 +23,7 @@ import {
 } from './args';
 import { dataDigest, digestProgram, readLatest } from './checkpoint';
 import { digestData, JUDGE, LEARN, openImages, openPart } from './data';
+import { writeSums } from './headstart';
 import { tellJudged } from './judging';
 import { openKnown } from './known';
 import { lookBy } from './looks';
@@ -65,15 +66,16 @@ function usage(): void {
   say('s2a.wasm: S2A under WASI: what s2a pack prepared is trained, judged and used here\n\n');
   say('  s2a.wasm info    <program.s2a> [--model M] [--data D] [--adapter A] [--out O]\n');
   say('                   what it holds; checks it, and whatever else is named\n');
-  say('  s2a.wasm train   <program.s2a> --model M --data D --out O [--save-every N] [--resume | --overwrite] [--steps N]\n');
-  say('                   [--from A] [--unjudged]\n');
+  say(
+    '  s2a.wasm train   <program.s2a> --model M --data D --out O [--save-every N] [--resume | --overwrite] [--steps N] [--from A] [--unjudged]\n',
+  );
   say('  s2a.wasm eval    <program.s2a> --model M --adapter A --data D [--split train|val] [--json]\n');
   say('  s2a.wasm predict <program.s2a> --model M --adapter A [images.npy] [--top N] [--threshold X] [--json]\n');
   say('                   [--flips: with mirror images] [--smooth N: the mean of the last N]\n');
-  say('                   without images: raw pixels on standard input, one picture after the other\n\n');
+  say('                   without images: raw pixels on standard input, one picture after the other\n');
+  say('  s2a.wasm sums    as eval, --out O [--diagonal]\n\n');
   say('--unknown 5%, or off: what is like nothing learnt is called unknown, and that share of what is; where A tells by what.\n');
   say('--stored FILE: where weights are streamed, their file; train has it in O/run.\n');
-  say('--from: begin with that adapter; --unjudged: the last epoch is kept, and the pictures of val are not read.\n');
   say('M: the model folder, or its weights file. D: a folder with {train,val}-{images,labels}.npy.\n');
   say('O: the folder for the adapter; O/run holds checkpoints and metrics. A: such a folder.\n');
   say('Exit codes: 0 done, 2 wrong input, 3 too little memory, 4 engine, 5 stopped after --steps.\n');
@@ -190,18 +192,32 @@ function openLearnt(hasStored: bool, unknown: f64): void {
   openKnown(adapter, unknown);
 }
 
-function evalCommand(): void {
+function openToJudge(): void {
+  open(true);
+  noMore('<program.s2a> --model M --adapter A --data D');
+}
+
+/** Judges; or sums what the classifier reads, which takes the same. */
+function evalCommand(isSums: bool): void {
   required('--model', model);
   required('--adapter', adapter);
   required('--data', data);
   const hasStored = pathOption('--stored', stored);
+  if (isSums) {
+    required('--out', out);
+    const isDiagonal = flag('--diagonal');
+    openToJudge();
+    openPart(LEARN, data, 'train');
+    openLearnt(hasStored, -1);
+    openRun();
+    return writeSums(out, isDiagonal);
+  }
   const isJson = flag('--json');
   const unknown = shareOption('--unknown', -1, 0.5, true);
   const split = option('--split');
   const isTrain = split != 0 && isArg(split, 'train');
   if (split != 0 && !isTrain && !isArg(split, 'val')) refuseOption('--split', 'unknown value, expected train or val');
-  open(true);
-  noMore('s2a.wasm eval <program.s2a> --model M --adapter A --data D');
+  openToJudge();
   openPart(JUDGE, data, isTrain ? 'train' : 'val');
   openLearnt(hasStored, unknown);
   judge(JUDGE);
@@ -246,7 +262,8 @@ readArguments();
 if (wantsHelp()) usage();
 else if (isArg(1, 'info')) info();
 else if (isArg(1, 'train')) trainCommand();
-else if (isArg(1, 'eval')) evalCommand();
+else if (isArg(1, 'eval')) evalCommand(false);
 else if (isArg(1, 'predict')) predictCommand();
-else refuseArg(1, 'unknown command, expected info, train, eval or predict');
+else if (isArg(1, 'sums')) evalCommand(true);
+else refuseArg(1, 'unknown command, expected info, train, eval, predict or sums');
 exit(0);

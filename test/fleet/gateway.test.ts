@@ -7,14 +7,15 @@ import process from 'node:process';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { chance } from '../../src/base/hostrandom.ts';
-import { type FleetGateway, type GatewayEvent, runGateway } from '../../src/fleet/gateway.ts';
+import { type FleetGateway, runGateway } from '../../src/fleet/gateway.ts';
 import type { Value } from '../../src/fleet/records.ts';
 import { readTensorsOf, type Tensors } from '../../src/fleet/tensors.ts';
 import { CLI } from '../cli/command.ts';
-import { answerIn, copyOver, deliver, doOrder, makeBoard, nextOrder, onBoard, until, workingBoard } from '../support/farboard.ts';
-import { joinFleet, MODEL, nodeOf, photos, scriptOf, tensorsOf } from '../support/fleetrun.ts';
+import { answerIn, answeringBoard, copyOver, deliver, doOrder, nextOrder, onBoard, until } from '../support/farboard.ts';
+import { MODEL, photos, scriptOf, tensorsOf } from '../support/fleetrun.ts';
 import { FleetServer, type ServerOptions, type Told } from '../support/fleetserver.ts';
 import { newFolder, refusedLater } from '../support/folder.ts';
+import { calm, gatewayOf, kindOf, TRAIN } from '../support/gatewayrun.ts';
 
 const data = photos();
 const bytesOf = (tensors: Tensors): Record<string, string> =>
@@ -23,41 +24,7 @@ const bytesOf = (tensors: Tensors): Record<string, string> =>
   );
 const metric = ({ content }: Told, key: string) => content!.values.get('metrics')!.get(key);
 
-/** A gateway to this server. */
-function gatewayOf(server: string, boards: string, more: Partial<FleetGateway> = {}): FleetGateway & { events: GatewayEvent[] } {
-  const events: GatewayEvent[] = [];
-  return {
-    ...{ server, boards, job: { model: MODEL, out: newFolder(), budget: '8MiB', batchSize: 8 } },
-    pace: 0.02,
-    tell: (event) => void events.push(event),
-    events,
-    ...more,
-  };
-}
-
-/** What undisturbed runs of the one script answered: by a node of its own, and by a board behind a gateway; the board's folder, and its answers by round. */
-async function calm() {
-  const options: ServerOptions = { script: scriptOf({ rounds: 1, more: [['prox', 0.1]] }) };
-  const first = await new FleetServer(options).open();
-  await joinFleet(nodeOf(first.url, data));
-  await first.close();
-  const server = await new FleetServer(options).open();
-  const boards = newFolder();
-  const folder = await makeBoard(boards, 'one', data);
-  const gateway = gatewayOf(server.url, boards);
-  const answers = new Map<string, ReadonlyMap<string, Uint8Array>>();
-  const board = workingBoard(folder, () => answers.set(kindOf(folder), answerIn(folder)));
-  try {
-    await runGateway(gateway);
-  } finally {
-    await board.stop();
-    await server.close();
-  }
-  return { own: first.told, server, folder, gateway, answers };
-}
-/** What the order that lies there asks. */
-const kindOf = (folder: string): string => /(count|train|evaluate), for/.exec(readFileSync(join(folder, 'order', 'run.sh'), 'utf8'))![1]!;
-const well = await calm();
+const well = await calm(data);
 
 /** A board's folder as it was made, in a place of its own. */
 function boardLike(boards: string, name = 'one'): string {
@@ -66,12 +33,12 @@ function boardLike(boards: string, name = 'one'): string {
   return folder;
 }
 
-test('a board behind a gateway sends what a node of its own sends: adapters to the byte, counts, and judgements', () => {
+test('a board behind a gateway sends what a node of its own sends: adapters and sums to the byte, counts, judgements', () => {
   const { own, server } = well;
   assert.is(server.doubled, 0);
   assert.equal(
     server.told.map(({ error }) => error),
-    ['', '', '', ''],
+    own.map(() => ''),
   );
   for (const [i, there] of server.told.entries()) {
     const here = own[i]!;
@@ -86,7 +53,7 @@ test('a board behind a gateway sends what a node of its own sends: adapters to t
 
 test('--out holds the fleet’s adapter; the board is told how it stands, and its key is the gateway’s alone', () => {
   const { gateway, folder, server } = well;
-  assert.equal(bytesOf(readTensorsOf(gateway.job.out).tensors), bytesOf(tensorsOf(server.told[2]!)));
+  assert.equal(bytesOf(readTensorsOf(gateway.job.out).tensors), bytesOf(tensorsOf(server.told[TRAIN]!)));
   assert.match(readFileSync(join(folder, 'told.txt'), 'utf8'), /^round 1, evaluate: the answer was taken\n$/);
   const key = join(gateway.job.out, 'fleet', 'keys', 'one.pem');
   assert.is(statSync(key).mode & 0o777, 0o600);
@@ -96,7 +63,7 @@ test('--out holds the fleet’s adapter; the board is told how it stands, and it
 /** A train question again and again, after a query and a start: `spoilt` such. */
 const trainings = (n: number): ServerOptions => {
   const first = scriptOf({ rounds: 1, more: [['prox', 0.1]] });
-  return { script: (told) => (told.length < 2 ? first(told) : told.length < 2 + n ? well.server.told[2]!.question : undefined) };
+  return { script: (told) => (told.length < 2 ? first(told) : told.length < 2 + n ? well.server.told[TRAIN]!.question : undefined) };
 };
 
 type Spoil = (files: Map<string, Uint8Array>) => unknown;
@@ -159,7 +126,7 @@ test('a whole answer that is wrong is refused in a sentence, the server is told,
   await server.close();
   for (const [i, [, ...words]] of spoils.entries())
     for (const word of words) assert.ok(server.told[2 + i]!.error.includes(word), `“${server.told[2 + i]!.error}” lacks “${word}”`);
-  assert.equal(bytesOf(tensorsOf(server.told.at(-1)!)), bytesOf(tensorsOf(well.own[2]!)), 'a good one counts');
+  assert.equal(bytesOf(tensorsOf(server.told.at(-1)!)), bytesOf(tensorsOf(well.own[TRAIN]!)), 'a good one counts');
   assert.is(server.doubled, 0);
 });
 
@@ -223,7 +190,7 @@ test('what is half there, of another order, or came before is not taken; a folde
   await server.close();
   assert.is(server.told.length, 3);
   assert.is(server.doubled, 0);
-  assert.equal(bytesOf(tensorsOf(server.told[2]!)), bytesOf(tensorsOf(well.own[2]!)));
+  assert.equal(bytesOf(tensorsOf(server.told[2]!)), bytesOf(tensorsOf(well.own[TRAIN]!)));
 });
 
 test('the line that docs/fleet.md has for a board over ssh', async () => {
@@ -248,15 +215,13 @@ test('what s2a.wasm cannot do is refused before the board is asked, and clip is 
   const asks: [string, Value, string][] = [
     ['optimizer', 'kept', 'keeps no optimizer between rounds'],
     ['local', 'probe', 'does not learn the head alone'],
-    ['phase', 'sums', 'makes no sums'],
     ['clip', 0.01, ''],
   ];
   const script: ServerOptions['script'] = (told) => {
     const ask = asks[told.length - 2];
-    const question = told.length < 2 ? trainings(1).script(told) : well.server.told[2]!.question;
-    const sums: [string, Value][] = ask?.[1] === 'sums' ? [['sums', 'gram']] : [];
+    const question = told.length < 2 ? trainings(1).script(told) : well.server.told[TRAIN]!.question;
     if (told.length < 2) return question;
-    return ask && { ...question!, config: new Map([...question!.config, [ask[0], ask[1]], ...sums]) };
+    return ask && { ...question!, config: new Map([...question!.config, [ask[0], ask[1]]]) };
   };
   const server = await new FleetServer({ script }).open();
   const boards = newFolder();
@@ -276,6 +241,45 @@ test('what s2a.wasm cannot do is refused before the board is asked, and clip is 
   let squares = 0;
   for (const [name, { values }] of after) for (const [i, x] of values.entries()) squares += (x - before.get(name)!.values[i]!) ** 2;
   assert.ok(Math.abs(Math.sqrt(squares) - 0.01) < 1e-6, `length ${Math.sqrt(squares)}`);
+});
+
+test('two boards are two nodes, each with its key; an error of one ends its part alone', async () => {
+  const first = scriptOf({ rounds: 1 });
+  const train = well.server.told[TRAIN]!.question;
+  const other = new Map([
+    ...train.config,
+    ['info', (train.config.get('info') as string).replace(/"digest":"[0-9a-f]{8}/, '"digest":"0123abcd')],
+  ]);
+  const questions = (told: readonly Told[]) =>
+    [
+      { ...first([])!, to: 1 },
+      { ...first([])!, to: 2 },
+      { ...train, to: 1 },
+      { ...train, to: 2 },
+      { ...train, config: other, to: 2 },
+      { ...train, to: 1 },
+    ][told.length];
+  const server = await new FleetServer({ script: questions }).open();
+  const boards = newFolder();
+  const folders = ['one', 'two'].map((name) => boardLike(boards, name));
+  const keys = newFolder();
+  const gateway = gatewayOf(server.url, boards, { keys });
+  const working = folders.map((folder) => answeringBoard(folder, () => well.answers.get(kindOf(folder))!));
+  await refusedLater(runGateway(gateway), 'other base weights', '0123abcd');
+  for (const board of working) await board.stop();
+  await server.close();
+  const names = server.told.map(({ content }) => content?.values.get('config')?.get('name'));
+  assert.equal(names, [names[0], names[1], names[0], names[1], undefined, names[0]]);
+  assert.equal([...new Set(names.filter((name) => name !== undefined))].sort(), ['one', 'two']);
+  assert.equal(readdirSync(keys).sort(), ['one.pem', 'one.pem.pub', 'two.pem', 'two.pem.pub']);
+  assert.not.equal(readFileSync(join(keys, 'one.pem'), 'utf8'), readFileSync(join(keys, 'two.pem'), 'utf8'));
+  for (const i of [2, 3, 5]) assert.equal(bytesOf(tensorsOf(server.told[i]!)), bytesOf(tensorsOf(well.own[TRAIN]!)));
+  const ends = gateway.events.flatMap(({ event, board }) => (['left', 'failed'].includes(event) ? [[event, board]] : []));
+  assert.equal(ends, [
+    ['failed', names[1]],
+    ['left', names[0]],
+  ]);
+  assert.is(server.doubled, 0);
 });
 
 test('a round that the server no longer waits for is dropped, and the board is told', async () => {
@@ -345,16 +349,7 @@ test('a gateway that is killed at odd moments loses no round and sends none twic
     '--batch-size',
     '8',
   ];
-  let isOver = false;
-  const board = (async () => {
-    for (let last = ''; !isOver; await new Promise((resolve) => setTimeout(resolve, 20))) {
-      const path = join(folder, 'order', 'digests');
-      const order = existsSync(path) ? readFileSync(path, 'utf8') : '';
-      if (order === '' || order === last) continue;
-      last = order;
-      deliver(folder, well.answers.get(kindOf(folder))!);
-    }
-  })();
+  const board = answeringBoard(folder, () => well.answers.get(kindOf(folder))!);
   for (let starts = 0; starts <= KILLS + 1; starts++) {
     gateway = spawn(process.execPath, [CLI, ...args, '--json'], { stdio: ['ignore', 'ignore', 'inherit'] });
     const [code] = (await once(gateway, 'exit')) as [number | null];
@@ -363,13 +358,12 @@ test('a gateway that is killed at odd moments loses no round and sends none twic
       break;
     }
   }
-  isOver = true;
-  await board;
+  await board.stop();
   await server.close();
   assert.is(server.told.length, 4);
   assert.is(server.doubled, 0);
   assert.ok(kills > 2, `${kills} kills`);
-  for (const told of server.told.slice(2)) assert.equal(bytesOf(tensorsOf(told)), bytesOf(tensorsOf(well.own[2]!)));
+  for (const told of server.told.slice(2)) assert.equal(bytesOf(tensorsOf(told)), bytesOf(tensorsOf(well.own[TRAIN]!)));
 });
 
 test.run();

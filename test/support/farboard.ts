@@ -72,31 +72,39 @@ export function onBoard(folder: string, line: string, { gateway = '' } = {}): Pr
 /** Does the order that lies in a board's folder. */
 export const doOrder = (folder: string): Promise<{ code: number; err: string }> => onBoard(folder, 'sh order/run.sh');
 
-/** A board that does what comes, as a line of its crontab would; `stop` ends it. */
-export function workingBoard(folder: string, didOne: () => void = () => {}): { stop(): Promise<void> } {
+/** Sees to each order that comes, once, until it is stopped; `act` says whether it is done. */
+function watching(folder: string, act: () => boolean | Promise<boolean>): { stop(): Promise<void> } {
   let isOn = true;
   const loop = (async () => {
-    let last = '';
-    while (isOn) {
+    for (let last = ''; isOn; await new Promise((resolve) => setTimeout(resolve, 20))) {
       const path = join(folder, 'order', 'digests');
       const order = existsSync(path) ? readFileSync(path, 'utf8') : '';
-      if (order !== '' && order !== last) {
-        const { code, err } = await doOrder(folder);
-        if (code === 0) {
-          last = order;
-          didOne();
-        } else if (!err.includes('not here whole')) throw new Error(`the board ended with ${code}: ${err}`);
-      }
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      if (order !== '' && order !== last && (await act())) last = order;
     }
   })();
   return {
-    async stop() {
+    stop() {
       isOn = false;
-      await loop;
+      return loop;
     },
   };
 }
+
+/** A board that does what comes, as a line of its crontab would. */
+export const workingBoard = (folder: string, didOne: () => void = () => {}): { stop(): Promise<void> } =>
+  watching(folder, async () => {
+    const { code, err } = await doOrder(folder);
+    if (code !== 0 && !err.includes('not here whole')) throw new Error(`the board ended with ${code}: ${err}`);
+    if (code === 0) didOne();
+    return code === 0;
+  });
+
+/** A board that gives answers which are there already. */
+export const answeringBoard = (folder: string, answer: () => ReadonlyMap<string, Uint8Array>): { stop(): Promise<void> } =>
+  watching(folder, () => {
+    deliver(folder, answer());
+    return true;
+  });
 
 /** What came over ssh: a folder in the place of the one that was there. */
 export function copyOver(from: string, to: string): void {

@@ -17,6 +17,8 @@ export interface Question {
   type: 'query' | 'train' | 'evaluate';
   config: ReadonlyMap<string, Value>;
   arrays?: ReadonlyMap<string, NumberArray>;
+  /** Of several nodes the one that is asked, by the order in which they came, from 1; absent: whoever comes. */
+  to?: number;
 }
 
 /** What it was answered. */
@@ -163,7 +165,7 @@ export class FleetServer {
         this.online.delete(id);
         return yes();
       case 'unregister-node':
-        this.nodes.clear();
+        for (const [pem, one] of this.nodes) if (one === id) this.nodes.delete(pem);
         return yes();
       case 'get-run':
         return this.isOver ? over : yes(inside(1, int(1, RUN)));
@@ -197,7 +199,8 @@ export class FleetServer {
       else this.waiting = { question, id: '', created: this.now(), isGiven: false };
     }
     const { waiting } = this;
-    if (waiting === undefined || waiting.isGiven) return yes();
+    const to = waiting?.question.to;
+    if (waiting === undefined || waiting.isGiven || (to !== undefined && id !== BigInt(to) + 2n ** 63n)) return yes();
     waiting.isGiven = true;
     const asked = {
       ...{ run: RUN, id: '', from: id, to: SERVER, group: String(this.told.length), ttl: this.o.ttl ?? 3600, type: waiting.question.type },
