@@ -1,21 +1,27 @@
 // A whole fleet on this machine, as CI runs it: Flower's SuperLink with TLS and registered keys, four boards, three rounds; then boards and a server that
 // are killed (tools/fleet-kill.mjs kills more of them).   npm run test:fleet
+// What came of it is computed again: the mean by hand from the nodes' own files, and the whole run without a network.
 //
 // It needs Python 3.11 or newer and, the first time, a package registry. Where there are none it says so in one line and ends with code 3, or with
 // `--may-skip` with 0: never with a word of having passed.
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
+import { compareByHand, ownAdapter } from './fleet/byhand.mjs';
 import { writeFleet } from './fleet/drawings.mjs';
+import { runInProcess } from './fleet/inprocess.mjs';
 import { killFleet } from './fleet/kills.mjs';
 import { makeKey, Node, s2a } from './fleet/nodes.mjs';
 import { serverPython } from './fleet/python.mjs';
 import { Server } from './fleet/server.mjs';
 
 const ROOT = 'build/fleet/check';
-const [NODES, ROUNDS, MINUTES] = [4, 3, 2];
+const [NODES, ROUNDS] = [4, 3];
+/** Minutes that the run may take; more where the machine has much else to do. */
+const MINUTES = Number(/^--minutes=(\d+)$/.exec(process.argv.at(-1) ?? '')?.[1] ?? 2);
 const MODEL = 'models/sketch-vit';
 const CLASSES = ['apple', 'bicycle', 'cat', 'star', 'tree', 'umbrella'];
+const RUN = { fleet: 'check', rounds: ROUNDS, epochs: 1, wait: 90 };
 const FLAGS = ['--budget', '6MiB', '--threads', '1', '--method', 'bias'];
 
 const began = Date.now();
@@ -43,19 +49,19 @@ async function refused(what, options, sentence) {
 /** What came of the run, by its journal and its folder. */
 function judge(server, before, data) {
   const lines = server.lines();
-  const train = lines.filter((line) => line.phase === 'train');
-  check(train.length === ROUNDS && train.every((line) => line.nodes.length === NODES), `${ROUNDS} rounds, ${NODES} nodes in each`);
+  const rounds = lines.filter(({ round, phase }) => round > 0 && phase !== 'evaluate');
+  check(rounds.length === ROUNDS && rounds.every(({ nodes: asked }) => asked.length === NODES), `${ROUNDS} rounds, ${NODES} nodes in each`);
   check(
     lines.every((line) => line.fell.length + line.refused.length === 0),
     'nobody fell out, nothing was refused',
   );
   const adapter = join(server.out, 'adapter');
   const bytes = readFileSync(join(adapter, 'adapter_model.safetensors')).length;
-  // What a round costs: the adapter down, learnt from, up, and judged; sums, which some rounds have beside, are told apart.
-  const costs = train.flatMap(({ round, nodes: asked }) =>
+  // What a round costs: the adapter down, what was learnt or the sums up, and what is judged down.
+  const costs = rounds.flatMap(({ round, nodes: asked }) =>
     asked.map(({ name }) => {
-      const both = lines.filter((line) => line.round === round && ['train', 'evaluate'].includes(line.phase));
-      return both.flatMap((line) => line.nodes.filter((node) => node.name === name)).reduce((sum, { down, up }) => sum + down + up, 0);
+      const all = lines.filter((line) => line.round === round).flatMap((line) => line.nodes.filter((node) => node.name === name));
+      return all.reduce((sum, { down, up }) => sum + down + up, 0);
     }),
   );
   const most = Math.max(...costs);
@@ -67,6 +73,30 @@ function judge(server, before, data) {
     `the fleet's adapter is right on ${(100 * accuracy).toFixed(1)} % of drawings that no node has, more than ${(100 * before).toFixed(1)} %`,
   );
   check(judged.length === ROUNDS + 1, `the nodes' own answers: ${judged.map((a) => `${(100 * a).toFixed(1)} %`).join(', ')}`);
+}
+
+/** The last round of learning, by hand from the nodes' own files; and the whole run again without a network. */
+async function recompute(server) {
+  const train = server.lines().findLast(({ phase }) => phase === 'train');
+  const round = (number) => join(server.out, 'rounds', String(number).padStart(3, '0'));
+  const folders = Object.fromEntries(boards.map(({ name }) => [name, ownAdapter(join(ROOT, name))]));
+  const { numbers, differ } = await compareByHand({
+    after: round(train.round),
+    before: round(train.round - 1),
+    folders,
+    asked: train.nodes,
+  });
+  check(numbers > 1000 && differ === 0, `round ${train.round} is the mean of the nodes' own files in every bit of its ${numbers} numbers`);
+  const root = join(ROOT, 'again');
+  const job = { method: 'bias', budget: '6MiB', threads: 1 };
+  await runInProcess({ python, root, model: MODEL, boards, job, options: { ...RUN, nodes: NODES } });
+  for (let number = 0; number <= ROUNDS; number++) {
+    const [there, here] = [round(number), join(root, 'out', 'rounds', String(number).padStart(3, '0'))].map((folder) =>
+      readFileSync(join(folder, 'adapter_model.safetensors')),
+    );
+    if (!there.equals(here)) throw new Error(`round ${number} of the same run without a network gives another adapter`);
+  }
+  check(true, 'the same seeds and nodes without a network give the same adapters, byte for byte');
 }
 
 rmSync(ROOT, { recursive: true, force: true });
@@ -90,7 +120,7 @@ try {
     nodes.push(
       new Node({ server: server.address, ca: server.ca, key, name, model: MODEL, data: folder, out: join(ROOT, name), flags: FLAGS }),
     );
-  const id = server.run({ fleet: 'check', nodes: NODES, rounds: ROUNDS, epochs: 1, wait: 90 });
+  const id = server.run({ ...RUN, nodes: NODES });
   const codes = await Promise.race([
     Promise.all(nodes.map((node) => node.ended)),
     new Promise((done) => setTimeout(done, MINUTES * 60e3, [])),
@@ -99,6 +129,7 @@ try {
   check(status === 'finished:completed', `the run: ${status} ${details}`);
   check(codes.length === NODES && codes.every((code) => code === 0), `every node ends by itself when the run is over: ${codes}`);
   judge(server, 1.5 / CLASSES.length, join(ROOT, 'drawings', 'all'));
+  await recompute(server);
   const seconds = Math.round((Date.now() - began) / 1000);
   say(`fleet: passed, ${seconds} s`);
 } catch (error) {

@@ -1,11 +1,12 @@
 /**
  * Sums over a node's pictures of what the classifier reads, from which a server makes the head that ridge regression over all nodes' pictures would:
  *
- *     sums [C, F+1]      row c: Σ x over the pictures of label c, and at its end how many they are
- *     gram [F(F+1)/2]    the upper triangle of Σ x xᵀ, row by row; or, where that is too large,
- *     squares [F]        Σ x²
+ *     sums [C, F+1]      row c: Σ x over the pictures of label c, of those that have any here, and at its end how many they are
+ *     gram [F(F+1)/2]    the upper triangle of Σ (x−m)(x−m)ᵀ, row by row, m the mean over the node's pictures; or, where that is too large,
+ *     squares [F]        its diagonal
  *
- * In f64, picture by picture in the order of the listing: the same bytes on every runtime. x is f32, so each product is exact.
+ * Summed in f64, picture by picture in the order of the listing, and rounded to f32 once: the same bytes on every runtime. About the node's own mean, since f32 has
+ * no digits to spare for what all features have in common; the server puts the nodes' means back.
  */
 import { EngineError, InputError } from '../base/error.ts';
 import { turnIfDue } from '../base/pace.ts';
@@ -67,7 +68,7 @@ async function sumFeatures(engine: Engine, samples: Samples, labels: number, kin
       const base = samples.label(index) * (features + 1);
       for (let f = 0; f < features; f++) sums[base + f]! += row[f]!;
       sums[base + features]! += 1;
-      add(second, row);
+      add(second, row, 1);
     }
     await turnIfDue();
   }
@@ -78,20 +79,33 @@ async function sumFeatures(engine: Engine, samples: Samples, labels: number, kin
 export const sumsLength = (labels: number, features: number, kind: Wish['kind']): number =>
   labels * (features + 1) + (kind === 'gram' ? (features * (features + 1)) / 2 : features);
 
-/** Both arrays, of numbers that lie one behind the other. */
+/**
+ * What is sent, of numbers that lie one behind the other: of all labels the sum and the count, then Σ x xᵀ or Σ x² about zero. `all` is written over.
+ */
 export function sumsIn(all: Float64Array<ArrayBuffer>, labels: number, features: number, kind: Wish['kind']): Map<string, NumberArray> {
-  const split = labels * (features + 1);
+  const width = features + 1;
+  const [sums, second] = [all.subarray(0, labels * width), all.subarray(labels * width)];
+  const total = new Float64Array(width);
+  for (const [i, value] of sums.entries()) total[i % width]! += value;
+  const mean = total.subarray(0, features).map((value) => value / total[features]!);
+  const add = kind === 'gram' ? addOuter : addSquares;
+  add(second, mean, -total[features]!);
+  const rows = Array.from({ length: labels }, (_, row) => sums.subarray(row * width, (row + 1) * width)).filter(
+    (row) => row[features]! > 0,
+  );
   return new Map<string, NumberArray>([
-    ['sums', { shape: [labels, features + 1], values: all.slice(0, split) }],
-    [kind === 'gram' ? 'gram' : 'squares', { shape: [all.length - split], values: all.slice(split) }],
+    ['sums', { shape: [rows.length, width], values: Float32Array.from(rows.flatMap((row) => [...row])) }],
+    [kind === 'gram' ? 'gram' : 'squares', { shape: [second.length], values: Float32Array.from(second) }],
   ]);
 }
 
-function addOuter(into: Float64Array, row: Float32Array): void {
+/** Adds `times` x·xᵀ. */
+function addOuter(into: Float64Array, x: ArrayLike<number>, times: number): void {
   let at = 0;
-  for (let i = 0; i < row.length; i++) for (let j = i; j < row.length; j++) into[at++]! += row[i]! * row[j]!;
+  for (let i = 0; i < x.length; i++) for (let j = i; j < x.length; j++) into[at++]! += times * (x[i]! * x[j]!);
 }
 
-function addSquares(into: Float64Array, row: Float32Array): void {
-  for (let i = 0; i < row.length; i++) into[i]! += row[i]! * row[i]!;
+/** Adds `times` x². */
+function addSquares(into: Float64Array, x: ArrayLike<number>, times: number): void {
+  for (let i = 0; i < x.length; i++) into[i]! += times * (x[i]! * x[i]!);
 }

@@ -1,5 +1,6 @@
 /** What a node answers to each message of the server app: what it has, what it learnt, how the fleet's adapter does on its own pictures. */
 import { InputError } from '../base/error.ts';
+import { collectGarbage } from '../base/processmemory.ts';
 import { VERSION } from '../base/version.ts';
 import { type AdapterInfo, infoText } from '../formats/adapterfile.ts';
 import type { JobHooks } from '../training/jobtypes.ts';
@@ -64,6 +65,8 @@ export function questionOf(board: Board, asked: Metadata, content: Content, labe
 /** Does the work of one message. */
 export function createWork(options: WorkerOptions): (asked: Metadata, content: Content) => Promise<Reply> {
   return async (asked, content) => {
+    // What the last message took is no part of what this one may take.
+    collectGarbage();
     const question = questionOf(options.board, asked, content, () => labelsNow(options.board));
     if (question.kind === 'query') return query(options);
     if (question.kind === 'start') return start(options, question.info, question.asks);
@@ -150,13 +153,13 @@ async function sum(options: WorkerOptions, { info, tensors }: Global, { sums: ki
   return sumsReply(options, info, await sumsHere(options.board, { tensors, labels: info.labels, kind, seed }, options.hooks));
 }
 
-/** The answer to a question for sums. */
+/** The answer to a question for sums: rows are of the labels that have pictures here. */
 export function sumsReply(who: Who, info: AdapterInfo, { arrays, count, counts }: Sums): Reply {
   const metrics = new Map<string, Value>([
     ['num-examples', BigInt(count)],
-    ['label-counts', ints(counts)],
+    ['label-counts', ints(counts.filter((n) => n > 0))],
   ]);
-  return { arrays, metrics, config: said(who, info) };
+  return { arrays, metrics, config: said(who, { ...info, labels: info.labels.filter((_, i) => counts[i]! > 0) }) };
 }
 
 async function learn(options: WorkerOptions, { layout }: Asked, global: Global, asks: Asks, asked: Metadata): Promise<Reply> {

@@ -21,9 +21,13 @@ export const freePort = () =>
   });
 
 export class Server {
-  /** @param {string} python interpreter with Flower @param {string} folder everything is written there */
-  constructor(python, folder) {
+  /**
+   * @param {string} python interpreter with Flower @param {string} folder everything is written there
+   * @param {boolean} isClosed whether it takes registered keys alone
+   */
+  constructor(python, folder, isClosed = true) {
     this.python = python;
+    this.isClosed = isClosed;
     this.folder = resolve(folder);
     this.ca = join(this.folder, 'certificates', 'ca.crt');
     this.out = join(this.folder, 'out');
@@ -71,7 +75,8 @@ export class Server {
       join(dirname(this.ca), ['server.crt', 'server.key', 'ca.crt'][i]),
     ]);
     const from = existsSync(this.log) ? readFileSync(this.log, 'utf8').length : 0;
-    const args = ['--port', String(this.port), ...files, '--enable-supernode-auth', '--disable-runtime-dependency-installation'];
+    const keys = this.isClosed ? ['--enable-supernode-auth'] : [];
+    const args = ['--port', String(this.port), ...files, ...keys, '--disable-runtime-dependency-installation'];
     // In a group of its own: it starts processes for each run.
     const child = spawn('flower-superlink', [...args, '--database', join(this.folder, 'superlink.db')], { env: this.#env, detached: true });
     this.process = child;

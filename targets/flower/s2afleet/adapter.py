@@ -33,9 +33,8 @@ def write_whole(path: Path, data: bytes) -> None:
         raise
 
 
-def write_adapter(folder: Path, identity: Identity, arrays: Arrays) -> None:
-    """Writes what `s2a predict` loads. The rename of the weights is the commit, as in s2a's own writer."""
-    folder.mkdir(parents=True, exist_ok=True)
+def weights_file(identity: Identity, arrays: Arrays) -> bytes:
+    """The bytes of adapter_model.safetensors."""
     fields = jsontext.write(identity.fields)
     parts = [f'"__metadata__":{{"format":"pt","s2a":{json.dumps(fields, ensure_ascii=False)}}}']
     end = 0
@@ -47,6 +46,13 @@ def write_adapter(folder: Path, identity: Identity, arrays: Arrays) -> None:
     header = f"{{{','.join(parts)}}}".encode()
     header += b" " * (-len(header) % 8)
     data = [np.ascontiguousarray(arrays[name], dtype="<f4").tobytes() for name in sorted(arrays)]
+    return len(header).to_bytes(8, "little") + header + b"".join(data)
+
+
+def write_adapter(folder: Path, identity: Identity, arrays: Arrays) -> None:
+    """Writes what `s2a predict` loads. The rename of the weights is the commit, as in s2a's own writer."""
+    folder.mkdir(parents=True, exist_ok=True)
+    fields = jsontext.write(identity.fields)
     config = {
         "peft_type": "S2A",
         "task_type": "IMAGE_CLASSIFICATION",
@@ -56,7 +62,7 @@ def write_adapter(folder: Path, identity: Identity, arrays: Arrays) -> None:
         "digest": hashlib.sha256(fields.encode()).hexdigest(),
     }
     write_whole(folder / CONFIG, f"{jsontext.write(config, 2)}\n".encode())
-    write_whole(folder / WEIGHTS, len(header).to_bytes(8, "little") + header + b"".join(data))
+    write_whole(folder / WEIGHTS, weights_file(identity, arrays))
 
 
 def read_adapter(folder: Path) -> tuple[Identity, Arrays]:

@@ -110,8 +110,8 @@ def _arrays(where: str, record: Any) -> Arrays:
             value = array.numpy()
         except Exception as error:  # A .npy file from outside: whatever numpy says of it, the answer is refused.
             raise refuse(where, f"array {name} cannot be read", error) from None
-        if not value.dtype.isnative or value.dtype not in (np.float32, np.float64):
-            raise refuse(where, f"array {name} is of another type", value.dtype, "f32 (sums: f64)")
+        if not value.dtype.isnative or value.dtype != np.float32:
+            raise refuse(where, f"array {name} is of another type", value.dtype, "f32")
         if not np.isfinite(value).all():
             raise refuse(where, f"array {name} has NaN or infinite numbers", hint="its update is left out")
         arrays[name] = value
@@ -146,15 +146,15 @@ def odd_rates(answers: list[Answer], current: Arrays) -> list[Answer]:
 
 
 def check_sums(answer: Answer, kind: str, features: int) -> None:
-    """The sums of one node: `sums` [C, F+1], and `gram` [F(F+1)/2] or `squares` [F], all f64. Raises Refusal."""
+    """The sums of one node: `sums` [C, F+1] of its own labels, and `gram` [F(F+1)/2] or `squares` [F], all f32. Raises Refusal."""
     beside, length = ("gram", features * (features + 1) // 2) if kind == "gram" else ("squares", features)
     shapes = {"sums": (len(answer.identity.labels), features + 1), beside: (length,)}
     if set(answer.arrays) != set(shapes):
         raise refuse(answer.name, "the sums are not those asked for", ", ".join(sorted(answer.arrays)), ", ".join(sorted(shapes)))
     for name, shape in shapes.items():
         value = answer.arrays[name]
-        if value.dtype != np.float64 or value.shape != shape:
-            raise refuse(answer.name, f"array {name} is misshapen", f"{value.dtype}{list(value.shape)}", f"float64{list(shape)}")
-    counts = answer.arrays["sums"][:, -1]
+        if value.dtype != np.float32 or value.shape != shape:
+            raise refuse(answer.name, f"array {name} is misshapen", f"{value.dtype}{list(value.shape)}", f"float32{list(shape)}")
+    counts = answer.arrays["sums"][:, -1].astype(np.float64)
     if (counts < 0).any() or (counts != np.floor(counts)).any() or counts.sum() != answer.examples:
         raise refuse(answer.name, "the sums' counts are not those of its pictures", counts.sum(), answer.examples)

@@ -1,8 +1,8 @@
 """
 The head from exact sums, before the first round and anew later: what one place would compute from all pictures, though no picture left its board.
 
-    n_c pictures of class c, s_c = sum of their features, G = sum of x·xᵀ over all         (each node's, added in the order of the nodes' names)
-    G̃ = G - n·m·mᵀ,  B_c = s_c - n_c·m,  m = mean of all features                          centred
+    n_c pictures of class c, s_c = sum of their features, m = mean of all                  (each node's, added in the order of the nodes' names)
+    G̃ = sum of (x - m)·(x - m)ᵀ over all,  B_c = s_c - n_c·m                               G̃ = sum over nodes of G̃_i + n_i·(m_i - m)·(m_i - m)ᵀ
     w_c = (G̃ + λ)⁻¹ B_c,  logit_c(x) = t·(n_c/n + w_c·(x - m))                             ridge regression onto the classes
 
 λ is that of the least generalised cross-validation (Golub, Heath and Wahba 1979), which needs the same sums and no picture. The factor t is the one with the least bound
@@ -21,16 +21,22 @@ MARGIN = 3.0
 
 
 def add_sums(answers: list[Answer], labels: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Sums [C, F+1] in the order of `labels` and gram or squares, over the nodes in the order given; f64."""
+    """Sums [C, F+1] in the order of `labels`, and gram or squares about the mean of all pictures, over the nodes in the order given; f64."""
     row = {label: i for i, label in enumerate(labels)}
-    first = answers[0].arrays["sums"]
-    sums = np.zeros((len(labels), first.shape[1]))
-    beside = "gram" if "gram" in answers[0].arrays else "squares"
-    second = np.zeros_like(answers[0].arrays[beside])
+    features = answers[0].arrays["sums"].shape[1] - 1
+    sums = np.zeros((len(labels), features + 1))
     for answer in answers:
         for label, values in zip(answer.identity.labels, answer.arrays["sums"], strict=True):
             sums[row[label]] += values
+    mean = sums[:, :-1].sum(0) / sums[:, -1].sum()
+    beside = "gram" if "gram" in answers[0].arrays else "squares"
+    second = np.zeros(answers[0].arrays[beside].shape)
+    for answer in answers:
+        own = answer.arrays["sums"].astype(np.float64)
+        count = own[:, -1].sum()
+        apart = own[:, :-1].sum(0) / count - mean
         second += answer.arrays[beside]
+        second += count * (np.outer(apart, apart)[np.triu_indices(features)] if beside == "gram" else apart**2)
     return sums, second
 
 
@@ -44,12 +50,12 @@ def unpacked(gram: np.ndarray, features: int) -> np.ndarray:
 
 
 def ridge(sums: np.ndarray, gram: np.ndarray) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
-    """Weight [C, F] and bias [C], f32, and what was chosen: lambda over the mean square of the features about their mean, and the factor."""
+    """Weight [C, F] and bias [C], f32, of sums and gram as `add_sums` gives them, and what was chosen: lambda over the mean square of the features about their mean, and the factor."""
     counts, x = sums[:, -1], sums[:, :-1]
     features = x.shape[1]
     n = counts.sum()
     mean = x.sum(0) / n
-    centred = unpacked(gram, features) - n * np.outer(mean, mean)
+    centred = unpacked(gram, features)
     products = x - counts[:, None] * mean
     values, vectors = np.linalg.eigh(centred)
     values = np.maximum(values, 0)
@@ -108,12 +114,13 @@ def diagonal(sums: np.ndarray, squares: np.ndarray) -> tuple[np.ndarray, np.ndar
     n = counts.sum()
     means = np.zeros_like(x)
     means[seen] = x[seen] / counts[seen, None]
-    variance = np.maximum(squares - (counts[:, None] * means**2).sum(0), 0) / max(1.0, n - seen.sum())
+    middle = x.sum(0) / n
+    variance = np.maximum(squares - (counts[seen, None] * (means[seen] - middle) ** 2).sum(0), 0) / max(1.0, n - seen.sum())
     if variance.sum() <= 0:
         raise ValueError("the features are the same for every picture")
     variance += 0.1 * variance.mean()
-    weight = np.where(seen[:, None], means - x.sum(0) / n, 0) / variance
-    bias = -(weight * (means + x.sum(0) / n)).sum(1) / 2
+    weight = np.where(seen[:, None], means - middle, 0) / variance
+    bias = -(weight * (means + middle)).sum(1) / 2
     logits = means[seen] @ weight[seen].T + bias[seen]
     gaps = np.diag(logits)[:, None] - logits
     apart = gaps[~np.eye(len(gaps), dtype=bool)].mean() if len(gaps) > 1 else 1.0

@@ -11,19 +11,24 @@ from flwr.serverapp import Grid
 from flwr.supercore import log
 
 from . import closed
-from .adapter import Arrays, read_adapter
+from .adapter import Arrays, read_adapter, weights_file
 from .answers import Answer, check_sums, check_update, odd_rates
 from .asking import Asked, Asker
 from .combine import Combiner
 from .identity import FREE, RATES, Identity, check_same
 from .journal import Journal, Whole
+from .packed import layout_of
 from .refusal import refuse, shown
 from .settings import Settings
 
 #: Of these many nodes the tensors before the first step are asked; they must agree to the byte.
 STARTERS = 3
-#: Sums are sent before the first round and every `refresh` rounds: a matrix up to this size is worth it, which is that of 511 features.
+#: Before the first round a matrix up to this size is worth it, which is that of 723 features.
 MOST_GRAM_BYTES = 1 << 20
+#: What a round may cost a board: so many times the adapter's file, and so many bytes beside.
+MOST_TIMES, MOST_BESIDE = 2.1, 8192
+#: Bytes of two questions' and answers' records beside their longest texts.
+RECORDS = 3400
 #: How often those are asked for sums who fell out.
 TRIES = 3
 #: Parts of a method that are none of the base's own network, which s2a merge refuses too.
@@ -74,12 +79,12 @@ class Fleet:
         empty = 0
         for number in range((whole.round if whole else 0) + 1, settings.rounds + 1):
             self.meet(number)
-            empty = 0 if self.train(number) else empty + 1
-            self.refresh(number)
+            used = self._sums(number) if self._is_for_the_head(number) else self.train(number)
+            empty = 0 if used else empty + 1
             self.evaluate(number)
             self.commit(number)
             if empty == MOST_EMPTY:
-                raise refuse(f"round {number}", f"nobody's update could be used in {MOST_EMPTY} rounds in a row", hint="metrics.jsonl says why")
+                raise refuse(f"round {number}", f"nobody's answer could be used in {MOST_EMPTY} rounds in a row", hint="metrics.jsonl says why")
         log(INFO, "the fleet's adapter: %s", settings.out / "adapter")
 
     def _check_local(self) -> None:
@@ -163,11 +168,13 @@ class Fleet:
         if not settings.adapter or settings.head in ("gram", "diagonal"):
             self._sums(0)
 
-    def refresh(self, number: int) -> None:
-        """The head anew from the sums of what the features are by now: a mean of heads that each saw few classes is worse than its features."""
-        every = self.settings.refresh
-        if every > 0 and (number % every == 0 or number == self.settings.rounds):
-            self._sums(number)
+    def _is_for_the_head(self, number: int) -> bool:
+        """
+        Whether a round makes the head anew, from sums over what the features are by now, in place of learning: a mean of heads that each saw few classes is worse
+        than its features. Counted from the last round, which is one.
+        """
+        every, last = self.settings.refresh, self.settings.rounds
+        return every > 0 and number > 1 and (last - number) % every == 0 and self._sums_kind(number) != "none"
 
     def _tensors(self) -> None:
         nodes = [self.members[name].node for name in sorted(self.members)][:STARTERS]
@@ -182,8 +189,8 @@ class Fleet:
             raise refuse("start", "nodes of one base begin with different numbers", hint="one of them is not what it says; compare their s2a versions")
         self.arrays = {name: value.copy() for name, value in asked.answers[0].arrays.items()}
 
-    def _sums_kind(self) -> str:
-        """Which sums the head is made of."""
+    def _sums_kind(self, number: int) -> str:
+        """Which sums the head is made of; by itself no round takes more bytes for it than one may cost."""
         settings = self.settings
         widths = {answer.metrics["features"] for answer in self.members.values()}
         width = widths.pop() if len(widths) == 1 else 0
@@ -194,17 +201,28 @@ class Fleet:
             return settings.head
         if settings.head == "none" or settings.clip > 0 or not fits:
             return "none"
-        return "gram" if 4 * width * (width + 1) <= MOST_GRAM_BYTES else "diagonal"
+        gram = 2 * width * (width + 1)
+        if gram > MOST_GRAM_BYTES:
+            return "diagonal"
+        return "gram" if number == 0 or self._is_cheap(gram, width) else "none"
+
+    def _is_cheap(self, gram: int, width: int) -> bool:
+        """Whether a round with a matrix of so many bytes costs a board what one may: the sums up, and the adapter down, which is judged."""
+        rows = 4 * (width + 1) * max(len(answer.identity.labels) for answer in self.members.values())
+        numbers = 4 * sum(value.size for value in self.arrays.values())
+        beside = 2 * len(layout_of(self.arrays)) + 4 * len(self.identity.text()) + RECORDS
+        return numbers + gram + rows + beside <= MOST_TIMES * len(weights_file(self.identity, self.arrays)) + MOST_BESIDE
 
     def _head_shapes_are(self, width: int) -> bool:
         shapes = sorted(self.arrays[name].shape for name in self.identity.head)
         count = len(self.identity.labels)
         return shapes == sorted([(count,), (count, width)])
 
-    def _sums(self, number: int) -> None:
-        kind = self._sums_kind()
+    def _sums(self, number: int) -> bool:
+        """Makes the head of sums; whether anybody's were used."""
+        kind = self._sums_kind(number)
         if kind == "none":
-            return
+            return False
         width = max(self.arrays[name].shape[-1] for name in self.identity.head if self.arrays[name].ndim == 2)
         asked = self._everyone("sums", number, {"phase": "sums", "seed": self.settings.seed, "sums": kind})
         asked.check(lambda answer: check_sums(answer, kind, width))
@@ -221,6 +239,7 @@ class Fleet:
                 log(WARNING, "the head stays as it is: %s", error)
                 found = {"why": str(error)}
         self._tell(asked, number, "sums", {"head": {"of": kind, **found}})
+        return bool(asked.answers)
 
     def _everyone(self, kind: str, number: int, more: dict[str, Any]) -> Asked:
         """Asks all, and those again who fell out: a head lacks what is missing from its sums."""

@@ -116,6 +116,8 @@ def _check_together(s: Settings) -> None:
         raise refuse("head", "sums of features are not clipped and tell more of a board than its update", s.head, "auto or none where clip is set")
     if s.strategy == "krum" and s.noise > 0 and s.noise_at == "server":
         raise refuse("noise", "is counted for a mean", "krum", "fedavg, fedprox, fedadam or fedmedian")
+    if s.refresh == 1:
+        raise refuse("refresh", "no round would be left to learn in", 1, "0, or from 2 on")
     if s.fraction_train == 0:
         raise refuse("fraction-train", "nobody would train", 0, "above 0")
     if s.rate and not RATE.fullmatch(s.rate):

@@ -70,9 +70,11 @@ class Board:
     def sums(self, config, arrays):
         x = (self.x + arrays["shift"]).astype(np.float64)
         rows = [np.append(x[[y == label for y in self.y]].sum(0), self.y.count(label)) for label in self.labels]
+        x -= x.mean(0)
         gram = (x.T @ x)[np.triu_indices(x.shape[1])]
         beside = {"gram": gram} if config["sums"] == "gram" else {"squares": (x * x).sum(0)}
-        return {"arrays": {"sums": np.array(rows), **beside}, "metrics": {"num-examples": len(self.y)}}
+        arrays = {name: np.asarray(value, np.float32) for name, value in {"sums": np.array(rows), **beside}.items()}
+        return {"arrays": arrays, "metrics": {"num-examples": len(self.y)}}
 
     def train(self, config, arrays):
         labels = json.loads(config["info"])["labels"]
