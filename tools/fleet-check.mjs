@@ -75,6 +75,22 @@ function judge(server, before, data) {
   check(judged.length === ROUNDS + 1, `the nodes' own answers: ${judged.map((a) => `${(100 * a).toFixed(1)} %`).join(', ')}`);
 }
 
+/** Most bytes of a node's process beside its plan. */
+const MOST_BESIDE = 80 << 20;
+
+/** What the nodes' processes took, beside the linear memory that they planned and measured. */
+function weigh(server) {
+  const planned = Math.max(...server.lines().flatMap((line) => line.nodes.map((node) => node['peak-bytes'] ?? 0)));
+  const most = Math.max(...nodes.map(({ peak }) => peak));
+  const mib = (bytes) => (bytes / 2 ** 20).toFixed(1);
+  // Only Linux tells.
+  if (most > 0)
+    check(
+      most - planned <= MOST_BESIDE,
+      `a node's process takes ${mib(most)} MiB, ${mib(most - planned)} beside its plan of ${mib(planned)}, at most 80`,
+    );
+}
+
 /** The last round of learning, by hand from the nodes' own files; and the whole run again without a network. */
 async function recompute(server) {
   const train = server.lines().findLast(({ phase }) => phase === 'train');
@@ -129,6 +145,7 @@ try {
   check(status === 'finished:completed', `the run: ${status} ${details}`);
   check(codes.length === NODES && codes.every((code) => code === 0), `every node ends by itself when the run is over: ${codes}`);
   judge(server, 1.5 / CLASSES.length, join(ROOT, 'drawings', 'all'));
+  weigh(server);
   await recompute(server);
   const seconds = Math.round((Date.now() - began) / 1000);
   say(`fleet: passed, ${seconds} s`);

@@ -1,5 +1,6 @@
 /** The global adapter over a node's held-out pictures. */
 import { defined } from '../base/defined.ts';
+import { collectGarbage } from '../base/processmemory.ts';
 import type { JobHooks } from '../training/jobtypes.ts';
 import { samplesOf } from '../training/samples.ts';
 import { evaluate } from '../training/train.ts';
@@ -27,6 +28,8 @@ export async function judgeHere(board: Board, folder: string, labels: readonly s
     const rows = rowsAmong(job.data, prepared.classes, labels);
     const found: JudgedHere = { count: prepared.val.length, loss: 0, correct: 0, counts: labels.map(() => 0), rights: labels.map(() => 0) };
     if (found.count === 0) return found;
+    // A round's engine may still be there.
+    collectGarbage();
     const { engine } = openInference(folder, {
       model: job.model,
       microBatch: MICRO_BATCH,

@@ -1,6 +1,6 @@
 // Boards as processes of this machine: `s2a fleet join`, each with a key and a folder of its own.
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 
@@ -21,6 +21,15 @@ export function makeKey(folder, name) {
   return key;
 }
 
+/** What the kernel has seen of a process; 0 where there is none. */
+function peakOf(pid) {
+  try {
+    return 1024 * Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
+}
+
 export class Node {
   /** @param {any} options those of `s2a fleet join`; `flags` are those of `s2a train` that a node shares; events are kept, one a line of its output. */
   constructor({ server, ca, key, name, model, data, out, flags = [] }) {
@@ -29,7 +38,9 @@ export class Node {
     this.name = name;
     this.events = [];
     this.errors = '';
-    this.process = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    // As docs/s2a-fleet.service starts it.
+    const env = { ...process.env, MALLOC_ARENA_MAX: '1' };
+    this.process = spawn(process.execPath, [CLI, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     let rest = '';
     this.process.stdout.on('data', (bytes) => {
       const lines = `${rest}${bytes}`.split('\n');
@@ -39,6 +50,12 @@ export class Node {
     this.process.stderr.on('data', (bytes) => {
       this.errors = `${this.errors}${bytes}`.slice(-4000);
     });
+    /** Most resident bytes of the process, where the system is Linux. */
+    this.peak = 0;
+    const looks = setInterval(() => {
+      this.peak = Math.max(this.peak, peakOf(this.process.pid));
+    }, 100);
+    this.process.once('close', () => clearInterval(looks));
     /** Resolves to its exit code. */
     this.ended = new Promise((done) => this.process.once('close', (code) => done(code)));
   }
