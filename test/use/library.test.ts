@@ -131,7 +131,8 @@ test('predict takes RGB and RGBA bytes, and refuses other numbers', () => {
 
 test('every flag of train that has a value is of the table, under one name', () => {
   const flags = new Map((Object.keys(SETTINGS) as SettingName[]).map((name) => [flagOf(name), name]));
-  const apart = new Set(['out', 'report', 'fidelity', 'json', 'last', 'depth', 'log']);
+  // What a file of weights or of ONNX is, is part of what names the model.
+  const apart = new Set(['out', 'report', 'fidelity', 'json', 'last', 'depth', 'log', 'arch', 'features']);
   for (const [, flag] of HELP.train!.matchAll(/^ {2}--([a-z-]+)/gm)) assert.ok(flags.has(flag!) || apart.has(flag!), flag);
 });
 
