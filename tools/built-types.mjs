@@ -15,6 +15,7 @@ const BUILT = {
   'build/fuzz-pictures': ['test/support/picturefuzz.ts'],
   'build/fuzz-caches': ['test/support/cachefuzz.ts'],
   'build/fuzz-graphs': ['test/support/onnxfuzz.ts'],
+  'build/fuzz-pickles': ['test/support/torchfuzz.ts'],
   'build/fuzz-targets': ['test/support/targetfuzz.ts'],
   'build/bench/elementwise': [
     'test/support/rig.ts',

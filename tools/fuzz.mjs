@@ -1,7 +1,7 @@
-// npm run fuzz [-- --files 100000 --programs 20000 --instructions 20000 --tables 100000 --pictures 100000 --caches 100000 --graphs 100000 --targets 100000 --seed 1]: damaged and hostile files for the program decoder and for the WASI
+// npm run fuzz [-- --files 100000 --programs 20000 --instructions 20000 --tables 100000 --pictures 100000 --caches 100000 --graphs 100000 --pickles 100000 --targets 100000 --seed 1]: damaged and hostile files for the program decoder and for the WASI
 // program's readers (test/wasi/fuzz.ts), forged programs for its kernels (test/wasi/forge.ts), single forged instructions (test/support/stray.ts),
 // tables of labels (test/support/csvfuzz.ts), tables and arrays of targets (test/support/targetfuzz.ts), pictures (test/support/picturefuzz.ts), files of prepared ones (test/support/cachefuzz.ts), ONNX
-// files (test/support/onnxfuzz.ts).
+// files (test/support/onnxfuzz.ts), files of torch.save (test/support/torchfuzz.ts).
 // The work is done by a process of its own, so that an input on which something hangs is named and the run ends.
 import { fork } from 'node:child_process';
 import { parseArgs } from 'node:util';
@@ -10,7 +10,7 @@ import { build } from 'esbuild';
 /** No input takes longer, on a busy machine either; what they are made of may. */
 const HANG_MS = 60e3;
 const START_MS = 600e3;
-const KINDS = ['files', 'programs', 'instructions', 'tables', 'pictures', 'caches', 'graphs', 'targets'];
+const KINDS = ['files', 'programs', 'instructions', 'tables', 'pictures', 'caches', 'graphs', 'pickles', 'targets'];
 
 if (process.send === undefined) {
   /** @param {string} value */
@@ -22,6 +22,7 @@ if (process.send === undefined) {
     pictures: text('100000'),
     caches: text('100000'),
     graphs: text('100000'),
+    pickles: text('100000'),
     targets: text('100000'),
     seed: text('1'),
   };
@@ -35,6 +36,7 @@ if (process.send === undefined) {
       'fuzz-pictures': 'test/support/picturefuzz.ts',
       'fuzz-caches': 'test/support/cachefuzz.ts',
       'fuzz-graphs': 'test/support/onnxfuzz.ts',
+      'fuzz-pickles': 'test/support/torchfuzz.ts',
       'fuzz-targets': 'test/support/targetfuzz.ts',
     },
     outdir: 'build',
@@ -80,9 +82,10 @@ if (process.send === undefined) {
   const { fuzzPictures: pictures } = await import('../build/fuzz-pictures.js');
   const { fuzzCaches: caches } = await import('../build/fuzz-caches.js');
   const { fuzzGraphs: graphs } = await import('../build/fuzz-graphs.js');
+  const { fuzzTorch: pickles } = await import('../build/fuzz-pickles.js');
   const { fuzzTargets: targets } = await import('../build/fuzz-targets.js');
   const all = { readers: {}, failures: /** @type {string[]} */ ([]) };
-  for (const [i, run] of [files, programs, instructions, tables, pictures, caches, graphs, targets].entries()) {
+  for (const [i, run] of [files, programs, instructions, tables, pictures, caches, graphs, pickles, targets].entries()) {
     if (counts[i] === 0) continue;
     const { readers, failures } = await run({ count: counts[i], seed, onInput: (n) => n % 5 === 0 && tell({ kind: KINDS[i], n }) });
     Object.assign(all.readers, readers);

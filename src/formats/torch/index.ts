@@ -21,9 +21,8 @@ const MOST_SHARED = 4;
 const isZip = (start: Uint8Array): boolean => String.fromCharCode(...start.subarray(0, 4)) === 'PK\x03\x04';
 const isPickle = (start: Uint8Array): boolean => start[0] === 0x80 && start[1]! <= 5;
 
-/** Opens a file of torch.save's as the safetensors file that it would be. Throws InputError for whatever is no state dict. */
-export function openTorch(path: string): ByteSource {
-  const source = openFile(path);
+/** Opens a file of torch.save's as the safetensors file that it would be; `source`, its bytes, is closed with it. Throws InputError for whatever is no state dict. */
+export function openTorch(path: string, source: ByteSource = openFile(path)): ByteSource {
   try {
     const start = new Uint8Array(Math.min(512, source.size));
     source.readAt(0, start);

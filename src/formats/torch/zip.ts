@@ -88,13 +88,13 @@ function directoryOf(path: string, source: ByteSource): { offset: number; count:
 /** The same of the end for 64 bits, which a locator before `end` names. */
 function longEnd(path: string, source: ByteSource, end: number): { count: number; bytes: number; offset: number; end: number } {
   const locator = end - LOCATOR_BYTES;
-  const damaged = fault(path, 'its list of entries is not where its end says');
-  if (locator < END64_BYTES) throw damaged;
+  const damaged = (): InputError => fault(path, 'its list of entries is not where its end says');
+  if (locator < END64_BYTES) throw damaged();
   const where = viewOf(source, locator, LOCATOR_BYTES);
   const at = long(where, 8);
-  if (where.getUint32(0, true) !== 0x07064b50 || at !== locator - END64_BYTES) throw damaged;
+  if (where.getUint32(0, true) !== 0x07064b50 || at !== locator - END64_BYTES) throw damaged();
   const view = viewOf(source, at, END64_BYTES);
-  if (view.getUint32(0, true) !== 0x06064b50 || long(view, 4) !== END64_BYTES - 12) throw damaged;
+  if (view.getUint32(0, true) !== 0x06064b50 || long(view, 4) !== END64_BYTES - 12) throw damaged();
   return { count: long(view, 32), bytes: long(view, 40), offset: long(view, 48), end: at };
 }
 
@@ -108,13 +108,13 @@ interface Listed {
 /** The central directory's entries. */
 function entriesOf(path: string, view: DataView, count: number): Listed[] {
   const listed: Listed[] = [];
-  const damaged = fault(path, 'its list of entries is damaged');
+  const damaged = (): InputError => fault(path, 'its list of entries is damaged');
   let at = 0;
   for (let i = 0; i < count; i++) {
-    if (at + DIRECTORY_BYTES > view.byteLength || view.getUint32(at, true) !== 0x02014b50) throw damaged;
+    if (at + DIRECTORY_BYTES > view.byteLength || view.getUint32(at, true) !== 0x02014b50) throw damaged();
     const [nameBytes, extraBytes, commentBytes] = [28, 30, 32].map((o) => view.getUint16(at + o, true)) as [number, number, number];
     const next = at + DIRECTORY_BYTES + nameBytes + extraBytes + commentBytes;
-    if (next > view.byteLength) throw damaged;
+    if (next > view.byteLength) throw damaged();
     const name = nameOf(path, new Uint8Array(view.buffer, at + DIRECTORY_BYTES, nameBytes));
     const where = `${path}, ${shown(name)}`;
     if (view.getUint16(at + 8, true) & ENCRYPTED) throw fault(where, 'is encrypted', undefined, 'PyTorch writes no such archive');
@@ -125,7 +125,7 @@ function entriesOf(path: string, view: DataView, count: number): Listed[] {
     listed.push({ name, method, header, bytes });
     at = next;
   }
-  if (at !== view.byteLength) throw damaged;
+  if (at !== view.byteLength) throw damaged();
   return listed;
 }
 
@@ -164,10 +164,10 @@ function nameOf(path: string, bytes: Uint8Array): string {
 
 /** Where an entry's data begin, by its own header; they end before `end`. */
 function dataOf(where: string, source: ByteSource, { name, header, bytes, end }: Omit<Listed, 'method'> & { end: number }): number {
-  const elsewhere = fault(where, 'is not where the list of entries says', header);
-  if (!(header + LOCAL_BYTES <= end)) throw elsewhere;
+  const elsewhere = (): InputError => fault(where, 'is not where the list of entries says', header);
+  if (!(header + LOCAL_BYTES <= end)) throw elsewhere();
   const view = viewOf(source, header, LOCAL_BYTES);
-  if (view.getUint32(0, true) !== 0x04034b50) throw elsewhere;
+  if (view.getUint32(0, true) !== 0x04034b50) throw elsewhere();
   const [nameBytes, extraBytes] = [view.getUint16(26, true), view.getUint16(28, true)];
   const offset = header + LOCAL_BYTES + nameBytes + extraBytes;
   if (!(offset + bytes <= end)) throw fault(where, 'overlaps what comes behind it', `${offset} + ${bytes}, before ${end}`);

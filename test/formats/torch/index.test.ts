@@ -5,6 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openTorch } from '../../../src/formats/torch/index.ts';
 import { newFolder, refused } from '../../support/folder.ts';
+import { fuzzTorch } from '../../support/torchfuzz.ts';
 import { archive, p, zip } from '../../support/torchwrite.ts';
 
 const GOLDEN = 'test/golden/torch';
@@ -86,6 +87,13 @@ test('tensors that name the same numbers over and over are no checkpoint', () =>
   refused(() => openTorch(path), 'its tensors are more than it holds');
   writeFileSync(path, zip(archive(p.whole(p.ordered(...pairs.slice(0, 4))), { 0: new Uint8Array(4000) })));
   openTorch(path).close();
+});
+
+test('files with bytes changed, cut off and put in are refused or read, never more', () => {
+  const { readers, failures } = fuzzTorch({ count: 1500, seed: 3, onInput: () => undefined });
+  assert.equal(failures, []);
+  const { refused: no, passed } = readers['torch.save files']!;
+  assert.ok(no > 500 && passed > 20, `${no} refused, ${passed} read`);
 });
 
 test.run();
