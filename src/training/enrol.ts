@@ -42,7 +42,10 @@ import type { Samples } from './train.ts';
 
 /** What enrolling takes: model, pictures by class, where the adapter goes. */
 export interface EnrolJob {
-  /** Folder with config.json and model.safetensors. */
+  /**
+   * Folder with config.json and model.safetensors or pytorch_model.bin; an ONNX file, `net.onnx#NODE` to end at a value; or weights alone and their network's
+   * name, `resnet18.pth#resnet18`.
+   */
   model: string;
   /** Folder of pictures, as for training; all that are to learn from are used, none is held out. */
   data: string;

@@ -25,7 +25,10 @@ import type { EpochResult, TrainHooks, TrainOptions } from './train.ts';
 
 /** What training takes: model, pictures, where the adapter goes. Everything else has a default, named at each. */
 export interface TrainJob extends Partial<Omit<TrainOptions, 'rate'>>, Pick<TaskWish, 'task' | 'threshold' | 'loss'> {
-  /** Folder with config.json and model.safetensors. */
+  /**
+   * Folder with config.json and model.safetensors or pytorch_model.bin; an ONNX file, `net.onnx#NODE` to end at a value; or weights alone and their network's
+   * name, `resnet18.pth#resnet18`.
+   */
   model: string;
   /** Folder of pictures: root/class/*, root/{train,val}/class/*, or with a table of labels (docs/data.md). */
   data: string;

@@ -35,7 +35,7 @@ export type { Unknown } from './unknown.ts';
 
 /** How a classifier is opened. */
 export interface ClassifierOptions {
-  /** Folder of the model, for an adapter the one that it was trained on: config.json and model.safetensors. */
+  /** The model as `TrainJob` takes it, for an adapter the one that it was trained on. */
   model: string;
   /** The most linear memory: bytes, or a text such as '48MiB'. Unlimited where absent. */
   budget?: Bytes;

@@ -22,7 +22,7 @@ import { boardOf } from './pack.ts';
 
 /** A model and an adapter, for a board that only predicts. */
 export interface PackInferenceJob {
-  /** Folder of the model that the adapter was trained on. */
+  /** The model that the adapter was trained on, as `TrainJob` takes it. */
   model: string;
   /** An adapter; the board is given one when it predicts, this or another of the same base, method and number of classes. */
   adapter: string;

@@ -9,7 +9,7 @@ import { joinFleet } from '../../src/fleet/join.ts';
 import { openKey } from '../../src/fleet/key.ts';
 import { formatBytes, formatDuration, formatPercent } from '../../src/report/terminal.ts';
 import { status } from './fleetstatus.ts';
-import { type Flags, type Parsed, parse } from './options.ts';
+import { type Flags, MODEL_FLAGS, modelOf, type Parsed, parse } from './options.ts';
 import type { Output } from './output.ts';
 import { untilStopped } from './signals.ts';
 import { jobOf, TRAIN_FLAGS } from './train.ts';
@@ -22,6 +22,7 @@ const NOT_HERE = [
 
 const JOIN_FLAGS: Flags = {
   ...Object.fromEntries(Object.entries(TRAIN_FLAGS).filter(([name]) => !NOT_HERE.includes(name))),
+  ...MODEL_FLAGS,
   model: 'text',
   data: 'text',
   key: 'text',
@@ -46,6 +47,10 @@ const need = (p: Parsed, name: string, what: string): string => {
   if (value === undefined) throw new InputError({ where: `--${name}`, what: 'is missing', expected: what });
   return value;
 };
+
+/** The model, with what was said of it. */
+const modelIn = (p: Parsed): string =>
+  modelOf(need(p, 'model', 'the model folder'), { arch: p.text('arch'), features: p.text('features') });
 
 /** How an order stands. */
 const ORDERED = {
@@ -95,7 +100,7 @@ async function join(args: string[], out: Output): Promise<void> {
     usage: 's2a fleet join <server> --model <folder> --data <pictures> --out <folder>',
   });
   const [server] = p.positionals as [string];
-  const job = jobOf({ ...p, positionals: [need(p, 'model', 'the model folder'), need(p, 'data', 'the folder of pictures')] });
+  const job = jobOf({ ...p, positionals: [modelIn(p), need(p, 'data', 'the folder of pictures')] });
   const isJson = p.flag('json');
   const { resume: _, overwrite: __, ...rest } = job;
   await untilStopped((signal) =>
@@ -122,7 +127,7 @@ async function gateway(args: string[], out: Output): Promise<void> {
   });
   const [server] = p.positionals as [string];
   const boards = need(p, 'boards', 'a folder with one for each board');
-  const model = need(p, 'model', 'the model folder');
+  const model = modelIn(p);
   // There are no pictures here; the model folder holds none either.
   const { data: _, resume: __, overwrite: ___, ...job } = jobOf({ ...p, positionals: [model, model] });
   const isJson = p.flag('json');

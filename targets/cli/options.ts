@@ -30,7 +30,7 @@ export interface Parsed {
 }
 
 /** What may be said of a model that its file does not say; every command that takes one has these. */
-const MODEL_FLAGS = { arch: 'text', features: 'text' } as const satisfies Flags;
+export const MODEL_FLAGS = { arch: 'text', features: 'text' } as const satisfies Flags;
 
 /** Parses a command's arguments; an unknown flag is named with the nearest right one. */
 export function parse(args: string[], own: Flags, positionals: { least: number; most: number; usage: string }): Parsed {
