@@ -34,7 +34,9 @@ export const MODEL_FLAGS = { arch: 'text', features: 'text' } as const satisfies
 
 /** Parses a command's arguments; an unknown flag is named with the nearest right one. */
 export function parse(args: string[], own: Flags, positionals: { least: number; most: number; usage: string }): Parsed {
-  const flags = positionals.usage.includes('<model') ? { ...own, ...MODEL_FLAGS } : own;
+  // A fleet's command has its model behind --model.
+  const isFirst = positionals.usage.includes('<model');
+  const flags = isFirst ? { ...own, ...MODEL_FLAGS } : own;
   const options = Object.fromEntries(
     Object.entries(flags).map(([name, kind]) => [name, { type: kind === 'flag' ? ('boolean' as const) : ('string' as const) }]),
   );
@@ -64,7 +66,7 @@ export function parse(args: string[], own: Flags, positionals: { least: number; 
       hint: 'in a table write FILE#NAME for each',
     });
   return {
-    positionals: model === undefined ? [] : [modelOf(model, parsed.values), ...others],
+    positionals: isFirst && model !== undefined ? [modelOf(model, parsed.values), ...others] : parsed.positionals,
     text: (name) => parsed.values[name] as string | undefined,
     all: (name) => (parsed.tokens ?? []).flatMap((t) => (t.kind === 'option' && t.name === name && t.value !== undefined ? [t.value] : [])),
     flag: (name) => parsed.values[name] === true,

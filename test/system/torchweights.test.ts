@@ -62,6 +62,9 @@ test('at the command line: --arch of weights alone, and what is said without it'
   refuses(2, ['plan', model, '--arch', 'resnet19'], '--arch resnet19', 'did you mean resnet18');
   refuses(2, ['plan', '--grid', model, model, '--arch', 'resnet18'], '--arch', 'one model');
   refuses(2, ['plan', SAFE, '--arch', 'resnet18'], '--arch resnet18', 'config.json');
+  // Where the model is an option too.
+  const node = ['--model', model, '--data', pictureFolder({ train: 1, val: 1 }), '--out', join(folder, 'node')];
+  refuses(2, ['fleet', 'join', 'http://127.0.0.1:1', ...node, '--arch', 'resnet18'], 'not the weights of resnet18');
   const empty = join(folder, 'empty');
   mkdirSync(empty);
   const plan = planForBudget({ model: openModelFolder(`${empty}#mobilenet_v2`).model, classes: 3, batchSize: 4 });
