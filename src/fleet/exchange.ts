@@ -2,12 +2,12 @@
  * The folder through which a gateway and a board speak: NFS, copied by ssh, or on a stick. It may be gone for a while, and whatever lies in it may be half
  * there, of another round, or anything else: an answer is taken whole, by its digests, as bytes that were read once.
  */
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { digest } from '../base/digest.ts';
 import { InputError } from '../base/error.ts';
 import { fileExists, guarded, makeFolder, writeAtomic, writeText } from '../base/files.ts';
-import { readLimited } from '../base/reading.ts';
+import { readLimited, readLimitedText } from '../base/reading.ts';
 import { commandBytes } from '../engine/wasm.ts';
 import { CARD } from './card.ts';
 import { ADAPTER, DIGESTS, type Order } from './order.ts';
@@ -118,7 +118,7 @@ export class Exchange {
   }
 
   private isTaken(id: string): boolean {
-    return fileExists(this.taken) && readFileSync(this.taken, 'utf8') === id;
+    return fileExists(this.taken) && readLimitedText(this.taken, MOST_LIST, 'the name of an order') === id;
   }
 }
 

@@ -7,12 +7,12 @@
  * `digests` has the form that sha256sum reads and is written last, on either side: what is not as it says is not there yet. An answer's `order` is the
  * order's `digests`, so it says what it answers.
  */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Io } from '../../assembly/abi/program.ts';
 import { Rates } from '../../assembly/abi/rates.ts';
 import { defined } from '../base/defined.ts';
 import { digest } from '../base/digest.ts';
+import { readLimited } from '../base/reading.ts';
 import type { AdapterInfo } from '../formats/adapterfile.ts';
 import { openModelFolder } from '../import/modelfolder.ts';
 import { portOf } from '../input/index.ts';
@@ -32,6 +32,9 @@ import { type Global, jobOfRound } from './round.ts';
 import { type OrderKind, runScript } from './runscript.ts';
 import { sumsLength } from './sums.ts';
 import { type Tensors, writeTensorsTo } from './tensors.ts';
+
+/** Largest adapter that is handed on. */
+const MOST_ADAPTER = 1 << 30;
 
 /** The adapter's file, on either side. */
 export const ADAPTER = 'adapter_model.safetensors';
@@ -108,10 +111,13 @@ function programOf(
   writeTensorsTo(scratch, info, withRates(program, tensors));
   const files = new Map([
     ['program.s2a', encodeProgram({ ...program, board: packed })],
-    [ADAPTER, new Uint8Array(readFileSync(join(scratch, ADAPTER)))],
+    [ADAPTER, adapterIn(scratch)],
   ]);
   return { program, info, files };
 }
+
+/** An adapter of ours, as it goes to a board. */
+const adapterIn = (folder: string): Uint8Array => readLimited(join(folder, ADAPTER), MOST_ADAPTER, 'an adapter');
 
 /** A round of learning, from this adapter on; `scratch` is a folder of the gateway's own. */
 export function trainOrder(
@@ -173,7 +179,7 @@ export function evaluateOrder(board: FarBoard, folder: string, rows: readonly nu
   });
   const files = new Map<string, Uint8Array>([
     ['program.s2a', file],
-    [ADAPTER, new Uint8Array(readFileSync(join(folder, ADAPTER)))],
+    [ADAPTER, adapterIn(folder)],
   ]);
   return orderOf('evaluate', asked, files, storedBytes(program) > 0 ? ' --stored work/weights.s2aw' : '');
 }

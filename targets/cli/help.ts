@@ -111,7 +111,7 @@ adapter was written: something else was not, and is said.
   --weight-decay X           (${d.weightDecay}), none on biases
   --clip X                   largest gradient norm, 0 for none (${d.clipNorm})
   --label-smoothing X        (${d.smoothing})
-  --augment A                pictures changed at random (none): light, strong, or with commas between
+  --augment A                pictures changed at random (none): light, strong, or with commas
                              any of crop, flip, turn, zoom, colour, grey, blur, erase, mixup, cutmix
   --balance                  of uneven classes: pictures of the smaller ones come several times an
                              epoch, until all classes are alike
