@@ -13,10 +13,10 @@ const wanted = process.argv.slice(2).filter((arg) => !arg.startsWith('--'));
 const SLOW = new Set(
   [
     ...['base/precision', 'cli/badinput', 'cli/grid', 'cli/serve', 'cli/watch', 'fleet/gateway', 'fleet/join', 'fleet/node'],
-    ...['import/checkweights', 'parity/losses', 'parity/methods', 'parity/onnxexport', 'passes/rates', 'passes/tiling/tiles', 'plan/verify'],
-    ...['system/arrays', 'system/budgets', 'system/digests', 'system/fleetdisk', 'system/fleetkill', 'system/gap', 'system/howto', 'system/kill'],
-    ...['system/lowering', 'system/modules', 'system/nonsquare', 'system/poison', 'system/policies', 'system/products', 'system/targets'],
-    ...['system/week', 'use/fidelity/fidelity', 'use/merge/merge'],
+    ...['import/checkweights', 'parity/losses', 'parity/methods', 'parity/onnxexport', 'passes/rates', 'passes/tiling/tiles'],
+    ...['plan/verify', 'system/arrays', 'system/budgets', 'system/digests', 'system/fleetdisk', 'system/fleetkill', 'system/gap'],
+    ...['system/howto', 'system/kill', 'system/lowering', 'system/modules', 'system/nonsquare', 'system/poison', 'system/policies'],
+    ...['system/products', 'system/targets', 'system/week', 'use/fidelity/fidelity', 'use/merge/merge'],
   ].map((name) => `test/${name}.test.ts`),
 );
 const isUsual = (file) => !file.startsWith('test/cases/') && (deno || !SLOW.has(file));
