@@ -37,7 +37,7 @@ export function foldBatchNorm(p: usize): void {
     const shift = beta != 0 ? <f64>load<f32>(beta + at) : 0;
     const mean = means != 0 ? <f64>load<f32>(means + at) : 0;
     const factor = variances != 0 ? scale / sqrt<f64>(<f64>load<f32>(variances + at) + epsilon) : scale;
-    store<f32>(b + at, <f32>(shift + (<f64>load<f32>(b + at) - mean) * factor));
+    if (b != 0) store<f32>(b + at, <f32>(shift + (<f64>load<f32>(b + at) - mean) * factor));
     let entry = byColumn ? w + at : w + at * k;
     for (let i = 0; i < k; i++) {
       store<f32>(entry, <f32>(<f64>load<f32>(entry) * factor));

@@ -6,9 +6,10 @@ import type { Kind } from '../../assembly/generated/kinds.ts';
 import { lastDim, shapeOf } from '../graph/graph.ts';
 import { depthOf } from '../network/blocks.ts';
 import { append, type Builder } from '../network/builder.ts';
-import { type ConvNames, conv, layerScale, type Window } from '../network/conv.ts';
+import { type ConvNames, conv, layerScale, meanPool, type Window } from '../network/conv.ts';
 import { enterBlock, leaveBlocks } from '../network/entry.ts';
 import { activation, classifier, pool, residual } from '../network/layer.ts';
+import { type MultiQuery, multiQuery } from './multiquery.ts';
 
 /** One convolution of a chain. */
 export interface ConvLayer {
@@ -23,6 +24,8 @@ export interface ConvLayer {
   /** The weights of its channels, after the activation or (`weighsFirst`) before it. */
   squeeze?: Squeeze;
   weighsFirst?: boolean;
+  /** Its map is halved after its activation: the mean of each 2×2 window. */
+  halves?: boolean;
   /** Its padding where it is not the chain's. */
   padding?: Padding;
 }
@@ -45,6 +48,8 @@ export interface ConvBlock {
   name: string;
   layers: ConvLayer[];
   residual: boolean;
+  /** In place of layers. */
+  attends?: MultiQuery;
   /** What its input goes through before it is added; absent: nothing. */
   shortcut?: ConvLayer;
   /** Of the sum. */
@@ -86,8 +91,8 @@ export function chain(b: Builder, x: number, spec: Chain, classes: number): numb
   const pathSteps = isWhole ? spec.pathSteps : spec.pathSteps && blocks.count;
   for (const [i, block] of spec.blocks.slice(0, blocks.count).entries()) {
     const entry = enterBlock(b, h, i, blocks);
-    h = layers(b, entry, block.layers, spec);
-    if (block.scale) layerScale(b, block.layers.at(-1)!.names.conv, block.scale);
+    h = block.attends ? multiQuery(b, entry, block.attends) : layers(b, entry, block.layers, spec);
+    if (block.scale) layerScale(b, block.attends ? block.attends.out : block.layers.at(-1)!.names.conv, block.scale);
     const aside = block.shortcut ? layers(b, entry, [block.shortcut], spec) : entry;
     if (block.residual) h = residual(b, aside, h, `${block.name}.add`, pathSteps);
     if (block.activation !== undefined) h = activation(b, h, `${block.name}.act`, block.activation);
@@ -102,11 +107,12 @@ export function chain(b: Builder, x: number, spec: Chain, classes: number): numb
 
 function layers(b: Builder, x: number, list: readonly ConvLayer[], { tfPadding }: Chain): number {
   let h = x;
-  for (const { names, kind, out, kernel, stride, activation: act, squeeze, weighsFirst, padding = { tfPadding } } of list) {
+  for (const { names, kind, out, kernel, stride, activation: act, squeeze, weighsFirst, halves, padding = { tfPadding } } of list) {
     const isDepthwise = kind === 'depthwise';
     h = conv(b, h, names, isDepthwise ? shapeOf(b.graph, h)[3]! : out, { kernel, stride, ...padding }, isDepthwise);
     if (squeeze && weighsFirst) h = squeezeExcite(b, h, squeeze);
     if (act !== undefined) h = activation(b, h, `${names.conv}.act`, act);
+    if (halves) h = meanPool(b, h, `${names.conv}.halved`, 2);
     if (squeeze && !weighsFirst) h = squeezeExcite(b, h, squeeze);
   }
   return h;

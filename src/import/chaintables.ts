@@ -1,35 +1,7 @@
 /** timm's chains of blocks as tables: a row a stage, a run of equal blocks an entry. */
 import { Kind } from '../../assembly/generated/kinds.ts';
-
-/**
- * What a block is made of: one convolution; a depthwise one and a 1×1, the latter with or without an activation; a 1×1, a depthwise, a 1×1
- * (MBConv); a dense one and a 1×1 (Fused-MBConv); MobileNetV4's universal block, a depthwise, a 1×1, a depthwise, a 1×1, of which the
- * depthwise ones may be absent (kernel 0).
- */
-export type BlockKind = 'conv' | 'separable' | 'separableActive' | 'inverted' | 'fused' | 'universal';
-
-export interface More {
-  /** Squeeze-excite, to this share of the channels. */
-  squeeze?: number;
-  /** Adds its input: a convolution does not unless it says so, others do. */
-  skips?: boolean;
-  activation?: Kind;
-  /** Channels that the expansion multiplies, where it is not the block's input. */
-  expands?: number;
-  /** Kernel of a universal block's first depthwise convolution. */
-  start?: number;
-}
-
-/** A run of equal blocks. The stride is that of its first. */
-export type Run = readonly [
-  kind: BlockKind,
-  repeats: number,
-  kernel: number,
-  stride: number,
-  expansion: number,
-  channels: number,
-  more?: More,
-];
+import type { More, Run } from './chainrun.ts';
+import { V4 } from './mobilenetv4.ts';
 
 export interface Squeezed {
   /** The share is of the block's inner channels, or of those that it reads. */
@@ -45,6 +17,10 @@ export interface Design {
   stages: readonly (readonly Run[])[];
   /** TensorFlow's padding and epsilon. */
   tf: boolean;
+  /** Universal blocks and attention have a layer scale. */
+  scaled?: boolean;
+  /** Where others stride, a mean of 2×2 windows follows the activation. */
+  pools?: boolean;
   stem: { width: number; fixed?: boolean; kernel?: number };
   /** `mayShrink`: rounding may take away more than a tenth. */
   width: { factor: number; divisor?: number; mayShrink?: boolean };
@@ -188,42 +164,6 @@ const LCNET: Run[][] = [
   [['separableActive', 4, 5, 1, 1, 256]],
   [['separableActive', 2, 5, 2, 1, 512, SE]],
 ];
-
-/** MobileNetV4's universal blocks: [repeats, first kernel, middle kernel, stride, expansion] each, of so many channels. */
-const universal = (channels: number, ...runs: readonly (readonly [number, number, number, number, number])[]): Run[] =>
-  runs.map(([repeats, start, kernel, stride, expansion]) => ['universal', repeats, kernel, stride, expansion, channels, { start }]);
-const V4: Readonly<Record<string, Run[][]>> = {
-  small: [
-    [
-      ['conv', 1, 3, 2, 1, 32],
-      ['conv', 1, 1, 1, 1, 32],
-    ],
-    [
-      ['conv', 1, 3, 2, 1, 96],
-      ['conv', 1, 1, 1, 1, 64],
-    ],
-    universal(96, [1, 5, 5, 2, 3], [4, 0, 3, 1, 2], [1, 3, 0, 1, 4]),
-    universal(128, [1, 3, 3, 2, 6], [1, 5, 5, 1, 4], [1, 0, 5, 1, 4], [1, 0, 5, 1, 3], [2, 0, 3, 1, 4]),
-    [['conv', 1, 1, 1, 1, 960]],
-  ],
-  medium: [
-    [['fused', 1, 3, 2, 4, 48]],
-    universal(80, [1, 3, 5, 2, 4], [1, 3, 3, 1, 2]),
-    // biome-ignore format: a line a stage
-    universal(160, [1, 3, 5, 2, 6], [2, 3, 3, 1, 4], [1, 3, 5, 1, 4], [1, 3, 3, 1, 4], [1, 3, 0, 1, 4], [1, 0, 0, 1, 2], [1, 3, 0, 1, 4]),
-    // biome-ignore format: a line a stage
-    universal(256, [1, 5, 5, 2, 6], [1, 5, 5, 1, 4], [2, 3, 5, 1, 4], [1, 0, 0, 1, 4], [1, 3, 0, 1, 4], [1, 3, 5, 1, 2], [1, 5, 5, 1, 4], [2, 0, 0, 1, 4], [1, 5, 0, 1, 2]),
-    [['conv', 1, 1, 1, 1, 960]],
-  ],
-  large: [
-    [['fused', 1, 3, 2, 4, 48]],
-    universal(96, [1, 3, 5, 2, 4], [1, 3, 3, 1, 4]),
-    universal(192, [1, 3, 5, 2, 4], [3, 3, 3, 1, 4], [1, 3, 5, 1, 4], [5, 5, 3, 1, 4], [1, 3, 0, 1, 4]),
-    // biome-ignore format: a line a stage
-    universal(512, [4, 5, 5, 2, 4], [1, 5, 0, 1, 4], [1, 5, 3, 1, 4], [2, 5, 0, 1, 4], [1, 5, 3, 1, 4], [1, 5, 5, 1, 4], [3, 5, 0, 1, 4]),
-    [['conv', 1, 1, 1, 1, 960]],
-  ],
-};
 
 const SIGMOID: Squeezed = { of: 'input', gate: Kind.Sigmoid };
 const plain = {
@@ -369,11 +309,14 @@ const DESIGNS: readonly (readonly [RegExp, (...parts: string[]) => Design])[] = 
     }),
   ],
   [
-    /^mobilenetv4_conv_(small|medium|large)(?:_(035|050))?$/,
-    (size, digits) => {
+    /^mobilenetv4_(conv_|conv_aa_|hybrid_)(small|medium|large)(?:_(\d{3}))?$/,
+    (kind, size, digits) => {
+      const [isHybrid, isLarge] = [kind === 'hybrid_', size === 'large'];
       const factor = digits ? hundredths(digits) : 1;
-      const stem = { width: size === 'large' ? 24 : 32, fixed: factor < 1 };
-      return { ...plain, stages: V4[size!]!, stem, width: { factor }, head: { kind: 'normed', width: 1280 } };
+      const act = isHybrid && isLarge ? { activation: Kind.Gelu, activationName: 'gelu' } : {};
+      const how = { scaled: isHybrid, pools: kind === 'conv_aa_', stem: { width: isLarge ? 24 : 32, fixed: factor < 1 } };
+      const stages = V4[isHybrid ? `hybrid_${size}` : size!]!;
+      return { ...plain, ...act, ...how, stages, width: { factor }, head: { kind: 'normed', width: 1280 } };
     },
   ],
 ];

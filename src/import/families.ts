@@ -220,8 +220,16 @@ const MOBILENETV3: Family<Chain> = {
 
 const MOBILENETV4: Family<Chain> = {
   ...asChain,
-  title: 'MobileNetV4 (convolutions)',
-  readers: [chains(/^mobilenetv4_/, named('mobilenetv4_conv_$', 'small_035 small_050 small medium large'), ['mobilenetv4-timm'])],
+  title: 'MobileNetV4',
+  readers: [
+    chains(
+      /^mobilenetv4_/,
+      named('mobilenetv4_$', 'conv_small_035 conv_small_050 conv_small conv_medium conv_large conv_aa_medium conv_aa_large').concat(
+        named('mobilenetv4_hybrid_$', 'medium large medium_075 large_075'),
+      ),
+      ['mobilenetv4-timm'],
+    ),
+  ],
 };
 
 const EFFICIENTNET: Family<Chain> = {

@@ -60,7 +60,11 @@ export function plainName(architecture: string): string {
 const VIT =
   /^(?<kind>vit|deit|deit3)_(?<size>[a-z]+(?:400m)?)_(?<distilled>distilled_)?patch(?<patch>\d+)_(?<deep>36x1_)?(?<plus>plus_)?(?:reg(?<reg>[14])_(?=gap_))?(?:(?<way>clip|clip_quickgelu|gap|siglip_gap|siglip)_)?(?<image>\d+|(?:reg4_)?dinov2)(?<bare>_miil)?$/;
 
-export const isTimmVit = (architecture: string): boolean => Object.hasOwn(SIZES, VIT.exec(architecture)?.groups?.size ?? '');
+/** FlexiViT (arXiv 2212.08013), learnt over patches of many sizes and published for one: a ViT whose positions are of patches alone. */
+const FLEXIVIT = /^flexivit_(small|base|large)$/;
+const asVit = (architecture: string): string => architecture.replace(FLEXIVIT, 'vit_$1_patch16_240');
+
+export const isTimmVit = (architecture: string): boolean => Object.hasOwn(SIZES, VIT.exec(asVit(architecture))?.groups?.size ?? '');
 
 /** What an architecture's name says. */
 interface NamedVit {
@@ -87,7 +91,7 @@ interface NamedVit {
 const TANH = /^vit_(?:base_patch32|giantopt_patch16|so400m_patch16|large_patch16_siglip_(?:gap_)?512)/;
 
 function namedVit(architecture: string): NamedVit {
-  const { kind, size, distilled, patch, deep, plus, way, image, bare, reg } = VIT.exec(architecture)!.groups as Record<
+  const { kind, size, distilled, patch, deep, plus, way, image, bare, reg } = VIT.exec(asVit(architecture))!.groups as Record<
     string,
     string | undefined
   >;
@@ -117,7 +121,7 @@ function namedVit(architecture: string): NamedVit {
       isSmallGap ||
       (reg !== undefined && size !== 'base') ||
       (plus !== undefined && way === undefined),
-    positionsCoverTokens: !deit3 && image !== 'reg4_dinov2' && reg === undefined,
+    positionsCoverTokens: !deit3 && !FLEXIVIT.test(architecture) && image !== 'reg4_dinov2' && reg === undefined,
     // The norm of what was pooled; without a class token the name says whether there is one.
     fcNorm: !isGap || reg !== undefined,
     gated,

@@ -2,8 +2,10 @@
 import type { Kind } from '../../assembly/generated/kinds.ts';
 import { absent, type Config, only, real, section } from '../formats/config.ts';
 import type { Chain, ConvBlock, ConvLayer, Squeeze } from './chain.ts';
-import { type Design, designOf, type Run, type Squeezed } from './chaintables.ts';
+import type { More, Run } from './chainrun.ts';
+import { type Design, designOf, type Squeezed } from './chaintables.ts';
 import { divisible, roundHalfEven } from './huggingface.ts';
+import type { MultiQuery } from './multiquery.ts';
 import { inputSize } from './timm.ts';
 
 /** Builds an architecture that chaintables.ts lists. */
@@ -116,8 +118,10 @@ class Blocks {
     const act = more.activation ?? this.design.activation;
     const out = this.width(channels);
     const inner = divisible((more.expands ? this.width(more.expands) : before) * expansion, 8, 8);
+    const { pools, scaled } = this.design;
     const at = (conv: string, norm: string, n: number, k: number, s: number, activation?: Kind, squeeze?: Squeeze): ConvLayer => ({
-      ...this.layer(`${name}.${conv}`, `${name}.${norm}`, n, k, s),
+      ...this.layer(`${name}.${conv}`, `${name}.${norm}`, n, k, pools ? 1 : s),
+      ...(pools && s > 1 ? { halves: true } : {}),
       ...(/dw/.test(conv) ? { kind: 'depthwise' as const } : {}),
       ...(activation === undefined ? {} : { activation }),
       ...(squeeze === undefined ? {} : { squeeze }),
@@ -125,6 +129,7 @@ class Blocks {
     const residual =
       (kind === 'conv' ? more.skips === true : more.skips !== false && kind !== 'separableActive') && stride === 1 && before === out;
     const made = (layers: ConvLayer[]): ConvBlock => ({ name, layers, residual });
+    const scale = scaled ? { scale: `${name}.layer_scale.gamma` } : {};
     switch (kind) {
       case 'conv':
         return made([at('conv', 'bn1', out, kernel, stride, act)]);
@@ -149,14 +154,24 @@ class Blocks {
       case 'universal': {
         const { start = 0 } = more;
         const part = (p: string, ...rest: [number, number, number, Kind?]) => at(`${p}.conv`, `${p}.bn`, ...rest);
-        return made([
+        const parts = [
           ...(start ? [part('dw_start', before, start, kernel ? 1 : stride)] : []),
           part('pw_exp', inner, 1, 1, act),
           ...(kernel ? [part('dw_mid', inner, kernel, stride, act)] : []),
           part('pw_proj', out, 1, 1),
-        ]);
+        ];
+        return { ...made(parts), ...scale };
       }
+      case 'attention':
+        return { ...made([]), attends: this.attention(name, kernel, expansion, more), ...scale };
     }
+  }
+
+  private attention(name: string, kernel: number, heads: number, { width = 0, fewer: stride = 1 }: More): MultiQuery {
+    const at = `${name}.attn`;
+    const shared = (of: 'key' | 'value') => ({ proj: `${at}.${of}.proj`, down: `${at}.${of}.down_conv`, norm: `${at}.${of}.norm` });
+    const names = { norm: `${name}.norm`, query: `${at}.query.proj`, key: shared('key'), value: shared('value'), out: `${at}.output.proj` };
+    return { ...names, stride, kernel, heads, width, eps: this.eps };
   }
 
   /** `inner` channels are weighed; `expansion` of what the block reads. */

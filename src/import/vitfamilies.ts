@@ -24,6 +24,7 @@ const VIT: Family<Vit> = {
         ...named('vit_$_224', 'large_patch14 large_patch16 large_patch32 huge_patch14 small_patch16_36x1'),
         ...named('deit_$_patch16_224', 'tiny small base tiny_distilled small_distilled base_distilled'),
         ...named('deit3_$_patch16_224', 'small medium base large'),
+        ...named('flexivit_$', 'small base large'),
       ],
       ['vit-timm', 'vit-timm-avg', 'vit-timm-gap', 'vit-timm-registers', 'deit-timm', 'deit3-timm'],
       timmVit,

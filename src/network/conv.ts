@@ -1,7 +1,7 @@
 /** Convolutions with their norms, pooling by maxima, and the patches that a transformer begins with. */
 import { ABSENT, type Layout, numel, shapeOf } from '../graph/graph.ts';
 import { emit } from '../ops/index.ts';
-import { append, type Builder, flat, weight, whole } from './builder.ts';
+import { append, type Builder, flat, type Projection, weight, whole } from './builder.ts';
 import { adapted, biasOf, groupNorm, type LayerOptions } from './layer.ts';
 
 /** A convolution's names: its own, and its batch norm's (absent where it was folded before: then the convolution has a bias). */
@@ -19,6 +19,8 @@ export interface ConvNames {
   standard?: number;
   /** It has neither a norm nor a bias. */
   bare?: boolean;
+  /** In attention; a bias of keys that the method adds would have no gradient. */
+  role?: Projection;
   /** The file has a linear layer's matrix over [C, R, S]. */
   flat?: boolean;
   /** The file has several in its place, which are merged before the first step; `norm` is none of its own. */
@@ -128,7 +130,7 @@ export function conv(b: Builder, x: number, names: ConvNames, o: number, window:
 function convolution(
   b: Builder,
   x: number,
-  { conv: name, norm, groups, eps, spread = 1, biased, bare, flat, branches, standard }: ConvNames,
+  { conv: name, norm, groups, eps, spread = 1, biased, bare, role, flat, branches, standard }: ConvNames,
   o: number,
   window: Window,
   depthwise: boolean,
@@ -153,7 +155,7 @@ function convolution(
     emit(b.graph, 'Standardise', `${name}.standard`, [], { eps: standard }, { phase: 'init', updates: [w] });
   const bias =
     groups !== undefined || bare
-      ? biasOf(b, name, o, { bias: false })
+      ? biasOf(b, name, o, { bias: false, biasNeverLearns: role === 'key' })
       : weight(b, {
           name: `${name}.bias`,
           shape: [o],
@@ -165,7 +167,7 @@ function convolution(
     const names = { gamma: `${norm}.weight`, beta: `${norm}.bias`, mean: `${norm}.running_mean`, variance: `${norm}.running_var` };
     fold(b, w, bias, o, names, eps, depthwise ? 1 : 0);
   }
-  if (pointwise) return adapted(b, x, append(b, 'Linear', name, [x, w, bias], { pointwise: 1 }), name);
+  if (pointwise) return adapted(b, x, append(b, 'Linear', name, [x, w, bias], { pointwise: 1 }), name, role);
   const [vertical, horizontal] = [span(h, window), span(wd, { ...window, kernel: s })];
   if (spread > 1) {
     const steps = { stepY: stride, stepX: stride, down: 1, across: 1, groups: spread };
@@ -211,10 +213,10 @@ export function meanPool(b: Builder, x: number, name: string, k: number): number
   return append(b, 'AveragePool', name, [x], { ...window, oh: Math.floor(h / k), ow: Math.floor(w / k) });
 }
 
-/** Folds a layer scale (deit3) into the linear layer whose output it scales. */
+/** Folds a layer scale (deit3) into the linear layer or the convolution whose output it scales, with its bias where it has one. */
 export function layerScale(b: Builder, linearName: string, gamma: string, axes = 1): void {
   const w = b.weights.get(`${linearName}.weight`)!;
-  fold(b, w, b.weights.get(`${linearName}.bias`)!, shapeOf(b.graph, w)[0]!, { gamma }, 0, 0, axes);
+  fold(b, w, b.weights.get(`${linearName}.bias`) ?? ABSENT, shapeOf(b.graph, w)[0]!, { gamma }, 0, 0, axes);
 }
 
 /**

@@ -2,9 +2,9 @@
 import { addValue, i32, lastDim } from '../graph/graph.ts';
 import { append, type Builder } from './builder.ts';
 
-/** Queries, keys and values [B,T,C], and behind them, where pairs have biases, a table [N,heads] of them and the row of it for every pair. */
-export function crossAttention(b: Builder, inputs: number[], name: string, heads: number): number {
-  const attributes = { heads, pairs: heads, scale: 1 / Math.sqrt(lastDim(b.graph, inputs[0]!) / heads) };
+/** Queries, keys and values [B,T,C], the last two of `pairs` heads that others share, and behind them, where pairs have biases, a table [N,heads] of them and the row of it for every pair. */
+export function crossAttention(b: Builder, inputs: number[], name: string, heads: number, pairs = heads): number {
+  const attributes = { heads, pairs, scale: 1 / Math.sqrt(lastDim(b.graph, inputs[0]!) / heads) };
   return append(b, 'CrossAttention', name, inputs, attributes);
 }
 

@@ -12,12 +12,13 @@ import { encodingOf, numel, shapeOf } from '../graph/graph.ts';
 import { float, MOVE, moves, type OpDef, words } from './def.ts';
 
 export const init: Record<string, OpDef> = {
-  /** inputs gamma, beta, mean, var (gamma, beta, or mean and var may be absent); updates w, b; attributes eps, depthwise. */
+  /** inputs gamma, beta, mean, var (gamma, beta, or mean and var may be absent); updates w, b (or absent); attributes eps, depthwise. */
   FoldBatchNorm: {
     opcode: Op.FoldBatchNorm,
     infer: () => [],
     lower: (n, at, graph) => {
-      const o = shapeOf(graph, n.updates[1]!)[0]!;
+      const w = shapeOf(graph, n.updates[0]!);
+      const o = n.attributes.depthwise ? w.at(-1)! : w[0]!;
       return words({
         [FoldBatchNormArg.W]: at.update(0),
         [FoldBatchNormArg.B]: at.update(1),
@@ -26,7 +27,7 @@ export const init: Record<string, OpDef> = {
         [FoldBatchNormArg.MEAN]: at.input(2),
         [FoldBatchNormArg.VAR]: at.input(3),
         [FoldBatchNormArg.O]: o,
-        [FoldBatchNormArg.K]: numel(shapeOf(graph, n.updates[0]!)) / o,
+        [FoldBatchNormArg.K]: numel(w) / o,
         [FoldBatchNormArg.EPS]: float(n.attributes.eps!),
         [FoldBatchNormArg.DEPTHWISE]: n.attributes.depthwise!,
         [FoldBatchNormArg.ENCODING]: encodingOf(graph, n.updates[0]!),

@@ -100,6 +100,16 @@ def bit(**arguments):
     return model
 
 
+def narrow_v4(name, as_, **arguments):
+    """A MobileNetV4 of a quarter of the width, as timm would call it."""
+    def build():  # noqa: E306
+        return sys.modules["timm.models.mobilenetv3"]._gen_mobilenet_v4(name, 0.25, num_classes=6, **arguments)
+    model = build()  # noqa: E305
+    model.build, model.arguments = build, {}
+    model.pretrained_cfg = dict(model.pretrained_cfg, architecture=as_)
+    return model
+
+
 def thin_inception(build, module, block, **arguments):
     """Inception-v3 with a sixteenth of its channels, as a pruned file would have them."""
     whole = getattr(module, block)
@@ -147,6 +157,8 @@ FAMILIES = {
     "lcnet-timm": (lambda: timm_model("lcnet_035"), (40, 48), {}),
     "mnasnet-timm": (lambda: timm_model("mnasnet_small"), (32, 32), STILL),
     "mobilenetv4-timm": (lambda: timm_model("mobilenetv4_conv_small_035"), (48, 48), CALM),
+    "mobilenetv4-timm-hybrid": (lambda: narrow_v4("mobilenetv4_hybrid_medium_075", "mobilenetv4_hybrid_medium_025"), (64, 96), CALM),
+    "mobilenetv4-timm-aa": (lambda: narrow_v4("mobilenetv4_conv_aa_medium", "mobilenetv4_conv_aa_medium_025", aa_layer="avg"), (64, 48), CALM),
     "vgg-timm-bn": (lambda: pruned("vgg11_bn", mlp_ratio=0.002), (48, 32), CALM),
     "resnext-timm": (lambda: timm_model("resnext50_32x4d", layers=(1, 1, 1, 1), channels=(8, 8, 16, 16), cardinality=2, base_width=32), (40, 40), STILL),
     "seresnet-timm": (lambda: timm_model("seresnet50", layers=(1, 1, 1, 1), channels=(8, 8, 12, 16)), (44, 36), STILL),

@@ -161,7 +161,8 @@ def scale_into(scale, inner):
     gamma = getattr(scale, "gamma", None)
     gamma = scale.lambda1 if gamma is None else gamma
     inner.weight.mul_(gamma.view(-1, *[1] * (inner.weight.ndim - 1)))
-    inner.bias.mul_(gamma.flatten())
+    if inner.bias is not None:
+        inner.bias.mul_(gamma.flatten())
 
 
 @torch.no_grad()
@@ -286,7 +287,7 @@ def key_biases(model):
     return [n for n in names if KEYS.search(n)], [n for n in names if FUSED.search(n)]
 
 
-KEYS = re.compile(r"(attention\.(self\.)?key|(self_attn|attn|attention)\.k_proj)\.bias$")
+KEYS = re.compile(r"(attention\.(self\.)?key|(self_attn|attn|attention)\.k_proj|attn\.key\.proj)\.bias$")
 
 
 class Fused:

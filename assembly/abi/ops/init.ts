@@ -1,6 +1,6 @@
 /** What happens to weights before the first step. */
 import { align } from '../sizes.ts';
-import { between, mayRead, MOST_PRODUCT, reads, size, takesScratch, takesState, weightBytes, writes } from '../bounds.ts';
+import { between, mayRead, mayWrite, MOST_PRODUCT, reads, size, takesScratch, takesState, weightBytes, writes } from '../bounds.ts';
 
 /** ResizePositions: the weights of one row and one column of the old grid, f64. */
 export function resizePositionsScratch(h0: number, w0: number): number {
@@ -9,7 +9,7 @@ export function resizePositionsScratch(h0: number, w0: number): number {
 
 /**
  * FoldBatchNorm, in place: f = gamma/√(var+EPS); w ·= f for its channel, b = beta + (b - mean)·f.
- * w is [O, K] (DEPTHWISE = 0) or [K, O] (DEPTHWISE = 1). GAMMA may be 0 (ones), BETA too (zeros). MEAN and VAR both 0: f = gamma, a layer scale.
+ * w is [O, K] (DEPTHWISE = 0) or [K, O] (DEPTHWISE = 1). GAMMA may be 0 (ones), BETA too (zeros), and B, of a layer without a bias. MEAN and VAR both 0: f = gamma, a layer scale.
  * Of a coded weight (ENCODING) the scales are multiplied.
  */
 export const enum FoldBatchNormArg {
@@ -28,7 +28,7 @@ export const enum FoldBatchNormArg {
 export function foldBatchNorm(): void {
   const o = size(FoldBatchNormArg.O);
   writes(FoldBatchNormArg.W, weightBytes(FoldBatchNormArg.ENCODING, o, size(FoldBatchNormArg.K)));
-  writes(FoldBatchNormArg.B, 4 * o);
+  mayWrite(FoldBatchNormArg.B, 4 * o);
   mayRead(FoldBatchNormArg.GAMMA, 4 * o);
   mayRead(FoldBatchNormArg.BETA, 4 * o);
   mayRead(FoldBatchNormArg.MEAN, 4 * o);

@@ -11,7 +11,7 @@
  */
 import { InputError } from '../../base/error.ts';
 import type { Shape } from '../../base/tensor.ts';
-import { type Node, shapeOf, type Value } from '../../graph/graph.ts';
+import { ABSENT, type Node, shapeOf, type Value } from '../../graph/graph.ts';
 import { headsOf, type Model } from '../../import/index.ts';
 import { unbranch, unshift } from './branches.ts';
 import type { Inputs, Merged, Merging } from './merging.ts';
@@ -71,14 +71,16 @@ export function mergeWeights(inputs: Inputs): Merged {
 
 /** A folded pair of weight and bias, and the norm or scale that it was folded with. */
 function unfold({ inputs: { graph }, products, edit, replace, take, read, sourceOf }: Merging, node: Node): void {
-  const [w, bias] = node.updates.map((id) => graph.values[id]!) as [Value, Value];
+  const [w, bias] = node.updates.map((id) => graph.values[id]) as [Value, Value | undefined];
   const folds = graph.phases.init.filter((n) => n.op === 'FoldBatchNorm' && n.updates[0] === w.id);
   const [first, last] = [folds[0], folds.at(-1)];
   if (node !== first) return;
-  const [newW, newB, product] = [take(w.name), take(bias.name), products.get(w.name)];
+  // A bias that the checkpoint has in no form is looked after with its like.
+  const isHoused = bias !== undefined && (bias.source !== undefined || node.inputs[1] !== ABSENT);
+  const [newW, newB, product] = [take(w.name), isHoused ? take(bias.name) : undefined, products.get(w.name)];
   if (!newW && !newB && !product) return;
   products.delete(w.name);
-  const c = shapeOf(graph, bias.id)[0]!;
+  const c = node.attributes.depthwise ? shapeOf(graph, w.id).at(-1)! : shapeOf(graph, w.id)[0]!;
   const [gamma, beta, mean, variance] = node.inputs.map(read);
   const { tensor } = sourceOf(w.name);
   const tensorOf = (i: number): string => graph.values[node.inputs[i]!]!.source!.tensor;
@@ -90,7 +92,7 @@ function unfold({ inputs: { graph }, products, edit, replace, take, read, source
   const factor = (o: number): number => ((gamma?.[o] ?? 1) / deviation(o)) * (gain?.[o] ?? 1);
   const isNorm = mean !== undefined;
   // Of a convolution that has a bias beside its norm, or of the layer that a scale was folded into; less the norm's mean.
-  const before = read(bias.id);
+  const before = read(bias?.id);
   const shift = (o: number): number => (before?.[o] ?? 0) - (mean?.[o] ?? 0);
   const folded = (o: number): number => newB?.[o] ?? (beta?.[o] ?? 0) * (gain?.[o] ?? 1) + shift(o) * factor(o);
   if (gain)
@@ -114,7 +116,7 @@ function unfold({ inputs: { graph }, products, edit, replace, take, read, source
       tensorOf(1),
       each((o) => folded(o) - shift(o)),
     );
-  else replace(sourceOf(bias.name).tensor, each(folded));
+  else if (isHoused) replace(sourceOf(bias.name).tensor, each(folded));
 }
 
 /** A filter that its library standardises whenever it is read: what has been learnt of it would be standardised again. */

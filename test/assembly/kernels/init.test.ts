@@ -36,6 +36,9 @@ test('FoldBatchNorm, both layouts, with and without gamma and beta', () => {
           const wantW = [...w].map((v, i) => v * factor[depthwise ? i % o : Math.floor(i / k)]!);
           close(rig.readF32(pw, o * k), wantW, 1e-7, 'w');
           close(rig.readF32(pb, o), wantB, 1e-6, 'b');
+          const alone = rig.f32(w);
+          assert.is(rig.run(Op.FoldBatchNorm, [alone, 0, ...args, o, k, rig.float(eps), depthwise, 0]), 0);
+          close(rig.readF32(alone, o * k), wantW, 1e-7, 'w without b');
         }
 });
 
