@@ -227,7 +227,7 @@ const MOBILENETV4: Family<Chain> = {
       named('mobilenetv4_$', 'conv_small_035 conv_small_050 conv_small conv_medium conv_large conv_aa_medium conv_aa_large').concat(
         named('mobilenetv4_hybrid_$', 'medium large medium_075 large_075'),
       ),
-      ['mobilenetv4-timm'],
+      ['mobilenetv4-timm', 'mobilenetv4-timm-hybrid'],
     ),
   ],
 };
