@@ -33,7 +33,7 @@ export function multiQuery(b: Builder, x: number, spec: MultiQuery): number {
   };
   const h = batchNorm(b, x, spec.norm, eps);
   const shared = ({ proj, down, norm }: MultiQuery['key'], role: Projection): number => {
-    const seen = stride > 1 ? conv(b, h, { conv: down, norm, eps }, c, { kernel, stride, tfPadding: false }, true) : h;
+    const seen = stride > 1 ? conv(b, h, { conv: down, norm, eps, role }, c, { kernel, stride, tfPadding: false }, true) : h;
     return flat(one(seen, proj, width, role), proj);
   };
   const inputs = [flat(one(h, query, heads * width, 'query'), query), shared(key, 'key'), shared(value, 'value')];

@@ -19,7 +19,7 @@ export interface ConvNames {
   standard?: number;
   /** It has neither a norm nor a bias. */
   bare?: boolean;
-  /** In attention; a bias of keys that the method adds would have no gradient. */
+  /** In attention. What is added to all keys alike moves no score, so the bias of a layer of theirs has no gradient and never learns. */
   role?: Projection;
   /** The file has a linear layer's matrix over [C, R, S]. */
   flat?: boolean;
@@ -160,6 +160,7 @@ function convolution(
           name: `${name}.bias`,
           shape: [o],
           kind: 'bias',
+          ...(role === 'key' ? { role: 'frozen' as const } : {}),
           ...((norm && !biased) || branches ? {} : { source: whole(`${name}.bias`, [o]) }),
         });
   if (branches) merge(b, [w, bias], branches, file, eps, depthwise);

@@ -157,7 +157,7 @@ FAMILIES = {
     "lcnet-timm": (lambda: timm_model("lcnet_035"), (40, 48), {}),
     "mnasnet-timm": (lambda: timm_model("mnasnet_small"), (32, 32), STILL),
     "mobilenetv4-timm": (lambda: timm_model("mobilenetv4_conv_small_035"), (48, 48), CALM),
-    "mobilenetv4-timm-hybrid": (lambda: narrow_v4("mobilenetv4_hybrid_medium_075", "mobilenetv4_hybrid_medium_025"), (64, 96), CALM),
+    "mobilenetv4-timm-hybrid": (lambda: narrow_v4("mobilenetv4_hybrid_medium_075", "mobilenetv4_hybrid_medium_025"), (64, 64), dict(rates=dict(adamw=1e-6, sgd=1e-4))),
     "vgg-timm-bn": (lambda: pruned("vgg11_bn", mlp_ratio=0.002), (48, 32), CALM),
     "resnext-timm": (lambda: timm_model("resnext50_32x4d", layers=(1, 1, 1, 1), channels=(8, 8, 16, 16), cardinality=2, base_width=32), (40, 40), STILL),
     "seresnet-timm": (lambda: timm_model("seresnet50", layers=(1, 1, 1, 1), channels=(8, 8, 12, 16)), (44, 36), STILL),

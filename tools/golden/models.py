@@ -287,7 +287,7 @@ def key_biases(model):
     return [n for n in names if KEYS.search(n)], [n for n in names if FUSED.search(n)]
 
 
-KEYS = re.compile(r"(attention\.(self\.)?key|(self_attn|attn|attention)\.k_proj|attn\.key\.proj)\.bias$")
+KEYS = re.compile(r"(attention\.(self\.)?key|(self_attn|attn|attention)\.k_proj|attn\.key\.(proj|down_conv))\.bias$")
 
 
 class Fused:
