@@ -96,7 +96,7 @@ test('other graphs are refused by name', () => {
   const others = [
     ...['resnet14d', 'ecaresnet26t', 'resnetblur50'],
     ...['resnetrs50', 'resnetv2_50d_evos', 'test_resnet', 'resnet50_clip'],
-    ...['mobilenetv3_rw', 'fbnetv3_b', 'mobilenetv4_hybrid_medium'],
+    ...['mobilenetv3_rw', 'fbnetv3_b', 'mobilenetv5_base'],
     ...['convnext_atto_ols', 'convnext_tiny_hnf', 'convnext_zepto_rms', 'convnext_small_mlp', 'test_convnext'],
   ];
   for (const name of others)
