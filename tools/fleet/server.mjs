@@ -9,6 +9,23 @@ import { APP, quiet } from './python.mjs';
 
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
+/** Processes that one has started, and those that they have. */
+function below(pid) {
+  const lines = spawnSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' }).stdout.trim().split('\n');
+  const pairs = lines.map((line) => line.trim().split(/\s+/).map(Number));
+  const all = [pid];
+  for (const one of all) for (const [child, parent] of pairs) if (parent === one) all.push(/** @type {number} */ (child));
+  return all.slice(1);
+}
+
+function kill(pid) {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // Gone.
+  }
+}
+
 /** A port that nothing listens on. */
 export const freePort = () =>
   new Promise((done, fail) => {
@@ -123,12 +140,15 @@ export class Server {
     this.process = undefined;
     if (!child?.pid || child.exitCode !== null) return;
     const ended = new Promise((done) => child.once('exit', done));
+    // What it started has sessions of its own, and would outlive a SuperLink that is killed.
+    const started = first === 'SIGKILL' ? below(child.pid) : [];
     for (const signal of [first, 'SIGKILL']) {
       try {
         process.kill(-child.pid, /** @type {NodeJS.Signals} */ (signal));
       } catch {
         return;
       }
+      for (const pid of started.splice(0)) kill(pid);
       await Promise.race([ended, sleep(5000)]);
       if (child.exitCode !== null || child.signalCode !== null) return;
     }

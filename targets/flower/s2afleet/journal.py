@@ -14,6 +14,7 @@ import io
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from .identity import Identity
 from .refusal import refuse
 
 FORMAT = 1
+# How long a folder is waited for, in seconds: what a killed SuperLink had started goes on for a moment after it.
+PATIENCE = 30.0
 
 
 @dataclass
@@ -90,10 +93,15 @@ class Journal:
     def _hold(self) -> None:
         """One run a folder: two would write each other's rounds."""
         self.lock = open(self.folder / "lock", "w")
-        try:
-            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise refuse(str(self.folder), "another run goes on in this folder", hint="flwr list shows it, flwr stop ends it") from None
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                if time.monotonic() >= until:
+                    hint = "flwr list shows it, flwr stop ends it"
+                    raise refuse(str(self.folder), "another run goes on in this folder", hint=hint) from None
+                time.sleep(0.1)
 
     def release(self) -> None:
         """Lets go of the folder."""

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import tempfile
+import threading
 import tomllib
 import unittest
 from pathlib import Path
@@ -17,7 +18,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from board import HEAD, Board, Failure, Grid, Silence, drawings  # noqa: E402
 from flwr.supercore.logger import FLOWER_LOGGER  # noqa: E402
-from s2afleet import closed  # noqa: E402
+from s2afleet import closed, journal  # noqa: E402
 from s2afleet.adapter import read_adapter, write_adapter  # noqa: E402
 from s2afleet.fleet import Fleet  # noqa: E402
 from s2afleet.journal import Journal  # noqa: E402
@@ -343,10 +344,13 @@ class Run(unittest.TestCase):
     def test_a_folder_is_one_runs(self):
         other = Journal(self.folder / "out", True)
         other.begin(False)
-        with self.assertRaisesRegex(Refusal, "another run goes on in this folder"):
+        with mock.patch.object(journal, "PATIENCE", 0.2), self.assertRaisesRegex(Refusal, "another run goes on in this folder"):
             self.run_fleet(Grid(boards()))
-        other.release()
+        # What ends soon is waited for.
+        ending = threading.Timer(0.5, other.release)
+        ending.start()
         self.run_fleet(Grid(boards()))
+        ending.join()
 
     def test_a_name_is_one_nodes(self):
         members = [*boards(), Board("a", ["ant"], PICTURES)]
