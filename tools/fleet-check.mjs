@@ -139,7 +139,7 @@ try {
   const id = server.run({ ...RUN, nodes: NODES });
   const codes = await Promise.race([
     Promise.all(nodes.map((node) => node.ended)),
-    new Promise((done) => setTimeout(done, MINUTES * 60e3, [])),
+    new Promise((done) => setTimeout(done, MINUTES * 60e3, []).unref()),
   ]);
   const { status, details } = server.status(id);
   check(status === 'finished:completed', `the run: ${status} ${details}`);
