@@ -31,6 +31,7 @@ export async function carryOutHere<Order, Hooks extends { signal?: AbortSignal }
   } catch (error) {
     say({ error: copyOf(error) });
   } finally {
-    port.close();
+    // Deno's has none; whoever started this thread ends it.
+    port.close?.();
   }
 }
