@@ -29,6 +29,8 @@ export const enum Whole {
   Depth12 = 128,
   /** Bytes from row to row of rounded A: eight numbers over 256, so that a column of it does not fall into one cache set. */
   Row = 528,
+  /** From the high bytes of a row to its low ones, where 14 bits are two bytes (kernels/bytedots.ts). */
+  LowRow = 264,
   /**
    * Bytes that a product uses, all below Gemm.ScratchBytes:
    *

@@ -3,9 +3,9 @@
  * A sum of whole numbers is the same in any order, so any width of vector and any instruction gives its bits.
  */
 import { Whole } from '../abi/tiles';
-import { multiplyBytes, multiplyBytesHalf, splitRows } from './bytedots';
+import { splitRows } from './bytedots';
 import { clear, copyFloats, copyRows, panelRow } from './gemm';
-import { finish } from './wholesums';
+import { alone, dot, finish, joined } from './wholesums';
 
 /** The largest rounded number, of the weight at work: 8191, or 63. */
 let largestWhole: f32 = 8191;
@@ -43,23 +43,47 @@ export function wholeBlock(
   resume: i32,
   panel: usize,
 ): void {
+  if (ASC_FEATURE_RELAXED_SIMD && isBytes) blockOf<u8>(M, nc, kc, a, lda, by, c, ldc, bias, resume, panel);
+  else blockOf<i16>(M, nc, kc, a, lda, by, c, ldc, bias, resume, panel);
+}
+
+/** Whether a row of 14 bits lies as two of bytes. */
+@inline function isSplit<T>(): bool {
+  return sizeof<T>() == 1 && largestWhole > 63;
+}
+
+/** The same for a block of words, i16, or of bytes, u8. */
+function blockOf<T>(
+  M: i32,
+  nc: i32,
+  kc: i32,
+  a: usize,
+  lda: usize,
+  by: usize,
+  c: usize,
+  ldc: usize,
+  bias: usize,
+  resume: i32,
+  panel: usize,
+): void {
   const start = panel + Whole.StartOffset;
   const narrow = panel + Whole.NarrowOffset;
   const rounded = panel + Whole.RoundedOffset;
   const rows = panel + Whole.FactorsOffset;
   const columns = panel + Whole.ColumnsOffset;
-  const steps = ASC_FEATURE_RELAXED_SIMD && isBytes ? (kc + 3) >> 2 : (kc + 1) >> 1;
+  // A step of the inner loop takes four bytes of a column.
+  const steps = sizeof<T>() == 1 ? (kc + 3) >> 2 : (kc + 1) >> 1;
   if (bias == 0) clear(start);
   for (let m0 = 0; m0 < M; m0 += Whole.Rows) {
     const mc = min<i32>(Whole.Rows, M - m0);
     const cm = c + <usize>m0 * ldc;
     roundRows(mc, kc, a + <usize>m0 * lda, lda, by, rounded, rows);
-    if (ASC_FEATURE_RELAXED_SIMD && isBytes) splitRows(mc, kc, rounded, largestWhole > 63, panel + Whole.DecodedOffset);
+    if (sizeof<T>() == 1) splitRows(mc, kc, rounded, isSplit<T>(), panel + Whole.DecodedOffset);
     let p = panel;
     let n = 0;
     for (; n + 16 <= nc; n += 16) {
       const at = (<usize>n) << 2;
-      multiply(mc, steps, rounded, p, rows, columns + at, cm + at, ldc, resume ? 0 : bias != 0 ? bias + at : start);
+      multiply<T>(mc, steps, rounded, p, rows, columns + at, cm + at, ldc, resume ? 0 : bias != 0 ? bias + at : start);
       p += (<usize>steps) << 6;
     }
     if (n < nc) {
@@ -72,8 +96,8 @@ export function wholeBlock(
         clear(start);
         copyFloats(width, bias + at, start);
       }
-      if (width > 8) multiply(mc, steps, rounded, p, rows, columns + at, narrow, row, resume ? 0 : start);
-      else multiplyHalf(mc, steps, rounded, p, rows, columns + at, narrow, row, resume ? 0 : start);
+      if (width > 8) multiply<T>(mc, steps, rounded, p, rows, columns + at, narrow, row, resume ? 0 : start);
+      else multiplyHalf<T>(mc, steps, rounded, p, rows, columns + at, narrow, row, resume ? 0 : start);
       copyRows(mc, width, narrow, row, cm + at, ldc);
     }
   }
@@ -180,25 +204,21 @@ function roundRowBy(x: usize, by: usize, bytes: usize, inverse: f32, to: usize):
   }
 }
 
-@inline function dot(x: v128, b: v128, sum: v128): v128 {
-  return i32x4.add(sum, i32x4.dot_i16x8_s(b, x));
-}
-
 /**
- * The inner loop: c[M,16] = start[16] (or c itself where `start` is 0) + factors·(a[M,2·pairs] · b[2·pairs,16]), two numbers of each column side by side.
- * A last single row is worked on twice at once, and stored once.
+ * The inner loop: c[M,16] = start[16] (or c itself where `start` is 0) + factors·(a[M,K] · b[K,16]), two words or four bytes of each column side by side,
+ * which a step takes. Two rows at once, or the two bytes of one; a last single row is worked on twice at once, and stored once.
  */
-function multiply(M: i32, pairs: i32, a: usize, b: usize, rows: usize, columns: usize, c: usize, ldc: usize, start: usize): void {
-  if (ASC_FEATURE_RELAXED_SIMD && isBytes)
-    return multiplyBytes(M, pairs, a, b, rows, columns, columns + Whole.ToSums, c, ldc, start, largestWhole > 63);
+function multiply<T>(M: i32, steps: i32, a: usize, b: usize, rows: usize, columns: usize, c: usize, ldc: usize, start: usize): void {
+  const sums = columns + Whole.ToSums;
+  const split = isSplit<T>();
   const w0 = v128.load(columns, 0);
   const w1 = v128.load(columns, 16);
   const w2 = v128.load(columns, 32);
   const w3 = v128.load(columns, 48);
-  const end = b + ((<usize>pairs) << 6);
-  for (let m = 0; m < M; m += 2) {
+  const end = b + ((<usize>steps) << 6);
+  for (let m = 0; m < M; m += split ? 1 : 2) {
     let a0 = a + <usize>m * Whole.Row;
-    let a1 = m + 1 < M ? a0 + Whole.Row : a0;
+    let a1 = split ? a0 + Whole.LowRow : m + 1 < M ? a0 + Whole.Row : a0;
     let s00 = i32x4.splat(0);
     let s01 = s00;
     let s02 = s00;
@@ -214,15 +234,15 @@ function multiply(M: i32, pairs: i32, a: usize, b: usize, rows: usize, columns: 
       const b2 = v128.load(p, 32);
       const b3 = v128.load(p, 48);
       const x0 = v128.load32_splat(a0);
-      s00 = dot(x0, b0, s00);
-      s01 = dot(x0, b1, s01);
-      s02 = dot(x0, b2, s02);
-      s03 = dot(x0, b3, s03);
+      s00 = dot<T>(x0, b0, s00);
+      s01 = dot<T>(x0, b1, s01);
+      s02 = dot<T>(x0, b2, s02);
+      s03 = dot<T>(x0, b3, s03);
       const x1 = v128.load32_splat(a1);
-      s10 = dot(x1, b0, s10);
-      s11 = dot(x1, b1, s11);
-      s12 = dot(x1, b2, s12);
-      s13 = dot(x1, b3, s13);
+      s10 = dot<T>(x1, b0, s10);
+      s11 = dot<T>(x1, b1, s11);
+      s12 = dot<T>(x1, b2, s12);
+      s13 = dot<T>(x1, b3, s13);
       a0 += 4;
       a1 += 4;
       p += 64;
@@ -230,28 +250,33 @@ function multiply(M: i32, pairs: i32, a: usize, b: usize, rows: usize, columns: 
     const to = c + <usize>m * ldc;
     const factor = rows + ((<usize>m) << 2);
     const upper = start != 0 ? start + 32 : 0;
-    finish(to, factor, start, s00, s01, w0, w1);
-    finish(to + 32, factor, upper, s02, s03, w2, w3);
+    if (split) {
+      finish(to, factor, start, joined(s00, s10, sums), joined(s01, s11, sums + 16), w0, w1);
+      finish(to + 32, factor, upper, joined(s02, s12, sums + 32), joined(s03, s13, sums + 48), w2, w3);
+      continue;
+    }
+    finish(to, factor, start, alone<T>(s00, sums), alone<T>(s01, sums + 16), w0, w1);
+    finish(to + 32, factor, upper, alone<T>(s02, sums + 32), alone<T>(s03, sums + 48), w2, w3);
     if (m + 1 < M) {
-      finish(to + ldc, factor + 4, start, s10, s11, w0, w1);
-      finish(to + ldc + 32, factor + 4, upper, s12, s13, w2, w3);
+      finish(to + ldc, factor + 4, start, alone<T>(s10, sums), alone<T>(s11, sums + 16), w0, w1);
+      finish(to + ldc + 32, factor + 4, upper, alone<T>(s12, sums + 32), alone<T>(s13, sums + 48), w2, w3);
     }
   }
 }
 
 /** The same for a panel of eight columns, four rows at once: as many products for a load. */
-function multiplyHalf(M: i32, pairs: i32, a: usize, b: usize, rows: usize, columns: usize, c: usize, ldc: usize, start: usize): void {
-  if (ASC_FEATURE_RELAXED_SIMD && isBytes)
-    return multiplyBytesHalf(M, pairs, a, b, rows, columns, columns + Whole.ToSums, c, ldc, start, largestWhole > 63);
+function multiplyHalf<T>(M: i32, steps: i32, a: usize, b: usize, rows: usize, columns: usize, c: usize, ldc: usize, start: usize): void {
+  const sums = columns + Whole.ToSums;
+  const split = isSplit<T>();
   const w0 = v128.load(columns, 0);
   const w1 = v128.load(columns, 16);
-  const end = b + ((<usize>pairs) << 5);
+  const end = b + ((<usize>steps) << 5);
   const last = M - 1;
-  for (let m = 0; m < M; m += 4) {
+  for (let m = 0; m < M; m += split ? 2 : 4) {
     let a0 = a + <usize>m * Whole.Row;
-    let a1 = a + <usize>min(m + 1, last) * Whole.Row;
-    let a2 = a + <usize>min(m + 2, last) * Whole.Row;
-    let a3 = a + <usize>min(m + 3, last) * Whole.Row;
+    let a1 = split ? a0 + Whole.LowRow : a + <usize>min(m + 1, last) * Whole.Row;
+    let a2 = a + <usize>min(m + (split ? 1 : 2), last) * Whole.Row;
+    let a3 = split ? a2 + Whole.LowRow : a + <usize>min(m + 3, last) * Whole.Row;
     let s00 = i32x4.splat(0);
     let s01 = s00;
     let s10 = s00;
@@ -265,17 +290,17 @@ function multiplyHalf(M: i32, pairs: i32, a: usize, b: usize, rows: usize, colum
       const b0 = v128.load(p, 0);
       const b1 = v128.load(p, 16);
       const x0 = v128.load32_splat(a0);
-      s00 = dot(x0, b0, s00);
-      s01 = dot(x0, b1, s01);
+      s00 = dot<T>(x0, b0, s00);
+      s01 = dot<T>(x0, b1, s01);
       const x1 = v128.load32_splat(a1);
-      s10 = dot(x1, b0, s10);
-      s11 = dot(x1, b1, s11);
+      s10 = dot<T>(x1, b0, s10);
+      s11 = dot<T>(x1, b1, s11);
       const x2 = v128.load32_splat(a2);
-      s20 = dot(x2, b0, s20);
-      s21 = dot(x2, b1, s21);
+      s20 = dot<T>(x2, b0, s20);
+      s21 = dot<T>(x2, b1, s21);
       const x3 = v128.load32_splat(a3);
-      s30 = dot(x3, b0, s30);
-      s31 = dot(x3, b1, s31);
+      s30 = dot<T>(x3, b0, s30);
+      s31 = dot<T>(x3, b1, s31);
       a0 += 4;
       a1 += 4;
       a2 += 4;
@@ -284,9 +309,14 @@ function multiplyHalf(M: i32, pairs: i32, a: usize, b: usize, rows: usize, colum
     } while (p < end);
     const to = c + <usize>m * ldc;
     const factor = rows + ((<usize>m) << 2);
-    finish(to, factor, start, s00, s01, w0, w1);
-    if (m + 1 < M) finish(to + ldc, factor + 4, start, s10, s11, w0, w1);
-    if (m + 2 < M) finish(to + 2 * ldc, factor + 8, start, s20, s21, w0, w1);
-    if (m + 3 < M) finish(to + 3 * ldc, factor + 12, start, s30, s31, w0, w1);
+    if (split) {
+      finish(to, factor, start, joined(s00, s10, sums), joined(s01, s11, sums + 16), w0, w1);
+      if (m + 1 < M) finish(to + ldc, factor + 4, start, joined(s20, s30, sums), joined(s21, s31, sums + 16), w0, w1);
+      continue;
+    }
+    finish(to, factor, start, alone<T>(s00, sums), alone<T>(s01, sums + 16), w0, w1);
+    if (m + 1 < M) finish(to + ldc, factor + 4, start, alone<T>(s10, sums), alone<T>(s11, sums + 16), w0, w1);
+    if (m + 2 < M) finish(to + 2 * ldc, factor + 8, start, alone<T>(s20, sums), alone<T>(s21, sums + 16), w0, w1);
+    if (m + 3 < M) finish(to + 3 * ldc, factor + 12, start, alone<T>(s30, sums), alone<T>(s31, sums + 16), w0, w1);
   }
 }

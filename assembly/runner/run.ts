@@ -126,8 +126,9 @@ export class Run {
   rows: number = 0;
   /** The place of the picture that a pass of an odd number of them lacks for its pairs; -1: there is none. */
   partner: number = -1;
-  /** Where classes are weighed: the sum of the weights of the labels of the batch under way; 0: not yet known. */
+  /** Where classes are weighed: the sum of the weights of the labels of the batch under way, and whether it is known yet. A program may hold any numbers. */
   weight: number = 0;
+  isWeighed: boolean = false;
   /** The same of the passes that were asked for. */
   sum: number = 0;
   to: number = 0;

@@ -83,7 +83,7 @@ function begin(run: Run): Want {
   if (run.isJudging) return judge(run, 0);
   run.epoch = stateWord(run, State.Epoch);
   run.reason = Astray.No;
-  run.weight = 0;
+  run.isWeighed = false;
   run.sum = 0;
   const isTired = run.patience > 0 && run.epoch - headWord(run, Head.BestEpoch) >= run.patience;
   if (run.epoch >= run.epochs || isTired) return want(run, Stage.Over, Want.Done);
@@ -96,7 +96,7 @@ function learn(run: Run): Want {
   if (position >= run.train) return judge(run, 0);
   const start = batchStart(run, position);
   const end = batchEnd(run, position);
-  if (run.weightsAt !== 0 && run.weight === 0) return weigh(run, start, end);
+  if (run.weightsAt !== 0 && !run.isWeighed) return weigh(run, start, end);
   run.arena.setF32(run.stateAt + State.LossScale, 1 / (run.weightsAt === 0 ? end - start : run.weight));
   run.first = position;
   run.rows = Math.min(run.microBatch, end - position);
@@ -132,6 +132,7 @@ function weighed(run: Run): Want {
   const end = batchEnd(run, run.first);
   if (run.first + run.rows < end) return weigh(run, run.first + run.rows, end);
   run.weight = run.sum;
+  run.isWeighed = true;
   run.sum = 0;
   return learn(run);
 }
@@ -147,7 +148,7 @@ function stepped(run: Run): Want {
   takeTally(run);
   // The weighted mean, as many times as there are pictures: so an epoch's mean is that of its batches.
   if (run.weightsAt !== 0) run.loss *= run.count / run.weight;
-  run.weight = 0;
+  run.isWeighed = false;
   const loss = run.headAt + Head.Loss;
   run.own.setF64(loss, run.own.f64(loss) + run.loss);
   addHeadWord(run, Head.Correct, run.correct);

@@ -105,6 +105,19 @@ test('classes that weigh: the labels of a batch are asked for before its first p
   assert.ok(Math.abs(made.run.trainConstant - (0.2 * Math.log(5) + 0.8 * Math.log(2.5))) < 1e-9);
 });
 
+test('weights of nothing, which a damaged program may hold, do not keep a run asking for labels', () => {
+  for (const weight of [0, -1, Number.NaN]) {
+    const made = bench({ epochs: 1, weightsAt: WEIGHTS_AT });
+    for (let c = 0; c < CLASSES; c++) made.state.setFloat32(WEIGHTS_AT + 4 * c, weight, true);
+    beginRun(made.run);
+    for (const wanted of [Want.Weigh, Want.Weigh, Want.Learn]) {
+      const want = next(made.run);
+      assert.is(want, wanted);
+      serve(made, want, 0.1, true);
+    }
+  }
+});
+
 test('the partner that a pass of an odd number of pictures lacks is its neighbour in the batch', () => {
   const partners = (settings: Partial<Run>): number[] => {
     const made = bench({ epochs: 1, ...settings });
