@@ -6,7 +6,7 @@ import { MOST_BACKS } from '../../assembly/abi/watch.ts';
 import { ARITHMETICS, type ArithmeticWish } from '../base/arithmetic.ts';
 import { parseBytes } from '../base/bytes.ts';
 import { InputError, nearest, shownValue } from '../base/error.ts';
-import { readJson } from '../base/files.ts';
+import { fileExists, readJson } from '../base/files.ts';
 import { isRecord } from '../base/json.ts';
 import { PRECISIONS, type Precision, wishesFor } from '../base/precision.ts';
 import type { Threads } from '../engine/threads.ts';
@@ -224,6 +224,8 @@ function pairs(text: string, where: string, expected: string, isGood: (value: nu
     if (at < 1 || value === '' || !isGood(Number(value))) throw wrongText(where, pair, expected);
     return [label, Number(value)];
   });
+  const twice = list.find(([label], i) => list.findIndex(([other]) => other === label) < i);
+  if (twice) throw new InputError({ where, what: `the name ${twice[0]} stands twice` }, 'S2A_OPTION');
   return Object.fromEntries(list);
 }
 
@@ -232,11 +234,15 @@ const isWeight = (value: unknown): boolean => typeof value === 'number' && value
 /** What each class weighs in the loss; the command line takes a file's name too. */
 const classWeights: Kind<ClassWeights> = {
   check(value, where) {
-    if (value !== 'balanced' && !(isRecord(value) && Object.values(value).every(isWeight))) throw wrong(where, value, WEIGHTS);
+    if (value === 'balanced') return;
+    if (!isRecord(value)) throw wrong(where, value, WEIGHTS);
+    const bad = Object.entries(value).find(([, weight]) => !isWeight(weight));
+    if (bad) throw wrong(`${where}, ${bad[0]}`, bad[1], WEIGHTS);
   },
   read(text, where) {
     if (text === 'balanced') return text;
     if (text.includes('=')) return pairs(text, where, WEIGHTS, isWeight);
+    if (!fileExists(text)) throw wrongText(where, text, WEIGHTS);
     const found = readJson(text);
     classWeights.check(found, `${where}, ${text}`);
     return found as Record<string, number>;

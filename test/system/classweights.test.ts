@@ -111,10 +111,11 @@ test('what cannot be is refused in a sentence', async () => {
   refuses(2, train('cat=2'), '--class-weights', 'no class cat');
   for (const wrong of [`${FIRST}=0`, `${FIRST}=x`, '=2', `${FIRST}=1e9`]) refuses(2, train(wrong), '--class-weights', 'from 1e-6 to 1e6');
   refuses(2, train('balanced', '--balance'), '--class-weights', 'give one of the two');
-  refuses(2, train('nowhere.json'), 'nowhere.json');
+  refuses(2, train(`${FIRST}=2,${FIRST}=3`), '--class-weights', `the name ${FIRST} stands twice`);
+  for (const absent of ['nowhere.json', 'Balanced', '']) refuses(2, train(absent), '--class-weights: wrong value', absent, 'a JSON file');
   const file = join(newFolder(), 'weights.json');
   writeFileSync(file, JSON.stringify({ [FIRST]: 'much' }));
-  refuses(2, train(file), 'weights.json', 'from 1e-6 to 1e6');
+  refuses(2, train(file), `weights.json, ${FIRST}: wrong value`, 'from 1e-6 to 1e6');
   const table = join(newFolder(), 'labels.csv');
   writeFileSync(table, `file,labels\n${COLOURS.map((name) => `train/${name}/0.png,${name}|x`).join('\n')}\n`);
   refuses(2, train('balanced', '--labels', table), '--class-weights', 'is for classes');
