@@ -14,6 +14,14 @@ from .refusal import Refusal, refuse
 FORMAT = 1
 CONFIG_KEYS = {"format", "name", "info", "program", "layout"}
 MOST_EXAMPLES = 1 << 24
+#: What an answer tells beside `num-examples` and counts by label, each with the largest that is believed: of whole numbers where that is one.
+MEASURED: dict[str, dict[str, int | float]] = {
+    "query": {"features": 1 << 20, "adapter-bytes": 1 << 30, "held-out": MOST_EXAMPLES},
+    "start": {},
+    "sums": {},
+    "train": {"loss": 1e30, "accuracy": 1.0, "seconds": 1e9, "peak-bytes": 1 << 40},
+    "evaluate": {"loss": 1e30, "accuracy": 1.0},
+}
 
 
 @dataclass
@@ -49,6 +57,25 @@ def _counts(where: str, metrics: dict[str, Any], key: str, length: int, examples
     if not isinstance(value, list) or len(value) != length or any(type(n) is not int or n < 0 for n in value) or max(value) > examples:
         raise refuse(where, f"bad {key}", value, f"{length} whole numbers, none above num-examples")
     return value
+
+
+def _measured(where: str, metrics: dict[str, Any], kind: str) -> None:
+    unknown = sorted(set(metrics) - {"num-examples", "label-counts", *MEASURED[kind], *(["label-right"] if kind == "evaluate" else [])})
+    if unknown:
+        raise refuse(where, "the metrics have something that is not known", unknown[0])
+    for key, most in MEASURED[kind].items():
+        if type(most) is int:
+            _whole(where, metrics, key, 0, most)
+        else:
+            _real(where, metrics, key, most)
+
+
+def _judged(where: str, metrics: dict[str, Any], counts: list[int], examples: int, is_one_of_several: bool) -> None:
+    rights = _counts(where, metrics, "label-right", len(counts), examples)
+    if any(right > count for right, count in zip(rights, counts, strict=True)):
+        raise refuse(where, "bad label-right", rights, f"at most {counts}")
+    if is_one_of_several and round(metrics["accuracy"] * examples) != sum(rights):
+        raise refuse(where, "accuracy is not that of label-right", metrics["accuracy"], f"{sum(rights)} of {examples}")
 
 
 def _name(where: str, config: dict[str, Any], registered: str) -> str:
@@ -89,14 +116,11 @@ def read_answer(message: Message, node: int, expected: Identity | None, kind: st
     examples = _whole(where, metrics, "num-examples", 0 if kind == "evaluate" else 1)
     needs_counts = kind in ("query", "train", "evaluate")
     counts = _counts(where, metrics, "label-counts", len(identity.labels), examples) if needs_counts else []
-    if kind == "query":
-        for key, most in (("features", 1 << 20), ("adapter-bytes", 1 << 30), ("held-out", MOST_EXAMPLES)):
-            _whole(where, metrics, key, 0, most)
-    if kind in ("train", "evaluate"):
-        _real(where, metrics, "loss", 1e30)
-        _real(where, metrics, "accuracy", 1)
+    if counts and identity.is_classification and sum(counts) != examples:
+        raise refuse(where, "label-counts are not those of its pictures", sum(counts), examples)
+    _measured(where, metrics, kind)
     if kind == "evaluate":
-        _counts(where, metrics, "label-right", len(identity.labels), examples)
+        _judged(where, metrics, counts, examples, identity.is_classification)
     arrays = {} if kind in ("query", "evaluate") else _arrays(where, content.array_records.get("arrays", {}))
     if "layout" in config:
         arrays = unpack(where, arrays, config["layout"])

@@ -164,6 +164,11 @@ class Run(unittest.TestCase):
             (change("num-examples", 10**9), "bad num-examples"),
             (change("loss", float("nan")), "bad loss"),
             (change("label-counts", [1]), "bad label-counts"),
+            (change("label-counts", [0, 0, 0, 0]), "label-counts are not those of its pictures, got 0, expected 24"),
+            (change("seconds", float("nan")), "bad seconds"),
+            (change("seconds", [1.0]), "bad seconds"),
+            (change("peak-bytes", -1), "bad peak-bytes"),
+            (change("extra", 1), "the metrics have something that is not known, got extra"),
             (identity("abab", "cdcd"), "other base weights"),
             (identity('"method":"bias"', '"method":"lora"'), "another method"),
             (identity('"precision"', '"arithmetic":"relaxed","precision"'), "another arithmetic"),
@@ -179,6 +184,22 @@ class Run(unittest.TestCase):
                 why = self.refused(spoil)
                 self.assertIn(sentence, why)
                 self.assertNotIn("\n", why)
+
+    def test_a_judgement_that_does_not_add_up_is_refused(self):
+        for change, sentence in (
+            ({"label-right": [0, 0, 13, 11]}, "bad label-right, got [0, 0, 13, 11], expected at most [0, 0, 12, 12]"),
+            ({"label-right": [0, 0, 1, 2], "accuracy": 1.0}, "accuracy is not that of label-right, got 1.0, expected 3 of 24"),
+            ({"label-counts": [0, 0, 12, 11]}, "label-counts are not those of its pictures"),
+            ({"accuracy": float("nan")}, "bad accuracy"),
+        ):
+            members = boards()
+            members[1].spoil = lambda kind, reply, change=change: reply["metrics"].update(change) if kind == "evaluate" else None
+            out = f"judged-{len(list(self.folder.iterdir()))}"
+            self.run_fleet(Grid(members), out=out, rounds=1)
+            for line in self.lines(out):
+                if line["phase"] == "evaluate":
+                    self.assertIn(sentence, line["refused"][0]["why"])
+                    self.assertTrue(all(right <= count for right, count in line["labels"].values()))
 
     def test_sums_that_are_not_those_asked_for_are_refused(self):
         self.assertIn("misshapen", self.refused(lambda reply: reply["arrays"].update({"gram": reply["arrays"]["gram"][1:]}), "sums"))
