@@ -10,7 +10,7 @@
  */
 export const enum ProgramFile {
   Magic = 0x50413253,
-  Version = 5,
+  Version = 6,
   HeaderWords = 6,
   /** Words of the part that the checksum does not cover. */
   UncheckedWords = 4,
