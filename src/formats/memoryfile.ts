@@ -16,7 +16,8 @@ import { type TensorData, writeTensors } from './safetensors.ts';
 /** The file's name in an adapter's folder. */
 export const MEMORY = 'memory.safetensors';
 
-const VERSION = 1;
+/** The first version had pictures of one fineness alone; who knows no other would take finer ones for something else. */
+const VERSIONS = [1, 2] as const;
 /** Most bytes that are believed: they are held while a run goes on. */
 const MOST_BYTES = 2 ** 30;
 const MOST_ENTRIES = 1 << 20;
@@ -67,7 +68,7 @@ function tensorsOf({ entries }: Memory): TensorData[] {
   ];
 }
 const metadataOf = (adapter: string, { budget, shape }: Memory): Record<string, string> => ({
-  s2a: stableJson({ version: VERSION, adapter, budget, shape }),
+  s2a: stableJson({ version: VERSIONS.at(-1), adapter, budget, shape }),
 });
 
 /** Bytes of an entry beside its code, and of the file beside its entries, at most. */
@@ -76,7 +77,7 @@ export const FILE_BYTES = 512;
 
 /** What an adapter remembers; undefined where it has no memory, or that of another one lies beside it. InputError where it is damaged. */
 export function readMemory(adapter: AdapterFile): Memory | undefined {
-  const found = readCompanion(adapter, MEMORY, [VERSION], (of) => parse(of, adapter.labels.length));
+  const found = readCompanion(adapter, MEMORY, VERSIONS, (of) => parse(of, adapter.labels.length));
   return found === 'absent' || found === 'foreign' ? undefined : found;
 }
 

@@ -62,6 +62,16 @@ test('what is damaged is refused by name', () => {
     writeFileSync(path, file);
     refused(() => readMemory(adapter), `${MEMORY}: bad entries`);
   }
+  writeMemory(folder, digest, memory);
+  const saying = (version: number): void => {
+    const file = readFileSync(path);
+    file.write(String(version), file.indexOf('version') + 'version":'.length + 1);
+    writeFileSync(path, file);
+  };
+  saying(3);
+  refused(() => readMemory(adapter), 'bad version', 'got 3', 'expected 1 or 2');
+  saying(1);
+  assert.equal(readMemory(adapter)!.entries.length, memory.entries.length);
   writeMemory(folder, digest, { ...memory, shape: [8, 0, 3] });
   refused(() => readMemory(adapter), 'bad shape');
 });
