@@ -63,11 +63,14 @@ const isSame = (a: Float32Array, b: Float32Array): boolean => Buffer.compare(Buf
 
 /**
  * How far logits and gradients may lie apart, relative to their norm. Networks of random weights: their ReLUs bend and their norms divide where those of
- * a trained one seldom do. Most gradients lie within 0.001, those behind ReLU6 at up to 0.17; logits within 0.003, but of Inception-v3, whose 94 convolutions
- * each round their input and bend it: its logits lie 0.0037 apart, its gradients 0.204.
+ * a trained one seldom do. Most gradients lie within 0.001, those behind ReLU6 at up to 0.17.
  */
-const LOGITS = 0.004;
-const GRADIENTS = 0.21;
+const APART = { logits: 0.003, gradients: 0.2 };
+/** The two with the longest way from picture to logits, whose every layer rounds what it reads: 0.0037 and 0.204, 0.0032 and 0.043. */
+const FURTHER: Readonly<Record<string, Partial<typeof APART>>> = {
+  'inception-torchvision, int4': { logits: 0.004, gradients: 0.21 },
+  'mobilenetv4-timm-hybrid, int4': { logits: 0.0035 },
+};
 /** Their filters are made of several, or standardised, once they are there: they stay f32. */
 const MERGED = ['repvgg-timm', 'mobileone-timm', 'bit-timm'];
 /** Some of theirs are. */
@@ -78,8 +81,11 @@ for (const name of builtCases.filter((one) => !MERGED.includes(one)))
     test(`${name}, ${weights}: near the network of the decoded weights, which are near the file's`, () => {
       const coded = open(name, weights);
       const plain = open(name, 'f32');
-      const most = PARTLY.includes(name) ? 0.75 : 0.65;
-      assert.ok(coded.plan.parts.frozen < most * plain.plan.parts.frozen, `${coded.plan.parts.frozen} of ${plain.plan.parts.frozen} bytes`);
+      const share = PARTLY.includes(name) ? 0.75 : 0.65;
+      assert.ok(
+        coded.plan.parts.frozen < share * plain.plan.parts.frozen,
+        `${coded.plan.parts.frozen} of ${plain.plan.parts.frozen} bytes`,
+      );
       for (const value of coded.graph.values.filter((v) => v.role === 'frozen')) {
         const target = decoded(plain, plain.graph.values[value.id]!);
         const source = decoded(coded, value);
@@ -90,8 +96,9 @@ for (const name of builtCases.filter((one) => !MERGED.includes(one)))
       }
       const [got, want] = [step(coded), step(plain)];
       const [apart, turned] = [distance(got.logits, want.logits), distance(got.gradients, want.gradients)];
-      assert.ok(apart > 0 && apart <= LOGITS, `logits are ${apart} apart`);
-      assert.ok(turned <= GRADIENTS, `gradients are ${turned} apart`);
+      const most = { ...APART, ...FURTHER[`${name}, ${weights}`] };
+      assert.ok(apart > 0 && apart <= most.logits, `logits are ${apart} apart`);
+      assert.ok(turned <= most.gradients, `gradients are ${turned} apart`);
       if (weights === 'int4') return;
       const { logits, losses } = step(open(name, weights, { keep: 'exact' }));
       assert.ok(isSame(got.logits, logits) && isSame(got.losses, losses), 'under both policies');
