@@ -135,14 +135,17 @@ export function adapterDigest({ weights }: AdapterFile): string {
   return digest(...parts);
 }
 
-/** Refuses a base model that is not the one which the adapter was trained on. */
-export function checkBase(adapter: Pick<AdapterFile, 'path' | 'base'>, base: AdapterInfo['base']): void {
+/** Refuses a base model that is not the one which the adapter was trained on; without a digest, as far as its configuration tells. */
+export function checkBase(
+  adapter: Pick<AdapterFile, 'path' | 'base'>,
+  base: Omit<AdapterInfo['base'], 'digest'> & { digest?: string },
+): void {
   const refuse = (what: string, got: string, expected: string) => {
     throw new InputError({ where: adapter.path, what, got, expected, hint: 'give the model folder that the adapter was trained on' });
   };
   const { type, digest: hash, imageSize } = adapter.base;
   if (base.type !== type) refuse('the adapter belongs to another architecture', base.type, type);
-  if (base.digest !== hash) refuse('the adapter belongs to other base weights (SHA-256)', base.digest, hash);
+  if (base.digest !== undefined && base.digest !== hash) refuse('the adapter belongs to other base weights (SHA-256)', base.digest, hash);
   if (base.imageSize[0] !== imageSize[0] || base.imageSize[1] !== imageSize[1]) {
     refuse('the adapter belongs to another image size', base.imageSize.join('×'), imageSize.join('×'));
   }

@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { InputError, shown } from '../base/error.ts';
 import { fileExists, isFolder, readJson } from '../base/files.ts';
+import { type AdapterFile, checkBase } from '../formats/adapterfile.ts';
 import type { ConfigSource } from '../formats/config.ts';
 import { refuseHubName } from '../formats/hub.ts';
 import type { SafetensorsFile } from '../formats/safetensors.ts';
@@ -149,6 +150,18 @@ export function ownPreparation(base: ModelFolder): Preparation {
       expected: `${image.join('x')}x${read}`,
     });
   return own;
+}
+
+/** The folder at the size that an adapter was trained at. Throws InputError where it takes no such pictures, or cannot be opened at all. */
+export function openBaseOf(adapter: Pick<AdapterFile, 'path' | 'base'>, model: string): ModelFolder {
+  try {
+    return openModelFolder(model, adapter.base.imageSize);
+  } catch (error) {
+    // A network that does not take pictures of that size is not the adapter's: that is what is wrong, not the size.
+    const { type, image } = openModelFolder(model).model;
+    checkBase(adapter, { type, imageSize: image });
+    throw error;
+  }
 }
 
 /** timm's configurations say how pictures are prepared; Hugging Face's, and ours for torchvision, leave that to a file beside them. */

@@ -16,7 +16,7 @@ import { type AdapterFile, type AdapterInfo, checkBase, readAdapter } from '../f
 import type { SafetensorsFile } from '../formats/safetensors.ts';
 import type { TaskSettings } from '../formats/tasksettings.ts';
 import { configOf } from '../import/index.ts';
-import { identity, type ModelFolder, openModelFolder, openWeights, ownPreparation } from '../import/modelfolder.ts';
+import { identity, type ModelFolder, openBaseOf, openModelFolder, openWeights, ownPreparation } from '../import/modelfolder.ts';
 import { unnamedHead } from '../import/published.ts';
 import { checkPreparation, inputOf, type Preparation, portOf } from '../input/index.ts';
 import { type Preprocess, resizePacked } from '../input/preprocess.ts';
@@ -207,7 +207,7 @@ function openAdapter(path: string, options: InferenceOptions): OpenedAdapter {
   const { model, unknown: share } = options;
   const adapter = readAdapter(path);
   try {
-    const base = openModelFolder(model, adapter.base.imageSize);
+    const base = openBaseOf(adapter, model);
     const weights = openWeights(base, { method: adapter.method });
     try {
       checkBase(adapter, identity(base, weights));

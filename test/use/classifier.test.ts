@@ -120,6 +120,14 @@ test('an adapter is used over the weights that it learnt over, unless told other
   on.weights.close();
 });
 
+test('a model that takes no pictures of the adapter’s size is not its base, whatever else it would say of that size', () => {
+  for (const [model, what] of [
+    ['models/sketch-vit', 'the adapter belongs to another image size, got 28×28, expected 32×32'],
+    ['test/golden/swin-timm', 'the adapter belongs to another architecture'],
+  ] as const)
+    refused(() => loadClassifier(join(work, 'a'), { model }), what, 'give the model folder that the adapter was trained on');
+});
+
 test('wrong pictures are refused', () => {
   const classifier = loadClassifier(join(work, 'a'), { model: VIT });
   refused(() => classifier.predict(picture, 50, 21), 'wrong number of bytes', '3000', '3150');

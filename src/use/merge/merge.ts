@@ -18,6 +18,7 @@ import {
   ARRAY_INPUT,
   identity,
   type ModelFolder,
+  openBaseOf,
   openModelFolder,
   openWeights,
   ownPreparation,
@@ -97,7 +98,7 @@ export function withMerged<T>(model: string, path: string, use: (opened: Opened)
         got: adapter.method,
         hint: AS_IT_IS,
       });
-    const base = openModelFolder(model, adapter.base.imageSize);
+    const base = openBaseOf(adapter, model);
     refuseOnnx(base, 'merged with an adapter into a model folder', 's2a export --onnx writes both as one ONNX file');
     const { ownHead } = base.model.family;
     if (ownHead !== undefined)
