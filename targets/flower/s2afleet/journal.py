@@ -28,7 +28,7 @@ from .identity import Identity
 from .refusal import refuse
 
 FORMAT = 1
-# How long a folder is waited for, in seconds: what a killed SuperLink had started goes on for a moment after it.
+# How long a folder is waited for, in seconds: what a killed SuperLink had started goes on after it, for 8 to 9 s where nothing else kept the machine busy.
 PATIENCE = 30.0
 
 
@@ -43,12 +43,11 @@ class Whole:
 
 
 @contextmanager
-def writing(folder: Path) -> Iterator[None]:
+def writing(folder: Path, hint: str = "resume=true goes on after the last whole round, when there is room") -> Iterator[None]:
     """What the system says of a write, in a sentence. Raises Refusal."""
     try:
         yield
     except OSError as error:
-        hint = "resume=true goes on after the last whole round, when there is room"
         raise refuse(str(error.filename or folder), "cannot be written", error.strerror, hint=hint) from None
 
 
@@ -64,8 +63,9 @@ class Journal:
 
     def begin(self, resume: bool) -> Whole | None:
         """Where the run that stands there ended. Raises Refusal where there is one and it was not said that it goes on, or the other way round."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._hold()
+        with writing(self.folder, "out names the folder that a run writes"):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._hold()
         if not self.state.exists():
             if resume:
                 raise refuse(str(self.folder), "holds no run to go on with", hint="resume=false begins one")
@@ -85,9 +85,10 @@ class Journal:
         identity, arrays = read_adapter(folder)
         remembered = folder / "server.npz"
         loaded = dict(np.load(remembered, allow_pickle=False)) if remembered.exists() else {}
-        self._drop_after(number)
-        # A server that was lost between the two has the round before at this name.
-        write_adapter(self.folder / "adapter", identity, arrays)
+        with writing(self.folder):
+            self._drop_after(number)
+            # A server that was lost between the two has the round before at this name.
+            write_adapter(self.folder / "adapter", identity, arrays)
         return Whole(number, identity, arrays, loaded)
 
     def _hold(self) -> None:
@@ -97,7 +98,7 @@ class Journal:
         while True:
             try:
                 return fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except BlockingIOError:
                 if time.monotonic() >= until:
                     hint = "flwr list shows it, flwr stop ends it"
                     raise refuse(str(self.folder), "another run goes on in this folder", hint=hint) from None

@@ -362,6 +362,22 @@ class Run(unittest.TestCase):
         else:
             self.fail("the disk was never large enough")
 
+    def test_a_folder_that_cannot_be_written_or_held_ends_a_run_in_a_sentence(self):
+        (self.folder / "file").write_text("")
+        for out, why in (("file", "File exists"), ("file/below", "Not a directory")):
+            with self.assertRaisesRegex(Refusal, f"file.*: cannot be written, got {why}; out names the folder"):
+                self.run_fleet(Grid(boards()), out=out)
+        # As some network folders have it.
+        no_locks = mock.patch("fcntl.flock", side_effect=OSError(37, "No locks available"))
+        with no_locks, self.assertRaisesRegex(Refusal, "out: cannot be written, got No locks available"):
+            self.run_fleet(Grid(boards()))
+
+    def test_a_disk_that_is_still_full_is_told_when_a_run_goes_on(self):
+        self.run_fleet(Grid(boards()), rounds=1)
+        with mock.patch("os.fsync", side_effect=OSError(28, "No space left on device")), self.assertRaisesRegex(Refusal, "cannot be written, got No space left"):
+            self.run_fleet(Grid(boards()), rounds=2, resume=True)
+        self.run_fleet(Grid(boards()), rounds=2, resume=True)
+
     def test_a_folder_is_one_runs(self):
         other = Journal(self.folder / "out", True)
         other.begin(False)
