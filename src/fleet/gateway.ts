@@ -14,7 +14,7 @@ import { mostBytes } from './board.ts';
 import { type FarBoard, openCard } from './card.ts';
 import type { FleetEvent } from './events.ts';
 import { Exchange } from './exchange.ts';
-import { createGateWork } from './gatework.ts';
+import { createGateWork, type GateOptions } from './gatework.ts';
 import { type FleetJoin, serverOf } from './join.ts';
 import { Journal } from './journal.ts';
 import { openKey } from './key.ts';
@@ -52,7 +52,7 @@ export async function runGateway(gateway: FleetGateway): Promise<void> {
   const opened = namesIn(boards).map((name) => ({ name, board: openCard(join(boards, name), job) }));
   const folder = join(job.out, 'fleet');
   const lock = holdFolder(folder);
-  const newest = { path: job.out, round: 0 };
+  const newest = { path: job.out, sent: 0 };
   try {
     const parts = opened.map(async ({ name, board }) => {
       try {
@@ -75,7 +75,7 @@ interface Part {
   board: FarBoard;
   url: URL;
   authority: string | undefined;
-  newest: { path: string; round: number };
+  newest: GateOptions['newest'];
 }
 
 /** One board's part. */

@@ -21,8 +21,8 @@ export interface GateOptions {
   name: string;
   /** Of its key: for noise. */
   secret: Uint8Array;
-  /** The newest adapter of the fleet that any of the gateway's boards was given. */
-  newest: { path: string; round: number };
+  /** Where the newest adapter of the fleet lies that any of the gateway's boards was given, and when that was sent, in seconds since 1970: rounds begin anew with each run. */
+  newest: { path: string; sent: number };
   tell(event: FleetEvent): void;
 }
 
@@ -38,8 +38,10 @@ export function createGateWork(o: GateOptions): Work {
     refuseUndone(question);
     const { global, about } = question;
     accept({ out: join(o.own, 'adapter'), tell: () => {} }, global, about.round);
-    if (about.round >= o.newest.round) accept({ out: o.newest.path, tell: o.tell }, global, about.round);
-    o.newest.round = Math.max(o.newest.round, about.round);
+    if (asked.created >= o.newest.sent) {
+      accept({ out: o.newest.path, tell: o.tell }, global, about.round);
+      o.newest.sent = asked.created;
+    }
     if (question.kind === 'evaluate') return judge(o, question, asked, isWanted);
     return question.kind === 'sums' ? sum(o, question, asked, isWanted) : learn(o, question, asked, isWanted);
   };

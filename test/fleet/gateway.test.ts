@@ -13,7 +13,7 @@ import { readTensorsOf, type Tensors } from '../../src/fleet/tensors.ts';
 import { CLI } from '../cli/command.ts';
 import { answerIn, answeringBoard, copyOver, deliver, doOrder, nextOrder, onBoard, until } from '../support/farboard.ts';
 import { MODEL, photos, scriptOf, tensorsOf } from '../support/fleetrun.ts';
-import { FleetServer, type ServerOptions, type Told } from '../support/fleetserver.ts';
+import { FleetServer, type Question, type ServerOptions, type Told } from '../support/fleetserver.ts';
 import { newFolder, refusedLater } from '../support/folder.ts';
 import { calm, gatewayOf, kindOf, TRAIN } from '../support/gatewayrun.ts';
 
@@ -58,6 +58,27 @@ test('--out holds the fleet’s adapter; the board is told how it stands, and it
   const key = join(gateway.job.out, 'fleet', 'keys', 'one.pem');
   assert.is(statSync(key).mode & 0o777, 0o600);
   assert.not.ok(JSON.stringify(gateway.events).includes(readFileSync(key, 'utf8').split('\n')[1]!));
+});
+
+test('--out holds what was sent last, where a second run counts its rounds from the beginning', async () => {
+  const [late, early] = [well.server.told[TRAIN]!.question, well.server.told.at(-1)!.question];
+  const inRound = (question: Question, round: bigint): Question => ({
+    ...question,
+    config: new Map([...question.config, ['round', round]]),
+  });
+  const server = await new FleetServer({ script: (told) => [inRound(late, 9n), inRound(early, 1n)][told.length] }).open();
+  const boards = newFolder();
+  const folder = boardLike(boards);
+  const gateway = gatewayOf(server.url, boards);
+  const board = answeringBoard(folder, () => well.answers.get(kindOf(folder))!);
+  await runGateway(gateway);
+  await board.stop();
+  await server.close();
+  assert.equal(
+    server.told.map(({ error }) => error),
+    ['', ''],
+  );
+  assert.equal(bytesOf(readTensorsOf(gateway.job.out).tensors), bytesOf(tensorsOf(well.own[TRAIN]!)));
 });
 
 /** A train question again and again, after a query and a start: `spoilt` such. */
