@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { InputError, shown } from '../base/error.ts';
 import { writeAtomic } from '../base/files.ts';
-import { parseJson } from '../base/json.ts';
+import { isRecord, parseJson } from '../base/json.ts';
 import { type AdapterInfo, infoText } from '../formats/adapterfile.ts';
 import type { NumberArray } from './arrays.ts';
 import { type Board, checkInfo } from './board.ts';
@@ -70,6 +70,17 @@ interface Learnt {
   accuracy: number;
 }
 
+/** A loss; JSON has no infinite numbers, and 1e999 is read as one. */
+function lossOf(where: string, value: unknown): number {
+  if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value;
+  throw new InputError({
+    where,
+    what: 'the loss is no number, NaN or infinite',
+    got: shown(String(value)),
+    expected: 'a number from 0 on',
+  });
+}
+
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
 /** The last epoch's line: of so many epochs, over so many pictures. */
@@ -84,8 +95,7 @@ export function metricsIn(where: string, files: Files, epochs: number, count: nu
       got: shown(textOf(files, 'metrics.jsonl').trim().slice(0, 200)),
       expected: `epoch ${epochs} of ${count} pictures`,
     });
-  if (typeof trainLoss !== 'number') throw new InputError({ where: path, what: 'the loss is NaN or infinite' });
-  return { loss: trainLoss, accuracy: trainCorrect / count };
+  return { loss: lossOf(path, trainLoss), accuracy: trainCorrect / count };
 }
 
 /** The adapter that it learnt, of this network, method and labels, its numbers finite; read from a copy in `scratch`. */
@@ -124,20 +134,27 @@ export function sumsOf(where: string, files: Files, { counts }: Counted, feature
   return sumsIn(all, counts.length, features, kind);
 }
 
-/** What `s2a.wasm eval --json` tells, by label. */
+/** What `s2a.wasm eval --json` tells of the pictures that info.txt counts as held out, by label. */
 export function judgedIn(where: string, files: Files, labels: readonly string[]): JudgedHere {
   const path = `${where}: judged.json`;
+  const { heldOut } = countedIn(where, files, labels.length);
   const { count, correct, loss, classes } = parseJson(path, files.get('judged.json')!);
+  if (count !== heldOut)
+    throw new InputError({
+      where: path,
+      what: 'is not of the pictures that info.txt counts',
+      got: shown(String(count)),
+      expected: heldOut,
+    });
   if (count === 0) return { count, correct: 0, loss: 0, counts: labels.map(() => 0), rights: labels.map(() => 0) };
-  const list = Array.isArray(classes) ? (classes as Record<string, unknown>[]) : [];
+  const list = Array.isArray(classes) ? classes.filter(isRecord) : [];
   const counts = list.map((one) => one.count);
   const rights = list.map((one) => one.correct);
   const isSum = (parts: readonly unknown[], sum: unknown): parts is number[] =>
     parts.every(isCount) && isCount(sum) && parts.reduce<number>((a, b) => a + (b as number), 0) === sum;
   const isWhole =
     list.length === labels.length && list.every(({ label }, i) => label === labels[i]) && isSum(counts, count) && isSum(rights, correct);
-  if (!isWhole || (count as number) > MOST_PICTURES || counts.some((n, i) => rights[i]! > n))
+  if (!isWhole || counts.some((n, i) => rights[i]! > n))
     throw new InputError({ where: path, what: 'does not judge these labels', expected: `counts of ${labels.length} labels` });
-  if (typeof loss !== 'number') throw new InputError({ where: path, what: 'the loss is NaN or infinite' });
-  return { count: count as number, correct: correct as number, loss, counts, rights };
+  return { count, correct: correct as number, loss: lossOf(path, loss), counts, rights };
 }

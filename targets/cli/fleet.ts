@@ -55,7 +55,7 @@ const modelIn = (p: Parsed): string =>
 /** How an order stands. */
 const ORDERED = {
   laid: 'the order lies there',
-  away: 'the folder is away, and waited for',
+  away: 'the board’s folder is waited for',
   partial: 'an answer is on its way',
   other: 'another answer lies there',
   answered: 'the answer has come',
