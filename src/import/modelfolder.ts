@@ -19,8 +19,9 @@ import { checkWeights, type WeightsUse } from './checkweights.ts';
 import type { Size } from './family.ts';
 import { configPath, headsOf, type Model, parseModel, readModel } from './index.ts';
 import { configsSaid, isWeightsAlone, modelName, unsaid } from './modelname.ts';
-import { onnxNote, onnxPreprocess, openOnnxBase, usualPreprocess } from './onnx/base.ts';
+import { onnxNote, onnxPreprocess, openOnnxBase } from './onnx/base.ts';
 import { onnxPathOf } from './onnx/index.ts';
+import { timmPreprocess } from './timmstatistics.ts';
 
 /** A model folder, its configuration read and understood. */
 export interface ModelFolder {
@@ -122,7 +123,7 @@ export function preprocessOf(base: ModelFolder): Preprocess {
     return model.library === 'torchvision'
       ? torchvisionPreprocess(model.type, model.image, model.spec.half)
       : model.library === 'timm'
-        ? usualPreprocess(model.image, model.channels)
+        ? timmPreprocess(saidName(base), model.image, model.channels)
         : assumedProcessor(model.type, model.image, model.channels);
   const processor = join(folder, PROCESSOR);
   const where = fileExists(processor) ? processor : join(folder, 'config.json');
@@ -168,6 +169,9 @@ export function openBaseOf(adapter: Pick<AdapterFile, 'path' | 'base'>, model: s
 const lacksProcessor = ({ folder, model, said }: ModelFolder): boolean =>
   (model.library !== 'timm' || said !== undefined) && !fileExists(join(folder, PROCESSOR));
 
+/** The network's name as it was said, with its tag where it has one. */
+const saidName = ({ model, said }: ModelFolder): string => String(said?.architecture ?? model.type);
+
 /** One line where a folder does not say how it wants its pictures, of what is done instead. */
 export function processorNote(base: ModelFolder): string | undefined {
   if (base.onnx !== undefined) return onnxNote(base.onnx, base.model.image, base.model.channels);
@@ -176,9 +180,13 @@ export function processorNote(base: ModelFolder): string | undefined {
   const [h, w] = base.model.image;
   const form = resize.mode === 'exact' && !crop ? `stretched to ${h}x${w}` : `resized and cut to ${h}x${w}`;
   const numbers = (three: readonly number[]): string => (three.every((x) => x === three[0]) ? String(three[0]) : three.join(' '));
-  const whose = base.model.library === 'timm' ? 'most networks of ImageNet' : `published ${base.model.type} networks`;
+  const whose = base.model.library === 'timm' ? `timm's weights of ${saidName(base)}` : `published ${base.model.type} networks`;
+  // A file of weights alone has no place for it.
+  const what = isFolder(base.folder)
+    ? `${join(base.folder, PROCESSOR)} is missing`
+    : `${base.folder} does not say how its pictures are prepared`;
   return (
-    `${join(base.folder, PROCESSOR)} is missing, so pictures are prepared as ${whose} want them: ` +
+    `${what}, so pictures are prepared as ${whose} want them: ` +
     `${form} (${resample}), mean ${numbers(mean)}, deviation ${numbers(std)}${reversed ? ', blue first' : ''}`
   );
 }

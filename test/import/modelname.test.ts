@@ -50,8 +50,10 @@ test('of torchvision and timm the one whose weights they are', () => {
   const base = openModelFolder(`${timm}#efficientnet_b0`);
   assert.equal([base.model.library, base.model.type, base.folder], ['timm', 'efficientnet_b0', timm]);
   assert.equal(base.model.labels, ['LABEL_0', 'LABEL_1', 'LABEL_2', 'LABEL_3', 'LABEL_4']);
-  assert.match(processorNote(base)!, 'as most networks of ImageNet want them');
-  assert.equal(preprocessOf(base).crop, { height: 224, width: 224, rounding: 'floor' });
+  const note = `${timm} does not say how its pictures are prepared, so pictures are prepared as timm's weights of efficientnet_b0 want them: `;
+  assert.ok(processorNote(base)!.startsWith(`${note}resized and cut to 224x224 (bicubic), mean 0.485 0.456 0.406`), processorNote(base));
+  assert.equal(preprocessOf(base).crop, { height: 224, width: 224, rounding: 'even' });
+  assert.equal(preprocessOf(openModelFolder(`${timm}#timm/efficientnet_b0.ra4_e3600_r224_in1k`)).mean, [0.5, 0.5, 0.5]);
   openWeights(base).close();
   assert.is(openModelFolder(`${timm}#timm/efficientnet_b0.ra_in1k`).model.library, 'timm');
   refused(() => openModelFolder(`${timm}#torchvision/efficientnet_b0`), timm, 'not the weights of torchvision/efficientnet_b0');

@@ -50,7 +50,7 @@ export function openOnnxBase(
 /** How pictures are prepared for the file `path`. */
 export function onnxPreprocess(path: string, [height, width]: readonly [number, number], channels = 3): Preprocess {
   const processor = processorOf(path);
-  if (processor === undefined) return usualPreprocess([height, width], channels);
+  if (processor === undefined) return assumed([height, width], channels);
   const read = readPreprocess(readJson(processor), processor, undefined, undefined, channels);
   const size = outputSize(read);
   return size.height === height && size.width === width
@@ -59,7 +59,7 @@ export function onnxPreprocess(path: string, [height, width]: readonly [number, 
 }
 
 /** As most networks that were trained on ImageNet: the middle seven eighths of the picture, by their mean and deviation. */
-export const usualPreprocess = ([height, width]: readonly [number, number], channels = 3): Preprocess =>
+const assumed = ([height, width]: readonly [number, number], channels: number): Preprocess =>
   readProcessor(
     { size: { shortest_edge: 224 }, crop_pct: 0.875, resample: 2, image_mean: [0.485, 0.456, 0.406], image_std: [0.229, 0.224, 0.225] },
     'preprocessing',
