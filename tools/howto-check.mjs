@@ -10,11 +10,13 @@ import { fenced, likeCheckout } from './pages.mjs';
 
 const isPrinting = process.argv.includes('--print');
 const wanted = process.argv.slice(2).filter((arg) => arg !== '--print');
-const names = readdirSync('docs/howto')
-  .map((name) => name.replace(/\.md$/, ''))
-  .filter((name) => wanted.length === 0 || wanted.includes(name));
-if (names.length === 0) throw new Error(`docs/howto has none of ${wanted.join(', ')}`);
+const pages = readdirSync('docs/howto').map((name) => name.replace(/\.md$/, ''));
+const stranger = wanted.find((name) => !pages.includes(name));
+if (stranger !== undefined) throw new Error(`docs/howto has no ${stranger}, but ${pages.join(', ')}`);
+const names = wanted.length === 0 ? pages : wanted;
 const MARK = '==== s2a page ====';
+/** A page that waits for what does not come is stopped. */
+const MOST_MS = 20 * 60e3;
 
 /** Whether a line of the page is this line of what was printed. */
 function isLine(pattern, line) {
@@ -44,16 +46,21 @@ function missing(page, printed) {
 function runAll(scripts, { folder, env }) {
   const script = scripts.map((text) => `${text}\nsleep 0.2; echo "${MARK}"\n`).join('');
   // A group of its own: what the page leaves running ends with it.
-  const child = spawn('bash', ['-ec', script], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const child = spawn('bash', ['-eo', 'pipefail', '-c', script], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   let printed = '';
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (printed += text));
+  const endAll = () => {
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+    } catch {
+      // Nothing was left.
+    }
+  };
+  const limit = setTimeout(endAll, MOST_MS);
   return new Promise((done) =>
     child.on('exit', (code) => {
-      try {
-        if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-      } catch {
-        // Nothing was left.
-      }
+      clearTimeout(limit);
+      endAll();
       child.on('close', () => done({ code, printed: printed.split(`${MARK}\n`) }));
     }),
   );
