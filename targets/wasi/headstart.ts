@@ -79,14 +79,14 @@ function openFeatures(folder: usize): u32 {
 export function writeSums(folder: usize, isDiagonal: bool): void {
   findHead();
   const all = countOf(LEARN);
-  const file = openFeatures(folder);
-  writeFeatures(file, head.quotaOf(current, all));
   const n = <usize>head.features;
   const ownBytes = (n + 1) << 3;
   const width = (n << 2) + 4;
   const sums = arena + roomOffset();
   const whole = <u64>ownBytes * runWord(RunField.Classes) + <u64>n * (isDiagonal ? 8 : (<u64>n + 1) * 4);
   if (sums + whole + width > arena + layoutWord(LayoutWord.ScratchOffset)) refuse(folder, 'the plan has no room for the regression');
+  const file = openFeatures(folder);
+  writeFeatures(file, head.quotaOf(current, all));
   const row = sums + <usize>whole;
   memory.fill(sums, 0, <usize>whole);
   for (let i: u32 = 0; i < all; i++) {

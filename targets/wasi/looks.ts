@@ -26,7 +26,7 @@ export function oddsOf(i: u32): f64 {
 export function lookBy(mirrors: bool, last: u32): void {
   flips = mirrors;
   frames = last;
-  const most = ROOM / answerBytes();
+  const most = max<u32>(1, ROOM / answerBytes());
   if (last > 1 && last > most) refuse(0, '--smooth: more frames than there is room for, got #, expected at most #', '', last, most);
 }
 /** Of one frame: a probability for each class, distance, and 1 where it is known. */

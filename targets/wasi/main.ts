@@ -192,26 +192,32 @@ function openLearnt(hasStored: bool, unknown: f64): void {
   openKnown(adapter, unknown);
 }
 
+/** Takes what judging and sums take alike; returns whether there is a file for streamed weights. */
+function takeLearnt(): bool {
+  required('--model', model);
+  required('--adapter', adapter);
+  required('--data', data);
+  return pathOption('--stored', stored);
+}
+
 function openToJudge(): void {
   open(true);
   noMore('<program.s2a> --model M --adapter A --data D');
 }
 
-/** Judges; or sums what the classifier reads, which takes the same. */
-function evalCommand(isSums: bool): void {
-  required('--model', model);
-  required('--adapter', adapter);
-  required('--data', data);
-  const hasStored = pathOption('--stored', stored);
-  if (isSums) {
-    required('--out', out);
-    const isDiagonal = flag('--diagonal');
-    openToJudge();
-    openPart(LEARN, data, 'train');
-    openLearnt(hasStored, -1);
-    openRun();
-    return writeSums(out, isDiagonal);
-  }
+function sumsCommand(): void {
+  const hasStored = takeLearnt();
+  required('--out', out);
+  const isDiagonal = flag('--diagonal');
+  openToJudge();
+  openPart(LEARN, data, 'train');
+  openLearnt(hasStored, -1);
+  openRun();
+  writeSums(out, isDiagonal);
+}
+
+function evalCommand(): void {
+  const hasStored = takeLearnt();
   const isJson = flag('--json');
   const unknown = shareOption('--unknown', -1, 0.5, true);
   const split = option('--split');
@@ -262,8 +268,8 @@ readArguments();
 if (wantsHelp()) usage();
 else if (isArg(1, 'info')) info();
 else if (isArg(1, 'train')) trainCommand();
-else if (isArg(1, 'eval')) evalCommand(false);
+else if (isArg(1, 'eval')) evalCommand();
 else if (isArg(1, 'predict')) predictCommand();
-else if (isArg(1, 'sums')) evalCommand(true);
+else if (isArg(1, 'sums')) sumsCommand();
 else refuseArg(1, 'unknown command, expected info, train, eval, predict or sums');
 exit(0);
